@@ -1,0 +1,287 @@
+"""What is measured: indicators, units, identities and branches, from ``catalog.yaml`` and ``branches.csv``.
+
+Nothing here knows a province: a source names its own catalogue and its own branches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import AfterValidator, Field, PositiveFloat
+
+from .config import Strict, read_yaml, validate
+from .errors import ConfigError, UnknownNameError
+from .wording import language
+
+__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "load_catalog"]
+
+# Ids become folder names, URLs and papermill parameters.
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def _plain_id(text: str) -> str:
+    if not ID.fullmatch(text):
+        raise ValueError("letters, digits, _ and - (at most 64, beginning with a letter or digit)")
+    return text
+
+
+Id = Annotated[str, AfterValidator(_plain_id)]
+
+
+class Texts(Strict):
+    """One label in both languages."""
+
+    zh: str
+    en: str
+
+    def __call__(self, lang: str | None = None) -> str:
+        return getattr(self, language(lang))
+
+
+class Unit(Strict):
+    """A printed unit: one of it is `factor` of the base unit."""
+
+    base: str
+    factor: PositiveFloat
+
+
+class Indicator(Strict):
+    """One thing that is reported every month.
+
+    ``kind`` is ``stock`` (level at the month's end), ``flow`` (sum over the month) or ``ratio``
+    (``numerator / denominator``, within 0..1 unless ``bounded`` is false; ``denominator`` may be a sum).
+    """
+
+    key: Id
+    zh: str
+    en: str
+    group: Id
+    kind: Literal["stock", "flow", "ratio"]
+    unit: str
+    short: Texts | None = None
+    numerator: str | None = None
+    denominator: str | list[str] | None = None
+    bounded: bool = True
+
+    def label(self, lang: str | None = None) -> str:
+        """Return the full label."""
+        return getattr(self, language(lang))
+
+    def short_label(self, lang: str | None = None) -> str:
+        """Return the label that fits a chart."""
+        return self.short(lang) if self.short else self.label(lang)
+
+    @property
+    def denominators(self) -> list[str]:
+        """The indicators whose sum is the denominator; empty when the ratio is only printed, never derived."""
+        return [self.denominator] if isinstance(self.denominator, str) else list(self.denominator or [])
+
+
+class Identity(Strict):
+    """What the numbers must obey: ``sum`` (total = sum of parts), ``change`` (total(t) - total(t-1) = sum of parts)
+    or ``within`` (parts add up to no more than the total)."""
+
+    kind: Literal["sum", "change", "within"]
+    total: str
+    parts: list[str] = Field(min_length=1)
+
+
+class _File(Strict):
+    units: dict[str, Unit]
+    base_units: dict[str, Texts]
+    groups: dict[str, Texts]
+    indicators: list[Indicator] = Field(min_length=1)
+    identities: list[Identity] = []
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One reporting unit. ``role``: ``branch``; ``total`` (the printed province row); ``merged`` (its history belongs
+    to ``merged_into``; it reports by itself before ``merged_month``)."""
+
+    id: str
+    zh: str
+    en: str
+    role: str = "branch"
+    aliases: tuple[str, ...] = ()
+    merged_into: str | None = None
+    merged_month: pd.Period | None = None
+
+    def label(self, lang: str | None = None) -> str:
+        """Return the branch's name."""
+        return getattr(self, language(lang))
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Indicators, units, identities and branches of one source, each by its key."""
+
+    indicators: dict[str, Indicator]
+    units: dict[str, Unit]
+    base_units: dict[str, Texts]
+    groups: dict[str, Texts]
+    identities: tuple[Identity, ...]
+    branches: dict[str, Branch]
+
+    def indicator(self, key: str) -> Indicator:
+        """Return an indicator.
+
+        Raises
+        ------
+        UnknownNameError
+            Naming the nearest key and all that exist.
+        """
+        try:
+            return self.indicators[key]
+        except KeyError:
+            raise UnknownNameError("indicator", key, self.indicators) from None
+
+    def branch(self, branch: str) -> Branch:
+        """Return a branch by its id; a number is taken as its digits (papermill turns ``0351`` into 351).
+
+        Raises
+        ------
+        UnknownNameError
+            Naming the nearest id and all that exist.
+        """
+        name = str(branch)
+        if name in self.branches:
+            return self.branches[name]
+        if name.isdigit():
+            same = [b for b in self.branches if b.isdigit() and int(b) == int(name)]
+            if len(same) == 1:
+                return self.branches[same[0]]
+        raise UnknownNameError("branch", name, self.branches)
+
+    @property
+    def reporting(self) -> list[str]:
+        """Ids of the branches that report today, in the file's order, without totals and merged ones."""
+        return [b.id for b in self.branches.values() if b.role == "branch"]
+
+    @property
+    def total(self) -> str | None:
+        """Id of the printed total of all branches, if the source has one."""
+        return next((b.id for b in self.branches.values() if b.role == "total"), None)
+
+    def unit_label(self, key: str, lang: str | None = None) -> str:
+        """Return the base unit of an indicator as it is written; "" for a ratio."""
+        return self.base_units[self.indicator(key).unit](lang)
+
+    def table(self, lang: str | None = None) -> pd.DataFrame:
+        """Return one row per indicator: ``indicator, name, group, kind, unit``."""
+        rows = [(i.key, i.label(lang), self.groups[i.group](lang), i.kind, self.unit_label(i.key, lang))
+                for i in self.indicators.values()]
+        return pd.DataFrame(rows, columns=["indicator", "name", "group", "kind", "unit"])
+
+    def branch_table(self, lang: str | None = None) -> pd.DataFrame:
+        """Return one row per branch: ``branch, name, role, aliases, merged_into, merged_month``."""
+        rows = [(b.id, b.label(lang), b.role, ";".join(b.aliases), b.merged_into, b.merged_month)
+                for b in self.branches.values()]
+        return pd.DataFrame(rows, columns=["branch", "name", "role", "aliases", "merged_into", "merged_month"])
+
+    def derive(self, panel: pd.DataFrame, key: str) -> pd.Series:
+        """Return a ratio computed from its parts (NaN where a part is missing or the denominator is not positive).
+
+        Raises
+        ------
+        UnknownNameError, ConfigError
+            The indicator does not exist, or it is not a ratio of other indicators.
+        """
+        ind = self.indicator(key)
+        if ind.numerator is None or not ind.denominators:
+            raise ConfigError("is not derived from other indicators", key=key, found=ind.kind, expected="a ratio")
+        below = panel[ind.denominators].sum(axis=1, skipna=False)
+        return (panel[ind.numerator] / below.where(below > 0)).rename(key)
+
+
+def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
+    """Read and check a catalogue and its branches.
+
+    Parameters
+    ----------
+    catalog, branches : path
+        A YAML file with ``units, base_units, groups, indicators, identities`` and a CSV file with
+        ``branch, zh, en, role, aliases, merged_into, merged_month`` (aliases separated by ``;``).
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the key or row, what was found and what was expected.
+    """
+    spec = validate(_File, read_yaml(catalog), catalog)
+    indicators = {i.key: i for i in spec.indicators}
+    _check_references(spec, indicators, str(catalog))
+    return Catalog(indicators, spec.units, spec.base_units, spec.groups, tuple(spec.identities),
+                   _read_branches(Path(branches)))
+
+
+def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) -> None:
+    def must(what: str, name: str, known: Iterable[str], key: str) -> None:
+        if name not in known:
+            raise UnknownNameError(what, name, known, file=file, key=key)
+
+    if len(indicators) < len(spec.indicators):
+        keys = [i.key for i in spec.indicators]
+        twice = next(k for k in keys if keys.count(k) > 1)
+        raise ConfigError("stands twice", file=file, key="indicators", found=twice, expected="each key once")
+    for name, unit in spec.units.items():
+        must("base unit", unit.base, spec.base_units, f"units.{name}.base")
+    for ind in spec.indicators:
+        at = f"indicators.{ind.key}"
+        must("group", ind.group, spec.groups, f"{at}.group")
+        must("base unit", ind.unit, spec.base_units, f"{at}.unit")
+        for part in [ind.numerator, *ind.denominators]:
+            if part is not None:
+                must("indicator", part, indicators, at)
+        if (ind.numerator is None) != (not ind.denominators) or (ind.numerator and ind.kind != "ratio"):
+            raise ConfigError("numerator and denominator go together, on a ratio", file=file, key=at)
+    for n, identity in enumerate(spec.identities):
+        for name in [identity.total, *identity.parts]:
+            must("indicator", name, indicators, f"identities.{n}")
+
+
+_COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_month"]
+_ROLES = ("branch", "total", "merged")
+
+
+def _read_branches(path: Path) -> dict[str, Branch]:
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise ConfigError("cannot be read", file=str(path), found=str(error).splitlines()[0],
+                          expected="a CSV file in UTF-8") from error
+    if list(rows.columns) != _COLUMNS:
+        raise ConfigError("wrong columns", file=str(path), row=1, found=list(rows.columns), expected=",".join(_COLUMNS))
+    branches: dict[str, Branch] = {}
+    names: dict[str, str] = {}
+    for n, row in enumerate(rows.itertuples(index=False), start=2):
+        where = {"file": str(path), "row": n}
+        if not ID.fullmatch(row.branch) or row.branch in branches:
+            raise ConfigError("bad branch id", column="branch", found=row.branch,
+                              expected="a new id of letters, digits, _ and -", **where)
+        if row.role not in _ROLES:
+            raise ConfigError("bad role", column="role", found=row.role, expected=" | ".join(_ROLES), **where)
+        aliases = tuple(a.strip() for a in row.aliases.split(";") if a.strip())
+        for name in {row.branch, row.zh, row.en, *aliases}:
+            if not name or names.setdefault(name, row.branch) != row.branch:
+                raise ConfigError("a name must belong to one branch", found=name, expected="names used once", **where)
+        if (row.role == "merged") != bool(row.merged_into) or bool(row.merged_into) != bool(row.merged_month):
+            raise ConfigError("role merged goes with merged_into and merged_month", found=row.merged_into, **where)
+        try:
+            month = pd.Period(row.merged_month, "M") if row.merged_month else None
+        except ValueError as error:
+            raise ConfigError("bad month", column="merged_month", found=row.merged_month, expected="YYYY-MM",
+                              **where) from error
+        branches[row.branch] = Branch(row.branch, row.zh, row.en, row.role, aliases, row.merged_into or None, month)
+    for b in branches.values():
+        if b.merged_into and branches.get(b.merged_into, b).role != "branch":
+            raise UnknownNameError("branch to merge into", b.merged_into,
+                                   [x.id for x in branches.values() if x.role == "branch"], file=str(path))
+    if not any(b.role == "branch" for b in branches.values()):
+        raise ConfigError("names no branch", file=str(path), expected="at least one row of role branch")
+    return branches

@@ -1,0 +1,85 @@
+"""Tables as a reader sees them: one HTML table for every result, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from .wording import has, language, month_name, t
+
+__all__ = ["html_table", "show"]
+
+Format = Callable[[object], str]
+
+
+def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, Format | str] | None = None,
+               heads: Mapping[str, str] | None = None, notes: Iterable[str] = (), lang: str | None = None) -> str:
+    """Return a table as HTML: texts escaped, numbers right-aligned, headings in the language of the reader.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns are shown, its index is not (``reset_index`` first where it matters).
+    caption : str
+        Stands above the table.
+    formats : mapping of column to callable or format string, optional
+        How a column's values are written, e.g. ``{"p_value": "{:.3f}"}``; a missing value is always ``–``.
+    heads : mapping of column to heading, optional
+        Else the wording entry ``general.<column>`` or ``table.<column>``, else the column's own name.
+    notes : iterable of str
+        Stand below the table.
+    """
+    lang = language(lang)
+    formats, heads = formats or {}, heads or {}
+    names = [heads.get(c) or _heading(str(c), lang) for c in frame.columns]
+    numeric = [pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d) for d in frame.dtypes]
+    columns = [[html.escape(_text(v, formats.get(c), lang)) for v in frame[c]] for c in frame.columns]
+    css = [' class="n"' if n else "" for n in numeric]
+    head = "".join(f"<th{k}>{html.escape(n)}</th>" for n, k in zip(names, css, strict=True))
+    body = "\n".join("<tr>" + "".join(f"<td{k}>{v}</td>" for v, k in zip(row, css, strict=True)) + "</tr>"
+                     for row in zip(*columns, strict=True))
+    caption = f"<caption>{html.escape(caption)}</caption>\n" if caption else ""
+    foot = "".join(f'<p class="note">{html.escape(n)}</p>' for n in notes)
+    return (f'<div class="ebank"><table>\n{caption}<thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}\n</tbody></table>{foot}</div>")
+
+
+def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
+    """Show a frame in a notebook as a labelled table; options as in :func:`html_table`."""
+    return _Html(html_table(frame, caption=caption, **options), frame)
+
+
+class _Html:
+    """What IPython displays: HTML in a browser, plain text elsewhere."""
+
+    def __init__(self, text: str, frame: pd.DataFrame):
+        self._text, self._frame = text, frame
+
+    def _repr_html_(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return self._frame.to_string(index=False)
+
+
+def _heading(name: str, lang: str) -> str:
+    return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
+
+
+def _text(value: object, form: Format | str | None, lang: str) -> str:
+    if isinstance(value, pd.Period) and form is None:
+        return month_name(value, lang)
+    if value is None or (np.isscalar(value) and pd.isna(value)):
+        return "–"
+    if form is not None:
+        return form.format(value) if isinstance(form, str) else form(value)
+    if isinstance(value, (bool, np.bool_)):
+        return t("general.yes" if value else "general.no", lang)
+    if isinstance(value, (float, np.floating)):
+        return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,87 @@
+"""Typed errors: each says where it happened, what was found and what was expected.
+
+Every error that a user's input can cause is an :class:`EbankError`; anything else that escapes the library is a bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ConfigError", "EbankError", "SeriesError", "SourceError", "UnknownNameError", "nearest"]
+
+# A hostile cell may hold a megabyte of text; an error message quotes the beginning of it.
+_QUOTE = 120
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like `name`, or None when nothing is near."""
+    by_lower = {str(item).lower(): str(item) for item in known}
+    match = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[match[0]] if match else None
+
+
+def quote(value: object) -> str:
+    """Return `value` as it may stand in a message: one line, printable, not too long."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
+
+
+class EbankError(Exception):
+    """Base of every error caused by input rather than by a bug."""
+
+
+class _Located(EbankError, ValueError):
+    """An error with an address. Every part of the address is optional and available as an attribute."""
+
+    def __init__(self, message, *, file=None, sheet=None, row=None, column=None, key=None,
+                 found=None, expected=None, hint=None):
+        self.message = message
+        self.file, self.sheet, self.row, self.column, self.key = file, sheet, row, column, key
+        self.found, self.expected, self.hint = found, expected, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = [f"{name} {quote(value)}" for name, value in (
+            ("file", self.file), ("sheet", self.sheet), ("row", self.row),
+            ("column", self.column), ("key", self.key)) if value is not None]
+        text = (", ".join(where) + ": " if where else "") + self.message
+        if self.found is not None:
+            text += f"; found {quote(self.found)}"
+        if self.expected is not None:
+            text += f"; expected {self.expected}"
+        return text + (f". {self.hint}" if self.hint else "")
+
+
+class SourceError(_Located):
+    """A file, sheet or cell cannot be read as the source describes it."""
+
+
+class ConfigError(_Located):
+    """A YAML or CSV that describes the data is wrong: `key` is the path to the offending entry."""
+
+
+class SeriesError(_Located):
+    """A series is unsuited to what was asked of it (too short, constant, not finite, unordered)."""
+
+
+class UnknownNameError(_Located, KeyError):
+    """A branch, indicator, month or parameter that does not exist; the message lists what does.
+
+    Parameters
+    ----------
+    what : str
+        The kind of thing that was named, e.g. ``"indicator"``.
+    name : str
+        What was asked for.
+    known : iterable of str
+        What exists.
+    """
+
+    def __init__(self, what: str, name: object, known: Iterable[str], **where):
+        self.what, self.name, self.known = what, name, [str(item) for item in known]
+        self.suggestion = nearest(str(name), self.known)
+        shown = ", ".join(self.known[:40]) + (f", … ({len(self.known)} in all)" if len(self.known) > 40 else "")
+        hint = (f"Did you mean {quote(self.suggestion)}? " if self.suggestion else "") + f"Known: {shown or 'none'}"
+        super().__init__(f"unknown {what} {quote(name)}", hint=hint, **where)

@@ -1,0 +1,139 @@
+"""Every label and sentence, zh and en, from one place: the YAML files in ``words/``, one a stage.
+
+A key is ``file.name``; its two texts hold the same ``{placeholders}``. The language is the one chosen by
+:func:`use_language` unless a call names its own.
+"""
+
+from __future__ import annotations
+
+import math
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+import pandas as pd
+
+from .config import read_yaml
+from .errors import ConfigError, UnknownNameError
+
+__all__ = ["LANGUAGES", "language", "month_name", "number", "percent", "t", "use_language"]
+
+LANGUAGES = ("zh", "en")
+_WORDS = Path(__file__).parent / "words"
+_language: ContextVar[str] = ContextVar("language", default="zh")
+
+
+def use_language(lang: str) -> str:
+    """Choose the language of everything that is shown from here on; returns the one used before."""
+    before = _language.get()
+    _language.set(_checked(lang))
+    return before
+
+
+def language(lang: str | None = None) -> str:
+    """Return `lang`, checked, or the language in use when it is None."""
+    return _language.get() if lang is None else _checked(lang)
+
+
+def _checked(lang: str) -> str:
+    if lang not in LANGUAGES:
+        raise UnknownNameError("language", lang, LANGUAGES)
+    return lang
+
+
+@cache
+def words() -> dict[str, dict[str, str]]:
+    """Return every entry: key -> {"zh": text, "en": text}."""
+    entries: dict[str, dict[str, str]] = {}
+    for path in sorted(_WORDS.glob("*.yaml")):
+        for name, texts in read_yaml(path).items():
+            if not isinstance(texts, dict) or set(texts) != set(LANGUAGES):
+                raise ConfigError("needs both languages", file=str(path), key=str(name), found=texts,
+                                  expected="zh and en")
+            entries[f"{path.stem}.{name}"] = {lang: str(text) for lang, text in texts.items()}
+    return entries
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names of the ``{placeholders}`` of a text."""
+    return {field.split(".")[0].split("[")[0] for _, field, _, _ in Formatter().parse(text) if field is not None}
+
+
+def t(key: str, lang: str | None = None, **values: object) -> str:
+    """Return the text of `key` with its placeholders filled.
+
+    Examples
+    --------
+    >>> t("general.months", "en", n=3)
+    '3 months'
+    """
+    try:
+        text = words()[key][language(lang)]
+    except KeyError:
+        raise UnknownNameError("wording key", key, words()) from None
+    return text.format(**values) if values else text
+
+
+def has(key: str) -> bool:
+    """Whether a text exists for `key`."""
+    return key in words()
+
+
+def month_name(month: pd.Period, lang: str | None = None) -> str:
+    """Return a month as it is written: 2008年10月, or Oct 2008.
+
+    Examples
+    --------
+    >>> month_name(pd.Period("2008-10", "M"), "en"), month_name(pd.Period("2008-10", "M"), "zh")
+    ('Oct 2008', '2008年10月')
+    """
+    if pd.isna(month):
+        return "–"
+    if language(lang) == "zh":
+        return f"{month.year}年{month.month}月"
+    return f"{_MONTHS[month.month - 1]} {month.year}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SCALES = {"zh": ((1e8, "亿"), (1e4, "万")), "en": ((1e9, " bn"), (1e6, " m"), (1e3, " k"))}
+
+
+def number(value: float, unit: str = "", lang: str | None = None, digits: int = 3) -> str:
+    """Return a figure as a reader says it: three significant digits, 万/亿 or k/m/bn, then the unit.
+
+    A missing value is written ``–``.
+
+    Examples
+    --------
+    >>> number(123456, "户", "zh"), number(123456, "customers", "en"), number(float("nan"), "户")
+    ('12.3万户', '123 k customers', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    lang = language(lang)
+    scale, suffix = next(((s, w) for s, w in _SCALES[lang] if abs(value) >= s), (1.0, ""))
+    text = _significant(value / scale, digits)
+    gap = " " if lang == "en" and unit and unit != "%" else ""
+    return f"{text}{suffix}{gap}{unit}"
+
+
+def percent(value: float, digits: int = 1, sign: bool = False) -> str:
+    """Return a fraction as per cent; with `sign`, a growth rate with its sign.
+
+    Examples
+    --------
+    >>> percent(0.1234), percent(0.1234, sign=True), percent(float("nan"))
+    ('12.3%', '+12.3%', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value * 100:{'+' if sign else ''},.{digits}f}%"
+
+
+def _significant(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{min(decimals, 6)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
