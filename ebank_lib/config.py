@@ -96,7 +96,9 @@ def validate(model: type[Model], data: dict[str, Any], path: str | Path) -> Mode
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+    # A misspelt key is also a missing one: name the misspelling, which is what has to be mended.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     keys = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])

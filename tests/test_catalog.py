@@ -1,0 +1,91 @@
+"""The catalogue: what is measured, and the errors that say what is wrong with it."""
+
+import pandas as pd
+import pytest
+
+from ebank_lib.catalog import load_catalog
+from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
+
+
+@pytest.fixture(scope="module")
+def catalog(root):
+    return load_catalog(root / "data" / "catalog.yaml", root / "data" / "branches.csv")
+
+
+def test_it_holds_every_group_of_the_study(catalog):
+    kinds = {i.kind for i in catalog.indicators.values()}
+    assert kinds == {"stock", "flow", "ratio"}
+    for key in ("personal_online", "corporate_online", "phone", "mobile", "sms", "key_customer_txn", "etxn_total",
+                "sms_income", "income_total", "personal_online_activity", "mobile_activity", "echannel_share",
+                "echannel_counter_ratio", "synchronisation", "conversion", "coverage"):
+        assert catalog.indicator(key).zh and catalog.indicator(key).en
+
+
+def test_sixteen_branches_report_and_one_was_merged(catalog):
+    assert len(catalog.reporting) == 16 and "rizhao" in catalog.reporting and "qingdao" not in catalog.branches
+    assert catalog.total == "shandong"
+    assert catalog.branch("shengli").merged_into == "dongying"
+    assert catalog.branch("shengli").merged_month == pd.Period("2009-07", "M")
+
+
+def test_chart_labels_are_unambiguous_within_a_language(catalog):
+    for lang in ("zh", "en"):
+        labels = [i.short_label(lang) for i in catalog.indicators.values()]
+        assert len(set(labels)) == len(labels)
+
+
+def test_what_does_not_exist_is_answered_with_what_does(catalog):
+    with pytest.raises(UnknownNameError, match="Did you mean 'mobile'"):
+        catalog.indicator("moblie")
+    with pytest.raises(UnknownNameError, match="Did you mean 'rizhao'"):
+        catalog.branch("rizaho")
+
+
+def test_a_ratio_is_its_parts(catalog):
+    panel = pd.DataFrame({"etxn_total": [3.0, 1.0, 0.0], "counter_txn": [1.0, None, 0.0]})
+    assert catalog.derive(panel, "echannel_share").tolist()[0] == 0.75
+    assert catalog.derive(panel, "echannel_share").isna().tolist() == [False, True, True]
+    with pytest.raises(ConfigError, match="not derived"):
+        catalog.derive(panel, "sms")
+
+
+BRANCHES = "branch,zh,en,role,aliases,merged_into,merged_month\n"
+
+
+@pytest.mark.parametrize(("rows", "message"), [
+    ("../x,甲,A,branch,,,\n", "bad branch id"),
+    ("a,甲,A,brunch,,,\n", "bad role"),
+    ("a,甲,A,branch,,,\nb,甲,B,branch,,,\n", "one branch"),
+    ("a,甲,A,merged,,,\n", "merged_into"),
+    ("a,甲,A,merged,,b,2010-01\nc,丙,C,branch,,,\n", "branch to merge into"),
+    ("a,甲,A,merged,,b,2010-13\nb,乙,B,branch,,,\n", "bad month"),
+    ("a,甲,A,total,,,\n", "names no branch"),
+])
+def test_a_wrong_branch_file_is_refused_with_its_row(root, tmp_path, rows, message):
+    path = tmp_path / "branches.csv"
+    path.write_text(BRANCHES + rows, encoding="utf-8")
+    with pytest.raises(EbankError, match=message) as caught:
+        load_catalog(root / "data" / "catalog.yaml", path)
+    assert caught.value.file == str(path)
+
+
+def test_a_branch_id_that_papermill_took_for_a_number_is_found(root, tmp_path):
+    path = tmp_path / "branches.csv"
+    path.write_text(BRANCHES + "0351,甲,A,branch,,,\n", encoding="utf-8")
+    assert load_catalog(root / "data" / "catalog.yaml", path).branch(351).id == "0351"
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("group: sales, kind: flow, unit: 元}", "group: sale, kind: flow, unit: 元}", "Did you mean 'sales'"),
+    ("numerator: mobile_active,", "numerator: mobile_activ,", "Did you mean 'mobile_active'"),
+    ("- {key: phone,", "- {key: mobile,", "stands twice"),
+    ("kind: ratio", "kind: rate", "'stock', 'flow' or 'ratio'"),
+    ("factor: 10000}", "factor: -1}", "greater than 0"),
+])
+def test_a_wrong_catalogue_is_refused_by_key(root, tmp_path, old, new, message):
+    text = (root / "data" / "catalog.yaml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "catalog.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(EbankError, match=message):
+        load_catalog(path, root / "data" / "branches.csv")

@@ -1,0 +1,32 @@
+"""Tables are escaped, labelled and the same bytes for the same numbers."""
+
+import pandas as pd
+
+from ebank_lib.display import html_table, show
+
+
+def frame():
+    return pd.DataFrame({"branch": ["<script>", "b"], "month": pd.PeriodIndex(["2010-01", "2010-02"], freq="M"),
+                         "value": [1234567.0, float("nan")], "ok": [True, False], "n": [1, 2000]})
+
+
+def test_texts_are_escaped_and_missing_values_are_dashes():
+    text = html_table(frame(), caption="<b>", notes=["a & b"], lang="en")
+    assert "<script>" not in text and "&lt;script&gt;" in text and "&lt;b&gt;" in text and "a &amp; b" in text
+    assert "Jan 2010" in text and "1,234,567" in text and "–" in text and ">yes<" in text and "2,000" in text
+
+
+def test_headings_are_in_the_readers_language():
+    assert "<th>分行</th>" in html_table(frame(), lang="zh")
+    assert "<th>Branch</th>" in html_table(frame(), lang="en")
+    assert "<th>Own</th>" in html_table(frame(), lang="en", heads={"branch": "Own"})
+
+
+def test_formats_are_templates_or_functions():
+    text = html_table(frame(), formats={"value": "{:.0e}", "n": lambda n: f"#{n}"}, lang="en")
+    assert "1e+06" in text and "#2000" in text
+
+
+def test_the_same_numbers_give_the_same_bytes():
+    assert show(frame())._repr_html_() == show(frame())._repr_html_()
+    assert "branch" in repr(show(frame()))

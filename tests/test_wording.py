@@ -1,0 +1,59 @@
+"""Labels and sentences: both languages, the same placeholders, figures as a reader says them."""
+
+import ast
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebank_lib import wording
+from ebank_lib.errors import UnknownNameError
+
+LIBRARY = Path(wording.__file__).parent
+
+
+@pytest.mark.parametrize("key", sorted(wording.words()))
+def test_an_entry_says_the_same_in_both_languages(key):
+    zh, en = wording.words()[key]["zh"], wording.words()[key]["en"]
+    assert zh.strip() and en.strip()
+    assert wording.placeholders(zh) == wording.placeholders(en)
+
+
+def test_every_key_that_the_library_names_exists():
+    named = {node.args[0].value for path in sorted(LIBRARY.rglob("*.py"))
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "t"
+             and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)}
+    assert named
+    assert sorted(named - set(wording.words())) == []
+
+
+def test_an_unknown_key_or_language_suggests_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"general\.month"):
+        wording.t("general.monht")
+    with pytest.raises(UnknownNameError, match="zh, en"):
+        wording.use_language("fr")
+
+
+@pytest.mark.parametrize(("value", "zh", "en"), [
+    (0, "0户", "0 customers"), (999, "999户", "999 customers"), (12_300, "1.23万户", "12.3 k customers"),
+    (4.5e8, "4.5亿户", "450 m customers"), (-25_000, "-2.5万户", "-25 k customers"), (float("inf"), "–", "–"),
+    (99_999, "10万户", "100 k customers"),
+])
+def test_numbers_are_written_as_they_are_said(value, zh, en):
+    assert wording.number(value, "户", "zh") == zh
+    assert wording.number(value, "customers", "en") == en
+
+
+@given(st.floats(min_value=1e-3, max_value=1e15))
+def test_a_written_number_is_within_half_a_percent(value):
+    text = wording.number(value, "", "en").replace(",", "")
+    scale = {"bn": 1e9, "m": 1e6, "k": 1e3}.get(text.split(" ")[-1], 1.0)
+    assert float(text.split(" ")[0]) * scale == pytest.approx(value, rel=0.006)
+
+
+def test_months():
+    assert wording.month_name(pd.Period("2011-08", "M"), "zh") == "2011年8月"
+    assert wording.month_name(pd.NaT, "en") == "–"
