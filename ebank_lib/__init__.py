@@ -1,3 +1,30 @@
-"""A bank branch's monthly e-banking figures, from the printed cell to the manager's page."""
+"""ebank: from a bank branch's monthly e-banking workbooks to an honest forecast and a strategy.
+
+The public verbs, in the order of the road; each is loaded when it is first used, so that importing the package is quick.
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "setup": "session", "record": "reports.record",
+    "load_catalog": "catalog", "number": "wording", "percent": "wording", "t": "wording", "show": "display", "say": "display",
+    "open_source": "sources", "clean": "cleaning",
+    "analyse_growth": "growth", "growth": "growth", "stylised_facts": "facts",
+    "unit_root_battery": "stationarity", "choose_d": "stationarity",
+    "select_order": "arma", "fit_arma": "arma",
+    "forecast": "forecasting", "forecast_many": "forecasting", "backtest": "forecasting",
+    "load_targets": "scenarios", "evaluate_targets": "scenarios",
+}
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'ebank_lib' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .wording import has, language, month_name, t
 
-__all__ = ["html_table", "show"]
+__all__ = ["html_table", "say", "show"]
 
 Format = Callable[[object], str]
 
@@ -52,17 +52,23 @@ def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
     return _Html(html_table(frame, caption=caption, **options), frame)
 
 
+def say(*sentences: str) -> _Html:
+    """Show sentences in a notebook as they are read on a page: one paragraph each, escaped."""
+    said = [s for s in sentences if s]
+    return _Html("".join(f'<p class="reading">{html.escape(s)}</p>' for s in said), "\n".join(said))
+
+
 class _Html:
     """What IPython displays: HTML in a browser, plain text elsewhere."""
 
-    def __init__(self, text: str, frame: pd.DataFrame):
-        self._text, self._frame = text, frame
+    def __init__(self, text: str, plain: pd.DataFrame | str):
+        self._text, self._plain = text, plain
 
     def _repr_html_(self) -> str:
         return self._text
 
     def __repr__(self) -> str:
-        return self._frame.to_string(index=False)
+        return self._plain if isinstance(self._plain, str) else self._plain.to_string(index=False)
 
 
 def _heading(name: str, lang: str) -> str:

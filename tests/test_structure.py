@@ -1,0 +1,95 @@
+"""The house rules that a machine can check: imports run one way, modules stay small, no host or machine path."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+
+ORDER = ["errors", "config", "wording", "display", "catalog", "paths", "sources", "cleaning", "growth", "facts",
+         "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "session", "reports",
+         "cli", "__main__"]
+
+
+def modules(root):
+    return sorted((root / "ebank_lib").rglob("*.py"))
+
+
+def stage(root, path):
+    return path.relative_to(root / "ebank_lib").parts[0].removesuffix(".py")
+
+
+def imported_stages(root, path):
+    """Yield (line, stage, inside a function named plot*) for every import of the package by a module of it."""
+    package = ["ebank_lib", *path.relative_to(root / "ebank_lib").parts[:-1]]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    plots = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.name.startswith("plot")]
+    inside = {id(node) for f in plots for node in ast.walk(f)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            full = [*base, *(node.module.split(".") if node.module else [])]
+            names = [[*full, alias.name] for alias in node.names] if full == ["ebank_lib"] else [full]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name[0] == "ebank_lib" and len(name) > 1 and name[1] != "__version__":
+                yield node.lineno, name[1], id(node) in inside
+
+
+def test_imports_run_downward_only(root):
+    wrong = []
+    for path in modules(root):
+        here = stage(root, path)
+        if here == "__init__":
+            continue
+        assert here in ORDER, f"{path.name} has no place in the order"
+        for line, there, in_plot in imported_stages(root, path):
+            # A result may draw itself: its plot method is the one door upward, and it opens into charts only.
+            if ORDER.index(there) > ORDER.index(here) and not (in_plot and there == "charts"):
+                wrong.append(f"{path.relative_to(root)}:{line} imports {there}")
+    assert wrong == []
+
+
+def test_modules_stay_small(root):
+    assert [f"{p.name}: {n}" for p in modules(root) if (n := len(p.read_text(encoding="utf-8").splitlines())) > 450] == []
+
+
+def tracked(root):
+    out = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=False)
+    if out.returncode:
+        pytest.skip("not a git checkout")
+    return [root / name for name in out.stdout.decode().split("\0") if name]
+
+
+def test_no_file_names_a_registry_host_or_a_path_of_one_machine(root):
+    forbidden = re.compile("|".join([r"pythonhosted", r"pypi\.", r"registry\.npm", r"deb\.debian", r"/home/\w", "/wo" "rk/",
+                                     "/ro" "ot/", r"/tmp/"]))
+    wrong = []
+    for path in tracked(root):
+        if path.is_file() and path.suffix in {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ""}:
+            for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if forbidden.search(line):
+                    wrong.append(f"{path.relative_to(root)}:{n}: {line.strip()[:80]}")
+    assert wrong == []
+
+
+def test_no_unsafe_reading(root):
+    text = {p: p.read_text(encoding="utf-8") for p in modules(root)}
+    for pattern in (r"\bpickle\b", r"\beval\(", r"\bexec\(", r"shell=True", r"yaml\.(unsafe_|full_)?load\((?!text, Loader=_Plain)"):
+        assert [p.name for p, body in text.items() if re.search(pattern, body)] == [], pattern
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, ebank_lib; print([m for m in ('pandas', 'matplotlib', 'statsmodels', 'numba') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_verb_exists():
+    import ebank_lib
+
+    assert [name for name in ebank_lib.__all__ if not hasattr(ebank_lib, name)] == []
