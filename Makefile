@@ -1,0 +1,73 @@
+# Everything here needs python3 (3.11 or newer) and make; the rest is installed into .venv from requirements.lock.
+
+# Given on the command line only (`make report BRANCH=weifang`): variables of these names in the shell mean other things.
+PYTHON :=
+SOURCE := data/shandong
+BRANCH := rizhao
+REPORT_LANG := zh
+UPGRADE :=
+WORKERS := 2
+
+BIN := .venv/bin
+
+# One thread per process: the matrices are small, so BLAS threads only get in each other's way (a 36-order grid took
+# ten times as long), and what runs side by side are processes. One thread also gives the same digits everywhere.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export VECLIB_MAXIMUM_THREADS := 1
+export NUMBA_NUM_THREADS := 1
+# Chinese on a pipe must not depend on the locale.
+export PYTHONUTF8 := 1
+# The debugger's advice about frozen modules is printed by every kernel and concerns nobody here.
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup report province test lab lock bench clean distclean
+.NOTPARALLEL:
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+# Always asked, answers in a few hundredths of a second when .venv fits the lock.
+setup:  ## create or update .venv from the lock (the other targets do it themselves)
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1; then \
+	    exec "$$python" tools/bootstrap.py $(if $(PYTHON),--python "$(PYTHON)"); \
+	  fi; \
+	done; \
+	echo "set-up failed: no python3 on PATH; install Python 3.11 or newer" >&2; exit 1
+
+report: setup  ## one branch's report: reports/BRANCH/report.html (BRANCH=rizhao SOURCE=data/shandong REPORT_LANG=zh)
+	@$(BIN)/ebank report --source "$(SOURCE)" --branch "$(BRANCH)" --lang "$(REPORT_LANG)"
+
+province: setup  ## every branch's report and the province's page
+	@$(BIN)/ebank report --source "$(SOURCE)" --all --lang "$(REPORT_LANG)"
+
+# Both steps always run, so that one failure does not hide the other. Notebooks are replayed over IPC, a file to a
+# worker (its cells share a kernel). The "ci" profile of hypothesis is its own: no randomness, no deadline.
+test: setup  ## all that CI runs: lint, doctests, tests, notebooks replayed
+	@status=0; \
+	echo "[1/2] ruff"; \
+	$(BIN)/ruff check . || status=1; \
+	echo "[2/2] doctests, tests and notebooks, $(WORKERS) workers"; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci \
+	  -p tools.pytest_ipc --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 \
+	  ebank_lib tests $(wildcard notebooks) || status=1; \
+	exit $$status
+
+lab: setup  ## JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --notebook-dir=. $(wildcard notebooks)
+
+lock: setup  ## resolve anew within pyproject.toml: requirements.lock and environment.yml (UPGRADE=1: newest of all)
+	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
+
+bench: setup  ## times and accuracy that the README states
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove reports and caches
+	rm -rf reports build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find ebank_lib tests tools benchmarks data -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean  ## and the environment
+	rm -rf .venv
