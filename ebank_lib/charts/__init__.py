@@ -1,0 +1,21 @@
+"""Every result's picture, a module a stage; each is loaded when it is first used."""
+
+from importlib import import_module
+
+_HOME = {
+    "use_style": "style", "unit_axis": "style", "percent_axis": "style", "month_axis": "style",
+    "label_lines": "style", "mark_event": "style", "save": "style",
+    "plot_growth": "growth", "plot_volatility": "growth", "plot_facts": "growth",
+    "plot_stationarity": "stationarity",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'ebank_lib.charts' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
