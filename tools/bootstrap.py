@@ -92,7 +92,7 @@ def choose_python(wanted=None):
         if found is None:
             continue
         version, able, executable = found
-        said = "%s is %d.%d.%d" % ((name,) + version)
+        said = "%s is %d.%d.%d" % ((name, *version))
         if not low <= version[:2] < high:
             unsuited.append(said)
         elif not able:
@@ -195,7 +195,9 @@ def run(command, step, on_line=None, note=None):
 
 
 # Settings of the caller's shell that would send packages elsewhere or mix another Python's in.
-HARMFUL = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_NO_BINARY", "PIP_PYTHON"}
+HARMFUL = {
+    "PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_NO_BINARY", "PIP_PYTHON",
+}
 
 
 # --- what went wrong --------------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ def explain(text):
         return found.group(1).strip() if found else None
 
     if re.search(r"No space left on device|Errno 28|Disk quota exceeded|Errno 122", text):
-        return "the disk is full: about %.1f GB are needed here, and some in the folder for temporary files" % NEEDED_GB
+        return "the disk is full: %.1f GB are needed here, and some in the folder for temporary files" % NEEDED_GB
     denied = first(r"((?:Permission denied|Read-only file system|Operation not permitted).*)")
     if denied:
         return "cannot write: %s" % denied
@@ -318,7 +320,7 @@ class Counter:
     def line(self, line):
         if line.startswith("Ignoring "):
             self.total -= 1
-        elif line.startswith(("Collecting ", "Requirement already satisfied: ")):
+        elif line.startswith(("Collecting ", "Processing ", "Requirement already satisfied: ")):
             self.collected += 1
         elif line.startswith("Installing collected packages"):
             self.installing = True
@@ -330,7 +332,7 @@ class Counter:
 
 
 def pip(*arguments):
-    return [VENV_PYTHON, "-m", "pip", "install", "--no-input", "--progress-bar", "off"] + list(arguments)
+    return [VENV_PYTHON, "-m", "pip", "install", "--no-input", "--progress-bar", "off", *arguments]
 
 
 def install(number, total):

@@ -119,7 +119,8 @@ def main():
     except subprocess.CalledProcessError as error:
         sys.exit(f"make lock: {Path(error.cmd[0]).name} failed; its message is above")
     ENVIRONMENT.write_text(environment(), encoding="utf-8")
-    print(f"[3/3] wrote {LOCK.name} ({len(locked(LOCK.read_text(encoding='utf-8')))} packages) and {ENVIRONMENT.name}")
+    count = len(locked(LOCK.read_text(encoding="utf-8")))
+    print(f"[3/3] wrote {LOCK.name} ({count} packages) and {ENVIRONMENT.name}")
 
 
 if __name__ == "__main__":
