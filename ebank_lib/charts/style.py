@@ -161,6 +161,8 @@ def percent_axis(ax: Axes, lang: str | None = None, label: str = "", sign: bool 
 
     def write(value: float) -> str:
         low, high = sorted(ax.get_ylim())
+        if ax.get_yscale() == "log":
+            return f"{value * 100:,.10g}%"
         digits = 0 if high - low >= 0.05 else 1 if high - low >= 0.005 else 2
         plus = "+" if sign and round(value * 100, digits) > 0 else ""
         return f"{plus}{value * 100:,.{digits}f}%".replace("-0%", "0%")

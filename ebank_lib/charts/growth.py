@@ -1,0 +1,295 @@
+"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility; facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ebank_lib.charts import style
+from ebank_lib.errors import UnknownNameError
+from ebank_lib.growth import GrowthAnalysis, volatility
+from ebank_lib.wording import language, month_name, number, percent, t
+
+__all__ = ["plot_growth", "plot_volatility"]
+
+KINDS = ("mom", "base", "yoy", "ratio")
+LOG_FROM = 8.0        # a base-period multiple as large as this is drawn on a log axis
+MAX_LINES = 8         # more lines than colours: panels instead
+
+
+def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = None, lang: str | None = None) -> Figure:
+    """Draw the growth of a branch's indicators.
+
+    Parameters
+    ----------
+    result : GrowthAnalysis
+    kind : {"mom", "base", "yoy", "ratio"}
+        ``mom`` one panel an indicator, one scale for a group, so that panels compare; months beyond the scale are
+        marked with their value. ``base`` and ``yoy`` lines labelled at their ends, one axis a group. ``ratio`` levels.
+    group : str, optional
+        A group of the catalogue; default all that have data.
+
+    Returns
+    -------
+    Figure
+        With a sentence instead of axes when there is nothing to draw.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind of picture", kind, (*KINDS, "volatility"))
+    lang = language(lang)
+    kinds = ("ratio",) if kind == "ratio" else ("stock", "flow")
+    by_group = {g: [k for k in result.keys(kinds, g) if _drawable(result, k, kind)] for g in
+                ([group] if group else result.groups(kinds))}
+    result.keys(kinds, group)     # an unknown group is an error, an empty one a sentence
+    by_group = {g: keys for g, keys in by_group.items() if keys}
+    title = t(f"charts.{kind}", lang, branch=result.catalog.branch(result.branch).label(lang),
+              month=month_name(result.base_month, lang))
+    if group:
+        title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
+    if not by_group:
+        return empty_figure(title, lang)
+    if kind == "mom":
+        return _panels(result, by_group, title, lang)
+    if kind == "ratio":
+        return _ratio(result, [k for keys in by_group.values() for k in keys], title, lang)
+    return _lines(result, by_group, kind, title, lang, bool(group))
+
+
+def empty_figure(title: str, lang: str) -> Figure:
+    """Return a figure that says that there is nothing to draw."""
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 1.2))
+    ax.set_axis_off()
+    ax.set_title(title)
+    ax.text(0, 0.5, t("charts.nothing", lang), color=style.MUTED, transform=ax.transAxes)
+    return fig
+
+
+def _drawable(result: GrowthAnalysis, key: str, kind: str) -> bool:
+    return bool(result.series(key, "y" if kind == "ratio" else kind).notna().any())
+
+
+def _months(result: GrowthAnalysis) -> pd.PeriodIndex:
+    return pd.PeriodIndex(sorted(result.table["month"].unique()), freq="M")
+
+
+def _line(ax: Axes, y: pd.Series, **options):
+    """Draw a series; a month between two gaps has no line to lie on and gets a dot."""
+    x = style.month_numbers(y.index)
+    here = y.notna().to_numpy()
+    lone = here & ~np.r_[False, here[:-1]] & ~np.r_[here[1:], False]
+    drawn = ax.plot(x, y.to_numpy(), **options)[0]
+    if lone.any():
+        ax.plot(x[lone], y.to_numpy()[lone], "o", ms=2.5, color=drawn.get_color(), label="_lone")
+    return drawn
+
+
+def _mark_events(ax: Axes, result: GrowthAnalysis, keys: Sequence[str], lang: str) -> None:
+    for event in result.events_for(keys):
+        style.mark_event(ax, event["month"], event[lang], lang)
+
+
+# --- 环比: small multiples
+
+def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], title: str, lang: str) -> Figure:
+    keys = [k for group in by_group.values() for k in group]
+    columns = 2 if len(keys) <= 4 else 3 if len(keys) <= 9 else 4
+    rows = sum(math.ceil(len(group) / columns) for group in by_group.values())
+    height = 1.65 if columns < 4 else 1.4
+    fig = plt.figure(figsize=(style.WIDTH, height * rows + 0.75))
+    grid = fig.add_gridspec(rows, columns)
+    row, off_scale = 0, False
+    for group, members in by_group.items():
+        limits = _shared_limits([result.series(k, "mom") for k in members])
+        colour = style.colours[list(result.catalog.groups).index(group) % len(style.colours)]
+        for n, key in enumerate(members):
+            ax = fig.add_subplot(grid[row + n // columns, n % columns])
+            off_scale |= _panel(ax, result, key, limits, colour, lang)
+            if n % columns:
+                ax.tick_params(labelleft=False)
+        row += math.ceil(len(members) / columns)
+    notes = [t("charts.rate_mom", lang), t("charts.same_scale", lang)] + [t("charts.off_scale", lang)] * off_scale
+    _headline(fig, title, ("；" if lang == "zh" else "; ").join(notes))
+    return fig
+
+
+def _shared_limits(series: Sequence[pd.Series]) -> tuple[float, float]:
+    """Return the scale that shows nearly all months of a group: a jump of a lifetime must not flatten the rest."""
+    x = np.concatenate([s.dropna().to_numpy() for s in series])
+    low, high = np.quantile(x, [0.02, 0.98])
+    room = max(high - low, 1e-3) * 0.35
+    return min(float(max(x.min(), low - room)), 0.0) - room / 4, max(float(min(x.max(), high + room)), 0.0) + room / 4
+
+
+def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, float], colour: str, lang: str) -> bool:
+    y = result.series(key, "mom")
+    low, high = limits
+    ax.axhline(0, color=style.MUTED, lw=0.8)
+    _line(ax, y, color=colour, lw=1.2)
+    ax.set_ylim(low, high)
+    style.month_axis(ax, lang, _months(result))
+    style.percent_axis(ax, lang, sign=True)
+    ax.locator_params(axis="y", nbins=4)
+    ax.set_title(result.catalog.indicators[key].short_label(lang), fontsize=9.5, pad=5)
+    for event in result.events_for([key]):
+        ax.axvline(style.month_numbers([event["month"]])[0], color=style.EVENT, lw=0.9, ls=(0, (2, 2)), zorder=1)
+    outside = y[(y > high) | (y < low)]
+    for month, value in outside.items():
+        x, up = style.month_numbers([month])[0], value > 0
+        edge = high if up else low
+        ax.plot([x], [edge], marker="^" if up else "v", ms=5, color=colour, clip_on=False, zorder=4)
+        left = x > np.mean(ax.get_xlim())
+        ax.annotate(percent(value, 0, True), (x, edge), xytext=(-5 if left else 5, -1 if up else 1),
+                    textcoords="offset points", ha="right" if left else "left", va="top" if up else "bottom",
+                    fontsize=8, color=colour)
+    return not outside.empty
+
+
+# --- 定基, 同比: lines by group
+
+def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, title: str, lang: str,
+           alone: bool) -> Figure:
+    axes_keys = [(group, keys[i:i + MAX_LINES]) for group, keys in by_group.items()
+                 for i in range(0, len(keys), MAX_LINES)]
+    columns = 1 if len(axes_keys) == 1 else 2
+    rows = math.ceil(len(axes_keys) / columns)
+    fig = plt.figure(figsize=(style.WIDTH, (4.0 if columns == 1 else 3.2) * rows))
+    grid = fig.add_gridspec(rows, columns)
+    for n, (group, keys) in enumerate(axes_keys):
+        last_alone = n == len(axes_keys) - 1 and n % columns == 0
+        ax = fig.add_subplot(grid[n // columns, :] if last_alone else grid[n // columns, n % columns])
+        _group_lines(ax, result, keys, kind, lang)
+        if not alone:
+            ax.set_title(result.catalog.groups[group](lang))
+    _headline(fig, title)
+    return fig
+
+
+def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, lang: str) -> None:
+    series = {k: result.series(k, kind) for k in keys}
+    values = np.concatenate([s.dropna().to_numpy() for s in series.values()])
+    log = kind == "base" and values.min() > 0 and values.max() / values.min() >= LOG_FROM
+    for key, colour in style.colour_map(keys).items():
+        _line(ax, series[key], color=colour, label=result.catalog.indicators[key].short_label(lang))
+    if log:
+        ax.set_yscale("log")
+    months = _months(result) if kind == "base" else _months(result)[12:]
+    style.month_axis(ax, lang, months)
+    if kind == "base":
+        ax.axhline(1, color=style.MUTED, lw=0.8, zorder=1)
+        word = "charts.multiple_log" if log else "charts.multiple"
+        style.unit_axis(ax, t(word, lang, month=month_name(result.base_month, lang)), lang)
+    else:
+        _robust_limits(ax, values)
+        ax.axhline(0, color=style.MUTED, lw=0.8, zorder=1)
+        style.percent_axis(ax, lang, t("charts.rate_yoy", lang), sign=True)
+    _mark_events(ax, result, keys, lang)
+    style.label_lines(ax)
+
+
+def _robust_limits(ax: Axes, values: np.ndarray) -> None:
+    low, high = np.quantile(values, [0.02, 0.98])
+    room = max(high - low, 0.02) * 0.5
+    ax.set_ylim(min(max(values.min(), low - room), 0) - room / 8, max(min(values.max(), high + room), 0) + room / 8)
+
+
+# --- ratios
+
+def _ratio(result: GrowthAnalysis, keys: list[str], title: str, lang: str) -> Figure:
+    """Draw shares of one on one axis, ratios without a bound on another."""
+    bounded = [k for k in keys if result.catalog.indicators[k].bounded]
+    sets = [s for s in (bounded[:MAX_LINES], bounded[MAX_LINES:], [k for k in keys if k not in bounded]) if s]
+    fig, axes = plt.subplots(1, len(sets), squeeze=False, figsize=(style.WIDTH, 4.2),
+                             width_ratios=[3 if s[0] in bounded else 2 for s in sets])
+    for ax, members in zip(axes.flat, sets, strict=True):
+        for key, colour in style.colour_map(members).items():
+            _line(ax, result.series(key), color=colour, label=result.catalog.indicators[key].short_label(lang))
+        # From zero, and to 100% where that is the most there can be: a steady rise must not look like a leap.
+        top = 1.0 if members[0] in bounded and ax.get_ylim()[1] > 0.6 else ax.get_ylim()[1]
+        ax.set_ylim(min(0.0, ax.get_ylim()[0] if ax.dataLim.y0 < 0 else 0.0), top)
+        style.month_axis(ax, lang, _months(result))
+        style.percent_axis(ax, lang)
+        _mark_events(ax, result, members, lang)
+        if len(members) > 1:
+            style.label_lines(ax)
+        else:
+            ax.set_title(result.catalog.indicators[members[0]].label(lang), fontsize=9.5, pad=6)
+    _headline(fig, title)
+    return fig
+
+
+# --- volatility
+
+def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str | None = None) -> Figure:
+    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes."""
+    lang = language(lang)
+    keys = [k for k in result.keys(("stock", "flow"), group) if volatility(result.series(k)).notna().any()]
+    title = t("charts.volatility", lang, branch=result.catalog.branch(result.branch).label(lang))
+    if group:
+        title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
+    if not keys:
+        return empty_figure(title, lang)
+    rows = result.summary.set_index("indicator").loc[keys].sort_values("robust", kind="stable")
+    lines = len(keys) <= MAX_LINES
+    height = max(3.2, 0.26 * len(keys) + 1.3)
+    fig, axes = plt.subplots(1, 2 if lines else 1, squeeze=False, figsize=(style.WIDTH, height),
+                             width_ratios=[2, 3] if lines else [1])
+    colour = style.colour_map(keys) if lines else dict.fromkeys(keys, style.colours[0])
+    _ranking(axes[0, 0], rows, [result.catalog.indicators[k].short_label(lang) for k in rows.index],
+             [colour[k] for k in rows.index], lang)
+    if lines:
+        ax = axes[0, 1]
+        for key in keys:
+            _line(ax, volatility(result.series(key)), color=colour[key],
+                  label=result.catalog.indicators[key].short_label(lang))
+        values = np.concatenate([line.get_ydata() for line in ax.get_lines()])
+        values = values[np.isfinite(values)]
+        log = values.min() > 0 and values.max() / values.min() >= LOG_FROM
+        if log:
+            ax.set_yscale("log")
+        else:
+            ax.set_ylim(bottom=0)
+        seen = pd.concat([volatility(result.series(k)).dropna() for k in keys]).index
+        style.month_axis(ax, lang, pd.period_range(seen.min(), seen.max(), freq="M"))
+        style.percent_axis(ax, lang, t("charts.rolling_sd_log" if log else "charts.rolling_sd", lang))
+        _mark_events(ax, result, keys, lang)
+        style.label_lines(ax)
+    _headline(fig, title)
+    return fig
+
+
+def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str], lang: str) -> None:
+    at = np.arange(len(rows))
+    values = rows[["volatility", "robust"]]
+    floor = max(float(values[values > 0].min().min()), 1e-5)
+    for y, (sd, robust), colour in zip(at, values.clip(lower=floor).to_numpy(), colours, strict=True):
+        ax.plot([robust, sd], [y, y], color=colour, lw=1.2, alpha=0.5)
+        ax.plot([robust], [y], "o", ms=6, color=colour)
+        ax.plot([sd], [y], "o", ms=6, mfc="white", mec=colour, mew=1.3)
+    ax.set_yticks(at, names)
+    ax.set_ylim(-0.7, len(rows) - 0.3)
+    ax.set_xscale("log")
+    low, high = floor / 1.3, float(values.max().max()) * 1.3
+    ax.set_xlim(low, high)
+    ticks = [v for v in (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10) if low <= v <= high]
+    ax.set_xticks(ticks, [f"{v * 100:g}%" for v in ticks])
+    ax.set_xticks([], minor=True)
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    ax.set_title(t("charts.whole_sd", lang), fontsize=9, color=style.MUTED, pad=6)
+    handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],
+               ax.plot([], [], "o", ms=6, mfc="white", mec=style.MUTED, label=t("charts.sd", lang))[0]]
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=8,
+              handletextpad=0.2, columnspacing=1.0)
+
+
+def _headline(fig: Figure, title: str, note: str = "") -> None:
+    """Title at the left edge; the note follows it, smaller."""
+    fig.suptitle(title, x=0.01, ha="left")
+    if note:
+        fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=style.MUTED)
