@@ -85,8 +85,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return data
 
 
-def validate(model: type[Model], data: dict[str, Any], path: str | Path) -> Model:
-    """Check `data` against a pydantic model.
+def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str = "") -> Model:
+    """Check `data`, which stands under the key `at`, against a pydantic model.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def validate(model: type[Model], data: dict[str, Any], path: str | Path) -> Mode
         errors = error.errors(include_url=False)
     # A misspelt key is also a missing one: name the misspelling, which is what has to be mended.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    keys = [str(part) for part in first["loc"]]
+    keys = [*([at] if at else []), *(str(part) for part in first["loc"])]
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
         near = nearest(keys[-1], known)
@@ -124,7 +124,7 @@ def _fields_at(model: type[BaseModel], loc: tuple) -> list[str]:
     """Return the keys allowed at a place in the document, all alternatives together."""
     models = [model]
     for part in loc:
-        deeper = [inner for m in models if part in m.model_fields
-                  for inner in _models_in(m.model_fields[part].annotation)]
+        deeper = [inner for m in models for name, field in m.model_fields.items() if part == (field.alias or name)
+                  for inner in _models_in(field.annotation)]
         models = deeper or models
-    return sorted({name for m in models for name in m.model_fields})
+    return sorted({field.alias or name for m in models for name, field in m.model_fields.items()})

@@ -1,0 +1,204 @@
+"""Files become grids: rows of cells as printed, from A1 on, with the merged ranges where the format tells them."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import python_calamine
+
+from ..errors import EbankError, SourceError
+from .guard import column_number, open_package, unpack_gzip
+from .spec import Limits
+
+__all__ = ["Grid", "as_text", "csv_rows", "decode", "letters", "range_name", "workbook_grids"]
+
+_ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16"}
+
+
+@dataclass
+class Grid:
+    """One sheet. ``values`` are as the reader gives them, ``texts`` as printed; both ``[row][column]`` from A1.
+    ``merges`` maps a cell of a merged range to the range's corners; None where the format does not tell."""
+
+    file: str
+    sheet: str
+    values: list[list[object]]
+    texts: list[list[str]]
+    merges: dict[tuple[int, int], tuple[int, int, int, int]] | None = field(default_factory=dict)
+
+    def first_of(self, row: int, column: int) -> tuple[int, int]:
+        """The cell that carries the text of this one: itself, or the first of its merged range."""
+        area = (self.merges or {}).get((row, column))
+        return (row, column) if area is None else area[:2]
+
+
+def letters(column: int) -> str:
+    """Return a column's letters.
+
+    Examples
+    --------
+    >>> letters(0), letters(26), column_number(letters(701))
+    ('A', 'AA', 701)
+    """
+    name = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+def range_name(area: tuple[int, int, int, int]) -> str:
+    """Return "C5:C6" for the corners (4, 2, 5, 2)."""
+    return f"{letters(area[1])}{area[0] + 1}:{letters(area[3])}{area[2] + 1}"
+
+
+def as_text(value: object) -> str:
+    """Return a cell as text: a number by its shortest exact form, a whole one without a point.
+
+    Examples
+    --------
+    >>> as_text(12.0), as_text(0.1 + 0.2), as_text(True), as_text(dt.date(2010, 3, 1)), as_text(None)
+    ('12', '0.30000000000000004', 'TRUE', '2010-03-01', '')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        text = repr(value)
+        return text[:-2] if text.endswith(".0") else text
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ") if value.time() != dt.time() else value.date().isoformat()
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+
+
+def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:
+    """Yield (sheet name, function that reads its grid) for every sheet of a workbook, in the workbook's order."""
+    package = open_package(data, name, limits)
+    book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(package.data)), name)
+    for n, sheet in enumerate(book.sheet_names):
+        yield sheet, lambda n=n, sheet=sheet: _grid(book, n, sheet, name, package.extra.get(sheet, {}), limits)
+
+
+def _guarded(read, name: str, sheet: str | None = None):
+    """Call the reader; whatever it raises, a Rust panic included, is an error with an address."""
+    try:
+        return read()
+    except EbankError:
+        raise
+    except python_calamine.PasswordError:
+        raise SourceError("is locked by a password", file=name, sheet=sheet, expected="a workbook without one") from None
+    except BaseException as error:  # a panic is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
+            raise
+        raise SourceError("is damaged or no workbook", file=name, sheet=sheet,
+                          found=str(error) or type(error).__name__, expected="an .xlsx, .xls or .ods file") from None
+
+
+def _grid(book, n: int, sheet: str, name: str, extra: dict[tuple[int, int], str], limits: Limits) -> Grid:
+    table = _guarded(lambda: book.get_sheet_by_index(n), name, sheet)
+    end = table.end
+    size = (0, 0) if end is None else (end[0] + 1, end[1] + 1)
+    if size[0] * size[1] > limits.sheet_cells:
+        raise SourceError("has too large a used area", file=name, sheet=sheet, found=f"{size[0]} rows x {size[1]} columns",
+                          expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
+    values = _guarded(lambda: table.to_python(skip_empty_area=False), name, sheet) if end is not None else []
+    for (row, column), text in extra.items():
+        if row < 0 or column < 0:
+            continue
+        while len(values) <= row:
+            values.append([])
+        values[row].extend([""] * (column + 1 - len(values[row])))
+        if values[row][column] == "":
+            values[row][column] = _Printed(text)
+    width = max(map(len, values), default=0)
+    for row in values:
+        row.extend([""] * (width - len(row)))
+    texts = [[as_text(value) for value in row] for row in values]
+    _check_lengths(texts, name, sheet, limits)
+    merges = _guarded(lambda: table.merged_cell_ranges, name, sheet)
+    return Grid(name, sheet, values, texts, _merges(merges, len(values), width, name, sheet, limits))
+
+
+class _Printed(str):
+    """A text that stands for a cell of another type: an error, a formula never calculated."""
+
+
+def _check_lengths(texts: list[list[str]], name: str, sheet: str | None, limits: Limits) -> None:
+    for n, row in enumerate(texts):
+        for m, text in enumerate(row):
+            if len(text) > limits.text_length:
+                raise SourceError("holds too long a text", file=name, sheet=sheet, row=n + 1, column=letters(m), found=text,
+                                  expected=f"at most {limits.text_length} characters (limits.text_length)")
+
+
+def _merges(ranges, height: int, width: int, name: str, sheet: str, limits: Limits):
+    if ranges is None:
+        return None
+    merges: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+    area = 0
+    for (top, left), (bottom, right) in ranges:
+        inside = range(top, min(bottom, height - 1) + 1), range(left, min(right, width - 1) + 1)
+        area += len(inside[0]) * len(inside[1])
+        if area > limits.sheet_cells:
+            raise SourceError("has too many merged cells", file=name, sheet=sheet, found=range_name((top, left, bottom, right)),
+                              expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
+        for row in inside[0]:
+            for column in inside[1]:
+                if merges.setdefault((row, column), (top, left, bottom, right)) != (top, left, bottom, right):
+                    raise SourceError("has merged ranges that overlap", file=name, sheet=sheet, row=row + 1,
+                                      column=letters(column), found=range_name((top, left, bottom, right)),
+                                      expected="ranges apart from each other")
+    return merges
+
+
+def decode(data: bytes, name: str, encoding: str | None) -> str:
+    """Return a text file's text: in the declared encoding, else UTF-8, else GB18030, each strictly."""
+    tried = [encoding] if encoding else ["utf-8", "gb18030"]
+    for one in tried:
+        try:
+            return data.decode(_ENCODINGS[one])
+        except UnicodeDecodeError:
+            continue
+    raise SourceError("is in another encoding", file=name, found=f"bytes that are no {' or '.join(tried)}",
+                      expected="UTF-8, GB18030 or the one declared as encoding")
+
+
+def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits) -> list[list[str]]:
+    """Return the records of a CSV file (comma, semicolon or tab: whichever the first line has most of)."""
+    if name.lower().endswith(".gz"):
+        data = unpack_gzip(data, name, limits)
+    text = decode(data, name, encoding)
+    first = text[:100_000].split("\n", 1)[0]
+    comma = max(",;\t", key=lambda c: (first.count(c), c == ","))
+    rows: list[list[str]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
+    try:
+        for row in reader:
+            rows.append(row)
+            if len(rows) > limits.table_rows:
+                raise SourceError("has too many rows", file=name, found=f"more than {limits.table_rows}",
+                                  expected=f"at most {limits.table_rows} (limits.table_rows)")
+    except csv.Error as error:
+        raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
+                          expected="quoted fields closed, one record a line") from None
+    return rows
+
+
+def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Grid:
+    """Return a CSV file saved from a sheet as that sheet's grid; its merged ranges are lost."""
+    rows = csv_rows(data, name, encoding, limits)
+    width = max(map(len, rows), default=0)
+    if width * len(rows) > limits.sheet_cells:
+        raise SourceError("has too large a used area", file=name, found=f"{len(rows)} rows x {width} columns",
+                          expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
+    rows = [[*row, *[""] * (width - len(row))] for row in rows]
+    _check_lengths(rows, name, None, limits)
+    return Grid(name, "", rows, rows, None)

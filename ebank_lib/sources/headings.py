@@ -1,0 +1,276 @@
+"""Which column is which indicator: headings of one or more levels, their units and footnote marks."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import SourceError, nearest, quote
+from .grids import Grid, letters
+from .spec import SheetSpec
+
+__all__ = ["Column", "Header", "find_header", "fold", "is_number", "plain", "read_columns", "unit_line"]
+
+_MAX_LEVELS = 4
+_MARKS = re.compile(r"[*＊※†‡§#＃①-⑳¹²³⁴-⁹]|[\[［【(（]\s*注?\s*\d{0,2}\s*[\]］】)）]|注\s*\d{1,2}$")
+_BRACKETS = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]*)[)）\]］】]")
+_UNIT_LINE = re.compile(r"(?:单位|[Uu]nits?)\s*[:：]\s*([^()（）\[\]【】]{1,60})")
+_BETWEEN_UNITS = re.compile(r"[、,，;；/和\s]+")
+_NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
+
+
+def fold(text: str) -> str:
+    """Return a name as it is compared: NFKC, without whitespace.
+
+    Examples
+    --------
+    >>> fold("机　构 "), fold("ＡＢ c")
+    ('机构', 'ABc')
+    """
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def plain(text: str) -> str:
+    """Return a heading as it is compared: footnote marks taken off, then folded.
+
+    Examples
+    --------
+    >>> plain("客户数＊"), plain("开户数（注1）")
+    ('客户数', '开户数')
+    """
+    return fold(_MARKS.sub("", text))
+
+
+def is_number(value: object, text: str) -> bool:
+    """Whether a cell holds a figure, typed as one or written as one ("2.5万", "约1,200", "12*")."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float):
+        return True
+    return len(text) <= 60 and bool(_NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip()))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: its place from 0, the heading's path, what it is and the unit printed for it.
+    ``indicator`` is "" for a kept and None for an ignored column."""
+
+    index: int
+    path: str
+    indicator: str | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """The heading rows (from, to, inclusive) and the key column, whose heading the source names."""
+
+    top: int
+    bottom: int
+    key: int
+
+
+class Units:
+    """The units that the catalogue knows, found whatever the width and spacing of their letters."""
+
+    def __init__(self, known: Iterable[str]):
+        self._by_fold = {fold(unit).casefold(): unit for unit in known}
+
+    def get(self, text: str) -> str | None:
+        """Return the catalogue's spelling of a unit, or None."""
+        return self._by_fold.get(fold(text).casefold())
+
+    def split(self, heading: str) -> tuple[str, str]:
+        """Return a heading without the brackets that hold a unit, and that unit ("" if none)."""
+        unit = ""
+        for match in _BRACKETS.finditer(heading):
+            inner = _UNIT_LINE.search(match[1])
+            known = self.get(inner[1] if inner else match[1])
+            if known is not None:
+                unit, heading = known, heading.replace(match[0], "", 1)
+        return heading, unit
+
+    def path(self, heading: str) -> str:
+        """Return a heading's path as it is compared: without marks, units, whitespace."""
+        return plain(self.split(_MARKS.sub("", heading))[0])
+
+    def names(self) -> str:
+        """Return all units in a line."""
+        return ", ".join(self._by_fold.values())
+
+
+def find_header(grid: Grid, heading: str) -> Header:
+    """Return the heading rows around the first cell that holds `heading` and stands above a table.
+
+    Raises
+    ------
+    SourceError
+        No cell of the sheet holds it; the message has the nearest text.
+    """
+    wanted = plain(heading)
+    best: tuple[int, Header] | None = None
+    for r, row in enumerate(grid.texts):
+        for c, text in enumerate(row):
+            if text and len(text) <= 100 and plain(text) == wanted and grid.first_of(r, c) == (r, c):
+                header = _extend(grid, r, c)
+                width = sum(1 for t in _levels_text(grid, header) if t)
+                if best is None or width > best[0]:
+                    best = width, header
+        if best is not None and best[0] > 1:
+            break  # the first that has other headings beside it; later ones are repeated heading rows
+    if best is None:
+        near = nearest(wanted, {plain(t) for row in grid.texts[:200] for t in row if 0 < len(t) <= 100})
+        raise SourceError("has no such heading", file=grid.file, sheet=grid.sheet, found=near or "nothing like it",
+                          expected=f"a cell {quote(heading)} above the table")
+    return best[1]
+
+
+def _levels_text(grid: Grid, header: Header) -> list[str]:
+    return ["".join(grid.texts[r][c] for r in range(header.top, header.bottom + 1)) for c in range(len(grid.texts[0]))]
+
+
+def _extend(grid: Grid, row: int, column: int) -> Header:
+    """Find the heading rows above and below the key column's own heading."""
+    merges = grid.merges or {}
+    bottom = merges.get((row, column), (row, column, row, column))[2]
+    bottom = min(bottom, len(grid.texts) - 1, row + _MAX_LEVELS - 1)
+    if bottom == row:
+        while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and _is_level(grid, bottom + 1, column):
+            bottom += 1
+    top = row
+    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, top - 1, column, above=True):
+        top -= 1
+    return Header(top, bottom, column)
+
+
+def _is_level(grid: Grid, row: int, key: int, above: bool = False) -> bool:
+    """Whether a row next to the headings is a further level: nothing in the key column, texts and no number beside it."""
+    texts, values = grid.texts[row], grid.values[row]
+    if texts[key] or grid.first_of(row, key) != (row, key):
+        return False
+    filled = [c for c, text in enumerate(texts) if text.strip()]
+    if not filled or any(is_number(values[c], texts[c]) for c in filled):
+        return False
+    if above:
+        # A title and a line "单位：元" stand above a table too: a level has several texts.
+        return len(filled) > 1 and not any(_UNIT_LINE.search(texts[c]) for c in filled)
+    return not any(fold(texts[c]).strip("-—–") == "" for c in filled)
+
+
+def unit_line(grid: Grid, header: Header, units: Units) -> list[str]:
+    """Return the units of a line such as "单位：户、元" above the table."""
+    for row in grid.texts[: header.top]:
+        for text in row:
+            match = _UNIT_LINE.search(text[:500]) if text else None
+            if match:
+                found = [units.get(part) for part in [match[1], *_BETWEEN_UNITS.split(match[1])]]
+                return list(dict.fromkeys(unit for unit in found if unit is not None))
+    return []
+
+
+def _path(grid: Grid, header: Header, column: int, units: Units) -> tuple[list[str], str, str]:
+    """Return the heading's levels as printed, without their units; the unit; the folded path."""
+    levels: list[tuple[tuple[int, int], str]] = []
+    for row in range(header.top, header.bottom + 1):
+        at = grid.first_of(row, column)
+        text = grid.texts[at[0]][at[1]]
+        if not text and row < header.bottom and any(grid.texts[r][column] for r in range(row + 1, header.bottom + 1)):
+            at = _left(grid, row, column, header.key)
+            text = grid.texts[at[0]][at[1]] if at else ""
+        if text and at is not None and at not in [place for place, _ in levels]:
+            levels.append((at, text))
+    unit, names = "", []
+    for _, text in levels:
+        name, own = units.split(_MARKS.sub("", text))
+        unit = own or unit  # the lower level speaks last
+        if fold(name):
+            names.append(fold(name))
+    return [text for _, text in levels], unit, "/".join(names)
+
+
+def _left(grid: Grid, row: int, column: int, key: int) -> tuple[int, int] | None:
+    """The heading to the left that a blank one belongs to; a merged heading ends where its range ends."""
+    for c in range(column - 1, -1, -1):
+        if c == key:
+            return None
+        if grid.texts[row][c]:
+            return None if (row, c) in (grid.merges or {}) else (row, c)
+        if (row, c) in (grid.merges or {}):
+            return None
+    return None
+
+
+def read_columns(grid: Grid, header: Header, spec: SheetSpec, units: Units, bases: dict[str, str],
+                 indicators: dict[str, str], skip: set[int]) -> list[Column]:
+    """Return every column that has a heading, but for the key columns in `skip`.
+
+    Parameters
+    ----------
+    bases : dict
+        Printed unit -> base unit; chooses among the units of a line that names several.
+    indicators : dict
+        Indicator -> base unit.
+
+    Raises
+    ------
+    SourceError
+        A heading that the source does not map, stands twice, or is missing.
+    """
+    wanted = {units.path(heading): target for heading, target in spec.headings.items()}
+    ignored = {units.path(heading) for heading in spec.ignore}
+    line = unit_line(grid, header, units)
+    columns: list[Column] = []
+    where: dict[str, Column] = {}
+    for c in range(len(grid.texts[0])):
+        if c in skip:
+            continue
+        printed, unit, path = _path(grid, header, c, units)
+        if not printed:
+            continue
+        target = wanted.get(path)
+        if target is None:
+            columns.append(Column(c, path, _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units), unit))
+            continue
+        unit = unit or _of_line(line, bases, indicators[target.indicator]) or target.unit or ""
+        column = Column(c, path, target.indicator, unit)
+        if target.indicator in where:
+            raise SourceError("has two columns for one indicator", file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
+                              column=letters(c), found="/".join(printed),
+                              expected=f"one column of {target.indicator} ({letters(where[target.indicator].index)} is one)")
+        where[target.indicator] = column
+        columns.append(column)
+    _all_there(grid, header, spec, where, columns)
+    return columns
+
+
+def _of_line(line: list[str], bases: dict[str, str], base: str) -> str:
+    fitting = [unit for unit in line if bases[unit] == base]
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units) -> str | None:
+    if path in ignored or spec.unmapped == "ignore":
+        return None
+    where = {"file": grid.file, "sheet": grid.sheet, "row": header.bottom + 1, "column": letters(c)}
+    bare = "/".join(fold(_BRACKETS.sub("", part)) for part in printed)
+    if bare != path and plain(bare) in wanted:
+        raise SourceError("has a unit that the catalogue does not know", found="/".join(printed),
+                          expected="one of " + units.names(), **where)
+    if spec.unmapped == "keep":
+        return ""
+    near = nearest(path, wanted)
+    hint = f"The nearest mapped heading is {quote(near)}. " if near else ""
+    raise SourceError("has a heading that is not mapped", found="/".join(printed), expected="a heading under `headings` or `ignore`",
+                      hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)
+
+
+def _all_there(grid: Grid, header: Header, spec: SheetSpec, where: dict[str, Column], columns: list[Column]) -> None:
+    if spec.missing == "allow" and where:
+        return
+    for heading, target in spec.headings.items():
+        if target.indicator not in where:
+            near = nearest(plain(heading), [column.path for column in columns])
+            raise SourceError("has no such heading", file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
+                              found=near or "nothing like it", expected=f"{heading} (indicator {target.indicator})")

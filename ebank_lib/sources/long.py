@@ -1,0 +1,245 @@
+"""Long tables - CSV, Parquet, a query: a row a branch and month, a column an indicator."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass, field
+
+from ..errors import SourceError, nearest, quote
+from .grids import as_text, csv_rows
+from .months import month_in_cell
+from .spec import DatabaseSpec, Limits, LongSpec
+from .tables import Naming, month_of_name, name_of_branch
+
+__all__ = ["LongBlock", "Table", "database_table", "file_table", "read_long"]
+
+
+@dataclass
+class Table:
+    """A rectangular table as printed: names of columns, and a list of texts a column. `values` has the typed ones
+    where the format has types. `first` is the number of the first row as a reader of the file counts."""
+
+    file: str
+    names: list[str]
+    columns: list[list[str]]
+    values: list[list[object]]
+    first: int
+    sha256: str = ""
+    bytes: int = 0
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return len(self.columns[0]) if self.columns else 0
+
+
+@dataclass
+class LongBlock:
+    """What was read of a long table: everything but `texts` and `units` has an entry a row."""
+
+    file: str
+    revision: int
+    files: list[str] = field(default_factory=list)
+    sheets: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    branches: list[str] = field(default_factory=list)
+    months: list[int] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    indicators: list[str] = field(default_factory=list)
+    units: list[list[str]] = field(default_factory=list)     # a list a column
+    texts: list[list[str]] = field(default_factory=list)     # a list a column
+    printed: int = 0
+    headings: int = 0
+    ignored: int = 0
+
+    @property
+    def cells(self) -> int:
+        """The cells that are not blank."""
+        return sum(1 for column in self.texts for text in column if text)
+
+
+def file_table(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
+    """Return a CSV or Parquet file as a table of texts."""
+    if name.lower().endswith(".parquet"):
+        return _parquet(data, name, limits)
+    rows = csv_rows(data, name, encoding, limits)
+    if not rows:
+        raise SourceError("is empty", file=name, expected="a line of headings")
+    names = [text.strip() for text in rows[0]]
+    for n, row in enumerate(rows[1:], start=2):
+        if len(row) != len(names) and row:
+            raise SourceError("has a line of another length", file=name, row=n, found=f"{len(row)} fields",
+                              expected=f"{len(names)} as in the first line")
+    # A line without anything is no row of the table, but it is counted, as a spreadsheet would.
+    filled = [row or [""] * len(names) for row in rows[1:]]
+    columns = [list(column) for column in zip(*filled)] if filled else [[] for _ in names]
+    _check_text(columns, names, name, limits)
+    return Table(name, names, columns, columns, first=2)
+
+
+def _check_text(columns: list[list[str]], names: list[str], name: str, limits: Limits) -> None:
+    for column, texts in zip(names, columns):
+        for n, text in enumerate(texts):
+            if len(text) > limits.text_length:
+                raise SourceError("holds too long a text", file=name, row=n + 2, column=column, found=text,
+                                  expected=f"at most {limits.text_length} characters (limits.text_length)")
+
+
+def _parquet(data: bytes, name: str, limits: Limits) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(io.BytesIO(data)) as file:
+            meta = file.metadata
+            size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
+            if meta.num_rows > limits.table_rows or size > limits.unpacked_bytes or meta.num_columns > 10_000:
+                raise SourceError("is too large", file=name, found=f"{meta.num_rows} rows, {size} bytes unpacked",
+                                  expected=f"at most {limits.table_rows} rows, {limits.unpacked_bytes} bytes (limits)")
+            table = file.read()
+        nested = next((f for f in table.schema if pa.types.is_nested(f.type) or pa.types.is_binary(f.type)), None)
+        values = [] if nested is not None else [column.to_pylist() for column in table.columns]
+    except SourceError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
+        raise SourceError("is damaged or no Parquet file", file=name, found=str(error).splitlines()[0] if str(error) else None,
+                          expected="a Parquet file") from None
+    if nested is not None:
+        raise SourceError("has a column that is no table's", file=name, column=nested.name, found=str(nested.type),
+                          expected="texts, numbers or dates")
+    columns = [[as_text(value) for value in column] for column in values]
+    _check_text(columns, table.column_names, name, limits)
+    return Table(name, list(table.column_names), columns, values, first=1)
+
+
+def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
+    """Run the query of a source; the URL is read here and shown nowhere.
+
+    Raises
+    ------
+    SourceError
+        Without the URL and without the driver's own message, which may quote it.
+    """
+    name = spec.name or spec.url_env
+    url = os.environ.get(spec.url_env)
+    if not url:
+        raise SourceError("needs the address of a database", file=name, found=f"{spec.url_env} is not set",
+                          expected=f"its URL in the environment variable {spec.url_env}")
+    try:
+        import sqlalchemy
+    except ImportError:
+        raise SourceError("needs SQLAlchemy", file=name, expected="pip install 'ebank[db]'") from None
+    failure = None
+    names, rows = [], []
+    try:
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect() as connection:
+            result = connection.execute(sqlalchemy.text(spec.query))
+            names, rows = list(result.keys()), result.fetchmany(limits.table_rows + 1)
+            connection.rollback()
+        engine.dispose()
+    except Exception as error:  # drivers raise what they like
+        failure = type(error).__name__
+    if failure is not None:
+        raise SourceError("the query failed", file=name, found=failure, expected="a query that the database answers")
+    if len(rows) > limits.table_rows:
+        raise SourceError("has too many rows", file=name, found=f"more than {limits.table_rows}",
+                          expected=f"at most {limits.table_rows} (limits.table_rows)")
+    values = [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
+    columns = [[as_text(value) for value in column] for column in values]
+    _check_text(columns, names, name, limits)
+    digest = hashlib.sha256()
+    for row in zip(*columns):
+        digest.update(repr(row).encode())
+    return Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=sum(len(t) for c in columns for t in c))
+
+
+def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revision: int) -> LongBlock:
+    """Read a long table.
+
+    Raises
+    ------
+    SourceError
+        A column that is missing or not mapped, a row without a month, an address that is no number.
+    """
+    keys = _key_columns(spec)
+    for name in [*keys, *spec.columns, *spec.ignore]:
+        if table.names.count(name) != 1:
+            near = nearest(name, table.names)
+            raise SourceError("needs the column once", file=table.file, column=name,
+                              found=f"{table.names.count(name)} times" + (f", but {quote(near)}" if near and near != name else ""),
+                              expected="one column of this name")
+    kept = _kept(table, spec, keys)
+    block = LongBlock(table.file, revision, columns=kept, indicators=[
+        spec.columns[name].indicator if name in spec.columns else "" for name in kept])
+    by_name = dict(zip(table.names, table.columns))
+    lines = [n for n, row in enumerate(zip(*table.columns)) if any(row)]
+    take = (lambda column: column) if len(lines) == table.height else (lambda column: [column[n] for n in lines])
+    height = len(lines)
+    block.branches = take(by_name[spec.branch.column]) if spec.branch.source == "column" else \
+        [name_of_branch(spec.branch, table.file, "")] * height
+    block.months = _months(table, spec, lines)
+    block.files = take(by_name[spec.address.file]) if spec.address.file else [table.file] * height
+    block.sheets = take(by_name[spec.address.sheet]) if spec.address.sheet else [""] * height
+    block.rows = _rows(table, spec, lines)
+    block.texts = [take(by_name[name]) for name in kept]
+    for name in kept:
+        unit = spec.columns[name].unit if name in spec.columns else None
+        block.units.append([""] * height if unit is None else take(by_name[unit.column]) if unit.column else [unit.text] * height)
+    for name, column in by_name.items():
+        filled = sum(map(bool, column))
+        block.printed += 1 + filled
+        block.headings += 1 + filled if name in keys else 1
+        block.ignored += filled if name not in keys and name not in kept else 0
+    return block
+
+
+def _key_columns(spec: LongSpec | DatabaseSpec) -> list[str]:
+    units = [c.unit.column for c in spec.columns.values()]
+    keys = [spec.branch.column, spec.month.column, spec.address.file, spec.address.sheet, spec.address.row, *units]
+    return list(dict.fromkeys(k for k in keys if k is not None))
+
+
+def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list[str]:
+    if len(set(table.names)) < len(table.names):
+        twice = next(n for n in table.names if table.names.count(n) > 1)
+        raise SourceError("has two columns of one name", file=table.file, row=1, found=twice, expected="each name once")
+    rest = [n for n in table.names if n not in spec.columns and n not in keys and n not in spec.ignore]
+    if rest and spec.unmapped == "error":
+        near = nearest(rest[0], spec.columns)
+        hint = f"The nearest mapped column is {quote(near)}. " if near else ""
+        raise SourceError("has a column that is not mapped", file=table.file, column=rest[0], found=rest[0],
+                          expected="a column under `columns` or `ignore`",
+                          hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`")
+    return [n for n in table.names if n in spec.columns or (n in rest and spec.unmapped == "keep")]
+
+
+def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
+    if spec.month.source == "file":
+        return [month_of_name(table.file, spec.month)] * len(lines)
+    place = table.names.index(spec.month.column)
+    texts, values = table.columns[place], table.values[place]
+    known: dict[str, int | None] = {}
+    months = []
+    for n in lines:
+        text = texts[n]
+        if text not in known:
+            known[text] = month_in_cell(values[n], text, spec.month.pattern, spec.month.format)
+        if known[text] is None:
+            raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column, found=text,
+                              expected=spec.month.format or spec.month.pattern or "such as 2010-03 or 2010年3月")
+        months.append(known[text])
+    return months
+
+
+def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
+    if spec.address.row is None:
+        return [n + table.first for n in lines]
+    texts = table.columns[table.names.index(spec.address.row)]
+    for n in lines:
+        if not (texts[n].isascii() and texts[n].isdigit() and len(texts[n]) < 10):
+            raise SourceError("holds no row number", file=table.file, row=n + table.first, column=spec.address.row,
+                              found=texts[n], expected="digits")
+    return [int(texts[n]) for n in lines]

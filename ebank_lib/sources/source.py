@@ -1,0 +1,242 @@
+"""A source: what ``sources.yaml`` describes, opened and read once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from ..catalog import Catalog, Texts
+from ..errors import ConfigError, SourceError
+from ..paths import find_source
+from .frames import accounting_frame, cells_frame, files_frame, notes_frame
+from .grids import csv_grid, workbook_grids
+from .guard import files_under, read_bytes
+from .headings import fold
+from .long import LongBlock, database_table, file_table, read_long
+from .months import search
+from .spec import DatabaseSpec, LongSpec, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
+from .tables import Block, Naming, read_sheet
+
+__all__ = ["Source", "open_source"]
+
+_WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file to read; `part` is the entry of `files` in the YAML that names it."""
+
+    name: str
+    path: Path | None
+    part: WideSpec | LongSpec | DatabaseSpec
+
+
+@dataclass
+class _Reading:
+    cells: pd.DataFrame
+    notes: pd.DataFrame
+    accounting: pd.DataFrame
+    files: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Source:
+    """Workbooks and the description of how to read them. Made by :func:`open_source`; read when first asked.
+
+    Attributes
+    ----------
+    path : Path
+        The ``sources.yaml``.
+    title : Texts
+        What the source is called, zh and en.
+    simulated : bool
+        Whether the data describe no real institution; every page says so.
+    catalog : Catalog
+        What is measured, and the branches.
+    config : SourceSpec
+        Everything else that the YAML says.
+    root : Path
+        The folder that holds the files.
+    """
+
+    path: Path
+    title: Texts
+    simulated: bool
+    catalog: Catalog = field(repr=False)
+    config: SourceSpec = field(repr=False)
+    root: Path = field(repr=False)
+    parts: tuple[WideSpec | LongSpec | DatabaseSpec, ...] = field(repr=False)
+
+    def cells(self) -> pd.DataFrame:
+        """Return every printed cell of the tables, one row a cell.
+
+        Returns
+        -------
+        DataFrame
+            ``file, sheet, row, column`` (the address), ``branch`` (as printed), ``month`` (monthly period),
+            ``indicator`` (key, "" for a kept heading), ``text`` (as printed, "" for blank), ``unit`` (as printed for the
+            column, in the catalogue's spelling where it knows it), ``revision`` (0 first) and ``merged`` (the merged
+            range in which the cell, or the name of its branch, lies without being its first cell). In the order of
+            files, sheets, rows, columns. Columns of repeated texts are categories.
+
+        Raises
+        ------
+        SourceError
+            With file, sheet, row and column, what was found and what was expected.
+        """
+        return self._reading.cells.copy()
+
+    def notes(self) -> pd.DataFrame:
+        """Return the texts of the sheets that are neither headings nor cells: ``file, sheet, row, column, text``."""
+        return self._reading.notes.copy()
+
+    def accounting(self) -> pd.DataFrame:
+        """Return one row a sheet: how many non-blank cells it prints and what each was taken for.
+
+        Returns
+        -------
+        DataFrame
+            ``file, sheet, mapped, printed, headings, cells, notes, ignored``; ``printed`` is the sum of the rest.
+            Headings include the names of branches and months beside the rows; ``ignored`` are columns and
+            sheets that the YAML leaves out.
+        """
+        return self._reading.accounting.copy()
+
+    def files(self) -> pd.DataFrame:
+        """Return one row a file: ``file, first, last`` (months), ``revision, cells, bytes, sha256``."""
+        return self._reading.files.copy()
+
+    @cached_property
+    def _reading(self) -> _Reading:
+        return _read(self)
+
+
+def open_source(source: str | Path, root: str | Path | None = None) -> Source:
+    """Open a source; nothing but the YAML, the catalogue and the branches is read yet.
+
+    Parameters
+    ----------
+    source : path
+        A folder with ``sources.yaml``, or that file; relative to the working directory or the project's root.
+    root : path, optional
+        The folder that holds the files, where it is not the YAML's own. Without it, the folder in the environment
+        variable that ``root_env`` names.
+
+    Raises
+    ------
+    ConfigError, UnknownNameError, SourceError
+        Naming the file and key.
+    """
+    path = find_source(source)
+    loaded = load_spec(path, None if root is None else Path(root))
+    found = Source(path, loaded.spec.title, loaded.spec.simulated, loaded.catalog, loaded.spec, loaded.root, loaded.files)
+    _check_headings(found)
+    return found
+
+
+def _check_headings(source: Source) -> None:
+    """Two headings that are the same once folded must not name two indicators."""
+    units = Naming(source.catalog).units
+    for n, part in enumerate(source.parts):
+        for m, sheet in enumerate(part.sheets if isinstance(part, WideSpec) else []):
+            seen: dict[str, str] = {}
+            for heading, target in sheet.headings.items():
+                if seen.setdefault(units.path(heading), target.indicator) != target.indicator:
+                    raise ConfigError("names one heading twice", file=str(source.path), found=heading,
+                                      key=f"files.{n}.sheets.{m}.headings", expected="one indicator a heading")
+
+
+def _listed(source: Source) -> list[_File]:
+    files: list[_File] = []
+    seen: dict[Path, int] = {}
+    for n, part in enumerate(source.parts):
+        if isinstance(part, DatabaseSpec):
+            files.append(_File(part.name or part.url_env, None, part))
+            continue
+        for path in files_under(source.root, part.path, source.config.limits):
+            name = path.relative_to(source.root).as_posix()
+            if seen.setdefault(path, n) != n:
+                raise ConfigError("names a file twice", file=str(source.path), key=f"files.{n}.path", found=name,
+                                  expected="each file under one entry of `files`")
+            suffixes = _TABLES if isinstance(part, LongSpec) else _WORKBOOKS + _TEXTS
+            if not name.lower().endswith(suffixes):
+                raise SourceError("is of another kind", file=name, found=path.suffix or "no ending",
+                                  expected=" ".join(suffixes))
+            files.append(_File(name, path, part))
+    return files
+
+
+def _revision(rule: Revision | None, file: str, sheet: str) -> int:
+    if rule is None:
+        return 0
+    name = file.rpartition("/")[2] if rule.source == "file" else sheet
+    match = search(rule.pattern, name)
+    if not match:
+        return 0
+    digits = match["revision"] or "1"
+    if not digits.isdecimal() or len(digits) > 6:
+        raise SourceError("names no revision", file=file, sheet=sheet or None, found=digits, expected="digits")
+    return int(digits)
+
+
+def _read(source: Source) -> _Reading:
+    limits, naming = source.config.limits, Naming(source.catalog)
+    blocks: list[Block | LongBlock] = []
+    accounts: list[tuple] = []
+    files: list[tuple] = []
+    for file in _listed(source):
+        if file.path is None:
+            table = database_table(file.part, limits)
+            found, size, digest = [read_long(table, file.part, naming, 0)], table.bytes, table.sha256
+        else:
+            data = read_bytes(file.path, file.name, limits)
+            size, digest = len(data), hashlib.sha256(data).hexdigest()
+            if isinstance(file.part, LongSpec):
+                table = file_table(data, file.name, file.part.encoding, limits)
+                found = [read_long(table, file.part, naming, _revision(file.part.revision, file.name, ""))]
+            else:
+                found = _sheets(file, data, source, naming, accounts)
+        blocks += found
+        accounts += [(b.file, getattr(b, "sheet", ""), True, b.printed, b.headings, b.cells,
+                      len(getattr(b, "notes", ())), b.ignored) for b in found]
+        months = [m for b in found for m in (min(b.months, default=None), max(b.months, default=None)) if m is not None]
+        files.append((file.name, min(months, default=None), max(months, default=None),
+                      max((b.revision for b in found), default=0), sum(b.cells for b in found), size, digest))
+    return _Reading(cells_frame(blocks), notes_frame(blocks), accounting_frame(accounts), files_frame(files))
+
+
+def _sheets(file: _File, data: bytes, source: Source, naming: Naming, accounts: list[tuple]) -> list[Block]:
+    """Read the sheets of one workbook that the YAML describes, in the workbook's order."""
+    limits = source.config.limits
+    if file.name.lower().endswith(_TEXTS):
+        sheets = [("", lambda: csv_grid(data, file.name, file.part.encoding, limits))]
+    else:
+        sheets = list(workbook_grids(data, file.name, limits))
+    specs = [(spec, _matching(spec, [name for name, _ in sheets])) for spec in file.part.sheets]
+    blocks = []
+    for name, read in sheets:
+        mine = [spec for spec, names in specs if name in names]
+        if not mine:
+            printed = sum(1 for row in read().texts for text in row if text)
+            accounts.append((file.name, name, False, printed, 0, 0, 0, printed))
+            continue
+        exact = [spec for spec in mine if fold(spec.sheet) == fold(name)] or mine
+        month = exact[0].month or file.part.month
+        blocks.append(read_sheet(read(), exact[0], month, naming, _revision(file.part.revision, file.name, name)))
+    for spec, names in specs:
+        if not names and not spec.optional:
+            raise SourceError("has no such sheet", file=file.name, found=", ".join(n for n, _ in sheets) or "no sheet",
+                              expected=f"a sheet {spec.sheet}")
+    return blocks
+
+
+def _matching(spec: SheetSpec, names: list[str]) -> list[str]:
+    if names == [""]:
+        return names  # a CSV file has one sheet, whatever it is called
+    wanted = fold(spec.sheet)
+    return [n for n in names if fold(n) == wanted] or [n for n in names if fnmatchcase(fold(n), wanted)]

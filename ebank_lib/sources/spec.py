@@ -1,0 +1,298 @@
+"""What ``sources.yaml`` may say: the records it is checked against, and the checks between its parts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+
+from ..catalog import Catalog, Texts, load_catalog
+from ..config import Strict, read_yaml, validate
+from ..errors import ConfigError, UnknownNameError
+from .months import check_format, check_pattern
+
+__all__ = ["DatabaseSpec", "FileSpec", "Limits", "LongSpec", "SheetSpec", "SourceSpec", "WideSpec", "load_spec"]
+
+
+class Limits(Strict):
+    """How large an input may be before it is refused. A province's workbook has some 50 kB and 2,000 cells."""
+
+    files: PositiveInt = 10_000
+    file_bytes: PositiveInt = 64_000_000
+    unpacked_bytes: PositiveInt = 256_000_000     # all parts of a workbook, or a .csv.gz
+    packing_ratio: PositiveInt = 200              # of a part of more than a megabyte
+    sheet_cells: PositiveInt = 4_000_000          # rows x columns of a sheet's used area
+    table_rows: PositiveInt = 5_000_000           # of a long table
+    text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
+
+
+def _pattern(*groups: str):
+    def check(text: str) -> str:
+        return check_pattern(text, groups)
+    return AfterValidator(check)
+
+
+def _inside(text: str) -> str:
+    """A path below the source's folder, on any system."""
+    windows = PureWindowsPath(text)
+    if not text or windows.drive or windows.root or PurePosixPath(text).is_absolute():
+        raise ValueError("a path relative to the source's folder")
+    if ".." in windows.parts or "\0" in text or len(text) > 500:
+        raise ValueError("a path that does not leave the source's folder")
+    return text
+
+
+def _as_column(value: Any) -> Any:
+    return {"from": "column", "column": value} if isinstance(value, str) else value
+
+
+def _as_indicator(value: Any) -> Any:
+    return {"indicator": value} if isinstance(value, str) else value
+
+
+def _date_format(text: str) -> str:
+    try:
+        return check_format(text)
+    except ConfigError:
+        raise ValueError("a date format such as %Y-%m") from None
+
+
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
+class Month(Strict):
+    """Where the month is written; without a pattern or format the common ways of writing a month are tried."""
+
+    source: Literal["file", "sheet", "title", "column"] = Field(alias="from")
+    pattern: Annotated[str, _pattern("year", "month")] | None = None
+    column: Text | None = None
+    format: Annotated[str, AfterValidator(_date_format)] | None = None
+
+
+class Revision(Strict):
+    """Where the number of a revision is written; a name that does not match is revision 0."""
+
+    source: Literal["file", "sheet"] = Field(alias="from")
+    pattern: Annotated[str, _pattern("revision")]
+
+
+class BranchAt(Strict):
+    """Where the branch is written: in a column under this heading, in the sheet's or the file's name, or only here."""
+
+    source: Literal["column", "sheet", "file", "constant"] = Field(alias="from")
+    column: Text | None = None
+    pattern: Annotated[str, _pattern("branch")] | None = None
+    value: Text | None = None
+
+
+class Heading(Strict):
+    """The indicator under a heading; `unit` is used where the workbook prints none."""
+
+    indicator: str
+    unit: str | None = None
+
+
+class SheetSpec(Strict):
+    """How to read the sheets of one name (or of a glob of names)."""
+
+    sheet: Text = "*"
+    branch: Annotated[BranchAt, BeforeValidator(_as_column)]
+    month: Month | None = None
+    headings: dict[str, Annotated[Heading, BeforeValidator(_as_indicator)]] = Field(min_length=1)
+    ignore: list[Text] = []
+    unmapped: Literal["error", "keep", "ignore"] = "error"
+    missing: Literal["error", "allow"] = "error"   # of headings that a sheet does not have
+    optional: bool = False                          # a workbook without such a sheet is no error
+    skip: Annotated[str, _pattern()] | None = None  # rows whose first text matches are notes
+
+
+class FileSpec(Strict):
+    """What every kind of file says about itself."""
+
+    path: Inside
+    month: Month | None = None
+    revision: Revision | None = None
+    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
+
+
+class WideSpec(FileSpec):
+    """Workbooks (and CSV files saved from one): a column an indicator."""
+
+    layout: Literal["wide"] = "wide"
+    sheets: list[SheetSpec] = Field(min_length=1)
+
+
+class UnitAt(Strict):
+    """The unit of a long table's column: the same everywhere, or printed in another column."""
+
+    text: str = ""
+    column: Text | None = None
+
+
+def _as_unit(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class LongColumn(Strict):
+    """The indicator in a column of a long table, and its unit: a text, or ``{column: name}``."""
+
+    indicator: str
+    unit: Annotated[UnitAt, BeforeValidator(_as_unit)] = UnitAt()
+
+
+class Address(Strict):
+    """Columns of a long table that say where the original cell stood."""
+
+    file: Text | None = None
+    sheet: Text | None = None
+    row: Text | None = None
+
+
+class _LongKeys(Strict):
+    layout: Literal["long"] = "long"
+    branch: Annotated[BranchAt, BeforeValidator(_as_column)]
+    month: Month
+    columns: dict[str, Annotated[LongColumn, BeforeValidator(_as_indicator)]] = Field(min_length=1)
+    address: Address = Address()
+    ignore: list[Text] = []
+    unmapped: Literal["error", "keep", "ignore"] = "error"
+
+
+class LongSpec(_LongKeys):
+    """CSV or Parquet: a row a branch and month."""
+
+    path: Inside
+    revision: Revision | None = None
+    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
+
+
+class DatabaseSpec(_LongKeys):
+    """A query; the database's URL is in the environment and nowhere else."""
+
+    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+    query: Annotated[str, Field(min_length=1, max_length=20_000)]
+    name: Text | None = None
+
+
+class Event(Strict):
+    """Something known to have happened to indicators or branches (none named: to all)."""
+
+    month: str
+    zh: str
+    en: str
+    indicators: list[str] = []
+    branches: list[str] = []
+
+
+class SourceSpec(Strict):
+    """The whole ``sources.yaml``; the entries of `files` are checked one by one, by their layout."""
+
+    title: Texts
+    catalog: Text
+    branches: Text
+    files: list[dict[str, Any]] = Field(min_length=1)
+    simulated: bool = False
+    calendar: Literal["china", "india", "none"] = "none"
+    root_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] | None = None
+    lang: Literal["zh", "en"] | None = None
+    facts: Inside | None = None
+    strategies: Text | None = None
+    events: list[Event] = []
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checked ``sources.yaml`` with what it names."""
+
+    spec: SourceSpec
+    files: tuple[WideSpec | LongSpec | DatabaseSpec, ...]
+    catalog: Catalog
+    root: Path
+
+
+def load_spec(path: Path, root: Path | None) -> Loaded:
+    """Read ``sources.yaml``, the catalogue and the branches it names.
+
+    Raises
+    ------
+    ConfigError, UnknownNameError
+        Naming the file and the key.
+    """
+    spec = validate(SourceSpec, read_yaml(path), path)
+    files = tuple(_file(item, f"files.{n}", path) for n, item in enumerate(spec.files))
+    catalog = load_catalog(path.parent / spec.catalog, path.parent / spec.branches)
+    for n, file in enumerate(files):
+        _check(file, f"files.{n}", path, catalog)
+    for n, event in enumerate(spec.events):
+        _check_event(event, f"events.{n}", path, catalog)
+    return Loaded(spec, files, catalog, _root(spec, path, root))
+
+
+def _file(item: dict[str, Any], key: str, path: Path) -> WideSpec | LongSpec | DatabaseSpec:
+    layout = item.get("layout", "long" if "url_env" in item else "wide")
+    if layout not in ("wide", "long"):
+        raise ConfigError("wrong value", file=str(path), key=f"{key}.layout", found=layout, expected="wide or long")
+    model = WideSpec if layout == "wide" else DatabaseSpec if "url_env" in item else LongSpec
+    return validate(model, item, path, at=key)
+
+
+def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
+    """The folder that holds the files: given by the caller, by the environment, or the one of the YAML itself."""
+    if root is None and spec.root_env is not None:
+        value = os.environ.get(spec.root_env, "")
+        if not value:
+            raise ConfigError("names an environment variable that is not set", file=str(path), key="root_env",
+                              found=spec.root_env, expected="the folder that holds the files")
+        root = Path(value)
+    folder = path.parent if root is None else Path(root)
+    if not folder.is_dir():
+        raise ConfigError("is no folder", file=str(path), key="root_env", found=str(folder),
+                          expected="the folder that holds the files")
+    return folder.resolve()
+
+
+def _check(file: WideSpec | LongSpec | DatabaseSpec, key: str, path: Path, catalog: Catalog) -> None:
+    where = {"file": str(path)}
+    parts = enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]
+    for n, part in parts:
+        at = key if n is None else f"{key}.sheets.{n}"
+        name = "headings" if n is not None else "columns"
+        for heading, target in getattr(part, name).items():
+            if target.indicator not in catalog.indicators:
+                raise UnknownNameError("indicator", target.indicator, catalog.indicators,
+                                       key=f"{at}.{name}.{heading}", **where)
+        month = part.month or file.month
+        if month is None:
+            raise ConfigError("is missing", key=f"{at}.month", expected="where the month is written", **where)
+        if (month.source == "column") != (month.column is not None):
+            raise ConfigError("goes with from: column", key=f"{at}.month.column", found=month.column or "nothing",
+                              expected="the heading of the month column", **where)
+        branch = part.branch
+        if (branch.source == "column") != (branch.column is not None):
+            raise ConfigError("goes with from: column", key=f"{at}.branch.column", found=branch.column or "nothing",
+                              expected="the heading of the branch column", **where)
+        if (branch.source == "constant") != (branch.value is not None):
+            raise ConfigError("goes with from: constant", key=f"{at}.branch.value", found=branch.value or "nothing",
+                              expected="the branch's name", **where)
+        if n is not None and branch.source != "column" and month.source != "column":
+            raise ConfigError("a sheet needs a column of branches or of months", key=f"{at}.branch",
+                              found=branch.source, expected="from: column", **where)
+
+
+def _check_event(event: Event, key: str, path: Path, catalog: Catalog) -> None:
+    try:
+        pd.Period(event.month, "M")
+    except ValueError:
+        raise ConfigError("is no month", file=str(path), key=f"{key}.month", found=event.month,
+                          expected="YYYY-MM") from None
+    for what, names, known in (("indicator", event.indicators, catalog.indicators),
+                               ("branch", event.branches, catalog.branches)):
+        for name in names:
+            if name not in known:
+                raise UnknownNameError(what, name, known, file=str(path), key=f"{key}.{what}")
