@@ -186,7 +186,7 @@ def as_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return str(int(value)) if value == int(value) else repr(value)
+        return str(int(value)) if value == int(value) else repr(float(value))
     return str(value)
 
 
