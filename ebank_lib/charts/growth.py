@@ -1,4 +1,4 @@
-"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility; facts."""
+"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from ebank_lib.charts import style
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.growth import GrowthAnalysis, volatility
-from ebank_lib.wording import language, month_name, number, percent, t
+from ebank_lib.wording import language, month_name, percent, t
 
 __all__ = ["plot_growth", "plot_volatility"]
 

@@ -12,8 +12,8 @@ import pandas as pd
 from ebank_lib.catalog import Catalog
 from ebank_lib.display import html_table
 from ebank_lib.errors import UnknownNameError
-from ebank_lib.growth.measures import (MIN_TREND, as_month, as_months, growth, log_growth, robust_sd, total12, trend,
-                                       volatility)
+from ebank_lib.growth import measures
+from ebank_lib.growth.measures import as_month, as_months, growth, log_growth, robust_sd, total12, trend, volatility
 from ebank_lib.wording import language, month_name, percent, t
 
 __all__ = ["GrowthAnalysis", "analyse_growth"]
@@ -88,8 +88,8 @@ class GrowthAnalysis:
         return out
 
     def _repr_html_(self) -> str:
-        shown = self.labelled().query("n > 0")[["indicator", "n", "mean_index", "last_yoy", "volatility", "robust", "verdict",
-                                 "vol_verdict"]]
+        shown = self.labelled().query("n > 0")
+        shown = shown[["indicator", "n", "mean_index", "last_yoy", "volatility", "robust", "verdict", "vol_verdict"]]
         heads = {name: t(f"growth.{name}") for name in shown.columns if name != "indicator"}
         caption = t("growth.caption", branch=self.catalog.branch(self.branch).label(),
                     first=month_name(self.table["month"].min()), last=month_name(self.table["month"].max()))
@@ -118,10 +118,10 @@ def analyse_growth(panel: pd.DataFrame, branch: str, catalog: Catalog, indicator
     -------
     GrowthAnalysis
         Its ``summary`` has for each indicator: ``n`` months with a value, ``missing``, ``mean_index`` (mean of
-        month-on-month indices), ``geo_mean`` (geometric), ``last_yoy`` (of the panel's last month), ``volatility`` (sd of log growth), ``robust``
-        (1.4826 MAD), ``vol_first, vol_last`` (12-month volatility of the first and last year), ``slope, p_value,
-        verdict`` (trend of log growth, per month) and ``vol_slope, vol_p, vol_verdict`` (trend of its absolute
-        deviations from that trend: whether growth becomes more or less steady), see :func:`trend`.
+        month-on-month indices), ``geo_mean`` (geometric), ``last_yoy`` (of the panel's last month), ``volatility`` (sd
+        of log growth), ``robust`` (1.4826 MAD), ``vol_first, vol_last`` (12-month volatility of the first and last
+        year), ``slope, p_value, verdict`` (trend of log growth, per month) and ``vol_slope, vol_p, vol_verdict`` (trend
+        of its absolute deviations from that trend: whether growth becomes more or less steady), see :func:`trend`.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _summary(y: pd.Series, key: str) -> dict:
     mom, yoy, vol = growth(y), growth(y, "yoy"), volatility(y).dropna()
     drift = trend(dlog)
     time = pd.Series(np.arange(len(dlog), dtype=float), dlog.index)
-    centred = dlog - drift.slope * time if drift.n >= MIN_TREND else dlog
+    centred = dlog - drift.slope * time if drift.n >= measures.MIN_TREND else dlog
     spread = trend((centred - centred.median()).abs())
     return {"indicator": key, "n": int(y.notna().sum()), "missing": int(y.isna().sum()),
             "mean_index": float(mom.mean() + 1), "geo_mean": float(np.exp(dlog.mean())),
@@ -237,8 +237,8 @@ def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) ->
                  low_value=percent(mean[low], 1, True), **values)
     if kind == "volatility":
         more = int((rows["vol_verdict"] == "rises").sum())
-        return t("growth.reading_volatility", lang, high_value=percent(rows.at[high, column]), more=more,
-                 low_value=percent(rows.at[low, column]), **values)
+        return t("growth.reading_volatility", lang, high_value=percent(rows.loc[high, column]), more=more,
+                 low_value=percent(rows.loc[low, column]), **values)
     if kind == "base":
         final = {k: result.series(k, "base").dropna() for k in rows.index}
         final = {k: float(v.iloc[-1]) for k, v in final.items() if len(v)}
@@ -248,5 +248,5 @@ def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) ->
         values |= {"high": label[high], "low": label[low]}
         return t("growth.reading_base", lang, base=month_name(result.base_month, lang), high_value=f"{final[high]:.2f}",
                  low_value=f"{final[low]:.2f}", **values)
-    return t("growth.reading_yoy", lang, high_value=percent(rows.at[high, column], 0, True),
-             low_value=percent(rows.at[low, column], 0, True), **values)
+    return t("growth.reading_yoy", lang, high_value=percent(rows.loc[high, column], 0, True),
+             low_value=percent(rows.loc[low, column], 0, True), **values)
