@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import python_calamine
 
 from ..errors import EbankError, SourceError
-from .guard import column_number, open_package, unpack_gzip
+from .extras import Extras, percent_text
+from .guard import open_package, unpack_gzip
 from .spec import Limits
 
 __all__ = ["Grid", "as_text", "csv_rows", "decode", "letters", "range_name", "workbook_grids"]
@@ -41,8 +42,8 @@ def letters(column: int) -> str:
 
     Examples
     --------
-    >>> letters(0), letters(26), column_number(letters(701))
-    ('A', 'AA', 701)
+    >>> letters(0), letters(26), letters(701)
+    ('A', 'AA', 'ZZ')
     """
     name = ""
     column += 1
@@ -84,7 +85,8 @@ def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str
     package = open_package(data, name, limits)
     book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(package.data)), name)
     for n, sheet in enumerate(book.sheet_names):
-        yield sheet, lambda n=n, sheet=sheet: _grid(book, n, sheet, name, package.extra.get(sheet, {}), limits)
+        extras = package.extras.get(sheet) or package.extras.get(n) or Extras()
+        yield sheet, lambda n=n, sheet=sheet, extras=extras: _grid(book, n, sheet, name, extras, limits)
 
 
 def _guarded(read, name: str, sheet: str | None = None):
@@ -94,7 +96,8 @@ def _guarded(read, name: str, sheet: str | None = None):
     except EbankError:
         raise
     except python_calamine.PasswordError:
-        raise SourceError("is locked by a password", file=name, sheet=sheet, expected="a workbook without one") from None
+        raise SourceError("is locked by a password", file=name, sheet=sheet,
+                          expected="a workbook without one") from None
     except BaseException as error:  # a panic is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
             raise
@@ -102,41 +105,40 @@ def _guarded(read, name: str, sheet: str | None = None):
                           found=str(error) or type(error).__name__, expected="an .xlsx, .xls or .ods file") from None
 
 
-def _grid(book, n: int, sheet: str, name: str, extra: dict[tuple[int, int], str], limits: Limits) -> Grid:
+def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits) -> Grid:
     table = _guarded(lambda: book.get_sheet_by_index(n), name, sheet)
     end = table.end
     size = (0, 0) if end is None else (end[0] + 1, end[1] + 1)
     if size[0] * size[1] > limits.sheet_cells:
-        raise SourceError("has too large a used area", file=name, sheet=sheet, found=f"{size[0]} rows x {size[1]} columns",
-                          expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
+        raise limits.refuse("sheet_cells", "has too large a used area", f"{size[0]} rows x {size[1]} columns",
+                            file=name, sheet=sheet)
     values = _guarded(lambda: table.to_python(skip_empty_area=False), name, sheet) if end is not None else []
-    for (row, column), text in extra.items():
+    for (row, column), text in extras.texts.items():
         if row < 0 or column < 0:
             continue
         while len(values) <= row:
             values.append([])
         values[row].extend([""] * (column + 1 - len(values[row])))
         if values[row][column] == "":
-            values[row][column] = _Printed(text)
+            values[row][column] = text
     width = max(map(len, values), default=0)
     for row in values:
         row.extend([""] * (width - len(row)))
-    texts = [[as_text(value) for value in row] for row in values]
+    for row, column in extras.percent:
+        if 0 <= row < len(values) and 0 <= column < width and isinstance(values[row][column], int | float):
+            values[row][column] = percent_text(values[row][column])
+    texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
     _check_lengths(texts, name, sheet, limits)
     merges = _guarded(lambda: table.merged_cell_ranges, name, sheet)
     return Grid(name, sheet, values, texts, _merges(merges, len(values), width, name, sheet, limits))
-
-
-class _Printed(str):
-    """A text that stands for a cell of another type: an error, a formula never calculated."""
 
 
 def _check_lengths(texts: list[list[str]], name: str, sheet: str | None, limits: Limits) -> None:
     for n, row in enumerate(texts):
         for m, text in enumerate(row):
             if len(text) > limits.text_length:
-                raise SourceError("holds too long a text", file=name, sheet=sheet, row=n + 1, column=letters(m), found=text,
-                                  expected=f"at most {limits.text_length} characters (limits.text_length)")
+                raise limits.refuse("text_length", "holds too long a text", text, file=name, sheet=sheet, row=n + 1,
+                                    column=letters(m))
 
 
 def _merges(ranges, height: int, width: int, name: str, sheet: str, limits: Limits):
@@ -148,8 +150,8 @@ def _merges(ranges, height: int, width: int, name: str, sheet: str, limits: Limi
         inside = range(top, min(bottom, height - 1) + 1), range(left, min(right, width - 1) + 1)
         area += len(inside[0]) * len(inside[1])
         if area > limits.sheet_cells:
-            raise SourceError("has too many merged cells", file=name, sheet=sheet, found=range_name((top, left, bottom, right)),
-                              expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
+            raise limits.refuse("sheet_cells", "has too many merged cells", range_name((top, left, bottom, right)),
+                                file=name, sheet=sheet)
         for row in inside[0]:
             for column in inside[1]:
                 if merges.setdefault((row, column), (top, left, bottom, right)) != (top, left, bottom, right):
@@ -184,8 +186,7 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits) -> li
         for row in reader:
             rows.append(row)
             if len(rows) > limits.table_rows:
-                raise SourceError("has too many rows", file=name, found=f"more than {limits.table_rows}",
-                                  expected=f"at most {limits.table_rows} (limits.table_rows)")
+                raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
     except csv.Error as error:
         raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
                           expected="quoted fields closed, one record a line") from None
@@ -197,8 +198,8 @@ def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Gr
     rows = csv_rows(data, name, encoding, limits)
     width = max(map(len, rows), default=0)
     if width * len(rows) > limits.sheet_cells:
-        raise SourceError("has too large a used area", file=name, found=f"{len(rows)} rows x {width} columns",
-                          expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
+        raise limits.refuse("sheet_cells", "has too large a used area", f"{len(rows)} rows x {width} columns",
+                            file=name)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
     _check_lengths(rows, name, None, limits)
     return Grid(name, "", rows, rows, None)

@@ -11,35 +11,32 @@ import io
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
 from ..errors import SourceError
+from .biff import scan as scan_xls
+from .extras import Extras, percent_styles, place, sheet_extras
 from .spec import Limits
 
 __all__ = ["Package", "files_under", "open_package", "read_bytes", "unpack_gzip"]
 
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
-_PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels|xl/styles\.xml"
-                    r"|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
+_PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
+                    r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
                     r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
-_REF = re.compile(rb"""(?<![\w])r\s*=\s*["']([^"']*)["']""")
+_REF = re.compile(rb"""(?<![\w:])r\s*=\s*["']([^"']*)["']""")
 _CELL_TAG, _ROW_TAG = re.compile(rb"<(?:\w+:)?c[\s/>]"), re.compile(rb"<(?:\w+:)?row[\s/>]")
-_PLAIN_REF = re.compile(rb"([A-Za-z]{0,3})([0-9]{1,7})")
-_ERROR_CELL = re.compile(rb"""<c\s[^>]*?\bt\s*=\s*["']e["'][^>]*>.*?</c>""", re.DOTALL)
-_ERROR_VALUE = re.compile(rb"<v>([^<]{1,40})</v>")
-_BARE_FORMULA = re.compile(rb"<c\s[^>]*>\s*<f\b[^>]*>([^<]{0,200})</f>\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 
 
 @dataclass
 class Package:
-    """A workbook that may be opened. `extra` has what the reader leaves out: error cells and formulas never
-    calculated, by sheet name and (row, column) from 0."""
+    """A workbook that may be opened, and what its reader leaves out, by the sheet's name or number."""
 
     data: bytes
-    extra: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
+    extras: dict[str | int, Extras]
 
 
 def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
@@ -53,11 +50,12 @@ def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
     try:
         found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
     except (OSError, ValueError, NotImplementedError, RecursionError) as error:
-        raise SourceError("cannot be searched for", file=pattern, found=str(error), expected="a file or a glob") from None
+        raise SourceError("cannot be searched for", file=pattern, found=str(error),
+                          expected="a file or a glob") from None
     if not found:
         raise SourceError("no file matches", file=pattern, found="nothing", expected="at least one file in the folder")
     if len(found) > limits.files:
-        raise SourceError("too many files", file=pattern, found=len(found), expected=f"at most {limits.files} (limits.files)")
+        raise limits.refuse("files", "matches too many files", len(found), file=pattern)
     for path in found:
         if not path.resolve().is_relative_to(root):
             raise SourceError("a link that leaves the source's folder", file=path.relative_to(root).as_posix(),
@@ -73,8 +71,7 @@ def read_bytes(path: Path, name: str, limits: Limits) -> bytes:
     except OSError as error:
         raise SourceError("cannot be read", file=name, found=error.strerror, expected="a readable file") from None
     if len(data) > limits.file_bytes:
-        raise SourceError("is too large", file=name, found=f"more than {limits.file_bytes} bytes",
-                          expected=f"at most {limits.file_bytes} bytes (limits.file_bytes)")
+        raise limits.refuse("file_bytes", "is too large", f"more than {limits.file_bytes} bytes", file=name)
     return data
 
 
@@ -90,13 +87,11 @@ def unpack_gzip(data: bytes, name: str, limits: Limits) -> bytes:
 
 
 def _weigh(name: str, part: str | None, packed: int, size: int, total: int, limits: Limits) -> None:
-    what = name if part is None else f"{name} ({part})"
     if total > limits.unpacked_bytes:
-        raise SourceError("unpacks to too much", file=what, found=f"more than {limits.unpacked_bytes} bytes",
-                          expected=f"at most {limits.unpacked_bytes} bytes (limits.unpacked_bytes)")
+        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"{total} bytes or more", file=name, sheet=part)
     if size > _RATIO_FROM and size > packed * limits.packing_ratio:
-        raise SourceError("is packed too tightly to be a table", file=what, found=f"{size} bytes from {packed}",
-                          expected=f"at most {limits.packing_ratio} times (limits.packing_ratio)")
+        raise limits.refuse("packing_ratio", "is packed too tightly for a table", f"{size} bytes from {packed}",
+                            file=name, sheet=part)
 
 
 def open_package(data: bytes, name: str, limits: Limits) -> Package:
@@ -108,32 +103,42 @@ def open_package(data: bytes, name: str, limits: Limits) -> Package:
         Not such a file, encrypted, too large in any respect, or with document type declarations.
     """
     if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        from .biff import scan
-
-        return Package(data, scan(data, name, limits))
+        return Package(data, scan_xls(data, name, limits))
     parts = _parts(data, name, limits)
-    extra = {}
-    for part, content in parts.items():
+    lower = {part.lower(): content for part, content in parts.items()}
+    for part, content in lower.items():
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
-            raise SourceError("is no plain workbook", file=f"{name} ({part})",
+            raise SourceError("is no plain workbook", file=name, sheet=part,
                               found="a document type or another encoding", expected="XML in UTF-8 as Excel writes it")
-        if part.lower().startswith("xl/worksheets/"):
-            extra[part.lower()] = _sheet_extra(part, content, name, limits)
+        if part.startswith("xl/worksheets/"):
+            _sheet_extent(part, content, name, limits)
         elif part == "content.xml":
             _ods_extent(content, name, limits)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for part, content in parts.items():
             archive.writestr(zipfile.ZipInfo(part), content)
-    return Package(out.getvalue(), _by_sheet(extra, parts, name))
+    return Package(out.getvalue(), _extras(lower, name))
 
 
-def _by_sheet(extra: dict[str, dict], parts: dict[str, bytes], name: str) -> dict[str, dict]:
-    """Turn part names into sheet names by the workbook's own list."""
-    if not any(extra.values()):
-        return {}
+def _extras(parts: dict[str, bytes], name: str) -> dict[str, Extras]:
+    """Return by the sheet's name what the reader leaves out of an ``.xlsx``."""
+    formats: dict[int, str] = {}
+    styles: list[int] = []
     targets: dict[str, str] = {}
-    sheets: dict[str, dict] = {}
+    sheets: dict[str, str] = {}
+    of_cells = [False]
+
+    def style(tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2]
+        number = attributes.get("numFmtId", "0")
+        number = int(number) if number.isdecimal() and len(number) < 9 else 0
+        if tag in ("cellXfs", "cellStyleXfs", "dxfs"):
+            of_cells[0] = tag == "cellXfs"
+        elif tag == "numFmt":
+            formats[number] = attributes.get("formatCode", "")
+        elif tag == "xf" and of_cells[0]:
+            styles.append(number)
 
     def relation(tag: str, attributes: dict[str, str]) -> None:
         if tag.endswith("Relationship"):
@@ -143,12 +148,13 @@ def _by_sheet(extra: dict[str, dict], parts: dict[str, bytes], name: str) -> dic
     def sheet(tag: str, attributes: dict[str, str]) -> None:
         if tag.rpartition(":")[2] == "sheet":
             id_ = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
-            sheets[attributes.get("name", "")] = extra.get(targets.get(id_, ""), {})
+            sheets[attributes.get("name", "")] = targets.get(id_, "")
 
-    lower = {part.lower(): content for part, content in parts.items()}
-    _parse(lower.get("xl/_rels/workbook.xml.rels", b"<x/>"), relation, name)
-    _parse(lower.get("xl/workbook.xml", b"<x/>"), sheet, name)
-    return sheets
+    for part, start in (("xl/styles.xml", style), ("xl/_rels/workbook.xml.rels", relation), ("xl/workbook.xml", sheet)):
+        if part in parts:
+            _parse(parts[part], start, name, part)
+    percent = percent_styles(formats, styles)
+    return {title: sheet_extras(parts[part], percent) for title, part in sheets.items() if part in parts}
 
 
 def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
@@ -179,33 +185,8 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
     return parts
 
 
-def _too_wide(name: str, part: str, rows: int, columns: int, limits: Limits) -> SourceError:
-    return SourceError("has too large a used area", file=f"{name} ({part})", found=f"{rows} rows x {columns} columns",
-                       expected=f"at most {limits.sheet_cells} cells (limits.sheet_cells)")
-
-
-def column_number(letters: str) -> int:
-    """Return the 0-based number of a column's letters.
-
-    Examples
-    --------
-    >>> column_number("A"), column_number("AA")
-    (0, 26)
-    """
-    n = 0
-    for c in letters.upper():
-        n = n * 26 + ord(c) - 64
-    return n - 1
-
-
-def _place(ref: bytes) -> tuple[int, int] | None:
-    """(row, column) from 0 of "C5" or of a row's "5"."""
-    match = _PLAIN_REF.fullmatch(ref)
-    return (int(match[2]) - 1, column_number(match[1].decode())) if match else None
-
-
-def _sheet_extra(part: str, content: bytes, name: str, limits: Limits) -> dict[tuple[int, int], str]:
-    """Check a sheet's used area before it is allocated; return the texts of cells that the reader shows blank."""
+def _sheet_extent(part: str, content: bytes, name: str, limits: Limits) -> None:
+    """Check a sheet's used area before it is allocated."""
     refs = _REF.findall(content)
     # Tags without an address follow the one before them: at worst all of them add to the last row and column.
     of_rows = sum(map(bytes.isdigit, refs))
@@ -213,28 +194,17 @@ def _sheet_extra(part: str, content: bytes, name: str, limits: Limits) -> dict[t
     loose = (max(0, len(_ROW_TAG.findall(content)) - of_rows),
              max(0, len(_CELL_TAG.findall(content)) - (len(refs) - of_rows)))
     for ref in set(refs):
-        place = _place(ref)
-        if place is None:
-            raise SourceError("has a cell without an address", file=f"{name} ({part})", found=ref.decode("utf-8", "replace"),
-                              expected="an address such as C5")
-        rows, columns = max(rows, place[0] + 1), max(columns, place[1] + 1)
+        at = place(ref)
+        if at is None:
+            raise SourceError("has a cell without an address", file=name, sheet=part,
+                              found=ref.decode("utf-8", "replace"), expected="an address such as C5")
+        rows, columns = max(rows, at[0] + 1), max(columns, at[1] + 1)
     rows, columns = rows + loose[0], columns + loose[1]
     if rows * columns > limits.sheet_cells:
         rows, columns = _valued_extent(content, name, part)
         if rows * columns > limits.sheet_cells:
-            raise _too_wide(name, part, rows, columns, limits)
-    extra = {}
-    if b"\"e\"" in content or b"'e'" in content:
-        for cell in _ERROR_CELL.findall(content):
-            ref, value = _REF.search(cell), _ERROR_VALUE.search(cell)
-            if ref and value and (place := _place(ref[1])):
-                extra[place] = value[1].decode("utf-8", "replace")
-    if b"<f" in content:
-        for cell in _BARE_FORMULA.finditer(content):
-            ref = _REF.search(cell[0])
-            if ref and (place := _place(ref[1])):
-                extra[place] = "=" + cell[1].decode("utf-8", "replace")
-    return extra
+            raise limits.refuse("sheet_cells", "has too large a used area", f"{rows} rows x {columns} columns",
+                                file=name, sheet=part)
 
 
 def _valued_extent(content: bytes, name: str, part: str) -> tuple[int, int]:
@@ -245,19 +215,19 @@ def _valued_extent(content: bytes, name: str, part: str) -> tuple[int, int]:
     def start(tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
         if tag == "c":
-            place = _place(attributes.get("r", "").encode())
-            at[:] = [place] if place else []
+            found = place(attributes.get("r", "").encode())
+            at[:] = [found] if found else []
         elif tag in ("v", "is", "f") and at:
             size[:] = max(size[0], at[0][0] + 1), max(size[1], at[0][1] + 1)
 
-    _parse(content, start, f"{name} ({part})")
+    _parse(content, start, name, part)
     return size[0], size[1]
 
 
 def _ods_extent(content: bytes, name: str, limits: Limits) -> None:
     """Check the area that the repeats of an ``.ods`` stand for."""
-    # [rows so far, rows x columns with content], columns of the row, repeat of the row, whether it holds anything
-    state = {"rows": 0, "columns": 0, "repeat": 1, "row_columns": 0, "last": 0, "height": 0}
+    # rows x columns: the area that holds something; height and row_columns: how far the rows and this row have come
+    state = {"rows": 0, "columns": 0, "height": 0, "row_columns": 0, "before": 0}
 
     def repeated(attributes: dict[str, str], what: str) -> int:
         text = attributes.get(f"table:number-{what}-repeated", "1")
@@ -265,10 +235,10 @@ def _ods_extent(content: bytes, name: str, limits: Limits) -> None:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if tag == "table:table":
-            state.update(rows=0, columns=0, height=0)
+            state.update(rows=0, columns=0, height=0, before=state["before"] + state["rows"] * state["columns"])
         elif tag == "table:table-row":
-            state.update(repeat=repeated(attributes, "rows"), row_columns=0)
-            state["height"] += state["repeat"]
+            state["row_columns"] = 0
+            state["height"] += repeated(attributes, "rows")
         elif tag in ("table:table-cell", "table:covered-table-cell"):
             state["row_columns"] += repeated(attributes, "columns")
             if "office:value-type" in attributes:
@@ -279,16 +249,18 @@ def _ods_extent(content: bytes, name: str, limits: Limits) -> None:
     def held() -> None:
         state["columns"] = max(state["columns"], state["row_columns"])
         state["rows"] = state["height"]
-        if state["rows"] * state["columns"] > limits.sheet_cells:
-            raise _too_wide(name, "content.xml", state["rows"], state["columns"], limits)
+        if state["before"] + state["rows"] * state["columns"] > limits.sheet_cells:
+            raise limits.refuse("sheet_cells", "has too large a used area",
+                                f"{state['rows']} rows x {state['columns']} columns", file=name)
 
-    _parse(content, start, name)
+    _parse(content, start, name, "content.xml")
 
 
-def _parse(content: bytes, start, name: str) -> None:
+def _parse(content: bytes, start, name: str, part: str) -> None:
     parser = expat.ParserCreate("UTF-8")
     parser.StartElementHandler = start
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
-        raise SourceError("is no plain workbook", file=name, found=str(error), expected="well-formed XML") from None
+        raise SourceError("is no plain workbook", file=name, sheet=part, found=str(error),
+                          expected="well-formed XML") from None

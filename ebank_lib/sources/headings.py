@@ -146,7 +146,7 @@ def _extend(grid: Grid, row: int, column: int) -> Header:
 
 
 def _is_level(grid: Grid, row: int, key: int, above: bool = False) -> bool:
-    """Whether a row next to the headings is a further level: nothing in the key column, texts and no number beside it."""
+    """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside."""
     texts, values = grid.texts[row], grid.values[row]
     if texts[key] or grid.first_of(row, key) != (row, key):
         return False
@@ -231,14 +231,16 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, units: Units, base
             continue
         target = wanted.get(path)
         if target is None:
-            columns.append(Column(c, path, _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units), unit))
+            indicator = _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units)
+            columns.append(Column(c, path, indicator, unit))
             continue
         unit = unit or _of_line(line, bases, indicators[target.indicator]) or target.unit or ""
         column = Column(c, path, target.indicator, unit)
         if target.indicator in where:
-            raise SourceError("has two columns for one indicator", file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
-                              column=letters(c), found="/".join(printed),
-                              expected=f"one column of {target.indicator} ({letters(where[target.indicator].index)} is one)")
+            other = letters(where[target.indicator].index)
+            raise SourceError("has two columns for one indicator", file=grid.file, sheet=grid.sheet,
+                              row=header.bottom + 1, column=letters(c), found="/".join(printed),
+                              expected=f"one column of {target.indicator} ({other} is one)")
         where[target.indicator] = column
         columns.append(column)
     _all_there(grid, header, spec, where, columns)
@@ -262,7 +264,8 @@ def _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units) -> s
         return ""
     near = nearest(path, wanted)
     hint = f"The nearest mapped heading is {quote(near)}. " if near else ""
-    raise SourceError("has a heading that is not mapped", found="/".join(printed), expected="a heading under `headings` or `ignore`",
+    raise SourceError("has a heading that is not mapped", found="/".join(printed),
+                      expected="a heading under `headings` or `ignore`",
                       hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)
 
 

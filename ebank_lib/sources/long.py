@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..errors import SourceError, nearest, quote
 from .grids import as_text, csv_rows
-from .months import month_in_cell
+from .months import SUCH_AS, month_in_cell
 from .spec import DatabaseSpec, Limits, LongSpec
 from .tables import Naming, month_of_name, name_of_branch
 
@@ -83,8 +83,7 @@ def _check_text(columns: list[list[str]], names: list[str], name: str, limits: L
     for column, texts in zip(names, columns):
         for n, text in enumerate(texts):
             if len(text) > limits.text_length:
-                raise SourceError("holds too long a text", file=name, row=n + 2, column=column, found=text,
-                                  expected=f"at most {limits.text_length} characters (limits.text_length)")
+                raise limits.refuse("text_length", "holds too long a text", text, file=name, row=n + 2, column=column)
 
 
 def _parquet(data: bytes, name: str, limits: Limits) -> Table:
@@ -104,7 +103,7 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
     except SourceError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
-        raise SourceError("is damaged or no Parquet file", file=name, found=str(error).splitlines()[0] if str(error) else None,
+        raise SourceError("is damaged or no Parquet file", file=name, found=(str(error).splitlines() or [""])[0],
                           expected="a Parquet file") from None
     if nested is not None:
         raise SourceError("has a column that is no table's", file=name, column=nested.name, found=str(nested.type),
@@ -145,15 +144,15 @@ def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
     if failure is not None:
         raise SourceError("the query failed", file=name, found=failure, expected="a query that the database answers")
     if len(rows) > limits.table_rows:
-        raise SourceError("has too many rows", file=name, found=f"more than {limits.table_rows}",
-                          expected=f"at most {limits.table_rows} (limits.table_rows)")
+        raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
     values = [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
     columns = [[as_text(value) for value in column] for column in values]
     _check_text(columns, names, name, limits)
     digest = hashlib.sha256()
     for row in zip(*columns):
         digest.update(repr(row).encode())
-    return Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=sum(len(t) for c in columns for t in c))
+    size = sum(len(text) for column in columns for text in column)
+    return Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=size)
 
 
 def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revision: int) -> LongBlock:
@@ -169,8 +168,8 @@ def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revis
         if table.names.count(name) != 1:
             near = nearest(name, table.names)
             raise SourceError("needs the column once", file=table.file, column=name,
-                              found=f"{table.names.count(name)} times" + (f", but {quote(near)}" if near and near != name else ""),
-                              expected="one column of this name")
+                              found=f"{table.names.count(name)} times", expected="one column of this name",
+                              hint=f"Did you mean {quote(near)}?" if near and near != name else None)
     kept = _kept(table, spec, keys)
     block = LongBlock(table.file, revision, columns=kept, indicators=[
         spec.columns[name].indicator if name in spec.columns else "" for name in kept])
@@ -187,7 +186,8 @@ def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revis
     block.texts = [take(by_name[name]) for name in kept]
     for name in kept:
         unit = spec.columns[name].unit if name in spec.columns else None
-        block.units.append([""] * height if unit is None else take(by_name[unit.column]) if unit.column else [unit.text] * height)
+        printed = unit is not None and unit.column is not None
+        block.units.append(take(by_name[unit.column]) if printed else [unit.text if unit else ""] * height)
     for name, column in by_name.items():
         filled = sum(map(bool, column))
         block.printed += 1 + filled
@@ -228,8 +228,8 @@ def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> li
         if text not in known:
             known[text] = month_in_cell(values[n], text, spec.month.pattern, spec.month.format)
         if known[text] is None:
-            raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column, found=text,
-                              expected=spec.month.format or spec.month.pattern or "such as 2010-03 or 2010年3月")
+            raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column,
+                              found=text, expected=spec.month.format or spec.month.pattern or SUCH_AS)
         months.append(known[text])
     return months
 

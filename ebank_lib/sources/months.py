@@ -9,8 +9,10 @@ from re import _parser  # the only way to look into a pattern before it is run
 
 from ..errors import ConfigError
 
-__all__ = ["check_pattern", "common_month", "month_from", "ordinal", "search"]
+__all__ = ["SUCH_AS", "check_format", "check_pattern", "common_month", "month_from", "month_in_cell", "ordinal",
+           "search"]
 
+SUCH_AS = "such as 2010-03 or 2010年3月"
 MAX_PATTERN = 200
 MAX_SUBJECT = 255          # as long as a file name may be
 _MAX_OPEN, _MAX_OPTIONAL = 3, 6

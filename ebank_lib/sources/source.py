@@ -79,10 +79,10 @@ class Source:
         -------
         DataFrame
             ``file, sheet, row, column`` (the address), ``branch`` (as printed), ``month`` (monthly period),
-            ``indicator`` (key, "" for a kept heading), ``text`` (as printed, "" for blank), ``unit`` (as printed for the
-            column, in the catalogue's spelling where it knows it), ``revision`` (0 first) and ``merged`` (the merged
-            range in which the cell, or the name of its branch, lies without being its first cell). In the order of
-            files, sheets, rows, columns. Columns of repeated texts are categories.
+            ``indicator`` (key, "" for a kept heading), ``text`` (as printed, "" for blank), ``unit`` (as printed for
+            the column, in the catalogue's spelling where it knows it), ``revision`` (0 first) and ``merged`` (the
+            merged range in which the cell, or the name of its branch, lies without being its first cell). In the
+            order of files, sheets, rows, columns. Columns of repeated texts are categories.
 
         Raises
         ------
@@ -134,7 +134,8 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
     """
     path = find_source(source)
     loaded = load_spec(path, None if root is None else Path(root))
-    found = Source(path, loaded.spec.title, loaded.spec.simulated, loaded.catalog, loaded.spec, loaded.root, loaded.files)
+    spec = loaded.spec
+    found = Source(path, spec.title, spec.simulated, loaded.catalog, spec, loaded.root, loaded.files)
     _check_headings(found)
     return found
 

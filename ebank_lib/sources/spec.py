@@ -12,14 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from ..catalog import Catalog, Texts, load_catalog
 from ..config import Strict, read_yaml, validate
-from ..errors import ConfigError, UnknownNameError
+from ..errors import ConfigError, SourceError, UnknownNameError
 from .months import check_format, check_pattern
 
 __all__ = ["DatabaseSpec", "FileSpec", "Limits", "LongSpec", "SheetSpec", "SourceSpec", "WideSpec", "load_spec"]
 
 
 class Limits(Strict):
-    """How large an input may be before it is refused. A province's workbook has some 50 kB and 2,000 cells."""
+    """How large an input may be before it is refused; a province's workbook has some 50 kB and 2,000 cells."""
 
     files: PositiveInt = 10_000
     file_bytes: PositiveInt = 64_000_000
@@ -28,6 +28,11 @@ class Limits(Strict):
     sheet_cells: PositiveInt = 4_000_000          # rows x columns of a sheet's used area
     table_rows: PositiveInt = 5_000_000           # of a long table
     text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
+
+
+    def refuse(self, key: str, message: str, found: object, **where) -> SourceError:
+        """Return the error for something larger than the limit `key`."""
+        return SourceError(message, found=found, expected=f"at most {getattr(self, key)} (limits.{key})", **where)
 
 
 def _pattern(*groups: str):

@@ -8,10 +8,14 @@ from ..catalog import Catalog
 from ..errors import SourceError, quote
 from .grids import Grid, letters, range_name
 from .headings import Column, Header, Units, find_header, fold, is_number, plain, read_columns
-from .months import month_from, month_in_cell, search
+from .months import SUCH_AS, month_from, month_in_cell, search
 from .spec import BranchAt, Month, SheetSpec
 
 __all__ = ["Block", "Naming", "month_of_name", "name_of_branch", "read_sheet"]
+
+
+_NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
+             "title": "has not one month above the table"}
 
 
 @dataclass
@@ -95,7 +99,9 @@ def sheet_month(grid: Grid, header: Header, month: Month) -> int:
     """Return the month of a whole sheet, from the file's name, the sheet's name or the rows above the table."""
     if month.source == "file":
         return month_of_name(grid.file, month)
-    texts = [text for row in grid.texts[: header.top] for text in row if text] if month.source == "title" else [grid.sheet]
+    texts = [grid.sheet]
+    if month.source == "title":
+        texts = [text for row in grid.texts[: header.top] for text in row if text]
     return _one_month(texts, month, grid.file, grid.sheet)
 
 
@@ -107,9 +113,8 @@ def month_of_name(file: str, month: Month) -> int:
 def _one_month(texts: list[str], month: Month, file: str, sheet: str | None) -> int:
     found = {n for text in texts if (n := month_from(text, month.pattern)) is not None}
     if len(found) != 1:
-        what = {"file": "names no month", "sheet": "has a name without a month", "title": "has no month above the table"}
-        raise SourceError(what[month.source], file=file, sheet=sheet, found=" | ".join(texts) or "nothing",
-                          expected=f"the pattern {month.pattern}" if month.pattern else "one month, such as 2010-03 or 2010年3月")
+        raise SourceError(_NO_MONTH[month.source], file=file, sheet=sheet, found=" | ".join(texts) or "nothing",
+                          expected=f"the pattern {month.pattern}" if month.pattern else f"one month, {SUCH_AS}")
     return found.pop()
 
 
@@ -122,7 +127,8 @@ def name_of_branch(branch: BranchAt, file: str, sheet: str) -> str:
         return name
     match = search(branch.pattern, name)
     if not match or not match["branch"]:
-        raise SourceError("names no branch", file=file, sheet=sheet, found=name, expected=f"the pattern {branch.pattern}")
+        raise SourceError("names no branch", file=file, sheet=sheet, found=name,
+                          expected=f"the pattern {branch.pattern}")
     return match["branch"]
 
 
@@ -132,7 +138,7 @@ def _row_month(grid: Grid, row: int, column: int, month: Month) -> int:
     found = month_in_cell(grid.values[at[0]][at[1]], text, month.pattern, month.format)
     if found is None:
         raise SourceError("holds no month", file=grid.file, sheet=grid.sheet, row=row + 1, column=letters(column),
-                          found=text, expected=month.format or month.pattern or "such as 2010-03 or 2010年3月",
+                          found=text, expected=month.format or month.pattern or SUCH_AS,
                           hint="A row that is not of a month is left out by `skip`")
     return found
 

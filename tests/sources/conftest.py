@@ -56,12 +56,16 @@ ROWS = [("东城分行", 12345, 1.5, 0.25, 3000.5), ("西城分行", "１２，�
         ("北城分行", 7, None, 0.1 + 0.2, 1e22), ("合计", 24697, 3, 0.3, "#REF!")]
 
 
+HEADINGS = {"A3": "序号", "B3": "机 构", "C3": "个人网银", "F3": "收入＊",
+            "C4": "客户数（户）", "D4": "净新增(万户)", "E4": "活动率(%)"}
+
+
 def province_sheet(sheet, month="2010年3月", rows=ROWS):
     """Title, unit line, two heading rows (C3 on), branches, total, blank row, footnotes; column A numbers the rows."""
     sheet["A1"] = f"全省电子银行客户情况表（{month}）"
     sheet.merge_cells("A1:F1")
     sheet["F2"] = "单位：户、元"
-    for at, text in {"A3": "序号", "B3": "机 构", "C3": "个人网银", "F3": "收入＊", "C4": "客户数（户）", "D4": "净新增(万户)", "E4": "活动率(%)"}.items():
+    for at, text in HEADINGS.items():
         sheet[at] = text
     for area in ("A3:A4", "B3:B4", "C3:E3", "F3:F4"):
         sheet.merge_cells(area)
@@ -108,7 +112,8 @@ class Folder:
 
     def files(self, text):
         """Replace the `files` of the YAML."""
-        self.write("sources.yaml", SOURCES.split("files:")[0] + "files:\n" + textwrap.indent(textwrap.dedent(text), "  "))
+        head = SOURCES.split("files:")[0]
+        self.write("sources.yaml", head + "files:\n" + textwrap.indent(textwrap.dedent(text), "  "))
 
     def edit(self, old, new):
         text = (self.path / "sources.yaml").read_text(encoding="utf-8")
