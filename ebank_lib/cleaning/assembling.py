@@ -1,0 +1,342 @@
+"""Cells to a grid of numbers: texts read, names and units resolved, one cell chosen for each branch, month, indicator.
+
+Nothing is judged here by its size. What is put aside is put aside for what is printed: no number, an unknown name or
+unit, a subtotal, an older revision.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..catalog import Catalog
+from ..errors import nearest
+from .ledger import Book
+from .parsing import PLAIN, read_number
+
+__all__ = ["Grid", "Parsed", "assemble"]
+
+_SUBTOTAL = re.compile(r"小计|小結|片区计|其中|subtotal|sub-total|of\s*which", re.IGNORECASE)
+_TOTAL = re.compile(r"合计|总计|合計|總計|grand\s*total|^total", re.IGNORECASE)
+_NOTE_OF_NAME = re.compile(r"[\s*＊※①-⑳]+$|[(（\[【][^()（）\[\]【】]*[)）\]】]\s*$")
+
+
+@dataclass
+class Parsed:
+    """What each cell says, as arrays in the order of the cells: ``value`` and ``half`` (half a unit of the last digit)
+    in the base unit, ``step`` the value of one unit in the last place that its column prints."""
+
+    value: np.ndarray
+    half: np.ndarray
+    alive: np.ndarray
+    unit: np.ndarray      # position in Grid.units, -1 unknown
+    name: np.ndarray      # branch id, or the printed name
+
+
+@dataclass
+class Grid:
+    """Numbers of ``units`` (branches that print a row, merged ones and the total among them) x months x indicators."""
+
+    units: list[str]
+    months: pd.PeriodIndex
+    indicators: list[str]
+    value: np.ndarray     # (units, months, indicators), base unit, NaN where nothing is printed
+    half: np.ndarray      # half a unit of the last printed digit, base unit
+    cell: np.ndarray      # position of the cell, -1: none
+    present: np.ndarray   # (units, months): a row is printed
+    hole: np.ndarray      # a cell is printed, but no number in it: its first cell, else -1
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+
+def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book) -> tuple[Grid, np.ndarray]:
+    """Return the grid and, for each cell, the branch id or printed name; every decision goes into `book`.
+
+    Raises
+    ------
+    ConservationError
+        Never by input: a cell without a decision is a bug.
+    """
+    texts = _Texts(cells, catalog)
+    unit, name, alive = _place(cells, catalog, texts.readable, book)
+    alive &= ~_reject(book, (cells["indicator"] == "").to_numpy() & alive, "unmapped_heading")
+    merged = (cells["merged"] != "").to_numpy()
+    alive &= ~_reject(book, alive & merged & (texts.failed == "blank"), "merged_cell")
+    for why in ("blank", "dash", "not_a_number"):
+        alive &= ~_reject(book, alive & (texts.failed == why), why)
+    value, half, alive = _convert(cells, catalog, texts, alive, merged, book)
+    alive = _merged_branches(cells, catalog, name, alive, value, book)
+    return _grid(cells, catalog, unit, name, value, half, alive, book), name
+
+
+def _reject(book: Book, mask: np.ndarray, rule: str, detail=None) -> np.ndarray:
+    book.add(np.flatnonzero(mask), "rejected", rule, detail=detail)
+    return mask
+
+
+# --- texts ---------------------------------------------------------------------------------------------------------
+
+class _Texts:
+    """Every different text is read once; most are plain numbers."""
+
+    def __init__(self, cells: pd.DataFrame, catalog: Catalog):
+        codes, uniques = pd.factorize(cells["text"].astype(object))
+        names = {_unit_name(u): u for u in catalog.units}
+        names |= {_unit_name(label): key for key, labels in catalog.base_units.items() if key in catalog.units
+                  for label in (labels.zh, labels.en) if label}
+        size = len(uniques)
+        value, decimals = np.full(size, np.nan), np.zeros(size, np.int64)
+        scale = np.full(size, np.nan)
+        unit, failed, self.rules, self.notes = np.full(size, "", object), np.full(size, "", object), {}, {}
+        plain = PLAIN.fullmatch
+        for n, text in enumerate(uniques):
+            if plain(text) and "e" not in text and "E" not in text and len(text) < 300:
+                value[n] = float(text)
+                point = text.find(".")
+                decimals[n] = len(text) - point - 1 if point >= 0 else 0
+                continue
+            r = read_number(text, names)
+            value[n], decimals[n], scale[n], failed[n] = r.value, r.decimals, r.scale, r.failed
+            unit[n] = names.get(r.unit, r.unit)
+            if r.rules:
+                self.rules[n], self.notes[n] = r.rules, r.note
+        self.codes, self.value, self.decimals = codes, value[codes], decimals[codes]
+        self.scale, self.unit, self.failed = scale[codes], unit[codes], failed[codes]
+        self.readable = self.failed == ""
+
+
+def _unit_name(text: str) -> str:
+    text = unicodedata.normalize("NFKC", str(text)).casefold()
+    text = re.sub(r"^(计量)?单位[::]|^\(?(in|unit:?)\s", "", text.strip())
+    return re.sub(r"[\s()\[\]{}]+", "", text)
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
+
+def _plain_name(text: str) -> str:
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def known_names(catalog: Catalog) -> dict[str, str]:
+    """Return every name a branch goes by, without blanks, width and case, to its id; names that would clash are left out."""
+    names: dict[str, str] = {}
+    clash = set()
+    for b in catalog.branches.values():
+        for text in (b.id, b.zh, b.en, *b.aliases):
+            key = _plain_name(text)
+            if names.setdefault(key, b.id) != b.id:
+                clash.add(key)
+    return {k: v for k, v in names.items() if k not in clash}
+
+
+def _resolve(printed: str, names: dict[str, str]) -> str | None:
+    """Return the id of a printed name: as it stands, else without marks and brackets behind it."""
+    bare, text = printed, None
+    while bare and bare != text:
+        if (found := names.get(_plain_name(bare))) is not None:
+            return found
+        text, bare = bare, _NOTE_OF_NAME.sub("", bare)
+    return None
+
+
+def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Book):
+    """Return for each cell its branch's position (-1: none), its name, and whether it is still alive."""
+    codes, printed = pd.factorize(cells["branch"].astype(object))
+    names = known_names(catalog)
+    ids = [_resolve(str(p), names) for p in printed]
+    position = {b: n for n, b in enumerate(catalog.branches)}
+    unit = np.array([position[i] if i is not None else -1 for i in ids], np.int64)
+    name = np.array([i if i is not None else str(p) for i, p in zip(ids, printed, strict=True)], object)
+    _note_aliases(codes, printed, ids, catalog, book)
+    alive = np.ones(len(cells), bool)
+    has_number = pd.Series(readable).groupby([cells["file"].astype(object).to_numpy(), cells["sheet"].astype(object).to_numpy(),
+                                              cells["row"].to_numpy()]).transform("any").to_numpy()
+    known = list(names)
+    for n, text in enumerate(printed):
+        if ids[n] is not None:
+            continue
+        mine = codes == n
+        if _SUBTOTAL.search(str(text)):
+            alive &= ~_reject(book, mine, "subtotal_row")
+        elif _TOTAL.search(str(text)):
+            alive &= ~_reject(book, mine, "total_row")
+        else:
+            alive &= ~_reject(book, mine & ~has_number, "heading_row")
+            near = nearest(_plain_name(str(text)), known)
+            label = catalog.branches[names[near]] if near else None
+            detail = {"name": str(text), "near": {"zh": label.zh, "en": label.en} if label else "–"}
+            alive &= ~_reject(book, mine & has_number, "unknown_branch", detail)
+    return unit[codes], name[codes], alive
+
+
+def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
+    """A branch's usual printed name is its name here; a rarer one is noted."""
+    count = np.bincount(codes, minlength=len(printed))
+    usual: dict[str, int] = {}
+    for n, i in enumerate(ids):
+        if i is not None and (i not in usual or count[n] > count[usual[i]]):
+            usual[i] = n
+    for n, i in enumerate(ids):
+        same = i is not None and _plain_name(str(printed[n])) == _plain_name(str(printed[usual[i]]))
+        if i is None or same or catalog.branches[i].role == "total":
+            continue
+        b = catalog.branches[i]
+        book.add(np.flatnonzero(codes == n), "parsed", "alias",
+                 detail={"name": str(printed[n]), "branch": {"zh": b.zh, "en": b.en}})
+
+
+# --- units ---------------------------------------------------------------------------------------------------------
+
+def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, merged, book: Book):
+    """Return values and half digits in the base unit; what was taken off and converted goes into the book."""
+    codes, printed = pd.factorize(cells["unit"].astype(object))
+    by_name = {_unit_name(u): u for u in catalog.units}
+    known = [by_name.get(_unit_name(p)) for p in printed]
+    base = np.array([catalog.units[k].base if k else "" for k in known], object)
+    factor = np.array([catalog.units[k].factor if k else np.nan for k in known])
+    none = np.array([str(p).strip() == "" for p in printed])
+    wanted = cells["indicator"].map({k: i.unit for k, i in catalog.indicators.items()}).astype(object).to_numpy()
+    base = np.where(none[codes], wanted, base[codes])
+    factor = np.where(none[codes], 1.0, factor[codes])
+
+    written = texts.unit != ""
+    per_cent = texts.unit == "%"
+    for n in np.flatnonzero(written & ~per_cent & alive):
+        base[n], factor[n] = catalog.units[texts.unit[n]].base, catalog.units[texts.unit[n]].factor
+    worded = ~np.isnan(texts.scale)
+    base, factor = np.where(worded, np.where(per_cent, "1", wanted), base), np.where(worded, texts.scale, factor)
+
+    unknown = alive & np.isnan(factor)
+    for n in np.unique(codes[unknown]):
+        here = unknown & (codes == n)
+        near = nearest(str(printed[n]), catalog.units)
+        alive = alive & ~_reject(book, here, "unknown_unit", {"unit": str(printed[n]), "near": near or "–"})
+    other = alive & (base != wanted)
+    alive = alive & ~_reject(book, other, "other_unit")
+
+    half_digits = np.where(written | worded, texts.decimals, _column_decimals(cells, texts, alive))
+    half = 0.5 * 10.0 ** -half_digits.astype(float) * np.where(np.isnan(factor), 1.0, factor)
+    # One multiplication by a round factor of a printed number: rounding to 15 digits gives back what a hand would write.
+    value = _round_significant(texts.value * factor)
+    _note_readings(cells, texts, alive, merged, factor, value, book)
+    return value, half, alive
+
+
+def _round_significant(x: np.ndarray, digits: int = 15) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        power = digits - 1 - np.floor(np.log10(np.abs(x)))
+        ok = np.isfinite(power) & (np.abs(power) < 290)
+        scale = 10.0 ** np.where(ok, np.abs(power), 0)
+        up = np.round(x * scale) / scale
+        down = np.round(x / scale) * scale
+        return np.where(ok, np.where(power >= 0, up, down), x)
+
+
+def _column_decimals(cells: pd.DataFrame, texts: _Texts, alive: np.ndarray) -> np.ndarray:
+    """Return the digits behind the point that each cell's column prints.
+
+    A workbook stores 12.30 as 12.3: the column's rounding is that of its longer numbers, of which one in four must have
+    as many digits, so that a slipped point in one cell does not count.
+    """
+    keys = [cells[c].astype(object).to_numpy() for c in ("file", "sheet", "column", "month")]
+    group = pd.Series(np.where(alive, texts.decimals, np.nan)).groupby(keys, sort=False)
+    return np.nan_to_num(group.transform(lambda d: d.quantile(0.75, interpolation="lower")).to_numpy()).astype(int)
+
+
+def _note_readings(cells, texts: _Texts, alive, merged, factor, value, book: Book) -> None:
+    special = np.isin(texts.codes, list(texts.rules))
+    converted = alive & (factor != 1.0) & np.isnan(texts.scale) & (texts.unit == "")
+    plain = alive & ~special & ~converted & ~merged
+    book.add(np.flatnonzero(plain), "parsed", "number", texts.value[plain], value[plain])
+    at = np.flatnonzero(alive & special)
+    for rule in sorted({r for n in np.unique(texts.codes[at]) for r in texts.rules[n]}):
+        mine = at[[rule in texts.rules[c] for c in texts.codes[at]]]
+        decision = "converted" if rule in ("inline_unit", "percent_sign") else "parsed"
+        detail = [{"note": texts.notes[c]} for c in texts.codes[mine]] if rule == "trailing_note" else None
+        book.add(mine, decision, rule, texts.value[mine], value[mine], detail)
+    at = np.flatnonzero(converted)
+    book.add(at, "converted", "unit_heading", texts.value[at], value[at])
+    at = np.flatnonzero(alive & merged)
+    book.add(at, "parsed", "merged_cell", texts.value[at], value[at])
+
+
+# --- one cell for each place -----------------------------------------------------------------------------------------
+
+def _merged_branches(cells, catalog: Catalog, name, alive, value, book: Book) -> np.ndarray:
+    """A merged branch's numbers after its merger would count twice: its heir reports them."""
+    months = pd.PeriodIndex(cells["month"])
+    for b in catalog.branches.values():
+        if b.role == "merged":
+            late = alive & (name == b.id) & (months >= b.merged_month)
+            heir = catalog.branches[b.merged_into]
+            alive = alive & ~_reject(book, late, "merger", {"heir": {"zh": heir.zh, "en": heir.en}})
+    return alive
+
+
+def _grid(cells, catalog: Catalog, unit, name, value, half, alive, book: Book) -> Grid:
+    seen = np.unique(unit[unit >= 0])
+    units = [b for n, b in enumerate(catalog.branches) if n in seen]
+    units.sort(key=lambda b: catalog.branches[b].role == "total")
+    back = np.full(len(catalog.branches) + 1, -1)
+    for n, b in enumerate(units):
+        back[list(catalog.branches).index(b)] = n
+    months, month = _months(cells)
+    indicators = list(catalog.indicators)
+    kind = pd.Categorical(cells["indicator"].astype(object), indicators).codes.astype(np.int64)
+    shape = (len(units), len(months), len(indicators))
+    place = np.where((unit >= 0) & (kind >= 0), (back[unit] * shape[1] + month) * shape[2] + kind, -1)
+
+    chosen, alive = _choose(cells, place, value, alive, book)
+    grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
+                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64))
+    grid.value.flat[place[chosen]] = value[chosen]
+    grid.half.flat[place[chosen]] = half[chosen]
+    grid.cell.flat[place[chosen]] = chosen
+    rows = unit >= 0
+    grid.present[back[unit[rows]], month[rows]] = True
+    empty = np.flatnonzero((place >= 0) & ~alive)[::-1]
+    grid.hole.flat[place[empty]] = empty
+    grid.hole[grid.cell >= 0] = -1
+    return grid
+
+
+def _months(cells: pd.DataFrame) -> tuple[pd.PeriodIndex, np.ndarray]:
+    ordinals = pd.PeriodIndex(cells["month"]).asi8 if len(cells) else np.empty(0, np.int64)
+    if not len(ordinals):
+        return pd.PeriodIndex([], freq="M"), ordinals
+    first = pd.Period(ordinal=ordinals.min(), freq="M")
+    return pd.period_range(first, pd.Period(ordinal=ordinals.max(), freq="M"), freq="M"), ordinals - ordinals.min()
+
+
+def _choose(cells, place, value, alive, book: Book) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells that count: of several for one place the latest revision, of equals the first.
+
+    An older revision is rejected as superseded; where the later one differs it is noted. Two different numbers in the
+    same revision: the first is kept and flagged, for nothing says which is right.
+    """
+    revision = cells["revision"].to_numpy()
+    at = np.flatnonzero(alive & (place >= 0))
+    order = at[np.lexsort((at, -revision[at], place[at]))]
+    first = np.r_[True, place[order][1:] != place[order][:-1]] if len(order) else np.empty(0, bool)
+    winner = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))] if len(order) else order
+    loser = ~first
+    older = loser & (revision[order] < revision[winner])
+    twin = loser & ~older
+    book.add(order[older], "rejected", "superseded", value[order[older]])
+    differs = ~np.isclose(value[order], value[winner], rtol=1e-12, atol=0)
+    previous = older & np.r_[False, first[:-1] | ~older[:-1]] if len(order) else older
+    changed = previous & differs
+    book.add(winner[changed], "parsed", "revision", value[order[changed]], value[winner[changed]])
+    book.add(order[twin], "rejected", "duplicate", value[order[twin]])
+    odd = twin & differs
+    book.add(winner[odd], "flagged", "duplicate", value[winner[odd]], value[winner[odd]],
+             [{"other": float(v)} for v in value[order[odd]]])
+    alive = alive.copy()
+    alive[order[loser]] = False
+    return order[first], alive

@@ -1,0 +1,2 @@
+def examine(grid, catalog):
+    return []

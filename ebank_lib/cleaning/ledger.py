@@ -1,0 +1,131 @@
+"""The ledger: one row a decision, neutral in language; its conservation law; and its safe export.
+
+Decisions are collected by the stages in a :class:`Book` (arrays, not rows: a province prints forty thousand cells) and
+become one frame in the order of the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..wording import has, number, percent, t
+
+__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "reasons", "safe_for_spreadsheets"]
+
+DECISIONS = ("parsed", "converted", "corrected", "flagged", "rejected", "filled")
+COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "decision", "rule",
+           "reason", "before", "after"]
+_ADDRESS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit"]
+
+
+class ConservationError(RuntimeError):
+    """A cell was lost or counted twice, or a number has no cell: a bug of the library, never of the input."""
+
+
+class Book:
+    """Collects decisions. ``cell`` is the position of the cell in the cells frame; -1 where no cell was printed."""
+
+    def __init__(self) -> None:
+        self._chunks: list[dict] = []
+        self._loose: list[dict] = []
+
+    def add(self, cells, decision: str, rule: str, before=np.nan, after=np.nan, detail: Mapping | list | None = None):
+        """Write one decision on many cells (`before`, `after`, `detail` one for each, or one for all)."""
+        cells = np.atleast_1d(np.asarray(cells, dtype=np.int64))
+        if not len(cells):
+            return
+        details = detail if isinstance(detail, list) else [detail] * len(cells)
+        self._chunks.append({"cell": cells, "decision": decision, "rule": rule, "detail": details,
+                             "before": np.broadcast_to(np.asarray(before, float), cells.shape),
+                             "after": np.broadcast_to(np.asarray(after, float), cells.shape)})
+
+    def add_loose(self, branch: str, month: pd.Period, indicator: str, decision: str, rule: str,
+                  after: float = np.nan, detail: Mapping | None = None, file: str = "") -> None:
+        """Write a decision on a value or a month that no cell printed."""
+        self._loose.append({"branch": branch, "month": month, "indicator": indicator, "decision": decision,
+                            "rule": rule, "after": after, "detail": detail, "file": file})
+
+    def entries(self, cells: pd.DataFrame, branch: np.ndarray) -> pd.DataFrame:
+        """Return the decisions in the order of the cells: the ledger with ``detail`` and ``cell``, without ``reason``.
+
+        Parameters
+        ----------
+        cells : DataFrame
+            The cells as printed.
+        branch : array of str
+            For each cell the branch id, or the printed name where it is unknown.
+        """
+        at = np.concatenate([c["cell"] for c in self._chunks]) if self._chunks else np.empty(0, np.int64)
+        order = np.argsort(at, kind="stable")
+        size = [len(c["cell"]) for c in self._chunks]
+        frame = cells[[c for c in _ADDRESS if c != "branch"]].take(at[order]).reset_index(drop=True)
+        frame.insert(4, "branch", pd.Categorical(np.asarray(branch, object)[at[order]]))
+        for name in ("decision", "rule"):
+            codes = np.repeat([c[name] for c in self._chunks], size)[order] if size else np.empty(0, object)
+            frame[name] = pd.Categorical(codes, DECISIONS if name == "decision" else None)
+        for name in ("before", "after"):
+            frame[name] = np.concatenate([c[name] for c in self._chunks])[order] if size else np.empty(0)
+        details = np.empty(len(at), object)
+        details[:] = [d for c in self._chunks for d in c["detail"]]
+        frame["detail"] = details[order]
+        frame["cell"] = at[order]
+        return pd.concat([frame, self._loose_frame()], ignore_index=True) if self._loose else frame
+
+    def _loose_frame(self) -> pd.DataFrame:
+        rows = pd.DataFrame(self._loose)
+        out = pd.DataFrame({"file": rows["file"], "sheet": "", "row": 0, "column": "", "branch": rows["branch"],
+                            "month": pd.PeriodIndex(rows["month"], freq="M"), "indicator": rows["indicator"], "text": "",
+                            "unit": "", "decision": pd.Categorical(rows["decision"], DECISIONS), "rule": rows["rule"],
+                            "before": np.nan, "after": rows["after"].astype(float), "detail": rows["detail"], "cell": -1})
+        return out.sort_values(["month", "branch", "indicator", "rule"], kind="stable")
+
+
+def reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.Series:
+    """Return the reason of every decision in words.
+
+    The text is ``cleaning.<rule>``, or ``cleaning.<rule>_<decision>`` where one exists; `detail` fills its placeholders
+    (months and numbers written as a reader writes them).
+    """
+    kind = entries["rule"].astype(str) + "|" + entries["decision"].astype(str)
+    plain = entries["detail"].isna()
+    texts = {k: _template(*k.split("|"), lang) for k in kind.unique()}
+    out = kind.map(texts).astype(object)
+    for n in np.flatnonzero(~plain.to_numpy()):
+        values = {k: _shown(k, v, lang) for k, v in entries["detail"].iat[n].items()}
+        out.iat[n] = t(_key(*kind.iat[n].split("|")), lang, **values)
+    return out
+
+
+def _key(rule: str, decision: str) -> str:
+    return f"cleaning.{rule}_{decision}" if has(f"cleaning.{rule}_{decision}") else f"cleaning.{rule}"
+
+
+def _template(rule: str, decision: str, lang: str | None) -> str:
+    return t(_key(rule, decision), lang)
+
+
+def _shown(name: str, value: object, lang: str | None) -> str:
+    if isinstance(value, Mapping):  # a label in both languages
+        return str(value["zh" if t("cleaning.comma", lang) == "、" else "en"])
+    if isinstance(value, (list, tuple)):
+        return t("cleaning.comma", lang).join(_shown(name, v, lang) for v in value)
+    if isinstance(value, float):
+        return percent(value) if name.startswith("share") else f"{value:,.10g}" if abs(value) < 1e15 else number(value)
+    return str(value)
+
+
+def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy in which no text can be taken for a formula: a text that begins with = + - @ or a control
+    character gets an apostrophe in front."""
+    out = frame.copy()
+    for name in out.columns:
+        if isinstance(out[name].dtype, (pd.CategoricalDtype, pd.StringDtype)) or out[name].dtype == object:
+            texts = out[name].astype(object)
+            out[name] = texts.map(lambda v: "'" + v if isinstance(v, str) and v[:1] in _FORMULA and v else v)
+    return out
+
+
+_FORMULA = tuple("=+-@\t\r\n")

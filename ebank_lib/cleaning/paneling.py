@@ -1,0 +1,106 @@
+"""The grid of printed rows to the panel of branches: merged branches join their heirs; every cell is accounted for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..catalog import Catalog
+from .assembling import Grid
+from .ledger import Book, ConservationError
+
+__all__ = ["build_panel", "check_conservation", "mergers"]
+
+
+def mergers(grid: Grid, catalog: Catalog) -> list[tuple[int, int, int]]:
+    """Return ``(merged unit, heir's unit or -1, first month they report as one)``, months as positions in the grid."""
+    out = []
+    for n, unit in enumerate(grid.units):
+        b = catalog.branches[unit]
+        if b.role == "merged":
+            heir = grid.units.index(b.merged_into) if b.merged_into in grid.units else -1
+            start = int(np.clip((b.merged_month - grid.months[0]).n, 0, len(grid.months))) if len(grid.months) else 0
+            out.append((n, heir, start))
+    return out
+
+
+def build_panel(grid: Grid, catalog: Catalog, book: Book) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the panel and the positions of the cells whose numbers are in it.
+
+    Stocks and flows of a merged branch are added to its heir's; ratios are computed anew from the summed parts. Where
+    one of the two is unknown the sum is unknown, and the other's cell is rejected with that reason.
+    """
+    value, held = grid.value.copy(), grid.cell >= 0
+    extra: dict[str, np.ndarray] = {}
+    for gone, heir, until in mergers(grid, catalog):
+        own = value[gone, :until]
+        theirs = value[heir, :until] if heir >= 0 else np.full_like(own, np.nan)
+        here = grid.present[gone, :until, None]
+        joint = np.where(here, own + theirs, theirs)
+        _derive_ratios(joint, here[:, 0], catalog, grid.indicators)
+        _note_merger(grid, catalog, book, gone, heir, until, joint, held)
+        if heir >= 0:
+            value[heir, :until] = joint
+        else:
+            extra[catalog.branches[grid.units[gone]].merged_into] = np.pad(
+                joint, ((0, len(grid.months) - until), (0, 0)), constant_values=np.nan)
+    keep = [b for b in (*catalog.reporting, catalog.total) if b in grid.units or b in extra]
+    blocks = [value[grid.units.index(b)] if b in grid.units else extra[b] for b in keep]
+    index = pd.MultiIndex.from_product([keep, grid.months], names=["branch", "month"])
+    data = np.concatenate(blocks) if blocks else np.empty((0, len(grid.indicators)))
+    return pd.DataFrame(data, index=index, columns=grid.indicators), np.sort(grid.cell[held])
+
+
+def _derive_ratios(joint: np.ndarray, here: np.ndarray, catalog: Catalog, keys: list[str]) -> None:
+    for n, key in enumerate(keys):
+        ind = catalog.indicators[key]
+        if ind.kind != "ratio":
+            continue
+        joint[here, n] = np.nan
+        if ind.numerator is not None:
+            below = joint[:, [keys.index(k) for k in ind.denominators]].sum(axis=1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = joint[:, keys.index(ind.numerator)] / np.where(below > 0, below, np.nan)
+            joint[here, n] = ratio[here]
+
+
+def _note_merger(grid, catalog: Catalog, book: Book, gone: int, heir: int, until: int, joint, held) -> None:
+    b = catalog.branches[grid.units[gone]]
+    detail = {"name": {"zh": b.zh, "en": b.en}, "heir": {"zh": catalog.branches[b.merged_into].zh,
+                                                         "en": catalog.branches[b.merged_into].en}}
+    for unit in (gone, heir):
+        if unit < 0:
+            continue
+        cell = grid.cell[unit, :until]
+        here = (cell >= 0) & grid.present[gone, :until, None]
+        lost = here & np.isnan(joint)
+        kept = here & ~lost
+        if unit == gone:
+            book.add(cell[kept], "parsed", "merger", grid.value[unit, :until][kept], joint[kept],
+                     [detail] * int(kept.sum()))
+        book.add(cell[lost], "rejected", "merger_part", grid.value[unit, :until][lost], detail=[detail] * int(lost.sum()))
+        held[unit, :until] &= ~lost
+
+
+def check_conservation(cells: pd.DataFrame, entries: pd.DataFrame, in_panel: np.ndarray) -> pd.DataFrame:
+    """Return ``cells, in_panel, rejected`` and check that the first is the sum of the others, cell by cell.
+
+    Raises
+    ------
+    ConservationError
+        A cell has no decision, is both in the panel and rejected, or is neither.
+    """
+    at = entries["cell"].to_numpy()
+    known = at >= 0
+    rejected = np.unique(at[known & (entries["decision"] == "rejected").to_numpy()])
+    decided = np.unique(at[known])
+    both = np.intersect1d(rejected, in_panel)
+    lost = np.setdiff1d(np.arange(len(cells)), np.union1d(rejected, in_panel))
+    silent = np.setdiff1d(np.arange(len(cells)), decided)
+    for what, which in (("in the panel and rejected", both), ("in neither the panel nor the rejected", lost),
+                        ("without a decision", silent)):
+        if len(which):
+            c = cells.iloc[which[0]]
+            raise ConservationError(f"{len(which)} cells {what}; the first: {c['file']} {c['sheet']} "
+                                    f"row {c['row']} column {c['column']}")
+    return pd.DataFrame({"cells": [len(cells)], "in_panel": [len(in_panel)], "rejected": [len(rejected)]})

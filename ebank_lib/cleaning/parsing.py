@@ -1,0 +1,230 @@
+"""What one printed cell says: the number, the digits it was rounded to, the unit written in it, the notes around it.
+
+Each rule is a small function that takes off one kind of mess. What is left must be a plain number; if it is not, the
+cell is rejected and never guessed at.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+__all__ = ["Reading", "read_number"]
+
+PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
+_SPACES = re.compile(r"[\s\u3000]+")
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u30fc\ufe58\ufe63\uff0d"
+_NOTHING = re.compile(rf"[{re.escape(_DASHES)}/\\.…·~～_=\s]+")
+_FULL_WIDTH = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)}
+_MARKS = "*†‡§#^※★☆●▲△" + "¹²³⁰⁴⁵⁶⁷⁸⁹" + "".join(chr(c) for c in range(0x2460, 0x2474))
+_OPEN, _CLOSE = "([{<（［【〔〈《", ")]}>）］】〕〉》"
+_BRACKET = re.compile(rf"\s*[{re.escape(_OPEN)}]([^{re.escape(_OPEN + _CLOSE)}]*)[{re.escape(_CLOSE)}]$")
+_FOOTNOTE = re.compile(r"\d{1,2}")
+# Words that may follow a number without brackets. Any other word makes the cell text: "2009年" is no 2009.
+_REMARK = re.compile(r"(?<=[\d%万亿])[\s,;:，；、：]*((?:注|备注|另注|见|详见|含|其中|不含|未含|初步|初稿|暂|修订|更正|调整|估|待核|未核|已核|同上注|口径|"
+                     r"(?:note|rev|revised|prov|provisional|est|estimate|incl|excl|see|r|p|e)\b).*)$", re.IGNORECASE)
+_ABOUT = re.compile(r"^(?:大约|大概|约为|约|将近|近|approximately|approx\.?|about|circa|ca\.?|c\.|≈|~|∼|～)\s*(?=[\d.+-])",
+                    re.IGNORECASE)
+_CURRENCY = re.compile(r"^(?:¥|￥|RMB|CNY|Rs\.?|INR|₹)\s*(?=[\d.+-])", re.IGNORECASE)
+_QUOTES = "'’‘`＇\"“”"
+_GROUPED = re.compile(r"(?P<sign>[+-]?)(?P<body>\d{1,4}(?:[,、']\d{2,4})+)(?P<tail>\.\d+)?", re.ASCII)
+_GROUPINGS = (re.compile(r"\d{1,3}(\D)\d{3}(?:\1\d{3})*"), re.compile(r"\d{1,2}(\D)(?:\d{2}\1)*\d{3}"),
+              re.compile(r"\d{1,4}(\D)\d{4}(?:\1\d{4})*"))
+_DOTTED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}", re.ASCII)
+_WORDED = re.compile(r"(?P<number>.*\d)\s*(?P<word>[^\d\s.,+-][^\d]*)$", re.DOTALL)
+SCALES = {"百": 1e2, "千": 1e3, "万": 1e4, "萬": 1e4, "十万": 1e5, "百万": 1e6, "千万": 1e7, "亿": 1e8, "億": 1e8,
+          "万亿": 1e12, "thousand": 1e3, "lakh": 1e5, "lakhs": 1e5, "lac": 1e5, "million": 1e6, "mn": 1e6, "mln": 1e6,
+          "crore": 1e7, "crores": 1e7, "cr": 1e7, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
+_LONGEST = 400  # a number with its notes; longer text is text
+
+
+@dataclass
+class Reading:
+    """What a cell says.
+
+    ``value`` in the unit that is printed (NaN: no number), ``half`` half a unit of its last printed digit, ``decimals``
+    the digits behind the point, ``unit`` the unit written in the cell (a catalogue unit, ``"%"``, or ``""``), ``scale``
+    the number word beside it (2.5万: 10000; NaN: none), ``rules`` what had to be taken off, ``note`` the words taken
+    off, ``failed`` why there is no number (``blank``, ``dash``, ``not_a_number``) or ``""``.
+    """
+
+    value: float = math.nan
+    half: float = 0.0
+    decimals: int = 0
+    unit: str = ""
+    scale: float = math.nan
+    rules: list[str] = field(default_factory=list)
+    note: str = ""
+    failed: str = ""
+
+    def used(self, rule: str) -> None:
+        if rule not in self.rules:
+            self.rules.append(rule)
+
+
+def read_number(text: str, units: Collection[str] = ()) -> Reading:
+    """Return what a printed cell says.
+
+    Parameters
+    ----------
+    text : str
+        The cell as printed.
+    units : collection of str
+        Unit names of the catalogue, lower case and without blanks, that may stand behind a number.
+
+    Examples
+    --------
+    >>> read_number("１，２３４．５").value, read_number("1,33,460*").value, read_number("(123)").value
+    (1234.5, 133460.0, -123.0)
+    >>> r = read_number("约2.5万"); r.value, r.scale, r.rules
+    (2.5, 10000.0, ['text_number', 'inline_unit'])
+    >>> read_number("并入东营分行").failed, read_number("—").failed, read_number(" ").failed, read_number("12,34").failed
+    ('not_a_number', 'dash', 'blank', 'not_a_number')
+    """
+    if PLAIN.fullmatch(text):
+        return _finish(Reading(), text)
+    reading = Reading()
+    rest = _SPACES.sub(" ", text.translate(_INVISIBLE)).strip()
+    if not rest:
+        reading.failed = "blank"
+    elif _NOTHING.fullmatch(rest):
+        reading.failed = "dash"
+    elif len(rest) > _LONGEST:
+        reading.failed = "not_a_number"
+    if reading.failed:
+        return reading
+    for rule in RULES:
+        rest = rule(rest, reading, units).strip()
+    return _finish(reading, rest, text)
+
+
+def _finish(reading: Reading, rest: str, text: str = "") -> Reading:
+    """Turn what is left into a number with its printed precision."""
+    if not PLAIN.fullmatch(rest) or not math.isfinite(float(rest)):
+        return Reading(failed="not_a_number")
+    mantissa, _, power = rest.lower().partition("e")
+    reading.value = float(rest)
+    reading.decimals = max(0, len(mantissa.partition(".")[2]) - int(power or 0))
+    reading.half = 0.5 * 10.0 ** -reading.decimals
+    if text and not reading.rules and text != rest:
+        reading.used("text_number")  # blanks around it, or signs nobody sees
+    return reading
+
+
+def full_width_digits(text: str, reading: Reading, units: Collection[str]) -> str:
+    """１２３．４ -> 123.4; any script's decimal digits, but not ① or ², which are footnote marks."""
+    out = "".join(str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in text)
+    out = out.translate(_FULL_WIDTH).replace("。", "." if re.search(r"\d。\d", out) else "。")
+    if any(a != b and (b.isdigit() or b == ".") for a, b in zip(text, out, strict=True)):
+        reading.used("full_width_digits")
+    return out
+
+
+def minus_signs(text: str, reading: Reading, units: Collection[str]) -> str:
+    """A leading dash of any kind before a digit is a minus; (123) is an accountant's -123."""
+    if text[:1] in _DASHES and re.match(r".\s*[\d.]", text):
+        sign = "-" + text[1:].lstrip()
+        if sign != text:
+            reading.used("text_number")
+        return sign
+    if inner := re.fullmatch(r"\(\s*([\d.,\s、']*\d[\d.,\s、']*)(\s*%)?\s*\)", text):
+        reading.used("text_number")
+        return "-" + inner[1].strip() + (inner[2] or "").strip()
+    return text
+
+
+def trailing_note(text: str, reading: Reading, units: Collection[str]) -> str:
+    """1234*, 1234（注1）, 1234[2], 1234 r, 1234含油田 -> 1234 and the note.
+
+    A bracket with a number of more than two digits may be anything: it stays, and the cell is rejected.
+    """
+    while True:
+        found = _BRACKET.search(text)
+        note = found[1].strip() if found else ""
+        if found and found.start() and _is_note(note, units):
+            text, words = text[: found.start()].rstrip(), found[0].strip()
+        elif text.rstrip(_MARKS + " ") != text and text.rstrip(_MARKS + " "):
+            bare = text.rstrip(_MARKS + " ")
+            text, words = bare, text[len(bare):].strip()
+        elif remark := _REMARK.search(text):
+            text, words = text[: remark.start()].rstrip(), remark[1]
+        else:
+            return text
+        reading.used("trailing_note")
+        reading.note = f"{words} {reading.note}".strip()
+
+
+def _is_note(words: str, units: Collection[str]) -> bool:
+    if words.lower().replace(" ", "") in units or words.lower() in SCALES:
+        return False
+    return not any(c.isdigit() for c in words) or bool(_FOOTNOTE.fullmatch(words) or re.search(r"[^\d\s.,%+-]", words))
+
+
+def text_number(text: str, reading: Reading, units: Collection[str]) -> str:
+    """'1234, "1234", 约1234, ￥1234 -> 1234."""
+    bare = text.strip(_QUOTES + " ")
+    if bare != text:
+        reading.used("text_number")
+    for prefix in (_ABOUT, _CURRENCY):
+        if prefix.match(bare):
+            reading.used("text_number")
+            reading.note = f"{prefix.match(bare)[0].strip()} {reading.note}".strip()
+            bare = prefix.sub("", bare)
+    return bare
+
+
+def percent_sign(text: str, reading: Reading, units: Collection[str]) -> str:
+    """62.3% -> 62.3, in per cent whatever the heading says; 5‰ likewise."""
+    for sign, scale in (("%", 0.01), ("‰", 0.001)):
+        if text.endswith(sign) and text[:-1].rstrip()[-1:].isdigit():
+            reading.used("percent_sign")
+            reading.unit, reading.scale = "%", scale
+            return text[:-1].rstrip()
+    return text
+
+
+def inline_unit(text: str, reading: Reading, units: Collection[str]) -> str:
+    """2.5万 -> 2.5 and ten thousand, 8.28 million, 12.5万元: the unit in the cell goes before the heading's."""
+    found = _WORDED.fullmatch(text)
+    if not found:
+        return text
+    word = found["word"].strip().strip("()").strip().lower()
+    unit = word.replace(" ", "")
+    if unit in units:
+        reading.unit = unit
+    elif word in SCALES:
+        reading.scale = SCALES[word]
+    else:
+        return text
+    reading.used("inline_unit")
+    return found["number"].rstrip(" (")
+
+
+def thousands_separator(text: str, reading: Reading, units: Collection[str]) -> str:
+    """1,234,567 or 1,33,460 (India) or 123,4567 (万) or 1、234: groups must be whole, so 12,34 is left and rejected."""
+    if _DOTTED.fullmatch(text):
+        reading.used("thousands_separator")
+        return text.replace(".", "")
+    found = _GROUPED.fullmatch(re.sub(r"(?<=[,、'])\s+(?=\d)", "", text))
+    if not found or not any(g.fullmatch(found["body"]) for g in _GROUPINGS):
+        return text
+    reading.used("thousands_separator")
+    return found["sign"] + re.sub(r"\D", "", found["body"]) + (found["tail"] or "")
+
+
+def blanks_inside(text: str, reading: Reading, units: Collection[str]) -> str:
+    """12 345 -> 12345."""
+    if re.fullmatch(r"[+-]?\s*[\d.,]+(?:\s+[\d.,]+)*", text) and " " in text:
+        reading.used("text_number")
+        return text.replace(" ", "")
+    return text
+
+
+# The order matters: notes hide units, units hide separators.
+RULES: tuple[Callable[[str, Reading, Collection[str]], str], ...] = (
+    full_width_digits, text_number, minus_signs, trailing_note, text_number, percent_sign, inline_unit, minus_signs,
+    blanks_inside, thousands_separator)
