@@ -97,6 +97,7 @@ class _File(Strict):
     groups: dict[str, Texts]
     indicators: list[Indicator] = Field(min_length=1)
     identities: list[Identity] = []
+    headline: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,10 @@ class Catalog:
     groups: dict[str, Texts]
     identities: tuple[Identity, ...]
     branches: dict[str, Branch]
+    headline: tuple[str, ...]
 
     def indicator(self, key: str) -> Indicator:
-        """Return an indicator.
+        """Return an indicator; "" is the first of the `headline` ones, those a reader asks about first.
 
         Raises
         ------
@@ -137,7 +139,7 @@ class Catalog:
             Naming the nearest key and all that exist.
         """
         try:
-            return self.indicators[key]
+            return self.indicators[key or self.headline[0]]
         except KeyError:
             raise UnknownNameError("indicator", key, self.indicators) from None
 
@@ -205,7 +207,7 @@ def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
     Parameters
     ----------
     catalog, branches : path
-        A YAML file with ``units, base_units, groups, indicators, identities`` and a CSV file with
+        A YAML file with ``units, base_units, groups, indicators, identities, headline`` and a CSV file with
         ``branch, zh, en, role, aliases, merged_into, merged_month`` (aliases separated by ``;``).
 
     Raises
@@ -216,8 +218,9 @@ def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
     spec = validate(_File, read_yaml(catalog), catalog)
     indicators = {i.key: i for i in spec.indicators}
     _check_references(spec, indicators, str(catalog))
+    first = spec.headline or [i.key for i in spec.indicators if i.kind != "ratio"][:3] or [spec.indicators[0].key]
     return Catalog(indicators, spec.units, spec.base_units, spec.groups, tuple(spec.identities),
-                   _read_branches(Path(branches)))
+                   _read_branches(Path(branches)), tuple(first))
 
 
 def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) -> None:
@@ -240,6 +243,8 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
                 must("indicator", part, indicators, at)
         if (ind.numerator is None) != (not ind.denominators) or (ind.numerator and ind.kind != "ratio"):
             raise ConfigError("numerator and denominator go together, on a ratio", file=file, key=at)
+    for name in spec.headline:
+        must("indicator", name, indicators, "headline")
     for n, identity in enumerate(spec.identities):
         for name in [identity.total, *identity.parts]:
             must("indicator", name, indicators, f"identities.{n}")

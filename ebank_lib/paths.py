@@ -38,8 +38,8 @@ def find_source(source: str | Path) -> Path:
     """
     given = Path(source).expanduser()
     tried = []
-    for base in [Path()] if given.is_absolute() else [Path.cwd(), project_root()]:
-        path = base / given
+    for place in [lambda: Path()] if given.is_absolute() else [Path.cwd, project_root]:
+        path = place() / given
         path = path / CONFIG if path.is_dir() else path
         if path.is_file():
             return path.resolve()

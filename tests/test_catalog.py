@@ -41,6 +41,10 @@ def test_what_does_not_exist_is_answered_with_what_does(catalog):
         catalog.branch("rizaho")
 
 
+def test_no_name_is_the_first_headline_indicator(catalog):
+    assert catalog.indicator("").key == catalog.headline[0] == "mobile_txn"
+
+
 def test_a_ratio_is_its_parts(catalog):
     panel = pd.DataFrame({"etxn_total": [3.0, 1.0, 0.0], "counter_txn": [1.0, None, 0.0]})
     assert catalog.derive(panel, "echannel_share").tolist()[0] == 0.75
