@@ -49,6 +49,7 @@ class Grid:
     cell: np.ndarray      # position of the cell, -1: none
     present: np.ndarray   # (units, months): a row is printed
     hole: np.ndarray      # a cell is printed, but no number in it: its first cell, else -1
+    blocks: list          # the indicators (positions) that stand together in a sheet
 
     @property
     def size(self) -> int:
@@ -294,7 +295,7 @@ def _grid(cells, catalog: Catalog, unit, name, value, half, alive, book: Book) -
 
     chosen, alive = _choose(cells, place, value, alive, book)
     grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
-                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64))
+                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind))
     grid.value.flat[place[chosen]] = value[chosen]
     grid.half.flat[place[chosen]] = half[chosen]
     grid.cell.flat[place[chosen]] = chosen
@@ -304,6 +305,14 @@ def _grid(cells, catalog: Catalog, unit, name, value, half, alive, book: Book) -
     grid.hole.flat[place[empty]] = empty
     grid.hole[grid.cell >= 0] = -1
     return grid
+
+
+def _blocks(cells: pd.DataFrame, kind: np.ndarray) -> list[np.ndarray]:
+    """Return the sets of indicators that stand together in a sheet, each once, a set within another left out."""
+    sheets = cells["file"].astype(object).astype(str) + "|" + cells["sheet"].astype(object).astype(str)
+    pairs = pd.DataFrame({"sheet": pd.factorize(sheets)[0], "kind": kind})[kind >= 0].drop_duplicates()
+    sets = sorted({frozenset(g) for g in pairs.groupby("sheet")["kind"].agg(list)}, key=sorted)
+    return [np.array(sorted(s)) for s in sets if not any(s < other for other in sets)]
 
 
 def _months(cells: pd.DataFrame) -> tuple[pd.PeriodIndex, np.ndarray]:

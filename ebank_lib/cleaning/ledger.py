@@ -7,18 +7,26 @@ become one frame in the order of the cells.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..wording import has, number, percent, t
 
-__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "reasons", "safe_for_spreadsheets"]
+__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "Say", "reasons", "safe_for_spreadsheets"]
 
 DECISIONS = ("parsed", "converted", "corrected", "flagged", "rejected", "filled")
 COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "decision", "rule",
            "reason", "before", "after"]
 _ADDRESS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit"]
+
+
+class Say(NamedTuple):
+    """A sentence inside another: the wording ``cleaning.<key>`` with its values."""
+
+    key: str
+    values: dict = {}
 
 
 class ConservationError(RuntimeError):
@@ -108,9 +116,11 @@ def _template(rule: str, decision: str, lang: str | None) -> str:
 
 
 def _shown(name: str, value: object, lang: str | None) -> str:
+    if isinstance(value, Say):
+        return t(f"cleaning.{value.key}", lang, **{k: _shown(k, v, lang) for k, v in value.values.items()})
     if isinstance(value, Mapping):  # a label in both languages
         return str(value["zh" if t("cleaning.comma", lang) == "、" else "en"])
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return t("cleaning.comma", lang).join(_shown(name, v, lang) for v in value)
     if isinstance(value, float):
         return percent(value) if name.startswith("share") else f"{value:,.10g}" if abs(value) < 1e15 else number(value)

@@ -34,11 +34,12 @@ class Expectation:
     sides: np.ndarray
     step_sd: np.ndarray
 
-    def z(self, x: np.ndarray, at=...) -> np.ndarray:
-        """Return how many standard deviations `x` lies from what is expected at the places `at`; 0 where nothing is."""
+    def z(self, x: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return how many standard deviations `x` lies from what is expected at the (flat) places `at`; 0 where nothing
+        is expected."""
         with np.errstate(invalid="ignore"):
-            g = np.arcsinh(x * self.factor[at] / self.scale[at])
-            return np.nan_to_num((g - self.centre[at]) / self.sd[at])
+            g = np.arcsinh(x * self.factor.ravel()[at] / self.scale.ravel()[at])
+            return np.nan_to_num((g - self.centre.ravel()[at]) / self.sd.ravel()[at])
 
     def likely(self) -> np.ndarray:
         """Return the expected numbers in the base unit."""

@@ -1,0 +1,320 @@
+"""Which one cell explains the equations that fail.
+
+A failing equation accuses all its cells. Each of them would make it hold with one other value; that value is then tried
+in every other equation of the cell and in the cell's own series. The cell with the best explanation is blamed, never
+every part. It is *proven* when its new value
+
+* leaves none of its equations failing and breaks none that held, and
+* restores two of them at once, or one whose other cells are all confirmed by other equations that hold, and
+* follows to the last printed digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .identities import RULES, Sums, System, holds
+from .series import Expectation
+
+__all__ = ["Evidence", "Verdict", "explain", "fill"]
+
+# Log-odds, in the units of half a squared z: an identity restored to the digit by chance is rarer than e^-12.
+_FIX, _BREAK, _STILL = 12.0, 15.0, 4.0
+_POWER, _STALE = 8.0, 8.0
+_CAP = 60.0         # of a squared z: tails are heavy
+_CLEAR = 4.0        # by how much the best explanation must lead
+_ODD = 6.0          # standard deviations that no ordinary number lies away
+
+
+@dataclass
+class Evidence:
+    """Numbers under examination, all flat over the grid; `x` changes as cells are explained."""
+
+    x: np.ndarray
+    half: np.ndarray        # half digits the equations leave room for (0: exact)
+    step: np.ndarray        # one unit of the last printed digit
+    prior: np.ndarray       # log-odds of a cell being wrong before anything is looked at
+    stale: np.ndarray       # repeats last month's number, which chance would not
+    hole: np.ndarray        # a cell without a number
+    settled: np.ndarray = field(default=None)
+
+    def __post_init__(self):
+        self.settled = np.zeros(len(self.x), bool)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One cell that explains failing equations: what it should be, by which rules, and whether that is proven."""
+
+    place: int
+    value: float
+    proven: bool
+    rules: tuple[str, ...]
+    power: int = 0
+    stale: bool = False
+    z: float = 0.0
+
+
+def explain(system: System, ev: Evidence, expected: Expectation) -> list[Verdict]:
+    """Explain failing equations one cell after another; `ev.x` holds the explained values afterwards."""
+    verdicts: list[Verdict] = []
+    closed = ~system.used
+    for _ in range(60):
+        sums = system.sums(ev.x, ev.half)
+        good = sums.holds(system.is_within)
+        failing = ~good & (sums.unknown == 0) & ~closed
+        if not failing.any():
+            break
+        best = _candidates(system, ev, expected, sums, good, failing)
+        accepted = _accept(system, best, failing)
+        if not accepted:
+            rest = _last_resort(system, ev, expected, best, failing)
+            if not rest:
+                break
+            verdicts += rest
+            closed |= failing
+            continue
+        for c in accepted:
+            verdicts.append(_verdict(best, c))
+            ev.x[best.cell[c]] = best.value[c]
+            ev.settled[best.cell[c]] = True
+    return verdicts
+
+
+@dataclass
+class _Candidates:
+    cell: np.ndarray
+    equation: np.ndarray
+    value: np.ndarray
+    score: np.ndarray
+    proven: np.ndarray
+    power: np.ndarray
+    stale: np.ndarray
+    z: np.ndarray
+    pair: np.ndarray       # candidate of each (candidate, equation touched)
+    touched: np.ndarray
+    fixed: np.ndarray      # the pair's equation failed and holds now
+    failed: np.ndarray     # the pair's equation failed before
+
+
+def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums, good, failing) -> _Candidates:
+    """Return, for every cell of every failing equation, the value that would restore it and what speaks for it."""
+    entry = system.entries_of(np.flatnonzero(failing & ~system.is_within))
+    entry = entry[~ev.settled[system.cell[entry]]]
+    value, slack = _solve(system, sums, ev, entry)
+    ok = np.isfinite(value)
+    entry, value, slack = entry[ok], value[ok], slack[ok]
+    cell = system.cell[entry]
+    x = ev.x[cell]
+    power, value, exact = _snap(x, value, slack, ev.step[cell])
+
+    pair, touched = system.touching(cell)
+    q = system.equation[touched]
+    asked = (sums.unknown[q] == 0) & system.used[q]
+    pair, touched, q = pair[asked], touched[asked], q[asked]
+    after = _hold_after(system, sums, touched, q, (value - x)[pair], ev.half[cell][pair], power[pair])
+    copied = _copied(system, ev)
+    failed = ~good[q]
+    strong = ~system.is_within[q]
+    size = len(cell)
+    fixes = np.bincount(pair[failed & after & strong], minlength=size)
+    weak = np.bincount(pair[failed & after & ~strong], minlength=size)
+    breaks = np.bincount(pair[~failed & ~after & ~copied[q]], minlength=size)
+    still = np.bincount(pair[failed & ~after], minlength=size)
+
+    z_old, z_new = expected.z(x, cell), expected.z(value, cell)
+    gain = 0.5 * (np.minimum(z_old**2, _CAP) - np.minimum(z_new**2, _CAP))
+    stale = ev.stale[cell]
+    score = (_FIX * (fixes - 1) + 0.5 * _FIX * weak - _BREAK * breaks - _STILL * still + gain + _POWER * (power != 0)
+             + _STALE * stale + ev.prior[cell])
+    lonely = _all_others_confirmed(system, good, sums, copied, entry)
+    proven = exact & (breaks == 0) & (still == 0) & ((fixes >= 2) | ((fixes >= 1) & lonely)) & (np.abs(z_new) < _ODD)
+    return _Candidates(cell, system.equation[entry], value, score, proven, power, stale, z_old, pair, q, failed & after,
+                       failed)
+
+
+def _solve(system: System, sums: Sums, ev: Evidence, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the value that makes an entry's equation hold, and the room that the other cells' rounding leaves it."""
+    q, cell = system.equation[entry], system.cell[entry]
+    n, d, r = system.n[entry], system.d[entry], system.r[entry]
+    x = np.nan_to_num(ev.x[cell])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = np.where(r > 0, 1.0, (n - sums.r[q] * d) / np.where(r > 0, 1, sums.d[q]))
+        gap = sums.n[q] / sums.d[q] - sums.r[q]
+        delta = np.where(r > 0, gap, (sums.r[q] * sums.d[q] - sums.n[q]) / (n - sums.r[q] * d))
+        room = (sums.hn[q] + np.abs(sums.r[q]) * sums.hd[q]) / np.abs(sums.d[q]) + sums.hr[q]
+        own = (np.abs(n) + np.abs(sums.r[q] * d)) * ev.half[cell] / np.abs(sums.d[q]) + r * ev.half[cell]
+        slack = np.maximum(room - own, 0) / np.abs(slope) + 1e-9 * (np.abs(x) + np.abs(delta))
+    return x + delta, slack
+
+
+def _snap(x, value, slack, step):
+    """Return the power of ten between printed and needed value (0: none), the value to the printed digit, and whether
+    the equation leaves only that one digit."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.round(np.log10(value / x))
+        power = np.where(np.isfinite(power) & (np.abs(power) <= 8), power, 0).astype(int)
+        shifted = x * 10.0 ** power
+        # The printed digits of the slipped number say as much as they did before they slipped.
+        power = np.where(np.abs(value - shifted) <= slack + 0.5 * step * 10.0 ** np.minimum(power, 0), power, 0)
+    sharp = slack < 0.5 * step * (1 - 1e-6)
+    rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * np.where(step > 0, step, 1), value)
+    digits = np.where(sharp & (np.abs(rounded - value) <= 0.5 * step), rounded, value)
+    value = np.where(power != 0, _tidy(x * 10.0 ** power), _tidy(digits))
+    return power, value, sharp | (power != 0)
+
+
+def _tidy(x: np.ndarray) -> np.ndarray:
+    """Return numbers without the dust of binary fractions: fifteen significant digits."""
+    with np.errstate(divide="ignore"):
+        places = 14 - np.floor(np.log10(np.maximum(np.abs(x), 1e-300)))
+    out = np.array(x, float)
+    ok = np.isfinite(out) & (out != 0) & (places >= 0) & (places < 300)
+    out[ok] = [round(float(v), int(p)) for v, p in zip(out[ok], places[ok], strict=True)]
+    return out
+
+
+def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
+    """Whether each touched equation holds once its cell has moved by `delta`."""
+    n, d, r = system.n[entry], system.d[entry], system.r[entry]
+    extra = half * (10.0 ** np.maximum(power, 0) - 1)
+    return holds(s.n[q] + n * delta, s.d[q] + d * delta, s.r[q] + r * delta, s.hn[q] + np.abs(n) * extra,
+                 s.hd[q] + np.abs(d) * extra, s.hr[q] + r * extra, s.size[q] + np.abs(n * delta), system.is_within[q])
+
+
+def _copied(system: System, ev: Evidence) -> np.ndarray:
+    """Equations all of whose cells repeat the month before: they hold because it held there, and confirm nothing."""
+    if not system.size:
+        return np.zeros(0, bool)
+    return np.logical_and.reduceat(ev.stale[system.cell], system.start)
+
+
+def _all_others_confirmed(system: System, good, sums: Sums, copied, entry: np.ndarray) -> np.ndarray:
+    """Whether every other cell of an entry's equation stands in another equation that holds."""
+    sound = good & (sums.unknown == 0) & system.used & ~copied & ~system.is_within
+    confirmed = np.zeros(len(system.cell_start) - 1, bool)
+    confirmed[system.cell[sound[system.equation]]] = True
+    doubtful = (~confirmed[system.cell]).astype(float)
+    count = np.add.reduceat(doubtful, system.start) if system.size else np.empty(0)
+    return count[system.equation[entry]] - doubtful[entry] <= 0
+
+
+def _accept(system: System, c: _Candidates, failing: np.ndarray) -> list[int]:
+    """Return the candidates that lead clearly in every failing equation they restore, no two sharing an equation."""
+    if not len(c.cell):
+        return []
+    best, second = _leaders(system.size, c)
+    lead = np.full(len(c.cell), np.inf)
+    for p in np.flatnonzero(c.fixed):
+        k, q = c.pair[p], c.touched[p]
+        rival = second[q] if best[q] >= 0 and c.cell[best[q]] == c.cell[k] else -1
+        behind = c.score[best[q]] if best[q] >= 0 and c.cell[best[q]] != c.cell[k] else c.score[rival] if rival >= 0 else -np.inf
+        lead[k] = min(lead[k], c.score[k] - behind)
+    taken = np.zeros(system.size, bool)
+    accepted = []
+    order = np.lexsort((c.cell, ~c.proven, -c.score))
+    fixed_of = _grouped(c.pair[c.fixed], c.touched[c.fixed], len(c.cell))
+    all_of = _grouped(c.pair[c.failed], c.touched[c.failed], len(c.cell))
+    for k in order:
+        if c.score[k] <= 0 or lead[k] < _CLEAR or not len(fixed_of[k]):
+            continue
+        if taken[all_of[k]].any():
+            continue
+        taken[all_of[k]] = True
+        accepted.append(int(k))
+    return accepted
+
+
+def _leaders(size: int, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each equation the best candidate for it and the best of another cell."""
+    best, second = np.full(size, -1), np.full(size, -1)
+    order = np.lexsort((c.cell, -c.score))
+    for k in order:
+        q = c.equation[k]
+        if best[q] < 0:
+            best[q] = k
+        elif second[q] < 0 and c.cell[k] != c.cell[best[q]]:
+            second[q] = k
+    return best, second
+
+
+def _grouped(keys: np.ndarray, values: np.ndarray, size: int) -> list[np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    return np.split(values[order], np.searchsorted(keys[order], np.arange(1, size)))
+
+
+def _verdict(c: _Candidates, k: int) -> Verdict:
+    mine = c.touched[(c.pair == k) & c.failed]
+    return Verdict(int(c.cell[k]), float(c.value[k]), bool(c.proven[k]), tuple(int(q) for q in mine), int(c.power[k]),
+                   bool(c.stale[k]), float(c.z[k]))
+
+
+def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candidates, failing: np.ndarray) -> list[Verdict]:
+    """Nothing explains what is left clearly: flag the most suspicious cell of each equation, change nothing."""
+    best, _ = _leaders(system.size, c)
+    out: dict[int, Verdict] = {}
+    for q in np.flatnonzero(failing):
+        if best[q] >= 0:
+            k = best[q]
+            place, value, z = int(c.cell[k]), float(c.value[k]), float(c.z[k])
+        else:
+            mine = system.cell[system.entries_of(np.array([q]))]
+            odd = np.abs(expected.z(ev.x[mine], mine))
+            place = int(mine[np.argmax(ev.prior[mine] + odd)])
+            value, z = float("nan"), float(odd.max())
+        old = out.get(place)
+        out[place] = Verdict(place, old.value if old else value, False, (*(old.rules if old else ()), int(q)), 0,
+                             bool(ev.stale[place]), z)
+    return list(out.values())
+
+
+def fill(system: System, ev: Evidence, expected: Expectation, exact_only: bool = True) -> list[Verdict]:
+    """Return what unknown cells must be: given by one equation whose other cells are confirmed, or by two that agree.
+
+    A value that would have to be rounded further than it is printed is no proof and is left out.
+    """
+    verdicts: list[Verdict] = []
+    for _ in range(8):
+        sums = system.sums(ev.x, ev.half)
+        good = sums.holds(system.is_within)
+        entry = system.entries_of(np.flatnonzero((sums.unknown == 1) & system.used & ~system.is_within))
+        entry = entry[np.isnan(ev.x[system.cell[entry]])]
+        if not len(entry):
+            break
+        value, slack = _solve(system, sums, ev, entry)
+        step = ev.step[system.cell[entry]]
+        rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * step, value)
+        sharp = np.isfinite(value) & (slack < 0.5 * step * (1 - 1e-6)) & (np.abs(rounded - value) <= 0.499 * step)
+        lonely = _all_others_confirmed(system, good, sums, _copied(system, ev), entry)
+        found = _agreed(system, ev, expected, sums, entry[sharp], _tidy(rounded[sharp]), lonely[sharp])
+        if not found:
+            break
+        for v in found:
+            ev.x[v.place] = v.value
+        verdicts += found
+    return verdicts
+
+
+def _agreed(system: System, ev: Evidence, expected: Expectation, sums: Sums, entry, value, lonely) -> list[Verdict]:
+    """Return the fills on which all equations of a cell that could say something agree."""
+    out = []
+    cell = system.cell[entry]
+    z = np.abs(expected.z(value, cell))
+    for place in np.unique(cell):
+        mine = np.flatnonzero(cell == place)
+        v = value[mine[0]]
+        _, touched = system.touching(np.array([place]))
+        q = system.equation[touched]
+        can = (sums.unknown[q] == 1) & system.used[q]
+        after = _hold_after(system, sums, touched[can], q[can], np.full(can.sum(), v), np.zeros(can.sum()), np.zeros(can.sum(), int))
+        strong = (~system.is_within[q[can]]).sum()
+        if after.all() and (strong >= 2 or lonely[mine].any()) and z[mine[0]] < _ODD and (v != 0 or strong >= 2):
+            out.append(Verdict(int(place), float(v), True, tuple(int(i) for i in q[can])))
+    return out
+
+
+def rule_names(system: System, equations: tuple[int, ...]) -> list[str]:
+    """Return the rules of some equations, each once, in a fixed order."""
+    return [RULES[r] for r in sorted({int(system.rule[q]) for q in equations})]

@@ -1,0 +1,267 @@
+"""The examination of a grid: every check in turn, each on what the ones before have explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...catalog import Catalog
+from ..assembling import Grid
+from ..ledger import Say
+from ..paneling import mergers
+from ..repairs import Finding
+from .blame import Evidence, Verdict, explain, fill, rule_names
+from .identities import build_system, learn
+from .oddities import ODD, Oddity, find_breaks, find_spikes
+from .robust import median
+from .series import Expectation, expect
+from .slips import Slip, Swap, find_stale, find_swaps, find_unit_slips, pasted_rows
+
+__all__ = ["examine"]
+
+_SURE = 20.0        # log-odds of a swap that only columns, no identity, speak for
+_MANY = 5           # columns that must tell
+
+
+def examine(grid: Grid, catalog: Catalog) -> list[Finding]:
+    """Return everything the numbers prove or find odd, in the order in which it was found.
+
+    The grid is not changed: what to do about a finding is the policy's business.
+    """
+    return _Examination(grid, catalog).run()
+
+
+class _Examination:
+    """The state of one examination: `x` holds the numbers as far as they are explained."""
+
+    def __init__(self, grid: Grid, catalog: Catalog):
+        self.grid, self.catalog = grid, catalog
+        self.x = grid.value.copy()
+        self.step = _step(grid)
+        self.factor = _merger_factor(grid, catalog)
+        self.own = np.array([catalog.branches[u].role == "branch" for u in grid.units], bool)
+        self.findings: list[Finding] = []
+        self.touched = np.zeros(grid.size, bool)
+
+    def run(self) -> list[Finding]:
+        if not self.grid.size:
+            return []
+        self.system = build_system(self.grid, self.catalog)
+        self._unit_slips()
+        # Learnt after the columns are put right, so that a slipped column does not make an identity look disobeyed.
+        self.half = learn(self.system, self._as_grid())
+        self._swaps()
+        expected = self._expect()
+        stale = find_stale(self.x, self.step, expected)
+        stale = pasted_rows(self.x, stale, self.grid.blocks).ravel()
+        ev = Evidence(self.x.ravel(), self.half, self.step.ravel(), self._prior(), stale, self.grid.hole.ravel() >= 0)
+        self.ev = ev
+        self.certain = np.zeros(self.grid.size, bool)
+        for verdict in explain(self.system, ev, expected):
+            self._accuse(verdict)
+        for verdict in fill(self.system, ev, self._expect()):
+            self._fill(verdict)
+        self._oddities(stale)
+        return self.findings
+
+    # --- the stages
+
+    def _as_grid(self) -> Grid:
+        return replace(self.grid, value=self.x, half=0.5 * self.step)
+
+    def _expect(self) -> Expectation:
+        return expect(self.x, 0.5 * self.step, self.factor, self.own)
+
+    def _prior(self) -> np.ndarray:
+        """Totals and ratios are computed by hand from the rest; between equals they are the likelier mistake."""
+        prior = np.zeros(self.grid.value.shape)
+        if self.catalog.total in self.grid.units:
+            prior[self.grid.units.index(self.catalog.total)] += 2.0
+        sums = {i.total for i in self.catalog.identities if i.kind == "sum"}
+        for n, key in enumerate(self.grid.indicators):
+            prior[:, :, n] += 1.0 * (key in sums) + 1.5 * (self.catalog.indicators[key].kind == "ratio")
+        return prior.ravel()
+
+    def _unit_slips(self) -> None:
+        found = find_unit_slips(self.x, self.factor, self.own)
+        for slip in found:
+            at = (slip.units, slip.month, slip.indicator)
+            supported = slip.sides == 2 or self._fewer_failures(at, 10.0 ** -slip.power)
+            columns = sum(s.month == slip.month for s in found)
+            self._slip(slip, "correct" if supported else "flag", columns)
+
+    def _fewer_failures(self, at, factor: float) -> bool:
+        """Whether multiplying some cells restores equations and breaks none."""
+        changed = self.x.copy()
+        changed[at] *= factor
+        half = 0.5 * self.step
+        moved = half.copy()
+        moved[at] *= factor
+        before, asked = self._holding(self.x, half)
+        after, _ = self._holding(changed, moved)
+        return bool((after & ~before & asked).any() and not (before & ~after & asked).any())
+
+    def _holding(self, x: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sums = self.system.sums(x.ravel(), half.ravel())
+        return sums.holds(self.system.is_within), (sums.unknown == 0) & self.system.used
+
+    def _slip(self, slip: Slip, action: str, columns: int) -> None:
+        factor = 10.0 ** -slip.power
+        detail = {"factor": f"10^{abs(slip.power)}", "columns": columns}
+        for u in slip.units:
+            place = self._place(u, slip.month, slip.indicator)
+            printed = self.x.flat[place]
+            value = _shift(printed, -slip.power)
+            self.findings.append(Finding(place, "unit_slip", action, value, detail))
+            self.touched[place] = True
+            if action == "correct":
+                self.x.flat[place] = value
+                self.step.flat[place] *= factor
+
+    def _swaps(self) -> None:
+        for swap in find_swaps(self.x, self._expect(), self.own, self.grid.blocks):
+            restored, broken = self._after_swap(swap)
+            proven = restored > 0 and broken == 0 and swap.share > 0.5
+            by_columns = broken == 0 and swap.share >= 0.9 and swap.telling >= _MANY and swap.gain >= _SURE
+            if proven and swap.gain >= 3 or by_columns:
+                self._swap(swap, "correct", "proof_identity" if proven else "proof_columns")
+            elif swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns)) and swap.gain >= 2 * _SURE:
+                self._swap(swap, "flag", "proof_none")
+
+    def _after_swap(self, swap: Swap) -> tuple[int, int]:
+        """Return how many equations exchanging the rows would restore and break."""
+        x, half = self.x.copy(), self.half.reshape(self.x.shape).copy()
+        for a in (x, half):
+            a[[swap.first, swap.second], swap.month, swap.columns[:, None]] = (
+                a[[swap.second, swap.first], swap.month, swap.columns[:, None]])
+        before, asked = self._holding(self.x, self.half)
+        after, asked_after = self._holding(x, half)
+        asked = asked & asked_after
+        return int((after & ~before & asked).sum()), int((before & ~after & asked).sum())
+
+    def _swap(self, swap: Swap, action: str, proof: str) -> None:
+        pairs = ((swap.first, swap.second), (swap.second, swap.first))
+        values = {u: self.x[u, swap.month].copy() for u in (swap.first, swap.second)}
+        steps = {u: self.step[u, swap.month].copy() for u in (swap.first, swap.second)}
+        half = self.half.reshape(self.x.shape)
+        halves = {u: half[u, swap.month].copy() for u in (swap.first, swap.second)}
+        for unit, other in pairs:
+            b = self.catalog.branches[self.grid.units[other]]
+            detail = {"other": {"zh": b.zh, "en": b.en}, "share": swap.share, "proof": Say(proof)}
+            for i in swap.columns:
+                place = self._place(unit, swap.month, i)
+                # A gap in one of the rows: the number beside it has nothing to be exchanged with, and stays.
+                if np.isnan(values[unit][i]) or np.isnan(values[other][i]):
+                    if not np.isnan(values[unit][i]):
+                        self.findings.append(Finding(place, "swapped_rows", "flag", np.nan, detail))
+                        self.touched[place] = True
+                        self.x[unit, swap.month, i] = np.nan
+                    continue
+                self.findings.append(Finding(place, "swapped_rows", action, values[other][i], detail))
+                self.touched[place] = True
+                if action == "correct":
+                    self.x[unit, swap.month, i] = values[other][i]
+                    self.step[unit, swap.month, i] = steps[other][i]
+                    half[unit, swap.month, i] = halves[other][i]
+
+    def _accuse(self, v: Verdict) -> None:
+        """One cell explains failing equations: a row for the kind of mistake, and one for each kind of equation."""
+        if self.grid.cell.flat[v.place] < 0:
+            return
+        equations = Say("proof_equations", {"what": [Say(f"id_{r}") for r in rule_names(self.system, v.rules)]})
+        action = "correct" if v.proven else "flag"
+        proof = equations if v.proven else Say("proof_maybe", {"value": v.value}) if np.isfinite(v.value) else Say("proof_none")
+        if v.power:
+            detail = {"value": v.value, "power": f"10^{v.power:+d}", "proof": proof}
+            self.findings.append(Finding(v.place, "decimal_slip", action, v.value, detail))
+        elif v.stale:
+            self.findings.append(Finding(v.place, "stale_repeat", action, v.value, {"proof": proof}))
+        for rule in rule_names(self.system, v.rules):
+            detail = None if rule == "within_mismatch" else {"proof": proof}
+            self.findings.append(Finding(v.place, rule, action, v.value, detail))
+        if not v.power and abs(v.z) > ODD:
+            self._spike(v.place, self.grid.value.flat[v.place], v.value, v.z, action, v.value)
+        self.touched[v.place] = True
+
+    def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
+        times = printed / likely if likely else np.inf
+        detail = {"value": _digits(likely), "times": f"{times:.3g}", "z": f"{abs(z):.0f}"}
+        self.findings.append(Finding(place, "spike", action, value, detail))
+
+    def _fill(self, v: Verdict) -> None:
+        what = [Say(f"id_{r}") for r in rule_names(self.system, v.rules) if r != "within_mismatch"]
+        self.findings.append(Finding(v.place, "from_identity", "fill", v.value, {"proof": what}))
+
+    def _oddities(self, stale: np.ndarray) -> None:
+        """What is left: odd by its own series, and no equation has spoken about it."""
+        strong, change = self._confirmed()
+        known = (self.grid.cell.ravel() >= 0) & ~self.touched
+        expected = self._expect()
+        for odd in find_spikes(self.x, expected):
+            if known[odd.place] and not change[odd.place]:
+                self._odd(odd, strong[odd.place])
+        for place in np.flatnonzero(stale & known & ~strong & ~self.touched):
+            self.findings.append(Finding(int(place), "stale_repeat", "flag", np.nan, {"proof": Say("proof_none")}))
+            self.touched[place] = True
+        for odd in find_breaks(self.x, expected, self.own):
+            if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
+                times = self.x.flat[odd.place] / odd.likely if odd.likely else np.inf
+                self.findings.append(Finding(odd.place, "level_break", "flag", np.nan,
+                                             {"times": f"{times:.3g}", "z": f"{abs(odd.z):.0f}"}))
+
+    def _odd(self, odd: Oddity, confirmed: bool) -> None:
+        printed = float(self.x.flat[odd.place])
+        self.touched[odd.place] = True
+        if odd.power:
+            value = _shift(printed, -odd.power)
+            proof = Say("proof_none" if confirmed else "proof_neighbours")
+            detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": proof}
+            self.findings.append(Finding(odd.place, "decimal_slip", "flag" if confirmed else "correct", value, detail))
+        else:
+            self._spike(odd.place, printed, odd.likely, odd.z, "flag")
+
+    def _confirmed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cells that stand in a strong equation that holds, and those in a change that holds."""
+        good, asked = self._holding(self.x, self.half)
+        sound = good & asked & ~self.system.is_within
+        strong, change = np.zeros(self.grid.size, bool), np.zeros(self.grid.size, bool)
+        strong[self.system.cell[sound[self.system.equation]]] = True
+        change[self.system.cell[(sound & (self.system.rule == 1))[self.system.equation]]] = True
+        return strong, change
+
+    def _place(self, unit: int, month: int, indicator: int) -> int:
+        return int(np.ravel_multi_index((unit, month, indicator), self.grid.value.shape))
+
+
+def _step(grid: Grid) -> np.ndarray:
+    """Return the value of one unit in the last printed place; where nothing is printed, as in the rows around it."""
+    step = np.where(grid.cell >= 0, 2 * grid.half, np.nan)
+    column = median(step, axis=0)[None]
+    row = median(step, axis=1)[:, None]
+    step = np.where(np.isnan(step), np.broadcast_to(column, step.shape), step)
+    return np.nan_to_num(np.where(np.isnan(step), np.broadcast_to(row, step.shape), step))
+
+
+def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:
+    """Return what brings an heir's months before the merger to the size after it: one factor for each indicator."""
+    factor = np.ones(grid.value.shape)
+    for gone, heir, until in mergers(grid, catalog):
+        if heir < 0 or not until:
+            continue
+        last = slice(max(0, until - 6), until)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            times = median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)
+        additive = np.array([catalog.indicators[k].kind != "ratio" for k in grid.indicators])
+        times = np.where(additive & np.isfinite(times) & (times > 0), times, 1.0)
+        factor[heir, :until] = times[None]
+    return factor
+
+
+def _shift(value: float, power: int) -> float:
+    """Return a number with its decimal point moved, free of binary dust."""
+    return float(f"{value:.15g}e{power:+d}") if "e" not in f"{value:.15g}" else value * 10.0**power
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.4g}") if np.isfinite(value) else value

@@ -1,0 +1,94 @@
+"""What a single series finds odd about itself when no identity says more: spikes, slipped points, levels that break."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .robust import mad, median
+from .series import Expectation
+
+__all__ = ["Oddity", "find_breaks", "find_spikes"]
+
+ODD = 6.0           # standard deviations from what both neighbours suggest
+_CLEAR = 8.0        # a power of ten must stand out this much
+_FIT = 3.0          # and what is left must be this ordinary
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """One cell: its number, what its neighbours suggest, its distance `z`, and the power of ten that would explain it."""
+
+    place: int
+    likely: float
+    z: float
+    power: int = 0
+
+
+def find_spikes(x: np.ndarray, expected: Expectation, sides_needed: int = 2) -> list[Oddity]:
+    """Return the cells that only this month lie far from both neighbours.
+
+    A spike also makes its neighbours look odd, half as much; so a cell counts only if it is odder than the cells
+    beside it.
+    """
+    z = expected.z(x.ravel(), np.arange(x.size)).reshape(x.shape)
+    size = np.abs(z)
+    beside = np.zeros_like(size)
+    beside[:, 1:] = size[:, :-1]
+    beside[:, :-1] = np.maximum(beside[:, :-1], size[:, 1:])
+    likely = expected.likely()
+    odd = (size > ODD) & (size >= beside) & (expected.sides >= sides_needed) & ~np.isnan(x)
+    out = []
+    for place in np.flatnonzero(odd.ravel()):
+        out.append(Oddity(int(place), float(likely.flat[place]), float(z.flat[place]),
+                          _power(x.flat[place], place, expected)))
+    return out
+
+
+def _power(value: float, place: int, expected: Expectation) -> int:
+    """Return the power of ten by which a number is too large, if both neighbours support just that; else 0."""
+    likely = expected.likely().flat[place]
+    if not (value > 0 and likely > 0):
+        return 0
+    power = int(np.round(np.log10(value / likely)))
+    if power == 0 or abs(power) > 8:
+        return 0
+    left = abs(float(expected.z(value / 10.0**power, place)))
+    sd = float(expected.sd.flat[place])
+    return power if left <= _FIT and np.log(10) * abs(power) >= _CLEAR * sd else 0
+
+
+def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: int = 6) -> list[Oddity]:
+    """Return the months from which on a series stays on another level.
+
+    The step into the month is compared with the series' own steps; before and after it, `window` months must be
+    ordinary, and the level must not come back.
+    """
+    g = np.arcsinh(x * expected.factor / expected.scale)
+    step = np.full_like(g, np.nan)
+    step[:, 1:] = g[:, 1:] - g[:, :-1]
+    common = np.nan_to_num(median(step[own], axis=0, least=5)) if own.sum() >= 5 else 0.0
+    step = step - common
+    step = step - np.nan_to_num(median(step, axis=1))[:, None, :]
+    noise = np.maximum(mad(step, axis=1)[:, None, :], 0.01)
+    size = np.nan_to_num(np.abs(step) / noise)
+    out = []
+    for place in np.flatnonzero((size > 2 * ODD).ravel()):
+        u, m, i = np.unravel_index(place, x.shape)
+        low, high = max(0, m - window), min(x.shape[1], m + window)
+        if m - low < 3 or high - m < 3 or not _stays(g[u, low:high, i], m - low, float(step[u, m, i])):
+            continue
+        level = np.nanmedian(x[u, low:m, i])
+        out.append(Oddity(int(place), float(level), float(size[u, m, i] * np.sign(step[u, m, i]))))
+    return out
+
+
+def _stays(g: np.ndarray, at: int, step: float) -> bool:
+    before, after = g[:at], g[at:]
+    before, after = before[~np.isnan(before)], after[~np.isnan(after)]
+    if len(before) < 3 or len(after) < 3:
+        return False
+    spread = max(np.median(np.abs(np.diff(before))), np.median(np.abs(np.diff(after))), 0.01)
+    moved = np.median(after[:3]) - np.median(before[-3:])
+    return abs(moved) > 0.6 * abs(step) and abs(moved) > 6 * spread
