@@ -159,7 +159,7 @@ def test_spring_festival_comes_from_the_library_right():
 
 PIP_SAYS = {
     "cannot be reached": "WARNING: Retrying (Retry(total=0)) after connection broken by "
-    "'NewConnectionError('<x>: Failed to establish a new connection: [Errno 111] Connection refused')': /simple/anyio/\n"
+    "'NewConnectionError('<x>: Failed to establish a new connection: Connection refused')': /simple/anyio/\n"
     "ERROR: Could not find a version that satisfies the requirement anyio==4.16.0 (from versions: none)\n"
     "ERROR: No matching distribution found for anyio==4.16.0",
     "has no tqdm==999.1 for this Python": "ERROR: Could not find a version that satisfies the requirement tqdm==999.1 "

@@ -3,22 +3,28 @@
 Over TCP two kernels that start at the same moment can be given the same port, and one of them then hangs.
 """
 
-import functools
 import os
+import shutil
 import tempfile
+import uuid
 
-# A socket's path may have about 100 bytes, of which "/kernel-<uuid>-ipc-5" takes 50.
-LONGEST_FOLDER = 50
+# A socket's path may have about 100 bytes on every system; ours ends in "/<12 digits>-<port>".
+LONGEST_FOLDER = 80
 
 
 def pytest_configure(config):
     import nbval.kernel
 
-    if os.name == "nt":
+    if os.name == "nt" or not config.option.nbval:
         return
-    if "JUPYTER_RUNTIME_DIR" not in os.environ:
-        folder = tempfile.TemporaryDirectory(prefix="nb-", ignore_cleanup_errors=True)
-        config.add_cleanup(folder.cleanup)
-        os.environ["JUPYTER_RUNTIME_DIR"] = folder.name
-    if len(os.environ["JUPYTER_RUNTIME_DIR"]) <= LONGEST_FOLDER:
-        nbval.kernel.KernelManager = functools.partial(nbval.kernel.KernelManager, transport="ipc")
+    folder = tempfile.mkdtemp(prefix="nb-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if len(folder) > LONGEST_FOLDER:
+        return
+    manager = nbval.kernel.KernelManager
+
+    def over_ipc(**options):
+        # Left to itself the manager names the sockets "kernel-ipc" in whatever folder each side is in.
+        return manager(transport="ipc", ip=f"{folder}/{uuid.uuid4().hex[:12]}", **options)
+
+    nbval.kernel.KernelManager = over_ipc
