@@ -156,8 +156,8 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
     name = np.array([i if i is not None else str(p) for i, p in zip(ids, printed, strict=True)], object)
     _note_aliases(codes, printed, ids, catalog, book)
     alive = np.ones(len(cells), bool)
-    has_number = pd.Series(readable).groupby([cells["file"].astype(object).to_numpy(), cells["sheet"].astype(object).to_numpy(),
-                                              cells["row"].to_numpy()]).transform("any").to_numpy()
+    row = _codes(cells, "file", "sheet", "row")
+    has_number = (np.bincount(row, weights=readable) > 0)[row] if len(row) else readable
     known = list(names)
     for n, text in enumerate(printed):
         if ids[n] is not None:
@@ -225,7 +225,8 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, merged
     half = 0.5 * 10.0 ** -half_digits.astype(float) * np.where(np.isnan(factor), 1.0, factor)
     # One multiplication by a round factor of a printed number: rounding to 15 digits gives back what a hand would write.
     value = _round_significant(texts.value * factor)
-    _note_readings(cells, texts, alive, merged, factor, value, book)
+    unusual = ~none[codes] & _unusual(cells, codes, alive)
+    _note_readings(cells, texts, alive, merged, (factor != 1.0) | unusual, value, book)
     return value, half, alive
 
 
@@ -245,14 +246,41 @@ def _column_decimals(cells: pd.DataFrame, texts: _Texts, alive: np.ndarray) -> n
     A workbook stores 12.30 as 12.3: the column's rounding is that of its longer numbers, of which one in four must have
     as many digits, so that a slipped point in one cell does not count.
     """
-    keys = [cells[c].astype(object).to_numpy() for c in ("file", "sheet", "column", "month")]
-    group = pd.Series(np.where(alive, texts.decimals, np.nan)).groupby(keys, sort=False)
-    return np.nan_to_num(group.transform(lambda d: d.quantile(0.75, interpolation="lower")).to_numpy()).astype(int)
+    group = _codes(cells, "file", "sheet", "column", "month")
+    at = np.flatnonzero(alive)
+    order = at[np.lexsort((texts.decimals[at], group[at]))]
+    first = np.flatnonzero(np.r_[True, group[order][1:] != group[order][:-1]]) if len(order) else order
+    size = np.diff(np.r_[first, len(order)])
+    upper = np.zeros(int(group.max()) + 1 if len(group) else 0, np.int64)
+    upper[group[order][first]] = texts.decimals[order[first + (3 * (size - 1)) // 4]]
+    return upper[group]
 
 
-def _note_readings(cells, texts: _Texts, alive, merged, factor, value, book: Book) -> None:
+def _codes(cells: pd.DataFrame, *names: str) -> np.ndarray:
+    """Return one number for each different combination of some columns."""
+    out = np.zeros(len(cells), np.int64)
+    for name in names:
+        column = cells[name]
+        if isinstance(column.dtype, pd.PeriodDtype):
+            column = pd.PeriodIndex(column).asi8
+        code, found = pd.factorize(column)
+        out = pd.factorize(out * max(len(found), 1) + code)[0]
+    return out
+
+
+def _unusual(cells: pd.DataFrame, codes: np.ndarray, alive: np.ndarray) -> np.ndarray:
+    """Cells under another unit than most cells of their indicator."""
+    kind = _codes(cells, "indicator")
+    pair = kind * (codes.max(initial=0) + 1) + codes
+    count = np.bincount(pair[alive], minlength=int(pair.max(initial=0)) + 1)
+    most = np.zeros(int(kind.max(initial=0)) + 1, np.int64)
+    np.maximum.at(most, kind, count[pair])
+    return count[pair] < most[kind]
+
+
+def _note_readings(cells, texts: _Texts, alive, merged, stated, value, book: Book) -> None:
     special = np.isin(texts.codes, list(texts.rules))
-    converted = alive & (factor != 1.0) & np.isnan(texts.scale) & (texts.unit == "")
+    converted = alive & stated & np.isnan(texts.scale) & (texts.unit == "")
     plain = alive & ~special & ~converted & ~merged
     book.add(np.flatnonzero(plain), "parsed", "number", texts.value[plain], value[plain])
     at = np.flatnonzero(alive & special)

@@ -5,7 +5,7 @@ in every other equation of the cell and in the cell's own series. The cell with 
 every part. It is *proven* when its new value
 
 * leaves none of its equations failing and breaks none that held, and
-* restores two of them at once, or one whose other cells are all confirmed by other equations that hold, and
+* restores two of them at once, or one whose other cells are all cleared (their error would break another), and
 * follows to the last printed digit.
 """
 
@@ -129,7 +129,7 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     stale = ev.stale[cell]
     score = (_FIX * (fixes - 1) + 0.5 * _FIX * weak - _BREAK * breaks - _STILL * still + gain + _POWER * (power != 0)
              + _STALE * stale + ev.prior[cell])
-    lonely = _all_others_confirmed(system, good, sums, copied, entry)
+    lonely = _no_rival(system.size, system.equation[entry], breaks == 0)
     proven = exact & (breaks == 0) & (still == 0) & ((fixes >= 2) | ((fixes >= 1) & lonely)) & (np.abs(z_new) < _ODD)
     return _Candidates(cell, system.equation[entry], value, score, proven, power, stale, z_old, pair, q, failed & after,
                        failed)
@@ -188,14 +188,21 @@ def _copied(system: System, ev: Evidence) -> np.ndarray:
     """Equations all of whose cells repeat the month before: they hold because it held there, and confirm nothing."""
     if not system.size:
         return np.zeros(0, bool)
-    return np.logical_and.reduceat(ev.stale[system.cell], system.start)
+    return np.logical_and.reduceat(ev.stale[system.cell] & ~ev.settled[system.cell], system.start)
 
 
-def _all_others_confirmed(system: System, good, sums: Sums, copied, entry: np.ndarray) -> np.ndarray:
-    """Whether every other cell of an entry's equation stands in another equation that holds."""
+def _no_rival(size: int, equation: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """Whether every other cell of the equation is cleared: its error would break an equation that holds."""
+    count = np.bincount(equation[possible], minlength=size)
+    return count[equation] - possible <= 0
+
+
+def _all_others_confirmed(system: System, ev: Evidence, good, sums: Sums, copied, entry: np.ndarray) -> np.ndarray:
+    """Whether every other cell of an entry's equation stands in another equation that holds, and is no pasted one."""
     sound = good & (sums.unknown == 0) & system.used & ~copied & ~system.is_within
     confirmed = np.zeros(len(system.cell_start) - 1, bool)
     confirmed[system.cell[sound[system.equation]]] = True
+    confirmed &= ~ev.stale | ev.settled
     doubtful = (~confirmed[system.cell]).astype(float)
     count = np.add.reduceat(doubtful, system.start) if system.size else np.empty(0)
     return count[system.equation[entry]] - doubtful[entry] <= 0
@@ -287,7 +294,7 @@ def fill(system: System, ev: Evidence, expected: Expectation, exact_only: bool =
         step = ev.step[system.cell[entry]]
         rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * step, value)
         sharp = np.isfinite(value) & (slack < 0.5 * step * (1 - 1e-6)) & (np.abs(rounded - value) <= 0.499 * step)
-        lonely = _all_others_confirmed(system, good, sums, _copied(system, ev), entry)
+        lonely = _all_others_confirmed(system, ev, good, sums, _copied(system, ev), entry)
         found = _agreed(system, ev, expected, sums, entry[sharp], _tidy(rounded[sharp]), lonely[sharp])
         if not found:
             break

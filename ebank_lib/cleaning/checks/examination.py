@@ -21,6 +21,7 @@ from .slips import Slip, Swap, find_stale, find_swaps, find_unit_slips, pasted_r
 __all__ = ["examine"]
 
 _SURE = 20.0        # log-odds of a swap that only columns, no identity, speak for
+_SLIGHT = 3.0       # and of one that an identity proves
 _MANY = 5           # columns that must tell
 
 
@@ -120,14 +121,24 @@ class _Examination:
                 self.step.flat[place] *= factor
 
     def _swaps(self) -> None:
-        for swap in find_swaps(self.x, self._expect(), self.own, self.grid.blocks):
-            restored, broken = self._after_swap(swap)
-            proven = restored > 0 and broken == 0 and swap.share > 0.5
-            by_columns = broken == 0 and swap.share >= 0.9 and swap.telling >= _MANY and swap.gain >= _SURE
-            if proven and swap.gain >= 3 or by_columns:
-                self._swap(swap, "correct", "proof_identity" if proven else "proof_columns")
-            elif swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns)) and swap.gain >= 2 * _SURE:
-                self._swap(swap, "flag", "proof_none")
+        """The clearest pair first: a swapped row also misleads the judgement of the months beside it."""
+        done: set[tuple] = set()
+        for _ in range(self.grid.size):
+            found = [s for s in find_swaps(self.x, self._expect(), self.own, self.grid.blocks) if s.key not in done]
+            best = max(found, key=lambda s: (s.gain, s.key), default=None)
+            if best is None or best.gain < _SLIGHT:
+                return
+            done.add(best.key)
+            self._judge_swap(best)
+
+    def _judge_swap(self, swap: Swap) -> None:
+        restored, broken = self._after_swap(swap)
+        proven = restored > 0 and broken == 0 and swap.share > 0.5
+        by_columns = broken == 0 and swap.share >= 0.9 and swap.telling >= _MANY and swap.gain >= _SURE
+        if proven or by_columns:
+            self._swap(swap, "correct", "proof_identity" if proven else "proof_columns")
+        elif swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns)) and swap.gain >= 2 * _SURE:
+            self._swap(swap, "flag", "proof_none")
 
     def _after_swap(self, swap: Swap) -> tuple[int, int]:
         """Return how many equations exchanging the rows would restore and break."""

@@ -118,6 +118,10 @@ class Swap:
     share: float
     telling: int
 
+    @property
+    def key(self) -> tuple:
+        return self.month, self.first, self.second, tuple(self.columns.tolist())
+
 
 def find_swaps(x: np.ndarray, expected: Expectation, own: np.ndarray, blocks: list[np.ndarray]) -> list[Swap]:
     """Return pairs of rows of one sheet and month of which each fits the other's branch better than its own.
