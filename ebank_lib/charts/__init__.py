@@ -5,8 +5,8 @@ from importlib import import_module
 _HOME = {
     "use_style": "style", "unit_axis": "style", "percent_axis": "style", "month_axis": "style",
     "label_lines": "style", "mark_event": "style", "save": "style",
-    "plot_growth": "growth", "plot_volatility": "growth", "plot_facts": "growth",
-    "plot_stationarity": "stationarity",
+    "plot_growth": "growth", "plot_volatility": "growth", "plot_facts": "facts",
+    "plot_stationarity": "stationarity", "plot_acf": "stationarity",
 }
 __all__ = sorted(_HOME)
 

@@ -64,8 +64,8 @@ def use_style() -> None:
     Pictures are the same bytes for the same numbers: PNG carries no date, SVG ids are salted with a constant.
     """
     mpl.rcParams.update({
-        "font.family": "sans-serif",
-        "font.sans-serif": [*chinese_faces(), "DejaVu Sans"],
+        # The names themselves, not "sans-serif": only so is a missing glyph looked for in the next face.
+        "font.family": [*chinese_faces(), "DejaVu Sans"],
         "font.size": 10.0,
         "axes.unicode_minus": False,
         "text.color": INK, "axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,

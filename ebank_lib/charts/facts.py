@@ -1,0 +1,89 @@
+"""The study's facts: each figure with its interval beside the limit that it should pass."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ebank_lib.charts import style
+from ebank_lib.charts.growth import empty_figure
+from ebank_lib.facts.result import Facts
+from ebank_lib.facts.statistics import written
+from ebank_lib.wording import language, percent, t
+
+__all__ = ["plot_facts"]
+
+COLOURS = {"holds": style.colours[2], "fails": style.colours[1], "unclear": style.MUTED}
+
+
+def plot_facts(result: Facts, lang: str | None = None) -> Figure:
+    """Draw one row a check: what is measured, its interval against the limit, the verdict in words.
+
+    Every row has its own scale, so nothing is compared between rows; the limit is where they all line up.
+    """
+    lang = language(lang)
+    title = t("charts.facts", lang, branch=result.catalog.branch(result.branch).label(lang))
+    if result.numbers.empty:
+        return empty_figure(title, lang)
+    rows = list(result.numbers.itertuples())
+    words = result.labelled(lang)["statistic"].tolist()
+    fig = plt.figure(figsize=(style.WIDTH, 0.42 * len(rows) + 1.0))
+    ax = fig.add_subplot()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_axis_off()
+    for n, (row, text) in enumerate(zip(rows, words, strict=True)):
+        if row.part == "a":
+            ax.axhline(n - 0.5, color=style.GRID, lw=0.8)
+            ax.text(0, n, str(row.fact), va="center", fontsize=11)
+        ax.text(0.025, n, _wrap(text, 50), va="center", fontsize=8.5, linespacing=1.1)
+        _interval(ax, row, n)
+        ax.text(0.885, n, t(f"facts.verdict_{row.verdict}", lang), va="center", fontsize=9, color=COLOURS[row.verdict])
+    fig.suptitle(title, x=0.01, ha="left")
+    fig.supxlabel(t("charts.facts_note", lang, level=percent(result.spec.level, 0)), x=0.01, ha="left", fontsize=8.5,
+                  color=style.MUTED)
+    return fig
+
+
+def _interval(ax: Axes, row, n: int, middle: float = 0.56, reach: float = 0.15) -> None:
+    ax.plot([middle, middle], [n - 0.38, n + 0.38], color=style.INK, lw=1.2)
+    ax.annotate("", (middle + (0.02 if row.side == "above" else -0.02), n - 0.3), (middle, n - 0.3),
+                arrowprops={"arrowstyle": "->", "color": style.INK, "lw": 0.8, "shrinkA": 0, "shrinkB": 0})
+    ax.text(middle - (0.006 if row.side == "above" else -0.006), n + 0.2, written(row.statistic, row.threshold),
+            va="center", ha="right" if row.side == "above" else "left", fontsize=7.5, color=style.MUTED)
+    if not np.isfinite(row.value):
+        return
+    ends = [v for v in (row.value, row.lo, row.hi) if np.isfinite(v)]
+    scale = reach / max(max(abs(v - row.threshold) for v in ends), 1e-12)
+    at = {v: middle + (v - row.threshold) * scale for v in ends}
+    if np.isfinite(row.lo) and row.hi > row.lo:
+        ax.plot([at[row.lo], at[row.hi]], [n, n], color=COLOURS[row.verdict], lw=3, alpha=0.45, solid_capstyle="butt")
+    ax.plot([at[row.value]], [n], "o", ms=6, color=COLOURS[row.verdict])
+    right = middle + reach + 0.012
+    ax.text(right, n, _figures(row), va="center", fontsize=8, color=style.INK)
+
+
+def _figures(row) -> str:
+    value = written(row.statistic, row.value)
+    if not (np.isfinite(row.lo) and row.hi > row.lo):
+        return value
+    return f"{value}\n[{written(row.statistic, row.lo)}, {written(row.statistic, row.hi)}]"
+
+
+def _wrap(text: str, width: int) -> str:
+    """Break a label at `width` columns, a Chinese character being two."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    if wide * 2 < len(text):
+        return "\n".join(textwrap.wrap(text, width + 8))
+    lines, line, used = [], "", 0
+    for c in text:
+        step = 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        if used + step > width + 5:
+            lines, line, used = [*lines, line], "", 0
+        line, used = line + c, used + step
+    return "\n".join([*lines, line])

@@ -1,0 +1,357 @@
+"""Does a series wander, and what follows: a battery of tests on level, log and their differences, d and D.
+
+Tests that take a unit root as the null (ADF, Phillips-Perron, DF-GLS, Zivot-Andrews with one break) stand beside one
+that takes stationarity as the null (KPSS): only where they agree is the answer clear, and the verdict says when they
+do not. Statistics are those of the package arch; R's urca and tseries give the same ones (see the tests).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from arch.unitroot import ADF, DFGLS, KPSS, PhillipsPerron, ZivotAndrews
+from scipy.stats import kruskal
+from statsmodels.tsa.seasonal import STL
+
+from ebank_lib.display import html_table
+from ebank_lib.errors import SeriesError
+from ebank_lib.growth import as_months
+from ebank_lib.wording import has, language, month_name, t
+
+__all__ = ["Battery", "choose_D", "choose_d", "longest_run", "seasonal_strength", "unit_root_battery"]
+
+LEVEL = 0.05
+MIN_MONTHS = 24          # the tests' tables begin about here
+STRONG = 0.64            # seasonal strength from which one differences (Hyndman's rule in R's forecast::nsdiffs)
+TRANSFORMS = ("level", "log", "diff", "dlog")
+_ROOT = ("adf", "pp", "dfgls")
+_COLUMNS = ["transform", "test", "null", "lags", "trend", "n", "statistic", "p_value", "cv_5", "rejects", "break_month",
+            "note"]
+
+
+def longest_run(y: pd.Series) -> pd.Series:
+    """Return the longest stretch without a missing month (the later one of equals)."""
+    y = as_months(y)
+    here = y.notna()
+    runs = (here != here.shift()).cumsum()[here]
+    if runs.empty:
+        return y.iloc[:0]
+    lengths = runs.value_counts()
+    best = max(lengths[lengths == lengths.max()].index)
+    return y[runs[runs == best].index]
+
+
+def choose_d(y: pd.Series, max_d: int = 2) -> int:
+    """Return how often to difference: the fewest times after which KPSS does not reject stationarity at 5%.
+
+    The rule of Hyndman and Khandakar (2008), as in R's ``forecast::ndiffs``: KPSS about a level with
+    ``trunc(3 sqrt(n) / 13)`` lags. A series too short or constant gives 0; of a gappy one the longest run is used.
+
+    Parameters
+    ----------
+    y : Series of float, monthly PeriodIndex
+        On the scale that is modelled (take logs first where those are modelled).
+
+    Raises
+    ------
+    SeriesError
+        `y` is no monthly series.
+    """
+    x = longest_run(y).to_numpy()
+    for d in range(max_d + 1):
+        if x.size < 10 or _constant(x):
+            return max(d - 1, 0) if x.size < 10 else d
+        if d == max_d or not _kpss_rejects(x):
+            return d
+        x = np.diff(x)
+    return max_d
+
+
+def _kpss_rejects(x: np.ndarray) -> bool:
+    return bool(KPSS(_scaled(x), trend="c", lags=int(3 * math.sqrt(x.size) / 13)).pvalue < LEVEL)
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    """Standardise: the statistics do not depend on scale, the arithmetic behind them does."""
+    return (x - x.mean()) / x.std()
+
+
+def _constant(x: np.ndarray) -> bool:
+    return x.size == 0 or bool(np.ptp(x) <= 1e-9 * max(1.0, float(np.abs(x).max())))
+
+
+def seasonal_strength(y: pd.Series, period: int = 12) -> float:
+    """Return Wang, Smith and Hyndman's (2006) strength of seasonality: 0 none .. 1 nothing but season.
+
+    ``1 - var(remainder) / var(seasonal + remainder)`` of an STL decomposition, not below 0. NaN with fewer than two
+    whole periods and a month. On few years it runs high for noise: see :func:`choose_D`.
+    """
+    x = longest_run(y).to_numpy()
+    if x.size <= 2 * period or _constant(x):
+        return math.nan
+    parts = STL(_scaled(x), period=period, seasonal=11).fit()
+    whole = float(np.var(parts.resid + parts.seasonal))
+    return max(0.0, 1 - float(np.var(parts.resid)) / whole) if whole > 0 else math.nan
+
+
+def seasonal_p(y: pd.Series, period: int = 12) -> float:
+    """Return the p value of Kruskal and Wallis' test that the months' differences come from one distribution."""
+    x = longest_run(y).diff().dropna()
+    if len(x) < 2 * period or _constant(x.to_numpy()):
+        return math.nan
+    groups = [x[x.index.month % period == k] for k in range(period)]
+    return float(kruskal(*groups).pvalue)
+
+
+def choose_D(y: pd.Series, period: int = 12) -> int:
+    """Return 1 when the season is so strong and so sure that one should difference over a year, else 0.
+
+    Two conditions: strength above 0.64, the rule of R's ``forecast::nsdiffs``, and Kruskal-Wallis on the differences
+    below 5%. The first alone would be wrong on short series: of 300 series of 44 months without any season it calls 35%
+    (noise) to 42% (random walks) seasonal, both together 5%. Three whole years are needed.
+    """
+    if len(longest_run(y)) < 3 * period:
+        return 0
+    return int(seasonal_strength(y, period) > STRONG and seasonal_p(y, period) < LEVEL)
+
+
+@dataclass(frozen=True)
+class Battery:
+    """Unit-root and seasonal tests of one series.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``transform`` (level, log, diff, dlog), ``test``, ``null`` (unit_root, unit_root_break, stationary, no_season),
+        ``lags, trend`` (c level, ct trend), ``n, statistic, p_value, cv_5, rejects`` (at 5%; None where there is no
+        test), ``break_month`` (Zivot-Andrews: first month of the new regime), ``note``.
+    d, D : int
+        The differencing that follows, on the log where every value is above zero (`log`), else on the level; `d`
+        without differencing over the year, `d_seasonal` after it.
+    """
+
+    name: str
+    y: pd.Series = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    log: bool
+    d: int
+    D: int
+    d_seasonal: int = 0
+    notes: tuple[str, ...] = ()
+
+    def conclusion(self, transform: str) -> str:
+        """Return what the tests on one scale say together.
+
+        ``stationary``: at least two of ADF, Phillips-Perron and DF-GLS reject a unit root and KPSS does not reject
+        stationarity; ``unit_root``: the reverse; ``both_reject`` and ``neither_rejects``: they disagree;
+        ``no_test``: there was none.
+        """
+        rows = self.table[(self.table["transform"] == transform) & self.table["rejects"].notna()]
+        trend = "ct" if transform in ("level", "log") else "c"
+        root = rows[rows["test"].isin(_ROOT)]["rejects"].astype(bool)
+        kpss = rows[(rows["test"] == "kpss") & (rows["trend"] == trend)]["rejects"].astype(bool)
+        if len(root) < 2 or kpss.empty:
+            return "no_test"
+        against = root.sum() * 2 > len(root)
+        if against:
+            return "both_reject" if kpss.any() else "stationary"
+        return "unit_root" if kpss.any() else "neither_rejects"
+
+    def finding(self, transform: str) -> str:
+        """Return the conclusion as its wording is called: on level and log, stationary means about a trend."""
+        found = self.conclusion(transform)
+        return "stationary_about_trend" if found == "stationary" and transform in ("level", "log") else found
+
+    def verdict(self, lang: str | None = None) -> str:
+        """Say in words what the tests find, where they disagree and what follows for differencing."""
+        lang = language(lang)
+        scale, change = ("log", "dlog") if self.log else ("level", "diff")
+        if self.conclusion(scale) == "no_test":
+            return t("stationarity.verdict_none", lang, why=_note("|".join(self.notes) or "singular", lang))
+        parts = [self._part(scale, lang), self._part(change, lang)]
+        broken = self._break(scale, lang)
+        if broken:
+            parts.append(broken)
+        parts.append(t("stationarity.follows", lang, d=self.d, D=self.D,
+                       what=t(f"stationarity.difference_{min(self.d, 2)}", lang)))
+        strength = self.table.query("test == 'seasonal_strength' and transform == @scale")["statistic"]
+        if len(strength) and math.isfinite(strength.iloc[0]):
+            word = "yes" if self.D else "unsure" if strength.iloc[0] > STRONG else "no"
+            parts.append(t(f"stationarity.season_{word}", lang, strength=f"{strength.iloc[0]:.2f}", d=self.d_seasonal))
+        kpss_d = {"stationary": 0, "unit_root": 1}.get(self.conclusion(scale))
+        if kpss_d is not None and kpss_d != min(self.d, 1):
+            parts.append(t("stationarity.trend_or_root", lang))
+        return ("" if lang == "zh" else " ").join(parts)
+
+    reading = verdict
+
+    def _part(self, transform: str, lang: str) -> str:
+        rows = self.table[(self.table["transform"] == transform) & self.table["test"].isin(_ROOT)]
+        done = rows["rejects"].dropna().astype(bool)
+        return t(f"stationarity.{self.finding(transform)}", lang, scale=t(f"stationarity.{transform}", lang),
+                 k=int(done.sum()), n=len(done))
+
+    def _break(self, transform: str, lang: str) -> str:
+        row = self.table.query("test == 'za' and transform == @transform and rejects == True")
+        if row.empty or self.conclusion(transform) == "stationary":
+            return ""
+        return t("stationarity.break", lang, month=month_name(row.iloc[0]["break_month"], lang))
+
+    def plot(self, lang: str | None = None, unit: str = ""):
+        """Draw the series, its differences and their autocorrelations, each with its verdict; returns the Figure."""
+        from ebank_lib.charts.stationarity import plot_stationarity
+
+        return plot_stationarity(self, lang, unit)
+
+    def labelled(self, lang: str | None = None) -> pd.DataFrame:
+        """Return the table with words instead of codes, for showing."""
+        out = self.table.copy()
+        out["transform"] = [t(f"stationarity.{v}", lang) for v in out["transform"]]
+        out["test"] = [t(f"stationarity.test_{v}", lang) for v in out["test"]]
+        out["null"] = [t(f"stationarity.null_{v}", lang) for v in out["null"]]
+        out["trend"] = [t(f"stationarity.trend_{v}", lang) if v else "" for v in out["trend"]]
+        out["rejects"] = [t(f"stationarity.rejects_{'none' if v is None else 'yes' if v else 'no'}", lang)
+                          for v in out["rejects"]]
+        out["note"] = [_note(v, lang) for v in out["note"]]
+        return out
+
+    def _repr_html_(self) -> str:
+        shown = self.labelled()
+        month = shown.pop("break_month")
+        shown["note"] = ["; ".join(filter(None, [n, t("stationarity.break_at", month=month_name(m)) if m is not None
+                                                 and not pd.isna(m) else ""]))
+                         for n, m in zip(shown["note"], month, strict=True)]
+        heads = {c: t(f"stationarity.head_{c}") for c in shown.columns}
+        formats = {"lags": lambda v: f"{v:.0f}", "statistic": "{:.3f}", "cv_5": "{:.3f}",
+                   "p_value": lambda v: "<0.001" if v < 0.001 else f"{v:.3f}"}
+        return html_table(shown, caption=t("stationarity.caption", name=self.name), heads=heads, formats=formats,
+                          notes=[self.verdict(), t("stationarity.rule")])
+
+
+def _note(codes: str, lang: str | None) -> str:
+    """Put a note's codes (``code:value``, parted by ``|``) into words; what is no code is a package's own message."""
+    texts = []
+    for code in filter(None, codes.split("|")):
+        name, _, value = code.partition(":")
+        texts.append(t(f"stationarity.note_{name}", lang, value=value) if has(f"stationarity.note_{name}") else code)
+    return "; ".join(texts)
+
+
+def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -> Battery:
+    """Test a monthly series for unit roots and season, on its level and log and on their differences.
+
+    Parameters
+    ----------
+    y : Series of float, monthly PeriodIndex
+        Missing months allowed: the longest run without one is tested, and the notes say so.
+    period : int
+        Months of a season.
+    name : str, optional
+        For captions; default the series' own name.
+
+    Returns
+    -------
+    Battery
+        Too short, constant or not positive (for logs): rows without a statistic, with the reason in ``note``.
+
+    Raises
+    ------
+    SeriesError
+        `y` is no monthly series of numbers.
+
+    Notes
+    -----
+    Lags: ADF, DF-GLS and Zivot-Andrews by AIC up to ``min(12 (n/100)^(1/4), n / 8)``; Phillips-Perron and KPSS
+    ``4 (n/100)^(1/4)`` as R's tseries (the data-dependent rule fails on over-differenced series). Level and log are
+    tested about a trend (KPSS about a level as well), differences about a level. Season: strength (Wang, Smith and
+    Hyndman 2006) and Kruskal-Wallis. HEGY and OCSB are not used: on three and a half years they have next to no power.
+    """
+    if period < 2:
+        raise SeriesError("season is too short", found=period, expected="at least 2 months")
+    y = as_months(y)
+    run = longest_run(y)
+    positive = len(run) > 0 and bool((run > 0).all())
+    notes = [f"gaps:{len(run)}"] if len(run) < y.notna().sum() else []
+    if len(run) < MIN_MONTHS:
+        notes.append(f"short:{MIN_MONTHS}")
+    elif _constant(run.to_numpy()):
+        notes.append("constant")
+    logs = np.log(run) if positive else run * np.nan
+    scales = {"level": run, "log": logs, "diff": run.diff().iloc[1:], "dlog": logs.diff().iloc[1:]}
+    rows = []
+    for transform, x in scales.items():
+        bar = f"short:{MIN_MONTHS}" if len(run) < MIN_MONTHS else (
+            "not_positive" if transform in ("log", "dlog") and not positive else "")
+        rows += _root_rows(transform, x, bar) + _season_rows(transform, x, period, bar)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    table["rejects"] = pd.Series([r["rejects"] for r in rows], dtype=object)
+    base = logs if positive else run
+    title = name if name is not None else "" if y.name is None else str(y.name)
+    return Battery(title, y, table, positive, choose_d(base), choose_D(base, period),
+                   choose_d(base.diff(period)), tuple(notes))
+
+
+def _root_rows(transform: str, x: pd.Series, bar: str) -> list[dict]:
+    trend = "ct" if transform in ("level", "log") else "c"
+    cap = max(1, min(int(12 * (max(len(x), 1) / 100) ** 0.25), len(x) // 8))
+    short = int(4 * (max(len(x), 1) / 100) ** 0.25)
+    plan = [("adf", trend, lambda v: ADF(v, trend=trend, max_lags=cap, method="aic")),
+            ("pp", trend, lambda v: PhillipsPerron(v, trend=trend, lags=short)),
+            ("dfgls", trend, lambda v: DFGLS(v, trend=trend, max_lags=cap, method="aic")),
+            ("za", trend, lambda v: ZivotAndrews(v, trend=trend, max_lags=min(cap, int(0.15 * len(v)) - 1))),
+            ("kpss", trend, lambda v: KPSS(v, trend=trend, lags=short))]
+    if trend == "ct":
+        plan.append(("kpss", "c", lambda v: KPSS(v, trend="c", lags=short)))
+    return [_root_row(transform, test, form, make, x, bar) for test, form, make in plan]
+
+
+def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: str) -> dict:
+    null = {"kpss": "stationary", "za": "unit_root_break"}.get(test, "unit_root")
+    row = {"transform": transform, "test": test, "null": null, "trend": trend, "n": len(x), "lags": np.nan,
+           "statistic": np.nan, "p_value": np.nan, "cv_5": np.nan, "rejects": None, "break_month": pd.NaT, "note": bar}
+    values = x.to_numpy()
+    if bar or _constant(values):
+        return row | {"note": bar or "constant"}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            found = make(_scaled(values))
+            statistic, p = float(found.stat), float(found.pvalue)
+        except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+            return row | {"note": _message(error)}
+    said = "|".join(dict.fromkeys(_message(w.message) for w in caught))
+    if not math.isfinite(statistic):
+        return row | {"note": said or "singular"}
+    if test == "za":
+        at = np.asarray(found._all_stats)      # the statistic at each break; arch does not publish the place
+        row["break_month"] = x.index[int(np.nanargmin(at))]
+    return row | {"lags": int(found.lags), "statistic": statistic, "p_value": p, "rejects": p < LEVEL,
+                  "cv_5": float(found.critical_values["5%"]), "note": said}
+
+
+def _message(said: object) -> str:
+    """Return a package's warning or error as a note: one line, or our own word for what it means."""
+    text = " ".join(str(said).replace("|", "/").split())
+    return "singular" if "singular" in text.lower() or "rank-deficient" in text else text
+
+
+def _season_rows(transform: str, x: pd.Series, period: int, bar: str) -> list[dict]:
+    row = {"transform": transform, "test": "", "null": "no_season", "trend": "", "n": len(x), "lags": np.nan,
+           "statistic": np.nan, "p_value": np.nan, "cv_5": np.nan, "rejects": None, "break_month": pd.NaT, "note": bar}
+    if not bar:
+        row["note"] = "constant" if len(x) and _constant(x.to_numpy()) else f"short:{2 * period + 1}" if len(
+            x) < 2 * period else ""
+    if transform in ("level", "log"):
+        strength = seasonal_strength(x, period) if not row["note"] else math.nan
+        return [row | {"test": "seasonal_strength", "statistic": strength,
+                       "note": row["note"] or f"strong:{STRONG}"}]
+    row["test"] = "kruskal"
+    if row["note"]:
+        return [row]
+    groups = [x[x.index.month % period == k] for k in range(period)]
+    statistic, p = kruskal(*groups)
+    return [row | {"statistic": float(statistic), "p_value": float(p), "rejects": bool(p < LEVEL)}]
