@@ -184,8 +184,7 @@ def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
         if i is not None and (i not in usual or count[n] > count[usual[i]]):
             usual[i] = n
     for n, i in enumerate(ids):
-        same = i is not None and _plain_name(str(printed[n])) == _plain_name(str(printed[usual[i]]))
-        if i is None or same or catalog.branches[i].role == "total":
+        if i is None or n == usual[i] or catalog.branches[i].role == "total":
             continue
         b = catalog.branches[i]
         book.add(np.flatnonzero(codes == n), "parsed", "alias",

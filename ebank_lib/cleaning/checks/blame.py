@@ -157,8 +157,8 @@ def _snap(x, value, slack, step):
         power = np.round(np.log10(value / x))
         power = np.where(np.isfinite(power) & (np.abs(power) <= 8), power, 0).astype(int)
         shifted = x * 10.0 ** power
-        # The printed digits of the slipped number say as much as they did before they slipped.
-        power = np.where(np.abs(value - shifted) <= slack + 0.5 * step * 10.0 ** np.minimum(power, 0), power, 0)
+        # Moved back, the number is rounded like its column.
+        power = np.where(np.abs(value - shifted) <= slack + 0.5 * step, power, 0)
     sharp = slack < 0.5 * step * (1 - 1e-6)
     rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * np.where(step > 0, step, 1), value)
     digits = np.where(sharp & (np.abs(rounded - value) <= 0.5 * step), rounded, value)

@@ -169,6 +169,8 @@ class _Examination:
                         self.touched[place] = True
                         self.x[unit, swap.month, i] = np.nan
                     continue
+                if values[unit][i] == values[other][i]:
+                    continue
                 self.findings.append(Finding(place, "swapped_rows", action, values[other][i], detail))
                 self.touched[place] = True
                 if action == "correct":

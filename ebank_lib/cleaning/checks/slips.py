@@ -46,7 +46,9 @@ def find_unit_slips(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> list[
     noise = np.maximum(mad(ordinary - drift, axis=0, least=4), 0.01)
     noise = np.where(np.isnan(noise), 0.1, noise)[None, :]
     power = np.round(ordinary - drift)
-    near = (power != 0) & (np.abs(ordinary - drift - power) <= np.maximum(4 * noise, 0.1)) & (np.abs(ordinary) > 6 * noise)
+    # A season or a festival may move the month as well; the more powers of ten, the less it can be mistaken.
+    left = np.abs(ordinary - drift - power)
+    near = (power != 0) & (left <= np.maximum(4 * noise, 0.1 * np.minimum(np.abs(power), 3))) & (np.abs(ordinary) > 6 * noise)
     votes = np.sum(np.abs(step[own] - power) < 0.5, axis=0)
     asked = np.sum(~np.isnan(step[own]), axis=0)
     jump = np.where(near & (votes >= _AGREE * asked) & (asked >= min(3, own.sum())), power, 0).astype(int)
