@@ -1,0 +1,285 @@
+"""One branch's report: notebooks run, page, workbook and chain of hashes written, each whole or not at all.
+
+::
+
+    reports/rizhao/
+      report.html   tables.xlsx   run.json
+      notebooks/    01_data_cleaning.ipynb ...     as executed
+      failed/       the notebook that stopped the last run, if one did
+
+A run that fails leaves the report of the run before as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .. import __version__
+from ..catalog import ID
+from ..cleaning import clean
+from ..errors import ConfigError, UnknownNameError
+from ..paths import find_source, project_root
+from ..sources import open_source
+from ..wording import t, use_language
+from . import trace
+from .content import Content, read_content
+from .execution import Executed, NotebookError, Progress, run_notebooks, write_atomically
+from .pages import About, build_page
+from .workbook import workbook_bytes
+
+__all__ = ["Province", "Report", "make_report", "open_province"]
+
+_VERSIONS = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "papermill", "nbconvert",
+             "xlsxwriter")
+
+
+@dataclass(frozen=True)
+class Province:
+    """A source read and cleaned once, for all its branches: what a report says about its origin."""
+
+    given: str
+    cleaned: Any
+    files: pd.DataFrame
+    links: tuple[dict[str, Any], ...]
+
+    @property
+    def catalog(self):
+        """The source's catalogue."""
+        return self.cleaned.catalog
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished report: where it is and what its notebooks wrote to stderr (nothing, when all is well)."""
+
+    branch: str
+    folder: Path
+    executed: tuple[Executed, ...]
+
+    @property
+    def page(self) -> Path:
+        """Return the page."""
+        return self.folder / "report.html"
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what notebooks wrote to stderr, each with notebook and cell."""
+        return [f"{book.name} {line}" for book in self.executed for line in book.stderr]
+
+
+def open_province(source: str | Path) -> Province:
+    """Read and clean a source.
+
+    Raises
+    ------
+    SourceError, ConfigError
+        As :func:`ebank_lib.open_source` and :func:`ebank_lib.clean`.
+    """
+    opened = open_source(source)
+    cleaned = clean(opened)
+    files = opened.files()
+    links = trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
+    return Province(_portable(source), cleaned, files, tuple(links))
+
+
+def _portable(source: str | Path) -> str:
+    """Return a source as notebooks are given it: relative to the project where it lies inside."""
+    path = find_source(source)
+    folder = path.parent if path.name == "sources.yaml" else path
+    root = project_root()
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+
+
+def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,
+                start: str | None = None, end: str | None = None, out: str | Path = "reports",
+                extra: Mapping[str, str] | None = None, notebooks: Iterable[Path] | None = None, workers: int = 2,
+                cell_timeout: float = 300, progress: Progress | None = None) -> Report:
+    """Run the notebooks for a branch and write its report.
+
+    Parameters
+    ----------
+    source : path or Province
+        A source, or one already read.
+    branch : str
+        Its id; ``0351`` and what is left of it after a detour through a number are the same.
+    indicator : str, optional
+        What is forecast; else the notebooks' default, or the source's first indicator that the branch reports.
+    start, end : str, optional
+        First and last month, ``YYYY-MM``.
+    out : path
+        The report is written into ``out/branch``.
+    extra : mapping of parameter to text, optional
+        Further parameters of the notebooks.
+
+    Raises
+    ------
+    UnknownNameError
+        A branch, indicator, month or parameter that does not exist.
+    NotebookError
+        A notebook failed; it is kept in ``failed/``, and the report of the run before stays.
+    """
+    province = source if isinstance(source, Province) else open_province(source)
+    name = province.catalog.branch(branch).id
+    reported = _reported(province, name)
+    months = _months(province, start, end)
+    if indicator is not None and province.catalog.indicator(indicator).key not in reported:
+        raise UnknownNameError(f"indicator reported by {name}", indicator, reported)
+    folder = _folder(Path(out), name)
+    before = use_language(lang)
+    work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
+    try:
+        chosen = indicator or _default_indicator(notebooks, reported)
+        executed = run_notebooks(province.given, name, work / "notebooks", lang=lang, indicator=chosen, start=start,
+                                 end=end, extra=extra, notebooks=notebooks, workers=workers,
+                                 cell_timeout=cell_timeout, progress=progress)
+        return _write(province, name, lang, chosen, months, executed, folder)
+    except NotebookError as error:
+        raise _keep(error, folder) from None
+    finally:
+        use_language(before)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _folder(out: Path, branch: str) -> Path:
+    """Return the branch's folder, made; never outside `out`, whatever the branch is called or `out` holds."""
+    if not ID.fullmatch(branch):
+        raise ConfigError("bad branch id", found=branch, expected="letters, digits, _ and -")
+    folder = out / branch
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("cannot be made", file=str(folder), found=error.strerror, expected="a folder") from error
+    if folder.resolve().parent != out.resolve():
+        raise ConfigError("leads out of the output folder", file=str(folder), found=str(folder.resolve()))
+    return folder
+
+
+def _reported(province: Province, branch: str) -> list[str]:
+    """Return the indicators that the branch has any value of."""
+    panel = province.cleaned.panel
+    if branch not in panel.index.get_level_values("branch"):
+        raise UnknownNameError("branch with data", branch, panel.index.get_level_values("branch").unique())
+    rows = panel.xs(branch, level="branch")
+    return [str(column) for column in rows.columns if rows[column].notna().any()]
+
+
+def _months(province: Province, start: str | None, end: str | None) -> tuple[pd.Period, pd.Period]:
+    """Return first and last month of the report; a month that does not exist is an error."""
+    known = province.cleaned.panel.index.get_level_values("month").unique()
+    chosen = []
+    for text, default in ((start, known.min()), (end, known.max())):
+        month = default if text is None else trace.month_of(text)
+        if month not in known:
+            raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])
+        chosen.append(month)
+    if chosen[0] > chosen[1]:
+        raise ConfigError("the first month is after the last", found=f"{chosen[0]} .. {chosen[1]}")
+    return chosen[0], chosen[1]
+
+
+def _default_indicator(notebooks: Iterable[Path] | None, reported: list[str]) -> str:
+    """Return the notebooks' own indicator where the branch reports it, else the first that it does."""
+    from .execution import branch_notebooks
+    from .parameters import defaults, read_notebook
+
+    for path in notebooks if notebooks is not None else branch_notebooks():
+        own = defaults(read_notebook(Path(path)), Path(path).name).get("indicator")
+        if own in reported:
+            return own
+    if not reported:
+        raise ConfigError("the branch has no data")
+    return reported[0]
+
+
+def _write(province, branch, lang, indicator, months, executed, folder) -> Report:
+    """Write everything, the seal last: a folder whose run.json fits its files is a finished report."""
+    catalog, source = province.catalog, province.cleaned.source
+    label = catalog.branch(branch).label(lang)
+    about = About(branch, label, catalog.indicator(indicator).label(lang), source.title(lang), source.simulated,
+                  *months, lang, files=tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
+    content = read_content([book.path for book in executed], lang, about.fills)
+    links = [*province.links, *_result_links(content, executed)]
+    page = build_page(content, about.with_chain(links)).encode("utf-8")
+    notes = [t("report.source", lang, title=about.source_title),
+             *([t("report.simulated", lang)] if source.simulated else [])]
+    tables = workbook_bytes(content.tables, t("report.title", lang, branch=label), notes, lang)
+    links += [trace.link("workbook", len(content.tables), trace.text_sha256(tables)),
+              trace.link("page", len(page), trace.text_sha256(page))]
+
+    _replace_notebooks(executed, folder)
+    write_atomically(folder / "tables.xlsx", tables)
+    write_atomically(folder / "report.html", page)
+    write_atomically(folder / "run.json", _run_json(province, executed, content, links))
+    shutil.rmtree(folder / "failed", ignore_errors=True)
+    return Report(branch, folder, tuple(replace(b, path=folder / "notebooks" / b.path.name) for b in executed))
+
+
+def _result_links(content: Content, executed) -> list[dict[str, Any]]:
+    books = "\n".join(f"{book.name} {trace.text_sha256(book.path.read_bytes())}" for book in executed)
+    tables = json.dumps(content.tables, sort_keys=True, ensure_ascii=False)
+    return [trace.link("notebooks", len(executed), trace.text_sha256(books)),
+            trace.link("tables", len(content.tables), trace.text_sha256(tables))]
+
+
+def _replace_notebooks(executed, folder: Path) -> None:
+    target = folder / "notebooks"
+    target.mkdir(exist_ok=True)
+    names = {book.path.name for book in executed}
+    for book in executed:
+        write_atomically(target / book.path.name, book.path.read_bytes())
+    for old in target.glob("*.ipynb"):
+        if old.name not in names:
+            old.unlink()
+
+
+def _run_json(province, executed, content: Content, links) -> bytes:
+    """Return what was run on what, with what: no time, no machine, no path outside the project."""
+    outside = Path(province.given).is_absolute()
+    parameters = {book.name: {k: Path(v).name if outside and k == "source" else v for k, v in book.parameters.items()}
+                  for book in executed}
+    run = {
+        "ebank": __version__,
+        "source": Path(province.given).name if outside else province.given,
+        "simulated": province.cleaned.source.simulated,
+        "parameters": parameters,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "files": province.files[["file", "bytes", "sha256"]].to_dict("records"),
+        "notebooks": {book.name: trace.text_sha256(book.path.read_bytes()) for book in executed},
+        "tables": {table["name"]: trace.text_sha256(json.dumps(table, sort_keys=True, ensure_ascii=False))
+                   for table in content.tables},
+        "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
+        "chain": trace.chained(links),
+    }
+    return (json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _keep(error: NotebookError, folder: Path) -> NotebookError:
+    """Move what a failed notebook left out of the work folder, where it would be deleted."""
+    if error.kept is None:
+        return error
+    target = folder / "failed" / error.kept.name
+    target.parent.mkdir(exist_ok=True)
+    for old in target.parent.glob("*.ipynb"):
+        old.unlink()
+    write_atomically(target, error.kept.read_bytes())
+    return NotebookError(error.notebook, error.cell, error.error, error.message, target)

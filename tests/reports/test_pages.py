@@ -1,0 +1,94 @@
+"""The page is one file that loads nothing and runs nothing, in either language, whatever texts come in."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+
+from ebank_lib.errors import ConfigError
+from ebank_lib.reports.content import read_content
+from ebank_lib.reports.pages import build_page
+
+
+@pytest.fixture(params=["zh", "en"])
+def page(request, executed, about):
+    this = about(request.param)
+    return build_page(read_content(executed, request.param, this.fills), this)
+
+
+def test_it_is_self_contained(page):
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:|//|file:)""", page)
+    assert all(a.startswith("#") for a in re.findall(r'href="([^"]*)"', page))
+    assert all(a.startswith("data:image/") for a in re.findall(r'\bsrc="([^"]*)"', page))
+    assert not re.search(r"@import|url\(|<link|<iframe|<object|<base", page)
+
+
+def test_its_policy_allows_its_own_style_and_nothing_else(page):
+    style = re.search(r"<style>(.*?)</style>", page, re.S)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
+    assert policy.startswith("default-src 'none';") and f"'sha256-{digest}'" in policy and "unsafe" not in policy
+    assert " style=" not in page.replace(style, "")
+
+
+def test_hostile_texts_are_shown_and_not_run(page):
+    seen = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: seen.append((tag, [name for name, _ in attributes]))
+    parser.feed(page)
+    assert not {"script", "i", "u"} & {tag for tag, _ in seen}
+    assert not [name for _, names in seen for name in names if name.startswith("on")]
+    assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<style>") == 1 and page.count("<svg") == page.count('<svg class="formula')
+
+
+def test_prose_is_in_the_readers_language_only(executed, about):
+    zh, en = (build_page(read_content(executed, lang, about(lang).fills), about(lang)) for lang in ("zh", "en"))
+    assert 'lang="zh-CN"' in zh and "一段话" in zh and "Prose" not in zh and "图 1" in zh and "表 1" in zh
+    assert 'lang="en"' in en and "Prose" in en and "一段话" not in en and "Figure 1" in en and "Table 1" in en
+    assert "模拟数据" in zh and "Simulated data" in en
+
+
+def test_figures_and_tables_are_numbered_captioned_and_lead_back(page):
+    assert len(re.findall(r'<figure id="fig-\d', page)) == 2 and len(re.findall(r'<figure id="tab-\d', page)) == 1
+    assert all(alt for alt in re.findall(r'alt="([^"]*)"', page)) and page.count("alt=") == page.count("<img")
+    assert 'width="900" height="500"' in page and "01 [3]" in page and "02 [2]" in page
+    # The cell calls a method of what an earlier cell made: the function that made it is named with its line.
+    assert re.search(r"eb\.select_order</code> — <code>ebank_lib/arma/\w+\.py:\d+", page)
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert {a[1:] for a in re.findall(r'href="(#[^"]*)"', page)} <= set(ids)
+
+
+def test_the_first_screen_has_the_state_and_the_pictures(page):
+    first = page.split("<nav", 1)[0]
+    assert 'id="state-growth" class="attention"' in first and first.count("<img") == 1 and 'href="#fig-1"' in first
+
+
+def test_what_is_not_for_the_page_is_not_on_it(page):
+    assert "secret" not in page and "<pre>&lt;u&gt;plain" in page
+
+
+def test_formulas_are_drawn(page):
+    assert re.search(r'<svg class="formula d\d" role="img" aria-label="\\phi_1"', page)
+
+
+def test_the_same_notebooks_give_the_same_bytes(executed, about):
+    assert len({build_page(read_content(executed, "zh", about().fills), about()) for _ in range(2)}) == 1
+
+
+def test_two_records_of_one_name_are_an_error(executed):
+    with pytest.raises(ConfigError, match="growth"):
+        read_content([executed[0], executed[0]], "zh")
+
+
+def test_a_page_that_is_too_large_is_refused(executed, about, tmp_path, make):
+    book = nbformat.read(executed[0], as_version=4)
+    book.cells[4].outputs[0].data["image/png"] = "A" * 3_000_000
+    nbformat.write(book, executed[0])
+    with pytest.raises(ConfigError, match="too large"):
+        build_page(read_content(executed, "zh"), about())

@@ -1,0 +1,109 @@
+"""The command: helpful, quick to answer, one line for an error, exit codes that scripts can use."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ebank_lib.cli import _Progress, main
+
+SAMPLE = ["--source", "data/shandong"]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch, root):
+    monkeypatch.chdir(root)
+
+
+@pytest.fixture
+def _cleaned_once(monkeypatch, cleaned):
+    """The sample is cleaned once for all tests; what the command does with it is what is tested here."""
+    monkeypatch.setattr("ebank_lib.cleaning.clean", lambda source: cleaned)
+    monkeypatch.setattr("ebank_lib.reports.branch.clean", lambda source: cleaned)
+
+
+def run(capsys, *words):
+    try:
+        code = main(words)
+    except SystemExit as end:
+        code = end.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_help_shows_examples_and_comes_at_once():
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", "import sys; from ebank_lib.cli import main; main(['--help'])"],
+                          capture_output=True, text=True, check=True)
+    seconds = time.monotonic() - begun
+    assert "ebank report --source data/shandong --branch rizhao" in done.stdout and "exit code" in done.stdout
+    assert seconds < 3   # 0.1 s on an idle machine
+
+
+def test_nothing_heavy_is_loaded_before_a_command_needs_it():
+    code = "import sys, ebank_lib.cli; print([m for m in ('pandas', 'papermill', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version(capsys):
+    from ebank_lib import __version__
+
+    assert run(capsys, "--version") == (0, f"ebank {__version__}\n", "")
+
+
+@pytest.mark.parametrize("words, says", [
+    (["reprot"], "Did you mean 'report'"),
+    (["report", *SAMPLE], "--branch --all"),
+    (["report", *SAMPLE, "--branch", "rizaho"], "Did you mean 'rizhao'"),
+    (["report", *SAMPLE, "--branch", "rizhao", "--indicator", "moblie"], "Did you mean 'mobile'"),
+    (["report", *SAMPLE, "--branch", "rizhao", "--start", "2001-01"], "2008-01 .. 2011-08"),
+    (["report", *SAMPLE, "--branch", "rizhao", "-p", "horizon"], "NAME=VALUE"),
+    (["report", *SAMPLE, "--branch", "rizhao", "-p", "branch=x"], "--branch"),
+    (["report", *SAMPLE, "--branch", "rizhao", "-p", "indicaotr=x"], "Did you mean 'indicator'"),
+    (["report", *SAMPLE, "--branch", "rizhao", "--workers", "0"], "above 0"),
+    (["branches", "--source", "data/nowhere"], "data/nowhere"),
+    (["check", *SAMPLE, "--branch", "mars"], "rizhao"),
+    (["trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", "2008"], "2008-01"),
+])
+@pytest.mark.usefixtures("_cleaned_once")
+def test_wrong_input_is_one_line_and_exit_code_2(capsys, words, says):
+    code, out, err = run(capsys, *words)
+    last = err.strip().splitlines()[-1]
+    assert code == 2 and out == "" and says in last and "Traceback" not in err
+    assert last.startswith("ebank")
+
+
+def test_branches_and_indicators_are_listed(capsys):
+    code, out, _ = run(capsys, "branches", *SAMPLE, "--lang", "en")
+    assert code == 0 and "rizhao" in out and "Rizhao" in out
+    code, out, _ = run(capsys, "indicators", *SAMPLE)
+    assert code == 0 and "手机银行客户数" in out and "存量" in out
+
+
+@pytest.mark.usefixtures("_cleaned_once")
+def test_check_tells_the_ledger_and_strict_is_an_exit_code(capsys):
+    code, out, _ = run(capsys, "check", *SAMPLE, "--lang", "en")
+    assert code == 0 and "superseded" in out
+    assert run(capsys, "check", *SAMPLE, "--strict")[0] == 1
+    assert "number" in run(capsys, "check", *SAMPLE, "--branch", "rizhao")[1]
+
+
+@pytest.mark.usefixtures("_cleaned_once")
+def test_trace_ends_at_the_printed_cell(capsys, cleaned):
+    import pandas as pd
+
+    code, out, _ = run(capsys, "trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", "2008-10")
+    rows = cleaned.trace("rizhao", pd.Period("2008-10", "M"), "sms")
+    assert code == 0 and len(out.splitlines()) == len(rows) + 2
+    assert all(str(row.file) in out and str(row.text) in out for row in rows.itertuples())
+
+
+def test_progress_is_quiet_when_asked_and_plain_when_piped(capsys):
+    for quiet, said in ((True, ""), (False, "  01_data_cleaning               4.2 s\n")):
+        progress = _Progress(sys.stderr, quiet)
+        progress("start", "01_data_cleaning", 0.0)
+        progress("tick", "", 0.0)
+        progress("done", "01_data_cleaning", 4.2)
+        assert capsys.readouterr().err == said
