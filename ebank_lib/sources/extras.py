@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from xml.sax.saxutils import unescape
 
 __all__ = ["Extras", "column_number", "percent_styles", "percent_text", "place", "sheet_extras"]
@@ -41,6 +42,7 @@ def column_number(letters: str) -> int:
     return n - 1
 
 
+@lru_cache(maxsize=100_000)  # the same addresses in every sheet
 def place(ref: bytes) -> tuple[int, int] | None:
     """Return (row, column) from 0 of "C5", or of a row's "5" with column -1; None when it is neither."""
     match = _PLAIN_REF.fullmatch(ref)

@@ -82,8 +82,10 @@ def notes_frame(blocks: list[Block | LongBlock]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "sheet", "row", "column", "text"])
 
 
-def accounting_frame(rows: list[tuple]) -> pd.DataFrame:
+def accounting_frame(blocks: list[Block | LongBlock]) -> pd.DataFrame:
     """Return the counts of every sheet."""
+    rows = [(b.file, "", True, b.printed, b.headings, b.cells, 0, b.ignored) if isinstance(b, LongBlock) else
+            (b.file, b.sheet, b.mapped, b.printed, b.headings, b.cells, len(b.notes), b.ignored) for b in blocks]
     columns = ["file", "sheet", "mapped", "printed", "headings", "cells", "notes", "ignored"]
     return pd.DataFrame(rows, columns=columns)
 

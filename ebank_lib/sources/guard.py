@@ -13,21 +13,24 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from xml.parsers import expat
 
 from ..errors import SourceError
 from .biff import scan as scan_xls
 from .extras import Extras, percent_styles, place, sheet_extras
+from .ods import ods_extras
 from .spec import Limits
+from .tags import parse
 
 __all__ = ["Package", "files_under", "open_package", "read_bytes", "unpack_gzip"]
 
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
+_COPIES = 4
 _PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
                     r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
                     r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
 _REF = re.compile(rb"""(?<![\w:])r\s*=\s*["']([^"']*)["']""")
+_SHARED = re.compile(rb"""\bt\s*=\s*["']s["']""")
 _CELL_TAG, _ROW_TAG = re.compile(rb"<(?:\w+:)?c[\s/>]"), re.compile(rb"<(?:\w+:)?row[\s/>]")
 
 
@@ -106,19 +109,26 @@ def open_package(data: bytes, name: str, limits: Limits) -> Package:
         return Package(data, scan_xls(data, name, limits))
     parts = _parts(data, name, limits)
     lower = {part.lower(): content for part, content in parts.items()}
+    longest = 0
     for part, content in lower.items():
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
             raise SourceError("is no plain workbook", file=name, sheet=part,
                               found="a document type or another encoding", expected="XML in UTF-8 as Excel writes it")
         if part.startswith("xl/worksheets/"):
             _sheet_extent(part, content, name, limits)
-        elif part == "content.xml":
-            _ods_extent(content, name, limits)
+        elif part == "xl/sharedstrings.xml":
+            longest = max(map(len, content.split(b"</si>")))
+    extras = ods_extras(lower["content.xml"], name, limits) if "content.xml" in lower else _extras(lower, name)
+    # Every cell that refers to a text becomes a copy of it.
+    copies = sum(len(_SHARED.findall(content)) for part, content in lower.items() if part.startswith("xl/worksheets/"))
+    if longest * copies > _COPIES * limits.unpacked_bytes:
+        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"a text of {longest} bytes, {copies} times",
+                            file=name)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for part, content in parts.items():
             archive.writestr(zipfile.ZipInfo(part), content)
-    return Package(out.getvalue(), _extras(lower, name))
+    return Package(out.getvalue(), extras)
 
 
 def _extras(parts: dict[str, bytes], name: str) -> dict[str, Extras]:
@@ -141,9 +151,13 @@ def _extras(parts: dict[str, bytes], name: str) -> dict[str, Extras]:
             styles.append(number)
 
     def relation(tag: str, attributes: dict[str, str]) -> None:
-        if tag.endswith("Relationship"):
+        if tag.rpartition(":")[2] == "Relationship":
             target = attributes.get("Target", "").replace("\\", "/").lstrip("/").lower()
-            targets[attributes.get("Id", "")] = target if target.startswith("xl/") else f"xl/{target}"
+            target = target if target.startswith("xl/") else f"xl/{target}"
+            targets[attributes.get("Id", "")] = target
+            # Without its styles a date or a percentage would become another number, in silence.
+            if _PARTS.fullmatch(target) and target not in parts:
+                raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
 
     def sheet(tag: str, attributes: dict[str, str]) -> None:
         if tag.rpartition(":")[2] == "sheet":
@@ -152,7 +166,7 @@ def _extras(parts: dict[str, bytes], name: str) -> dict[str, Extras]:
 
     for part, start in (("xl/styles.xml", style), ("xl/_rels/workbook.xml.rels", relation), ("xl/workbook.xml", sheet)):
         if part in parts:
-            _parse(parts[part], start, name, part)
+            parse(parts[part], start, name, part)
     percent = percent_styles(formats, styles)
     return {title: sheet_extras(parts[part], percent) for title, part in sheets.items() if part in parts}
 
@@ -163,11 +177,11 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            if len(entries) > _MAX_PARTS or len({e.filename.lower() for e in entries}) < len(entries):
+            names = [e.filename.replace("\\", "/").lstrip("/") for e in entries]
+            if len(entries) > _MAX_PARTS or len({part.lower() for part in names}) < len(entries):
                 raise SourceError("is no plain workbook", file=name, found="repeated or too many parts",
                                   expected="each part once")
-            for entry in entries:
-                part = entry.filename.replace("\\", "/").lstrip("/")
+            for entry, part in zip(entries, names):
                 if not _PARTS.fullmatch(part):
                     continue
                 if entry.flag_bits & 1:
@@ -201,7 +215,8 @@ def _sheet_extent(part: str, content: bytes, name: str, limits: Limits) -> None:
         rows, columns = max(rows, at[0] + 1), max(columns, at[1] + 1)
     rows, columns = rows + loose[0], columns + loose[1]
     if rows * columns > limits.sheet_cells:
-        rows, columns = _valued_extent(content, name, part)
+        if loose == (0, 0):
+            rows, columns = _valued_extent(content, name, part)
         if rows * columns > limits.sheet_cells:
             raise limits.refuse("sheet_cells", "has too large a used area", f"{rows} rows x {columns} columns",
                                 file=name, sheet=part)
@@ -220,47 +235,5 @@ def _valued_extent(content: bytes, name: str, part: str) -> tuple[int, int]:
         elif tag in ("v", "is", "f") and at:
             size[:] = max(size[0], at[0][0] + 1), max(size[1], at[0][1] + 1)
 
-    _parse(content, start, name, part)
+    parse(content, start, name, part)
     return size[0], size[1]
-
-
-def _ods_extent(content: bytes, name: str, limits: Limits) -> None:
-    """Check the area that the repeats of an ``.ods`` stand for."""
-    # rows x columns: the area that holds something; height and row_columns: how far the rows and this row have come
-    state = {"rows": 0, "columns": 0, "height": 0, "row_columns": 0, "before": 0}
-
-    def repeated(attributes: dict[str, str], what: str) -> int:
-        text = attributes.get(f"table:number-{what}-repeated", "1")
-        return int(text) if text.isdecimal() and len(text) < 9 else 10**9
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        if tag == "table:table":
-            state.update(rows=0, columns=0, height=0, before=state["before"] + state["rows"] * state["columns"])
-        elif tag == "table:table-row":
-            state["row_columns"] = 0
-            state["height"] += repeated(attributes, "rows")
-        elif tag in ("table:table-cell", "table:covered-table-cell"):
-            state["row_columns"] += repeated(attributes, "columns")
-            if "office:value-type" in attributes:
-                held()
-        elif tag == "text:p":
-            held()
-
-    def held() -> None:
-        state["columns"] = max(state["columns"], state["row_columns"])
-        state["rows"] = state["height"]
-        if state["before"] + state["rows"] * state["columns"] > limits.sheet_cells:
-            raise limits.refuse("sheet_cells", "has too large a used area",
-                                f"{state['rows']} rows x {state['columns']} columns", file=name)
-
-    _parse(content, start, name, "content.xml")
-
-
-def _parse(content: bytes, start, name: str, part: str) -> None:
-    parser = expat.ParserCreate("UTF-8")
-    parser.StartElementHandler = start
-    try:
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
-        raise SourceError("is no plain workbook", file=name, sheet=part, found=str(error),
-                          expected="well-formed XML") from None

@@ -155,12 +155,16 @@ def _check_headings(source: Source) -> None:
 def _listed(source: Source) -> list[_File]:
     files: list[_File] = []
     seen: dict[Path, int] = {}
+    # A glob such as *.csv is not meant to find what describes the source.
+    described = {(source.path.parent / name).resolve() for name in (source.config.catalog, source.config.branches)}
     for n, part in enumerate(source.parts):
         if isinstance(part, DatabaseSpec):
             files.append(_File(part.name or part.url_env, None, part))
             continue
         for path in files_under(source.root, part.path, source.config.limits):
             name = path.relative_to(source.root).as_posix()
+            if path in described:
+                continue
             if seen.setdefault(path, n) != n:
                 raise ConfigError("names a file twice", file=str(source.path), key=f"files.{n}.path", found=name,
                                   expected="each file under one entry of `files`")
@@ -188,7 +192,6 @@ def _revision(rule: Revision | None, file: str, sheet: str) -> int:
 def _read(source: Source) -> _Reading:
     limits, naming = source.config.limits, Naming(source.catalog)
     blocks: list[Block | LongBlock] = []
-    accounts: list[tuple] = []
     files: list[tuple] = []
     for file in _listed(source):
         if file.path is None:
@@ -201,17 +204,15 @@ def _read(source: Source) -> _Reading:
                 table = file_table(data, file.name, file.part.encoding, limits)
                 found = [read_long(table, file.part, naming, _revision(file.part.revision, file.name, ""))]
             else:
-                found = _sheets(file, data, source, naming, accounts)
+                found = _sheets(file, data, source, naming)
         blocks += found
-        accounts += [(b.file, getattr(b, "sheet", ""), True, b.printed, b.headings, b.cells,
-                      len(getattr(b, "notes", ())), b.ignored) for b in found]
         months = [m for b in found for m in (min(b.months, default=None), max(b.months, default=None)) if m is not None]
         files.append((file.name, min(months, default=None), max(months, default=None),
                       max((b.revision for b in found), default=0), sum(b.cells for b in found), size, digest))
-    return _Reading(cells_frame(blocks), notes_frame(blocks), accounting_frame(accounts), files_frame(files))
+    return _Reading(cells_frame(blocks), notes_frame(blocks), accounting_frame(blocks), files_frame(files))
 
 
-def _sheets(file: _File, data: bytes, source: Source, naming: Naming, accounts: list[tuple]) -> list[Block]:
+def _sheets(file: _File, data: bytes, source: Source, naming: Naming) -> list[Block]:
     """Read the sheets of one workbook that the YAML describes, in the workbook's order."""
     limits = source.config.limits
     if file.name.lower().endswith(_TEXTS):
@@ -224,7 +225,7 @@ def _sheets(file: _File, data: bytes, source: Source, naming: Naming, accounts: 
         mine = [spec for spec, names in specs if name in names]
         if not mine:
             printed = sum(1 for row in read().texts for text in row if text)
-            accounts.append((file.name, name, False, printed, 0, 0, 0, printed))
+            blocks.append(Block(file.name, name, 0, mapped=False, printed=printed, ignored=printed))
             continue
         exact = [spec for spec in mine if fold(spec.sheet) == fold(name)] or mine
         month = exact[0].month or file.part.month

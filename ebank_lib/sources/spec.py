@@ -48,6 +48,8 @@ def _inside(text: str) -> str:
         raise ValueError("a path relative to the source's folder")
     if ".." in windows.parts or "\0" in text or len(text) > 500:
         raise ValueError("a path that does not leave the source's folder")
+    if text.count("**") > 1:
+        raise ValueError("at most one **")
     return text
 
 

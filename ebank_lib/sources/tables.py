@@ -37,6 +37,7 @@ class Block:
     printed: int = 0
     headings: int = 0
     ignored: int = 0
+    mapped: bool = True
 
     @property
     def cells(self) -> int:
