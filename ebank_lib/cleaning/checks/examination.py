@@ -121,24 +121,31 @@ class _Examination:
                 self.step.flat[place] *= factor
 
     def _swaps(self) -> None:
-        """The clearest pair first: a swapped row also misleads the judgement of the months beside it."""
-        done: set[tuple] = set()
-        for _ in range(self.grid.size):
-            found = [s for s in find_swaps(self.x, self._expect(), self.own, self.grid.blocks) if s.key not in done]
-            best = max(found, key=lambda s: (s.gain, s.key), default=None)
-            if best is None or best.gain < _SLIGHT:
+        """The clearest pair first: a swapped row also misleads the judgement of the months beside it, so a pair near
+        one that was exchanged is judged again by the exchanged numbers."""
+        judged: set[tuple] = set()
+        for _ in range(len(self.grid.months)):
+            found = [s for s in find_swaps(self.x, self._expect(), self.own, self.grid.blocks) if s.key not in judged]
+            exchanged: list[Swap] = []
+            for swap in sorted(found, key=lambda s: (-s.gain, s.key)):
+                if swap.gain >= _SLIGHT and not any(swap.near(other) for other in exchanged):
+                    judged.add(swap.key)
+                    if self._judge_swap(swap):
+                        exchanged.append(swap)
+            if not exchanged:
                 return
-            done.add(best.key)
-            self._judge_swap(best)
 
-    def _judge_swap(self, swap: Swap) -> None:
+    def _judge_swap(self, swap: Swap) -> bool:
+        """Exchange two rows if that is proven, flag them if it is only likely; return whether they were exchanged."""
+        telling = swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns))
         restored, broken = self._after_swap(swap)
         proven = restored > 0 and broken == 0 and swap.share > 0.5
-        by_columns = broken == 0 and swap.share >= 0.9 and swap.telling >= _MANY and swap.gain >= _SURE
+        by_columns = broken == 0 and telling and swap.telling >= _MANY and swap.gain >= _SURE
         if proven or by_columns:
             self._swap(swap, "correct", "proof_identity" if proven else "proof_columns")
-        elif swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns)) and swap.gain >= 2 * _SURE:
+        elif telling and swap.gain >= 2 * _SURE:
             self._swap(swap, "flag", "proof_none")
+        return proven or by_columns
 
     def _after_swap(self, swap: Swap) -> tuple[int, int]:
         """Return how many equations exchanging the rows would restore and break."""

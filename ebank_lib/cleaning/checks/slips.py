@@ -124,6 +124,10 @@ class Swap:
     def key(self) -> tuple:
         return self.month, self.first, self.second, tuple(self.columns.tolist())
 
+    def near(self, other: Swap) -> bool:
+        """Whether exchanging the other pair changes what this one is judged by."""
+        return abs(self.month - other.month) <= 3 and bool({self.first, self.second} & {other.first, other.second})
+
 
 def find_swaps(x: np.ndarray, expected: Expectation, own: np.ndarray, blocks: list[np.ndarray]) -> list[Swap]:
     """Return pairs of rows of one sheet and month of which each fits the other's branch better than its own.
