@@ -119,9 +119,9 @@ FLOWS = {
     "key_customer_txn": Flow(0.82e6, {2008: 0.45, 2009: 0.06, 2010: -0.34, 2011: 0.04}, (0.030, 0.030), "office",
                              case={2008: 0.50, 2009: 0.36, 2010: -0.16, 2011: 0.12}),
     "counter_txn": Flow(14.5e6, {2008: 0.05, 2009: 0.04, 2010: 0.03, 2011: 0.02}, (0.015, 0.015), "counter"),
-    "sms_income": Flow(2.35e6, {2008: 0.55, 2009: 0.66, 2010: 0.74, 2011: 0.46}, (0.012, 0.105), "flat",
+    "sms_income": Flow(2.35e6, {2008: 0.55, 2009: 0.68, 2010: 0.77, 2011: 0.46}, (0.012, 0.105), "flat",
                        quarter=(0.01, 0.09)),
-    "personal_online_income": Flow(1.15e6, {2008: 0.55, 2009: 0.66, 2010: 0.74, 2011: 0.48}, (0.014, 0.115), "flat",
+    "personal_online_income": Flow(1.15e6, {2008: 0.55, 2009: 0.68, 2010: 0.77, 2011: 0.48}, (0.014, 0.115), "flat",
                                    quarter=(0.01, 0.10)),
     "corporate_online_income": Flow(1.42e6, {2008: 0.42, 2009: 0.38, 2010: 0.36, 2011: 0.34}, (0.014, 0.100), "flat",
                                     quarter=(0.01, 0.12)),
@@ -204,6 +204,9 @@ class Truth:
     merged_into: dict[str, str]
     merged_at: dict[str, int]  # index of the first month without a row of its own
 
+    def __post_init__(self):
+        self._at = {row: n for n, row in enumerate(self.rows)}
+
     def printed(self, row: str, indicator: str, t: int) -> float | None:
         """What the row `row` (or "total") shows in month `t`; None where it has no row any more."""
         if row in self.merged_at and t >= self.merged_at[row]:
@@ -219,8 +222,9 @@ class Truth:
         if indicator in self.ratios:
             above, below = self.ratios[indicator]
             return self.sum_of(members, above, t) / sum(self.sum_of(members, b, t) for b in below)
-        at = [self.rows.index(m) for m in members]
-        return float(self.values[indicator][at, t].sum())
+        if len(members) == 1:
+            return float(self.values[indicator][self._at[members[0]], t])
+        return float(self.values[indicator][[self._at[m] for m in members], t].sum())
 
     def panel(self, row: str, indicator: str, t: int) -> float:
         """The branch as the panel has it: with those that merged into it, in all months."""
@@ -268,8 +272,8 @@ def _stock(seed, name, stock, rows, weights, months):
     start = stock.start * weights * np.exp(_deviation(seed, f"{name} level", rows, 0.12))[:, 0]
     for p in pushes:
         start[rows.index(p.branch)] *= p.before
-    pace = np.linspace(*stock.growth, count) if count <= MONTHS else np.append(
-        np.linspace(*stock.growth, MONTHS), np.full(count - MONTHS, stock.growth[1]))
+    pace = np.linspace(*stock.growth, MONTHS)[:count]
+    pace = np.append(pace, stock.growth[1] * MONTHS / np.arange(MONTHS, max(count, MONTHS)))  # later: slower and slower
     season = day_factor(months, SIGNING_DAYS) * np.array([
         stock.quarter if m % 3 == 0 else NEW_YEAR_PUSH if m == 1 else AFTER_QUARTER if m % 3 == 1 else 1.0
         for _, m in months])

@@ -1,10 +1,11 @@
-"""Write the sample: a province's monthly e-banking workbooks, simulated, then spoilt, with an account of every spoilt cell.
+"""Write the sample: a province's monthly e-banking workbooks, simulated, then spoilt, every spoilt cell accounted for.
 
     python data/shandong/make_sample.py                              # this folder again, to the byte
     python data/shandong/make_sample.py --seed 7 --out /tmp/other    # another province of the same kind
     python data/shandong/make_sample.py --out /tmp/big --branches 400 --months 120
 
-`growth_paths.py` has the figures and their parameters, `printing.py` the forms, `spoiling.py` the mistakes. The same
+`growth_paths.py` has the figures and their parameters, `printing.py` the forms, `spoiling_plan.py` and `spoiling.py`
+the mistakes. The same
 seed gives the same cells and the same bytes.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -24,11 +26,13 @@ if str(HERE) not in sys.path:  # imported by path from tests and benchmarks
 
 from growth_paths import MONTHS, PUSHES, Truth, grow, month_list, stream  # noqa: E402
 from printing import TOTAL, Sheet, as_text, build_sheets, from_unit, rounding, write_workbook  # noqa: E402
-from spoiling import Entry, Spoiler, ratio, stated_units  # noqa: E402
+from spoiling import Entry, Spoiler  # noqa: E402
+from spoiling_plan import ratio, stated_units  # noqa: E402
 
 SEED = 2011
 MISSING = ((2008, 4), (2008, 5), (2008, 6), (2008, 7))  # one of these months was never sent
 TWICE = 2  # months that were sent again with corrections; the first of them two times
+WORKBOOK = re.compile(r"\d{4}-\d{2}(_修订\d+)?\.xlsx")
 TRUTH_COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "spoil", "printed", "true_value",
                  "expected_rules", "rounding"]
 
@@ -52,22 +56,21 @@ def make_sample(out: Path, seed: int = SEED, months: int = MONTHS, branches: int
         how much the printed figure may differ because it is rounded.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     table = _branch_table(branches)
     truth = simulate(seed, table, months)
     names = {row["branch"]: row["zh"] for row in table}
-    for old in out.glob("*.xlsx"):
-        old.unlink()
+    _make_room(out)
     missing, twice = _calendar_of_mistakes(seed, truth) if spoil else (set(), {})
     present = [t for t in range(months) if t not in missing]
-    units = stated_units(seed, truth, [t for t in present if t not in twice]) if spoil else {}
-    valid = {t: build_sheets(truth, names, t, _file(truth, t, twice.get(t, 0)), twice.get(t, 0), units) for t in present}
+    units = stated_units(seed, [t for t in present if t not in twice]) if spoil else {}
+    last = {t: twice.get(t, 0) for t in present}  # number of the valid revision
+    valid = {t: build_sheets(truth, names, t, _file(truth, t, last[t]), last[t], units) for t in present}
     entries: list[Entry] = []
     if spoil:
         spoiler = Spoiler(truth, valid, seed, set(twice), missing)
         entries = spoiler.run()
-        for t, last in twice.items():
-            entries += _first_versions(out, seed, truth, names, t, last, valid[t], entries)
+        for t in twice:
+            entries += _first_versions(out, seed, truth, names, t, last[t], valid[t], entries)
     for sheets in valid.values():
         write_workbook(out / sheets[0].file, sheets)
     _write_truth(out / "truth.csv", entries, truth, missing)
@@ -75,6 +78,17 @@ def make_sample(out: Path, seed: int = SEED, months: int = MONTHS, branches: int
         write_truth_panel(Path(truth_panel), truth, valid)
     if out.resolve() != HERE:
         _write_source(out, table)
+
+
+def _make_room(out: Path) -> None:
+    """Take away the workbooks of an earlier run, and nothing else."""
+    out.mkdir(parents=True, exist_ok=True)
+    workbooks = sorted(out.glob("*.xlsx"))
+    if workbooks and not (out / "truth.csv").exists():
+        raise ValueError(f"{out} holds workbooks that are not a sample ({workbooks[0].name}); choose another folder")
+    for path in workbooks:
+        if WORKBOOK.fullmatch(path.name):
+            path.unlink()
 
 
 def simulate(seed: int = SEED, table: list[dict[str, str]] | None = None, months: int = MONTHS) -> Truth:
@@ -88,7 +102,8 @@ def simulate(seed: int = SEED, table: list[dict[str, str]] | None = None, months
     at = {r["branch"]: sum(m < tuple(map(int, r["merged_month"].split("-"))) for m in calendar)
           for r in table if r["role"] == "merged"}
     catalog = yaml.safe_load((HERE.parent / "catalog.yaml").read_text(encoding="utf-8"))
-    ratios = {i["key"]: (i["numerator"], tuple([i["denominator"]] if isinstance(i["denominator"], str) else i["denominator"]))
+    below = {i["key"]: i.get("denominator") for i in catalog["indicators"]}
+    ratios = {i["key"]: (i["numerator"], tuple([d] if isinstance(d := below[i["key"]], str) else d))
               for i in catalog["indicators"] if i["kind"] == "ratio"}
     return grow(seed, order, calendar, ratios, merged, at)
 
@@ -103,8 +118,8 @@ def _branch_table(count: int | None) -> list[dict[str, str]]:
     if count < len(own):
         raise ValueError(f"at least {len(own)} branches")
     for n in range(len(own) + 1, count + 1):
-        rows.append(dict.fromkeys(rows[0], "") | {"branch": f"b{n:04d}", "zh": f"模拟{n:04d}支行", "en": f"Branch {n:04d}",
-                                                  "role": "branch"})
+        rows.append(dict.fromkeys(rows[0], "") | {"branch": f"b{n:04d}", "zh": f"模拟{n:04d}支行",
+                                                  "en": f"Branch {n:04d}", "role": "branch"})
     return rows
 
 
@@ -230,7 +245,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--clean", action="store_true", help="do not spoil anything")
     parser.add_argument("--truth-panel", type=Path, metavar="FILE", help="also write all true values as CSV")
     args = parser.parse_args(argv)
-    make_sample(args.out, args.seed, args.months, args.branches, not args.clean, args.truth_panel)
+    try:
+        make_sample(args.out, args.seed, args.months, args.branches, not args.clean, args.truth_panel)
+    except ValueError as error:
+        parser.error(str(error))
     return 0
 
 

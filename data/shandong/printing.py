@@ -11,19 +11,19 @@ from datetime import datetime
 from pathlib import Path
 
 import xlsxwriter
+from growth_paths import Truth
 from xlsxwriter.utility import xl_col_to_name
 
-from growth_paths import Truth
-
 TOTAL = "total"
-UNIT_FACTOR = {"户": 1, "万户": 1e4, "笔": 1, "万笔": 1e4, "元": 1, "千元": 1e3, "万元": 1e4, "亿元": 1e8, "%": 0.01, "倍": 1}
+UNIT_FACTOR = {"户": 1, "万户": 1e4, "笔": 1, "万笔": 1e4, "元": 1, "千元": 1e3, "万元": 1e4, "亿元": 1e8,
+               "%": 0.01, "倍": 1}
 # No clock in the files: the same figures give the same bytes.
 WRITTEN = datetime(2011, 9, 15, 9, 0, 0)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """One column: its indicator, the heading above (empty: one cell over both rows) and its own, usual unit, decimals."""
+    """One column: its indicator, the heading above (empty: one cell over both rows), its own, usual unit, decimals."""
 
     indicator: str
     upper: str
@@ -117,6 +117,7 @@ class Sheet:
     cells: dict[tuple[str, str], object] = field(default_factory=dict)
     merges: list[tuple[str, str, str]] = field(default_factory=list)  # upper row, lower row, indicator
     marks: set[str] = field(default_factory=set)  # footnotes that cells refer to
+    remarks: list[str] = field(default_factory=list)  # further footnotes
 
     def unit(self, indicator: str) -> tuple[str, int]:
         """The unit and decimals in which a column is printed (and says so)."""
@@ -212,6 +213,8 @@ def build_sheets(truth: Truth, names: dict[str, str], t: int, file: str, revisio
         columns = sheet_columns(name, layout)
         sheet = Sheet(file, truth.months[t], t, name, revision, layout, columns, rows,
                       {c.indicator: units[c.indicator, t] for c in columns if (c.indicator, t) in units})
+        sheet.remarks = ["注：{}自{}年{}月起并入{}。".format(names[r], *truth.months[at], names[truth.merged_into[r]])
+                         for r, at in truth.merged_at.items() if at <= t < at + 6]
         for row in rows:
             for c in columns:
                 sheet.cells[row.key, c.indicator] = sheet.number(truth.printed(row.key, c.indicator, t), c.indicator)
@@ -316,6 +319,6 @@ def _write_cell(page, row: int, column: int, value: object, styles) -> None:
 
 def _write_notes(page, sheet: Sheet, styles) -> None:
     texts = ["注：本表为模拟数据，由程序生成，与任何银行的实际经营数据无关。",
-             *(NOTES[mark] for mark in NOTES if mark in sheet.marks), "制表：模拟　　复核：模拟"]
+             *(NOTES[mark] for mark in NOTES if mark in sheet.marks), *sheet.remarks, "制表：模拟　　复核：模拟"]
     for n, text in enumerate(texts):
         page.write_string(sheet.first_row + len(sheet.rows) + sheet.layout.gap + n, 0, text, styles["plain"])
