@@ -93,7 +93,7 @@ def _judge(data: Data, level: float) -> dict:
     # The bound that would support the claim, and the one that would contradict it, corrected for being picked.
     support, against = (sign * plain[0], sign * strict[1]) if sign > 0 else (sign * plain[1], sign * strict[0])
     limit = sign * check.threshold
-    if (against < limit).any():
+    if (against <= limit).any():
         verdict, which = "fails", int(np.argmin(against))
     else:
         verdict, which = "holds" if (support > limit).all() else "unclear", int(np.argmin(support))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
 from pydantic import Field
 
 from ebank_lib.catalog import Catalog
 from ebank_lib.config import Strict, read_yaml, validate
-from ebank_lib.errors import ConfigError, UnknownNameError
+from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
 from ebank_lib.facts.statistics import STATISTICS
+from ebank_lib.growth.measures import as_month
 
 __all__ = ["Check", "Fact", "FactFile", "load_facts"]
 
@@ -75,7 +75,7 @@ def load_facts(path: Path, catalog: Catalog) -> FactFile:
                 raise ConfigError(f"{check.statistic} needs {needs}", **at)
             for month in filter(None, [check.month, *check.fixed]):
                 try:
-                    pd.Period(month, "M")
-                except ValueError as error:
+                    as_month(month)
+                except SeriesError as error:
                     raise ConfigError("bad month", found=month, expected="YYYY-MM", **at) from error
     return spec

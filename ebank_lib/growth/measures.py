@@ -7,6 +7,7 @@ below. Everything else stays missing, with the reason in the table; no division 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -95,10 +96,10 @@ def _base_value(y: pd.Series, base_month: pd.Period | str | None) -> float:
 
 def as_month(month: pd.Period | str) -> pd.Period:
     """Return a month given as text or Period."""
-    try:
-        return pd.Period(month, "M")
-    except ValueError as error:
-        raise SeriesError("is no month", found=str(month), expected="YYYY-MM") from error
+    # pandas would take "Oct" or "5" for a month too, of a year that depends on the clock.
+    if not isinstance(month, pd.Period) and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month)):
+        raise SeriesError("is no month", found=str(month), expected="YYYY-MM")
+    return pd.Period(month, "M")
 
 
 def log_growth(y: pd.Series) -> pd.Series:
