@@ -180,7 +180,7 @@ def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | No
 
 
 def _name(b: Backtest) -> str:
-    return str(b.table["unique_id"].iloc[0]) if len(b.table) else ""
+    return str(b.y.name or "y")
 
 
 def plot_accuracy(b: Backtest, ax=None, lang: str | None = None, models=None):

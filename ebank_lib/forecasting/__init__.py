@@ -1,0 +1,6 @@
+"""Series -> forecast with limits and paths, and a backtest that says how far to trust it."""
+
+from ebank_lib.forecasting.backtest import Backtest, Grade, backtest
+from ebank_lib.forecasting.forecast import Forecast, forecast, forecast_many, kind_of, simulate_paths
+
+__all__ = ["Backtest", "Forecast", "Grade", "backtest", "forecast", "forecast_many", "kind_of", "simulate_paths"]

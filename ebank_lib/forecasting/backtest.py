@@ -1,0 +1,316 @@
+"""Rolling origin: what each method would have said, month after month, knowing only what was known then.
+
+Order, form, weights, scale and season are chosen anew at every origin from the months up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from utilsforecast import losses
+
+from ebank_lib.catalog import Indicator
+from ebank_lib.display import html_table
+from ebank_lib.errors import EbankError, SeriesError
+from ebank_lib.wording import language, percent, t
+
+from .forecast import DEFAULT, _checked, forecast, in_language, kind_of
+from .series import as_monthly
+
+__all__ = ["Backtest", "Grade", "backtest"]
+
+LEAST = 24          # months known at the first origin: two years
+FEWEST = 6          # origins below which no grade is given
+GRADES = "ABCDE"
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How far to trust a forecast, from its backtest only. The rule is :func:`grade_rule`."""
+
+    letter: str
+    ratio: float        # mean absolute error against seasonal naive's
+    smape: float        # per cent
+    coverage: float     # share of actual values within the widest limits
+    level: float
+    origins: int
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return the grade and its reason in a sentence."""
+        return t(f"forecasting.grade_{self.letter}", lang, better=percent(1 - self.ratio, 0),
+                 worse=percent(self.ratio - 1, 0), smape=f"{self.smape:.1f}", coverage=percent(self.coverage, 0),
+                 level=f"{self.level:g}", n=self.origins)
+
+
+def grade_rule(ratio: float, smape: float, coverage: float, level: float, origins: int) -> str:
+    """Return the trust grade.
+
+    E: cannot be judged (fewer than six origins, or seasonal naive has no error to compare with). D: not better than
+    last year's month (``ratio >= 1``). Otherwise A when the error is at most 70% of seasonal naive's and sMAPE at most
+    10; B when at most 85% of it and sMAPE at most 20; C else. One grade lower, not below C, when the limits of `level`
+    per cent held fewer actual values than `level` less ten points.
+
+    Examples
+    --------
+    >>> grade_rule(0.6, 8, 0.94, 95, 12), grade_rule(0.6, 8, 0.80, 95, 12), grade_rule(1.1, 5, 0.95, 95, 12)
+    ('A', 'B', 'D')
+    """
+    if origins < FEWEST or not np.isfinite(ratio):
+        return "E"
+    if ratio >= 1:
+        return "D"
+    best = 0 if ratio <= 0.70 and smape <= 10 else 1 if ratio <= 0.85 and smape <= 20 else 2
+    low = coverage * 100 < level - 10
+    return GRADES[min(best + low, 2)]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What each method said at each origin, beside what came; see :func:`backtest`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``unique_id, cutoff, month, horizon, model, y, y_hat, lo-80, hi-80, lo-95, hi-95, scale, scale2, reason``:
+        a row for each month that was then ahead and is known now. ``scale`` is the mean absolute yearly change up to
+        the cutoff, ``scale2`` its mean square.
+    y : Series
+        What is known now.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    models: tuple[str, ...]
+    level: tuple[float, ...]
+    horizon: int
+    kind: str | None = None
+    unit: object = ""
+    label: object = ""
+    y: pd.Series = field(default_factory=lambda: pd.Series(dtype=float), repr=False)
+
+    @property
+    def origins(self) -> int:
+        """Number of origins."""
+        return self.table["cutoff"].nunique()
+
+    def scored(self) -> pd.DataFrame:
+        """Return the rows that every method that worked at all can be compared on."""
+        known = self.table[self.table["y"].notna()]
+        bad = known.loc[known["y_hat"].isna(), ["cutoff", "horizon", "model"]]
+        able = [m for m in known["model"].unique() if (bad["model"] == m).sum() < (known["model"] == m).sum()]
+        known = known[known["model"].isin(able)]
+        if bad.empty:
+            return known
+        out = pd.MultiIndex.from_frame(bad.loc[bad["model"].isin(able), ["cutoff", "horizon"]].drop_duplicates())
+        return known[~pd.MultiIndex.from_frame(known[["cutoff", "horizon"]]).isin(out)]
+
+    def scores(self, by: str | None = None) -> pd.DataFrame:
+        """Return the accuracy of each method, seasonal naive always among them.
+
+        Parameters
+        ----------
+        by : {"horizon", "cutoff"}, optional
+            Break down by this as well.
+
+        Returns
+        -------
+        DataFrame
+            ``model`` (and `by`), ``n``, ``mase``, ``rmsse``, ``smape`` (per cent), ``wape`` (per cent), ``bias`` (per
+            cent of the mean actual value, positive when too high), ``coverage-80`` ..., ``ratio`` (mean absolute error
+            against seasonal naive's on the same months).
+        """
+        known = self.scored()
+        keys = ["model"] if by is None else ["model", by]
+        if known.empty:
+            return pd.DataFrame(columns=[*keys, "n", "mase", "rmsse", "smape", "wape", "bias",
+                                         *(f"coverage-{lv:g}" for lv in self.level), "ratio"])
+        rows = [dict(zip(keys, name, strict=True)) | _measures(rows, self.level)
+                for name, rows in known.groupby(keys, sort=False)]
+        out = pd.DataFrame(rows)
+        naive = out[out["model"] == "snaive"].set_index(by)["mae"] if by else None
+        if by:
+            out["ratio"] = _over(out["mae"], out[by].map(naive))
+        else:
+            base = out.loc[out["model"] == "snaive", "mae"]
+            out["ratio"] = _over(out["mae"], float(base.iloc[0]) if len(base) else np.nan)
+        return out.drop(columns="mae")
+
+    def grade(self, model: str | None = None) -> Grade:
+        """Return the trust grade of a method (default: the first)."""
+        model = self.models[0] if model is None else model
+        scores = self.scores()
+        row = scores[scores["model"] == model]
+        widest = max(self.level)
+        if row.empty:
+            return Grade("E", np.nan, np.nan, np.nan, widest, self.origins)
+        row = row.iloc[0]
+        figures = (float(row["ratio"]), float(row["smape"]), float(row[f"coverage-{widest:g}"]), widest,
+                   int(self.scored()["cutoff"].nunique()))
+        return Grade(grade_rule(*figures), *figures)
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return the grade of the first method in a sentence."""
+        return self.grade().reading(lang)
+
+    def plot(self, ax=None, lang: str | None = None, **options):
+        """Draw what was said at each origin against what came; see ``charts.forecasting.plot_backtest``."""
+        from ebank_lib.charts.forecasting import plot_backtest
+
+        return plot_backtest(self, ax=ax, lang=lang, **options)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the scores as HTML, with the grade below."""
+        lang = language(lang)
+        scores = self.scores()
+        scores["model"] = [t(f"forecasting.model_{m}", lang) for m in scores["model"]]
+        cover = [c for c in scores.columns if c.startswith("coverage-")]
+        measures = ("model", "n", "mase", "rmsse", "smape", "wape", "bias", "ratio")
+        heads = {c: t(f"forecasting.{c}", lang) for c in measures}
+        heads |= {c: t("forecasting.coverage", lang, level=c[9:]) for c in cover}
+        formats = dict.fromkeys(("mase", "rmsse", "ratio"), "{:.2f}")
+        formats |= dict.fromkeys(("smape", "wape", "bias"), "{:.1f}")
+        formats |= dict.fromkeys(cover, lambda v: percent(v, 0))
+        caption = t("forecasting.backtest_caption", lang, n=self.origins, horizon=self.horizon,
+                    label=in_language(self.label, lang) or str(self.y.name or "y"))
+        return html_table(scores, caption=caption, heads=heads, formats=formats, lang=lang,
+                          notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _over(value, base):
+    """A ratio of errors; none where the base has no error."""
+    base = pd.Series(base, index=value.index) if np.isscalar(base) else base
+    return value / base.where(base > 0)
+
+
+def _measures(rows: pd.DataFrame, level) -> dict[str, float]:
+    """Accuracy of one method's rows by the plain functions of utilsforecast, in one group."""
+    frame = pd.DataFrame({"unique_id": 0, "y": rows["y"].to_numpy(), "m": rows["y_hat"].to_numpy()})
+    for lv in level:
+        frame[f"m-lo-{lv:g}"], frame[f"m-hi-{lv:g}"] = rows[f"lo-{lv:g}"].to_numpy(), rows[f"hi-{lv:g}"].to_numpy()
+    error = frame["m"] - frame["y"]
+    scale = rows["scale"].where(rows["scale"] > 0).to_numpy()
+    power = rows["scale2"].where(rows["scale2"] > 0).to_numpy()
+    zero = (frame["y"].abs() + frame["m"].abs()) == 0
+    found = {"n": len(rows),
+             # Scaled at each origin by what was known there, so the scale cannot be one per series.
+             "mase": float(np.nanmean(error.abs() / scale)) if np.isfinite(scale).any() else np.nan,
+             "rmsse": float(np.sqrt(np.nanmean(error**2 / power))) if np.isfinite(power).any() else np.nan,
+             "smape": 0.0 if zero.all() else 200 * float(losses.smape(frame, ["m"])["m"].iloc[0]),
+             "wape": _per_cent(error.abs().mean(), frame["y"].abs().mean()),
+             "bias": _per_cent(error.mean(), frame["y"].abs().mean()),
+             "mae": float(losses.mae(frame, ["m"])["m"].iloc[0])}
+    for lv in level:
+        found[f"coverage-{lv:g}"] = float(losses.coverage(frame, ["m"], lv if lv % 1 else int(lv))["m"].iloc[0])
+    return found
+
+
+def _per_cent(part: float, whole: float) -> float:
+    return float(100 * part / whole) if whole > 0 else np.nan
+
+
+def cutoffs_of(n: int, horizon: int, origins: int, least: int = LEAST) -> list[int]:
+    """Return how many months are known at each origin.
+
+    The latest origins that still have `horizon` months after them; where these are fewer than asked for, later ones
+    with fewer months after them are added.
+
+    Examples
+    --------
+    >>> cutoffs_of(44, 12, 12)
+    [24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35]
+    >>> cutoffs_of(60, 12, 3), cutoffs_of(20, 12, 3)
+    ([46, 47, 48], [])
+    """
+    full = list(range(least, n - horizon + 1))
+    short = list(range(max(least, n - horizon + 1), n))
+    chosen = full[-origins:]
+    return chosen + short[: origins - len(chosen)]
+
+
+def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
+             kind: str | Indicator | None = None, unit: object = "", label: object = "",
+             as_known: Callable[[pd.Period], pd.Series] | None = None, least: int = LEAST,
+             unique_id: str | None = None) -> Backtest:
+    """Test methods on the past of one series by a rolling origin.
+
+    Parameters
+    ----------
+    y : Series or array (T,)
+        What is known now; the actual values are taken from it.
+    models, horizon, level, kind, unit, label, unique_id
+        As in :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added.
+    origins : int
+        How many origins, a month apart.
+    as_known : callable, optional
+        Month -> the series as it was known at the end of that month, where later revisions must not leak in.
+    least : int
+        Months known at the first origin.
+
+    Returns
+    -------
+    Backtest
+        With an empty table and grade E where the series is too short for a single origin.
+
+    Raises
+    ------
+    SeriesError, UnknownNameError
+        As :func:`ebank_lib.forecasting.forecast`; fewer than one origin asked for.
+
+    Examples
+    --------
+    >>> months = pd.period_range("2008-01", periods=44, freq="M")
+    >>> b = backtest(pd.Series(np.exp(np.arange(44) / 40), index=months), models=("drift",), origins=6)
+    >>> b.origins, b.grade().letter
+    (6, 'A')
+    """
+    models = (models,) if isinstance(models, str) else tuple(models)
+    horizon, level, models = _checked(horizon, level, (*models, "snaive"))
+    if origins < 1 or least < 3:
+        raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
+    if isinstance(kind, Indicator):
+        label = label or kind.short_label
+        kind = kind_of(kind)
+    y, _ = as_monthly(y)
+    seen = np.flatnonzero(y.notna().to_numpy())
+    y = y.iloc[seen[0]: seen[-1] + 1] if seen.size else y
+    uid = str(unique_id if unique_id is not None else y.name or "y")
+    blocks = []
+    for known in cutoffs_of(len(y), horizon, origins, least):
+        cutoff = y.index[known - 1]
+        past = y.iloc[:known] if as_known is None else as_monthly(as_known(cutoff))[0].loc[:cutoff]
+        blocks.append(_origin(y, past, cutoff, horizon, level, models, kind, uid))
+    table = pd.concat(blocks, ignore_index=True) if blocks else _empty(level)
+    return Backtest(table, models, level, horizon, kind, unit, label, y)
+
+
+def _origin(y, past, cutoff, horizon, level, models, kind, uid) -> pd.DataFrame:
+    """What the methods said at one origin, for the months known now."""
+    change = past.diff(12).dropna()
+    # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
+    last = past.last_valid_index()
+    late = 0 if last is None else (cutoff - last).n
+    try:
+        said = forecast(past, horizon + late, level, models, kind, unique_id=uid).table
+        said = said[said["model"].isin(models)]
+    except EbankError as error:
+        months = [cutoff + h for h in range(1, horizon + 1)]
+        said = pd.concat([pd.DataFrame({"unique_id": uid, "month": months, "horizon": range(1, horizon + 1), "model": m,
+                                        "reason": str(error)}) for m in models]).reindex(columns=_empty(level).columns)
+    said = said[said["month"].isin(y.index) & (said["month"] > cutoff)].copy()
+    said["horizon"] = [(m - cutoff).n for m in said["month"]]
+    said["cutoff"] = cutoff
+    said["y"] = y.reindex(said["month"]).to_numpy()
+    said["scale"] = float(change.abs().mean()) if len(change) else np.nan
+    said["scale2"] = float((change**2).mean()) if len(change) else np.nan
+    return said[list(_empty(level).columns)]
+
+
+def _empty(level) -> pd.DataFrame:
+    limits = [f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")]
+    return pd.DataFrame(columns=["unique_id", "cutoff", "month", "horizon", "model", "y", "y_hat", *limits,
+                                 "scale", "scale2", "reason"])

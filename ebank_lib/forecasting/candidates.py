@@ -1,0 +1,240 @@
+"""Each method alone, one signature: a series on its modelling scale -> mean and error covariance, month by month.
+
+Every method returns the covariance of its errors over the months ahead, not only their spread: an annual total and
+"reached by December" depend on how errors hang together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import toeplitz
+from scipy.stats import norm
+
+from ebank_lib.arma import select_order
+from ebank_lib.errors import EbankError, SeriesError
+
+from .ets import fit_ets, select_ets
+from .season import Season, find_season
+
+__all__ = ["CANDIDATES", "MEMBERS", "Prediction", "Work", "predict"]
+
+MEMBERS = ("ets", "arima", "theta", "damped", "snaive_drift")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says on the modelling scale: ``mean`` (H,), error ``cov`` (H, H), and how it was got."""
+
+    mean: np.ndarray
+    cov: np.ndarray
+    detail: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviation of the error, (H,)."""
+        return np.sqrt(np.maximum(np.diag(self.cov), 0.0))
+
+
+@dataclass
+class Work:
+    """One series at work: complete, on its modelling scale. Methods share what they have in common."""
+
+    z: pd.Series
+    _done: dict = field(default_factory=dict)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The series as an array (T,)."""
+        return self.z.to_numpy(dtype=float)
+
+    @property
+    def season(self) -> Season:
+        """The shrunk season."""
+        if "season" not in self._done:
+            self._done["season"] = find_season(self.values)
+        return self._done["season"]
+
+    @property
+    def adjusted(self) -> pd.Series:
+        """The series less its season."""
+        return self.z - self.season.at(np.arange(len(self.z)))
+
+    def season_ahead(self, horizon: int) -> np.ndarray:
+        """Return the season's terms of the months ahead."""
+        return self.season.at(np.arange(len(self.z), len(self.z) + horizon))
+
+
+Candidate = Callable[[Work, int], Prediction]
+
+
+def predict(name: str, work: Work, horizon: int) -> Prediction:
+    """Run one method by its name; its warnings become notes.
+
+    Raises
+    ------
+    SeriesError
+        The method cannot be used on this series; the message says why.
+    """
+    method, least = CANDIDATES[name]
+    if len(work.z) < least:
+        raise SeriesError("too few months for this method", found=len(work.z), expected=f"at least {least}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            got = method(work, horizon)
+        except EbankError:
+            raise
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError, IndexError, KeyError) as error:
+            text = (str(error) or type(error).__name__).splitlines()[0]
+            raise SeriesError("the method failed", found=text) from error
+    if not (np.isfinite(got.mean).all() and np.isfinite(got.cov).all()):
+        raise SeriesError("the method returned no finite forecast")
+    # What a library says about its own future versions is no remark on this series.
+    notes = dict.fromkeys(str(w.message).splitlines()[0] for w in caught
+                          if not issubclass(w.category, (FutureWarning, DeprecationWarning)))
+    return Prediction(got.mean, got.cov, got.detail, (*got.notes, *notes))
+
+
+def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float, detail: str) -> Prediction:
+    """Errors that are sums of past shocks: e_h = shock_h + psi_1 shock_(h-1) + ..."""
+    below = toeplitz(psi, np.zeros(len(psi)))
+    return Prediction(mean, sigma2 * below @ below.T, detail)
+
+
+def snaive(work: Work, horizon: int) -> Prediction:
+    """The same month of last year. Yearly changes that persist (lag one) hang together in the errors."""
+    z = work.values
+    mean = np.tile(z[-12:], horizon // 12 + 1)[:horizon]
+    return Prediction(mean, _yearly_errors(z[12:] - z[:-12], horizon))
+
+
+def snaive_drift(work: Work, horizon: int) -> Prediction:
+    """The same month of last year plus half of the last year's mean change: between no growth and growth as before."""
+    z = work.values
+    change = z[12:] - z[:-12]
+    growth = 0.5 * float(change[-12:].mean())
+    years = np.arange(horizon) // 12 + 1
+    mean = np.tile(z[-12:], horizon // 12 + 1)[:horizon] + growth * years
+    # What the rule would have missed by, year after year.
+    missed = change[12:] - 0.5 * np.convolve(change, np.ones(12) / 12, "valid")[: change.size - 12]
+    return Prediction(mean, _yearly_errors(missed if missed.size >= 6 else change - growth, horizon))
+
+
+def _yearly_errors(changes: np.ndarray, horizon: int) -> np.ndarray:
+    power = float(np.mean(changes**2))
+    if power == 0:
+        return np.zeros((horizon, horizon))
+    lag1 = float(np.mean(changes[1:] * changes[:-1])) / power if changes.size > 2 else 0.0
+    steps = np.arange(horizon)
+    one = toeplitz(np.clip(lag1, 0.0, 0.95) ** steps)
+    # The error h months ahead adds up the yearly changes of its calendar month.
+    adds = ((steps[:, None] - steps[None, :]) % 12 == 0) & (steps[:, None] >= steps[None, :])
+    return power * adds @ one @ adds.T
+
+
+def drift(work: Work, horizon: int) -> Prediction:
+    """A straight line from the last month, by the mean monthly change; the mean's own error is counted."""
+    z = work.values
+    steps, h = np.diff(z), np.arange(1, horizon + 1)
+    spread = float(np.var(steps, ddof=1))
+    cov = spread * (np.minimum.outer(h, h) + np.outer(h, h) / steps.size)
+    return Prediction(z[-1] + h * steps.mean(), cov)
+
+
+def naive(work: Work, horizon: int) -> Prediction:
+    """The last month again: what is left when the history is too short for anything else.
+
+    The spread of a few changes is itself uncertain; the variance is that of a t distribution.
+    """
+    z, h = work.values, np.arange(1, horizon + 1)
+    steps = np.diff(z)
+    spare = max(steps.size - 1, 1)
+    spread = float(np.mean(steps**2)) * (spare / (spare - 2) if spare > 2 else 4.0)
+    return Prediction(np.full(horizon, z[-1]), spread * np.minimum.outer(h, h).astype(float))
+
+
+def ets(work: Work, horizon: int) -> Prediction:
+    """Exponential smoothing, the form of least AICc."""
+    fit = select_ets(work.values)
+    return _from_weights(*fit.forecast(horizon), fit.sigma2, f"ETS({','.join(_letters(fit.form))})")
+
+
+def damped(work: Work, horizon: int) -> Prediction:
+    """Damped trend on the series less its shrunk season (Gardner & McKenzie 1985)."""
+    fit = fit_ets(work.adjusted.to_numpy(), "AAdN")
+    mean, psi = fit.forecast(horizon)
+    return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2, f"phi={fit.weights[3]:.2f}")
+
+
+def theta(work: Work, horizon: int) -> Prediction:
+    """Theta: simple smoothing plus half the straight trend, on the series less its shrunk season.
+
+    Assimakopoulos & Nikolopoulos (2000); in this form Hyndman & Billah (2003).
+    """
+    x = work.adjusted.to_numpy()
+    slope = np.polyfit(np.arange(x.size), x, 1)[0]
+    fit = fit_ets(x, "ANN")
+    alpha = fit.weights[0]
+    level, psi = fit.forecast(horizon)
+    lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
+    return _from_weights(level + slope / 2 * lead + work.season_ahead(horizon), psi, fit.sigma2, f"alpha={alpha:.2f}")
+
+
+def _letters(form: str) -> list[str]:
+    return [form[0], "Ad" if "d" in form else form[1], form[-1]]
+
+
+def arma(work: Work, horizon: int) -> Prediction:
+    """The study's method: ARMA of the suitably differenced series, order by AICc over the whole grid."""
+    return _arma(work.z, horizon, d=None)
+
+
+def pure_arma(work: Work, horizon: int) -> Prediction:
+    """The study's method to the letter: ARMA of the series itself, without differencing."""
+    return _arma(work.z, horizon, d=0)
+
+
+def arima(work: Work, horizon: int) -> Prediction:
+    """ARIMA of small order on the series less its shrunk season."""
+    got = _arma(work.adjusted, horizon, d=None, max_p=3, max_q=3)
+    return Prediction(got.mean + work.season_ahead(horizon), got.cov, got.detail, got.notes)
+
+
+def _arma(z: pd.Series, horizon: int, **search) -> Prediction:
+    chosen = select_order(z, **search)
+    table = chosen.best.forecast(horizon, level=(95,))
+    sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * norm.ppf(0.975))
+    psi = _psi(chosen.best.params, chosen.order[1], horizon)
+    shape = toeplitz(psi, np.zeros(horizon))
+    shape = shape / np.linalg.norm(shape, axis=1, keepdims=True)
+    corr = shape @ shape.T
+    p, d, q = chosen.order
+    return Prediction(table["y_hat"].to_numpy(dtype=float), np.outer(sd, sd) * corr, f"ARIMA({p},{d},{q})")
+
+
+def _psi(params: pd.Series, d: int, horizon: int) -> np.ndarray:
+    """Weights of past shocks in an ARIMA, differencing included."""
+    ar = params[[n for n in params.index if n.startswith("ar") and n[2:].isdigit()]].to_numpy(dtype=float)
+    ma = params[[n for n in params.index if n.startswith("ma") and n[2:].isdigit()]].to_numpy(dtype=float)
+    psi = np.zeros(horizon)
+    for h in range(horizon):
+        psi[h] = 1.0 if h == 0 else (ma[h - 1] if h <= ma.size else 0.0)
+        for j in range(1, min(h, ar.size) + 1):
+            psi[h] += ar[j - 1] * psi[h - j]
+    for _ in range(d):
+        psi = np.cumsum(psi)
+    return psi
+
+
+# name -> method and the fewest months it is used on
+CANDIDATES: dict[str, tuple[Candidate, int]] = {
+    "snaive": (snaive, 13), "snaive_drift": (snaive_drift, 25), "drift": (drift, 6), "naive": (naive, 2),
+    "ets": (ets, 10), "damped": (damped, 10), "theta": (theta, 10),
+    "arma": (arma, 12), "pure_arma": (pure_arma, 12), "arima": (arima, 12),
+}

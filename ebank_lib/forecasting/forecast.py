@@ -1,0 +1,421 @@
+"""The public verbs: ``forecast``, ``forecast_many``, ``simulate_paths``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.catalog import Indicator
+from ebank_lib.display import html_table
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.wording import language, month_name, number, percent, t
+
+from .calibration import GAUSSIAN, ErrorShape
+from .candidates import CANDIDATES, MEMBERS, Prediction, Work, predict
+from .series import Prepared, prepare
+from .transforms import Transform
+
+__all__ = ["DEFAULT", "Forecast", "forecast", "forecast_many", "kind_of", "simulate_paths"]
+
+DEFAULT = ("combination", "arma", "snaive")
+LONGEST = 120
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast by one or several methods; see :func:`forecast`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``unique_id, month, horizon, model, y_hat, lo-80, hi-80, lo-95, hi-95, ..., reason``; a block a method, the
+        first the one that is read out. A method that failed keeps its rows, empty, with the reason.
+    y : Series
+        The history, NaN where a month is missing.
+    transform : Transform
+        The scale that was modelled.
+    notes : tuple of (str, dict)
+        What had to be done or left, as wording entries and their values.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    y: pd.Series = field(repr=False)
+    unique_id: str
+    models: tuple[str, ...]
+    level: tuple[float, ...]
+    transform: Transform
+    kind: str | None = None
+    unit: object = ""
+    label: object = ""
+    notes: tuple[tuple[str, dict], ...] = ()
+    parts: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
+    shapes: Mapping[str, ErrorShape] = field(default_factory=dict, repr=False)
+
+    @property
+    def headline(self) -> str:
+        """The method that is read out: the first that did not fail."""
+        return next(model for model in self.models if model in self.parts)
+
+    @property
+    def horizon(self) -> int:
+        """Months ahead."""
+        return int(self.table["horizon"].max())
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """``model, reason`` of the methods that failed."""
+        failed = self.table.loc[self.table["reason"] != "", ["model", "reason"]]
+        return failed.drop_duplicates(ignore_index=True)
+
+    def block(self, model: str | None = None) -> pd.DataFrame:
+        """Return one method's rows (default: the one that is read out).
+
+        Raises
+        ------
+        UnknownNameError
+            The method was not asked for.
+        """
+        model = self.headline if model is None else model
+        if model not in self.models:
+            raise UnknownNameError("forecast model", model, self.models)
+        return self.table[self.table["model"] == model].reset_index(drop=True)
+
+    def said(self, value: float, lang: str | None = None) -> str:
+        """Return a value as it is said of this series: a share in per cent, else a figure with its unit."""
+        return percent(value) if self.kind == "ratio" else number(value, in_language(self.unit, lang), lang)
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return the forecast in a sentence."""
+        lang = language(lang)
+        last = self.block().iloc[-1]
+        widest = max(self.level)
+        now = self.y.iloc[-1]
+        change = last["y_hat"] - now if self.kind == "ratio" else last["y_hat"] / now - 1 if now else np.nan
+        points = t("forecasting.points", lang, n=f"{change * 100:+.1f}")
+        values = {
+            "label": in_language(self.label, lang) or t("forecasting.the_series", lang),
+            "month": self._month(last["month"], lang), "value": self.said(last["y_hat"], lang),
+            "lo": self.said(last[f"lo-{widest:g}"], lang), "hi": self.said(last[f"hi-{widest:g}"], lang),
+            "level": f"{widest:g}", "origin": self._month(self.y.index[-1], lang), "now": self.said(now, lang),
+            "change": points if self.kind == "ratio" else percent(change, sign=True),
+            "model": t(f"forecasting.model_{self.headline}", lang)}
+        return t("forecasting.reading", lang, **values)
+
+    def remarks(self, lang: str | None = None) -> list[str]:
+        """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
+        said = [t("forecasting.scale_" + self.transform.name, lang)]
+        said += [t(key, lang, **values) for key, values in self.notes]
+        said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang), reason=row.reason)
+                 for row in self.failures.itertuples()]
+        return said
+
+    def plot(self, ax=None, lang: str | None = None, **options):
+        """Draw history, forecast and limits; see :func:`ebank_lib.charts.forecasting.plot_forecast`."""
+        from ebank_lib.charts.forecasting import plot_forecast
+
+        return plot_forecast(self, ax=ax, lang=lang, **options)
+
+    def _month(self, month, lang: str | None = None) -> str:
+        return month_name(month, lang) if isinstance(month, pd.Period) else t("forecasting.month_no", lang, n=month)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the headline's table as HTML, with the sentence and the remarks below it."""
+        lang = language(lang)
+        shown = self.block().drop(columns=["unique_id", "model", "reason"])
+        limits = [c for c in shown.columns if c[:3] in ("lo-", "hi-")]
+        heads = {"month": t("general.month", lang), "horizon": t("forecasting.horizon", lang),
+                 "y_hat": t("forecasting.y_hat", lang)}
+        heads |= {c: t("forecasting." + c[:2], lang, level=c[3:]) for c in limits}
+        formats = {c: lambda v: self.said(v, lang) for c in ["y_hat", *limits]}
+        caption = t("forecasting.caption", lang, label=in_language(self.label, lang) or self.unique_id,
+                    model=t(f"forecasting.model_{self.headline}", lang))
+        return html_table(shown, caption=caption, formats=formats, heads=heads, lang=lang,
+                          notes=[self.reading(lang), *self.remarks(lang)])
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def in_language(text: object, lang: str | None = None) -> str:
+    """Return a text, or what a bilingual label says in a language."""
+    return str(text(lang) if callable(text) else text or "")
+
+
+def kind_of(indicator: Indicator) -> str:
+    """Return the kind by which an indicator is forecast: stock, flow, ratio or, without a ceiling, multiple."""
+    return "multiple" if indicator.kind == "ratio" and not indicator.bounded else indicator.kind
+
+
+def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | Indicator | None = None,
+             unit: object = "", label: object = "", unique_id: str | None = None) -> Forecast:
+    """Forecast one monthly series, always with limits.
+
+    Parameters
+    ----------
+    y : Series or array (T,)
+        Monthly; an index of months, dates or integers. Missing months are NaN or absent.
+    horizon : int
+        Months ahead, 1 to 120, counted from the last observed month.
+    level : numbers
+        Coverage of the limits in per cent, within 0..100.
+    models : names
+        ``combination`` and the names of :data:`ebank_lib.forecasting.candidates.CANDIDATES`; the first is read out.
+    kind : {"stock", "flow", "ratio", "multiple"} or Indicator, optional
+        Chooses the modelling scale and the bounds.
+    unit, label : str or callable of the language, optional
+        How values and the series are called in sentences and pictures.
+    unique_id : str, optional
+        Default: the name of the series.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    SeriesError
+        Fewer than three observed months, values that are no finite numbers, a horizon or level out of range.
+    UnknownNameError
+        An unknown model or kind.
+
+    Examples
+    --------
+    >>> months = pd.period_range("2008-01", periods=44, freq="M")
+    >>> f = forecast(pd.Series(np.exp(np.arange(44) / 20), index=months), models=("drift", "snaive"), kind="stock")
+    >>> f.transform.name, f.horizon, [str(m) for m in f.table["month"].iloc[[0, -1]]]
+    ('log', 12, ['2011-09', '2012-08'])
+    """
+    horizon, level, models = _checked(horizon, level, models)
+    if isinstance(kind, Indicator):
+        label = label or kind.short_label
+        kind = kind_of(kind)
+    ready = prepare(y, kind)
+    parts, reasons, notes = run_models(ready, horizon, models)
+    shapes = dict.fromkeys(parts, GAUSSIAN)
+    return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
+                    notes=(*_remarks(ready), *notes), kind=kind, unit=unit, label=label,
+                    unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
+
+
+def _checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
+    if isinstance(horizon, bool) or int(horizon) != horizon or not 1 <= horizon <= LONGEST:
+        raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
+    level = tuple(np.atleast_1d(level).tolist())
+    if not level or not all(0 < lv < 100 for lv in level):
+        raise SeriesError("a level is out of range", found=level, expected="per cents between 0 and 100, as 80 or 95")
+    models = (models,) if isinstance(models, str) else tuple(models)
+    for model in models:
+        if model != "combination" and model not in CANDIDATES:
+            raise UnknownNameError("forecast model", model, ["combination", *CANDIDATES])
+    if not models:
+        raise UnknownNameError("forecast model", "", ["combination", *CANDIDATES])
+    return int(horizon), tuple(sorted(set(level))), tuple(dict.fromkeys(models))
+
+
+def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Prediction], dict[str, str], tuple]:
+    """Run methods on a prepared series.
+
+    Returns
+    -------
+    parts : model -> Prediction of those that worked; the stand-in ``naive`` when none did
+    reasons : model -> why it failed
+    notes : remarks as (wording entry, values)
+    """
+    parts: dict[str, Prediction] = {}
+    reasons: dict[str, str] = {}
+    notes: list[tuple[str, dict]] = []
+    if ready.constant:
+        still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
+        return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
+    done: dict[str, Prediction | str] = {}
+    for model in models:
+        run = _combined(ready.work, horizon, done) if model == "combination" else None
+        got = _tried(model, ready.work, horizon, done) if run is None else run
+        if isinstance(got, str):
+            reasons[model] = got
+        else:
+            parts[model] = got
+    if not parts:
+        parts["naive"] = predict("naive", ready.work, horizon)
+        notes.append(("forecasting.fallback", {"n": len(ready.y)}))
+    elif "combination" in parts:
+        missing = [m for m in MEMBERS if isinstance(done[m], str)]
+        if missing:
+            notes.append(("forecasting.members_missing", {"members": ", ".join(missing)}))
+    return parts, reasons, tuple(notes)
+
+
+def _tried(model: str, work: Work, horizon: int, done: dict) -> Prediction | str:
+    if model not in done:
+        try:
+            done[model] = predict(model, work, horizon)
+        except SeriesError as error:
+            done[model] = str(error)
+    return done[model]
+
+
+def _combined(work: Work, horizon: int, done: dict) -> Prediction | str:
+    """Equal weights on the modelling scale. Members' errors are taken to hang together, so spreads are averaged too."""
+    got = {m: _tried(m, work, horizon, done) for m in MEMBERS}
+    members = {m: p for m, p in got.items() if isinstance(p, Prediction)}
+    if len(members) < 2:
+        return next(iter(p for p in got.values() if isinstance(p, str)))
+    mean = np.mean([p.mean for p in members.values()], axis=0)
+    cov = np.mean([p.cov for p in members.values()], axis=0)
+    weight = 1 / len(members)
+    detail = ", ".join(f"{name} {weight:.2f}" for name in members)
+    return Prediction(mean, cov, detail, tuple(dict.fromkeys(n for p in members.values() for n in p.notes)))
+
+
+def _remarks(ready: Prepared) -> list[tuple[str, dict]]:
+    notes: list[tuple[str, dict]] = []
+    if ready.gaps:
+        notes.append(("forecasting.gaps", {"n": len(ready.gaps)}))
+    if ready.late:
+        notes.append(("forecasting.late", {"n": ready.late}))
+    if len(ready.y) < 24:
+        notes.append(("forecasting.short", {"n": len(ready.y)}))
+    return notes
+
+
+def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reasons, **about) -> Forecast:
+    """Put predictions back on the series' own scale and lay them out as one table."""
+    start = ready.y.index[-1]
+    months = [start + h for h in range(1, horizon + 1)]
+    labels = [m.ordinal for m in months] if ready.numbered else months
+    blocks = []
+    for model in models:
+        block = pd.DataFrame({"unique_id": about["unique_id"], "month": labels, "horizon": range(1, horizon + 1),
+                              "model": model})
+        values = _on_scale(parts[model], shapes[model], ready.transform, level, horizon) if model in parts else {}
+        for column in ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi"))]:
+            block[column] = values.get(column, np.nan)
+        block["reason"] = "" if model in parts else reasons[model]
+        blocks.append(block)
+    y = ready.y
+    if ready.numbered:
+        y = pd.Series(y.to_numpy(), index=[m.ordinal for m in y.index], name=y.name)
+    return Forecast(pd.concat(blocks, ignore_index=True), y, models=models, level=level, transform=ready.transform,
+                    parts=parts, shapes=shapes, **about)
+
+
+def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, horizon: int) -> dict[str, np.ndarray]:
+    def quantile(p: float) -> np.ndarray:
+        return part.mean + part.sd * shape.quantile(p, horizon)
+
+    values = {"y_hat": transform.mean_back(quantile)}
+    for lv in level:
+        values[f"lo-{lv:g}"] = transform.back(quantile(0.5 - lv / 200))
+        values[f"hi-{lv:g}"] = transform.back(quantile(0.5 + lv / 200))
+    return values
+
+
+def simulate_paths(f: Forecast, n: int = 1000, model: str | None = None, seed: int = 0) -> pd.DataFrame:
+    """Draw future paths: each month distributed as the limits say, the months hanging together as the errors do.
+
+    Parameters
+    ----------
+    f : Forecast
+    n : int
+        Paths, 1 to 100,000.
+    model : str, optional
+        Default: the one that is read out.
+    seed : int
+
+    Returns
+    -------
+    DataFrame (horizon, n)
+        A row a month, a column a path.
+
+    Raises
+    ------
+    SeriesError, UnknownNameError
+        The number of paths is out of range; the method was not asked for or failed.
+    """
+    if not 1 <= n <= 100_000:
+        raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
+    model = f.headline if model is None else model
+    if model not in f.parts:
+        raise UnknownNameError("forecast model", model, f.parts)
+    part, horizon = f.parts[model], f.horizon
+    sd = part.sd
+    safe = np.where(sd > 0, sd, 1.0)
+    values, vectors = np.linalg.eigh(part.cov / np.outer(safe, safe))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    shocks = np.random.default_rng(seed).standard_normal((n, horizon)) @ root.T
+    z = part.mean + sd * f.shapes[model].warp(shocks)
+    return pd.DataFrame(f.transform.back(z).T, index=pd.Index(f.block(model)["month"], name="month"))
+
+
+def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,
+                  workers: int = 1) -> pd.DataFrame:
+    """Forecast many series.
+
+    Parameters
+    ----------
+    data : DataFrame or mapping of name to Series
+        Long: ``unique_id``, ``ds`` or ``month``, ``y``, and optionally ``kind``; wide: an index of months, a column
+        a series.
+    horizon, level, models, kind
+        As in :func:`forecast`.
+    workers : int
+        Processes; 1 runs in this one.
+
+    Returns
+    -------
+    DataFrame
+        The tables of :func:`forecast`, one below the other in the order of the input. A series that cannot be forecast
+        keeps one row a model with the ``reason``.
+    """
+    horizon, level, models = _checked(horizon, level, models)
+    jobs = [(uid, y, horizon, level, models, kind if own is None else own) for uid, y, own in _series_of(data)]
+    if workers > 1 and len(jobs) > workers:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            tables = list(pool.map(_one, jobs, chunksize=max(1, len(jobs) // (workers * 8))))
+    else:
+        tables = [_one(job) for job in jobs]
+    if not tables:
+        raise SeriesError("no series to forecast", expected="at least one")
+    return pd.concat(tables, ignore_index=True)
+
+
+def _one(job) -> pd.DataFrame:
+    uid, y, horizon, level, models, kind = job
+    try:
+        return forecast(y, horizon, level, models, kind, unique_id=uid).table
+    except (SeriesError, UnknownNameError) as error:
+        return pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)})
+
+
+def _series_of(data):
+    """Yield (unique_id, Series, kind or None) from a long frame, a wide frame or a mapping."""
+    if isinstance(data, pd.DataFrame) and "unique_id" in data.columns:
+        when = next((c for c in ("ds", "month") if c in data.columns), None)
+        if when is None or "y" not in data.columns:
+            raise SeriesError("a long frame needs more columns", found=list(data.columns), expected="unique_id, ds, y")
+        for uid, rows in data.groupby("unique_id", sort=False, observed=True):
+            index = rows[when]
+            index = pd.PeriodIndex(index) if isinstance(index.dtype, pd.PeriodDtype) else _dates(index)
+            kind = str(rows["kind"].iloc[0]) if "kind" in rows.columns else None
+            yield str(uid), pd.Series(rows["y"].to_numpy(), index=index), kind
+    elif isinstance(data, (pd.DataFrame, Mapping)):
+        for uid in data:
+            yield str(uid), data[uid], None
+    else:
+        raise SeriesError("is neither a frame nor a mapping", found=type(data).__name__, expected="a DataFrame")
+
+
+def _dates(index: pd.Series) -> pd.Index:
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Index(index.to_numpy())
+    try:
+        return pd.DatetimeIndex(pd.to_datetime(index))
+    except (ValueError, TypeError) as error:
+        raise SeriesError("holds something that is no date", found=str(error).splitlines()[0],
+                          expected="dates, months or integers") from error

@@ -1,0 +1,120 @@
+"""A series at the door: monthly, in order, finite; gaps explicit; what was done to it said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.errors import SeriesError
+
+from .candidates import Work
+from .transforms import Transform, choose_transform
+
+__all__ = ["Prepared", "as_monthly", "prepare"]
+
+_FEWEST = 3
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A series ready to be forecast.
+
+    ``y`` begins and ends with an observed month; ``gaps`` are the months within that were missing and were
+    interpolated on the modelling scale for the methods (never in ``y``); ``late`` counts missing months at the end;
+    ``numbered`` says that the series came without months, so that they are numbered.
+    """
+
+    y: pd.Series
+    work: Work
+    transform: Transform
+    gaps: tuple[pd.Period, ...] = ()
+    late: int = 0
+    numbered: bool = False
+    constant: bool = False
+
+
+def as_monthly(y) -> tuple[pd.Series, bool]:
+    """Return `y` as a float Series on a complete monthly PeriodIndex, and whether its months are only numbers.
+
+    Parameters
+    ----------
+    y : Series or array
+        Index of months (PeriodIndex, or dates, one a month), or consecutive integers (numbered months).
+
+    Raises
+    ------
+    SeriesError
+        Not numbers, infinite, months twice, not monthly.
+    """
+    if not isinstance(y, pd.Series):
+        try:
+            y = pd.Series(np.asarray(y))
+        except ValueError as error:
+            raise SeriesError("is no series", found=type(y).__name__, expected="one column of numbers") from error
+    try:
+        values = pd.to_numeric(y).astype(float)
+    except (TypeError, ValueError) as error:
+        raise SeriesError("holds something that is no number", found=str(error).splitlines()[0],
+                          expected="numbers") from error
+    if np.isinf(values).any():
+        raise SeriesError("holds an infinite value", found=str(values.index[np.isinf(values)][0]), expected="finite")
+    index, numbered = _months(values.index)
+    if index.has_duplicates:
+        raise SeriesError("a month stands twice", found=str(index[index.duplicated()][0]), expected="each month once")
+    values = pd.Series(values.to_numpy(), index=index, name=y.name).sort_index()
+    if len(values):
+        values = values.reindex(pd.period_range(values.index[0], values.index[-1], freq="M"))
+    return values, numbered
+
+
+def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
+    if isinstance(index, pd.PeriodIndex):
+        if index.freqstr != "M":
+            raise SeriesError("is not monthly", found=f"frequency {index.freqstr}", expected="months")
+        return index, False
+    if isinstance(index, pd.DatetimeIndex):
+        return index.to_period("M"), False
+    if pd.api.types.is_integer_dtype(index.dtype) and len(index):
+        if int(index.min()) < 0 or int(index.max()) > 20_000:
+            raise SeriesError("has numbers for months that are none", found=f"{index.min()}..{index.max()}",
+                              expected="consecutive integers from 0")
+        return pd.PeriodIndex.from_ordinals(np.asarray(index, dtype="int64"), freq="M"), True
+    if not len(index):
+        return pd.PeriodIndex([], freq="M"), False
+    raise SeriesError("has no months", found=f"index of {index.dtype}", expected="months, dates or integers")
+
+
+def prepare(y, kind: str | None = None) -> Prepared:
+    """Return a series ready for the methods.
+
+    Parameters
+    ----------
+    y : Series or array
+        See :func:`as_monthly`.
+    kind : str, optional
+        See :func:`ebank_lib.forecasting.transforms.choose_transform`.
+
+    Raises
+    ------
+    SeriesError
+        Fewer than three observed months, or no series at all.
+    """
+    y, numbered = as_monthly(y)
+    seen = np.flatnonzero(y.notna().to_numpy())
+    if seen.size < _FEWEST:
+        raise SeriesError("too few months to forecast", found=int(seen.size), expected=f"at least {_FEWEST} observed")
+    late = len(y) - 1 - int(seen[-1])
+    y = y.iloc[seen[0]: seen[-1] + 1]
+    constant = bool(y.dropna().nunique() == 1)
+    transform = choose_transform(y, kind)
+    transform = Transform("none") if constant else transform
+    if kind == "stock" and not constant and len(y) >= 24 and (y.dropna().diff().dropna() >= 0).all():
+        # A stock that never fell in two years and more is not forecast to fall.
+        transform = Transform(transform.name, float(y.iloc[-1]), transform.high)
+    z = pd.Series(transform.forward(y), index=y.index, name=y.name)
+    gaps = tuple(z.index[z.isna()])
+    if gaps:
+        z = z.interpolate(method="linear")
+    return Prepared(y, Work(z), transform, gaps, late, numbered, constant)

@@ -1,0 +1,78 @@
+"""The pictures say what the tables say: lines, limits, units, both languages."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.charts.forecasting import plot_accuracy, plot_backtest, plot_forecast
+from ebank_lib.charts.scenarios import plot_targets
+from ebank_lib.charts.style import use_style
+from ebank_lib.forecasting import backtest, forecast
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    import matplotlib.pyplot as plt
+
+    use_style()
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def y():
+    rng = np.random.default_rng(0)
+    y = pd.Series(1e5 * np.exp(np.cumsum(0.02 + 0.03 * rng.normal(size=44))),
+                  index=pd.period_range("2008-01", periods=44, freq="M"), name="sms")
+    y.iloc[20] = np.nan
+    return y
+
+
+def words(ax):
+    return " ".join(text.get_text() for text in ax.findobj(mpl.text.Text))
+
+
+@pytest.mark.parametrize("lang, said", [("zh", ("户", "95%区间", "预测起点 2011年8月")),
+                                        ("en", ("95% limits", "Forecast from Aug 2011"))])
+def test_the_fan_has_limits_unit_and_origin(y, lang, said):
+    f = forecast(y, models=("theta", "snaive"), kind="stock", unit="户")
+    ax = plot_forecast(f, lang=lang, events=[("2008-10", "push"), ("2010-03", "change")])
+    ax.figure.canvas.draw()
+    assert all(text in words(ax) for text in said) and "change" in words(ax)
+    assert len(ax.collections) >= 2
+    line = next(li for li in ax.get_lines() if li.get_label() == "_theta")
+    assert np.allclose(line.get_ydata()[1:], f.block("theta")["y_hat"])
+    assert np.isnan(ax.get_lines()[0].get_ydata()).sum() == 1      # the missing month stays blank
+
+
+def test_a_share_is_drawn_in_per_cent(y):
+    f = forecast(y / y.max() / 2, models=("theta",), kind="ratio")
+    ax = plot_forecast(f, lang="zh")
+    ax.figure.canvas.draw()
+    assert any(label.get_text().endswith("%") for label in ax.get_yticklabels())
+
+
+def test_backtest_pictures(y):
+    b = backtest(y, ("theta",), kind="stock", unit="户")
+    ax = plot_backtest(b, lang="zh")
+    ax.figure.canvas.draw()
+    assert "当时预测" in words(ax)
+    ax = plot_accuracy(b, lang="en")
+    ax.figure.canvas.draw()
+    assert "last year's month" in words(ax) and ax.get_ylim()[0] == 0
+    short = backtest(y.iloc[:20], ("theta",))
+    assert "E" in words(plot_backtest(short, lang="zh"))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_targets_picture_has_every_target(cleaned, lang):
+    from ebank_lib.scenarios import evaluate_targets
+
+    targets = evaluate_targets(cleaned, "rizhao")
+    fig = plot_targets(targets, lang=lang)
+    fig.canvas.draw()
+    labels = "".join(text.get_text() for text in fig.axes[0].get_yticklabels()).replace("\n", "").replace(" ", "")
+    assert all(t.label(lang).replace(" ", "") in labels for t in targets.targets)

@@ -1,0 +1,103 @@
+"""Rolling origin: nothing after the cutoff matters, measures are the library's, the grade follows its rule."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from utilsforecast import losses
+
+from ebank_lib.forecasting import backtest
+from ebank_lib.forecasting.backtest import cutoffs_of, grade_rule
+
+from .test_forecast import growth, monthly
+
+FAST = ("theta", "drift", "snaive")
+
+
+def test_what_comes_after_the_cutoff_changes_nothing_that_was_said():
+    y = growth(n=50)
+    b = backtest(y, FAST, origins=4)
+    cutoff = sorted(b.table["cutoff"].unique())[1]
+    changed = y.copy()
+    changed.loc[cutoff + 1:] *= np.random.default_rng(0).uniform(0.2, 5, (changed.index > cutoff).sum())
+    c = backtest(changed, FAST, origins=4)
+    said = [c for c in b.table.columns if c != "y"]
+    before, after = (x.table.loc[x.table["cutoff"] <= cutoff, said].reset_index(drop=True) for x in (b, c))
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_a_later_revision_does_not_leak():
+    final = growth(n=40)
+    first = final * 1.1
+    b = backtest(final, FAST, origins=2, as_known=lambda month: first.loc[:month])
+    rows = b.table[(b.table["model"] == "snaive") & (b.table["cutoff"] == b.table["cutoff"].min())]
+    middle = np.sqrt((rows["lo-95"] * rows["hi-95"]).astype(float))
+    assert np.allclose(middle, first.loc[rows["month"] - 12].to_numpy())
+    assert np.allclose(rows["y"].astype(float), final.loc[rows["month"]].to_numpy())
+
+
+def test_origins_of_44_months():
+    b = backtest(growth(), FAST)
+    assert b.origins == 12 and b.table["month"].max() == pd.Period("2011-08", "M")
+    assert (b.table["month"] > b.table["cutoff"]).all()
+    assert cutoffs_of(44, 12, 12)[0] == 24
+
+
+def test_measures_are_those_of_utilsforecast():
+    y = growth(n=60)
+    b = backtest(y, FAST, origins=1)
+    scores = b.scores().set_index("model")
+    for model in FAST:
+        rows = b.table[b.table["model"] == model]
+        cutoff = rows["cutoff"].iloc[0]
+        frame = pd.DataFrame({"unique_id": "y", "y": rows["y"].astype(float), "m": rows["y_hat"].astype(float)})
+        train = pd.DataFrame({"unique_id": "y", "y": y.loc[:cutoff].to_numpy()})
+        assert np.isclose(scores.loc[model, "mase"], losses.mase(frame, ["m"], 12, train)["m"].iloc[0])
+        assert np.isclose(scores.loc[model, "rmsse"], losses.rmsse(frame, ["m"], 12, train)["m"].iloc[0])
+        assert np.isclose(scores.loc[model, "smape"], 200 * losses.smape(frame, ["m"])["m"].iloc[0])
+    assert scores.loc["snaive", "ratio"] == 1
+
+
+def test_by_horizon_each_month_ahead_is_compared_with_seasonal_naive():
+    scores = backtest(growth(), FAST).scores("horizon")
+    assert (scores.loc[scores["model"] == "snaive", "ratio"] == 1).all()
+    assert scores.groupby("model").size().eq(12).all()
+
+
+@pytest.mark.parametrize("figures, letter", [
+    ((0.5, 5, 0.95, 95, 12), "A"), ((0.7, 10, 0.85, 95, 6), "A"), ((0.7, 11, 0.95, 95, 12), "B"),
+    ((0.5, 5, 0.84, 95, 12), "B"), ((0.85, 20, 0.95, 95, 12), "B"), ((0.9, 5, 0.95, 95, 12), "C"),
+    ((0.9, 50, 0.1, 95, 12), "C"), ((1.0, 1, 0.95, 95, 12), "D"), ((0.1, 1, 1, 95, 5), "E"),
+    ((float("nan"), 1, 1, 95, 12), "E")])
+def test_the_grade_follows_its_written_rule(figures, letter):
+    assert grade_rule(*figures) == letter
+
+
+def test_a_series_too_short_for_an_origin_is_grade_e_not_an_error():
+    b = backtest(monthly(np.arange(1.0, 20)), FAST)
+    assert b.origins == 0 and b.grade().letter == "E" and "E" in b.reading("zh")
+    assert b.scores().empty and "<table" in b._repr_html_()
+
+
+def test_a_model_that_fails_at_some_origins_is_compared_on_the_others():
+    b = backtest(growth(n=34), ("snaive_drift", "snaive"), horizon=6, origins=12, least=20)
+    failed = b.table[b.table["reason"] != ""]
+    assert set(failed["model"]) == {"snaive_drift"} and failed["cutoff"].nunique() == 5
+    assert b.scores().set_index("model")["n"].nunique() == 1
+
+
+def test_a_known_better_method_gets_the_better_grade():
+    # a strong regular trend: last year's month is far off, a straight line is not
+    y = monthly(1000 * np.exp(np.arange(60) * 0.04 + 0.002 * np.random.default_rng(0).normal(size=60)))
+    b = backtest(y, ("drift",), kind="flow")
+    assert b.grade().letter == "A" and b.grade("snaive").letter == "D"
+    assert "A" in b.reading("en")
+
+
+def test_limits_hold_what_they_promise_where_the_truth_is_known():
+    inside, n = 0, 0
+    for seed in range(40):
+        b = backtest(growth(seed, season=0, n=60), ("drift",), horizon=6, origins=1, kind="stock")
+        rows = b.table[b.table["model"] == "drift"].astype({"y": float})
+        inside += ((rows["y"] >= rows["lo-80"]) & (rows["y"] <= rows["hi-80"])).sum()
+        n += len(rows)
+    assert 0.68 < inside / n < 0.92      # 40 series, months of one series hang together

@@ -1,0 +1,229 @@
+"""The public verb: limits always, reasons for what failed, bounds kept, bad input named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.forecasting import backtest, forecast, forecast_many, simulate_paths
+from ebank_lib.forecasting.candidates import CANDIDATES
+
+FAST = ("ets", "theta", "snaive", "drift")
+
+
+def monthly(values, start="2008-01"):
+    return pd.Series(np.asarray(values, float), index=pd.period_range(start, periods=len(values), freq="M"), name="y")
+
+
+def growth(seed=0, n=44, season=0.1):
+    rng = np.random.default_rng(seed)
+    level = np.cumsum(0.02 + 0.03 * rng.normal(size=n))
+    return monthly(1e5 * np.exp(level + season * np.cos(np.arange(n) * np.pi / 6)))
+
+
+def test_the_table_has_a_block_a_model_with_limits_in_order():
+    f = forecast(growth(), models=FAST, kind="flow")
+    assert list(f.table.columns) == ["unique_id", "month", "horizon", "model", "y_hat", "lo-80", "hi-80", "lo-95",
+                                     "hi-95", "reason"]
+    assert f.table["model"].drop_duplicates().tolist() == list(FAST)
+    assert str(f.table["month"].iloc[0]) == "2011-09" and len(f.table) == 48
+    ordered = f.table[["lo-95", "lo-80", "y_hat", "hi-80", "hi-95"]].to_numpy()
+    assert (np.diff(ordered, axis=1) > 0).all()
+    assert f.failures.empty and f.headline == "ets"
+
+
+@pytest.mark.parametrize("model", [m for m in CANDIDATES if "ar" not in m])
+def test_every_candidate_has_limits_that_never_narrow_within_a_year(model):
+    f = forecast(growth(season=0), models=(model,), kind="flow")
+    width = np.log(f.table["hi-95"]) - np.log(f.table["lo-95"])
+    assert (np.diff(width) > -1e-9).all() and width.iloc[0] > 0
+
+
+def test_seasonal_naive_repeats_last_year_with_the_spread_of_yearly_changes():
+    y = growth(3)
+    f = forecast(y, models=("snaive",), horizon=24)
+    z = np.log(y.to_numpy())
+    spread = np.sqrt(np.mean((z[12:] - z[:-12]) ** 2))
+    middle = np.sqrt(f.table["lo-95"] * f.table["hi-95"]).to_numpy()
+    assert np.allclose(middle, np.tile(y.to_numpy()[-12:], 2))
+    assert np.isclose(np.log(f.table["hi-95"].iloc[0] / middle[0]), 1.959964 * spread)
+
+
+def test_the_point_forecast_is_the_mean_not_the_image_of_the_mean():
+    f = forecast(growth(), models=("drift",), kind="flow")
+    paths = simulate_paths(f, 40_000)
+    assert np.allclose(paths.mean(axis=1), f.block()["y_hat"], rtol=0.01)
+    assert (f.block()["y_hat"] > np.sqrt(f.block()["lo-95"] * f.block()["hi-95"])).all()
+
+
+@pytest.mark.parametrize("model", ["ets", "snaive", "damped"])
+def test_quantiles_of_paths_are_the_limits(model):
+    f = forecast(growth(4), models=(model,), kind="flow", horizon=18)
+    paths = simulate_paths(f, 40_000, seed=1)
+    for column, q in (("lo-95", 0.025), ("lo-80", 0.1), ("hi-80", 0.9), ("hi-95", 0.975)):
+        assert np.allclose(paths.quantile(q, axis=1), f.block()[column], rtol=0.02)
+
+
+def test_months_of_a_path_hang_together():
+    f = forecast(growth(4), models=("ets",), kind="flow")
+    paths = simulate_paths(f, 5000)
+    total = paths.sum().std()
+    apart = np.sqrt((paths.std(axis=1) ** 2).sum())
+    assert total > 1.3 * apart          # treating months as independent understates an annual total's spread
+
+
+def test_a_share_stays_within_bounds_and_a_stock_that_never_fell_does_not_fall():
+    share = monthly(1 / (1 + np.exp(-np.linspace(-1, 5, 44))))
+    f = forecast(share, models=FAST, kind="ratio", horizon=60)
+    numbers = f.table.filter(regex="y_hat|lo-|hi-")
+    assert ((numbers >= 0) & (numbers <= 1)).all().all() and f.transform.name == "logit"
+    stock = monthly(np.cumsum(np.random.default_rng(0).uniform(0, 10, 44)) + 100)
+    g = forecast(stock, models=FAST, kind="stock")
+    assert (g.table.filter(regex="lo-") >= stock.iloc[-1] - 1e-9).all().all()
+
+
+def test_zeros_take_the_square_root_and_negative_flows_stay_as_they_are():
+    zeros = monthly(np.r_[np.zeros(10), np.arange(30.0)])
+    f = forecast(zeros, models=FAST, kind="flow")
+    assert f.transform.name == "sqrt" and (f.table["lo-95"] >= 0).all()
+    either = monthly(np.random.default_rng(0).normal(size=40))
+    assert forecast(either, models=FAST, kind="flow").transform.name == "none"
+
+
+def test_gaps_are_said_and_left_blank():
+    y = growth()
+    y.iloc[[10, 11]] = np.nan
+    f = forecast(y.dropna(), models=FAST)
+    assert f.y.isna().sum() == 2 and ("forecasting.gaps", {"n": 2}) in f.notes
+    late = growth()
+    late.iloc[-3:] = np.nan
+    g = forecast(late, models=FAST)
+    assert str(g.table["month"].iloc[0]) == "2011-06" and ("forecasting.late", {"n": 3}) in g.notes
+
+
+@pytest.mark.parametrize("n", [3, 5, 8, 13])
+def test_a_short_series_gets_a_forecast_with_limits_and_says_so(n):
+    f = forecast(growth(n=n), models=("combination", "snaive"))
+    block = f.block()
+    assert block.filter(regex="y_hat|lo-|hi-").notna().all().all()
+    assert any(key == "forecasting.short" for key, _ in f.notes)
+    failed = f.table[f.table["reason"] != ""]
+    assert failed["y_hat"].isna().all() and f.table.loc[f.table["reason"] == "", "y_hat"].notna().all()
+    if n < 10:
+        assert f.headline == "naive" and set(f.failures["model"]) >= {"combination"}
+
+
+def test_a_constant_is_forecast_as_it_is():
+    f = forecast(monthly(np.full(30, 7.0)), models=("ets", "snaive"), kind="stock")
+    assert (f.table[["y_hat", "lo-95", "hi-95"]] == 7).all().all()
+    assert ("forecasting.constant", {}) in f.notes
+
+
+@pytest.mark.parametrize("given_, error", [
+    ({"horizon": 0}, "horizon"), ({"horizon": 121}, "horizon"), ({"horizon": 2.5}, "horizon"),
+    ({"level": (80, 120)}, "level"), ({"level": 0}, "level"), ({"level": ()}, "level")])
+def test_an_argument_out_of_range_is_an_error(given_, error):
+    with pytest.raises(SeriesError, match=error):
+        forecast(growth(), models=("drift",), **given_)
+
+
+@pytest.mark.parametrize("y, error", [
+    ([1.0, 2.0], "too few months"), ([np.nan] * 20, "too few months"), (["a", "b", "c"], "no number"),
+    ([1.0, np.inf, 2.0, 3.0], "infinite"), (np.ones((3, 3)), "no series"), ([], "too few months")])
+def test_what_is_no_series_is_an_error(y, error):
+    with pytest.raises(SeriesError, match=error):
+        forecast(y, models=("drift",))
+
+
+def test_index_errors_are_named():
+    twice = growth()
+    twice.index = [*twice.index[:-1], twice.index[0]]
+    with pytest.raises(SeriesError, match="twice"):
+        forecast(twice, models=("drift",))
+    with pytest.raises(SeriesError, match="not monthly"):
+        forecast(pd.Series(range(12), index=pd.period_range("2008Q1", periods=12, freq="Q")), models=("drift",))
+    with pytest.raises(SeriesError, match="no months"):
+        forecast(pd.Series(range(4), index=list("abcd")), models=("drift",))
+    with pytest.raises(SeriesError, match="outside 0..1"):
+        forecast(monthly([0.5, 1.5, 0.4]), kind="ratio", models=("drift",))
+    with pytest.raises(UnknownNameError, match="snaive"):
+        forecast(growth(), models=("snaivee",))
+    with pytest.raises(UnknownNameError, match="stock, flow"):
+        forecast(growth(), models=("drift",), kind="level")
+
+
+def test_dates_integers_and_order_of_the_index_do_not_matter():
+    y = growth()
+    dated = pd.Series(y.to_numpy(), index=y.index.to_timestamp())
+    shuffled = y.sample(frac=1, random_state=1)
+    plain = forecast(y, models=FAST).table["y_hat"]
+    for other in (dated, shuffled):
+        assert np.array_equal(forecast(other, models=FAST).table["y_hat"], plain)
+    numbered = forecast(y.to_numpy(), models=FAST).table
+    assert numbered["month"].iloc[0] == 44 and np.array_equal(numbered["y_hat"], plain)
+
+
+def test_scale_of_the_data_changes_nothing():
+    y = growth()
+    a, b = forecast(y, models=FAST).table, forecast(y * 1e-7, models=FAST).table
+    assert np.allclose(a["hi-95"] * 1e-7, b["hi-95"], rtol=1e-6)
+
+
+def test_twice_the_same_bytes():
+    a, b = forecast(growth(), models=FAST), forecast(growth(), models=FAST)
+    assert a._repr_html_() == b._repr_html_()
+    assert simulate_paths(a, 50, seed=3).equals(simulate_paths(b, 50, seed=3))
+
+
+@settings(max_examples=40)
+@given(st.lists(st.one_of(st.floats(-1e9, 1e9), st.just(float("nan")), st.just(0.0)), min_size=0, max_size=50),
+       st.integers(1, 60))
+def test_any_numbers_give_a_forecast_with_limits_or_a_typed_error(values, horizon):
+    try:
+        f = forecast(monthly(values), horizon, models=("ets", "theta", "damped", "snaive"))
+    except SeriesError as error:
+        assert "too few" in str(error)
+        return
+    good = f.table[f.table["reason"] == ""]
+    assert len(good) and np.isfinite(good.filter(regex="y_hat|lo-|hi-").to_numpy()).all()
+    assert (good["lo-95"] <= good["hi-95"]).all()
+    assert f.table.loc[f.table["y_hat"].isna(), "reason"].ne("").all()
+
+
+def test_sentences_in_both_languages_carry_the_figures():
+    f = forecast(growth(), models=("drift",), kind="flow", unit="户", label="短信")
+    last = f.block().iloc[-1]
+    assert f.said(last["y_hat"], "zh") in f.reading("zh") and "2012年8月" in f.reading("zh")
+    assert "Aug 2012" in f.reading("en") and "95%" in f.reading("en")
+    assert f.remarks("en")[0].startswith("Modelled on the log scale")
+
+
+def test_many_series_and_one_that_cannot_be_forecast():
+    frame = pd.concat([pd.DataFrame({"unique_id": n, "ds": growth(i).index.to_timestamp(), "y": growth(i).to_numpy()})
+                       for i, n in enumerate("ab")], ignore_index=True)
+    frame.loc[len(frame)] = ["c", pd.Timestamp("2008-01-01"), 1.0]
+    got = forecast_many(frame, 6, models=("ets", "snaive"))
+    assert got.groupby("unique_id").size().to_dict() == {"a": 12, "b": 12, "c": 2}
+    assert got.loc[got["unique_id"] == "c", "reason"].str.contains("too few").all()
+    alone = forecast(growth(0), 6, models=("ets", "snaive")).table
+    assert np.array_equal(got.loc[got["unique_id"] == "a", "y_hat"], alone["y_hat"])
+    wide = pd.DataFrame({"a": growth(0), "b": growth(1)})
+    assert np.array_equal(forecast_many(wide, 6, models=("ets", "snaive"))["y_hat"], got["y_hat"].dropna())
+    with pytest.raises(SeriesError, match="unique_id, ds, y"):
+        forecast_many(frame.drop(columns="y"))
+
+
+def test_the_studys_arma_stands_beside_seasonal_naive():
+    f = forecast(growth(season=0, n=30), models=("arma", "snaive"), kind="stock")
+    assert f.failures.empty and f.parts["arma"].detail.startswith("ARIMA(")
+    width = np.log(f.block("arma")["hi-95"] / f.block("arma")["lo-95"])
+    assert (width > 0).all()
+
+
+def test_the_backtest_of_a_forecast_and_the_forecast_itself_agree():
+    y = growth()
+    table = backtest(y, models=("ets",), horizon=6, origins=1).table
+    alone = forecast(y.iloc[:38], 6, models=("ets",)).table
+    assert np.array_equal(table.loc[table["model"] == "ets", "y_hat"].astype(float), alone["y_hat"])

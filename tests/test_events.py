@@ -1,0 +1,87 @@
+"""The calendar against well-known dates; the festival's share of each month; what the source says happened."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebank_lib import events
+from ebank_lib.errors import SeriesError, UnknownNameError
+
+ALL = pd.period_range("1990-01", "2050-12", freq="M")
+
+
+@pytest.mark.parametrize("day", ["1990-01-27", "1999-02-16", "2000-02-05", "2008-02-07", "2009-01-26", "2010-02-14",
+                                 "2011-02-03", "2012-01-23", "2020-01-25", "2023-01-22", "2033-01-31", "2050-01-23"])
+def test_the_first_day_of_the_lunar_year_is_the_published_one(day):
+    day = date.fromisoformat(day)
+    assert events.festival_dates("china")[day.year] == day
+
+
+@pytest.mark.parametrize("day", ["2005-11-01", "2008-10-28", "2010-11-05", "2012-11-13", "2016-10-30", "2023-11-12"])
+def test_diwali_is_the_published_one(day):
+    day = date.fromisoformat(day)
+    assert events.festival_dates("india")[day.year] == day
+
+
+def test_every_year_has_its_festival_between_21_january_and_21_february():
+    dates = events.festival_dates("china")
+    assert sorted(dates) == list(range(1990, 2051))
+    assert all(date(y, 1, 21) <= d <= date(y, 2, 21) for y, d in dates.items())
+
+
+@given(before=st.integers(0, 25), after=st.integers(0, 25))
+def test_the_shares_of_a_window_add_up_and_only_what_moves_is_left(before, after):
+    x = events.spring_festival(ALL, before, after)
+    by_month = x.groupby(x.index.month).mean()
+    assert np.allclose(by_month, 0, atol=1e-12)
+    assert np.allclose(x.groupby(x.index.year).sum(), 0, atol=1e-9) or before > 20     # the window lies in its year
+    assert x.abs().max() <= 1
+
+
+def test_a_february_without_the_festival_is_below_its_mean():
+    x = events.spring_festival(pd.period_range("2011-12", "2012-03", freq="M"), before=0, after=6)
+    assert x["2012-02"] < 0 < x["2012-01"]      # the festival of 2012 began on 23 January
+    assert x["2012-03"] == 0
+
+
+def test_working_days_know_holidays_and_exchanged_weekends():
+    months = pd.period_range("2010-02", periods=1, freq="M")
+    assert events.working_days(months).iloc[0] == 17      # seven days off from 13 Feb, two Saturdays/Sundays worked
+    assert events.working_days(months, "none").iloc[0] == 20
+
+
+def test_regressors_reach_into_the_future_without_gaps():
+    months = pd.period_range("2008-01", "2012-12", freq="M")
+    x = events.calendar_regressors(months)
+    assert list(x.columns) == ["festival", "working_days", "quarter_end", "half_year_end"]
+    assert x.index.equals(months) and x.notna().all().all()
+    assert x["quarter_end"].gt(0).sum() == 20 and x["half_year_end"].gt(0).sum() == 10
+    assert "festival" not in events.calendar_regressors(months, "none")
+
+
+def test_what_cannot_be_known_is_an_error():
+    with pytest.raises(SeriesError, match="1990..2050"):
+        events.festival(pd.period_range("1980-01", periods=3, freq="M"))
+    with pytest.raises(SeriesError, match="0 to 60 days"):
+        events.festival(ALL, before=90)
+    with pytest.raises(UnknownNameError, match="china, india"):
+        events.festival(ALL, "persia")
+    with pytest.raises(UnknownNameError):
+        events.calendar_regressors(ALL, "persia")
+    with pytest.raises(SeriesError, match="PeriodIndex"):
+        events.working_days(["2010-01"])
+
+
+def test_known_events_of_a_branch_and_an_indicator():
+    source = SimpleNamespace(config=SimpleNamespace(events=[
+        {"month": "2010-03", "zh": "系统升级", "en": "system change"},
+        {"month": "2008-10", "zh": "政策推动", "en": "policy push", "branches": ["rizhao"], "indicators": ["sms"]}]))
+    assert events.known_events(source)["en"].tolist() == ["policy push", "system change"]
+    assert events.known_events(source, "jinan")["en"].tolist() == ["system change"]
+    assert events.known_events(source, "rizhao", "sms").shape == (2, 5)
+    assert events.known_events(SimpleNamespace(config=SimpleNamespace(events=[]))).empty
