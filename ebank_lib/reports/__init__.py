@@ -7,7 +7,7 @@ from importlib import import_module
 
 _HOME = {
     "record": "record", "state": "record",
-    "check_parameters": "parameters",
+    "check_parameters": "parameters", "setup": "opening",
     "NotebookError": "execution", "run_notebooks": "execution",
     "build_page": "pages", "workbook_bytes": "workbook",
     "Report": "branch", "make_report": "branch",

@@ -11,11 +11,12 @@ import ast
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import nbformat
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    import nbformat
 
 __all__ = ["check_parameters", "defaults", "plan", "read_notebook"]
 
@@ -31,6 +32,8 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     ConfigError
         The file is missing, too large, or no notebook.
     """
+    import nbformat
+
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError("is too large", file=str(path), expected=f"at most {_MAX_BYTES} bytes")
