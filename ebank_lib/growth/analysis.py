@@ -99,20 +99,21 @@ class GrowthAnalysis:
                           notes=[t("growth.method"), *self.notes])
 
 
-def analyse_growth(panel: pd.DataFrame, branch: str, catalog: Catalog, indicators: Sequence[str] | None = None,
+def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators: Sequence[str] | None = None,
                    base_month: pd.Period | str | None = None, events: Sequence = ()) -> GrowthAnalysis:
     """Analyse the growth of a branch's indicators.
 
     Parameters
     ----------
-    panel : DataFrame
-        Index ``(branch, month)``, a float column an indicator, base units.
+    data : Cleaned or DataFrame
+        What cleaning hands on; or a panel with index ``(branch, month)`` and a float column an indicator, in base
+        units, which needs `catalog`.
     branch, indicators : str, sequence of str
         Default: every indicator of the catalogue that the panel has.
     base_month : Period or str, optional
         Of 定基; default the panel's first month.
     events : sequence, optional
-        The source's events: objects with ``month, indicators, branches`` and ``zh, en``; marked in the pictures.
+        Default: the source's. Objects with ``month, indicators, branches`` and ``zh, en``; marked in the pictures.
 
     Returns
     -------
@@ -128,6 +129,10 @@ def analyse_growth(panel: pd.DataFrame, branch: str, catalog: Catalog, indicator
     UnknownNameError
         Branch or indicator; lists what exists.
     """
+    panel = data if isinstance(data, pd.DataFrame) else data.panel
+    catalog = data.catalog if catalog is None else catalog
+    if panel is not data:
+        events = events or data.source.config.events
     branch = catalog.branch(branch).id
     rows = panel.index.get_level_values("branch") == branch
     if not rows.any():
