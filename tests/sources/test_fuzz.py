@@ -164,7 +164,7 @@ def put(cell, value):
 
 
 def model_of(book):
-    """Every filled cell of a workbook about to be saved, those under merged ranges too: {(sheet, row, column): text}."""
+    """Every filled cell of a workbook about to be saved, also under merged ranges: {(sheet, row, column): text}."""
     return {
         (page.title, cell.row, cell.column_letter): printed(cell.value)
         for page in book

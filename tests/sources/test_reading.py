@@ -389,6 +389,9 @@ def test_an_xls_reads_like_the_xlsx(folder):
     assert balanced(source)
 
 
+C = "table:table-cell"
+
+
 def ods(path, rows):
     """Write a minimal .ods; a number is a float, ("%", x) a percentage, ("*", n) n repeated blanks."""
 
@@ -396,14 +399,14 @@ def ods(path, rows):
         if isinstance(value, tuple) and value[0] == "*":
             return f'<table:table-cell table:number-columns-repeated="{value[1]}"/>'
         if isinstance(value, tuple):
-            return f'<table:table-cell office:value-type="percentage" office:value="{value[1]}"><text:p>x</text:p></table:table-cell>'
+            return f'<{C} office:value-type="percentage" office:value="{value[1]}"><text:p>x</text:p></{C}>'
         if isinstance(value, str):
             return (
                 f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
                 if value
                 else "<table:table-cell/>"
             )
-        return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>{value}</text:p></table:table-cell>'
+        return f'<{C} office:value-type="float" office:value="{value}"><text:p>{value}</text:p></{C}>'
 
     lines = "".join(
         row if isinstance(row, str) else f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows
@@ -411,7 +414,8 @@ def ods(path, rows):
     spaces = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in ("office", "table", "text"))
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {spaces}><office:body><office:spreadsheet>'
-        f'<table:table table:name="客户">{lines}</table:table></office:spreadsheet></office:body></office:document-content>'
+        f'<table:table table:name="客户">{lines}</table:table>'
+        f"</office:spreadsheet></office:body></office:document-content>"
     )
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
