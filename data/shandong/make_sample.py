@@ -25,7 +25,7 @@ if str(HERE) not in sys.path:  # imported by path from tests and benchmarks
     sys.path.insert(0, str(HERE))
 
 from growth_paths import MONTHS, PUSHES, Truth, grow, month_list, stream  # noqa: E402
-from printing import TOTAL, Sheet, as_text, build_sheets, from_unit, rounding, write_workbook  # noqa: E402
+from printing import TOTAL, Sheet, as_text, build_sheets, from_unit, plain, rounding, write_workbook  # noqa: E402
 from spoiling import Entry, Spoiler  # noqa: E402
 from spoiling_plan import ratio, stated_units  # noqa: E402
 
@@ -164,8 +164,7 @@ def _first_versions(out: Path, seed: int, truth: Truth, names: dict[str, str], t
                 fresh.append((final, *pool[at]))
             for (name, key, indicator), factor in wrong.items():
                 if name == sheet.name:
-                    value = round(clean[key, indicator] * factor, sheet.unit(indicator)[1])
-                    sheet.cells[key, indicator] = int(value) if value == int(value) else value
+                    sheet.cells[key, indicator] = plain(round(clean[key, indicator] * factor, sheet.unit(indicator)[1]))
             for (key, indicator), true in clean.items():
                 added.append(Entry(sheet, key, indicator, "month_twice", "superseded",
                                    from_unit(true, sheet.unit(indicator)[0]), _half(truth, sheet, key, indicator)))

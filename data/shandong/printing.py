@@ -162,24 +162,27 @@ class Sheet:
         return self.layout.brackets[0] + unit + self.layout.brackets[1]
 
 
-def to_unit(value: float, unit: str, decimals: int) -> int | float:
-    """A value of the base unit in another, rounded as printed; a whole number is an int."""
-    number = round(value / UNIT_FACTOR[unit], decimals)
+def plain(number: float) -> int | float:
+    """A plain int or float without the dust of binary fractions."""
+    number = round(float(number), 8)
     return int(number) if number == int(number) else number
 
 
+def to_unit(value: float, unit: str, decimals: int) -> int | float:
+    """A value of the base unit in another, rounded as printed."""
+    return plain(round(value / UNIT_FACTOR[unit], decimals))
+
+
 def from_unit(number: float, unit: str) -> int | float:
-    """Back to the base unit, without the dust of binary fractions."""
-    value = round(number * UNIT_FACTOR[unit], 8)
-    return int(value) if value == int(value) else value
+    """Back to the base unit."""
+    return plain(number * UNIT_FACTOR[unit])
 
 
-def rounding(value: float, unit: str, decimals: int) -> float:
+def rounding(value: float, unit: str, decimals: int) -> int | float:
     """Half a unit of the last printed place, in the base unit; 0 where nothing is lost."""
     if abs(from_unit(to_unit(value, unit, decimals), unit) - value) < 1e-9 * max(1.0, abs(value)):
         return 0
-    half = round(0.5 * 10**-decimals * UNIT_FACTOR[unit], 8)
-    return int(half) if half == int(half) else half
+    return plain(0.5 * 10**-decimals * UNIT_FACTOR[unit])
 
 
 def as_text(value: object) -> str:

@@ -1,8 +1,8 @@
 """What goes wrong in real workbooks, done to the sample on purpose and written down cell by cell.
 
-Every kind of `COUNTS` is a method `_<kind>(draw, n)` of `Spoiler` that tries one place and says whether it did it (n have
-been done before). A cell is spoilt at most once. Kinds that change or lose a number keep a distance: none within two
-months in the same family of figures of a branch (`FAMILIES`), none twice in one column of one month, none beside a
+Every kind of `COUNTS` is a method `_<kind>(draw, n)` of `Spoiler` that tries one place and says whether it did it (n
+have been done before). A cell is spoilt at most once. Kinds that change or lose a number keep a distance: none within
+two months in the same family of figures of a branch (`FAMILIES`), none twice in one column of one month, none beside a
 missing month, a push or a merger; so what is true stays provable.
 """
 
@@ -11,22 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import spoiling_plan as plan
 from growth_paths import PUSHES, Truth, stream
-from printing import TOTAL, Row, Sheet, as_text, from_unit, rounding, to_unit
-from spoiling_plan import (
-    ALIASES,
-    COUNTS,
-    DASHES,
-    FAMILIES,
-    FAMILY,
-    FULL_WIDTH,
-    MARKS,
-    PER_FILE,
-    SUBTOTALS,
-    TRIES,
-    proofs,
-    ratio,
-)
+from printing import TOTAL, Row, Sheet, as_text, from_unit, plain, rounding, to_unit
+from spoiling_plan import FAMILIES, FAMILY, proofs, ratio
 
 
 @dataclass
@@ -104,9 +92,12 @@ class Spoiler:
     # --- choosing
 
     def any_sheet(self, draw, inner: bool, name: str | None = None) -> Sheet:
-        sheets = self.months[int(draw.choice(self.inner if inner else self.open))]
-        weights = np.array([len(s.columns) for s in sheets], float)
-        return next(s for s in sheets if s.name == name) if name else sheets[draw.choice(3, p=weights / weights.sum())]
+        months = self.inner if inner else self.open
+        sheets = self.months[months[draw.integers(len(months))]]
+        if name is not None:
+            return next(s for s in sheets if s.name == name)
+        at = draw.integers(sum(len(s.columns) for s in sheets))  # every column is as likely
+        return next(s for n, s in enumerate(sheets) if at < sum(len(x.columns) for x in sheets[:n + 1]))
 
     def branches(self, sheet: Sheet) -> list[str]:
         return [r.key for r in sheet.rows if r.kind == "branch" and r.key not in self.truth.merged_at]
@@ -139,11 +130,12 @@ class Spoiler:
         self._stated_units()
         self._mergers()
         self._aliases()
-        for kind, count in COUNTS.items():
+        for kind, count in plan.COUNTS.items():
             draw, spoil = stream(self.seed, f"spoil {kind}"), getattr(self, f"_{kind}")
-            size = len(self.truth.months) / 44 * (1 if kind in PER_FILE else len(self.truth.rows) / 17)
+            wide = 1 if kind in plan.PER_FILE else min(len(self.truth.rows) / 17, plan.WIDEST)
+            size = len(self.truth.months) / 44 * wide
             done, wanted = 0, max(2, round(count * size))
-            for _ in range(TRIES * wanted):
+            for _ in range(plan.TRIES * wanted):
                 done += bool(spoil(draw, done))
                 if done == wanted:
                     break
@@ -164,7 +156,7 @@ class Spoiler:
                         self._whole_row(sheet, row.key, "merger", "merger")
 
     def _aliases(self) -> None:
-        for branch, name, first, last in ALIASES:
+        for branch, name, first, last in plan.ALIASES:
             for sheets in self.months.values():
                 for sheet in sheets:
                     if first <= sheet.month <= last and branch in self.truth.rows:
@@ -252,7 +244,7 @@ class Spoiler:
         return True
 
     def _subtotal_row(self, draw, n: int) -> bool:
-        name, after, members = SUBTOTALS[n % len(SUBTOTALS)]
+        name, after, members = plan.SUBTOTALS[n % len(plan.SUBTOTALS)]
         sheet = self.any_sheet(draw, inner=False)
         keys = [r.key for r in sheet.rows]
         if any(r.kind == "subtotal" for r in sheet.rows) or not set(members) <= set(keys):
@@ -286,7 +278,7 @@ class Spoiler:
         return self._lose(draw, "blank", None)
 
     def _dash(self, draw, n: int) -> bool:
-        return self._lose(draw, "dash", DASHES[n % len(DASHES)])
+        return self._lose(draw, "dash", plan.DASHES[n % len(plan.DASHES)])
 
     def _merged_cell(self, draw, n: int) -> bool:
         """A cell merged with the one above, whose number stands for both."""
@@ -311,7 +303,7 @@ class Spoiler:
         power = (1, -1, 1, -1, 1, -1, 2, -2)[n % 8]
         value = found[0].cells[found[1:]]
         self.occupy(*found)
-        self.note(*found, "decimal", "decimal_slip", whole(value * 10**power if power > 0 else value / 10**-power))
+        self.note(*found, "decimal", "decimal_slip", plain(value * 10**power if power > 0 else value / 10**-power))
         return True
 
     def _spike(self, draw, n: int) -> bool:
@@ -329,7 +321,7 @@ class Spoiler:
         if typed[0] == "0" or abs(power) < 0.1 or abs(power - round(power)) < 0.02:
             return False  # too small to be seen, or a slipped decimal after all
         self.occupy(*found)
-        self.note(*found, "spike", f"spike|{proofs(found[2])}", whole(shown))
+        self.note(*found, "spike", f"spike|{proofs(found[2])}", plain(shown))
         return True
 
     def _total_off(self, draw, n: int) -> bool:
@@ -348,7 +340,7 @@ class Spoiler:
         shown = value * (1 + draw.choice([-1, 1]) * draw.uniform(0.004, 0.04))
         if not own and draw.random() < 0.5:
             shown = value - sheet.number(self._exact(branch, indicator, sheet.t), indicator)
-        shown = whole(round(shown, sheet.unit(indicator)[1]))
+        shown = plain(round(shown, sheet.unit(indicator)[1]))
         if shown == value:
             return False
         self.occupy(sheet, key, indicator)
@@ -369,7 +361,7 @@ class Spoiler:
         def write(value, sheet):
             commas = value >= 1000 and draw.random() < 0.3
             text = format(value, ",") if commas else as_text(value)
-            return text.translate(FULL_WIDTH), "full_width_digits" + ("|thousands_separator" if commas else "")
+            return text.translate(plan.FULL_WIDTH), "full_width_digits" + ("|thousands_separator" if commas else "")
         return self._written(draw, "full_width", 0, write)
 
     def _thousands(self, draw, n: int) -> bool:
@@ -377,7 +369,7 @@ class Spoiler:
 
     def _note(self, draw, n: int) -> bool:
         def write(value, sheet):
-            mark = MARKS[draw.integers(len(MARKS))]
+            mark = plan.MARKS[draw.integers(len(plan.MARKS))]
             sheet.marks.add(mark.strip("()（）") if "注" in mark else "①" if mark == "①" else "*")
             return as_text(value) + mark, "trailing_note"
         return self._written(draw, "note", 0, write)
@@ -404,9 +396,3 @@ class Spoiler:
                   rounding(exact, written, decimals))
         self.log[-1].true_value = from_unit(number, written)
         return True
-
-
-def whole(number: float) -> int | float:
-    """A plain int or float without the dust of binary fractions."""
-    number = round(float(number), 6)
-    return int(number) if number == int(number) else number

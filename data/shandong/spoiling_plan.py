@@ -12,15 +12,16 @@ COUNTS = {
     "full_width": 26, "thousands": 36, "note": 40, "text_number": 36, "inline_unit": 30,
 }
 PER_FILE = ("unit_silent", "subtotal_row", "heading_row")  # these do not grow with the number of branches
-TRIES = 400  # draws for each one wanted; a sample too small to hold them all gets fewer
+WIDEST = 2.5  # the others do, up to this many times: two in one column of a month would prove nothing
+TRIES = 200  # draws for each one wanted; a sample too small to hold them all gets fewer
 
 # Columns printed in another unit that the heading names, each in a month of its own: a customer column at random
 # (None) or these indicators; unit; decimals.
 _COUNTED = tuple(c.indicator for c in SHEETS["交易"] if c.unit == "笔")
 _FEES = tuple(c.indicator for c in SHEETS["收入"] if c.unit == "元")
 STATED = (
-    (_COUNTED, "万笔", 4), (_FEES, "万元", 4), (_FEES, "万元", 2), (("echannel_counter_ratio",), "倍", 4), (_FEES, "千元", 3),
-    (("investment_sales", "investment_sales_e"), "元", 2), *((None, "万户", 4),) * 5,
+    (_COUNTED, "万笔", 4), (_FEES, "万元", 4), (_FEES, "万元", 2), (("echannel_counter_ratio",), "倍", 4),
+    (_FEES, "千元", 3), (("investment_sales", "investment_sales_e"), "元", 2), *((None, "万户", 4),) * 5,
 )
 
 # Names that the branches went by for a while (first and last month).
@@ -49,6 +50,7 @@ FAMILIES = {
 FAMILY = {indicator: family for family, members in FAMILIES.items() for indicator in members}
 CHANGE = ("personal_online", "corporate_online", "phone", "mobile", "sms")
 WITHIN = ("personal_online", "mobile", "accounts", "existing", "affluent", "mortgage", "sales")
+RATIOS = {c.indicator for columns in SHEETS.values() for c in columns if c.unit == "%"}
 FULL_WIDTH = str.maketrans("0123456789.,-", "０１２３４５６７８９．，－")
 MARKS = ("*", "*", "**", "＊", "(注1)", "（注2）", "(注2)", "①")
 DASHES = ("-", "-", "--", "—", "－", "–")
@@ -56,7 +58,7 @@ DASHES = ("-", "-", "--", "—", "－", "–")
 
 def ratio(indicator: str) -> bool:
     """Whether it is printed in per cent."""
-    return next(c.unit for columns in SHEETS.values() for c in columns if c.indicator == indicator) == "%"
+    return indicator in RATIOS
 
 
 def proofs(indicator: str) -> str:
