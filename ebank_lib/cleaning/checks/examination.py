@@ -16,11 +16,11 @@ from .identities import build_system, learn
 from .oddities import ODD, Oddity, find_breaks, find_spikes
 from .robust import median
 from .series import Expectation, expect
-from .slips import Slip, Swap, find_stale, find_swaps, find_unit_slips, pasted_rows
+from .slips import Swap, conforming, find_stale, find_swaps, find_unit_slips
 
 __all__ = ["examine"]
 
-_SURE = 20.0        # log-odds of a swap that only columns, no identity, speak for
+_SURE = 30.0        # log-odds of a swap that only columns, no identity, speak for
 _SLIGHT = 3.0       # and of one that an identity proves
 _MANY = 5           # columns that must tell
 
@@ -54,8 +54,7 @@ class _Examination:
         self.half = learn(self.system, self._as_grid())
         self._swaps()
         expected = self._expect()
-        stale = find_stale(self.x, self.step, expected)
-        stale = pasted_rows(self.x, stale, self.grid.blocks).ravel()
+        stale = find_stale(self.x, self.step, expected, self.grid.blocks).ravel()
         ev = Evidence(self.x.ravel(), self.half, self.step.ravel(), self._prior(), stale, self.grid.hole.ravel() >= 0)
         self.ev = ev
         self.certain = np.zeros(self.grid.size, bool)
@@ -87,38 +86,44 @@ class _Examination:
     def _unit_slips(self) -> None:
         found = find_unit_slips(self.x, self.factor, self.own)
         for slip in found:
-            at = (slip.units, slip.month, slip.indicator)
-            supported = slip.sides == 2 or self._fewer_failures(at, 10.0 ** -slip.power)
-            columns = sum(s.month == slip.month for s in found)
-            self._slip(slip, "correct" if supported else "flag", columns)
+            columns = sum(s.first == slip.first for s in found)
+            options = [(p, [(conforming(self.x, self.factor, slip, m, p), m, slip.indicator)
+                            for m in range(slip.first, slip.last + 1)]) for p in slip.powers]
+            proven = [o for o in options if self._fewer_failures(o[1], 10.0 ** -o[0])]
+            if len(proven) == 1:
+                self._slip(*proven[0], "correct", columns)
+            elif slip.sure:
+                # A column that stays where it jumped may be a change of the bank's business: nothing proves the unit.
+                self._slip(*options[0], "correct" if slip.back else "flag", columns)
+            else:
+                self._slip(*options[0], "flag", columns)
 
-    def _fewer_failures(self, at, factor: float) -> bool:
-        """Whether multiplying some cells restores equations and breaks none."""
-        changed = self.x.copy()
-        changed[at] *= factor
-        half = 0.5 * self.step
+    def _fewer_failures(self, places: list[tuple], factor: float) -> bool:
+        """Whether multiplying some cells restores equations, at least twice as many as it breaks."""
+        changed, half = self.x.copy(), 0.5 * self.step
         moved = half.copy()
-        moved[at] *= factor
+        for at in places:
+            changed[at] *= factor
+            moved[at] *= factor
         before, asked = self._holding(self.x, half)
         after, _ = self._holding(changed, moved)
-        return bool((after & ~before & asked).any() and not (before & ~after & asked).any())
+        return bool((after & ~before & asked).sum() > 2 * (before & ~after & asked).sum())
 
     def _holding(self, x: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sums = self.system.sums(x.ravel(), half.ravel())
         return sums.holds(self.system.is_within), (sums.unknown == 0) & self.system.used
 
-    def _slip(self, slip: Slip, action: str, columns: int) -> None:
-        factor = 10.0 ** -slip.power
-        detail = {"factor": f"10^{abs(slip.power)}", "columns": columns}
-        for u in slip.units:
-            place = self._place(u, slip.month, slip.indicator)
-            printed = self.x.flat[place]
-            value = _shift(printed, -slip.power)
-            self.findings.append(Finding(place, "unit_slip", action, value, detail))
-            self.touched[place] = True
-            if action == "correct":
-                self.x.flat[place] = value
-                self.step.flat[place] *= factor
+    def _slip(self, power: int, places: list[tuple], action: str, columns: int) -> None:
+        detail = {"factor": f"10^{abs(power)}", "columns": columns}
+        for units, month, indicator in places:
+            for u in units:
+                place = self._place(u, month, indicator)
+                value = _shift(self.x.flat[place], -power)
+                self.findings.append(Finding(place, "unit_slip", action, value, detail))
+                self.touched[place] = True
+                if action == "correct":
+                    self.x.flat[place] = value
+                    self.step.flat[place] *= 10.0 ** -power
 
     def _swaps(self) -> None:
         """The clearest pair first: a swapped row also misleads the judgement of the months beside it, so a pair near
@@ -140,7 +145,7 @@ class _Examination:
         telling = swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns))
         restored, broken = self._after_swap(swap)
         proven = restored > 0 and broken == 0 and swap.share > 0.5
-        by_columns = broken == 0 and telling and swap.telling >= _MANY and swap.gain >= _SURE
+        by_columns = broken == 0 and swap.share >= 0.8 and swap.telling >= _MANY and swap.gain >= _SURE
         if proven or by_columns:
             self._swap(swap, "correct", "proof_identity" if proven else "proof_columns")
         elif telling and swap.gain >= 2 * _SURE:

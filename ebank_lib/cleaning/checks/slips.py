@@ -9,26 +9,34 @@ import numpy as np
 from .robust import mad, median, neighbours
 from .series import Expectation
 
-__all__ = ["Slip", "Swap", "find_stale", "find_swaps", "find_unit_slips"]
+__all__ = ["Slip", "Swap", "conforming", "find_stale", "find_swaps", "find_unit_slips"]
 
 _AGREE = 0.8        # of a column's rows must move together
 _CHANCE = 1e-3      # a repeat that chance would bring about more often than this is no suspect
+_ROW = 14.0         # minus the log of the chance that a whole row repeats
+_TENFOLD = 0.7      # of a power of ten is the least that may be one
 _CELL_CAP = 25.0    # of a squared z, so that one column cannot decide
 
 
 @dataclass(frozen=True)
 class Slip:
-    """Cells (units, one month, one indicator) that are `power` powers of ten too large; `sides` of it were seen to end."""
+    """Columns (one indicator, some months) that are a power of ten away from the months around them.
 
-    month: int
+    ``size`` is the jump in powers of ten as it was measured, ``powers`` the whole numbers it may stand for, the nearest
+    first; ``sure`` whether the nearest needs no further proof; ``back`` whether the column was seen to come back.
+    """
+
+    first: int
+    last: int
     indicator: int
-    units: np.ndarray
-    power: int
-    sides: int
+    size: float
+    powers: tuple[int, ...]
+    sure: bool
+    back: bool
 
 
 def find_unit_slips(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> list[Slip]:
-    """Return the columns that jump by a power of ten together and come back.
+    """Return the columns that jump by about a power of ten together.
 
     Parameters
     ----------
@@ -37,73 +45,93 @@ def find_unit_slips(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> list[
     own : array of bool (units,)
         Rows that vote (branches; the total follows).
     """
+    step = _log_steps(x, factor, own)
+    jump = median(step, axis=0, least=2)
+    usual = median(jump, axis=0)[None, :]
+    noise = np.maximum(np.nan_to_num(mad(jump - usual, axis=0, least=4), nan=0.2), 0.01)
+    jump = np.nan_to_num(jump - usual)
+    votes = np.sum((np.sign(step) == np.sign(jump)) & (np.abs(step) > 0.5 * np.abs(jump)), axis=0)
+    asked = np.sum(~np.isnan(step), axis=0)
+    real = (np.abs(jump) >= _TENFOLD) & (np.abs(jump) > 6 * noise) & (votes >= _AGREE * asked) & (asked >= min(3, own.sum()))
+    return [s for i in np.flatnonzero(real.any(axis=0))
+            for s in _stretches(np.where(real[:, i], jump[:, i], 0.0), int(i), float(noise[i]))]
+
+
+def _log_steps(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.log10(np.where(x > 0, x * factor, np.nan))
-    before, _, back, _ = neighbours(log, reach=4)
-    step = log - before
-    ordinary = np.nan_to_num(median(step[own], axis=0, least=2))
-    drift = median(ordinary, axis=0)[None, :]
-    noise = np.maximum(mad(ordinary - drift, axis=0, least=4), 0.01)
-    noise = np.where(np.isnan(noise), 0.1, noise)[None, :]
-    power = np.round(ordinary - drift)
-    # A season or a festival may move the month as well; the more powers of ten, the less it can be mistaken.
-    left = np.abs(ordinary - drift - power)
-    near = (power != 0) & (left <= np.maximum(4 * noise, 0.1 * np.minimum(np.abs(power), 3))) & (np.abs(ordinary) > 6 * noise)
-    votes = np.sum(np.abs(step[own] - power) < 0.5, axis=0)
-    asked = np.sum(~np.isnan(step[own]), axis=0)
-    jump = np.where(near & (votes >= _AGREE * asked) & (asked >= min(3, own.sum())), power, 0).astype(int)
-    return [s for i in np.flatnonzero(jump.any(axis=0)) for s in _segments(jump[:, i], i, log)]
+        log = np.log10(np.where(x > 0, x * factor, np.nan))[own]
+    return log - neighbours(log, reach=4)[0]
 
 
-def _segments(jump: np.ndarray, indicator: int, log: np.ndarray) -> list[Slip]:
-    """Return the stretches of months whose level differs by a power of ten from the level most months have."""
-    level = np.cumsum(jump)
-    values, counts = np.unique(level, return_counts=True)
-    usual = values[np.argmax(counts)]
+def _stretches(jump: np.ndarray, indicator: int, noise: float) -> list[Slip]:
+    """Return the stretches between a jump and the one that undoes it; a jump never undone reaches to the nearer end."""
+    at = [int(m) for m in np.flatnonzero(jump)]
     out = []
-    for m in np.flatnonzero(level != usual):
-        power = int(level[m] - usual)
-        sides = int((level[:m] == usual).any()) + int((level[m + 1:] == usual).any())
-        base = np.where((level == usual)[None, :], log[:, :, indicator], np.nan)
-        units = [u for u in range(len(log)) if _conforms(log[u, m, indicator], base[u], m, power)]
-        if units:
-            out.append(Slip(int(m), int(indicator), np.array(units), power, sides))
+    while at:
+        m = at.pop(0)
+        end = next((n for n in at if jump[m] * jump[n] < 0 and abs(jump[m] + jump[n]) <= max(0.5, 4 * noise)), None)
+        if end is not None and end - m <= len(jump) // 2:
+            at = [n for n in at if n > end]
+            out.append(_slip(m, end - 1, indicator, (jump[m] - jump[end]) / 2, noise / np.sqrt(2), True))
+        elif m >= len(jump) - m:
+            out.append(_slip(m, len(jump) - 1, indicator, jump[m], noise, False))
+        else:
+            out.append(_slip(0, m - 1, indicator, -jump[m], noise, False))
     return out
 
 
-def _conforms(value: float, base: np.ndarray, month: int, power: int) -> bool:
-    """Whether one cell lies nearer to the slipped level than to its own: cells put right by hand stay."""
-    known = np.flatnonzero(~np.isnan(base))
-    if np.isnan(value) or not len(known):
-        return not len(known) and not np.isnan(value)
-    near = known[np.argsort(np.abs(known - month), kind="stable")[:4]]
-    expected = float(np.mean(base[near]))
-    return abs(value - expected - power) < abs(value - expected)
+def _slip(first: int, last: int, indicator: int, size: float, noise: float, back: bool) -> Slip:
+    nearest = int(np.round(size)) or int(np.sign(size))
+    other = nearest + (1 if size > nearest else -1)
+    left = abs(size - nearest)
+    sure = left <= max(0.1, 0.1 * min(abs(nearest), 3)) and 0.5 - left >= noise
+    return Slip(first, last, indicator, float(size), tuple(p for p in (nearest, other) if p), bool(sure), back)
 
 
-def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation) -> np.ndarray:
-    """Return the cells that repeat last month's number where chance would not.
+def conforming(x: np.ndarray, factor: np.ndarray, slip: Slip, month: int, power: int) -> np.ndarray:
+    """Return the rows whose number in this month lies nearer to the slipped level than to their own.
 
-    A number with many digits that moves by much more than its last digit every month hardly ever stays the same. Where
-    half of a row's cells are such repeats, the row was pasted, and its other repeats belong to it.
+    Cells that were put right by hand stay as they are; a row that is zero, or that has nothing to compare with, goes
+    with its column.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = np.log10(np.abs(x[:, :, slip.indicator] * factor[:, :, slip.indicator]))
+    log[~np.isfinite(log)] = np.nan
+    months = np.arange(x.shape[1])
+    outside = (months < slip.first) | (months > slip.last)
+    near = np.argsort(np.where(outside, np.abs(months - month), len(months)), kind="stable")
+    level = median(log[:, near[: min(4, outside.sum())]], axis=1)
+    here = log[:, month]
+    follows = np.isnan(level) | np.isnan(here) | (np.abs(here - level - power) < np.abs(here - level))
+    return np.flatnonzero(follows & ~np.isnan(x[:, month, slip.indicator]))
+
+
+def repeats(x: np.ndarray, step: np.ndarray, expected: Expectation) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells that repeat last month's number, and how often chance would do that.
+
+    A number with many digits that moves by much more than its last digit every month hardly ever stays the same.
     """
     same = np.zeros(x.shape, bool)
-    same[:, 1:] = (x[:, 1:] == x[:, :-1]) & (x[:, 1:] != 0)
+    same[:, 1:] = x[:, 1:] == x[:, :-1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        usual_move = expected.step_sd * np.abs(x)
-        chance = np.nan_to_num(step / (2.5 * usual_move), nan=1.0, posinf=1.0)
-    suspects = same & (chance < _CHANCE)
-    return suspects
+        chance = step / (2.5 * expected.step_sd * np.abs(x))
+    chance = np.where(np.isfinite(chance) & (x != 0), np.minimum(chance, 1.0), 1.0)
+    return same, np.where(same, chance, 1.0)
 
 
-def pasted_rows(x: np.ndarray, suspects: np.ndarray, blocks: list[np.ndarray]) -> np.ndarray:
-    """Return the suspects and, where most of a row (of the columns of one sheet) repeats, the rest of its repeats."""
-    same = np.zeros(x.shape, bool)
-    same[:, 1:] = (x[:, 1:] == x[:, :-1]) & ~np.isnan(x[:, 1:])
-    out = suspects.copy()
+def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: list[np.ndarray]) -> np.ndarray:
+    """Return the cells that were pasted again: single ones that chance would not bring about, and whole rows.
+
+    Where at least half of a row's numbers (of the columns of one sheet) repeat and chance would not repeat them all, the
+    row was pasted, and even its least telling repeats belong to it.
+    """
+    same, chance = repeats(x, step, expected)
+    out = same & (chance < _CHANCE)
+    weight = -np.log(np.maximum(chance, 1e-6))
     for block in blocks:
         there = np.sum(~np.isnan(x[:, :, block]), axis=2)
-        pasted = (np.sum(same[:, :, block], axis=2) >= 0.5 * there) & (np.sum(suspects[:, :, block], axis=2) >= 2)
+        repeated = np.sum(same[:, :, block], axis=2)
+        pasted = (repeated >= 0.5 * there) & (repeated >= 3) & (np.sum(weight[:, :, block], axis=2) > _ROW)
         out[:, :, block] |= same[:, :, block] & pasted[:, :, None]
     return out
 
