@@ -101,7 +101,7 @@ def test_volatility_that_grows_is_told_from_one_that_does_not(tmp_path, catalog)
     rng = np.random.default_rng(1)
     shocks = rng.normal(size=43)
     growing = 1e5 * np.exp(np.r_[0, np.cumsum(0.03 + np.linspace(0.01, 0.12, 43) * shocks)])
-    calming = 1e5 * np.exp(np.r_[0, np.cumsum(0.03 + np.linspace(0.2, 0.01, 43) * shocks)])
+    calming = 1e5 * np.exp(np.r_[0, np.cumsum(0.03 + np.linspace(0.12, 0.01, 43) * shocks[::-1])])
     frame = {"sms_income": growing, "personal_online_income": calming}
     found = judge(tmp_path, catalog, frame, check("later_volatility", "above", 1, ["sms_income"]),
                   check("later_volatility", "above", 1, ["personal_online_income"]))
