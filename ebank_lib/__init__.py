@@ -8,7 +8,8 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOME = {
-    "setup": "session", "record": "reports.record",
+    "setup": "reports.opening", "record": "reports.record", "state": "reports.record",
+    "simulate_paths": "forecasting",
     "load_catalog": "catalog", "number": "wording", "percent": "wording", "t": "wording", "show": "display", "say": "display",
     "open_source": "sources", "clean": "cleaning",
     "analyse_growth": "growth", "growth": "growth", "stylised_facts": "facts",
