@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 # Written so that this file keeps the rule it checks.
-HOSTS = re.compile("|".join(["[a-z]+:/{2}", "pypi[.]", "pythonhosted[.]", "anaconda[.]", "--(extra-)?index.url",
+HOSTS = re.compile("|".join(["[a-z]+:/{2}", "pypi[.]", "python[h]osted", "anaconda[.]", "--(extra-)?index.url",
                              "--find.links", "localhost", "127[.]0"]), re.I)
 SET_UP_FILES = ["pyproject.toml", "requirements.lock", "environment.yml", "Makefile", ".ci/run", ".gitignore",
                 ".gitattributes", "tools/bootstrap.py", "tools/lock.py", "tools/pytest_ipc.py"]

@@ -302,7 +302,7 @@ def create(executable, version, number, total):
         if free < NEEDED_GB:
             raise SetupError("the disk is nearly full: %.1f GB free, %.1f GB needed" % (free, NEEDED_GB))
         os.mkdir(VENV)
-        code, text = run([executable, "-m", "venv", VENV], step)
+        code, text = run([executable, "-P", "-m", "venv", VENV], step)
         if code:
             fail_with(text)
     except BaseException:
@@ -331,8 +331,9 @@ class Counter:
         return "fetched %d of %d" % (min(self.collected, self.total), self.total)
 
 
+# -P: a file of this folder must not stand in for a module of the same name.
 def pip(*arguments):
-    return [VENV_PYTHON, "-m", "pip", "install", "--no-input", "--progress-bar", "off", *arguments]
+    return [VENV_PYTHON, "-P", "-m", "pip", "install", "--no-input", "--progress-bar", "off", *arguments]
 
 
 def install(number, total):
