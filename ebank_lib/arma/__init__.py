@@ -1,6 +1,6 @@
-"""Series -> order, model, diagnostics."""
+"""Series -> order, model, diagnostics: exact maximum likelihood of every ARMA order of a short series at once."""
 
-from ebank_lib.arma.model import ARMA, fit_arma
-from ebank_lib.arma.selection import OrderSelection, select_order
+from .model import ARMA, fit_arma
+from .selection import OrderSelection, combine, select_order
 
-__all__ = ["ARMA", "OrderSelection", "fit_arma", "select_order"]
+__all__ = ["ARMA", "OrderSelection", "combine", "fit_arma", "select_order"]

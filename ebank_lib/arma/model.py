@@ -1,61 +1,112 @@
-"""One fitted (seasonal) ARIMA model: parameters, residuals, forecast, simulation.
+"""One fitted (seasonal) ARIMA: equation, roots, standard errors, residual tests, forecast, simulation, profiles.
 
-First version: the fit itself is statsmodels' exact state-space likelihood, always on the
-differenced and standardised series (its default fit depends on the scale of the data).
+``y_t = x_t' beta + n_t`` with ``phi(B) Phi(B^s) (1 - B)^d (1 - B^s)^D n_t = theta(B) Theta(B^s) a_t``, ``phi(B) =
+1 - ar1 B - ...``, ``theta(B) = 1 + ma1 B + ...`` (the signs of R and statsmodels) and ``a_t`` independent normal.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from statsmodels.tsa.statespace.sarimax import SARIMAX
+from scipy.optimize import brentq, minimize
+from scipy.stats import chi2, norm
+
+from ..errors import SeriesError, UnknownNameError
+from ..wording import t as words
+from .design import Design, check_order, exog_frame, future_index, prepare, trend_columns
+from .diagnostics import residual_tests
+from .kalman import filter_columns, state_space
+from .likelihood import AR_EDGE, levinson, multiply, objective
+from .search import MODES, POLISH, Optimum, climb_grid, minimise
 
 __all__ = ["ARMA", "fit_arma"]
 
-
-def as_series(y) -> pd.Series:
-    """`y` as a float Series whose index is a PeriodIndex or a RangeIndex."""
-    if not isinstance(y, pd.Series):
-        y = pd.Series(np.asarray(y, dtype=float))
-    if isinstance(y.index, pd.DatetimeIndex):
-        y = y.copy()
-        y.index = y.index.to_period(y.index.freq or y.index.inferred_freq)
-    return y.astype(float)
+ON_CIRCLE = 1.0005  # a root nearer than this has no regular information, hence no standard error
 
 
-def future_index(index: pd.Index, horizon: int) -> pd.Index:
-    """The `horizon` labels that follow `index`."""
-    if isinstance(index, pd.PeriodIndex):
-        return pd.period_range(index[-1] + 1, periods=horizon, freq=index.freq, name=index.name)
-    return pd.RangeIndex(index[-1] + 1, index[-1] + 1 + horizon, name=index.name)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ARMA:
-    """A fitted model; see `fit_arma`."""
+    """A fitted model. Made by `fit_arma`, or by `select_order` as ``.best`` and ``.fit(p, q)``.
 
-    y: pd.Series = field(repr=False)
+    Attributes
+    ----------
+    order : (p, d, q)
+    seasonal_order : (P, D, Q, s)
+    trend : {"n", "c", "ct"}
+    nobs : int
+        Values the likelihood is of.
+    loglik, sigma2 : float
+        Exact, at the maximum; of the differenced series, so comparable within one d and D only.
+    params, std_errors : Series
+        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``, and the regressors by name.
+    """
+
+    design: Design = field(repr=False)
     order: tuple[int, int, int]
     seasonal_order: tuple[int, int, int, int]
-    trend: str
-    params: pd.Series = field(repr=False)
-    bse: pd.Series = field(repr=False)
-    loglik: float
-    sigma2: float
-    nobs: int
-    converged: bool
-    resid: pd.Series = field(repr=False)
-    _results: object = field(repr=False)
-    _scale: float = field(repr=False)
+    optimum: Optimum = field(repr=False)
+
+    # --- parameters
+
+    @property
+    def y(self) -> pd.Series:
+        """The series (T,), from its first value on."""
+        return self.design.y
+
+    @property
+    def trend(self) -> str:
+        return self.design.trend
+
+    @property
+    def nobs(self) -> int:
+        return self.design.nobs
+
+    @property
+    def converged(self) -> bool:
+        return self.optimum.converged
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """(p, q, P, Q, season), as the likelihood wants it."""
+        (p, _, q), (sp, _, sq, season) = self.order, self.seasonal_order
+        return p, q, sp, sq, season
+
+    @cached_property
+    def _coefficients(self) -> np.ndarray:
+        return natural(self.optimum.angles, self.shape)
+
+    @cached_property
+    def _beta(self) -> np.ndarray:
+        return self._concentrated(self._coefficients)[0]
+
+    def _concentrated(self, coefficients) -> tuple[np.ndarray, float, float]:
+        """Return beta, sigma2 and the negative log-likelihood (scaled) at given ARMA coefficients."""
+        d = self.design
+        out, none = np.empty(len(d.columns) - d.gaps), np.empty(len(coefficients))
+        f = objective(np.asarray(coefficients, dtype=float), self.shape, True, d.columns, d.gaps, out, False, none)
+        return d.offset + d.scale * (d.back @ out[:-1]), float(out[-1]) * d.scale**2, f
+
+    @cached_property
+    def params(self) -> pd.Series:
+        p, q, sp, sq, _ = self.shape
+        names = [f"{name}{i + 1}" for name, n in (("ar", p), ("ma", q), ("sar", sp), ("sma", sq)) for i in range(n)]
+        return pd.Series(np.r_[self._coefficients, self._beta], index=[*names, *self.design.x.columns], name="estimate")
+
+    @cached_property
+    def sigma2(self) -> float:
+        return self._concentrated(self._coefficients)[1]
+
+    @cached_property
+    def loglik(self) -> float:
+        return self.design.loglik(self.optimum.value)
 
     @property
     def k(self) -> int:
         """Number of estimated parameters, sigma2 among them."""
-        return len(self.params) + 1
+        return sum(self.shape[:4]) + self.design.x.shape[1] + 1
 
     @property
     def aic(self) -> float:
@@ -63,8 +114,9 @@ class ARMA:
 
     @property
     def aicc(self) -> float:
+        """AIC corrected for short series (Hurvich & Tsai 1989, Biometrika 76)."""
         spare = self.nobs - self.k - 1
-        return self.aic + 2 * self.k * (self.k + 1) / spare if spare > 0 else np.inf
+        return -2 * self.loglik + 2 * self.k * self.nobs / spare if spare > 0 else np.inf
 
     @property
     def bic(self) -> float:
@@ -74,40 +126,354 @@ class ARMA:
     def hqic(self) -> float:
         return -2 * self.loglik + 2 * np.log(np.log(self.nobs)) * self.k
 
-    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
-        """Point forecast and limits: columns `y_hat, lo-80, hi-80, ...`, one row per month."""
-        got = self._results.get_forecast(horizon, exog=exog)
-        mean = np.asarray(got.predicted_mean) * self._scale
-        widen = np.sqrt(self.nobs / max(self.nobs - self.k + 1, 1))
-        se = np.asarray(got.se_mean) * self._scale * widen
+    # --- polynomials
+
+    def _expanded(self, coefficients) -> tuple[np.ndarray, np.ndarray]:
+        p, q, sp, sq, season = self.shape
+        ar, ma, sar, sma = np.split(np.asarray(coefficients, dtype=float), np.cumsum([p, q, sp]))
+        phi, theta = np.empty(p + sp * season), np.empty(q + sq * season)
+        multiply(ar, sar, season, phi)
+        multiply(-ma, -sma, season, theta)
+        return phi, -theta
+
+    @cached_property
+    def ar_polynomial(self) -> np.ndarray:
+        """phi_1 .. of the stationary part, seasonal factor multiplied in."""
+        return self._expanded(self._coefficients)[0]
+
+    @cached_property
+    def ma_polynomial(self) -> np.ndarray:
+        """theta_1 .., seasonal factor multiplied in."""
+        return self._expanded(self._coefficients)[1]
+
+    @cached_property
+    def delta(self) -> np.ndarray:
+        """y_t = sum delta_j y_(t-j) + w_t, w the differenced series."""
+        poly = np.ones(1)
+        for lag in [1] * self.order[1] + [self.seasonal_order[3]] * self.seasonal_order[1]:
+            poly = np.convolve(poly, np.r_[1.0, np.zeros(lag - 1), -1.0])
+        return -poly[1:]
+
+    def roots(self) -> pd.DataFrame:
+        """Inverse roots, largest first: ``part`` (ar, ma), ``real, imag, modulus, period`` in months."""
+        out = []
+        for part, c in (("ar", -self.ar_polynomial), ("ma", self.ma_polynomial)):
+            z = np.roots(np.r_[1.0, c]) if len(c) else np.zeros(0)
+            for v in sorted(z, key=lambda v: (-round(abs(v), 9), round(v.real, 9), v.imag)):
+                angle = abs(np.angle(v))
+                out.append((part, v.real, v.imag, abs(v), 2 * np.pi / angle if angle > 1e-9 else np.inf))
+        return pd.DataFrame(out, columns=["part", "real", "imag", "modulus", "period"])
+
+    def psi_weights(self, n: int = 24) -> np.ndarray:
+        """Weights of the last n shocks in y (n,), psi_0 = 1; differencing included."""
+        full = -np.convolve(np.r_[1.0, -self.ar_polynomial], np.r_[1.0, -self.delta])[1:]
+        return series_quotient(self.ma_polynomial, full, n)
+
+    def pi_weights(self, n: int = 24) -> np.ndarray:
+        """Weights pi (n,), pi_0 = 1, of a_t = sum pi_j y_(t-j)."""
+        full = np.convolve(np.r_[1.0, -self.ar_polynomial], np.r_[1.0, -self.delta])[1:]
+        return series_quotient(full, -self.ma_polynomial, n)
+
+    def spectrum(self, n: int = 256) -> pd.Series:
+        """Spectral density of the differenced series at n frequencies, in cycles a month from 0 to 0.5."""
+        frequency = np.linspace(0.0, 0.5, n)
+        b = np.exp(-2j * np.pi * np.outer(frequency, np.arange(1, 1 + max(len(self.ar_polynomial),
+                                                                         len(self.ma_polynomial), 1))))
+        top = np.abs(1 + b[:, :len(self.ma_polynomial)] @ self.ma_polynomial) ** 2
+        bottom = np.abs(1 - b[:, :len(self.ar_polynomial)] @ self.ar_polynomial) ** 2
+        return pd.Series(self.sigma2 / (2 * np.pi) * top / bottom, index=pd.Index(frequency, name="frequency"),
+                         name="spectrum")
+
+    # --- uncertainty of the parameters
+
+    @cached_property
+    def _covariance(self) -> tuple[np.ndarray, str]:
+        """Inverse observed information, and why it is not to be had where it is NaN.
+
+        The log-likelihood is concentrated in beta and sigma2, so the block of the ARMA coefficients is the inverse of
+        its Hessian (differences of the analytic gradient); beta adds its own GLS variance.
+        """
+        c, n = self._coefficients, len(self.params)
+        k, nan = len(c), np.full((n, n), np.nan)
+        modulus = self.roots()["modulus"].max() if k else 0.0
+        if modulus > 1 / ON_CIRCLE:
+            return nan, "boundary"
+        d, hessian, jacobian = self.design, np.empty((k, k)), np.empty((n - k, k))
+        out, gradient = np.empty(len(d.columns) - d.gaps), np.empty((2, k))
+        h = 1e-5
+        for i in range(k):
+            beta = []
+            for side in (0, 1):
+                x = c.copy()
+                x[i] += h if side == 0 else -h
+                if not np.isfinite(objective(x, self.shape, True, d.columns, d.gaps, out, True, gradient[side])):
+                    return nan, "boundary"
+                beta.append(d.scale * (d.back @ out[:-1]))
+            hessian[i] = (gradient[0] - gradient[1]) / (2 * h)
+            jacobian[:, i] = (beta[0] - beta[1]) / (2 * h)
+        hessian = 0.5 * (hessian + hessian.T)
+        if k and np.linalg.eigvalsh(hessian).min() <= 1e-8 * self.nobs:
+            return nan, "flat"
+        arma = np.linalg.inv(hessian)
+        cross = jacobian @ arma
+        return np.block([[arma, cross.T], [cross, self._gls_covariance + cross @ jacobian.T]]), ""
+
+    @cached_property
+    def _filtered(self):
+        """Innovations, their variances, last state and its covariance: of y - x beta and of every regressor."""
+        return self._filter(self._coefficients, self._beta)
+
+    def _filter(self, coefficients, beta):
+        d = self.design
+        phi, theta = self._expanded(coefficients)
+        missing = d.y.isna().to_numpy()
+        level = d.y.to_numpy() - d.x.to_numpy() @ beta
+        lost = len(self.delta)
+        if missing[:lost].any():
+            level = np.where(missing, self._smoothed(coefficients) - d.x.to_numpy() @ beta, level)
+        columns = np.vstack([level[None], d.x.to_numpy().T])
+        return filter_columns(*state_space(phi, theta, self.delta), columns, missing, lost)
+
+    def _smoothed(self, coefficients) -> np.ndarray:
+        """y with every missing month at its expectation given all the others: a gap estimated as a regressor."""
+        d = self.design
+        out, none = np.empty(len(d.columns)), np.empty(len(coefficients))
+        objective(np.asarray(coefficients), self.shape, True, d.columns, 0, out, False, none)
+        y = d.y.interpolate(limit_direction="both").to_numpy(copy=True)
+        y[d.y.isna().to_numpy()] -= d.scale * out[:d.gaps]
+        return y
+
+    def smoothed(self) -> pd.Series:
+        """y with its missing months replaced by their expectation given all observed ones."""
+        return pd.Series(self._smoothed(self._coefficients), index=self.y.index, name=self.y.name)
+
+    @cached_property
+    def _gls_covariance(self) -> np.ndarray:
+        v, f, _, _ = self._filtered
+        white = (v[1:] / np.sqrt(f))[:, np.isfinite(f)]
+        return self.sigma2 * np.linalg.inv(white @ white.T) if len(white) else np.zeros((0, 0))
+
+    @cached_property
+    def std_errors(self) -> pd.Series:
+        """Standard errors from the observed information; NaN where `std_errors_note` says why."""
+        with np.errstate(invalid="ignore"):
+            return pd.Series(np.sqrt(np.diag(self._covariance[0])), index=self.params.index, name="std_error")
+
+    def std_errors_note(self, lang: str | None = None) -> str:
+        """Why there are no standard errors; empty where there are."""
+        return words(f"arma.se_{self._covariance[1]}", lang) if self._covariance[1] else ""
+
+    def covariance(self) -> pd.DataFrame:
+        """Covariance of the estimates, inverse of the observed information."""
+        return pd.DataFrame(self._covariance[0], index=self.params.index, columns=self.params.index)
+
+    def profile(self, term: str, level: float = 95) -> pd.Series:
+        """Interval of one parameter from its profile likelihood, beside the Wald one.
+
+        Every value is kept whose best likelihood, all else refitted, is within chi-square reach of the maximum. On
+        short series and near the boundary this covers better than the estimate plus and minus standard errors.
+
+        Returns
+        -------
+        Series
+            ``estimate, lower, upper, wald_lower, wald_upper``; an infinite limit where the profile stays flat.
+        """
+        if term not in self.params.index:
+            raise UnknownNameError("parameter", term, self.params.index)
+        estimate, se = float(self.params[term]), float(self.std_errors[term])
+        reach, best = chi2.ppf(level / 100, 1) / 2, self.optimum.value
+        step = se if np.isfinite(se) else (0.1 if term[-1:].isdigit() else self.design.scale)
+        drop = self._profile_of(term)
+        limits = []
+        for sign in (-1, 1):
+            inside, outside, limit = estimate, estimate + sign * step, sign * np.inf
+            for _ in range(40):
+                if not np.isfinite(drop(outside)):
+                    outside = 0.5 * (inside + outside)  # beyond stationarity: the edge itself may be the limit
+                    if abs(outside - inside) < 1e-6:
+                        limit = outside
+                        break
+                elif drop(outside) - best > reach:
+                    limit = brentq(lambda v: drop(v) - best - reach, inside, outside, xtol=1e-6 * step)
+                    break
+                else:
+                    inside, outside = outside, outside + sign * step
+            limits.append(limit)
+        z = norm.ppf(0.5 + level / 200)
+        return pd.Series({"estimate": estimate, "lower": limits[0], "upper": limits[1],
+                          "wald_lower": estimate - z * se, "wald_upper": estimate + z * se}, name=term)
+
+    def _profile_of(self, term: str):
+        """The concentrated negative log-likelihood as a function of one parameter's value."""
+        d, at, c = self.design, list(self.params.index).index(term), self._coefficients
+        none = np.empty(len(d.columns) - d.gaps)
+        if at >= len(c):
+            column = d.x[term].to_numpy()
+            rest = d.x.drop(columns=term)
+
+            def drop(value):
+                moved = d.y - value * column
+                new = prepare(moved, d.d, d.big_d, d.season, rest if rest.shape[1] else None, "n")
+                found = climb_order(new, self.shape, self.optimum.angles)
+                return -new.loglik(found.value) + d.loglik(0.0)
+
+            return drop
+        start = np.delete(c, at)
+
+        def drop(value):
+            def f(x):
+                gradient = np.empty(len(c))
+                value_here = objective(np.insert(x, at, value), self.shape, True, d.columns, d.gaps, none, True,
+                                       gradient)
+                return (value_here, np.delete(gradient, at)) if np.isfinite(value_here) else (1e10, np.zeros(len(x)))
+
+            if len(start) == 0:
+                got = f(start)[0]
+            else:
+                got = minimize(f, start, jac=True, method="BFGS", options={"gtol": 1e-5}).fun
+            return got if got < 1e9 else np.inf
+
+        return drop
+
+    # --- residuals
+
+    @cached_property
+    def resid(self) -> pd.Series:
+        """Innovations in units of y: one-step errors divided by sqrt(F), NaN where differencing or a gap leaves none."""
+        v, f, _, _ = self._filtered
+        return pd.Series(v[0] / np.sqrt(f), index=self.y.index, name="resid")
+
+    def tests(self, lags=None, lang: str | None = None) -> pd.DataFrame:
+        """Residual tests with their nulls; see `diagnostics.residual_tests`."""
+        return residual_tests(self.resid.dropna().to_numpy(), sum(self.shape[:4]), self.seasonal_order[3], lags, lang)
+
+    # --- what comes next
+
+    def _future_x(self, horizon: int, exog) -> np.ndarray:
+        d, index = self.design, future_index(self.y.index, horizon)
+        trend = trend_columns(index, d.trend, d.d + d.big_d, start=len(d.y) + 1)
+        names = [c for c in d.x.columns if c not in trend]
+        if names and exog is None:
+            raise SeriesError("the model has regressors: forecast(exog=...) needs their future", found=None,
+                              expected=f"{horizon} rows of {names}")
+        return np.column_stack([*trend.values(), exog_frame(exog, index, names).to_numpy()])
+
+    def _path(self, horizon: int, coefficients, beta, future):
+        """Mean (h,), variance / sigma2 (h,), and the regressors' own forecasts (h, m)."""
+        _, _, a, p = self._filter(coefficients, beta)
+        phi, theta = self._expanded(coefficients)
+        transition, disturbance, observe, _ = state_space(phi, theta, self.delta)
+        mean, variance, echo = np.empty(horizon), np.empty(horizon), np.empty((horizon, len(a) - 1))
+        for h in range(horizon):
+            mean[h], echo[h] = observe @ a[0], a[1:] @ observe
+            variance[h] = observe @ p @ observe
+            a = a @ transition.T
+            p = transition @ p @ transition.T + np.outer(disturbance, disturbance)
+        return mean + future @ beta, variance, echo
+
+    def forecast(self, horizon: int = 12, level=(80, 95), exog=None, parameters: bool = False,
+                 sigma2: str = "df") -> pd.DataFrame:
+        """Mean and exact Gaussian limits of the months after the sample.
+
+        Parameters
+        ----------
+        horizon : int
+        level : number or sequence of numbers
+            Per cent.
+        exog : (horizon, m), optional
+            The future of the regressors the model was fitted with.
+        parameters : bool
+            Widen the limits by the uncertainty of the estimates (delta method and GLS).
+        sigma2 : {"df", "ml"}
+            Residual sum of squares over the degrees of freedom left, as R's forecast package has it, or over n.
+
+        Returns
+        -------
+        DataFrame
+            ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
+        """
+        horizon = check_horizon(horizon)
+        if sigma2 not in ("df", "ml"):
+            raise UnknownNameError("sigma2", sigma2, ("df", "ml"))
+        future = self._future_x(horizon, exog)
+        mean, ratio, echo = self._path(horizon, self._coefficients, self._beta, future)
+        spare = self.nobs - self.k + 1
+        s2 = self.sigma2 * (self.nobs / spare if sigma2 == "df" and spare > 0 else 1.0)
+        variance = s2 * ratio
+        if parameters:
+            variance = variance + self._estimation_variance(horizon, future, echo)
+        se = np.sqrt(variance)
         out = {"y_hat": mean}
-        for lv in level:
+        for lv in np.atleast_1d(level):
+            if not 0 < lv < 100:
+                raise SeriesError("level is a percentage", found=lv, expected="between 0 and 100")
             z = norm.ppf(0.5 + lv / 200)
-            out[f"lo-{lv:g}"] = mean - z * se
-            out[f"hi-{lv:g}"] = mean + z * se
+            out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
         return pd.DataFrame(out, index=future_index(self.y.index, horizon))
 
-    def simulate(self, n: int = 1000, horizon: int = 12, seed: int = 0, exog=None) -> pd.DataFrame:
-        """`n` future paths from the end of the sample: rows are months, columns are paths."""
-        rng = np.random.default_rng(seed)
-        paths = self._results.simulate(
-            horizon, anchor="end", repetitions=n, exog=exog, rng=rng
-        )
-        values = np.asarray(paths).reshape(horizon, n) * self._scale
-        return pd.DataFrame(values, index=future_index(self.y.index, horizon))
+    def _estimation_variance(self, horizon, future, echo) -> np.ndarray:
+        c, k = self._coefficients, len(self._coefficients)
+        arma = self._covariance[0][:k, :k]
+        if self._covariance[1]:
+            raise SeriesError("no parameter uncertainty", found=self.std_errors_note("en"),
+                              expected="forecast(parameters=False)")
+        slope = np.empty((horizon, k))
+        for i in range(k):
+            ends = []
+            for h in (1e-5, -1e-5):
+                x = c.copy()
+                x[i] += h
+                ends.append(self._path(horizon, x, self._concentrated(x)[0], future)[0])
+            slope[:, i] = (ends[0] - ends[1]) / 2e-5
+        gap = future - echo
+        return (np.einsum("hi,ij,hj->h", slope, arma, slope)
+                + np.einsum("hi,ij,hj->h", gap, self._gls_covariance, gap))
+
+    def simulate(self, n: int = 1000, horizon: int = 12, seed: int = 0, exog=None,
+                 innovations: str = "normal") -> pd.DataFrame:
+        """`n` paths that continue the sample.
+
+        Parameters
+        ----------
+        innovations : {"normal", "resampled"}
+            Gaussian, or drawn from the model's own residuals (centred, scaled to its variance).
+
+        Returns
+        -------
+        DataFrame (horizon, n)
+            Rows are months, columns are paths. The same seed gives the same paths.
+        """
+        horizon, rng = check_horizon(horizon), np.random.default_rng(seed)
+        if innovations not in ("normal", "resampled"):
+            raise UnknownNameError("innovations", innovations, ("normal", "resampled"))
+        future, (_, _, a, p) = self._future_x(horizon, exog), self._filtered
+        transition, disturbance, observe, _ = state_space(self.ar_polynomial, self.ma_polynomial, self.delta)
+        s2 = self.sigma2 * self.nobs / max(self.nobs - self.k + 1, 1)
+        if innovations == "normal":
+            shocks = rng.standard_normal((horizon, n))
+        else:
+            e = self.resid.dropna().to_numpy()
+            shocks = rng.choice((e - e.mean()) / e.std(), size=(horizon, n))
+        # The state's covariance holds the first shock's already: what is left is doubt about the present.
+        value, vector = np.linalg.eigh(p - np.outer(disturbance, disturbance))
+        doubt = vector * np.sqrt(np.maximum(value, 0.0))
+        state = a[0][:, None] / np.sqrt(s2) + doubt @ rng.standard_normal((len(value), n))
+        paths = np.empty((horizon, n))
+        for h in range(horizon):
+            state = state + disturbance[:, None] * shocks[h]
+            paths[h] = observe @ state
+            state = transition @ state
+        paths = paths * np.sqrt(s2) + (future @ self._beta)[:, None]
+        return pd.DataFrame(paths, index=future_index(self.y.index, horizon))
+
+    # --- tables and hand-over
 
     def tidy(self) -> pd.DataFrame:
-        """One row per parameter: `term, estimate, std_error, statistic, p_value`."""
-        z = self.params / self.bse
-        return pd.DataFrame(
-            {
-                "term": self.params.index,
-                "estimate": self.params.to_numpy(),
-                "std_error": self.bse.to_numpy(),
-                "statistic": z.to_numpy(),
-                "p_value": 2 * norm.sf(np.abs(z.to_numpy())),
-            }
-        )
+        """One row a parameter: ``term, estimate, std_error, statistic, p_value``."""
+        z = (self.params / self.std_errors).to_numpy()
+        return pd.DataFrame({"term": self.params.index, "estimate": self.params.to_numpy(),
+                             "std_error": self.std_errors.to_numpy(), "statistic": z,
+                             "p_value": 2 * norm.sf(np.abs(z))})
 
     def glance(self) -> pd.DataFrame:
         """One row about the whole model."""
@@ -115,55 +481,124 @@ class ARMA:
         return pd.DataFrame({key: [getattr(self, key)] for key in keys})
 
     def augment(self) -> pd.DataFrame:
-        """One row per month: `y, fitted, resid`."""
-        return pd.DataFrame({"y": self.y, "fitted": self.y - self.resid, "resid": self.resid})
+        """One row a month: ``y, fitted, resid``; `fitted` is the one-step forecast."""
+        v, f, _, _ = self._filtered
+        return pd.DataFrame({"y": self.y, "fitted": self.y - v[0], "resid": self.resid})
+
+    def to_statsmodels(self):
+        """The same parameters as a smoothed statsmodels SARIMAX result, for whatever is not here."""
+        from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+        d, (p, _, q), (sp, big_d, sq, season) = self.design, self.order, self.seasonal_order
+        seasonal = (sp, big_d, sq, season if season > 1 else 0)
+        model = SARIMAX(d.y, exog=d.x if d.x.shape[1] else None, order=self.order, seasonal_order=seasonal,
+                        trend="n", use_exact_diffuse=bool(d.d + d.big_d))
+        return model.smooth(np.r_[self._beta, self._coefficients, self.sigma2])
+
+    def name(self) -> str:
+        """``ARIMA(p,d,q)(P,D,Q)[s]``."""
+        text = "ARIMA({},{},{})".format(*self.order)
+        return text + ("({},{},{})[{}]".format(*self.seasonal_order) if self.seasonal_order[3] > 1 else "")
+
+    def _repr_latex_(self) -> str:
+        p, q, sp, sq, season = self.shape
+        ar, ma, sar, sma = np.split(self._coefficients, np.cumsum([p, q, sp]))
+
+        def factor(c, sign, lag):
+            terms = "".join(f" {'+' if sign * v >= 0 else '-'} {abs(v):.3f}B^{{{lag * (i + 1)}}}" for i, v in enumerate(c))
+            return f"(1{terms})" if len(c) else ""
+
+        differences = ("(1-B)" + (f"^{self.order[1]}" if self.order[1] > 1 else "")) * bool(self.order[1])
+        differences += f"(1-B^{{{season}}})" * self.seasonal_order[1]
+        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + ("" if name in ("mean", "intercept") else
+                    r"\,t" if name in ("slope", "drift") else rf"\,\mathrm{{{name.replace('_', ' ')}}}_t")
+                    for name, v in zip(self.design.x.columns, self._beta))
+        left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
+        right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
+        return rf"${left} = {right},\quad a_t \sim N(0,\ {self.sigma2:.4g})$"
 
 
-def fit_arma(y, order, seasonal_order=None, exog=None, trend="c") -> ARMA:
+def natural(angles, shape) -> np.ndarray:
+    """ARMA coefficients (public signs) of a point of the search."""
+    out, at = [], 0
+    for b, n in enumerate(shape[:4]):
+        if n:
+            table = np.zeros((n, n))
+            levinson(np.sin(angles[at:at + n]) * (AR_EDGE if b % 2 == 0 else 1.0), table)
+            out.append(table[n - 1] if b % 2 == 0 else -table[n - 1])
+        at += n
+    return np.concatenate(out) if out else np.zeros(0)
+
+
+def series_quotient(top, feedback, n: int) -> np.ndarray:
+    """First n coefficients of (1 + sum top_i B^i) / (1 - sum feedback_i B^i)."""
+    out = np.zeros(max(n, 1))
+    out[0] = 1.0
+    for j in range(1, n):
+        out[j] = (top[j - 1] if j <= len(top) else 0.0) + sum(
+            feedback[i - 1] * out[j - i] for i in range(1, min(j, len(feedback)) + 1))
+    return out[:n]
+
+
+def check_horizon(horizon) -> int:
+    if int(horizon) != horizon or not 1 <= horizon <= 600:
+        raise SeriesError("horizon is a number of months", found=horizon, expected="1 to 600")
+    return int(horizon)
+
+
+def climb_order(design: Design, shape, start) -> Optimum:
+    """Optimum of one order from one start."""
+    x = np.array(start, dtype=float)
+    value, norm_, converged = minimise(x, shape, design.columns, design.gaps, POLISH, x, np.nan)
+    return Optimum(x, value, norm_, converged, 1, 1)
+
+
+def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
+
+    The optimum is approached through the smaller orders it contains, as in `select_order`.
 
     Parameters
     ----------
     y : Series (T,)
-        Monthly PeriodIndex; a RangeIndex, a DatetimeIndex with a frequency or an array also do.
+        Monthly PeriodIndex; a RangeIndex, a DatetimeIndex with a frequency or an array will do. NaN where missing.
     order : (p, d, q)
+        p, q up to 12, d up to 2.
     seasonal_order : (P, D, Q, s), optional
-    exog : array (T, m), optional
+        P, Q up to 2, D up to 1.
+    exog : (T, m), optional
+        Regressors in levels; differenced along with y.
     trend : {"n", "c", "ct"}
-        A polynomial in the *level* of y; what differencing removes is left out.
+        Polynomial in the *level* of y; what differencing removes is left out, so "c" is a mean for d = D = 0 and
+        nothing otherwise, and "ct" is a drift once differenced.
+    mode : {"fast", "thorough"}
+        "thorough" adds random starts, drawn with `seed`.
+
+    Raises
+    ------
+    SeriesError
+        Bad data or an order the series is too short for; the message says what was found and what is needed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> y = pd.Series(rng.normal(100, 5, 44), index=pd.period_range("2008-01", periods=44, freq="M"))
+    >>> fit_arma(y, (1, 0, 0)).params.round(2)
+    ar1      -0.04
+    mean    101.10
+    Name: estimate, dtype: float64
     """
-    y = as_series(y)
-    p, d, q = order
-    seasonal = tuple(seasonal_order or (0, 0, 0, 0))
-    drop = d + seasonal[1]
-    kept = {"n": "n", "c": "c" if drop == 0 else "n", "ct": {0: "ct", 1: "c"}.get(drop, "n")}[trend]
-    scale = float(y.diff().std()) or 1.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit = SARIMAX(
-            y / scale,
-            exog=exog,
-            order=(p, d, q),
-            seasonal_order=seasonal,
-            trend=kept,
-            simple_differencing=True,
-        ).fit(disp=False, maxiter=500)
-        full = SARIMAX(
-            y / scale, exog=exog, order=(p, d, q), seasonal_order=seasonal, trend=kept,
-            initialization="approximate_diffuse",
-        ).smooth(fit.params)
-    nobs = int(np.isfinite(np.asarray(fit.model.endog)).sum())
-    names = [n for n in fit.params.index if n != "sigma2"]
-    names = [n.replace(".L", "") for n in names]
-    values = fit.params.drop("sigma2")
-    unscale = np.array([1.0 if n.startswith(("ar", "ma")) else scale for n in names])
-    values = pd.Series(values.to_numpy() * unscale, index=names)
-    bse = pd.Series(fit.bse.drop("sigma2").to_numpy() * unscale, index=names)
-    resid = pd.Series(np.nan, index=y.index, name="resid")
-    resid.iloc[len(y) - fit.resid.size:] = np.asarray(fit.resid) * scale
-    return ARMA(
-        y=y, order=(p, d, q), seasonal_order=seasonal, trend=trend, params=values, bse=bse,
-        loglik=float(fit.llf - nobs * np.log(scale)), sigma2=float(fit.params["sigma2"]) * scale**2,
-        nobs=nobs, converged=bool(fit.mle_retvals["converged"]), resid=resid, _results=full,
-        _scale=scale,
-    )
+    (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal_order)
+    if mode not in MODES:
+        raise UnknownNameError("mode", mode, MODES)
+    design = prepare(y, d, big_d, season, exog, trend)
+    least = p + q + sp + sq + design.x.shape[1] + 3
+    if design.nobs < least:
+        lost = d + big_d * season
+        raise SeriesError("the series is too short for this order", found=f"{design.nobs + lost} values",
+                          expected=f"at least {least + lost}")
+    allowed = np.ones((p + 1, q + 1), dtype=bool)
+    if allowed.size > 36:
+        allowed[:max(p - 3, 0)], allowed[:, :max(q - 3, 0)] = False, False
+    found = climb_grid(design.columns, design.gaps, allowed, (sp, sq, season), MODES[mode], seed)
+    return ARMA(design, (p, d, q), (sp, big_d, sq, season), found[p, q])

@@ -15,7 +15,9 @@ import numpy as np
 
 from .likelihood import cholesky, compiled, dot, levinson, multiply, objective, solve, step_down
 
-__all__ = ["Optimum", "climb_grid"]
+__all__ = ["MODES", "Optimum", "climb_grid", "minimise"]
+
+MODES = {"fast": 0, "thorough": 8}  # random starts for every order
 
 LONGEST_STEP = 0.6  # in any angle: a longer one jumps over the valley it should follow
 SAME_PLACE = 0.03  # partial autocorrelations this near to the best known optimum's will end there
@@ -217,7 +219,7 @@ def first_starts(p, q, seasonal, z, e, lags, angles, values, starts):
             add_root(below[p - 1:k - 2], root, starts[m, p:k])
             starts[m, k:k + extra] = below[k - 2:k - 2 + extra]
             m += 1
-    return m
+    return max(m, 1)  # a row of zeros where nothing else is to be had
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,153 @@
+"""State space of an ARIMA in levels: innovations, and what is known of the month after the last.
+
+The state is that of Gardner, Harvey & Phillips (1980, Appl. Statist. 29, AS 154) for the differenced process, above
+the last values of the series itself (as in R's ``arima``), which differencing takes as given: no diffuse prior, no
+large number. Missing months are skipped. It repeats `likelihood` by another road, so that each checks the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .likelihood import compiled
+
+__all__ = ["filter_columns", "innovations", "state_space"]
+
+
+@compiled
+def sandwich(a, p, out):
+    """out = a p a', `a` mostly zeros, `p` symmetric."""
+    n = p.shape[0]
+    ap = np.zeros((n, n))
+    for i in range(n):
+        for k in range(n):
+            if a[i, k] != 0.0:
+                for j in range(n):
+                    ap[i, j] += a[i, k] * p[k, j]
+    for i in range(n):
+        for j in range(i + 1):
+            s = 0.0
+            for k in range(n):
+                if a[j, k] != 0.0:
+                    s += ap[i, k] * a[j, k]
+            out[i, j] = s
+            out[j, i] = s
+
+
+@compiled
+def state_space(phi, theta, delta):
+    """Transition (n, n), disturbance (n,), observation (n,) and initial covariance (n, n) / sigma2.
+
+    `phi`, `theta`: expanded ARMA coefficients; `delta`: y_t = sum delta_j y_(t-j) + w_t.
+    """
+    p, q, lost = phi.size, theta.size, delta.size
+    r = max(p, q + 1)
+    n = r + lost
+    transition, disturbance, observe = np.zeros((n, n)), np.zeros(n), np.zeros(n)
+    for i in range(p):
+        transition[i, 0] = phi[i]
+    for i in range(r - 1):
+        transition[i, i + 1] = 1.0
+    disturbance[0], observe[0] = 1.0, 1.0
+    for i in range(q):
+        disturbance[i + 1] = theta[i]
+    for i in range(lost):
+        observe[r + i] = delta[i]
+        if i > 0:
+            transition[r + i, r + i - 1] = 1.0
+    if lost > 0:
+        transition[r] = observe
+    # The sum of T^k R R' T'^k, by doubling; it converges because the AR part is stationary.
+    power, total, step = transition[:r, :r].copy(), np.empty((r, r)), np.empty((r, r))
+    for i in range(r):
+        for j in range(r):
+            total[i, j] = disturbance[i] * disturbance[j]
+    square = np.empty((r, r))
+    for _ in range(64):
+        sandwich(power, total, step)
+        total += step
+        if np.abs(step).max() <= 1e-16 * np.abs(total).max():
+            break
+        for i in range(r):
+            for j in range(r):
+                s = 0.0
+                for k in range(r):
+                    s += power[i, k] * power[k, j]
+                square[i, j] = s
+        power[:] = square
+    initial = np.zeros((n, n))
+    initial[:r, :r] = total
+    return transition, disturbance, observe, initial
+
+
+@compiled
+def filter_columns(transition, disturbance, observe, initial, columns, missing, lost):
+    """Kalman filter of every row of `columns` (m, T), all with the gain of the one model.
+
+    The first `lost` values are taken as given. Returns innovations (m, T) and their variances (T,) / sigma2, NaN
+    where missing or given; the state (m, n) and its covariance (n, n) / sigma2 for the month after the last.
+    """
+    m, t = columns.shape
+    n = observe.size
+    r = n - lost
+    v, f = np.full((m, t), np.nan), np.full(t, np.nan)
+    a, ahead, gain, pz = np.zeros((m, n)), np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(m):
+        for j in range(lost):
+            a[i, r + j] = columns[i, lost - 1 - j]
+    p, last = initial.copy(), np.empty((n, n))
+    settled, variance = False, 1.0
+    for s in range(lost, t):
+        seen = not missing[s]
+        if seen and not settled:
+            variance = 0.0
+            for i in range(n):
+                pz[i] = 0.0
+                for j in range(n):
+                    pz[i] += p[i, j] * observe[j]
+                variance += pz[i] * observe[i]
+            for i in range(n):
+                gain[i] = pz[i] / variance
+        if seen:
+            f[s] = variance
+        for i in range(m):
+            if seen:
+                error = columns[i, s]
+                for j in range(n):
+                    error -= observe[j] * a[i, j]
+                v[i, s] = error
+                for j in range(n):
+                    a[i, j] += gain[j] * error
+            for j in range(n):
+                ahead[j] = 0.0
+                for k in range(n):
+                    if transition[j, k] != 0.0:
+                        ahead[j] += transition[j, k] * a[i, k]
+            a[i] = ahead
+        if settled and seen:
+            continue
+        last[:] = p
+        if seen:
+            for i in range(n):
+                for j in range(n):
+                    p[i, j] -= pz[i] * gain[j]
+        sandwich(transition, p.copy(), p)
+        for i in range(n):
+            for j in range(n):
+                p[i, j] += disturbance[i] * disturbance[j]
+        settled = seen and np.abs(p - last).max() <= 1e-14 * np.abs(p).max()
+    return v, f, a, p
+
+
+@compiled
+def innovations(phi, theta, delta, columns, missing):
+    """Innovations in units of sigma (m, T) of every row of `columns`, and log F summed over the observed."""
+    transition, disturbance, observe, initial = state_space(phi, theta, delta)
+    v, f, _, _ = filter_columns(transition, disturbance, observe, initial, columns, missing, delta.size)
+    log_f = 0.0
+    for s in range(delta.size, columns.shape[1]):
+        for i in range(columns.shape[0]):
+            v[i, s] /= np.sqrt(f[s])
+        if not missing[s]:
+            log_f += np.log(f[s])
+    return v, log_f
