@@ -7,7 +7,9 @@ one line and exit code 2; exit code 1 says that the work was done and something 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
+import signal
 import sys
 import time
 import unicodedata
@@ -103,6 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")   # a terminal without Chinese shows codes, not a traceback
     options = _parser().parse_args(argv)
+    with contextlib.suppress(ValueError):   # only the main thread may set a handler
+        signal.signal(signal.SIGTERM, _ended)
     try:
         return options.run(options)
     except EbankError as error:
@@ -114,6 +118,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:   # ebank ... | head
         sys.stderr.close()
         return 0
+
+
+def _ended(number: int, frame: object) -> None:
+    """Take a polite request to end as Ctrl-C is taken: kernels end and nothing half-written stays."""
+    raise KeyboardInterrupt
 
 
 # ---------------------------------------------------------------- report

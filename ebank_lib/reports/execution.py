@@ -196,7 +196,8 @@ def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indi
             try:
                 done = _run(name, books[name], runs[name], out, Path(private), cwd, running, cell_timeout)
             except BaseException:
-                tell("failed", name, time.monotonic() - begun)
+                if not running.stopped:
+                    tell("failed", name, time.monotonic() - begun)
                 raise
             tell("done", name, time.monotonic() - begun)
             return done

@@ -9,6 +9,7 @@ import re
 __all__ = ["svg_of"]
 
 _EM = 20.0          # size in which the outlines are made; the page scales them by its own font size
+_GROW = 1.1         # the face is small for its size
 _CODES = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}
 
 
@@ -38,8 +39,8 @@ def svg_of(latex: str, block: bool = False) -> str:
     width, height, depth, path = made
     # The page forbids style attributes; how far a formula hangs below the line is one of a few classes.
     hang = min(9, max(0, math.ceil(depth / _EM * 10 - 0.3)))
-    svg = (f'<svg class="formula d{hang}" role="img" aria-label="{label}" width="{width / _EM:.2f}em" '
-           f'height="{height / _EM:.2f}em" viewBox="0 0 {width:.1f} {height:.1f}"><path d="{path}"/></svg>')
+    svg = (f'<svg class="formula d{hang}" role="img" aria-label="{label}" width="{width / _EM * _GROW:.2f}em" '
+           f'height="{height / _EM * _GROW:.2f}em" viewBox="0 0 {width:.1f} {height:.1f}"><path d="{path}"/></svg>')
     return f'<span class="display">{svg}</span>' if block else svg
 
 

@@ -2,6 +2,11 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -114,3 +119,20 @@ def test_all_branches_survive_a_bad_one(project, monkeypatch, capsys):
     assert main(["report", "--source", "data/small", "--branch", "west", "--out", "all", "--quiet", "--strict"]) == 0
     out, err = capsys.readouterr()
     assert "report.html" in out and err == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_kernel_and_no_file(project, tmp_path, number):
+    command = [sys.executable, "-c", "import sys; from ebank_lib.cli import main; sys.exit(main())", "report",
+               "--source", "data/small", "--branch", "0351", "--out", str(tmp_path / "out")]
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    run = subprocess.Popen(command, cwd=project, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while run.poll() is None and not list(temporary.glob("eb-*/*.json")):   # until a kernel is there
+        time.sleep(0.05)
+    run.send_signal(number)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130 and "interrupted" in said and "Traceback" not in said
+    assert list(temporary.iterdir()) == [] and list((tmp_path / "out" / "0351").iterdir()) == []
