@@ -104,6 +104,14 @@ def test_too_small_or_too_long_is_said(maker, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_an_unspoilt_sample_has_all_months_and_an_empty_account(maker, tmp_path):
+    maker.make_sample(tmp_path, months=5, spoil=False)
+    assert [p.name for p in sorted(tmp_path.glob("*.xlsx"))] == [f"2008-{m:02d}.xlsx" for m in range(1, 6)]
+    assert read_truth(tmp_path).empty
+    cells = open_source(tmp_path).cells()
+    assert pd.to_numeric(cells["text"].astype(str)).gt(0).all() and cells["merged"].eq("").all()
+
+
 def test_more_branches_can_be_asked_for_and_read(maker, tmp_path):
     maker.make_sample(tmp_path, months=14, branches=40)
     source = open_source(tmp_path)
@@ -215,7 +223,12 @@ def test_the_account_and_the_reader_agree(shandong, truth):
     assert (both["text"] == both["printed"]).all() and (both["indicator"] == both["indicator_read"]).all()
 
 
-def test_every_kind_of_mistake_is_there(truth):
+@pytest.mark.parametrize("seed", [None, 7])
+def test_every_kind_of_mistake_is_there(maker, truth, tmp_path, seed):
+    if seed is not None:
+        maker.make_sample(tmp_path, seed=seed)
+        truth = read_truth(tmp_path)
+        assert not truth.duplicated(["file", "sheet", "row", "column"]).any()
     counts = truth["spoil"].value_counts()
     assert set(counts.index) == set(LEAST)
     assert all(counts[kind] >= least for kind, least in LEAST.items()), counts

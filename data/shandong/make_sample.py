@@ -75,7 +75,7 @@ def make_sample(out: Path, seed: int = SEED, months: int = MONTHS, branches: int
         write_workbook(out / sheets[0].file, sheets)
     _write_truth(out / "truth.csv", entries, truth, missing)
     if truth_panel:
-        write_truth_panel(Path(truth_panel), truth, valid)
+        write_truth_panel(Path(truth_panel), truth, valid, entries)
     if out.resolve() != HERE:
         _write_source(out, table)
 
@@ -158,7 +158,8 @@ def _first_versions(out: Path, seed: int, truth: Truth, names: dict[str, str], t
                 row.name = same.name
             clean = dict(sheet.cells)
             pool = [(r.key, c.indicator) for r in sheet.rows for c in sheet.columns
-                    if r.kind == "branch" and not ratio(c.indicator) and (sheet.name, r.key, c.indicator) not in listed]
+                    if r.kind == "branch" and not ratio(c.indicator) and clean[r.key, c.indicator] >= 100
+                    and (sheet.name, r.key, c.indicator) not in listed]
             for at in draw.choice(len(pool), 6, replace=False):
                 wrong.setdefault((sheet.name, *pool[at]), draw.uniform(0.90, 0.985))
                 fresh.append((final, *pool[at]))
@@ -203,19 +204,26 @@ def _month(truth: Truth, t: int) -> str:
     return "{}-{:02d}".format(*truth.months[t])
 
 
-def write_truth_panel(path: Path, truth: Truth, valid: dict[int, list[Sheet]]) -> None:
-    """Write every true value of the panel (merged branches within the one they merged into)."""
+def write_truth_panel(path: Path, truth: Truth, valid: dict[int, list[Sheet]], entries: list[Entry]) -> None:
+    """Write every true value of the panel (merged branches within the one they merged into) and what printing loses."""
+    lost = {(e.key, e.indicator, e.sheet.t): e.rounding for e in entries if e.sheet.file == valid[e.sheet.t][0].file}
+
+    def loss(row: str, sheet: Sheet, indicator: str, t: int) -> float:
+        value = truth.printed(row, indicator, t)
+        return 0 if value is None else max(rounding(value, *sheet.unit(indicator)), lost.get((row, indicator, t), 0))
+
     with path.open("w", encoding="utf-8", newline="") as stream_:
         writer = csv.writer(stream_, lineterminator="\n")
         writer.writerow(["branch", "month", "indicator", "value", "rounding"])
         for branch in [*(r for r in truth.rows if r not in truth.merged_into), TOTAL]:
+            rows = [branch, *(r for r, into in truth.merged_into.items() if into == branch)]
             for t in range(len(truth.months)):
                 for sheet in valid.get(t, valid[min(valid)]):
                     for c in sheet.columns:
-                        value = truth.panel(branch, c.indicator, t)
-                        unit = sheet.unit(c.indicator)
+                        losses = [loss(r, sheet, c.indicator, t) for r in rows]
                         writer.writerow(["shandong" if branch == TOTAL else branch, _month(truth, t), c.indicator,
-                                         as_text(value), as_text(rounding(value, *unit))])
+                                         as_text(truth.panel(branch, c.indicator, t)),
+                                         as_text(max(losses) if ratio(c.indicator) else sum(losses))])
 
 
 def _write_source(out: Path, table: list[dict[str, str]]) -> None:
