@@ -12,11 +12,13 @@ __all__ = ["Extras", "column_number", "percent_styles", "percent_text", "place",
 
 _REF = re.compile(rb"""(?<![\w:])r\s*=\s*["']([^"']*)["']""")
 _PLAIN_REF = re.compile(rb"([A-Za-z]{0,3})([0-9]{1,7})")
-# Every repeat stops at the next "<": linear in the sheet's length, whatever the sheet.
-_ERROR_CELL = re.compile(rb"""<c\s([^<>]*\bt\s*=\s*["']e["'][^<>]*)>\s*(?:<f\b[^<>]*/>|<f\b[^<>]*>[^<>]*</f>)?\s*"""
-                         rb"""<v>([^<>]{1,40})</v>""")
-_BARE_FORMULA = re.compile(rb"<c\s([^<>]*)>\s*<f\b(?:[^<>]*/>|[^<>]*>([^<>]{0,500})</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
-_STYLED = re.compile(rb"""<c\s([^<>]*?\bs\s*=\s*["'](\d{1,6})["'][^<>]*)>""")
+# No two repeats meet that could share a character, so all of these are linear in the sheet's length, whatever it holds.
+_TAG = re.compile(rb"<c\s([^<>]{1,1000})>")
+_VALUED = re.compile(rb"<c\s([^<>]{1,1000})>\s*(?:<f\b(?:[^<>]*/>|[^<>]*>[^<>]*</f>)\s*)?<v>([^<>]{1,40})</v>")
+_BARE_FORMULA = re.compile(rb"<c\s([^<>]{1,1000})>\s*<f\b(?:[^<>]*/>|[^<>]*>([^<>]{0,500})</f>)\s*"
+                           rb"(?:(?:<v\s*/>|<v></v>)\s*)?</c>")
+_IS_ERROR = re.compile(rb"""(?<![\w:])t\s*=\s*["']e["']""")
+_STYLE = re.compile(rb"""(?<![\w:])s\s*=\s*["'](\d{1,6})["']""")
 _QUOTED = re.compile(r'"[^"]*"|\\.')
 
 
@@ -84,16 +86,17 @@ def sheet_extras(content: bytes, percent: set[int]) -> Extras:
     """Read them off the XML of an ``.xlsx`` sheet."""
     extras = Extras()
     if b'"e"' in content or b"'e'" in content:
-        for attributes, value in _ERROR_CELL.findall(content):
-            if at := _address(attributes):
+        for attributes, value in _VALUED.findall(content):
+            if _IS_ERROR.search(attributes) and (at := _address(attributes)):
                 extras.texts[at] = unescape(value.decode("utf-8", "replace"))
     if b"<f" in content:
         for attributes, formula in _BARE_FORMULA.findall(content):
             if at := _address(attributes):
                 extras.texts[at] = "=" + unescape(formula.decode("utf-8", "replace"))
     if percent:
-        for attributes, style in _STYLED.findall(content):
-            if int(style) in percent and (at := _address(attributes)):
+        for attributes in _TAG.findall(content):
+            style = _STYLE.search(attributes)
+            if style and int(style[1]) in percent and (at := _address(attributes)):
                 extras.percent.add(at)
     return extras
 

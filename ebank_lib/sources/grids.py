@@ -17,6 +17,7 @@ from .spec import Limits
 
 __all__ = ["Grid", "as_text", "csv_rows", "decode", "letters", "range_name", "workbook_grids"]
 
+_MERGED_CELLS = 500_000
 _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16"}
 
 
@@ -130,7 +131,7 @@ def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits) -
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
     _check_lengths(texts, name, sheet, limits)
     merges = _guarded(lambda: table.merged_cell_ranges, name, sheet)
-    return Grid(name, sheet, values, texts, _merges(merges, len(values), width, name, sheet, limits))
+    return Grid(name, sheet, values, texts, _merges(merges, len(values), width, name, sheet))
 
 
 def _check_lengths(texts: list[list[str]], name: str, sheet: str | None, limits: Limits) -> None:
@@ -141,7 +142,7 @@ def _check_lengths(texts: list[list[str]], name: str, sheet: str | None, limits:
                                     column=letters(m))
 
 
-def _merges(ranges, height: int, width: int, name: str, sheet: str, limits: Limits):
+def _merges(ranges, height: int, width: int, name: str, sheet: str):
     if ranges is None:
         return None
     merges: dict[tuple[int, int], tuple[int, int, int, int]] = {}
@@ -149,9 +150,9 @@ def _merges(ranges, height: int, width: int, name: str, sheet: str, limits: Limi
     for (top, left), (bottom, right) in ranges:
         inside = range(top, min(bottom, height - 1) + 1), range(left, min(right, width - 1) + 1)
         area += len(inside[0]) * len(inside[1])
-        if area > limits.sheet_cells:
-            raise limits.refuse("sheet_cells", "has too many merged cells", range_name((top, left, bottom, right)),
-                                file=name, sheet=sheet)
+        if area > _MERGED_CELLS:
+            raise SourceError("has too many merged cells", file=name, sheet=sheet, expected=f"at most {_MERGED_CELLS}",
+                              found=range_name((top, left, bottom, right)))
         for row in inside[0]:
             for column in inside[1]:
                 if merges.setdefault((row, column), (top, left, bottom, right)) != (top, left, bottom, right):

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from ..errors import SourceError, nearest, quote
 from .grids import Grid, letters
@@ -14,7 +15,9 @@ from .spec import SheetSpec
 __all__ = ["Column", "Header", "find_header", "fold", "is_number", "plain", "read_columns", "unit_line"]
 
 _MAX_LEVELS = 4
-_MARKS = re.compile(r"[*＊※†‡§#＃①-⑳¹²³⁴-⁹]|[\[［【(（]\s*注?\s*\d{0,2}\s*[\]］】)）]|注\s*\d{1,2}$")
+_MAX_NEAR = 1_000
+_MARKS = re.compile(r"[*＊※†‡§#＃①-⑳¹²³⁴-⁹]|[\[［【(（]\s*(?:注\s*)?(?:\d{1,2}\s*)?[\]］】)）]"
+                    r"|注\s*\d{1,2}$")
 _BRACKETS = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]*)[)）\]］】]")
 _UNIT_LINE = re.compile(r"(?:单位|[Uu]nits?)\s*[:：]\s*([^()（）\[\]【】]{1,60})")
 _BETWEEN_UNITS = re.compile(r"[、,，;；/和\s]+")
@@ -115,20 +118,18 @@ def find_header(grid: Grid, heading: str) -> Header:
         for c, text in enumerate(row):
             if text and len(text) <= 100 and plain(text) == wanted and grid.first_of(r, c) == (r, c):
                 header = _extend(grid, r, c)
-                width = sum(1 for t in _levels_text(grid, header) if t)
+                width = sum(any(column) for column in zip(*grid.texts[header.top : header.bottom + 1]))
                 if best is None or width > best[0]:
                     best = width, header
+                break
         if best is not None and best[0] > 1:
             break  # the first that has other headings beside it; later ones are repeated heading rows
     if best is None:
-        near = nearest(wanted, {plain(t) for row in grid.texts[:200] for t in row if 0 < len(t) <= 100})
+        short = (plain(t) for row in grid.texts[:50] for t in row if 0 < len(t) <= 100)
+        near = nearest(wanted, list(dict.fromkeys(islice(short, _MAX_NEAR))))
         raise SourceError("has no such heading", file=grid.file, sheet=grid.sheet, found=near or "nothing like it",
                           expected=f"a cell {quote(heading)} above the table")
     return best[1]
-
-
-def _levels_text(grid: Grid, header: Header) -> list[str]:
-    return ["".join(grid.texts[r][c] for r in range(header.top, header.bottom + 1)) for c in range(len(grid.texts[0]))]
 
 
 def _extend(grid: Grid, row: int, column: int) -> Header:
@@ -170,36 +171,40 @@ def unit_line(grid: Grid, header: Header, units: Units) -> list[str]:
     return []
 
 
-def _path(grid: Grid, header: Header, column: int, units: Units) -> tuple[list[str], str, str]:
-    """Return the heading's levels as printed, without their units; the unit; the folded path."""
-    levels: list[tuple[tuple[int, int], str]] = []
-    for row in range(header.top, header.bottom + 1):
-        at = grid.first_of(row, column)
-        text = grid.texts[at[0]][at[1]]
-        if not text and row < header.bottom and any(grid.texts[r][column] for r in range(row + 1, header.bottom + 1)):
-            at = _left(grid, row, column, header.key)
-            text = grid.texts[at[0]][at[1]] if at else ""
-        if text and at is not None and at not in [place for place, _ in levels]:
-            levels.append((at, text))
+def _origins(grid: Grid, header: Header, row: int) -> list[tuple[int, int] | None]:
+    """Return for every column the cell whose text is its heading at this level; None where there is none.
+
+    A merged heading covers its range. One that is not merged covers the blank cells to its right, if they have a
+    heading below.
+    """
+    merges = grid.merges or {}
+    found: list[tuple[int, int] | None] = []
+    spreading: tuple[int, int] | None = None
+    for c in range(len(grid.texts[row])):
+        at = grid.first_of(row, c)
+        if grid.texts[at[0]][at[1]]:
+            found.append(at)
+            spreading = None if (row, c) in merges or c == header.key else (row, c)
+            continue
+        if (row, c) in merges:
+            spreading = None
+        below = any(grid.texts[r][c] for r in range(row + 1, header.bottom + 1))
+        found.append(spreading if below else None)
+    return found
+
+
+def _path(grid: Grid, origins: list[list[tuple[int, int] | None]], column: int,
+          units: Units) -> tuple[list[str], str, str]:
+    """Return the heading's levels as printed, its unit and its folded path."""
+    places = list(dict.fromkeys(at for level in origins if (at := level[column]) is not None))
+    printed = [grid.texts[r][c] for r, c in places]
     unit, names = "", []
-    for _, text in levels:
+    for text in printed:
         name, own = units.split(_MARKS.sub("", text))
         unit = own or unit  # the lower level speaks last
         if fold(name):
             names.append(fold(name))
-    return [text for _, text in levels], unit, "/".join(names)
-
-
-def _left(grid: Grid, row: int, column: int, key: int) -> tuple[int, int] | None:
-    """The heading to the left that a blank one belongs to; a merged heading ends where its range ends."""
-    for c in range(column - 1, -1, -1):
-        if c == key:
-            return None
-        if grid.texts[row][c]:
-            return None if (row, c) in (grid.merges or {}) else (row, c)
-        if (row, c) in (grid.merges or {}):
-            return None
-    return None
+    return printed, unit, "/".join(names)
 
 
 def read_columns(grid: Grid, header: Header, spec: SheetSpec, units: Units, bases: dict[str, str],
@@ -221,12 +226,13 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, units: Units, base
     wanted = {units.path(heading): target for heading, target in spec.headings.items()}
     ignored = {units.path(heading) for heading in spec.ignore}
     line = unit_line(grid, header, units)
+    origins = [_origins(grid, header, row) for row in range(header.top, header.bottom + 1)]
     columns: list[Column] = []
     where: dict[str, Column] = {}
     for c in range(len(grid.texts[0])):
         if c in skip:
             continue
-        printed, unit, path = _path(grid, header, c, units)
+        printed, unit, path = _path(grid, origins, c, units)
         if not printed:
             continue
         target = wanted.get(path)

@@ -25,7 +25,7 @@ class Limits(Strict):
     file_bytes: PositiveInt = 64_000_000
     unpacked_bytes: PositiveInt = 256_000_000     # all parts of a workbook, or a .csv.gz
     packing_ratio: PositiveInt = 200              # of a part of more than a megabyte
-    sheet_cells: PositiveInt = 4_000_000          # rows x columns of a sheet's used area
+    sheet_cells: PositiveInt = 1_000_000          # rows x columns of a sheet's used area
     table_rows: PositiveInt = 5_000_000           # of a long table
     text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
 
@@ -207,7 +207,7 @@ class SourceSpec(Strict):
     calendar: Literal["china", "india", "none"] = "none"
     root_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] | None = None
     lang: Literal["zh", "en"] | None = None
-    facts: Inside | None = None
+    facts: Text | None = None
     strategies: Text | None = None
     events: list[Event] = []
     limits: Limits = Limits()
