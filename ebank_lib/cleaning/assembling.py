@@ -50,6 +50,7 @@ class Grid:
     present: np.ndarray   # (units, months): a row is printed
     hole: np.ndarray      # a cell is printed, but no number in it: its first cell, else -1
     blocks: list          # the indicators (positions) that stand together in a sheet
+    partial: np.ndarray   # (months, indicators): a number of an unknown branch is printed, so the rows do not add up
 
     @property
     def size(self) -> int:
@@ -65,7 +66,7 @@ def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book) -> tuple[Grid, n
         Never by input: a cell without a decision is a bug.
     """
     texts = _Texts(cells, catalog)
-    unit, name, alive = _place(cells, catalog, texts.readable, book)
+    unit, name, alive, foreign = _place(cells, catalog, texts.readable, book)
     alive &= ~_reject(book, (cells["indicator"] == "").to_numpy() & alive, "unmapped_heading")
     merged = (cells["merged"] != "").to_numpy()
     alive &= ~_reject(book, alive & merged & (texts.failed == "blank"), "merged_cell")
@@ -73,7 +74,7 @@ def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book) -> tuple[Grid, n
         alive &= ~_reject(book, alive & (texts.failed == why), why)
     value, half, alive = _convert(cells, catalog, texts, alive, merged, book)
     alive = _merged_branches(cells, catalog, name, alive, value, book)
-    return _grid(cells, catalog, unit, name, value, half, alive, book), name
+    return _grid(cells, catalog, unit, foreign, value, half, alive, book), name
 
 
 def _reject(book: Book, mask: np.ndarray, rule: str, detail=None) -> np.ndarray:
@@ -147,7 +148,8 @@ def _resolve(printed: str, names: dict[str, str]) -> str | None:
 
 
 def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Book):
-    """Return for each cell its branch's position (-1: none), its name, and whether it is still alive."""
+    """Return for each cell its branch's position (-1: none), its name, whether it is still alive, and whether it prints
+    a number of a branch that nobody knows."""
     codes, printed = pd.factorize(cells["branch"].astype(object))
     names = known_names(catalog)
     ids = [_resolve(str(p), names) for p in printed]
@@ -159,6 +161,7 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
     row = _codes(cells, "file", "sheet", "row")
     has_number = (np.bincount(row, weights=readable) > 0)[row] if len(row) else readable
     known = list(names)
+    foreign = np.zeros(len(cells), bool)
     for n, text in enumerate(printed):
         if ids[n] is not None:
             continue
@@ -173,7 +176,8 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
             label = catalog.branches[names[near]] if near else None
             detail = {"name": str(text), "near": {"zh": label.zh, "en": label.en} if label else "–"}
             alive &= ~_reject(book, mine & has_number, "unknown_branch", detail)
-    return unit[codes], name[codes], alive
+            foreign |= mine & readable
+    return unit[codes], name[codes], alive, foreign
 
 
 def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
@@ -307,7 +311,7 @@ def _merged_branches(cells, catalog: Catalog, name, alive, value, book: Book) ->
     return alive
 
 
-def _grid(cells, catalog: Catalog, unit, name, value, half, alive, book: Book) -> Grid:
+def _grid(cells, catalog: Catalog, unit, foreign, value, half, alive, book: Book) -> Grid:
     seen = np.unique(unit[unit >= 0])
     units = [b for n, b in enumerate(catalog.branches) if n in seen]
     units.sort(key=lambda b: catalog.branches[b].role == "total")
@@ -320,9 +324,11 @@ def _grid(cells, catalog: Catalog, unit, name, value, half, alive, book: Book) -
     shape = (len(units), len(months), len(indicators))
     place = np.where((unit >= 0) & (kind >= 0), (back[unit] * shape[1] + month) * shape[2] + kind, -1)
 
-    chosen, alive = _choose(cells, place, value, alive, book)
+    chosen, alive = _choose(cells, place, value, half, alive, book)
     grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
-                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind))
+                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind), np.zeros(shape[1:], bool))
+    strange = (unit < 0) & (kind >= 0) & foreign
+    grid.partial[month[strange], kind[strange]] = True
     grid.value.flat[place[chosen]] = value[chosen]
     grid.half.flat[place[chosen]] = half[chosen]
     grid.cell.flat[place[chosen]] = chosen
@@ -350,11 +356,12 @@ def _months(cells: pd.DataFrame) -> tuple[pd.PeriodIndex, np.ndarray]:
     return pd.period_range(first, pd.Period(ordinal=ordinals.max(), freq="M"), freq="M"), ordinals - ordinals.min()
 
 
-def _choose(cells, place, value, alive, book: Book) -> tuple[np.ndarray, np.ndarray]:
+def _choose(cells, place, value, half, alive, book: Book) -> tuple[np.ndarray, np.ndarray]:
     """Return the cells that count: of several for one place the latest revision, of equals the first.
 
     An older revision is rejected as superseded; where the later one differs it is noted. Two different numbers in the
-    same revision: the first is kept and flagged, for nothing says which is right.
+    same revision: the first is kept and flagged, for nothing says which is right (the same number rounded, or in
+    another unit, is no other number).
     """
     revision = cells["revision"].to_numpy()
     at = np.flatnonzero(alive & (place >= 0))
@@ -366,13 +373,22 @@ def _choose(cells, place, value, alive, book: Book) -> tuple[np.ndarray, np.ndar
     twin = loser & ~older
     book.add(order[older], "rejected", "superseded", value[order[older]])
     differs = ~np.isclose(value[order], value[winner], rtol=1e-12, atol=0)
+    same = _same_rounded(value[order], half[order], value[winner], half[winner])
     previous = older & np.r_[False, first[:-1] | ~older[:-1]] if len(order) else older
     changed = previous & differs
     book.add(winner[changed], "parsed", "revision", value[order[changed]], value[winner[changed]])
     book.add(order[twin], "rejected", "duplicate", value[order[twin]])
-    odd = twin & differs
+    odd = twin & differs & ~same
     book.add(winner[odd], "flagged", "duplicate", value[winner[odd]], value[winner[odd]],
              [{"other": float(v)} for v in value[order[odd]]])
     alive = alive.copy()
     alive[order[loser]] = False
     return order[first], alive
+
+
+def _same_rounded(a, half_a, b, half_b) -> np.ndarray:
+    """Whether two numbers are one within their printed digits, as 8,277,084 and 8.28 million, or 8,277,084 and 8.28."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.round(np.log10(b / a))
+    scale = 10.0 ** np.where(np.isfinite(power) & (np.abs(power) >= 3), power, 0.0)
+    return np.abs(a * scale - b) <= (half_a * scale + half_b) * 1.001

@@ -11,14 +11,14 @@ every part. It is *proven* when its new value
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .identities import RULES, Sums, System, holds
 from .series import Expectation
 
-__all__ = ["Evidence", "Verdict", "explain", "fill"]
+__all__ = ["Evidence", "Verdict", "copied", "explain", "fill"]
 
 # Log-odds, in the units of half a squared z: an identity restored to the digit by chance is rarer than e^-12.
 _FIX, _BREAK, _STILL = 12.0, 15.0, 4.0
@@ -39,9 +39,11 @@ class Evidence:
     stale: np.ndarray       # repeats last month's number, which chance would not
     hole: np.ndarray        # a cell without a number
     settled: np.ndarray = field(default=None)
+    doubtful: np.ndarray = field(default=None)   # settled, but not proven: it may still be the one to blame
 
     def __post_init__(self):
         self.settled = np.zeros(len(self.x), bool)
+        self.doubtful = np.zeros(len(self.x), bool)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Verdict:
     power: int = 0
     stale: bool = False
     z: float = 0.0
+    exact: bool = False     # the value follows to the last digit and is an ordinary one for its series
 
 
 def explain(system: System, ev: Evidence, expected: Expectation) -> list[Verdict]:
@@ -80,7 +83,36 @@ def explain(system: System, ev: Evidence, expected: Expectation) -> list[Verdict
             verdicts.append(_verdict(best, c))
             ev.x[best.cell[c]] = best.value[c]
             ev.settled[best.cell[c]] = True
-    return verdicts
+            ev.doubtful[best.cell[c]] = not best.proven[c]
+    return _prove_together(system, ev, verdicts)
+
+
+def _prove_together(system: System, ev: Evidence, verdicts: list[Verdict]) -> list[Verdict]:
+    """Prove verdicts that restore equations together: more equations than cells, every cell in two of them, none of
+    the cells' equations failing any more. A stock and its net new, both wrong, hide each other's proof otherwise."""
+    good = system.sums(ev.x, ev.half).holds(system.is_within)
+    open_ = [v for v in verdicts if np.isfinite(v.value) and ev.settled[v.place]]
+    group = list(range(len(open_)))
+
+    def root(k: int) -> int:
+        while group[k] != k:
+            k = group[k]
+        return k
+
+    owner: dict[int, int] = {}
+    for k, v in enumerate(open_):
+        for q in v.rules:
+            group[root(k)] = root(owner.setdefault(q, k))
+    proven: set[int] = set()
+    for leader in {root(k) for k in range(len(open_))}:
+        mine = [v for k, v in enumerate(open_) if root(k) == leader]
+        strong = [{q for q in v.rules if not system.is_within[q]} for v in mine]
+        _, touched = system.touching(np.array([v.place for v in mine]))
+        q = system.equation[touched]
+        if (all(v.exact for v in mine) and all(len(s) >= 2 for s in strong) and good[q[system.used[q]]].all()
+                and len(set().union(*strong)) > len(mine)):
+            proven |= {v.place for v in mine}
+    return [replace(v, proven=True) if v.place in proven else v for v in verdicts]
 
 
 @dataclass
@@ -90,6 +122,7 @@ class _Candidates:
     value: np.ndarray
     score: np.ndarray
     proven: np.ndarray
+    exact: np.ndarray
     power: np.ndarray
     stale: np.ndarray
     z: np.ndarray
@@ -115,13 +148,13 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     asked = (sums.unknown[q] == 0) & system.used[q]
     pair, touched, q = pair[asked], touched[asked], q[asked]
     after = _hold_after(system, sums, touched, q, (value - x)[pair], ev.half[cell][pair], power[pair])
-    copied = _copied(system, ev)
+    echo = copied(system, ev)
     failed = ~good[q]
     strong = ~system.is_within[q]
     size = len(cell)
     fixes = np.bincount(pair[failed & after & strong], minlength=size)
     weak = np.bincount(pair[failed & after & ~strong], minlength=size)
-    breaks = np.bincount(pair[~failed & ~after & ~copied[q]], minlength=size)
+    breaks = np.bincount(pair[~failed & ~after & ~echo[q]], minlength=size)
     still = np.bincount(pair[failed & ~after], minlength=size)
 
     z_old, z_new = expected.z(x, cell), expected.z(value, cell)
@@ -129,9 +162,13 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     stale = ev.stale[cell]
     score = (_FIX * (fixes - 1) + 0.5 * _FIX * weak - _BREAK * breaks - _STILL * still + gain + _POWER * (power != 0)
              + _STALE * stale + ev.prior[cell])
-    lonely = _no_rival(system.size, system.equation[entry], breaks == 0)
-    proven = exact & (breaks == 0) & (still == 0) & ((fixes >= 2) | ((fixes >= 1) & lonely)) & (np.abs(z_new) < _ODD)
-    return _Candidates(cell, system.equation[entry], value, score, proven, power, stale, z_old, pair, q, failed & after,
+    # An equation that holds only by a doubtful change clears nobody.
+    clears = ~failed & ~after & ~(echo | _with(system, ev.doubtful))[q]
+    cleared = np.bincount(pair[clears], minlength=size) > 0
+    lonely = _no_rival(system, ev, system.equation[entry], ~cleared)
+    exact = exact & (np.abs(z_new) < _ODD)
+    proven = exact & (breaks == 0) & (still == 0) & ((fixes >= 2) | ((fixes >= 1) & lonely))
+    return _Candidates(cell, system.equation[entry], value, score, proven, exact, power, stale, z_old, pair, q, failed & after,
                        failed)
 
 
@@ -184,25 +221,30 @@ def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
                  s.hd[q] + np.abs(d) * extra, s.hr[q] + r * extra, s.size[q] + np.abs(n * delta), system.is_within[q])
 
 
-def _copied(system: System, ev: Evidence) -> np.ndarray:
+def _with(system: System, cells: np.ndarray) -> np.ndarray:
+    """Equations in which at least one of some cells stands."""
+    return np.bincount(system.equation[cells[system.cell]], minlength=system.size) > 0
+
+
+def copied(system: System, ev: Evidence) -> np.ndarray:
     """Equations all of whose cells repeat the month before: they hold because it held there, and confirm nothing."""
     if not system.size:
         return np.zeros(0, bool)
     return np.logical_and.reduceat(ev.stale[system.cell] & ~ev.settled[system.cell], system.start)
 
 
-def _no_rival(size: int, equation: np.ndarray, possible: np.ndarray) -> np.ndarray:
+def _no_rival(system: System, ev: Evidence, equation: np.ndarray, possible: np.ndarray) -> np.ndarray:
     """Whether every other cell of the equation is cleared: its error would break an equation that holds."""
-    count = np.bincount(equation[possible], minlength=size)
-    return count[equation] - possible <= 0
+    count = np.bincount(equation[possible], minlength=system.size)
+    return (count[equation] - possible <= 0) & ~_with(system, ev.doubtful)[equation]
 
 
-def _all_others_confirmed(system: System, ev: Evidence, good, sums: Sums, copied, entry: np.ndarray) -> np.ndarray:
+def _all_others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.ndarray) -> np.ndarray:
     """Whether every other cell of an entry's equation stands in another equation that holds, and is no pasted one."""
-    sound = good & (sums.unknown == 0) & system.used & ~copied & ~system.is_within
+    sound = good & (sums.unknown == 0) & system.used & ~copied(system, ev) & ~system.is_within
     confirmed = np.zeros(len(system.cell_start) - 1, bool)
     confirmed[system.cell[sound[system.equation]]] = True
-    confirmed &= ~ev.stale | ev.settled
+    confirmed &= (~ev.stale | ev.settled) & ~ev.doubtful
     doubtful = (~confirmed[system.cell]).astype(float)
     count = np.add.reduceat(doubtful, system.start) if system.size else np.empty(0)
     return count[system.equation[entry]] - doubtful[entry] <= 0
@@ -255,7 +297,7 @@ def _grouped(keys: np.ndarray, values: np.ndarray, size: int) -> list[np.ndarray
 def _verdict(c: _Candidates, k: int) -> Verdict:
     mine = c.touched[(c.pair == k) & c.failed]
     return Verdict(int(c.cell[k]), float(c.value[k]), bool(c.proven[k]), tuple(int(q) for q in mine), int(c.power[k]),
-                   bool(c.stale[k]), float(c.z[k]))
+                   bool(c.stale[k]), float(c.z[k]), bool(c.exact[k]))
 
 
 def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candidates, failing: np.ndarray) -> list[Verdict]:
@@ -294,7 +336,7 @@ def fill(system: System, ev: Evidence, expected: Expectation, exact_only: bool =
         step = ev.step[system.cell[entry]]
         rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * step, value)
         sharp = np.isfinite(value) & (slack < 0.5 * step * (1 - 1e-6)) & (np.abs(rounded - value) <= 0.499 * step)
-        lonely = _all_others_confirmed(system, ev, good, sums, _copied(system, ev), entry)
+        lonely = _all_others_confirmed(system, ev, good, sums, entry)
         found = _agreed(system, ev, expected, sums, entry[sharp], _tidy(rounded[sharp]), lonely[sharp])
         if not found:
             break

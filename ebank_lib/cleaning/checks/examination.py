@@ -11,7 +11,7 @@ from ..assembling import Grid
 from ..ledger import Say
 from ..paneling import mergers
 from ..repairs import Finding
-from .blame import Evidence, Verdict, explain, fill, rule_names
+from .blame import Evidence, Verdict, copied, explain, fill, rule_names
 from .identities import build_system, learn
 from .oddities import ODD, Oddity, find_breaks, find_spikes
 from .robust import median
@@ -77,7 +77,8 @@ class _Examination:
         """Totals and ratios are computed by hand from the rest; between equals they are the likelier mistake."""
         prior = np.zeros(self.grid.value.shape)
         if self.catalog.total in self.grid.units:
-            prior[self.grid.units.index(self.catalog.total)] += 2.0
+            # One of many rows always fits a gap by chance: the more rows, the less one of them is suspected.
+            prior[self.grid.units.index(self.catalog.total)] += 2.0 + np.log(len(self.grid.units))
         sums = {i.total for i in self.catalog.identities if i.kind == "sum"}
         for n, key in enumerate(self.grid.indicators):
             prior[:, :, n] += 1.0 * (key in sums) + 1.5 * (self.catalog.indicators[key].kind == "ratio")
@@ -210,8 +211,7 @@ class _Examination:
         self.touched[v.place] = True
 
     def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
-        times = printed / likely if likely else np.inf
-        detail = {"value": _digits(likely), "times": f"{times:.3g}", "z": f"{abs(z):.0f}"}
+        detail = {"value": _digits(likely), "times": _times(printed / likely if likely else np.inf), "z": f"{abs(z):.0f}"}
         self.findings.append(Finding(place, "spike", action, value, detail))
 
     def _fill(self, v: Verdict) -> None:
@@ -223,7 +223,7 @@ class _Examination:
         strong, change = self._confirmed()
         known = (self.grid.cell.ravel() >= 0) & ~self.touched
         expected = self._expect()
-        for odd in find_spikes(self.x, expected):
+        for odd in find_spikes(self.x, self.step, expected):
             if known[odd.place] and not change[odd.place]:
                 self._odd(odd, strong[odd.place])
         for place in np.flatnonzero(stale & known & ~strong & ~self.touched):
@@ -231,9 +231,8 @@ class _Examination:
             self.touched[place] = True
         for odd in find_breaks(self.x, expected, self.own):
             if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
-                times = self.x.flat[odd.place] / odd.likely if odd.likely else np.inf
                 self.findings.append(Finding(odd.place, "level_break", "flag", np.nan,
-                                             {"times": f"{times:.3g}", "z": f"{abs(odd.z):.0f}"}))
+                                             {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"}))
 
     def _odd(self, odd: Oddity, confirmed: bool) -> None:
         printed = float(self.x.flat[odd.place])
@@ -249,7 +248,7 @@ class _Examination:
     def _confirmed(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the cells that stand in a strong equation that holds, and those in a change that holds."""
         good, asked = self._holding(self.x, self.half)
-        sound = good & asked & ~self.system.is_within
+        sound = good & asked & ~self.system.is_within & ~copied(self.system, self.ev)
         strong, change = np.zeros(self.grid.size, bool), np.zeros(self.grid.size, bool)
         strong[self.system.cell[sound[self.system.equation]]] = True
         change[self.system.cell[(sound & (self.system.rule == 1))[self.system.equation]]] = True
@@ -286,6 +285,10 @@ def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:
 def _shift(value: float, power: int) -> float:
     """Return a number with its decimal point moved, free of binary dust."""
     return float(f"{value:.15g}e{power:+d}") if "e" not in f"{value:.15g}" else value * 10.0**power
+
+
+def _times(value: float) -> str:
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}" if np.isfinite(value) else "∞"
 
 
 def _digits(value: float) -> float:

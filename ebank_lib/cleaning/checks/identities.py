@@ -223,7 +223,8 @@ def _totals(b: _Builder, where: _Where, grid: Grid, catalog: Catalog) -> None:
     total = grid.units.index(catalog.total)
     for key, ind in catalog.indicators.items():
         if ind.kind != "ratio":
-            terms = [(np.where(grid.present[total], where.at(total, key), -1), -1.0, 0, 0)]
+            asked = grid.present[total] & ~grid.partial[:, grid.indicators.index(key)]
+            terms = [(np.where(asked, where.at(total, key), -1), -1.0, 0, 0)]
             for u in range(len(grid.units)):
                 # A row that is not printed may be a branch that does not exist yet: it is not asked for.
                 if u != total:

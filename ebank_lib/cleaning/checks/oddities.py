@@ -13,20 +13,24 @@ __all__ = ["Oddity", "find_breaks", "find_spikes"]
 
 ODD = 6.0           # standard deviations from what both neighbours suggest
 _CLEAR = 8.0        # a power of ten must stand out this much
-_FIT = 3.0          # and what is left must be this ordinary
+_FIT = 3.0          # and what is left must be this ordinary,
+_NEAR = 0.15        # in logs this close to what the neighbours suggest,
+_NEAR_TELLING = 0.5  # or this, where the digits themselves speak for a moved point
 
 
 @dataclass(frozen=True)
 class Oddity:
-    """One cell: its number, what its neighbours suggest, its distance `z`, and the power of ten that would explain it."""
+    """One cell: its number, what its neighbours suggest, its distance `z`, the power of ten that would explain
+    it, and how many times the level before a level break is."""
 
     place: int
     likely: float
     z: float
     power: int = 0
+    times: float = np.nan
 
 
-def find_spikes(x: np.ndarray, expected: Expectation, sides_needed: int = 2) -> list[Oddity]:
+def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation, sides_needed: int = 2) -> list[Oddity]:
     """Return the cells that only this month lie far from both neighbours.
 
     A spike also makes its neighbours look odd, half as much; so a cell counts only if it is odder than the cells
@@ -39,24 +43,34 @@ def find_spikes(x: np.ndarray, expected: Expectation, sides_needed: int = 2) -> 
     beside[:, :-1] = np.maximum(beside[:, :-1], size[:, 1:])
     likely = expected.likely()
     odd = (size > ODD) & (size >= beside) & (expected.sides >= sides_needed) & ~np.isnan(x)
-    out = []
-    for place in np.flatnonzero(odd.ravel()):
-        out.append(Oddity(int(place), float(likely.flat[place]), float(z.flat[place]),
-                          _power(x.flat[place], place, expected)))
-    return out
+    return [Oddity(int(place), float(likely.flat[place]), float(z.flat[place]),
+                   _power(float(x.flat[place]), float(step.flat[place]), float(likely.flat[place]),
+                          float(expected.sd.flat[place])))
+            for place in np.flatnonzero(odd.ravel())]
 
 
-def _power(value: float, place: int, expected: Expectation) -> int:
-    """Return the power of ten by which a number is too large, if both neighbours support just that; else 0."""
-    likely = expected.likely().flat[place]
+def _power(value: float, step: float, likely: float, sd: float) -> int:
+    """Return the power of ten by which a number is too large, if both neighbours support just that; else 0.
+
+    The digits must agree. Too large and moved back, the number must be one the column could print: 99,434 customers
+    are no 9,943.4, so that was another mistake. Too small, it must have digits the column does not print: 1,862 is no
+    186,200 that lost two noughts, but 943.4 is a slipped 9,434. Where the column prints so many digits that this says
+    little, the fit must be close.
+    """
     if not (value > 0 and likely > 0):
         return 0
     power = int(np.round(np.log10(value / likely)))
-    if power == 0 or abs(power) > 8:
+    if power == 0 or abs(power) > 8 or np.log(10) * abs(power) < _CLEAR * sd:
         return 0
-    left = abs(float(expected.z(value / 10.0**power, place)))
-    sd = float(expected.sd.flat[place])
-    return power if left <= _FIT and np.log(10) * abs(power) >= _CLEAR * sd else 0
+    moved = value / 10.0**power
+    telling = step > 0 and moved > 0 and step >= 1e-6 * moved
+    if telling and _whole(min(value, moved) / step) != (power > 0):
+        return 0
+    return power if abs(np.log(moved / likely)) <= min(_FIT * sd, _NEAR_TELLING if telling else _NEAR) else 0
+
+
+def _whole(steps: float) -> bool:
+    return abs(steps - np.round(steps)) <= 1e-6 * max(1.0, steps)
 
 
 def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: int = 6) -> list[Oddity]:
@@ -79,8 +93,10 @@ def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: i
         low, high = max(0, m - window), min(x.shape[1], m + window)
         if m - low < 3 or high - m < 3 or not _stays(g[u, low:high, i], m - low, float(step[u, m, i])):
             continue
-        level = np.nanmedian(x[u, low:m, i])
-        out.append(Oddity(int(place), float(level), float(size[u, m, i] * np.sign(step[u, m, i]))))
+        before, after = (v[~np.isnan(v)] for v in (x[u, low:m, i], x[u, m:high, i]))
+        level = float(np.median(before[-3:]))
+        times = float(np.median(after[:3])) / level if level else np.inf
+        out.append(Oddity(int(place), level, float(size[u, m, i] * np.sign(step[u, m, i])), times=times))
     return out
 
 
