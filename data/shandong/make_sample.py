@@ -1,8 +1,8 @@
 """Write the sample: a province's monthly e-banking workbooks, simulated, then spoilt, every spoilt cell accounted for.
 
     python data/shandong/make_sample.py                              # this folder again, to the byte
-    python data/shandong/make_sample.py --seed 7 --out /tmp/other    # another province of the same kind
-    python data/shandong/make_sample.py --out /tmp/big --branches 400 --months 120
+    python data/shandong/make_sample.py --seed 7 --out other         # another province of the same kind
+    python data/shandong/make_sample.py --out big --branches 400 --months 120
 
 `growth_paths.py` has the figures and their parameters, `printing.py` the forms, `spoiling_plan.py` and `spoiling.py`
 the mistakes. The same
