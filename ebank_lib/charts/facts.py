@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,7 +38,7 @@ def plot_facts(result: Facts, lang: str | None = None) -> Figure:
         if row.part == "a":
             ax.axhline(n - 0.5, color=style.GRID, lw=0.8)
             ax.text(0, n, str(row.fact), va="center", fontsize=11)
-        ax.text(0.025, n, _wrap(text, 50), va="center", fontsize=8.5, linespacing=1.1)
+        ax.text(0.025, n, style.wrap(text, 56), va="center", fontsize=8.5, linespacing=1.1)
         _interval(ax, row, n)
         ax.text(0.885, n, t(f"facts.verdict_{row.verdict}", lang), va="center", fontsize=9, color=COLOURS[row.verdict])
     fig.suptitle(title, x=0.01, ha="left")
@@ -73,17 +70,3 @@ def _figures(row) -> str:
     if not (np.isfinite(row.lo) and row.hi > row.lo):
         return value
     return f"{value}\n[{written(row.statistic, row.lo)}, {written(row.statistic, row.hi)}]"
-
-
-def _wrap(text: str, width: int) -> str:
-    """Break a label at `width` columns, a Chinese character being two."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    if wide * 2 < len(text):
-        return "\n".join(textwrap.wrap(text, width + 8))
-    lines, line, used = [], "", 0
-    for c in text:
-        step = 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        if used + step > width + 5:
-            lines, line, used = [*lines, line], "", 0
-        line, used = line + c, used + step
-    return "\n".join([*lines, line])

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import ScaledTranslation
 
 from ebank_lib.charts import style
 from ebank_lib.errors import UnknownNameError
@@ -98,23 +100,29 @@ def _mark_events(ax: Axes, result: GrowthAnalysis, keys: Sequence[str], lang: st
 
 def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], title: str, lang: str) -> Figure:
     keys = [k for group in by_group.values() for k in group]
-    columns = 2 if len(keys) <= 4 else 3 if len(keys) <= 9 else 4
+    blanks = {c: sum(-len(group) % c for group in by_group.values()) for c in (3, 4)}
+    columns = min(len(keys), 2) if len(keys) <= 4 else 3 if len(keys) <= 6 or blanks[3] < blanks[4] else 4
     rows = sum(math.ceil(len(group) / columns) for group in by_group.values())
-    height = 1.65 if columns < 4 else 1.4
-    fig = plt.figure(figsize=(style.WIDTH, height * rows + 0.75))
+    fig = plt.figure(figsize=(style.WIDTH, (1.65 if columns < 4 else 1.4) * rows + 0.75))
     grid = fig.add_gridspec(rows, columns)
     row, off_scale = 0, False
     for group, members in by_group.items():
-        limits = _shared_limits([result.series(k, "mom") for k in members])
+        # A stock's months differ by a few per cent, a flow's by dozens: one scale for each kind.
+        kinds = [result.catalog.indicators[k].kind for k in members]
+        limits = {kind: _shared_limits([result.series(k, "mom") for k, own in zip(members, kinds, strict=True)
+                                        if own == kind]) for kind in kinds}
         colour = style.colours[list(result.catalog.groups).index(group) % len(style.colours)]
-        for n, key in enumerate(members):
+        for n, (key, kind) in enumerate(zip(members, kinds, strict=True)):
             ax = fig.add_subplot(grid[row + n // columns, n % columns])
-            off_scale |= _panel(ax, result, key, limits, colour, lang)
-            if n % columns:
+            off_scale |= _panel(ax, result, key, limits[kind], colour, lang)
+            if n % columns and kinds[n - 1] == kind:
                 ax.tick_params(labelleft=False)
         row += math.ceil(len(members) / columns)
+    gap = "；" if lang == "zh" else "; "
+    events = gap.join(f"{month_name(e['month'], lang)} {e[lang]}" for e in result.events_for(keys))
     notes = [t("charts.rate_mom", lang), t("charts.same_scale", lang)] + [t("charts.off_scale", lang)] * off_scale
-    _headline(fig, title, ("；" if lang == "zh" else "; ").join(notes))
+    note = gap.join(notes) + ("\n" + t("charts.event_note", lang, events=events) if events else "")
+    _headline(fig, title, note)
     return fig
 
 
@@ -122,8 +130,11 @@ def _shared_limits(series: Sequence[pd.Series]) -> tuple[float, float]:
     """Return the scale that shows nearly all months of a group: a jump of a lifetime must not flatten the rest."""
     x = np.concatenate([s.dropna().to_numpy() for s in series])
     low, high = np.quantile(x, [0.02, 0.98])
-    room = max(high - low, 1e-3) * 0.35
-    return min(float(max(x.min(), low - room)), 0.0) - room / 4, max(float(min(x.max(), high + room)), 0.0) + room / 4
+    room = max(float(high - low), 1e-3)
+    within = x[(x >= low - room) & (x <= high + room)]
+    # Where a month lies beyond, its value is written between the edge and the others.
+    over, under = (room / 4 if beyond else room / 12 for beyond in (within.max() < x.max(), within.min() > x.min()))
+    return min(float(within.min()), 0.0) - under, max(float(within.max()), 0.0) + over
 
 
 def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, float], colour: str, lang: str) -> bool:
@@ -139,14 +150,19 @@ def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, floa
     for event in result.events_for([key]):
         ax.axvline(style.month_numbers([event["month"]])[0], color=style.EVENT, lw=0.9, ls=(0, (2, 2)), zorder=1)
     outside = y[(y > high) | (y < low)]
+    left_edge, right_edge = ax.get_xlim()
+    before = {True: (-np.inf, 0), False: (-np.inf, 0)}      # where the last label of this edge stands, and its row
     for month, value in outside.items():
         x, up = style.month_numbers([month])[0], value > 0
+        row = before[up][1] + 1 if (x - before[up][0]) < 0.3 * (right_edge - left_edge) else 0
+        before[up] = (x, row)
         edge = high if up else low
         ax.plot([x], [edge], marker="^" if up else "v", ms=5, color=colour, clip_on=False, zorder=4)
-        left = x > np.mean(ax.get_xlim())
-        ax.annotate(percent(value, 0, True), (x, edge), xytext=(-5 if left else 5, -1 if up else 1),
+        left = x > (left_edge + right_edge) / 2
+        down = -1 - 10 * row if up else 1 + 10 * row
+        ax.annotate(percent(value, 0, True), (x, edge), xytext=(-5 if left else 5, down),
                     textcoords="offset points", ha="right" if left else "left", va="top" if up else "bottom",
-                    fontsize=8, color=colour)
+                    fontsize=8, color=colour, path_effects=[withStroke(linewidth=2, foreground="white")], zorder=5)
     return not outside.empty
 
 
@@ -284,7 +300,8 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     ax.set_title(t("charts.whole_sd", lang), fontsize=9, color=style.MUTED, pad=6)
     handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],
                ax.plot([], [], "o", ms=6, mfc="white", mec=style.MUTED, label=t("charts.sd", lang))[0]]
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=8,
+    below = ax.transAxes + ScaledTranslation(0, -20 / 72, ax.figure.dpi_scale_trans)
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=2, fontsize=8,
               handletextpad=0.2, columnspacing=1.0)
 
 
@@ -292,4 +309,5 @@ def _headline(fig: Figure, title: str, note: str = "") -> None:
     """Title at the left edge; the note follows it, smaller."""
     fig.suptitle(title, x=0.01, ha="left")
     if note:
+        note = "\n".join(style.wrap(line, 138) for line in note.split("\n"))
         fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=style.MUTED)

@@ -26,7 +26,8 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
     ----------
     result : Battery
     unit : str
-        How the base unit is written; stands above the level's axis.
+        How the base unit is written; stands above the level's axis. "%" for a ratio, whose fractions are then
+        written as per cent.
     """
     lang = language(lang)
     y = result.y
@@ -47,9 +48,12 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
         style.month_axis(ax, lang, y.index)
         # Above the level stands its unit, above the difference nothing.
         ax.set_title(_caption(result, transform, lang), fontsize=9.5, pad=None if ax is axes[0, 0] else 7)
-    style.unit_axis(axes[0, 0], unit, lang)
+    if unit == "%":
+        style.percent_axis(axes[0, 0], lang)
+    else:
+        style.unit_axis(axes[0, 0], unit, lang)
     axes[1, 0].axhline(0, color=style.MUTED, lw=0.8)
-    if result.log:
+    if result.log or unit == "%":
         style.percent_axis(axes[1, 0], lang, sign=True)
     else:
         style.unit_axis(axes[1, 0], unit, lang)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,8 +29,8 @@ from matplotlib.transforms import IdentityTransform, ScaledTranslation
 
 from ebank_lib.wording import language, number
 
-__all__ = ["BAND", "EVENT", "GRID", "INK", "MUTED", "WIDTH", "colour_map", "colours", "fmt_axis", "label_lines",
-           "mark_event", "month_axis", "month_numbers", "percent_axis", "save", "unit_axis", "use_style"]
+__all__ = ["BAND", "EVENT", "GRID", "INK", "MUTED", "WIDTH", "colour_map", "colours", "label_lines",
+           "mark_event", "month_axis", "month_numbers", "percent_axis", "save", "unit_axis", "use_style", "wrap"]
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
 colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5539", "#444444")
@@ -155,9 +157,6 @@ def unit_axis(ax: Axes, unit: str, lang: str | None = None, label: str = "") -> 
     return ax
 
 
-fmt_axis = unit_axis
-
-
 def percent_axis(ax: Axes, lang: str | None = None, label: str = "", sign: bool = False) -> Axes:
     """Write the values of the vertical axis, fractions, as per cent; with `sign`, growth rates as +5%."""
     language(lang)
@@ -173,6 +172,24 @@ def percent_axis(ax: Axes, lang: str | None = None, label: str = "", sign: bool 
     _plain_ticks(ax, write)
     _label_above(ax, label)
     return ax
+
+
+def wrap(text: str, width: int) -> str:
+    """Break a text into lines of at most `width` columns, a Chinese character being two; words stay whole.
+
+    Examples
+    --------
+    >>> wrap("电话银行客户", 8), wrap("phone banking", 8)
+    ('电话银行\\n客户', 'phone\\nbanking')
+    """
+    lines, used = [""], 0
+    for piece in re.findall(r"[\u2e80-\uffef][，。；：、）]*|[^\s\u2e80-\uffef]+\s*|\s+", text):
+        columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in piece.rstrip())
+        if lines[-1] and used + columns > width:
+            lines, used = [*lines, ""], 0
+        lines[-1] += piece
+        used += columns + len(piece) - len(piece.rstrip())
+    return "\n".join(line.rstrip() for line in lines)
 
 
 _STEPS = (1, 2, 3, 6, 12, 24, 36, 60, 120)
