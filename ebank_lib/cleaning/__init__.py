@@ -53,7 +53,7 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
     """
     if policy not in POLICIES:
         raise UnknownNameError("policy", policy, POLICIES)
-    source = source if isinstance(source, Source) else open_source(source)
+    source = open_source(source) if isinstance(source, (str, Path)) else source
     cells = _between(source.cells() if cells is None else cells, start, end)
     catalog, book = source.catalog, Book()
     grid, names = assemble(cells, catalog, book)

@@ -247,7 +247,8 @@ def _column_decimals(cells: pd.DataFrame, texts: _Texts, alive: np.ndarray) -> n
     """Return the digits behind the point that each cell's column prints.
 
     A workbook stores 12.30 as 12.3: the column's rounding is that of its longer numbers, of which one in four must have
-    as many digits, so that a slipped point in one cell does not count.
+    as many digits, so that a slipped point in one cell does not count. A number three digits or more short of its
+    column does not happen to end in noughts: it was rounded.
     """
     group = _codes(cells, "file", "sheet", "column", "month")
     at = np.flatnonzero(alive)
@@ -256,7 +257,8 @@ def _column_decimals(cells: pd.DataFrame, texts: _Texts, alive: np.ndarray) -> n
     size = np.diff(np.r_[first, len(order)])
     upper = np.zeros(int(group.max()) + 1 if len(group) else 0, np.int64)
     upper[group[order][first]] = texts.decimals[order[first + (3 * (size - 1)) // 4]]
-    return upper[group]
+    column = upper[group]
+    return np.where(texts.decimals <= column - 3, texts.decimals, column)
 
 
 def _codes(cells: pd.DataFrame, *names: str) -> np.ndarray:
