@@ -134,5 +134,6 @@ def test_an_interrupted_run_leaves_no_kernel_and_no_file(project, tmp_path, numb
         time.sleep(0.05)
     run.send_signal(number)
     _, said = run.communicate(timeout=60)
-    assert run.returncode == 130 and "interrupted" in said and "Traceback" not in said
+    assert run.returncode == 130, said
+    assert "interrupted" in said and "Traceback" not in said
     assert list(temporary.iterdir()) == [] and list((tmp_path / "out" / "0351").iterdir()) == []
