@@ -145,6 +145,41 @@ class Cleaned:
                          "missing_share": gone / size if b in self.branches and size else float("nan")})
         return pd.DataFrame(rows, columns=["branch", *DECISIONS, "missing", "missing_share"])
 
+    def of(self, branch: str, lang: str | None = None) -> pd.DataFrame:
+        """Return what was corrected, flagged or filled in a branch: ``month, indicator, address, text, before, after,
+        decision, reason``, in the order of the months, with labels in the language asked for.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch.
+        """
+        e = self.entries
+        mine = e[(e["branch"] == self._branch(branch)) & e["decision"].isin(["corrected", "flagged", "filled"])]
+        mine = self._with_reasons(mine, lang).sort_values("month", kind="stable").reset_index(drop=True)
+        printed = mine["file"].astype(str) != ""
+        at = mine["file"].astype(str) + " " + mine["sheet"].astype(str) + "!" + mine["column"].astype(str)
+        return pd.DataFrame({
+            "month": mine["month"],
+            "indicator": [self.catalog.indicators[k].label(lang) if k in self.catalog.indicators else "–"
+                          for k in mine["indicator"].astype(str)],
+            "address": [f"{a}{r}" if p else None for a, r, p in zip(at, mine["row"], printed, strict=True)],
+            "text": mine["text"].astype(object).where(printed), "before": mine["before"], "after": mine["after"],
+            "decision": [t(f"cleaning.{d}", lang) for d in mine["decision"].astype(str)], "reason": mine["reason"]})
+
+    def reading(self, branch: str | None = None, lang: str | None = None) -> str:
+        """Say in a sentence what cleaning did: in all, or to the numbers of one branch."""
+        e = self.entries
+        if branch is not None:
+            e = e[e["branch"] == self._branch(branch)]
+        count = e.drop_duplicates(["cell", "decision", "branch", "month", "indicator"])["decision"].value_counts()
+        count = {name: int(count.get(name, 0)) for name in DECISIONS}
+        if branch is not None:
+            return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **count)
+        done = self.conservation.iloc[0]
+        return t("cleaning.reading", lang, cells=f"{done['cells']:,}", in_panel=f"{done['in_panel']:,}",
+                 kept_out=f"{done['rejected']:,}", **count)
+
     def examples(self, rule: str, n: int = 5, lang: str | None = None) -> pd.DataFrame:
         """Return the first `n` ledger rows of a rule.
 

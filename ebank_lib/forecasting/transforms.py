@@ -1,8 +1,8 @@
 """The scale on which an indicator is modelled: chosen once by its kind, named on the result, undone without bias.
 
 Stocks and flows grow by per cent, so their logarithm is modelled; a share moves slower near 0 and 1, so its logit is.
-What has zeros takes the square root, what is negative stays as it is. Limits are quantiles and go back as they are;
-the point forecast is the mean of the distribution after going back, not the image of the mean.
+What has zeros takes the square root, what is negative stays as it is. Medians and limits are quantiles and go back as
+they are; a mean does not, and is taken over the distribution after going back, without the bias of the image.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ import pandas as pd
 
 from ebank_lib.errors import SeriesError, UnknownNameError
 
-__all__ = ["KINDS", "Transform", "choose_transform"]
+__all__ = ["KINDS", "Transform", "choose_transform", "modelling_scale"]
 
 KINDS = ("stock", "flow", "ratio", "multiple")
 _EDGE = 1e-4      # a share of exactly 0 or 1 is moved inside by this much
-# Equally likely points of a distribution: their mean is its mean, without the tails that have no evidence.
-_GRID = (np.arange(200) + 0.5) / 200
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,9 @@ class Transform:
             y = z
         return np.clip(y, self.low, self.high)
 
-    def mean_back(self, quantile) -> np.ndarray:
-        """Return the mean after going back of the distribution whose quantile function is `quantile`.
-
-        Parameters
-        ----------
-        quantile : callable
-            Probability -> array (horizon,) on the scale.
-        """
-        if self.name == "none" and not np.isfinite([self.low, self.high]).any():
-            return np.asarray(quantile(0.5), dtype=float)
-        return np.mean([self.back(quantile(p)) for p in _GRID], axis=0)
+    def mean_back(self, z: np.ndarray) -> np.ndarray:
+        """Return the mean after going back of distributions given by equally likely points, (points, horizon)."""
+        return self.back(z).mean(axis=0)
 
 
 def choose_transform(y: pd.Series, kind: str | None = None) -> Transform:
@@ -106,3 +96,20 @@ def choose_transform(y: pd.Series, kind: str | None = None) -> Transform:
     if not values.size or values.min() < 0:
         return Transform("none")        # net new customers may be negative, and their forecast too
     return Transform("log" if values.min() > 0 else "sqrt", 0.0)
+
+
+def modelling_scale(y: pd.Series, kind: str | None = None) -> pd.Series:
+    """Return a series on the scale that is modelled: logs of counts and sums, logits of shares.
+
+    Parameters
+    ----------
+    y : Series
+    kind : {"stock", "flow", "ratio", "multiple"}, optional
+        As for :func:`choose_transform`, which names the scale.
+
+    Examples
+    --------
+    >>> modelling_scale(pd.Series([1.0, np.e], name="y"), "flow").tolist()
+    [0.0, 1.0]
+    """
+    return pd.Series(choose_transform(y, kind).forward(y), index=y.index, name=y.name)
