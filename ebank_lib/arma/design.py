@@ -38,10 +38,11 @@ def as_series(y) -> pd.Series:
         raise SeriesError("the series is not numeric", found=str(y.dtype), expected="floats, NaN where missing")
     y = y.astype(float)
     if isinstance(y.index, pd.DatetimeIndex):
-        freq = y.index.freqstr or pd.infer_freq(y.index)
+        freq = y.index.freq or (pd.infer_freq(y.index) if len(y) > 2 else None)
         if freq is None:
-            raise SeriesError("the dates have no regular frequency", expected="a PeriodIndex, e.g. y.index.to_period('M')")
-        y = y.set_axis(y.index.to_period(freq))
+            raise SeriesError("the dates have no regular frequency",
+                              expected="a PeriodIndex, e.g. y.index.to_period('M')")
+        y = y.set_axis(pd.DatetimeIndex(y.index, freq=freq).to_period())
     if not y.index.is_unique:
         raise SeriesError("labels repeat", found=y.index[y.index.duplicated()][0], expected="one value a month")
     if not y.index.is_monotonic_increasing:
@@ -84,7 +85,7 @@ def check_order(order, seasonal_order) -> tuple[tuple[int, int, int], tuple[int,
     for what, given, size in (("order", order, 3), ("seasonal_order", seasonal, 4)):
         if len(given) != size or any(int(v) != v for v in given):
             raise SeriesError(f"{what} holds {size} whole numbers", found=given)
-    (p, d, q), (sp, sd, sq, season) = map(lambda o: tuple(int(v) for v in o), (order, seasonal))
+    (p, d, q), (sp, sd, sq, season) = (tuple(int(v) for v in o) for o in (order, seasonal))
     for name, value, top in (("p", p, MAX_ORDER), ("q", q, MAX_ORDER), ("d", d, 2), ("P", sp, 2), ("D", sd, 1),
                              ("Q", sq, 2)):
         if not 0 <= value <= top:

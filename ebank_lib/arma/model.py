@@ -339,7 +339,7 @@ class ARMA:
 
     @cached_property
     def resid(self) -> pd.Series:
-        """Innovations in units of y: one-step errors divided by sqrt(F), NaN where differencing or a gap leaves none."""
+        """Innovations in units of y: one-step errors over sqrt(F); NaN where differencing or a gap leaves none."""
         v, f, _, _ = self._filtered
         return pd.Series(v[0] / np.sqrt(f), index=self.y.index, name="resid")
 
@@ -482,14 +482,16 @@ class ARMA:
 
     def augment(self) -> pd.DataFrame:
         """One row a month: ``y, fitted, resid``; `fitted` is the one-step forecast."""
-        v, f, _, _ = self._filtered
-        return pd.DataFrame({"y": self.y, "fitted": self.y - v[0], "resid": self.resid})
+        return pd.DataFrame({"y": self.y, "fitted": self.y - self._filtered[0][0], "resid": self.resid})
 
     def to_statsmodels(self):
-        """The same parameters as a smoothed statsmodels SARIMAX result, for whatever is not here."""
+        """The same parameters as a smoothed statsmodels SARIMAX result, for whatever is not here.
+
+        Its ``llf`` is ours without differencing; with it, its exact diffuse likelihood counts otherwise.
+        """
         from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-        d, (p, _, q), (sp, big_d, sq, season) = self.design, self.order, self.seasonal_order
+        d, (sp, big_d, sq, season) = self.design, self.seasonal_order
         seasonal = (sp, big_d, sq, season if season > 1 else 0)
         model = SARIMAX(d.y, exog=d.x if d.x.shape[1] else None, order=self.order, seasonal_order=seasonal,
                         trend="n", use_exact_diffuse=bool(d.d + d.big_d))
@@ -501,11 +503,12 @@ class ARMA:
         return text + ("({},{},{})[{}]".format(*self.seasonal_order) if self.seasonal_order[3] > 1 else "")
 
     def _repr_latex_(self) -> str:
-        p, q, sp, sq, season = self.shape
-        ar, ma, sar, sma = np.split(self._coefficients, np.cumsum([p, q, sp]))
+        ar, ma, sar, sma = np.split(self._coefficients, np.cumsum(self.shape[:3]))
+        season = self.shape[4]
 
         def factor(c, sign, lag):
-            terms = "".join(f" {'+' if sign * v >= 0 else '-'} {abs(v):.3f}B^{{{lag * (i + 1)}}}" for i, v in enumerate(c))
+            powers = ("B" if lag * i == 1 else f"B^{{{lag * i}}}" for i in range(1, len(c) + 1))
+            terms = "".join(f" {'+' if sign * v >= 0 else '-'} {abs(v):.3f}{b}" for v, b in zip(c, powers))
             return f"(1{terms})" if len(c) else ""
 
         differences = ("(1-B)" + (f"^{self.order[1]}" if self.order[1] > 1 else "")) * bool(self.order[1])
@@ -584,8 +587,8 @@ def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: s
     >>> rng = np.random.default_rng(1)
     >>> y = pd.Series(rng.normal(100, 5, 44), index=pd.period_range("2008-01", periods=44, freq="M"))
     >>> fit_arma(y, (1, 0, 0)).params.round(2)
-    ar1      -0.04
-    mean    101.10
+    ar1     0.09
+    mean   99.68
     Name: estimate, dtype: float64
     """
     (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal_order)

@@ -104,8 +104,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
 def add_root(angles, root, out):
     """Angles of the polynomial of `angles` times (1 - root B)."""
     k = angles.size
-    longer, r = np.zeros(k + 1), np.zeros(k + 1)
-    stages = np.zeros((k + 1, k + 1))
+    longer, stages = np.zeros(k + 1), np.zeros((k + 1, k + 1))
     if k > 0:
         levinson(np.sin(angles), stages)
     multiply(stages[k - 1, :k].copy(), np.array([root]), 1, longer)

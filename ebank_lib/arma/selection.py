@@ -221,7 +221,8 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     (max_p, _, max_q), seasonal = check_order((max_p, 0, max_q), seasonal_order)
     y_checked = as_series(y)
     if d is None:
-        d = choose_d(pd.Series(y_checked.to_numpy(), index=pd.period_range("2000-01", periods=len(y_checked), freq="M")))
+        months = pd.period_range("2000-01", periods=len(y_checked), freq="M")  # the rule wants months, any will do
+        d = choose_d(y_checked.set_axis(months))
     check_order((0, d, 0), None)
     trends = [trend] if trend != "auto" else ["c", "ct"] if d + seasonal[1] == 1 else ["c"]
     tried = []
@@ -241,12 +242,14 @@ def _select(y, max_p, max_q, d, criterion, exog, mode, trend, seasonal, seed) ->
     grid_p, grid_q = np.indices((max_p + 1, max_q + 1))
     allowed = design.nobs >= grid_p + grid_q + sp + sq + design.x.shape[1] + 3
     if not allowed[0, 0]:
-        raise SeriesError("the series is too short for this seasonal order", found=f"{design.nobs} values after differencing",
+        raise SeriesError("the series is too short for this seasonal order",
+                          found=f"{design.nobs} values after differencing",
                           expected=f"at least {sp + sq + design.x.shape[1] + 3}")
     found = climb_grid(design.columns, design.gaps, allowed, (sp, sq, season), MODES[mode], seed)
     core = criteria_table(design, found, allowed, d, seasonal, criterion)
     chosen, raw = choose(core, criterion)
-    return OrderSelection(design, (chosen[0], d, chosen[1]), (raw[0], d, raw[1]), seasonal, criterion, mode, core, found)
+    chosen, raw = ((p, d, q) for p, q in (chosen, raw))
+    return OrderSelection(design, chosen, raw, seasonal, criterion, mode, core, found)
 
 
 def criteria_table(design, found, allowed, d, seasonal, criterion) -> pd.DataFrame:

@@ -1,0 +1,112 @@
+"""Bad input: a typed error that says what was found and what is needed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.arma import fit_arma, select_order
+from ebank_lib.errors import SeriesError, UnknownNameError
+
+MONTHS = pd.period_range("2008-01", periods=44, freq="M")
+Y = pd.Series(np.random.default_rng(0).normal(100, 5, 44), index=MONTHS)
+
+
+@pytest.mark.parametrize(("y", "says"), [
+    (Y * 0 + 3, "does not vary"),
+    (Y * np.nan, "no value"),
+    (Y.iloc[:0], "no value"),
+    (Y.iloc[:3], "too short"),
+    (Y.where(Y.index != MONTHS[7], np.inf), "infinite"),
+    (Y.astype(str), "not numeric"),
+    (Y.astype(object), "not numeric"),
+    (Y.astype(complex), "not numeric"),
+    (Y.iloc[::-1], "not in order"),
+    (pd.concat([Y, Y.iloc[-1:]]), "repeat"),
+    (Y.set_axis(list("abcdefghijk") * 4), "repeat"),
+    (Y.set_axis([f"m{i:02d}" for i in range(44)]), "run of months"),
+    (Y.set_axis(pd.to_datetime(np.cumsum(np.arange(44)), unit="D")), "frequency"),
+    (np.ones((4, 4)), "one dimension"),
+])
+@pytest.mark.parametrize("call", [lambda y: fit_arma(y, (1, 0, 1)), lambda y: select_order(y, d=0)])
+def test_series(y, says, call):
+    with pytest.raises(SeriesError, match=says):
+        call(y)
+
+
+@pytest.mark.parametrize("order", [(-1, 0, 0), (0, 0, -1), (13, 0, 0), (0, 0, 13), (0, 3, 0), (1, 0), (0.5, 0, 0)])
+def test_order(order):
+    with pytest.raises(SeriesError, match="found"):
+        fit_arma(Y, order)
+
+
+@pytest.mark.parametrize(("seasonal", "says"), [((1, 0, 0, 1), "season"), ((3, 0, 0, 12), "P out of range"),
+                                                ((0, 1, 1), "4 whole numbers"), ((0, 2, 0, 12), "D out of range")])
+def test_seasonal_order(seasonal, says):
+    with pytest.raises(SeriesError, match=says):
+        fit_arma(Y, (1, 0, 0), seasonal)
+
+
+def test_too_short_says_the_minimum():
+    with pytest.raises(SeriesError, match="10 values.*at least 14"):
+        fit_arma(Y.iloc[:10], (5, 0, 5))
+
+
+@pytest.mark.parametrize(("exog", "says"), [
+    (np.ones(44), "collinear"),
+    (np.ones((44, 2)) * np.arange(44)[:, None], "collinear"),
+    (np.where(np.arange(44) == 3, np.nan, 1.0 * np.arange(44)), "missing or infinite"),
+    (np.ones(40), "length"),
+    (pd.Series(1.0, index=MONTHS[:40]), "lacks months"),
+])
+def test_exog(exog, says):
+    with pytest.raises(SeriesError, match=says):
+        fit_arma(Y, (1, 0, 0), exog=exog)
+
+
+def test_forecast_needs_the_future_of_its_regressors():
+    model = fit_arma(Y, (1, 0, 0), exog=np.sin(np.arange(44)))
+    with pytest.raises(SeriesError, match="future"):
+        model.forecast(6)
+    assert model.forecast(6, exog=np.sin(np.arange(44, 50))).shape == (6, 5)
+    for wrong in (0, 1.5, 10**6):
+        with pytest.raises(SeriesError, match="horizon"):
+            model.forecast(wrong, exog=np.zeros(1))
+
+
+def test_names_are_suggested():
+    for call in (lambda: select_order(Y, criterion="aicx"), lambda: select_order(Y, mode="thorogh"),
+                 lambda: fit_arma(Y, (1, 0, 0)).profile("ar2"), lambda: select_order(Y, 1, 1, d=0).fit(2, 2)):
+        with pytest.raises(UnknownNameError):
+            call()
+    with pytest.raises(SeriesError, match="trend"):
+        fit_arma(Y, (1, 0, 0), trend="linear")
+
+
+def test_six_months_keep_the_rows_of_impossible_orders():
+    chosen = select_order(Y.iloc[:6], d=0)
+    table = chosen.table
+    assert len(table) == 36 and (table["reason"] != "").sum() > 20
+    assert table.loc[table["reason"] != "", ["loglik", "aicc", "rank"]].isna().all(axis=None)
+    assert table.loc[table["reason"] == "", "loglik"].notna().all()
+    assert "(0,0,0)" in chosen.why("en")
+
+
+@pytest.mark.slow
+def test_five_thousand_months():
+    rng = np.random.default_rng(0)
+    y = pd.Series(rng.standard_normal(5000), index=pd.RangeIndex(5000))
+    y = y.ewm(alpha=0.3).mean()
+    chosen = select_order(y, 2, 2, d=0, criterion="bic")
+    assert chosen.order == (1, 0, 0) and chosen.best.forecast(3).notna().all(axis=None)
+    assert fit_arma(Y, (12, 0, 12)).converged  # both orders at their limit
+
+
+def test_indexes_that_are_accepted():
+    values = Y.to_numpy()
+    reference = fit_arma(Y, (1, 0, 0))
+    for y in (values, list(values), Y.reset_index(drop=True), Y.set_axis(MONTHS.to_timestamp()),
+              Y.set_axis(pd.Index(range(5, 49)))):
+        assert fit_arma(y, (1, 0, 0)).loglik == reference.loglik
+    assert reference.forecast(2).index.equals(pd.period_range("2011-09", periods=2, freq="M"))
+    left_out = fit_arma(Y.drop(MONTHS[5]), (1, 0, 0))
+    assert left_out.nobs == 43 and left_out.loglik == fit_arma(Y.where(MONTHS != MONTHS[5]), (1, 0, 0)).loglik

@@ -1,0 +1,209 @@
+"""What must hold of any series: checked on random parameters, data and gaps against the definition."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.linalg import toeplitz
+
+from ebank_lib.arma import combine, fit_arma, select_order
+from ebank_lib.arma.kalman import innovations
+from ebank_lib.arma.likelihood import AR_EDGE, levinson, multiply, objective
+from ebank_lib.errors import SeriesError
+
+SHAPES = [(0, 0, 0, 0, 1), (1, 0, 0, 0, 1), (0, 2, 0, 0, 1), (2, 1, 0, 0, 1), (5, 5, 0, 0, 1), (12, 3, 0, 0, 1),
+          (1, 12, 0, 0, 1), (0, 1, 0, 1, 12), (1, 1, 1, 0, 4), (2, 0, 2, 2, 3)]
+COMPARED = ["loglik", "aic", "aicc", "bic", "hqic"]
+
+
+def polynomial(partial):
+    table = np.zeros((max(len(partial), 1),) * 2)
+    levinson(np.asarray(partial, dtype=float), table)
+    return table[len(partial) - 1].copy() if len(partial) else np.zeros(0)
+
+
+def factors_of(x, shape):
+    parts = np.split(x, np.cumsum(shape[:3]))
+    return [polynomial(np.sin(v) * (AR_EDGE if b % 2 == 0 else 1.0)) for b, v in enumerate(parts)]
+
+
+def expanded(factors, shape):
+    p, q, sp, sq, season = shape
+    phi, theta = np.empty(p + sp * season), np.empty(q + sq * season)
+    multiply(factors[0], factors[2], season, phi)
+    multiply(factors[1], factors[3], season, theta)
+    return phi, -theta
+
+
+def autocovariances(phi, theta, n):
+    """By the definition: sums of products of the psi weights, far out."""
+    psi = np.zeros(4000)
+    psi[0] = 1.0
+    for j in range(1, psi.size):
+        psi[j] = (theta[j - 1] if j <= len(theta) else 0) + phi[:j] @ psi[max(j - len(phi), 0):j][::-1][:len(phi)]
+    return np.array([psi[:psi.size - k] @ psi[k:] for k in range(n)])
+
+
+@st.composite
+def problems(draw):
+    shape = draw(st.sampled_from(SHAPES))
+    k = sum(shape[:4])
+    x = np.array(draw(st.lists(st.floats(-0.9, 0.9), min_size=k, max_size=k)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    t = draw(st.integers(30, 60))
+    missing = np.array(draw(st.lists(st.integers(0, t - 1), unique=True, max_size=5)), dtype=int)
+    y = rng.standard_normal(t).cumsum()
+    regressors = np.vstack([np.ones(t), rng.standard_normal(t)])[:draw(st.integers(0, 2))]
+    filled = y.copy()
+    filled[missing] = 0.0
+    columns = np.vstack([np.eye(t)[missing], regressors, filled])
+    return shape, x, y, missing, regressors, columns
+
+
+@settings(max_examples=60)
+@given(problems())
+def test_likelihood_is_the_dense_normal_one(problem):
+    shape, x, y, missing, regressors, columns = problem
+    factors = factors_of(x, shape)
+    phi, theta = expanded(factors, shape)
+    # Nearer to the circle the definition's sums do not settle within 4,000 terms.
+    assume(np.abs(np.roots(np.r_[1.0, -phi])).max(initial=0) < 0.99)
+    beta, none = np.empty(len(regressors) + 1), np.empty(len(x))
+    f = objective(x, shape, False, columns, len(missing), beta, False, none)
+
+    seen = np.setdiff1d(np.arange(len(y)), missing)
+    v = toeplitz(autocovariances(phi, theta, len(y)))[np.ix_(seen, seen)]
+    inverse, xs = np.linalg.inv(v), regressors[:, seen]
+    b = np.linalg.solve(xs @ inverse @ xs.T, xs @ inverse @ y[seen])
+    e = y[seen] - b @ xs
+    s2 = e @ inverse @ e / seen.size
+    assert f == pytest.approx(0.5 * (seen.size * np.log(s2) + np.linalg.slogdet(v)[1]), abs=1e-5)
+    np.testing.assert_allclose(beta, np.r_[b, s2], rtol=1e-4, atol=1e-6)
+
+    # and so says the Kalman filter
+    rest = np.where(np.isin(np.arange(len(y)), missing), np.nan, y - b @ regressors)
+    white, log_f = innovations(phi, theta, np.zeros(0), rest[None], np.isnan(rest))
+    s2 = np.nanmean(white[0] ** 2)
+    assert f == pytest.approx(0.5 * (seen.size * np.log(s2) + log_f), abs=1e-5)
+
+
+@settings(max_examples=60)
+@given(problems())
+def test_gradient_is_the_slope(problem):
+    shape, x, _, missing, regressors, columns = problem
+    beta = np.empty(len(regressors) + 1)
+    coefficients = np.concatenate([(-1) ** b * c for b, c in enumerate(factors_of(x, shape))])
+    for natural, at in ((False, x), (True, coefficients)):
+        gradient, none = np.empty(len(x)), np.empty(len(x))
+
+        def f(z, natural=natural, none=none):
+            return objective(z, shape, natural, columns, len(missing), beta, False, none)
+
+        objective(at, shape, natural, columns, len(missing), beta, True, gradient)
+        h = 1e-6
+        slope = np.array([(f(at + h * u) - f(at - h * u)) / (2 * h) for u in np.eye(len(x))])
+        scale = 1 + np.abs(gradient).max(initial=0)
+        np.testing.assert_allclose(gradient, slope.reshape(gradient.shape), atol=2e-5 * scale)
+
+
+def test_boundary_is_an_ordinary_point_of_the_moving_average():
+    y = np.random.default_rng(0).standard_normal(40)
+    columns, beta = np.vstack([np.ones(40), y]), np.empty(2)
+    at, gradient = np.array([np.pi / 2]), np.empty(1)
+    f = objective(at, (0, 1, 0, 0, 1), False, columns, 0, beta, True, gradient)
+    v = toeplitz(np.r_[2.0, -1.0, np.zeros(38)])  # theta = -1
+    inverse = np.linalg.inv(v)
+    m = (np.ones(40) @ inverse @ y) / (np.ones(40) @ inverse @ np.ones(40))
+    s2 = (y - m) @ inverse @ (y - m) / 40
+    assert f == pytest.approx(0.5 * (40 * np.log(s2) + np.linalg.slogdet(v)[1]), abs=1e-9)
+    assert abs(gradient[0]) < 1e-9
+
+
+def series(seed, n=44, gaps=()):
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal(n + 50)
+    y = np.zeros(n + 50)
+    for i in range(2, n + 50):
+        y[i] = 0.6 * y[i - 1] - 0.2 * y[i - 2] + a[i] + 0.5 * a[i - 1]
+    y = pd.Series(y[50:] + 3, index=pd.period_range("2008-01", periods=n, freq="M"), name="y")
+    y.iloc[list(gaps)] = np.nan
+    return y
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10**6), st.sampled_from([(1e9, 7.0), (1e-9, 0.0), (-3.0, 1e4), (1.0, 100.0)]))
+def test_scale_and_shift_change_nothing(seed, change):
+    scale, shift = change
+    y = series(seed)
+    a, b = (select_order(v, 3, 3, d=0) for v in (y, scale * y + shift))
+    assert a.order == b.order and a.raw_order == b.raw_order
+    known = len(y) * np.log(abs(scale))
+    np.testing.assert_allclose(b.table["loglik"] + known, a.table["loglik"], atol=1e-4)
+    np.testing.assert_allclose(b.table["sigma2"] / scale**2, a.table["sigma2"], rtol=1e-3)
+    fa, fb = a.best.forecast(6), b.best.forecast(6)
+    np.testing.assert_allclose((fb["y_hat"] - shift) / scale, fa["y_hat"], rtol=1e-3)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6))
+def test_time_reversal_leaves_the_likelihood(seed):
+    rng = np.random.default_rng(seed)
+    y, x = rng.standard_normal(44), rng.uniform(-1.3, 1.3, 6)
+    values = []
+    for z in (y, y[::-1].copy()):
+        columns, beta, none = np.vstack([np.ones(44), z]), np.empty(2), np.empty(6)
+        values.append(objective(x, (3, 3, 0, 0, 1), False, columns, 0, beta, False, none))
+    assert values[0] == pytest.approx(values[1], abs=1e-7)
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 43), max_size=3, unique=True))
+def test_a_larger_order_is_never_worse_and_what_comes_back_is_stationary(seed, gaps):
+    chosen = select_order(series(seed, gaps=gaps), 3, 3, d=0)
+    grid = chosen.table.sort_values(["p", "q"])["loglik"].to_numpy().reshape(4, 4)
+    assert (np.diff(grid, axis=0) > -1e-6).all() and (np.diff(grid, axis=1) > -1e-6).all()
+    assert (chosen.table["min_ar_root"] > 1).all() and (chosen.table["min_ma_root"] > 1 - 1e-9).all()
+    best = chosen.best
+    white, log_f = innovations(best.ar_polynomial, best.ma_polynomial, np.zeros(0),
+                               (best.y - best.params.get("mean", 0)).to_numpy()[None], best.y.isna().to_numpy())
+    n = best.nobs
+    assert best.loglik == pytest.approx(-0.5 * (n * np.log(2 * np.pi * np.nanmean(white**2)) + n + log_f), abs=1e-6)
+
+
+def test_select_order_is_deterministic():
+    one, two = (select_order(series(5), mode="thorough", seed=3).table for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_gaps_when_differenced_are_integrated_out():
+    """A random walk seen every other month is a random walk of twice the variance."""
+    rng = np.random.default_rng(4)
+    y = pd.Series(rng.standard_normal(61).cumsum())
+    half = y.where(np.arange(61) % 2 == 0)
+    got = fit_arma(half, (0, 1, 0))
+    steps = y.iloc[::2].diff().dropna().to_numpy()
+    s2 = np.mean(steps**2) / 2
+    assert got.nobs == 30 and got.sigma2 == pytest.approx(s2)
+    assert got.loglik == pytest.approx(-15 * (np.log(2 * np.pi * 2 * s2) + 1))
+    np.testing.assert_allclose(got.smoothed().iloc[1::2], (y.iloc[:-1:2].to_numpy() + y.iloc[2::2].to_numpy()) / 2)
+
+
+def test_airline_model_with_gaps_as_statsmodels_says():
+    y = series(2, n=72).cumsum()
+    y.iloc[[20, 33, 34]] = np.nan
+    ours = fit_arma(y, (0, 1, 1), (0, 1, 1, 12))
+    theirs = ours.to_statsmodels()
+    ahead = theirs.get_forecast(6)
+    got = ours.forecast(6, level=95, sigma2="ml")
+    np.testing.assert_allclose(got["y_hat"], ahead.predicted_mean, rtol=1e-4)
+    np.testing.assert_allclose(got["hi-95"] - got["y_hat"], 1.959964 * ahead.se_mean, rtol=1e-3)
+
+
+def test_selections_of_different_d_are_not_ranked_together():
+    y = series(1).cumsum()
+    one, two = select_order(y, 1, 1, d=0), select_order(y, 1, 1, d=1, trend="c")
+    with pytest.raises(SeriesError, match="differenced"):
+        combine(one, two)
+    both = combine(two, select_order(y, 1, 1, d=1, trend="ct"))
+    assert len(both) == 8 and both["rank"].is_monotonic_increasing
