@@ -24,6 +24,9 @@ SCALE = int(os.environ.get("EBANK_FUZZ_SCALE", "1"))  # 550 examples in all, tim
 LEAVES = {"客户数(户)": "online", "净新增(万户)": "online_new", "活动率(%)": "activity", "收入": "income"}
 
 
+MORE = ("东城市分行", "1,234", "约 12", "９９％", "1２*")  # texts that a reader might be tempted to tidy
+
+
 def fuzzed(examples):
     return settings(max_examples=examples * SCALE, derandomize=SCALE == 1)
 
@@ -187,7 +190,7 @@ def test_a_spoilt_workbook_is_read_as_printed_or_refused_by_name(kit, mutations)
                 mutate(page, *mutation)
             model.update(model_of(page.parent))
 
-        folder.workbook(f"{name}.xlsx", change=change)
+        folder.workbook(f"{name}.xlsx", change=change, rows=[*kit.ROWS[:3], MORE, *kit.ROWS[3:]])
         found = outcome(folder)
         if found is None:
             return
