@@ -130,7 +130,8 @@ def test_the_readme_justifies_every_dependency(root, runtime):
     reasons = {canonicalize_name(name.split("[")[0]): reason for cell, reason in rows
                for name in re.findall(r"`([\w.\-\[\]]+)`", cell)}
     wanted = {canonicalize_name(requirement.name) for requirement in runtime}
-    assert wanted - set(reasons) == set()
+    missing = sorted(wanted - set(reasons))
+    assert not missing, f"the table under Dependencies has no row for {missing}"
     assert [name for name in wanted if not reasons[name]] == []
 
 
