@@ -72,9 +72,11 @@ def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book) -> tuple[Grid, n
     alive &= ~_reject(book, alive & merged & (texts.failed == "blank"), "merged_cell")
     for why in ("blank", "dash", "not_a_number"):
         alive &= ~_reject(book, alive & (texts.failed == why), why)
-    value, half, alive = _convert(cells, catalog, texts, alive, merged, book)
-    alive = _merged_branches(cells, catalog, name, alive, value, book)
-    return _grid(cells, catalog, unit, foreign, value, half, alive, book), name
+    value, half, stated, alive = _convert(cells, catalog, texts, alive, book)
+    alive = _merged_branches(cells, catalog, name, alive, book)
+    grid = _grid(cells, catalog, unit, foreign, value, half, alive, book)
+    _note_readings(texts, alive, grid.cell[grid.cell >= 0], merged, stated, value, book)
+    return grid, name
 
 
 def _reject(book: Book, mask: np.ndarray, rule: str, detail=None) -> np.ndarray:
@@ -197,8 +199,8 @@ def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
 
 # --- units ---------------------------------------------------------------------------------------------------------
 
-def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, merged, book: Book):
-    """Return values and half digits in the base unit; what was taken off and converted goes into the book."""
+def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: Book):
+    """Return values and half digits in the base unit, whether the unit is worth a row of the ledger, and what is left."""
     codes, printed = pd.factorize(cells["unit"].astype(object))
     by_name = {_unit_name(u): u for u in catalog.units}
     known = [by_name.get(_unit_name(p)) for p in printed]
@@ -219,8 +221,9 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, merged
     unknown = alive & np.isnan(factor)
     for n in np.unique(codes[unknown]):
         here = unknown & (codes == n)
-        near = nearest(str(printed[n]), catalog.units)
-        alive = alive & ~_reject(book, here, "unknown_unit", {"unit": str(printed[n]), "near": near or "–"})
+        bases = set(wanted[here])
+        near = nearest(str(printed[n]), catalog.units) or [k for k, u in catalog.units.items() if u.base in bases] or "–"
+        alive = alive & ~_reject(book, here, "unknown_unit", {"unit": str(printed[n]), "near": near})
     other = alive & (base != wanted)
     alive = alive & ~_reject(book, other, "other_unit")
 
@@ -229,8 +232,7 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, merged
     # One multiplication by a round factor of a printed number: rounding to 15 digits gives back what a hand would write.
     value = _round_significant(texts.value * factor)
     unusual = ~none[codes] & _unusual(cells, codes, alive)
-    _note_readings(cells, texts, alive, merged, (factor != 1.0) | unusual, value, book)
-    return value, half, alive
+    return value, half, (factor != 1.0) | unusual, alive
 
 
 def _round_significant(x: np.ndarray, digits: int = 15) -> np.ndarray:
@@ -283,26 +285,28 @@ def _unusual(cells: pd.DataFrame, codes: np.ndarray, alive: np.ndarray) -> np.nd
     return count[pair] < most[kind]
 
 
-def _note_readings(cells, texts: _Texts, alive, merged, stated, value, book: Book) -> None:
+def _note_readings(texts: _Texts, alive, chosen, merged, stated, value, book: Book) -> None:
+    """Write how every number was read: what was taken off, and for a number of the grid that it was plain or converted."""
     special = np.isin(texts.codes, list(texts.rules))
-    converted = alive & stated & np.isnan(texts.scale) & (texts.unit == "")
-    plain = alive & ~special & ~converted & ~merged
-    book.add(np.flatnonzero(plain), "parsed", "number", texts.value[plain], value[plain])
+    used = np.zeros(len(alive), bool)
+    used[chosen] = True
+    converted = used & stated & np.isnan(texts.scale) & (texts.unit == "")
+    plain = used & ~special & ~converted & ~merged
+    book.add(np.flatnonzero(plain), "parsed", "number", texts.value[plain], value[plain], reading=True)
     at = np.flatnonzero(alive & special)
     for rule in sorted({r for n in np.unique(texts.codes[at]) for r in texts.rules[n]}):
         mine = at[[rule in texts.rules[c] for c in texts.codes[at]]]
         decision = "converted" if rule in ("inline_unit", "percent_sign") else "parsed"
         detail = [{"note": texts.notes[c]} for c in texts.codes[mine]] if rule == "trailing_note" else None
-        book.add(mine, decision, rule, texts.value[mine], value[mine], detail)
-    at = np.flatnonzero(converted)
-    book.add(at, "converted", "unit_heading", texts.value[at], value[at])
-    at = np.flatnonzero(alive & merged)
-    book.add(at, "parsed", "merged_cell", texts.value[at], value[at])
+        book.add(mine, decision, rule, texts.value[mine], value[mine], detail, reading=True)
+    for which, decision, rule in ((converted, "converted", "unit_heading"), (used & merged, "parsed", "merged_cell")):
+        at = np.flatnonzero(which)
+        book.add(at, decision, rule, texts.value[at], value[at], reading=True)
 
 
 # --- one cell for each place -----------------------------------------------------------------------------------------
 
-def _merged_branches(cells, catalog: Catalog, name, alive, value, book: Book) -> np.ndarray:
+def _merged_branches(cells, catalog: Catalog, name, alive, book: Book) -> np.ndarray:
     """A merged branch's numbers after its merger would count twice: its heir reports them."""
     months = pd.PeriodIndex(cells["month"])
     for b in catalog.branches.values():
@@ -393,4 +397,5 @@ def _same_rounded(a, half_a, b, half_b) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.round(np.log10(b / a))
     scale = 10.0 ** np.where(np.isfinite(power) & (np.abs(power) >= 3), power, 0.0)
-    return np.abs(a * scale - b) <= (half_a * scale + half_b) * 1.001
+    room = half_a * scale + half_b
+    return (np.abs(a * scale - b) <= room * 1.001) & (room <= 0.005 * np.abs(b))  # two digits say nothing

@@ -37,18 +37,21 @@ class Book:
     """Collects decisions. ``cell`` is the position of the cell in the cells frame; -1 where no cell was printed."""
 
     def __init__(self) -> None:
-        self._chunks: list[dict] = []
+        self._read: list[dict] = []      # how a cell was read stands before what became of it
+        self._later: list[dict] = []
         self._loose: list[dict] = []
 
-    def add(self, cells, decision: str, rule: str, before=np.nan, after=np.nan, detail: Mapping | list | None = None):
+    def add(self, cells, decision: str, rule: str, before=np.nan, after=np.nan, detail: Mapping | list | None = None,
+            reading: bool = False) -> None:
         """Write one decision on many cells (`before`, `after`, `detail` one for each, or one for all)."""
         cells = np.atleast_1d(np.asarray(cells, dtype=np.int64))
         if not len(cells):
             return
         details = detail if isinstance(detail, list) else [detail] * len(cells)
-        self._chunks.append({"cell": cells, "decision": decision, "rule": rule, "detail": details,
-                             "before": np.broadcast_to(np.asarray(before, float), cells.shape),
-                             "after": np.broadcast_to(np.asarray(after, float), cells.shape)})
+        chunks = self._read if reading else self._later
+        chunks.append({"cell": cells, "decision": decision, "rule": rule, "detail": details,
+                       "before": np.broadcast_to(np.asarray(before, float), cells.shape),
+                       "after": np.broadcast_to(np.asarray(after, float), cells.shape)})
 
     def add_loose(self, branch: str, month: pd.Period, indicator: str, decision: str, rule: str,
                   after: float = np.nan, detail: Mapping | None = None, file: str = "") -> None:
@@ -66,18 +69,19 @@ class Book:
         branch : array of str
             For each cell the branch id, or the printed name where it is unknown.
         """
-        at = np.concatenate([c["cell"] for c in self._chunks]) if self._chunks else np.empty(0, np.int64)
+        chunks = self._read + self._later
+        at = np.concatenate([c["cell"] for c in chunks]) if chunks else np.empty(0, np.int64)
         order = np.argsort(at, kind="stable")
-        size = [len(c["cell"]) for c in self._chunks]
+        size = [len(c["cell"]) for c in chunks]
         frame = cells[[c for c in _ADDRESS if c != "branch"]].take(at[order]).reset_index(drop=True)
         frame.insert(4, "branch", pd.Categorical(np.asarray(branch, object)[at[order]]))
         for name in ("decision", "rule"):
-            codes = np.repeat([c[name] for c in self._chunks], size)[order] if size else np.empty(0, object)
+            codes = np.repeat([c[name] for c in chunks], size)[order] if size else np.empty(0, object)
             frame[name] = pd.Categorical(codes, DECISIONS if name == "decision" else None)
         for name in ("before", "after"):
-            frame[name] = np.concatenate([c[name] for c in self._chunks])[order] if size else np.empty(0)
+            frame[name] = np.concatenate([c[name] for c in chunks])[order] if size else np.empty(0)
         details = np.empty(len(at), object)
-        details[:] = [d for c in self._chunks for d in c["detail"]]
+        details[:] = [d for c in chunks for d in c["detail"]]
         frame["detail"] = details[order]
         frame["cell"] = at[order]
         return pd.concat([frame, self._loose_frame()], ignore_index=True) if self._loose else frame

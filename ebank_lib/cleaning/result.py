@@ -146,8 +146,10 @@ class Cleaned:
         return pd.DataFrame(rows, columns=["branch", *DECISIONS, "missing", "missing_share"])
 
     def of(self, branch: str, lang: str | None = None) -> pd.DataFrame:
-        """Return what was corrected, flagged or filled in a branch: ``month, indicator, address, text, before, after,
-        decision, reason``, in the order of the months, with labels in the language asked for.
+        """Return what was corrected, flagged or filled in a branch, in the order of the months and for reading.
+
+        Numbers of one month treated alike for one reason (two rows swapped, say) share a row, which shows the first
+        of them: ``month, indicator, numbers, address, text, after, decision, reason``. The ledger has them singly.
 
         Raises
         ------
@@ -156,16 +158,31 @@ class Cleaned:
         """
         e = self.entries
         mine = e[(e["branch"] == self._branch(branch)) & e["decision"].isin(["corrected", "flagged", "filled"])]
-        mine = self._with_reasons(mine, lang).sort_values("month", kind="stable").reset_index(drop=True)
-        printed = mine["file"].astype(str) != ""
-        at = mine["file"].astype(str) + " " + mine["sheet"].astype(str) + "!" + mine["column"].astype(str)
+        mine = self._with_reasons(mine, lang).astype({"decision": str, "indicator": str})
+        number = ["month", "decision", "file", "sheet", "row", "column", "indicator"]
+        single = mine.groupby(number, sort=False, dropna=False, observed=True).agg(
+            text=("text", "first"), after=("after", "last"), reason=("reason", lambda r: t("cleaning.and", lang).join(dict.fromkeys(r))))
+        rows = single.reset_index().groupby(["month", "decision", "reason"], sort=False).agg(
+            {"indicator": ["first", "size"], "file": "first", "sheet": "first", "column": "first", "row": "first",
+             "text": "first", "after": "first"})
+        rows.columns = ["indicator", "numbers", *rows.columns.get_level_values(0)[2:]]
+        rows = rows.reset_index().sort_values("month", kind="stable", ignore_index=True)
+        printed = rows["file"].fillna("").astype(str) != ""
         return pd.DataFrame({
-            "month": mine["month"],
-            "indicator": [self.catalog.indicators[k].label(lang) if k in self.catalog.indicators else "–"
-                          for k in mine["indicator"].astype(str)],
-            "address": [f"{a}{r}" if p else None for a, r, p in zip(at, mine["row"], printed, strict=True)],
-            "text": mine["text"].astype(object).where(printed), "before": mine["before"], "after": mine["after"],
-            "decision": [t(f"cleaning.{d}", lang) for d in mine["decision"].astype(str)], "reason": mine["reason"]})
+            "month": rows["month"],
+            "indicator": [self.catalog.indicator(k).label(lang) for k in rows["indicator"]],
+            "numbers": rows["numbers"],
+            "address": [f"{r.file} {r.sheet}!{r.column}{r.row}" if p else None
+                        for r, p in zip(rows.itertuples(), printed, strict=True)],
+            "text": rows["text"].astype(object).where(printed),
+            "after": [self._said(k, v, lang) for k, v in zip(rows["indicator"], rows["after"], strict=True)],
+            "decision": [t(f"cleaning.{d}", lang) for d in rows["decision"]],
+            "reason": rows["reason"]})
+
+    def _said(self, key: str, value: float, lang: str | None) -> str:
+        if pd.isna(value) or self.catalog.indicators[key].kind == "ratio":
+            return percent(value, 2)
+        return f"{value:,.10g}{'' if language(lang) == 'zh' else ' '}{self.catalog.unit_label(key, lang)}"
 
     def reading(self, branch: str | None = None, lang: str | None = None) -> str:
         """Say in a sentence what cleaning did: in all, or to the numbers of one branch."""

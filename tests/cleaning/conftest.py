@@ -1,5 +1,6 @@
 """A small province whose numbers are known: six branches, one merged away, a total row, thirty months."""
 
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,15 +27,18 @@ def small_catalog(total=True, merged=False):
         branches.append(Branch("old", "old支行", "Old", "merged", (), "lake", MONTHS[12]))
     if total:
         branches.append(Branch("all", "全部合计", "All", "total", ("合计",)))
-    return Catalog(
-        {i.key: i for i in indicators},
-        {"户": Unit(base="户", factor=1.0), "万户": Unit(base="户", factor=1e4), "元": Unit(base="元", factor=1.0),
-         "万元": Unit(base="元", factor=1e4), "%": Unit(base="1", factor=0.01)},
-        {"户": Texts(zh="户", en="customers"), "元": Texts(zh="元", en="yuan"), "1": Texts(zh="", en="")},
-        {"all": Texts(zh="全部", en="All")},
-        (Identity(kind="sum", total="both", parts=["a", "b"]), Identity(kind="change", total="stock", parts=["new"]),
-         Identity(kind="within", total="stock", parts=["active"])),
-        {b.id: b for b in branches})
+    parts = {
+        "indicators": {i.key: i for i in indicators},
+        "units": {"户": Unit(base="户", factor=1.0), "万户": Unit(base="户", factor=1e4), "元": Unit(base="元", factor=1.0),
+                  "万元": Unit(base="元", factor=1e4), "%": Unit(base="1", factor=0.01)},
+        "base_units": {"户": Texts(zh="户", en="customers"), "元": Texts(zh="元", en="yuan"), "1": Texts(zh="", en="")},
+        "groups": {"all": Texts(zh="全部", en="All")},
+        "identities": (Identity(kind="sum", total="both", parts=["a", "b"]),
+                       Identity(kind="change", total="stock", parts=["new"]),
+                       Identity(kind="within", total="stock", parts=["active"])),
+        "branches": {b.id: b for b in branches}}
+    # What else a catalogue may carry is of no matter to cleaning.
+    return Catalog(**{f.name: parts.get(f.name, ()) for f in fields(Catalog)})
 
 
 def true_numbers(seed=0, extra=()):
