@@ -23,6 +23,7 @@ LONGEST_STEP = 0.6  # in any angle: a longer one jumps over the valley it should
 SAME_PLACE = 0.03  # partial autocorrelations this near to the best known optimum's will end there
 SAME_VALUE = 1e-3  # log-likelihoods this near agree
 CLIMB, POLISH = 1e-6, 1e-9  # expected gain of log-likelihood below which a climb, the last climb, stops
+MORE = 4  # random starts for an order that may be chosen
 UNIT_ROOT, COMMON_ROOT = 0.99, 0.95  # inverse roots that are added to a neighbour's optimum
 EDGE = 0.9999  # largest partial autocorrelation of a start: on the circle itself the gradient is blind to it
 
@@ -247,6 +248,14 @@ class Optimum:
     starts_agreeing: int
 
 
+def contenders(values, n, fixed) -> list[list[int]]:
+    """Orders whose AICc is within 4 of the lowest; `fixed` parameters besides p + q, sigma2 among them."""
+    p, q = np.indices(values.shape)
+    k = p + q + fixed
+    half = np.where(n > k + 1, values + k * n / np.maximum(n - k - 1, 1), np.inf)
+    return np.argwhere(half < half.min() + 2.0).tolist()
+
+
 def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     """Optimum of every allowed order.
 
@@ -273,7 +282,7 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     e = long_autoregression(z, lags)
     angles = np.zeros((rows, cols, widest))
     values = np.full((rows, cols), np.inf)
-    ends = np.full((rows, cols, 40 + random), np.inf)
+    ends = np.full((rows, cols, 60 + random), np.inf)
     orders = sorted(((p, q) for p, q in np.argwhere(allowed).tolist()), key=lambda o: (o[0] + o[1], o[0]))
     rng = np.random.default_rng(seed)
     version = dict.fromkeys(orders, 0)
@@ -310,14 +319,22 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
         visit(p, q, starts[:count])
         for other in ((p - 1, q), (p, q - 1)):
             seen[p, q, other] = version.get(other)
-    for _ in range(3):
-        for p, q in reversed(orders):
-            from_neighbours(p, q, (((p + 1, q), p), ((p, q + 1), p + q)))
-        before = dict(version)
-        for p, q in orders:
-            from_neighbours(p, q, (((p - 1, q), -p), ((p, q - 1), -p - q)))
-        if before == version:
-            break
+    def sweep():
+        for _ in range(3):
+            for p, q in reversed(orders):
+                from_neighbours(p, q, (((p + 1, q), p), ((p, q + 1), p + q)))
+            before = dict(version)
+            for p, q in orders:
+                from_neighbours(p, q, (((p - 1, q), -p), ((p, q - 1), -p - q)))
+            if before == version:
+                break
+
+    sweep()
+    # The orders that may be chosen get a few starts more: an error there costs most.
+    for p, q in contenders(values, columns.shape[1] - gaps, columns.shape[0] - gaps + extra):
+        if p + q + extra:
+            visit(p, q, rng.uniform(-1.4, 1.4, (MORE, p + q + extra)))
+    sweep()
     found = {}
     for p, q in orders:
         k = p + q + extra
