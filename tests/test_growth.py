@@ -220,6 +220,13 @@ def test_events_of_other_branches_are_not_ours(analysis):
     assert analysis.events_for(["phone"]) == []
 
 
+def test_the_base_month_of_a_branch_that_begins_late_is_its_own_first(root):
+    late = np.r_[[np.nan] * 7, 10 * 1.1 ** np.arange(20)]
+    found = analyse_growth(panel_of({"rizhao": {"phone": late, "sms": late}}), "rizhao", catalog_of(root))
+    assert found.base_month == pd.Period("2008-08", "M")
+    assert found.series("phone", "base").dropna().iloc[0] == 1
+
+
 def test_what_cannot_be_computed_is_said(analysis):
     assert any("定基" in note for note in analysis.notes)       # SMS was zero in the base month
     assert analysis.series("sms", "base").isna().all()

@@ -77,7 +77,9 @@ def _drawable(result: GrowthAnalysis, key: str, kind: str) -> bool:
 
 
 def _months(result: GrowthAnalysis) -> pd.PeriodIndex:
-    return pd.PeriodIndex(sorted(result.table["month"].unique()), freq="M")
+    """Return the months from the first to the last in which the branch has a figure."""
+    there = result.table[result.table["y"].notna()]["month"]
+    return pd.period_range(there.min(), there.max(), freq="M")
 
 
 def _line(ax: Axes, y: pd.Series, **options):

@@ -30,7 +30,7 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
         written as per cent.
     """
     lang = language(lang)
-    y = result.y
+    y = result.y.loc[result.y.first_valid_index():result.y.last_valid_index()]
     run = longest_run(y)
     fig, axes = plt.subplots(2, 2, figsize=(style.WIDTH, 5.6), width_ratios=[3, 2])
     if run.empty:

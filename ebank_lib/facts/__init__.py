@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ebank_lib.catalog import Catalog
+from ebank_lib.errors import UnknownNameError
 from ebank_lib.facts.result import Facts
 from ebank_lib.facts.spec import load_facts
 from ebank_lib.facts.statistics import MIN_MONTHS, STATISTICS, Data
@@ -47,6 +48,9 @@ def stylised_facts(cleaned, branch: str, facts: str | Path | None = None) -> Fac
     if path is None:
         return Facts(branch, catalog, pd.DataFrame(columns=columns))
     spec = load_facts(Path(path), catalog)
+    here = cleaned.panel.index.get_level_values("branch")
+    if branch not in here:
+        raise UnknownNameError("branch in the panel", branch, here.unique())
     frames = {"branch": cleaned.panel.xs(branch, level="branch")}
     if any(f.scope == "total" for f in spec.facts):
         frames["total"] = total_frame(cleaned.panel, catalog)

@@ -14,7 +14,7 @@ from ebank_lib.display import html_table
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.growth import measures
 from ebank_lib.growth.measures import as_month, as_months, growth, log_growth, robust_sd, total12, trend, volatility
-from ebank_lib.wording import language, month_name, percent, t
+from ebank_lib.wording import language, month_name, number, percent, t
 
 __all__ = ["GrowthAnalysis", "analyse_growth"]
 
@@ -111,7 +111,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     branch, indicators : str, sequence of str
         Default: every indicator of the catalogue that the panel has.
     base_month : Period or str, optional
-        Of 定基; default the panel's first month.
+        Of 定基; default the first month in which at least half of the branch's indicators are above zero.
     events : sequence, optional
         Default: the source's. Objects with ``month, indicators, branches`` and ``zh, en``; marked in the pictures.
 
@@ -142,7 +142,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     for key in keys:
         if catalog.indicator(key).key not in frame.columns:
             raise UnknownNameError("indicator", key, frame.columns)
-    base = as_month(base_month) if base_month is not None else frame.index[0]
+    base = as_month(base_month) if base_month is not None else _first_month(frame[keys])
     if base not in frame.index:
         raise UnknownNameError("base month", base, [str(frame.index[0]), "…", str(frame.index[-1])])
     table = pd.concat([_rows(frame[key], key, catalog.indicators[key].kind, base) for key in keys], ignore_index=True)
@@ -150,6 +150,13 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     notes = tuple(_notes(frame[keys], catalog, base))
     mine = tuple(e for e in events if not _get(e, "branches") or branch in _get(e, "branches"))
     return GrowthAnalysis(branch, catalog, base, table, summary, notes, mine)
+
+
+def _first_month(frame: pd.DataFrame) -> pd.Period:
+    """Return the month in which a branch's figures begin."""
+    there = frame.loc[:, (frame > 0).any()] > 0
+    begun = there.index[there.mean(axis=1) >= 0.5] if there.shape[1] else there.index
+    return begun[0]
 
 
 def _get(event: object, name: str):
@@ -213,12 +220,17 @@ def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
     return notes
 
 
+def _times(value: float, lang: str) -> str:
+    return f"{value:.2f}" if value < 100 else number(value, "", lang)
+
+
 def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) -> str:
     kinds = ("ratio",) if kind == "ratio" else ("stock", "flow")
     rows = result.summary[result.summary["indicator"].isin(result.keys(kinds, group))].set_index("indicator")
     label = {k: result.catalog.indicators[k].short_label(lang) for k in rows.index}
     who = result.catalog.branch(result.branch).label(lang)
-    months = result.table["month"]
+    there = result.table[result.table["indicator"].isin(rows.index) & result.table["y"].notna()]
+    months = there["month"] if len(there) else result.table["month"]
     if kind == "ratio":
         first, last = ({k: result.series(k).dropna().iloc[i] for k in rows.index if result.series(k).notna().any()}
                        for i in (0, -1))
@@ -251,7 +263,7 @@ def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) ->
             return t("growth.reading_nothing", lang, branch=who)
         high, low = max(final, key=final.get), min(final, key=final.get)
         values |= {"high": label[high], "low": label[low]}
-        return t("growth.reading_base", lang, base=month_name(result.base_month, lang), high_value=f"{final[high]:.2f}",
-                 low_value=f"{final[low]:.2f}", **values)
+        return t("growth.reading_base", lang, base=month_name(result.base_month, lang),
+                 high_value=_times(final[high], lang), low_value=_times(final[low], lang), **values)
     return t("growth.reading_yoy", lang, high_value=percent(rows.loc[high, column], 0, True),
              low_value=percent(rows.loc[low, column], 0, True), **values)
