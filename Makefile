@@ -52,7 +52,7 @@ test: setup  ## all that CI runs: lint, doctests, tests, notebooks replayed
 	$(BIN)/ruff check . || status=1; \
 	echo "[2/2] doctests, tests and notebooks, $(WORKERS) workers"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci \
-	  -p tools.pytest_ipc --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 \
+	  -p tools.pytest_ipc --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 --durations 10 --durations-min 5 \
 	  ebank_lib tests $(wildcard notebooks) || status=1; \
 	exit $$status
 
