@@ -116,7 +116,7 @@ def test_a_blank_in_the_revision_leaves_the_earlier_number(province):
 def test_the_same_number_twice_is_no_question_two_numbers_are(province, rules_at):
     twin = province.cells[province.at("east", "2010-02")].assign(row=30)
     twin.loc[twin["indicator"] == "sales", "text"] = "1"
-    twin.loc[twin["indicator"] == "a", "text"] = f"{round(province.number('east', '2010-02', 'a') / 1e4, 1)}万"
+    twin.loc[twin["indicator"] == "a", "text"] = f"{round(province.number('east', '2010-02', 'a') / 1e4, 2)}万"
     province.cells = pd.concat([province.cells, twin], ignore_index=True)
     cleaned = province.clean()
     assert rules_at(cleaned, "east", "2010-02", "stock")["duplicate"] == "rejected"

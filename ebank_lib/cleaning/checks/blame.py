@@ -4,9 +4,10 @@ A failing equation accuses all its cells. Each of them would make it hold with o
 in every other equation of the cell and in the cell's own series. The cell with the best explanation is blamed, never
 every part. It is *proven* when its new value
 
-* leaves none of its equations failing and breaks none that held, and
-* restores two of them at once, or one whose other cells are all cleared (their error would break another), and
-* follows to the last printed digit.
+* leaves none of its equations failing and breaks none that held,
+* follows to the last printed digit, and
+* restores two sharp equations at once (sharp: without rounding); or one, if every other cell in it is cleared, for its
+  error would break another equation, and confirmed by another equation that holds; or is a power of ten away.
 """
 
 from __future__ import annotations
@@ -88,9 +89,10 @@ def explain(system: System, ev: Evidence, expected: Expectation) -> list[Verdict
 
 
 def _prove_together(system: System, ev: Evidence, verdicts: list[Verdict]) -> list[Verdict]:
-    """Prove verdicts that restore equations together: more equations than cells, every cell in two of them, none of
-    the cells' equations failing any more. A stock and its net new, both wrong, hide each other's proof otherwise."""
-    good = system.sums(ev.x, ev.half).holds(system.is_within)
+    """Prove verdicts that restore equations together: more sharp equations than cells, every cell in two of them, none
+    of the cells' equations failing any more. A stock and its net new, both wrong, hide each other's proof otherwise."""
+    sums = system.sums(ev.x, ev.half)
+    good, sharp = sums.holds(system.is_within), _sharp(system, ev, sums)
     open_ = [v for v in verdicts if np.isfinite(v.value) and ev.settled[v.place]]
     group = list(range(len(open_)))
 
@@ -106,7 +108,7 @@ def _prove_together(system: System, ev: Evidence, verdicts: list[Verdict]) -> li
     proven: set[int] = set()
     for leader in {root(k) for k in range(len(open_))}:
         mine = [v for k, v in enumerate(open_) if root(k) == leader]
-        strong = [{q for q in v.rules if not system.is_within[q]} for v in mine]
+        strong = [{q for q in v.rules if sharp[q]} for v in mine]
         _, touched = system.touching(np.array([v.place for v in mine]))
         q = system.equation[touched]
         if (all(v.exact for v in mine) and all(len(s) >= 2 for s in strong) and good[q[system.used[q]]].all()
@@ -152,7 +154,9 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     failed = ~good[q]
     strong = ~system.is_within[q]
     size = len(cell)
-    fixes = np.bincount(pair[failed & after & strong], minlength=size)
+    mends = failed & after & strong
+    fixes = np.bincount(pair[mends], minlength=size)
+    sharp_fixes = np.bincount(pair[mends & _sharp(system, ev, sums)[q]], minlength=size)
     weak = np.bincount(pair[failed & after & ~strong], minlength=size)
     breaks = np.bincount(pair[~failed & ~after & ~echo[q]], minlength=size)
     still = np.bincount(pair[failed & ~after], minlength=size)
@@ -165,9 +169,11 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     # An equation that holds only by a doubtful change clears nobody.
     clears = ~failed & ~after & ~(echo | _with(system, ev.doubtful))[q]
     cleared = np.bincount(pair[clears], minlength=size) > 0
-    lonely = _no_rival(system, ev, system.equation[entry], ~cleared)
+    sure = _others_confirmed(system, ev, good, sums, entry)
+    lonely = sure & _no_rival(system, ev, system.equation[entry], ~cleared)
     exact = exact & (np.abs(z_new) < _ODD)
-    proven = exact & (breaks == 0) & (still == 0) & ((fixes >= 2) | ((fixes >= 1) & lonely))
+    proven = exact & (breaks == 0) & (still == 0) & (
+        (sharp_fixes >= 2) | ((sharp_fixes >= 1) & (fixes >= 2) & sure) | ((fixes >= 1) & (lonely | (power != 0))))
     return _Candidates(cell, system.equation[entry], value, score, proven, exact, power, stale, z_old, pair, q, failed & after,
                        failed)
 
@@ -239,13 +245,28 @@ def _no_rival(system: System, ev: Evidence, equation: np.ndarray, possible: np.n
     return (count[equation] - possible <= 0) & ~_with(system, ev.doubtful)[equation]
 
 
-def _all_others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.ndarray) -> np.ndarray:
-    """Whether every other cell of an entry's equation stands in another equation that holds, and is no pasted one."""
+def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:
+    """Equations that leave no room for rounding: they give a cell to its last digit."""
+    if not system.size:
+        return np.zeros(0, bool)
+    least = np.minimum.reduceat(ev.step[system.cell], system.start)
+    return np.isin(system.rule, (0, 1, 3)) & (sums.hn < 0.5 * least)
+
+
+def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.ndarray) -> np.ndarray:
+    """Whether every other cell of an entry's equation stands in another equation that holds, and is no pasted one.
+
+    Within a branch that equation must be sharp, for mistakes keep company there; between branches, and below a ratio,
+    one that holds within rounding will do.
+    """
     sound = good & (sums.unknown == 0) & system.used & ~copied(system, ev) & ~system.is_within
-    confirmed = np.zeros(len(system.cell_start) - 1, bool)
-    confirmed[system.cell[sound[system.equation]]] = True
+    sound &= ~_with(system, ev.doubtful)
+    confirmed = np.zeros((2, len(system.cell_start) - 1), bool)
+    for n, which in enumerate((sound, sound & _sharp(system, ev, sums))):
+        confirmed[n, system.cell[which[system.equation]]] = True
     confirmed &= (~ev.stale | ev.settled) & ~ev.doubtful
-    doubtful = (~confirmed[system.cell]).astype(float)
+    within_branch = np.isin(system.rule, (0, 1))[system.equation]
+    doubtful = (~np.where(within_branch, confirmed[1][system.cell], confirmed[0][system.cell])).astype(float)
     count = np.add.reduceat(doubtful, system.start) if system.size else np.empty(0)
     return count[system.equation[entry]] - doubtful[entry] <= 0
 
@@ -336,7 +357,7 @@ def fill(system: System, ev: Evidence, expected: Expectation, exact_only: bool =
         step = ev.step[system.cell[entry]]
         rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * step, value)
         sharp = np.isfinite(value) & (slack < 0.5 * step * (1 - 1e-6)) & (np.abs(rounded - value) <= 0.499 * step)
-        lonely = _all_others_confirmed(system, ev, good, sums, entry)
+        lonely = _others_confirmed(system, ev, good, sums, entry)
         found = _agreed(system, ev, expected, sums, entry[sharp], _tidy(rounded[sharp]), lonely[sharp])
         if not found:
             break

@@ -90,17 +90,17 @@ class _Examination:
             columns = sum(s.first == slip.first for s in found)
             options = [(p, [(conforming(self.x, self.factor, slip, m, p), m, slip.indicator)
                             for m in range(slip.first, slip.last + 1)]) for p in slip.powers]
-            proven = [o for o in options if self._fewer_failures(o[1], 10.0 ** -o[0])]
-            if len(proven) == 1:
-                self._slip(*proven[0], "correct", columns)
+            restored = [self._restored(o[1], 10.0 ** -o[0]) for o in options]
+            if max(restored) > 0:
+                self._slip(*options[int(np.argmax(restored))], "correct", columns)
             elif slip.sure:
                 # A column that stays where it jumped may be a change of the bank's business: nothing proves the unit.
                 self._slip(*options[0], "correct" if slip.back else "flag", columns)
             else:
                 self._slip(*options[0], "flag", columns)
 
-    def _fewer_failures(self, places: list[tuple], factor: float) -> bool:
-        """Whether multiplying some cells restores equations, at least twice as many as it breaks."""
+    def _restored(self, places: list[tuple], factor: float) -> int:
+        """Return how many equations multiplying some cells restores, less twice those that it breaks."""
         changed, half = self.x.copy(), 0.5 * self.step
         moved = half.copy()
         for at in places:
@@ -108,7 +108,8 @@ class _Examination:
             moved[at] *= factor
         before, asked = self._holding(self.x, half)
         after, _ = self._holding(changed, moved)
-        return bool((after & ~before & asked).sum() > 2 * (before & ~after & asked).sum())
+        asked = asked & ~self.system.is_within
+        return int((after & ~before & asked).sum()) - 2 * int((before & ~after & asked).sum())
 
     def _holding(self, x: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sums = self.system.sums(x.ravel(), half.ravel())

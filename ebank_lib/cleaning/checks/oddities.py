@@ -88,7 +88,7 @@ def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: i
     noise = np.maximum(mad(step, axis=1)[:, None, :], 0.01)
     size = np.nan_to_num(np.abs(step) / noise)
     out = []
-    for place in np.flatnonzero((size > 2 * ODD).ravel()):
+    for place in np.flatnonzero((size > 1.5 * ODD).ravel()):
         u, m, i = np.unravel_index(place, x.shape)
         low, high = max(0, m - window), min(x.shape[1], m + window)
         if m - low < 3 or high - m < 3 or not _stays(g[u, low:high, i], m - low, float(step[u, m, i])):

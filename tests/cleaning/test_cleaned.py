@@ -1,0 +1,140 @@
+"""What cleaning hands on: policies, conservation, the way back to the cell, tables, files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.cleaning import ConservationError
+from ebank_lib.cleaning.ledger import COLUMNS, DECISIONS, safe_for_spreadsheets
+from ebank_lib.cleaning.paneling import check_conservation
+from ebank_lib.errors import UnknownNameError
+from ebank_lib.wording import use_language, words
+
+
+@pytest.fixture
+def spoilt(province):
+    province.print("east", "2010-04", "a", province.number("east", "2010-04", "a") * 10)   # proven
+    province.print("hill", "2010-05", "sales", "-")                                        # filled from the total
+    province.print("all", "2010-05", "sales", "")                                          # ... which is blank, too
+    province.print("west", "2010-06", "sales", int(province.number("west", "2010-06", "sales") * 2.6))
+    return province
+
+
+def test_none_changes_nothing_and_still_flags(spoilt):
+    cleaned = spoilt.clean("none")
+    assert not {"corrected", "filled"} & set(cleaned.entries["decision"])
+    assert cleaned.panel.loc[("east", "2010-04"), "a"] == spoilt.number("east", "2010-04", "a") * 10
+    assert "decimal_slip" in set(cleaned.flagged["rule"])
+
+
+def test_conservative_changes_what_is_proven_and_keeps_the_rest(spoilt):
+    cleaned = spoilt.clean()
+    assert cleaned.panel.loc[("east", "2010-04"), "a"] == spoilt.number("east", "2010-04", "a")
+    assert np.isnan(cleaned.panel.loc[("hill", "2010-05"), "sales"])
+    assert cleaned.panel.loc[("west", "2010-06"), "sales"] > 2 * spoilt.number("west", "2010-06", "sales")
+    assert set(cleaned.flagged["branch"]) == {"west"}
+
+
+def test_interpolate_also_fills_gaps_and_replaces_spikes(spoilt):
+    cleaned = spoilt.clean("interpolate")
+    for place in (("hill", "2010-05"), ("west", "2010-06")):
+        true = spoilt.number(*place, "sales")
+        assert cleaned.panel.loc[place, "sales"] == pytest.approx(true, rel=0.2)
+    assert set(cleaned.filled["rule"]) == {"interpolated"} and "west" in set(cleaned.flagged["branch"])
+
+
+def test_interpolation_never_reaches_beyond_the_ends(lonely):
+    for month in ("2009-01", "2009-02", "2011-06"):
+        lonely.print("east", month, "sales", "-")
+    assert lonely.clean("interpolate").panel.loc["east", "sales"].isna().sum() == 3
+
+
+@pytest.mark.parametrize("policy", ["none", "conservative", "interpolate"])
+def test_every_number_of_the_panel_leads_back_to_a_cell_or_says_who_filled_it(spoilt, policy):
+    cleaned = spoilt.clean(policy)
+    for branch, month, key in [("east", "2010-04", "a"), ("hill", "2010-05", "sales"), ("north", "2009-01", "activity")]:
+        assert len(cleaned.trace(branch, month, key))
+    held = cleaned.panel.stack().index
+    entries = cleaned.entries[cleaned.entries["decision"] != "rejected"]
+    known = set(zip(entries["branch"], entries["month"], entries["indicator"], strict=True))
+    assert set(held) <= known
+
+
+def test_conservation_is_checked_cell_by_cell(province):
+    cleaned = province.clean()
+    in_panel = np.arange(len(province.cells))
+    for wrong in (in_panel[1:], np.array([], int)):
+        with pytest.raises(ConservationError, match="in neither"):
+            check_conservation(province.cells, cleaned.entries, wrong)
+    rejected = cleaned.entries.assign(decision=cleaned.entries["decision"].where(cleaned.entries.index != 5, "rejected"))
+    with pytest.raises(ConservationError, match="and rejected"):
+        check_conservation(province.cells, rejected, in_panel)
+    with pytest.raises(ConservationError, match="without"):
+        check_conservation(province.cells, cleaned.entries[cleaned.entries["cell"] != 7], in_panel)
+
+
+def test_the_ledger_speaks_both_languages_and_every_rule_is_explained(spoilt):
+    cleaned = spoilt.clean()
+    assert list(cleaned.ledger.columns) == COLUMNS and set(cleaned.ledger["decision"]) <= set(DECISIONS)
+    zh = cleaned.ledger["reason"]
+    use_language("en")
+    en = cleaned.ledger["reason"]
+    assert not (zh == en).any() and not en.str.contains("[{}]|[\u4e00-\u9fff]", regex=True).any()
+    assert not zh.str.contains("[{}]", regex=True).any()
+    assert cleaned.summary("en")["reason"].str.len().gt(0).all()
+
+
+def test_every_rule_has_a_reason_and_a_description():
+    entries = words()
+    rules = {k.removeprefix("cleaning.about_") for k in entries if k.startswith("cleaning.about_")}
+    assert {f"cleaning.{r}" for r in rules} <= set(entries) and len(rules) > 35
+
+
+def test_tables_for_the_notebook(spoilt):
+    cleaned = spoilt.clean()
+    quality = cleaned.quality("en")
+    assert quality["branch"].tolist() == [*(b.title() for b in spoilt.true), "All"]
+    assert quality.set_index("branch").loc["Hill", "missing"] == 1
+    assert cleaned.summary()["cells"].sum() == len(cleaned.entries)
+    assert len(cleaned.examples("decimal_slip", 1)) == 1
+    assert "<table>" in cleaned._repr_html_()
+    with pytest.raises(UnknownNameError, match="decimal_slip"):
+        cleaned.examples("decimal_slop")
+
+
+def test_series_and_what_does_not_exist(province):
+    cleaned = province.clean()
+    y = cleaned.series("east", "a", "2009-03", "2009-05")
+    assert y.index.freqstr == "M" and y.name == "a" and y.tolist() == province.true["east"]["a"][2:5].tolist()
+    for call in (lambda: cleaned.series("eest", "a"), lambda: cleaned.series("east", "aa"),
+                 lambda: cleaned.series("east", "a", "1999-01"), lambda: cleaned.trace("east", "never", "a")):
+        with pytest.raises(UnknownNameError):
+            call()
+
+
+def test_a_merged_branch_is_asked_for_under_its_heir(merged):
+    cleaned = merged.clean()
+    assert cleaned.series("old", "a").equals(cleaned.series("lake", "a"))
+
+
+def test_files_are_the_same_bytes_and_safe_to_open(spoilt, tmp_path):
+    spoilt.print("east", "2009-05", "a", "=1+1")
+    first, second = spoilt.clean().save(tmp_path / "1"), spoilt.clean().save(tmp_path / "2")
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+    ledger = pd.read_csv(first[2], dtype=str, keep_default_na=False)
+    assert "'=1+1" in ledger["text"].tolist() and "'-" in ledger["text"].tolist()
+    assert "=1+1" in spoilt.clean().ledger["text"].tolist()      # only the file is neutralised
+    panel = pd.read_parquet(first[1])
+    assert len(panel) == 7 * 30 and panel["month"].iloc[0] == "2009-01"
+
+
+def test_only_texts_that_begin_a_formula_are_changed():
+    frame = pd.DataFrame({"a": ["=1", "+1", "-1", "@x", "1-1", ""], "b": [1.0, -2.0, 3.0, 4.0, 5.0, 6.0]})
+    safe = safe_for_spreadsheets(frame)
+    assert safe["a"].tolist() == ["'=1", "'+1", "'-1", "'@x", "1-1", ""] and safe["b"].tolist() == frame["b"].tolist()
+
+
+def test_the_order_of_the_cells_does_not_matter(spoilt):
+    one = spoilt.clean()
+    spoilt.cells = spoilt.cells.sample(frac=1, random_state=3).reset_index(drop=True)
+    assert spoilt.clean().panel.equals(one.panel)
