@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from arch.unitroot import ADF, KPSS, PhillipsPerron
+from arch.unitroot import ADF, DFGLS, KPSS, PhillipsPerron, ZivotAndrews
 
 from ebank_lib.errors import SeriesError
 from ebank_lib.stationarity import (
