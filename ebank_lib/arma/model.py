@@ -129,12 +129,7 @@ class ARMA:
     # --- polynomials
 
     def _expanded(self, coefficients) -> tuple[np.ndarray, np.ndarray]:
-        p, q, sp, sq, season = self.shape
-        ar, ma, sar, sma = np.split(np.asarray(coefficients, dtype=float), np.cumsum([p, q, sp]))
-        phi, theta = np.empty(p + sp * season), np.empty(q + sq * season)
-        multiply(ar, sar, season, phi)
-        multiply(-ma, -sma, season, theta)
-        return phi, -theta
+        return expanded(np.asarray(coefficients, dtype=float), self.shape)
 
     @cached_property
     def ar_polynomial(self) -> np.ndarray:
@@ -531,6 +526,18 @@ def natural(angles, shape) -> np.ndarray:
             out.append(table[n - 1] if b % 2 == 0 else -table[n - 1])
         at += n
     return np.concatenate(out) if out else np.zeros(0)
+
+
+def expanded(coefficients, shape) -> tuple[np.ndarray, np.ndarray]:
+    """phi and theta with the seasonal factors multiplied in."""
+    p, q, sp, sq, season = shape
+    ar, ma, rest = coefficients[:p], coefficients[p:p + q], coefficients[p + q:]
+    if sp == sq == 0:
+        return ar, ma
+    phi, theta = np.empty(p + sp * season), np.empty(q + sq * season)
+    multiply(ar, rest[:sp], season, phi)
+    multiply(-ma, -rest[sp:], season, theta)
+    return phi, -theta
 
 
 def series_quotient(top, feedback, n: int) -> np.ndarray:

@@ -17,13 +17,13 @@ from .likelihood import cholesky, compiled, dot, levinson, multiply, objective, 
 
 __all__ = ["MODES", "Optimum", "climb_grid", "minimise"]
 
-MODES = {"fast": 0, "thorough": 8}  # random starts for every order
+MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
 LONGEST_STEP = 0.6  # in any angle: a longer one jumps over the valley it should follow
 SAME_PLACE = 0.03  # partial autocorrelations this near to the best known optimum's will end there
 SAME_VALUE = 1e-3  # log-likelihoods this near agree
 CLIMB, POLISH = 1e-6, 1e-9  # expected gain of log-likelihood below which a climb, the last climb, stops
-MORE = 4  # random starts for an order that may be chosen
+MORE = 3  # times as many random starts for an order that may be chosen
 UNIT_ROOT, COMMON_ROOT = 0.99, 0.95  # inverse roots that are added to a neighbour's optimum
 EDGE = 0.9999  # largest partial autocorrelation of a start: on the circle itself the gradient is blind to it
 
@@ -249,11 +249,11 @@ class Optimum:
 
 
 def contenders(values, n, fixed) -> list[list[int]]:
-    """Orders whose AICc is within 4 of the lowest; `fixed` parameters besides p + q, sigma2 among them."""
+    """Orders whose AICc is within 8 of the lowest; `fixed` parameters besides p + q, sigma2 among them."""
     p, q = np.indices(values.shape)
     k = p + q + fixed
     half = np.where(n > k + 1, values + k * n / np.maximum(n - k - 1, 1), np.inf)
-    return np.argwhere(half < half.min() + 2.0).tolist()
+    return np.argwhere(half < half.min() + 4.0).tolist()
 
 
 def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
@@ -282,7 +282,7 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     e = long_autoregression(z, lags)
     angles = np.zeros((rows, cols, widest))
     values = np.full((rows, cols), np.inf)
-    ends = np.full((rows, cols, 60 + random), np.inf)
+    ends = np.full((rows, cols, 40 + (1 + MORE) * random), np.inf)
     orders = sorted(((p, q) for p, q in np.argwhere(allowed).tolist()), key=lambda o: (o[0] + o[1], o[0]))
     rng = np.random.default_rng(seed)
     version = dict.fromkeys(orders, 0)
@@ -296,16 +296,18 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
 
     def from_neighbours(p, q, neighbours):
         starts = []
-        for other, cut in neighbours:
+        for other, at, larger in neighbours:
             # A neighbour that has not moved since it was last tried would lead to the same place.
             if other not in version or seen.get((p, q, other)) == version[other]:
                 continue
             seen[p, q, other] = version[other]
-            x = angles[other]
-            if cut >= 0:
-                starts.append(np.append(np.delete(x, cut), 0.0))
+            x, start = angles[other], np.zeros(widest)
+            start[:at] = x[:at]
+            if larger:
+                start[at:-1] = x[at + 1:]
             else:
-                starts.append(np.insert(x, -1 - cut, 0.0)[:widest])
+                start[at + 1:] = x[at:-1]
+            starts.append(start)
         if starts:
             visit(p, q, np.array(starts))
 
@@ -322,19 +324,20 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     def sweep():
         for _ in range(3):
             for p, q in reversed(orders):
-                from_neighbours(p, q, (((p + 1, q), p), ((p, q + 1), p + q)))
+                from_neighbours(p, q, (((p + 1, q), p, True), ((p, q + 1), p + q, True)))
             before = dict(version)
             for p, q in orders:
-                from_neighbours(p, q, (((p - 1, q), -p), ((p, q - 1), -p - q)))
+                from_neighbours(p, q, (((p - 1, q), p - 1, False), ((p, q - 1), p + q - 1, False)))
             if before == version:
                 break
 
     sweep()
-    # The orders that may be chosen get a few starts more: an error there costs most.
-    for p, q in contenders(values, columns.shape[1] - gaps, columns.shape[0] - gaps + extra):
-        if p + q + extra:
-            visit(p, q, rng.uniform(-1.4, 1.4, (MORE, p + q + extra)))
-    sweep()
+    if random:
+        # The orders that may be chosen get more starts: an error there costs most.
+        for p, q in contenders(values, columns.shape[1] - gaps, columns.shape[0] - gaps + extra):
+            if p + q + extra:
+                visit(p, q, rng.uniform(-1.4, 1.4, (MORE * random, p + q + extra)))
+        sweep()
     found = {}
     for p, q in orders:
         k = p + q + extra

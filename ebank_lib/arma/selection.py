@@ -15,7 +15,7 @@ from ..wording import t
 from .design import Design, as_series, check_order, prepare
 from .diagnostics import arch_lag, arch_lm, default_lag, jarque_bera, ljung_box, tail
 from .kalman import state_space
-from .model import ARMA
+from .model import ARMA, expanded, natural
 from .search import MODES, Optimum, climb_grid
 
 __all__ = ["CRITERIA", "NEAR_UNIT", "OrderSelection", "combine", "select_order"]
@@ -53,8 +53,9 @@ class OrderSelection:
     seasonal_order: tuple[int, int, int, int]
     criterion: str
     mode: str
-    _core: pd.DataFrame = field(repr=False)
+    _core: dict[str, np.ndarray] = field(repr=False)
     _optima: dict[tuple[int, int], Optimum] = field(repr=False)
+    _allowed: np.ndarray = field(repr=False)
 
     def fit(self, p: int, q: int) -> ARMA:
         """Return the fitted model of any order of the grid."""
@@ -73,46 +74,54 @@ class OrderSelection:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The audit table; residual tests are made when it is first asked for."""
-        out = self._core.copy()
-        season = self.seasonal_order[3]
-        rows = {"ljung_box_p": [], "jarque_bera_p": [], "arch_p": []}
-        for p, q in self._core[["p", "q"]].itertuples(index=False):
-            stats = [(np.nan, 0)] * 3
-            if (p, q) in self._optima:
-                model = self.fit(p, q)
-                e, fitted = model.resid.dropna().to_numpy(), sum(model.shape[:4])
-                lag = default_lag(e.size, fitted, season)
-                stats[0] = ljung_box(e, lag, fitted) if lag > fitted else (np.nan, 0)
-                stats[1] = jarque_bera(e)
-                if arch_lag(e.size):
-                    stats[2] = arch_lm(e, arch_lag(e.size))
-            for name, value in zip(rows, stats):
-                rows[name].append(value)
+        out = pd.DataFrame(self._core)
+        models = [self.fit(p, q) for p, q in self._optima]
+        value = out[self.criterion].where(np.isfinite(out[self.criterion]))
+        out.insert(1, "d", self.order[1])
+        out.insert(5, "sigma2", [m.sigma2 for m in models])
+        out.insert(10, "delta", value - value.min())
+        weight = np.exp(-out["delta"] / 2)
+        out.insert(11, "weight", weight / weight.sum())
+        tests = [residual_statistics(m) for m in models]
         at = out.columns.get_loc("regular")
-        for i, (name, values) in enumerate(rows.items()):
-            out.insert(at + i, name, tail(*np.array(values, dtype=float).T))
-        return out
+        for i, name in enumerate(("ljung_box_p", "jarque_bera_p", "arch_p")):
+            out.insert(at + i, name, tail(*np.array([t[i] for t in tests], dtype=float).T))
+        out["rank"] = value.rank(method="first").astype("Int64")
+        out["reason"] = ""
+        rest = np.argwhere(~self._allowed)
+        if len(rest):
+            lost = self.order[1] + self.seasonal_order[1] * self.seasonal_order[3]
+            k = rest.sum(axis=1) + self._core["k"][0]
+            impossible = pd.DataFrame({"p": rest[:, 0], "d": self.order[1], "q": rest[:, 1], "k": k, "starts": 0,
+                                       "starts_agreeing": 0, "converged": False, "cancelling": False,
+                                       "near_unit": False, "regular": False, "rank": pd.NA})
+            impossible["reason"] = [t("arma.too_short", need=v + 2 + lost, have=self.design.nobs + lost) for v in k]
+            out = pd.concat([out, impossible.reindex(columns=out.columns).astype({"rank": "Int64"})])
+        return out.sort_values(["p", "q"], ignore_index=True)
 
     @property
     def near(self) -> pd.DataFrame:
         """Rows of the table that are regular and within 2 of the chosen one, best first."""
         rows = self.table[self.table["regular"]].sort_values("rank")
-        return rows[rows[self.criterion] <= self._row(self.order)[self.criterion] + CLOSE]
+        return rows[rows[self.criterion] <= self._at(self.order, self.criterion) + CLOSE]
 
-    def _row(self, order) -> pd.Series:
+    def _at(self, order, column: str):
+        """One figure of one order."""
         c = self._core
-        return c[(c["p"] == order[0]) & (c["q"] == order[2])].iloc[0]
+        return c[column][(c["p"] == order[0]) & (c["q"] == order[2])][0]
 
     def why(self, lang: str | None = None) -> str:
         """The choice in a few plain sentences."""
-        label, chosen, raw = LABELS[self.criterion], self._row(self.order), self._row(self.raw_order)
-        pool = "arma.pool_regular" if chosen["regular"] else "arma.pool_all"
-        said = [t("arma.none_regular", lang)] if not chosen["regular"] else []
+        label, regular = LABELS[self.criterion], self._at(self.order, "regular")
+        pool = "arma.pool_regular" if regular else "arma.pool_all"
+        said = [] if regular else [t("arma.none_regular", lang)]
         said.append(t("arma.chosen", lang, name=self.best.name(), criterion=label, pool=t(pool, lang),
-                      value=f"{chosen[self.criterion]:.2f}"))
+                      value=f"{self._at(self.order, self.criterion):.2f}"))
         if self.raw_order != self.order:
-            reason = next(r for r in ("near_unit", "cancelling", "unconverged") if r == "unconverged" or raw[r])
-            said.append(t("arma.passed_over", lang, criterion=label, value=f"{raw[self.criterion]:.2f}",
+            reason = next(r for r in ("near_unit", "cancelling", "unconverged")
+                          if r == "unconverged" or self._at(self.raw_order, r))
+            said.append(t("arma.passed_over", lang, criterion=label,
+                          value=f"{self._at(self.raw_order, self.criterion):.2f}",
                           name=self.fit(self.raw_order[0], self.raw_order[2]).name(),
                           reason=t(f"arma.reason_{reason}", lang)))
         near = [(p, q) for p, q in self.near[["p", "q"]].itertuples(index=False) if (p, q) != self.order[::2]]
@@ -139,9 +148,6 @@ class OrderSelection:
         transition, disturbance, observe, initial = state_space(model.ar_polynomial, model.ma_polynomial, np.zeros(0))
         value, vector = np.linalg.eigh(initial)
         length, picks = d.columns.shape[1], {}
-        allowed = np.zeros((self._core["p"].max() + 1, self._core["q"].max() + 1), dtype=bool)
-        for p, q in self._optima:
-            allowed[p, q] = True
         for _ in range(n):
             state = vector @ (np.sqrt(np.maximum(value, 0)) * rng.standard_normal(len(value)))
             w = np.empty(length)
@@ -149,9 +155,8 @@ class OrderSelection:
                 w[s] = observe @ state
                 state = transition @ state + disturbance * shock
             columns = np.vstack([d.columns[:-1], w[None] / w.std()])
-            found = climb_grid(columns, d.gaps, allowed, (self.seasonal_order[0], *self.seasonal_order[2:]))
-            core = criteria_table(d, found, allowed, self.order[1], self.seasonal_order, self.criterion)
-            chosen = choose(core, self.criterion)[0]
+            found = climb_grid(columns, d.gaps, self._allowed, (self.seasonal_order[0], *self.seasonal_order[2:]))
+            chosen = choose(criteria_of(d, found, self.seasonal_order), self.criterion)[0]
             picks[chosen] = picks.get(chosen, 0) + 1
         out = pd.DataFrame([(p, q, c / n, c) for (p, q), c in picks.items()], columns=["p", "q", "share", "picks"])
         return out.sort_values(["picks", "p", "q"], ascending=[False, True, True], ignore_index=True)
@@ -233,7 +238,7 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
             # A drift may be one parameter too many, or leave nothing to vary; without it the error is the user's.
             if each == trends[0]:
                 raise
-    return min(tried, key=lambda s: s._row(s.order)[criterion])
+    return min(tried, key=lambda s: s._at(s.order, criterion))
 
 
 def _select(y, max_p, max_q, d, criterion, exog, mode, trend, seasonal, seed) -> OrderSelection:
@@ -246,59 +251,49 @@ def _select(y, max_p, max_q, d, criterion, exog, mode, trend, seasonal, seed) ->
                           found=f"{design.nobs} values after differencing",
                           expected=f"at least {sp + sq + design.x.shape[1] + 3}")
     found = climb_grid(design.columns, design.gaps, allowed, (sp, sq, season), MODES[mode], seed)
-    core = criteria_table(design, found, allowed, d, seasonal, criterion)
-    chosen, raw = choose(core, criterion)
-    chosen, raw = ((p, d, q) for p, q in (chosen, raw))
-    return OrderSelection(design, chosen, raw, seasonal, criterion, mode, core, found)
+    core = criteria_of(design, found, seasonal)
+    chosen, raw = ((p, d, q) for p, q in choose(core, criterion))
+    return OrderSelection(design, chosen, raw, seasonal, criterion, mode, core, found, allowed)
 
 
-def criteria_table(design, found, allowed, d, seasonal, criterion) -> pd.DataFrame:
-    """The table without the residual tests: criteria, roots, marks and ranks, one row an order."""
-    n, extra = design.nobs, seasonal[0] + seasonal[2] + design.x.shape[1] + 1
+def criteria_of(design, found, seasonal) -> dict[str, np.ndarray]:
+    """Return criteria, roots and marks, one element an order that was fitted: all that the choice needs."""
+    n, sp, _, sq, season = design.nobs, *seasonal
     orders = list(found)
-    models = [ARMA(design, (p, d, q), seasonal, found[p, q]) for p, q in orders]
-    ar = inverse_roots([m.ar_polynomial for m in models])
-    ma = inverse_roots([-m.ma_polynomial for m in models])
-    largest = [max(np.abs(np.r_[a, b]).max(initial=0.0), 0.0) for a, b in zip(ar, ma)]
-    k = np.array([p + q + extra for p, q in orders])
-    loglik = np.array([m.loglik for m in models])
+    k = np.array([p + q for p, q in orders]) + sp + sq + design.x.shape[1] + 1
+    loglik = design.loglik(0.0) - np.array([found[o].value for o in orders])
+    both = [expanded(natural(found[p, q].angles, (p, q, sp, sq, season)), (p, q, sp, sq, season)) for p, q in orders]
+    ar, ma = inverse_roots([phi for phi, _ in both]), inverse_roots([-theta for _, theta in both])
     spare = n - k - 1
-    with np.errstate(divide="ignore"):
-        columns = {
-            "p": [o[0] for o in orders], "d": d, "q": [o[1] for o in orders], "k": k, "loglik": loglik,
-            "sigma2": [m.sigma2 for m in models],
-            "aic": -2 * loglik + 2 * k,
-            "aicc": np.where(spare > 0, -2 * loglik + 2 * k * n / np.where(spare > 0, spare, 1), np.inf),
-            "bic": -2 * loglik + np.log(n) * k, "hqic": -2 * loglik + 2 * np.log(np.log(n)) * k,
-            "converged": [found[o].converged for o in orders],
-            "gradient_norm": [found[o].gradient_norm for o in orders],
-            "starts": [found[o].starts for o in orders],
-            "starts_agreeing": [found[o].starts_agreeing for o in orders],
-            "min_ar_root": [1 / np.abs(a).max() if len(a) else np.inf for a in ar],
-            "min_ma_root": [1 / np.abs(b).max() if len(b) else np.inf for b in ma],
-            "cancelling": [len(a) > 0 and len(b) > 0 and np.abs(a[:, None] - b).min() < CANCELLING
-                           for a, b in zip(ar, ma)],
-            "near_unit": [v > NEAR_UNIT for v in largest],
-        }
-    out = pd.DataFrame(columns)
-    value = out[criterion].where(np.isfinite(out[criterion]))
+    out = {"p": np.array([o[0] for o in orders]), "q": np.array([o[1] for o in orders]), "k": k, "loglik": loglik,
+           "aic": 2 * k - 2 * loglik,
+           "aicc": np.where(spare > 0, 2 * k * n / np.where(spare > 0, spare, 1) - 2 * loglik, np.inf),
+           "bic": np.log(n) * k - 2 * loglik, "hqic": 2 * np.log(np.log(n)) * k - 2 * loglik}
+    for name in ("converged", "gradient_norm", "starts", "starts_agreeing"):
+        out[name] = np.array([getattr(found[o], name) for o in orders])
+    for name, roots in (("min_ar_root", ar), ("min_ma_root", ma)):
+        out[name] = np.array([1 / np.abs(z).max() if len(z) and np.abs(z).max() > 0 else np.inf for z in roots])
+    out["cancelling"] = np.array([len(a) > 0 and len(b) > 0 and np.abs(a[:, None] - b).min() < CANCELLING
+                                  for a, b in zip(ar, ma)])
+    out["near_unit"] = np.minimum(out["min_ar_root"], out["min_ma_root"]) < 1 / NEAR_UNIT
     out["regular"] = out["converged"] & ~out["near_unit"] & ~out["cancelling"]
-    out["rank"] = value.rank(method="first").astype("Int64")
-    out["reason"] = ""
-    at = out.columns.get_loc("converged")
-    out.insert(at, "delta", value - value.min())
-    weight = np.exp(-out["delta"] / 2)
-    out.insert(at + 1, "weight", weight / weight.sum())
-    impossible = [(int(p), int(q)) for p, q in np.argwhere(~allowed)]
-    if impossible:
-        lost = d + seasonal[1] * seasonal[3]
-        rest = pd.DataFrame({
-            "p": [o[0] for o in impossible], "d": d, "q": [o[1] for o in impossible],
-            "k": [sum(o) + extra for o in impossible], "converged": False, "cancelling": False, "near_unit": False,
-            "regular": False, "starts": 0, "starts_agreeing": 0,
-            "reason": [t("arma.too_short", need=sum(o) + extra + 2 + lost, have=n + lost) for o in impossible]})
-        out = pd.concat([out, rest.reindex(columns=out.columns).astype({"rank": "Int64"})], ignore_index=True)
-    return out.sort_values(["p", "q"], ignore_index=True)
+    return out
+
+
+def choose(core: dict[str, np.ndarray], criterion: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the lowest regular order and the lowest of all; the latter twice where none is regular."""
+    raw = int(np.argmin(core[criterion]))
+    regular = np.where(core["regular"], core[criterion], np.inf)
+    chosen = int(np.argmin(regular)) if np.isfinite(regular).any() else raw
+    return tuple((int(core["p"][i]), int(core["q"][i])) for i in (chosen, raw))
+
+
+def residual_statistics(model: ARMA) -> list[tuple[float, int]]:
+    """Return (statistic, degrees of freedom) of Ljung-Box, Jarque-Bera and ARCH-LM; 0 where one cannot be had."""
+    e, fitted = model.resid.dropna().to_numpy(), sum(model.shape[:4])
+    lag, arch = default_lag(e.size, fitted, model.seasonal_order[3]), arch_lag(e.size)
+    return [ljung_box(e, lag, fitted) if lag > fitted else (np.nan, 0), jarque_bera(e),
+            arch_lm(e, arch) if arch else (np.nan, 0)]
 
 
 def inverse_roots(polynomials) -> list[np.ndarray]:
@@ -312,15 +307,6 @@ def inverse_roots(polynomials) -> list[np.ndarray]:
         for i, roots in zip(at, np.linalg.eigvals(companion)):
             out[i] = roots
     return out
-
-
-def choose(core: pd.DataFrame, criterion: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the lowest regular order and the lowest of all; the latter twice where none is regular."""
-    ranked = core[core["rank"].notna()].sort_values("rank")
-    regular = ranked[ranked["regular"]]
-    raw = ranked.iloc[0] if len(ranked) else core.iloc[0]
-    chosen = regular.iloc[0] if len(regular) else raw
-    return (int(chosen["p"]), int(chosen["q"])), (int(raw["p"]), int(raw["q"]))
 
 
 def combine(*selections: OrderSelection) -> pd.DataFrame:
