@@ -15,7 +15,7 @@ from ..sources import Source, open_source
 from .assembling import assemble
 from .checks import examine
 from .ledger import Book, ConservationError
-from .paneling import build_panel, check_conservation
+from .paneling import build_panel, check_conservation, check_origins
 from .parsing import Reading, read_number
 from .repairs import POLICIES, repair
 from .result import Cleaned, as_month
@@ -62,6 +62,7 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
     repaired = repair(grid, catalog, examine(grid, catalog), policy, book)
     panel, in_panel = build_panel(repaired, catalog, book)
     entries = book.entries(cells, names)
+    check_origins(repaired, entries)
     conservation = check_conservation(cells, entries, in_panel)
     return Cleaned(source, catalog, panel, entries, cells, policy, conservation)
 

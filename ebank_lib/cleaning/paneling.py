@@ -9,7 +9,7 @@ from ..catalog import Catalog
 from .assembling import Grid
 from .ledger import Book, ConservationError
 
-__all__ = ["build_panel", "check_conservation", "mergers"]
+__all__ = ["build_panel", "check_conservation", "check_origins", "mergers"]
 
 
 def mergers(grid: Grid, catalog: Catalog) -> list[tuple[int, int, int]]:
@@ -111,3 +111,18 @@ def check_conservation(cells: pd.DataFrame, entries: pd.DataFrame, in_panel: np.
             raise ConservationError(f"{len(which)} cells {what}; the first: {c['file']} {c['sheet']} "
                                     f"row {c['row']} column {c['column']}")
     return pd.DataFrame({"cells": [len(cells)], "in_panel": [len(in_panel)], "rejected": [len(rejected)]})
+
+
+def check_origins(grid: Grid, entries: pd.DataFrame) -> None:
+    """Check that every number without a cell has a row of the ledger that says how it was filled.
+
+    Raises
+    ------
+    ConservationError
+        A number came from nowhere.
+    """
+    orphans = int((~np.isnan(grid.value) & (grid.cell < 0)).sum())
+    filled = entries.loc[entries["decision"] == "filled", "cell"].to_numpy()
+    explained = len(filled) - int(np.isin(filled[filled >= 0], grid.cell[grid.cell >= 0]).sum())
+    if orphans != explained:
+        raise ConservationError(f"{orphans} numbers without a cell, {explained} of them explained")

@@ -210,6 +210,16 @@ class Cleaned:
             raise UnknownNameError("rule", rule, sorted(self.entries["rule"].astype(str).unique()))
         return self._with_reasons(found.head(n), lang).reset_index(drop=True)
 
+    def plot(self, branch: str | None = None, indicator: str | None = None, kind: str = "trouble", ax=None,
+             lang: str | None = None):
+        """Draw the map of branches and months (`kind`: trouble, corrected, flagged, missing), or one series before and
+        after when a branch and an indicator are given."""
+        from ..charts.cleaning import plot_before_after, plot_quality
+
+        if branch is None:
+            return plot_quality(self, kind, ax, lang)
+        return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
+
     def save(self, folder: str | Path, lang: str | None = None) -> list[Path]:
         """Write ``panel.csv``, ``panel.parquet`` and ``ledger.csv``: the same bytes for the same numbers.
 

@@ -1,0 +1,136 @@
+"""Pictures of cleaning: where the trouble sits, and what was done to one series."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from ebank_lib.charts import style
+from ebank_lib.cleaning import Cleaned
+from ebank_lib.errors import UnknownNameError
+from ebank_lib.wording import language, t
+
+__all__ = ["plot_before_after", "plot_quality"]
+
+KINDS = ("trouble", "corrected", "flagged", "missing")
+# What is marked on a series, in the order of the legend: decision -> (marker, colour).
+_MARKS = {"corrected": ("o", style.colours[1]), "flagged": ("^", style.colours[4]), "filled": ("D", style.colours[2]),
+          "revision": ("s", style.colours[3])}
+
+
+def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
+    """Return branch x month: the share of the indicators that were changed, flagged or are missing.
+
+    Parameters
+    ----------
+    kind : {"trouble", "corrected", "flagged", "missing"}
+        ``trouble`` is all of them together.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind of picture", kind, KINDS)
+    used = [k for k in cleaned.panel if cleaned.panel[k].notna().any()]
+    gone = cleaned.panel[used].isna()
+    if kind != "missing":
+        wanted = [kind] if kind != "trouble" else ["corrected", "flagged", "filled"]
+        e = cleaned.entries[cleaned.entries["decision"].isin(wanted) & cleaned.entries["indicator"].isin(used)]
+        heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
+        where = pd.DataFrame({"branch": e["branch"].astype(object).replace(heirs), "month": e["month"],
+                              "indicator": e["indicator"].astype(object)}).drop_duplicates()
+        hit = pd.DataFrame(False, index=gone.index, columns=gone.columns)
+        rows = hit.index.get_indexer(pd.MultiIndex.from_frame(where[["branch", "month"]]))
+        columns = hit.columns.get_indexer(where["indicator"])
+        marked = hit.to_numpy(copy=True)
+        marked[rows[rows >= 0], columns[rows >= 0]] = True
+        gone = pd.DataFrame(marked | (gone.to_numpy() if kind == "trouble" else False), gone.index, gone.columns)
+    return gone.mean(axis=1).unstack("month").reindex(cleaned.branches)
+
+
+def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None, lang: str | None = None) -> Axes:
+    """Draw branch x month: how much of each monthly row was corrected, flagged, filled or is missing.
+
+    Sources with more than 40 branches show the 40 with most trouble.
+    """
+    lang = language(lang)
+    table = share_table(cleaned, kind)
+    title = t(f"cleaning.chart_{kind}", lang)
+    if len(table) > 40:
+        worst = table.mean(axis=1).nlargest(40, keep="all").index[:40]
+        title = t("cleaning.chart_worst", lang, title=title, n=40, total=len(table))
+        table = table.loc[[b for b in table.index if b in set(worst)]]
+    if ax is None:
+        _, ax = plt.subplots(figsize=(style.WIDTH, 0.9 + 0.23 * len(table)))
+    colours = LinearSegmentedColormap.from_list("trouble", ["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"])
+    x = style.month_numbers(table.columns)
+    edges = np.r_[x - 15, x[-1] + 15]
+    mesh = ax.pcolormesh(edges, np.arange(len(table) + 1), table.to_numpy(), cmap=colours, vmin=0, vmax=1,
+                         edgecolors="white", linewidth=0.4)
+    ax.set_yticks(np.arange(len(table)) + 0.5, [cleaned.catalog.branches[b].label(lang) for b in table.index])
+    ax.invert_yaxis()
+    ax.grid(False)
+    style.month_axis(ax, lang, table.columns)
+    ax.set_xlim(edges[0], edges[-1])
+    ax.set_title(title)
+    bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.025, pad=0.01, ticks=[0, 0.5, 1], format=lambda v, _: f"{v:.0%}")
+    bar.outline.set_visible(False)
+    return ax
+
+
+def printed_series(cleaned: Cleaned, branch: str, indicator: str) -> pd.Series:
+    """Return what the cells of a series said before anything was corrected (the sum, where branches merged)."""
+    own = cleaned.catalog.branch(branch).id
+    heirs = [b.id for b in cleaned.catalog.branches.values() if b.merged_into == own]
+    e = cleaned.entries
+    e = e[e["branch"].isin([own, *heirs]) & (e["indicator"] == indicator) & (e["cell"] >= 0)]
+    dead = set(e.loc[e["decision"] == "rejected", "cell"])
+    read = e[e["decision"].isin(["parsed", "converted"]) & ~e["rule"].isin(["revision", "merger", "alias"])
+             & ~e["cell"].isin(dead)].drop_duplicates("cell", keep="last")
+    if cleaned.catalog.indicator(indicator).kind == "ratio":
+        read = read[read["branch"] == own]   # ratios of two branches do not add up
+    out = read.groupby("month")["after"].sum()
+    out.index = pd.PeriodIndex(out.index, freq="M")
+    return out.reindex(cleaned.months)
+
+
+def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | None = None,
+                      lang: str | None = None) -> Axes:
+    """Draw a series as printed (grey) and as cleaned, with what the ledger did to it marked.
+
+    A log axis where what was printed spans more than a factor of thirty.
+    """
+    lang = language(lang)
+    y = cleaned.series(branch, indicator)
+    before = printed_series(cleaned, branch, indicator)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(style.WIDTH, 3.4))
+    x = style.month_numbers(y.index)
+    ax.plot(x, before.to_numpy(), color="#9A9A9A", lw=1.2, ls=(0, (4, 2)), label=t("cleaning.chart_printed", lang))
+    ax.plot(x, y.to_numpy(), color=style.colours[0], lw=1.8, label=t("cleaning.chart_cleaned", lang))
+    _mark(ax, cleaned, y, branch, indicator, lang)
+    both = pd.concat([before, y]).dropna()
+    if len(both) and (both > 0).all() and both.max() > 30 * both.min():
+        ax.set_yscale("log")
+    style.month_axis(ax, lang, y.index)
+    ind = cleaned.catalog.indicator(indicator)
+    label = ind.label(lang)
+    if ind.kind == "ratio":
+        style.percent_axis(ax, lang, label)
+    else:
+        style.unit_axis(ax, cleaned.catalog.unit_label(indicator, lang), lang, label)
+    ax.set_title(t("cleaning.chart_series", lang, branch=cleaned.catalog.branch(branch).label(lang), name=label))
+    ax.legend(loc="upper left", ncols=3)
+    return ax
+
+
+def _mark(ax: Axes, cleaned: Cleaned, y: pd.Series, branch: str, indicator: str, lang: str) -> None:
+    e = cleaned.entries
+    e = e[(e["branch"] == cleaned.catalog.branch(branch).id) & (e["indicator"] == indicator)]
+    decision = e["decision"].astype(str).where(e["rule"] != "revision", "revision")
+    for name, (marker, colour) in _MARKS.items():
+        months = pd.PeriodIndex(e.loc[decision == name, "month"].unique(), freq="M")
+        at = y.reindex(months).dropna()
+        if len(at):
+            ax.plot(style.month_numbers(at.index), at.to_numpy(), marker, ms=6, mfc="none", mew=1.6, color=colour,
+                    label=t(f"cleaning.{name}", lang) if name != "revision" else t("cleaning.chart_revision", lang))
