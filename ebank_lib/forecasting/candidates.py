@@ -23,7 +23,9 @@ from .season import Season, find_season
 
 __all__ = ["CANDIDATES", "MEMBERS", "Prediction", "Work", "predict"]
 
-MEMBERS = ("ets", "arima", "theta", "damped", "snaive_drift")
+# Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
+# takes MASE from 0.805 to 0.804 at six times the work, so it stands beside them instead.
+MEMBERS = ("ets", "theta", "damped", "snaive_drift")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from ebank_lib.catalog import Indicator
 from ebank_lib.display import html_table
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.wording import language, month_name, number, percent, t
 
-from .calibration import GAUSSIAN, ErrorShape
+from .calibration import ErrorShape, shape_of
 from .candidates import CANDIDATES, MEMBERS, Prediction, Work, predict
 from .series import Prepared, prepare
 from .transforms import Transform
@@ -22,6 +23,8 @@ __all__ = ["DEFAULT", "Forecast", "forecast", "forecast_many", "kind_of", "simul
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
+# Equally likely points of the normal distribution: their mean is its mean, without the tails that have no evidence.
+_GRID = norm.ppf((np.arange(200) + 0.5) / 200)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class Forecast:
     Attributes
     ----------
     table : DataFrame
-        ``unique_id, month, horizon, model, y_hat, lo-80, hi-80, lo-95, hi-95, ..., reason``; a block a method, the
-        first the one that is read out. A method that failed keeps its rows, empty, with the reason.
+        ``unique_id, month, horizon, model, y_hat, lo-80, hi-80, lo-95, hi-95, ..., mean, reason``; a block a method,
+        the first the one that is read out. ``y_hat`` is the median (as likely above as below, least absolute error),
+        ``mean`` the mean after going back from the modelling scale (for sums). A method that failed keeps its rows,
+        empty, with the reason.
     y : Series
         The history, NaN where a month is missing.
     transform : Transform
@@ -107,6 +112,8 @@ class Forecast:
     def remarks(self, lang: str | None = None) -> list[str]:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
         said = [t("forecasting.scale_" + self.transform.name, lang)]
+        if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
+            said.append(t("forecasting.calibrated", lang))
         said += [t(key, lang, **values) for key, values in self.notes]
         said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang), reason=row.reason)
                  for row in self.failures.itertuples()]
@@ -124,7 +131,7 @@ class Forecast:
     def to_html(self, lang: str | None = None) -> str:
         """Return the headline's table as HTML, with the sentence and the remarks below it."""
         lang = language(lang)
-        shown = self.block().drop(columns=["unique_id", "model", "reason"])
+        shown = self.block().drop(columns=["unique_id", "model", "mean", "reason"])
         limits = [c for c in shown.columns if c[:3] in ("lo-", "hi-")]
         heads = {"month": t("general.month", lang), "horizon": t("forecasting.horizon", lang),
                  "y_hat": t("forecasting.y_hat", lang)}
@@ -194,7 +201,7 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
         kind = kind_of(kind)
     ready = prepare(y, kind)
     parts, reasons, notes = run_models(ready, horizon, models)
-    shapes = dict.fromkeys(parts, GAUSSIAN)
+    shapes = {model: shape_of(model) for model in parts}
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
                     notes=(*_remarks(ready), *notes), kind=kind, unit=unit, label=label,
                     unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
@@ -291,7 +298,7 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
         block = pd.DataFrame({"unique_id": about["unique_id"], "month": labels, "horizon": range(1, horizon + 1),
                               "model": model})
         values = _on_scale(parts[model], shapes[model], ready.transform, level, horizon) if model in parts else {}
-        for column in ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi"))]:
+        for column in ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]:
             block[column] = values.get(column, np.nan)
         block["reason"] = "" if model in parts else reasons[model]
         blocks.append(block)
@@ -306,7 +313,8 @@ def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, 
     def quantile(p: float) -> np.ndarray:
         return part.mean + part.sd * shape.quantile(p, horizon)
 
-    values = {"y_hat": transform.mean_back(quantile)}
+    points = part.mean + part.sd * shape.warp(np.repeat(_GRID[:, None], horizon, axis=1))
+    values = {"y_hat": transform.back(part.mean), "mean": transform.mean_back(points)}
     for lv in level:
         values[f"lo-{lv:g}"] = transform.back(quantile(0.5 - lv / 200))
         values[f"hi-{lv:g}"] = transform.back(quantile(0.5 + lv / 200))

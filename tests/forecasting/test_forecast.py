@@ -26,7 +26,7 @@ def growth(seed=0, n=44, season=0.1):
 def test_the_table_has_a_block_a_model_with_limits_in_order():
     f = forecast(growth(), models=FAST, kind="flow")
     assert list(f.table.columns) == ["unique_id", "month", "horizon", "model", "y_hat", "lo-80", "hi-80", "lo-95",
-                                     "hi-95", "reason"]
+                                     "hi-95", "mean", "reason"]
     assert f.table["model"].drop_duplicates().tolist() == list(FAST)
     assert str(f.table["month"].iloc[0]) == "2011-09" and len(f.table) == 48
     ordered = f.table[["lo-95", "lo-80", "y_hat", "hi-80", "hi-95"]].to_numpy()
@@ -51,14 +51,16 @@ def test_seasonal_naive_repeats_last_year_with_the_spread_of_yearly_changes():
     assert np.isclose(np.log(f.table["hi-95"].iloc[0] / middle[0]), 1.959964 * spread)
 
 
-def test_the_point_forecast_is_the_mean_not_the_image_of_the_mean():
-    f = forecast(growth(), models=("drift",), kind="flow")
+@pytest.mark.parametrize("model", ["drift", "combination"])
+def test_the_forecast_is_the_median_and_the_mean_is_without_bias(model):
+    f = forecast(growth(), models=(model,), kind="flow")
     paths = simulate_paths(f, 40_000)
-    assert np.allclose(paths.mean(axis=1), f.block()["y_hat"], rtol=0.01)
-    assert (f.block()["y_hat"] > np.sqrt(f.block()["lo-95"] * f.block()["hi-95"])).all()
+    assert np.allclose(paths.median(axis=1), f.block()["y_hat"], rtol=0.01)
+    assert np.allclose(paths.mean(axis=1), f.block()["mean"], rtol=0.01)
+    assert (f.block("drift")["mean"] > f.block("drift")["y_hat"]).all() if model == "drift" else True
 
 
-@pytest.mark.parametrize("model", ["ets", "snaive", "damped"])
+@pytest.mark.parametrize("model", ["combination", "ets", "snaive", "damped"])
 def test_quantiles_of_paths_are_the_limits(model):
     f = forecast(growth(4), models=(model,), kind="flow", horizon=18)
     paths = simulate_paths(f, 40_000, seed=1)

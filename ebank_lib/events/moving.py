@@ -16,7 +16,7 @@ import holidays
 import numpy as np
 import pandas as pd
 
-from .errors import SeriesError, UnknownNameError
+from ebank_lib.errors import SeriesError, UnknownNameError
 
 __all__ = ["CALENDARS", "calendar_regressors", "festival", "festival_dates", "known_events", "period_ends",
            "spring_festival", "working_days"]
@@ -96,7 +96,7 @@ def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, 
     >>> festival(months, before=0, after=9).round(2).tolist()
     [-0.22, 0.22, 0.0]
     """
-    months = _monthly(months)
+    months = monthly(months)
     if not (0 <= before <= 60 and 0 <= after <= 60):
         raise SeriesError("the festival's window is no window", found=f"before={before}, after={after}",
                           expected="0 to 60 days on each side")
@@ -142,7 +142,7 @@ def working_days(months: pd.PeriodIndex, calendar: str = "china") -> pd.Series:
     >>> working_days(months).tolist(), working_days(months, "none").tolist()
     ([17, 23], [20, 23])
     """
-    months = _monthly(months)
+    months = monthly(months)
     if calendar not in CALENDARS:
         raise UnknownNameError("calendar", calendar, CALENDARS)
     counts = [_work_in(m.year, m.month, calendar) for m in months]
@@ -160,7 +160,7 @@ def _work_in(year: int, month: int, calendar: str) -> int:
 
 def period_ends(months: pd.PeriodIndex) -> pd.DataFrame:
     """Return 0/1 columns ``quarter_end`` and ``half_year_end``: banks push in March, June, September, December."""
-    months = _monthly(months)
+    months = monthly(months)
     return pd.DataFrame({"quarter_end": (months.month % 3 == 0).astype(float),
                          "half_year_end": (months.month % 6 == 0).astype(float)}, index=months)
 
@@ -189,7 +189,7 @@ def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before:
     UnknownNameError, SeriesError
         An unknown calendar; months outside the years known.
     """
-    months = _monthly(months)
+    months = monthly(months)
     if calendar not in CALENDARS:
         raise UnknownNameError("calendar", calendar, CALENDARS)
     columns = {}
@@ -247,7 +247,7 @@ def _listed(event, what: str) -> list[str]:
     return [given] if isinstance(given, str) else [str(item) for item in given]
 
 
-def _monthly(months) -> pd.PeriodIndex:
+def monthly(months) -> pd.PeriodIndex:
     if not isinstance(months, pd.PeriodIndex) or months.freqstr != "M":
         raise SeriesError("months are needed", found=type(months).__name__, expected="a monthly PeriodIndex")
     return months

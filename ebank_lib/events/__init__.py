@@ -1,0 +1,16 @@
+"""Calendar and interventions: festivals that move, working days, quarter ends; outliers, level shifts, known events."""
+
+from ebank_lib.events.interventions import Interventions, find_interventions
+from ebank_lib.events.moving import (
+    CALENDARS,
+    calendar_regressors,
+    festival,
+    festival_dates,
+    known_events,
+    period_ends,
+    spring_festival,
+    working_days,
+)
+
+__all__ = ["CALENDARS", "Interventions", "calendar_regressors", "festival", "festival_dates", "find_interventions",
+           "known_events", "period_ends", "spring_festival", "working_days"]

@@ -1,0 +1,33 @@
+"""The benchmark on 60 of the M3 series: the combination beats its members and the naive, its limits hold."""
+
+import io
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_a_small_run_of_the_benchmark(root, shared_data):
+    out = subprocess.run([sys.executable, "benchmarks/m3.py", "--series", "60", "--data", str(shared_data / "m3")],
+                         cwd=root, capture_output=True, text=True, timeout=600, check=False)
+    lines = out.stdout.splitlines()
+    assert len(lines) > 7, out.stderr
+    scores = pd.read_fwf(io.StringIO("\n".join(["model" + lines[0][5:], *lines[1:7]]))).set_index("model")
+    assert scores["failed"].eq(0).all()
+    assert scores["mase"].idxmin() == "combination" and scores.loc["combination", "mase"] < 0.85
+    # 60 series are few for a coverage: two binomial standard errors with a year of one series counted as two months
+    assert 91 < scores.loc["combination", "coverage-95"] < 99
+    assert 73 < scores.loc["combination", "coverage-80"] < 88
+
+
+def test_the_shipped_shape_is_in_order_and_centred():
+    from ebank_lib.forecasting.calibration import shape_of
+
+    shape = shape_of("combination")
+    assert shape.quantiles.shape == (12, 15)
+    assert (pd.DataFrame(shape.quantiles).diff(axis=1).iloc[:, 1:] > 0).all().all()
+    assert (shape.quantile(0.5, 20) == 0).all()
+    assert shape_of("snaive").probs is None
