@@ -29,8 +29,10 @@ __all__ = ["Content", "Item", "Stage", "read_content"]
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
          "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+# Pixels to the inch: on the page, and of a picture that does not say (charts/style.py).
+_PER_INCH, _DRAWN = 100, 150
 # A wide table is set smaller, so that it fits the paper.
-_WIDE = 8
+_WIDE = 6
 
 
 def _attribute(tag: str, name: str, value: str) -> bool:
@@ -268,14 +270,20 @@ def _image(kind: str, source: str, size: tuple[int, int] | None) -> str:
 
 
 def _png_size(source: str, metadata: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return width and height in the page's pixels: as the notebook says, else the file's own."""
+    """Return width and height in the page's pixels: as the notebook says, else by the file's resolution."""
     said = metadata.get("image/png", {})
     if isinstance(said.get("width"), int) and isinstance(said.get("height"), int):
         return said["width"], said["height"]
     try:
-        return struct.unpack(">II", base64.b64decode(source[:44])[16:24])
+        head = base64.b64decode(source[:2000])
+        width, height = struct.unpack(">II", head[16:24])
+        at = head.find(b"pHYs", 0, head.find(b"IDAT"))
+        per_metre, unit = struct.unpack(">4xIB", head[at + 4:at + 13]) if at > 0 else (0, 0)
     except (ValueError, struct.error):
         return None
+    # Drawn finely to be sharp, shown so that 10-point text is read as such.
+    scale = min(1.0, _PER_INCH / (per_metre * 0.0254 if unit == 1 and per_metre else _DRAWN))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _html_items(text: str, origin: Origin) -> Iterable[Item]:

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.content import read_content
+from ebank_lib.reports.content import _png_size, read_content
 from ebank_lib.reports.pages import build_page
 
 
@@ -92,3 +92,16 @@ def test_a_page_that_is_too_large_is_refused(executed, about, tmp_path, make):
     nbformat.write(book, executed[0])
     with pytest.raises(ConfigError, match="too large"):
         build_page(read_content(executed, "zh"), about())
+
+
+def test_a_picture_is_shown_in_the_size_it_was_drawn_for(make):
+    import struct
+    import zlib
+
+    plain = base64.b64decode(make.png(1350, 3))
+    assert _png_size(make.png(1350, 3), {}) == (900, 2)
+    assert _png_size(make.png(1350, 3), {"image/png": {"width": 700, "height": 2}}) == (700, 2)
+    body = b"pHYs" + struct.pack(">IIB", 3937, 3937, 1)   # 100 dpi
+    dense = plain[:33] + struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body)) + plain[33:]
+    assert _png_size(base64.b64encode(dense).decode(), {}) == (1350, 3)
+    assert _png_size("AAAA", {}) is None
