@@ -3,9 +3,9 @@
     python -m benchmarks.cleaning                    # 20 seeds other than the sample's
     python -m benchmarks.cleaning --seeds 7 8 --kinds
 
-Each seed is a province of its own: other figures, other mistakes. Goals: at least 95% of the spoilt cells have a row of the
-right kind in the ledger, no true value is changed, at most 1% of the clean cells are flagged; reading, cleaning and panel
-in under 3 s.
+Each seed is a province of its own: other figures, other mistakes. Goals: at least 95% of the spoilt cells have a row
+of the right kind in the ledger, no true value is changed, at most 1% of the clean cells are flagged; reading, cleaning
+and panel in under 3 s.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def score(cleaned: Cleaned, truth: pd.DataFrame, panel: pd.DataFrame | None = No
     flagged = set(entries.loc[entries["decision"] == "flagged", "address"]) & clean_cells
     kinds = truth.groupby("spoil")["found"].agg(["size", "mean"]).reset_index()
     changed = pd.concat([_wrongly_changed(entries, truth, spoilt), _wrongly_filled(cleaned, panel)], ignore_index=True)
-    return Figures(len(truth), float(truth["found"].mean()), changed, len(clean_cells), len(flagged) / len(clean_cells), kinds)
+    return Figures(len(truth), float(truth["found"].mean()), changed, len(clean_cells),
+                   len(flagged) / len(clean_cells), kinds)
 
 
 def _address(frame: pd.DataFrame) -> list[tuple]:
@@ -117,7 +118,7 @@ def make_sample():
 
 
 def run(folder: Path, panel_file: Path | None = None) -> tuple[Figures, float, float]:
-    """Read and clean one source; return its figures and the processor seconds of reading and of cleaning with the panel."""
+    """Read and clean one source; return its figures and the processor seconds of reading and of cleaning."""
     began = time.process_time()
     source = open_source(folder)
     cells = source.cells()

@@ -45,7 +45,8 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
         marked = hit.to_numpy(copy=True)
         marked[rows[rows >= 0], columns[rows >= 0]] = True
         gone = pd.DataFrame(marked | (gone.to_numpy() if kind == "trouble" else False), gone.index, gone.columns)
-    return gone.mean(axis=1).unstack("month").reindex(cleaned.branches)
+    share = gone.mean(axis=1).to_numpy().reshape(len(cleaned.branches), len(cleaned.months))
+    return pd.DataFrame(share, index=cleaned.branches, columns=cleaned.months)
 
 
 def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None, lang: str | None = None) -> Axes:
@@ -116,11 +117,11 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
     ind = cleaned.catalog.indicator(indicator)
     label = ind.label(lang)
     if ind.kind == "ratio":
-        style.percent_axis(ax, lang, label)
+        style.percent_axis(ax, lang)
     else:
-        style.unit_axis(ax, cleaned.catalog.unit_label(indicator, lang), lang, label)
+        style.unit_axis(ax, cleaned.catalog.unit_label(indicator, lang), lang)
     ax.set_title(t("cleaning.chart_series", lang, branch=cleaned.catalog.branch(branch).label(lang), name=label))
-    ax.legend(loc="upper left", ncols=3)
+    ax.legend(loc="best", ncols=5)
     return ax
 
 

@@ -1,7 +1,7 @@
 """Cells to panel and ledger: nothing changes without a row that says so.
 
-The road: :mod:`parsing` (what a cell says), :mod:`assembling` (names, units, revisions), :mod:`checks` (what the numbers
-prove about each other), :mod:`repairs` (what a policy does about it), :mod:`paneling` (branches, conservation).
+The road: :mod:`parsing` (what a cell says), :mod:`assembling` (names, units, revisions), :mod:`checks` (what the
+numbers prove about each other), :mod:`repairs` (what a policy does about it), :mod:`paneling` (branches, conservation).
 """
 
 from __future__ import annotations

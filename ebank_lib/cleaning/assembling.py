@@ -18,23 +18,11 @@ from ..errors import nearest
 from .ledger import Book
 from .parsing import PLAIN, read_number
 
-__all__ = ["Grid", "Parsed", "assemble"]
+__all__ = ["Grid", "assemble"]
 
 _SUBTOTAL = re.compile(r"小计|小結|片区计|其中|subtotal|sub-total|of\s*which", re.IGNORECASE)
 _TOTAL = re.compile(r"合计|总计|合計|總計|grand\s*total|^total", re.IGNORECASE)
 _NOTE_OF_NAME = re.compile(r"[\s*＊※①-⑳]+$|[(（\[【][^()（）\[\]【】]*[)）\]】]\s*$")
-
-
-@dataclass
-class Parsed:
-    """What each cell says, as arrays in the order of the cells: ``value`` and ``half`` (half a unit of the last digit)
-    in the base unit, ``step`` the value of one unit in the last place that its column prints."""
-
-    value: np.ndarray
-    half: np.ndarray
-    alive: np.ndarray
-    unit: np.ndarray      # position in Grid.units, -1 unknown
-    name: np.ndarray      # branch id, or the printed name
 
 
 @dataclass
@@ -128,7 +116,7 @@ def _plain_name(text: str) -> str:
 
 
 def known_names(catalog: Catalog) -> dict[str, str]:
-    """Return every name a branch goes by, without blanks, width and case, to its id; names that would clash are left out."""
+    """Return every name a branch goes by, without blanks, width and case, to its id; names that clash are left out."""
     names: dict[str, str] = {}
     clash = set()
     for b in catalog.branches.values():
@@ -200,7 +188,7 @@ def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
 # --- units ---------------------------------------------------------------------------------------------------------
 
 def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: Book):
-    """Return values and half digits in the base unit, whether the unit is worth a row of the ledger, and what is left."""
+    """Return values and half digits in the base unit, whether the unit is worth a row, and what is left."""
     codes, printed = pd.factorize(cells["unit"].astype(object))
     by_name = {_unit_name(u): u for u in catalog.units}
     known = [by_name.get(_unit_name(p)) for p in printed]
@@ -222,14 +210,15 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: 
     for n in np.unique(codes[unknown]):
         here = unknown & (codes == n)
         bases = set(wanted[here])
-        near = nearest(str(printed[n]), catalog.units) or [k for k, u in catalog.units.items() if u.base in bases] or "–"
+        fitting = [k for k, u in catalog.units.items() if u.base in bases]
+        near = nearest(str(printed[n]), catalog.units) or fitting or "–"
         alive = alive & ~_reject(book, here, "unknown_unit", {"unit": str(printed[n]), "near": near})
     other = alive & (base != wanted)
     alive = alive & ~_reject(book, other, "other_unit")
 
     half_digits = np.where(written | worded, texts.decimals, _column_decimals(cells, texts, alive))
     half = 0.5 * 10.0 ** -half_digits.astype(float) * np.where(np.isnan(factor), 1.0, factor)
-    # One multiplication by a round factor of a printed number: rounding to 15 digits gives back what a hand would write.
+    # A printed number times a round factor: rounding to 15 digits gives back what a hand would write.
     value = _round_significant(texts.value * factor)
     unusual = ~none[codes] & _unusual(cells, codes, alive)
     return value, half, (factor != 1.0) | unusual, alive
@@ -286,7 +275,7 @@ def _unusual(cells: pd.DataFrame, codes: np.ndarray, alive: np.ndarray) -> np.nd
 
 
 def _note_readings(texts: _Texts, alive, chosen, merged, stated, value, book: Book) -> None:
-    """Write how every number was read: what was taken off, and for a number of the grid that it was plain or converted."""
+    """Write how every number was read: what was taken off; of a number of the grid, that it was plain or converted."""
     special = np.isin(texts.codes, list(texts.rules))
     used = np.zeros(len(alive), bool)
     used[chosen] = True
@@ -332,7 +321,8 @@ def _grid(cells, catalog: Catalog, unit, foreign, value, half, alive, book: Book
 
     chosen, alive = _choose(cells, place, value, half, alive, book)
     grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
-                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind), np.zeros(shape[1:], bool))
+                np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind),
+                np.zeros(shape[1:], bool))
     strange = (unit < 0) & (kind >= 0) & foreign
     grid.partial[month[strange], kind[strange]] = True
     grid.value.flat[place[chosen]] = value[chosen]

@@ -89,9 +89,11 @@ class Book:
     def _loose_frame(self) -> pd.DataFrame:
         rows = pd.DataFrame(self._loose)
         out = pd.DataFrame({"file": rows["file"], "sheet": "", "row": 0, "column": "", "branch": rows["branch"],
-                            "month": pd.PeriodIndex(rows["month"], freq="M"), "indicator": rows["indicator"], "text": "",
+                            "month": pd.PeriodIndex(rows["month"], freq="M"), "indicator": rows["indicator"],
+                            "text": "",
                             "unit": "", "decision": pd.Categorical(rows["decision"], DECISIONS), "rule": rows["rule"],
-                            "before": np.nan, "after": rows["after"].astype(float), "detail": rows["detail"], "cell": -1})
+                            "before": np.nan, "after": rows["after"].astype(float), "detail": rows["detail"],
+                            "cell": -1})
         return out.sort_values(["month", "branch", "indicator", "rule"], kind="stable")
 
 
@@ -105,10 +107,11 @@ def reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.Series:
     plain = entries["detail"].isna()
     texts = {k: _template(*k.split("|"), lang) for k in kind.unique()}
     out = kind.map(texts).astype(object)
+    details, kinds, said = entries["detail"].to_numpy(), kind.to_numpy(), out.to_numpy(copy=True)
     for n in np.flatnonzero(~plain.to_numpy()):
-        values = {k: _shown(k, v, lang) for k, v in entries["detail"].iat[n].items()}
-        out.iat[n] = t(_key(*kind.iat[n].split("|")), lang, **values)
-    return out
+        values = {k: _shown(k, v, lang) for k, v in details[n].items()}
+        said[n] = t(_key(*kinds[n].split("|")), lang, **values)
+    return pd.Series(said, index=out.index, dtype=object)
 
 
 def _key(rule: str, decision: str) -> str:

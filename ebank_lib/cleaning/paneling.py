@@ -85,7 +85,8 @@ def _note_merger(grid, catalog: Catalog, book: Book, gone: int, heir: int, until
         if unit == gone:
             book.add(cell[kept], "parsed", "merger", grid.value[unit, :until][kept], joint[kept],
                      [detail] * int(kept.sum()))
-        book.add(cell[lost], "rejected", "merger_part", grid.value[unit, :until][lost], detail=[detail] * int(lost.sum()))
+        book.add(cell[lost], "rejected", "merger_part", grid.value[unit, :until][lost],
+                 detail=[detail] * int(lost.sum()))
         held[unit, :until] &= ~lost
 
 

@@ -25,10 +25,11 @@ _OPEN, _CLOSE = "([{<（［【〔〈《", ")]}>）］】〕〉》"
 _BRACKET = re.compile(rf"\s*[{re.escape(_OPEN)}]([^{re.escape(_OPEN + _CLOSE)}]*)[{re.escape(_CLOSE)}]$")
 _FOOTNOTE = re.compile(r"\d{1,2}")
 # Words that may follow a number without brackets. Any other word makes the cell text: "2009年" is no 2009.
-_REMARK = re.compile(r"(?<=[\d%万亿])[\s,;:，；、：]*((?:注|备注|另注|见|详见|含|其中|不含|未含|初步|初稿|暂|修订|更正|调整|估|待核|未核|已核|同上注|口径|"
+_REMARK = re.compile(r"(?<=[\d%万亿])[\s,;:，；、：]*((?:注|备注|另注|见|详见|含|其中|不含|未含|初步|初稿|"
+                     r"暂|修订|更正|调整|估|待核|未核|已核|同上注|口径|"
                      r"(?:note|rev|revised|prov|provisional|est|estimate|incl|excl|see|r|p|e)\b).*)$", re.IGNORECASE)
-_ABOUT = re.compile(r"^(?:大约|大概|约为|约|将近|近|approximately|approx\.?|about|circa|ca\.?|c\.|≈|~|∼|～)\s*(?=[\d.+-])",
-                    re.IGNORECASE)
+_ABOUT = re.compile(r"^(?:大约|大概|约为|约|将近|近|approximately|approx\.?|about|circa|ca\.?|c\.|≈|~|∼|～)"
+                    r"\s*(?=[\d.+-])", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:¥|￥|RMB|CNY|Rs\.?|INR|₹)\s*(?=[\d.+-])", re.IGNORECASE)
 _QUOTES = "'’‘`＇\"“”"
 _GROUPED = re.compile(r"(?P<sign>[+-]?)(?P<body>\d{1,4}(?:[,、']\d{2,4})+)(?P<tail>\.\d+)?", re.ASCII)
@@ -82,8 +83,8 @@ def read_number(text: str, units: Collection[str] = ()) -> Reading:
     (1234.5, 133460.0, -123.0)
     >>> r = read_number("约2.5万"); r.value, r.scale, r.rules
     (2.5, 10000.0, ['text_number', 'inline_unit'])
-    >>> read_number("并入东营分行").failed, read_number("—").failed, read_number(" ").failed, read_number("12,34").failed
-    ('not_a_number', 'dash', 'blank', 'not_a_number')
+    >>> [read_number(text).failed for text in ("并入东营分行", "—", " ", "12,34")]
+    ['not_a_number', 'dash', 'blank', 'not_a_number']
     """
     if PLAIN.fullmatch(text):
         return _finish(Reading(), text)

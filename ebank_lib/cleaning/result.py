@@ -121,7 +121,7 @@ class Cleaned:
         return self._with_reasons(e[mine], lang).reset_index(drop=True)
 
     def summary(self, lang: str | None = None) -> pd.DataFrame:
-        """Return one row per rule and decision: ``rule, decision, cells, reason``, the commonest first in each decision."""
+        """Return one row per rule and decision: ``rule, decision, cells, reason``, the commonest first."""
         count = self.entries.groupby(["decision", "rule"], observed=True).size().rename("cells").reset_index()
         count = count.sort_values(["decision", "cells", "rule"], ascending=[True, False, True], kind="stable")
         count["rule"] = count["rule"].astype(str)
@@ -129,10 +129,11 @@ class Cleaned:
         return count[["rule", "decision", "cells", "reason"]].reset_index(drop=True)
 
     def quality(self, lang: str | None = None) -> pd.DataFrame:
-        """Return one row per branch: cells printed, decisions on them, numbers missing from the panel and their share."""
+        """Return one row per branch: decisions on its cells, numbers missing from the panel and their share."""
         e = self.entries[self.entries["cell"] >= 0]
-        counts = (e.drop_duplicates(["cell", "decision"]).groupby(["branch", "decision"], observed=False).size()
-                  .unstack(fill_value=0).reindex(columns=list(DECISIONS), fill_value=0))
+        once = e.drop_duplicates(["cell", "decision"])
+        counts = pd.crosstab(once["branch"].astype(str), once["decision"].astype(str))
+        counts = counts.reindex(columns=list(DECISIONS), fill_value=0)
         fills = self.entries[self.entries["decision"] == "filled"].groupby("branch", observed=True).size()
         used = self.panel.notna().any().pipe(lambda s: s.index[s])
         missing = self.panel[used].isna().sum(axis=1).groupby(level=0, sort=False).sum()
@@ -161,7 +162,8 @@ class Cleaned:
         mine = self._with_reasons(mine, lang).astype({"decision": str, "indicator": str})
         number = ["month", "decision", "file", "sheet", "row", "column", "indicator"]
         single = mine.groupby(number, sort=False, dropna=False, observed=True).agg(
-            text=("text", "first"), after=("after", "last"), reason=("reason", lambda r: t("cleaning.and", lang).join(dict.fromkeys(r))))
+            text=("text", "first"), after=("after", "last"),
+            reason=("reason", lambda r: t("cleaning.and", lang).join(dict.fromkeys(r))))
         rows = single.reset_index().groupby(["month", "decision", "reason"], sort=False).agg(
             {"indicator": ["first", "size"], "file": "first", "sheet": "first", "column": "first", "row": "first",
              "text": "first", "after": "first"})
@@ -239,8 +241,8 @@ class Cleaned:
 
     def _repr_html_(self) -> str:
         c = self.conservation.iloc[0]
-        caption = t("cleaning.caption", cells=f"{c['cells']:,}", in_panel=f"{c['in_panel']:,}", rejected=f"{c['rejected']:,}",
-                    policy=t(f"cleaning.policy_{self.policy}"))
+        caption = t("cleaning.caption", cells=f"{c['cells']:,}", in_panel=f"{c['in_panel']:,}",
+                    rejected=f"{c['rejected']:,}", policy=t(f"cleaning.policy_{self.policy}"))
         table = self.summary()
         table = table.assign(decision=[t(f"cleaning.{d}") for d in table["decision"].astype(str)])
         note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))

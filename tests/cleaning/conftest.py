@@ -29,8 +29,9 @@ def small_catalog(total=True, merged=False):
         branches.append(Branch("all", "全部合计", "All", "total", ("合计",)))
     parts = {
         "indicators": {i.key: i for i in indicators},
-        "units": {"户": Unit(base="户", factor=1.0), "万户": Unit(base="户", factor=1e4), "元": Unit(base="元", factor=1.0),
-                  "万元": Unit(base="元", factor=1e4), "%": Unit(base="1", factor=0.01)},
+        "units": {"户": Unit(base="户", factor=1.0), "万户": Unit(base="户", factor=1e4),
+                  "元": Unit(base="元", factor=1.0), "万元": Unit(base="元", factor=1e4),
+                  "%": Unit(base="1", factor=0.01)},
         "base_units": {"户": Texts(zh="户", en="customers"), "元": Texts(zh="元", en="yuan"), "1": Texts(zh="", en="")},
         "groups": {"all": Texts(zh="全部", en="All")},
         "identities": (Identity(kind="sum", total="both", parts=["a", "b"]),
@@ -48,7 +49,8 @@ def true_numbers(seed=0, extra=()):
     for n, b in enumerate([*BRANCHES, *extra]):
         new = rng.poisson(300 * (n + 1), len(MONTHS)) + 50
         stock = 20_000 * (n + 1) + np.cumsum(new)
-        active = np.round(stock * (0.4 + 0.002 * np.arange(len(MONTHS)) + 0.01 * rng.normal(size=len(MONTHS)))).astype(int)
+        rate = 0.4 + 0.002 * np.arange(len(MONTHS)) + 0.01 * rng.normal(size=len(MONTHS))
+        active = np.round(stock * rate).astype(int)
         a, bb = (rng.poisson(k * (n + 1) * 1.02 ** np.arange(len(MONTHS))) for k in (9000, 4000))
         sales = rng.poisson(50_000 * (n + 1) * np.exp(0.05 * rng.normal(size=len(MONTHS))))
         out[b] = {"stock": stock, "new": new, "active": active, "a": a, "b": bb, "both": a + bb, "sales": sales}
@@ -75,8 +77,8 @@ class Province:
                     unit = "%" if key == "activity" else "元" if key == "sales" else "户"
                     rows.append((f"{month}.xlsx", "表", r, chr(ord("B") + c), self.catalog.branches[b].zh, month, key,
                                  text, unit, 0, ""))
-        self.cells = pd.DataFrame(rows, columns=["file", "sheet", "row", "column", "branch", "month", "indicator", "text",
-                                                 "unit", "revision", "merged"])
+        self.cells = pd.DataFrame(rows, columns=["file", "sheet", "row", "column", "branch", "month", "indicator",
+                                                 "text", "unit", "revision", "merged"])
         self.cells["month"] = pd.PeriodIndex(self.cells["month"], freq="M")
 
     def at(self, branch, month, indicator=slice(None)):

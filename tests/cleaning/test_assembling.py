@@ -102,7 +102,8 @@ def test_a_later_revision_supersedes_and_a_changed_number_is_noted(province, rul
     province.cells = pd.concat([province.cells, again], ignore_index=True)
     cleaned = province.clean()
     assert (cleaned.rejected["rule"] == "superseded").all() and len(cleaned.rejected) == len(again)
-    assert rules_at(cleaned, "east", "2010-02", "sales") == {"superseded": "rejected", "number": "parsed", "revision": "parsed"}
+    assert rules_at(cleaned, "east", "2010-02", "sales") == {"superseded": "rejected", "number": "parsed",
+                                                             "revision": "parsed"}
     assert rules_at(cleaned, "east", "2010-02", "a") == {"superseded": "rejected", "number": "parsed"}
     assert cleaned.panel.loc[("east", "2010-02"), "sales"] == province.number("east", "2010-02", "sales")
 

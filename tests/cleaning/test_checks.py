@@ -15,11 +15,13 @@ def changed(cleaned):
 def only(cleaned, branch, month, indicator):
     """Whether nothing but this place was touched."""
     rows = changed(cleaned)
-    return (set(rows["branch"]), set(rows["month"].astype(str)), set(rows["indicator"])) == ({branch}, {month}, {indicator})
+    found = set(zip(rows["branch"], rows["month"].astype(str), rows["indicator"], strict=True))
+    return found == {(branch, month, indicator)}
 
 
 @pytest.mark.parametrize("power", POWERS)
-@pytest.mark.parametrize("place", [("east", "a"), ("all", "both"), ("west", "stock"), ("hill", "new"), ("north", "activity")])
+@pytest.mark.parametrize("place", [("east", "a"), ("all", "both"), ("west", "stock"), ("hill", "new"),
+                                   ("north", "activity")])
 def test_a_slipped_point_is_put_back(province, rules_at, place, power):
     branch, key = place
     mask = province.at(branch, "2010-04", key)
@@ -27,7 +29,8 @@ def test_a_slipped_point_is_put_back(province, rules_at, place, power):
     province.print(branch, "2010-04", key, repr(float(f"{float(text) * power:.10g}")).removesuffix(".0"))
     cleaned = province.clean()
     assert rules_at(cleaned, branch, "2010-04", key)["decimal_slip"] == "corrected"
-    assert cleaned.panel.loc[(branch, "2010-04"), key] == pytest.approx(float(text) * (0.01 if key == "activity" else 1), rel=1e-12)
+    true = float(text) * (0.01 if key == "activity" else 1)
+    assert cleaned.panel.loc[(branch, "2010-04"), key] == pytest.approx(true, rel=1e-12)
     assert only(cleaned, branch, "2010-04", key)
 
 
@@ -70,7 +73,7 @@ def test_a_column_that_changes_its_unit_and_says_nothing(province, months, key):
     province.cells.loc[mask, "text"] = [repr(round(t / power, 6)) for t in true]
     cleaned = province.clean()
     assert set(changed(cleaned)["rule"]) == {"unit_slip"} and len(changed(cleaned)) == mask.sum()
-    got = [cleaned.panel.loc[(b, m), key] for b, m in zip([*province.true, "all"] * len(months), np.repeat(months, 7), strict=True)]
+    got = [cleaned.panel.loc[(b, m), key] for m in months for b in (*province.true, "all")]
     assert np.allclose(got, true * (0.01 if key == "activity" else 1), rtol=1e-12)
 
 
@@ -137,8 +140,8 @@ def test_a_stock_that_jumps_and_stays_is_a_fact(province):
         for key, mask in (("stock", mine & later), ("new", mine & (province.cells["month"] == "2010-04"))):
             mask = mask & (province.cells["indicator"] == key)
             province.cells.loc[mask, "text"] = [str(int(t) + jump) for t in province.cells.loc[mask, "text"]]
-    stock = province.cells[province.cells["indicator"] == "stock"].set_index(["branch", "month"])["text"].astype(float)
-    active = province.cells[province.cells["indicator"] == "active"].set_index(["branch", "month"])["text"].astype(float)
+    printed = province.cells.set_index(["indicator", "branch", "month"])["text"]
+    stock, active = printed["stock"].astype(float), printed["active"].astype(float)
     ratio = province.cells["indicator"] == "activity"
     keys = pd.MultiIndex.from_frame(province.cells.loc[ratio, ["branch", "month"]])
     province.cells.loc[ratio, "text"] = [repr(round(100 * v, 2)) for v in (active / stock).reindex(keys)]
@@ -149,7 +152,8 @@ def test_a_stock_that_jumps_and_stays_is_a_fact(province):
 
 
 def test_a_level_that_breaks_without_proof_is_only_flagged(lonely):
-    mask = (lonely.cells["month"] >= "2010-04") & (lonely.cells["indicator"] == "sales") & (lonely.cells["branch"] == "lake分行")
+    mask = (lonely.cells["indicator"] == "sales") & (lonely.cells["branch"] == "lake分行")
+    mask &= lonely.cells["month"] >= "2010-04"
     lonely.cells.loc[mask, "text"] = [str(int(int(t) * 2.5)) for t in lonely.cells.loc[mask, "text"]]
     cleaned = lonely.clean()
     assert changed(cleaned)[["rule", "decision"]].astype(str).to_numpy().tolist() == [["level_break", "flagged"]]
@@ -185,7 +189,8 @@ def test_two_mistakes_in_one_equation_do_not_make_a_third(province):
 def test_an_identity_that_nobody_obeys_proves_nothing(province):
     both = province.cells["indicator"] == "both"
     rng = np.random.default_rng(1)
-    province.cells.loc[both, "text"] = [str(int(int(t) * rng.uniform(1.1, 1.3))) for t in province.cells.loc[both, "text"]]
+    printed = province.cells.loc[both, "text"]
+    province.cells.loc[both, "text"] = [str(int(int(t) * rng.uniform(1.1, 1.3))) for t in printed]
     cleaned = province.clean()
     assert not {"a", "b"} & set(cleaned.corrected["indicator"]) and "sum_mismatch" not in set(cleaned.entries["rule"])
 
@@ -208,6 +213,7 @@ def test_no_true_number_is_changed_by_random_mistakes(seed):
     cleaned = province.clean()
     rows = cleaned.entries[cleaned.entries["decision"].isin(["corrected", "filled"])]
     rows = rows[(rows["branch"] != "all") & (rows["indicator"] != "activity")]
-    true = [province.number(b, str(m), k) for b, m, k in zip(rows["branch"], rows["month"], rows["indicator"], strict=True)]
+    places = zip(rows["branch"], rows["month"].astype(str), rows["indicator"], strict=True)
+    true = [province.number(*place) for place in places]
     assert np.array_equal(rows["after"], true)
     assert len(rows) > 10

@@ -22,10 +22,11 @@ UNITS = {"户", "万户", "万元", "亿元", "rs.crore"}
     ("1，234", 1234, ["thousands_separator"]), ("1.234.567", 1234567, ["thousands_separator"]),
     ("1234*", 1234, ["trailing_note"]), ("1234 **", 1234, ["trailing_note"]), ("1234＊", 1234, ["trailing_note"]),
     ("1234（注1）", 1234, ["trailing_note"]), ("1234[2]", 1234, ["trailing_note"]), ("1234①", 1234, ["trailing_note"]),
-    ("1234²", 1234, ["trailing_note"]), ("1234含油田", 1234, ["trailing_note"]), ("1,234 (rev)", 1234,
-                                                                                      ["trailing_note", "thousands_separator"]),
+    ("1234²", 1234, ["trailing_note"]), ("1234含油田", 1234, ["trailing_note"]),
+    ("1,234 (rev)", 1234, ["trailing_note", "thousands_separator"]),
     ("约1,200", 1200, ["text_number", "thousands_separator"]), ("'1200", 1200, ["text_number"]),
-    ("approx. 1200", 1200, ["text_number"]), ("12 345", 12345, ["text_number"]), ("\u3000123\u00a0", 123, ["text_number"]),
+    ("approx. 1200", 1200, ["text_number"]), ("12 345", 12345, ["text_number"]),
+    ("\u3000123\u00a0", 123, ["text_number"]),
     ("￥120", 120, ["text_number"]), ("(123)", -123, ["text_number"]), ("（1,234）", -1234,
                                                                          ["text_number", "thousands_separator"]),
     ("－5", -5, ["text_number"]), ("–5", -5, ["text_number"]), ("\u22125", -5, ["text_number"]),
@@ -36,14 +37,16 @@ def test_numbers_in_every_dress(text, value, rules):
 
 
 @pytest.mark.parametrize("text, value, scale, unit", [
-    ("2.5万", 2.5, 1e4, ""), ("1.2亿", 1.2, 1e8, ""), ("8.28 million", 8.28, 1e6, ""), ("438.97 billion", 438.97, 1e9, ""),
+    ("2.5万", 2.5, 1e4, ""), ("1.2亿", 1.2, 1e8, ""), ("8.28 million", 8.28, 1e6, ""),
+    ("438.97 billion", 438.97, 1e9, ""),
     ("1.5 crore", 1.5, 1e7, ""), ("62.3%", 62.3, 0.01, "%"), ("62.3％", 62.3, 0.01, "%"), ("5‰", 5, 0.001, "%"),
-    ("12.5万元", 12.5, math.nan, "万元"), ("12.5（万元）", 12.5, math.nan, "万元"), ("3 Rs. Crore", 3, math.nan, "rs.crore"),
+    ("12.5万元", 12.5, math.nan, "万元"), ("12.5（万元）", 12.5, math.nan, "万元"),
+    ("3 Rs. Crore", 3, math.nan, "rs.crore"),
 ])
 def test_the_unit_written_in_the_cell(text, value, scale, unit):
     reading = read_number(text, UNITS)
     assert (reading.value, reading.unit) == (value, unit)
-    assert reading.scale == scale or math.isnan(scale) and math.isnan(reading.scale)
+    assert reading.scale == scale or (math.isnan(scale) and math.isnan(reading.scale))
 
 
 @pytest.mark.parametrize("text", ["-", "--", "—", "－", "–", "…", "...", "/", " - ", "——"])
@@ -56,8 +59,10 @@ def test_blank(text):
     assert read_number(text).failed == "blank"
 
 
-@pytest.mark.parametrize("text", ["并入东营分行", "12,34", "1,2345,67", "12(345)", "2009年", "1月5日", "1234人", "inf", "nan", "1_000",
-                                  "1e999", "=1+1", "#REF!", "1234-", "1.2.3", "0x10", "②", "(注)", "1/2", "12:30", "+-5",
+@pytest.mark.parametrize("text", ["并入东营分行", "12,34", "1,2345,67", "12(345)", "2009年", "1月5日", "1234人",
+                                  "inf", "nan", "1_000",
+                                  "1e999", "=1+1", "#REF!", "1234-", "1.2.3", "0x10", "②", "(注)", "1/2",
+                                  "12:30", "+-5",
                                   "1" * 500, "٣,٤", "12 months", "1234-1235"])
 def test_what_could_mean_two_things_is_not_guessed(text):
     reading = read_number(text, UNITS)
@@ -65,7 +70,8 @@ def test_what_could_mean_two_things_is_not_guessed(text):
 
 
 def test_half_of_the_last_printed_digit():
-    assert [read_number(t).half for t in ("12", "12.30", "1,234.5*", "1.5e3", "1.25e-3")] == [0.5, 0.005, 0.05, 0.5, 5e-6]
+    texts = ("12", "12.30", "1,234.5*", "1.5e3", "1.25e-3")
+    assert [read_number(t).half for t in texts] == [0.5, 0.005, 0.05, 0.5, 5e-6]
 
 
 @given(st.text(max_size=30))
@@ -84,7 +90,8 @@ def test_the_digits_of_the_number_are_the_digits_of_the_cell_in_their_order(text
         assert read in printed
 
 
-DRESSES = [lambda s: s, lambda s: f" {s} ", lambda s: s + "*", lambda s: s + "（注1）", lambda s: "'" + s, lambda s: "约" + s,
+DRESSES = [lambda s: s, lambda s: f" {s} ", lambda s: s + "*", lambda s: s + "（注1）",
+           lambda s: "'" + s, lambda s: "约" + s,
            lambda s: s.translate({ord(c): ord(c) + 0xFEE0 for c in "0123456789.,"})]
 
 

@@ -174,8 +174,8 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     exact = exact & (np.abs(z_new) < _ODD)
     proven = exact & (breaks == 0) & (still == 0) & (
         (sharp_fixes >= 2) | ((sharp_fixes >= 1) & (fixes >= 2) & sure) | ((fixes >= 1) & (lonely | (power != 0))))
-    return _Candidates(cell, system.equation[entry], value, score, proven, exact, power, stale, z_old, pair, q, failed & after,
-                       failed)
+    return _Candidates(cell, system.equation[entry], value, score, proven, exact, power, stale, z_old, pair, q,
+                       failed & after, failed)
 
 
 def _solve(system: System, sums: Sums, ev: Evidence, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -279,8 +279,9 @@ def _accept(system: System, c: _Candidates, failing: np.ndarray) -> list[int]:
     lead = np.full(len(c.cell), np.inf)
     for p in np.flatnonzero(c.fixed):
         k, q = c.pair[p], c.touched[p]
-        rival = second[q] if best[q] >= 0 and c.cell[best[q]] == c.cell[k] else -1
-        behind = c.score[best[q]] if best[q] >= 0 and c.cell[best[q]] != c.cell[k] else c.score[rival] if rival >= 0 else -np.inf
+        # The best explanation of this equation by another cell.
+        rival = best[q] if best[q] >= 0 and c.cell[best[q]] != c.cell[k] else second[q]
+        behind = c.score[rival] if rival >= 0 else -np.inf
         lead[k] = min(lead[k], c.score[k] - behind)
     taken = np.zeros(system.size, bool)
     accepted = []
@@ -321,7 +322,7 @@ def _verdict(c: _Candidates, k: int) -> Verdict:
                    bool(c.stale[k]), float(c.z[k]), bool(c.exact[k]))
 
 
-def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candidates, failing: np.ndarray) -> list[Verdict]:
+def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candidates, failing) -> list[Verdict]:
     """Nothing explains what is left clearly: flag the most suspicious cell of each equation, change nothing."""
     best, _ = _leaders(system.size, c)
     out: dict[int, Verdict] = {}
@@ -378,7 +379,8 @@ def _agreed(system: System, ev: Evidence, expected: Expectation, sums: Sums, ent
         _, touched = system.touching(np.array([place]))
         q = system.equation[touched]
         can = (sums.unknown[q] == 1) & system.used[q]
-        after = _hold_after(system, sums, touched[can], q[can], np.full(can.sum(), v), np.zeros(can.sum()), np.zeros(can.sum(), int))
+        none = np.zeros(can.sum())
+        after = _hold_after(system, sums, touched[can], q[can], none + v, none, none.astype(int))
         strong = (~system.is_within[q[can]]).sum()
         if after.all() and (strong >= 2 or lonely[mine].any()) and z[mine[0]] < _ODD and (v != 0 or strong >= 2):
             out.append(Verdict(int(place), float(v), True, tuple(int(i) for i in q[can])))

@@ -198,7 +198,8 @@ class _Examination:
             return
         equations = Say("proof_equations", {"what": [Say(f"id_{r}") for r in rule_names(self.system, v.rules)]})
         action = "correct" if v.proven else "flag"
-        proof = equations if v.proven else Say("proof_maybe", {"value": v.value}) if np.isfinite(v.value) else Say("proof_none")
+        guess = Say("proof_maybe", {"value": v.value}) if np.isfinite(v.value) else Say("proof_none")
+        proof = equations if v.proven else guess
         if v.power:
             detail = {"value": v.value, "power": f"10^{v.power:+d}", "proof": proof}
             self.findings.append(Finding(v.place, "decimal_slip", action, v.value, detail))
@@ -212,7 +213,8 @@ class _Examination:
         self.touched[v.place] = True
 
     def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
-        detail = {"value": _digits(likely), "times": _times(printed / likely if likely else np.inf), "z": f"{abs(z):.0f}"}
+        times = _times(printed / likely if likely else np.inf)
+        detail = {"value": _digits(likely), "times": times, "z": f"{abs(z):.0f}"}
         self.findings.append(Finding(place, "spike", action, value, detail))
 
     def _fill(self, v: Verdict) -> None:

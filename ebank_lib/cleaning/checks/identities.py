@@ -1,8 +1,8 @@
 """Everything the numbers must obey, as one system of equations over the grid.
 
-Each equation says ``N / D = R`` with ``N`` and ``D`` sums of cells and ``R`` a cell; for sums and changes ``D`` is 1 and
-``R`` is 0. One form for all, so that every question (does it hold within the printed digits, what would one cell have to
-be for it to hold) is asked of all equations at once.
+Each equation says ``N / D = R`` with ``N`` and ``D`` sums of cells and ``R`` a cell; for sums and changes ``D`` is 1
+and ``R`` is 0. One form for all, so that every question (does it hold within the printed digits, what would one cell
+have to be for it to hold) is asked of all equations at once.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class _Builder:
 
 @dataclass
 class System:
-    """Equations over the flat grid: entries ``cell, n, d, r`` grouped by equation (``start``), and by cell (``by_cell``,
-    ``cell_start``)."""
+    """Equations over the flat grid: entries ``cell, n, d, r`` grouped by equation (``start``), and by cell
+    (``by_cell``, ``cell_start``)."""
 
     rule: np.ndarray
     family: np.ndarray

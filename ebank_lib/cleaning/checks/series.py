@@ -1,8 +1,8 @@
 """What a series says about its own next number: where it should lie, and how far off it usually is.
 
 Levels are compared on a scale that is logarithmic for large numbers and linear near zero,
-``g(x) = asinh(x / 2s)`` with ``s`` a fiftieth of the series' median, so that flows that touch or cross zero need no other
-treatment. A number is expected between its neighbours, moved by what all branches did in that month (the Spring
+``g(x) = asinh(x / 2s)`` with ``s`` a fiftieth of the series' median, so that flows that touch or cross zero need no
+other treatment. A number is expected between its neighbours, moved by what all branches did in that month (the Spring
 Festival is no error); the noise is the median absolute deviation from that, over the whole series or the year around,
 whichever is larger. Nothing here is a fixed percentage.
 """
@@ -79,11 +79,14 @@ def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray)
     noise = _noise(np.where(two, away, np.nan))
     resolution = half * factor / np.sqrt(y**2 + scale**2)
     floor = _FLOOR + np.nan_to_num(median(resolution, axis=1))[:, None, :]
-    step_sd = np.maximum(np.nan_to_num(mad(step - drift - _common(step - drift, own), axis=1), nan=1.0)[:, None, :], floor)
+    moves = step - drift
+    step_sd = mad(moves - _common(moves, own), axis=1)[:, None, :]
+    step_sd = np.maximum(np.nan_to_num(step_sd, nan=1.0), floor)
     noise = np.where(np.isnan(noise), step_sd, noise)
     # A longer way between the neighbours is a wider guess.
     gap = np.sqrt(np.maximum(back + ahead, 2) / 2)
-    sd = np.where(two, np.maximum(noise, floor) * gap, np.hypot(step_sd, floor) * np.sqrt(np.minimum(back, ahead)) * 1.5)
+    one_sided = np.hypot(step_sd, floor) * np.sqrt(np.minimum(back, ahead)) * 1.5
+    sd = np.where(two, np.maximum(noise, floor) * gap, one_sided)
     return Expectation(centre + common, sd, scale, factor, sides, np.broadcast_to(step_sd, sd.shape))
 
 

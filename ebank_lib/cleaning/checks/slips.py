@@ -1,4 +1,4 @@
-"""Mistakes of many cells at once, which have one cause: a column in another unit, two rows swapped, a row pasted again."""
+"""Mistakes of many cells with one cause: a column in another unit, two rows swapped, a row pasted again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def find_unit_slips(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> list[
     jump = np.nan_to_num(jump - usual)
     votes = np.sum((np.sign(step) == np.sign(jump)) & (np.abs(step) > 0.5 * np.abs(jump)), axis=0)
     asked = np.sum(~np.isnan(step), axis=0)
-    real = (np.abs(jump) >= _TENFOLD) & (np.abs(jump) > 6 * noise) & (votes >= _AGREE * asked) & (asked >= min(3, own.sum()))
+    agreed = (votes >= _AGREE * asked) & (asked >= min(3, own.sum()))
+    real = (np.abs(jump) >= _TENFOLD) & (np.abs(jump) > 6 * noise) & agreed
     return [s for i in np.flatnonzero(real.any(axis=0))
             for s in _stretches(np.where(real[:, i], jump[:, i], 0.0), int(i), float(noise[i]))]
 
@@ -122,8 +123,8 @@ def repeats(x: np.ndarray, step: np.ndarray, expected: Expectation) -> tuple[np.
 def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: list[np.ndarray]) -> np.ndarray:
     """Return the cells that were pasted again: single ones that chance would not bring about, and whole rows.
 
-    Where at least half of a row's numbers (of the columns of one sheet) repeat and chance would not repeat them all, the
-    row was pasted, and even its least telling repeats belong to it.
+    Where at least half of a row's numbers (of the columns of one sheet) repeat and chance would not repeat them all,
+    the row was pasted, and even its least telling repeats belong to it.
     """
     same, chance = repeats(x, step, expected)
     out = same & (chance < _CHANCE)

@@ -1,0 +1,54 @@
+"""Pictures of cleaning say what the ledger says."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from ebank_lib.charts.cleaning import plot_before_after, plot_quality, printed_series, share_table
+from ebank_lib.charts.style import use_style
+from ebank_lib.errors import UnknownNameError
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    import matplotlib.pyplot as plt
+
+    use_style()
+    yield
+    plt.close("all")
+
+
+def test_the_map_counts_what_is_missing(cleaned):
+    table = share_table(cleaned, "missing")
+    assert table.loc["rizhao", "2008-10"] == cleaned.panel.loc[("rizhao", "2008-10")].isna().mean()
+    assert table.shape == (17, len(cleaned.months)) and (share_table(cleaned) >= table).all().all()
+    with pytest.raises(UnknownNameError, match="flagged"):
+        share_table(cleaned, "flaged")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_map_is_drawn_in_both_languages(cleaned, lang):
+    ax = plot_quality(cleaned, lang=lang)
+    ax.figure.canvas.draw()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == cleaned.catalog.branches[cleaned.branches[0]].label(lang)
+
+
+def test_the_grey_line_is_what_was_printed_and_marks_are_what_was_done(cleaned):
+    e = cleaned.entries
+    row = e[(e["rule"] == "decimal_slip") & (e["decision"] == "corrected") & (e["branch"] != "dongying")].iloc[0]
+    before = printed_series(cleaned, row["branch"], row["indicator"])
+    assert before[row["month"]] == pytest.approx(row["before"])
+    ax = plot_before_after(cleaned, row["branch"], row["indicator"], lang="en")
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert np.array_equal(lines["cleaned"].get_ydata(), cleaned.series(row["branch"], row["indicator"]), equal_nan=True)
+    assert row["after"] in lines["corrected"].get_ydata()
+
+
+def test_before_a_merger_the_grey_line_is_the_sum(cleaned):
+    before = printed_series(cleaned, "dongying", "phone")
+    y = cleaned.series("dongying", "phone")
+    same = (before / y - 1).abs() < 1e-9
+    assert same[:"2009-06"].sum() > 12
