@@ -45,7 +45,7 @@ def study(n: int, seed: int = 0) -> pd.DataFrame:
             for _ in range(n):
                 at = int(rng.integers(6, MONTHS - 5))
                 table = planted(noise(rng, form) + SIZE * _shape(kind, at, MONTHS))
-                near = table[[abs((m - INDEX[at]).n) <= 1 for m in table["month"]]]
+                near = table[np.array([abs((m - INDEX[at]).n) <= 1 for m in table["month"]], dtype=bool)]
                 hits += len(near) > 0
                 errors += (100 * (np.log1p(near["size"]) / (SIZE * UNIT) - 1)).tolist()
             row[kind] = hits / n

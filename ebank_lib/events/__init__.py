@@ -1,6 +1,6 @@
 """Calendar and interventions: festivals that move, working days, quarter ends; outliers, level shifts, known events."""
 
-from ebank_lib.events.interventions import Interventions, find_interventions
+from ebank_lib.events.interventions import Interventions, find_interventions, take_out
 from ebank_lib.events.moving import (
     CALENDARS,
     calendar_regressors,
@@ -13,4 +13,4 @@ from ebank_lib.events.moving import (
 )
 
 __all__ = ["CALENDARS", "Interventions", "calendar_regressors", "festival", "festival_dates", "find_interventions",
-           "known_events", "period_ends", "spring_festival", "working_days"]
+           "known_events", "period_ends", "spring_festival", "take_out", "working_days"]

@@ -15,7 +15,7 @@ from ebank_lib.wording import language, month_name, percent, t
 
 from .moving import festival, monthly
 
-__all__ = ["Interventions", "critical_value", "find_interventions"]
+__all__ = ["Interventions", "critical_value", "find_interventions", "take_out"]
 
 KINDS = ("outlier", "level_shift", "temporary")
 _FADE = 0.7                 # of a temporary change, what is left a month later (Chen & Liu 1993)
@@ -136,6 +136,40 @@ def find_interventions(y: pd.Series, events: pd.DataFrame | None = None, calenda
     rows = _rows(z, base, listed, found, months, log, limit)
     table = pd.DataFrame(rows, columns=["month", "kind", "size", "t", "found", "zh", "en"])
     return Interventions(table.sort_values("month", kind="stable", ignore_index=True), limit, log)
+
+
+def take_out(z: np.ndarray, months: pd.PeriodIndex,
+             times: float = 2.0) -> tuple[np.ndarray, list[tuple[str, int, float]]]:
+    """Take out of a series what no drift, season or noise explains, so that it is not forecast to happen again.
+
+    Parameters
+    ----------
+    z : array (T,)
+        Complete, on its modelling scale.
+    months : PeriodIndex (T,)
+    times : float
+        How many times the critical value an event must reach: only what is beyond doubt is taken out.
+
+    Returns
+    -------
+    adjusted : array (T,)
+        Outliers and passing changes removed; before a level shift the history is raised to the level of today.
+    events : list of (kind, position, size)
+        None in the last three months, where a shift cannot yet be told from an outlier.
+    """
+    n = len(z)
+    if n < _LEAST or np.unique(z).size < 3:
+        return z, []
+    base = _expected(z, months, "none")
+    marks = [mark for mark in _searched(z, base, [], times * critical_value(n), 3) if mark[1] < n - 3]
+    if not marks:
+        return z, []
+    sizes, _ = _joint(z, base, marks)
+    adjusted = z.copy()
+    for (kind, at), size in zip(marks, sizes, strict=True):
+        effect = size * _shape(kind, at, n)
+        adjusted -= effect - effect[-1] if kind == "level_shift" else effect
+    return adjusted, [(kind, at, float(size)) for (kind, at), size in zip(marks, sizes, strict=True)]
 
 
 def _shape(kind: str, at: int, n: int) -> np.ndarray:

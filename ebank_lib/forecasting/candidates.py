@@ -45,9 +45,13 @@ class Prediction:
 
 @dataclass
 class Work:
-    """One series at work: complete, on its modelling scale. Methods share what they have in common."""
+    """One series at work: complete, on its modelling scale. Methods share what they have in common.
+
+    ``z`` is without the events that are beyond doubt, ``raw`` has them.
+    """
 
     z: pd.Series
+    raw: pd.Series
     _done: dict = field(default_factory=dict)
 
     @property
@@ -110,8 +114,8 @@ def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float, detail: str)
 
 
 def snaive(work: Work, horizon: int) -> Prediction:
-    """The same month of last year. Yearly changes that persist (lag one) hang together in the errors."""
-    z = work.values
+    """The same month of last year, as it was. Yearly changes that persist (lag one) hang together in the errors."""
+    z = work.raw.to_numpy(dtype=float)
     mean = np.tile(z[-12:], horizon // 12 + 1)[:horizon]
     return Prediction(mean, _yearly_errors(z[12:] - z[:-12], horizon))
 

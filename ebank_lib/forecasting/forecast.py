@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -283,6 +283,7 @@ def _remarks(ready: Prepared) -> list[tuple[str, dict]]:
         notes.append(("forecasting.gaps", {"n": len(ready.gaps)}))
     if ready.late:
         notes.append(("forecasting.late", {"n": ready.late}))
+    notes += [(f"forecasting.out_{kind}", {"month": str(month)}) for kind, month, _ in ready.events]
     if len(ready.y) < 24:
         notes.append(("forecasting.short", {"n": len(ready.y)}))
     return notes
@@ -297,7 +298,8 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
     for model in models:
         block = pd.DataFrame({"unique_id": about["unique_id"], "month": labels, "horizon": range(1, horizon + 1),
                               "model": model})
-        values = _on_scale(parts[model], shapes[model], ready.transform, level, horizon) if model in parts else {}
+        scale = scale_of(model, ready.transform)
+        values = _on_scale(parts[model], shapes[model], scale, level, horizon) if model in parts else {}
         for column in ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]:
             block[column] = values.get(column, np.nan)
         block["reason"] = "" if model in parts else reasons[model]
@@ -307,6 +309,11 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
         y = pd.Series(y.to_numpy(), index=[m.ordinal for m in y.index], name=y.name)
     return Forecast(pd.concat(blocks, ignore_index=True), y, models=models, level=level, transform=ready.transform,
                     parts=parts, shapes=shapes, **about)
+
+
+def scale_of(model: str, transform: Transform) -> Transform:
+    """Return a method's scale: last year's month is said as it was, also of a stock that never fell."""
+    return replace(transform, low=0.0) if model == "snaive" and transform.name in ("log", "sqrt") else transform
 
 
 def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, horizon: int) -> dict[str, np.ndarray]:
@@ -355,7 +362,7 @@ def simulate_paths(f: Forecast, n: int = 1000, model: str | None = None, seed: i
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     shocks = np.random.default_rng(seed).standard_normal((n, horizon)) @ root.T
     z = part.mean + sd * f.shapes[model].warp(shocks)
-    return pd.DataFrame(f.transform.back(z).T, index=pd.Index(f.block(model)["month"], name="month"))
+    return pd.DataFrame(scale_of(model, f.transform).back(z).T, index=pd.Index(f.block(model)["month"], name="month"))
 
 
 def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,

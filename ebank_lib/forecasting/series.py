@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ebank_lib.errors import SeriesError
+from ebank_lib.events import take_out
 
 from .candidates import Work
 from .transforms import Transform, choose_transform
@@ -23,6 +24,7 @@ class Prepared:
 
     ``y`` begins and ends with an observed month; ``gaps`` are the months within that were missing and were
     interpolated on the modelling scale for the methods (never in ``y``); ``late`` counts missing months at the end;
+    ``events`` (kind, month, size) were taken out for the methods, see :func:`ebank_lib.events.take_out`;
     ``numbered`` says that the series came without months, so that they are numbered.
     """
 
@@ -33,6 +35,7 @@ class Prepared:
     late: int = 0
     numbered: bool = False
     constant: bool = False
+    events: tuple[tuple[str, pd.Period, float], ...] = ()
 
 
 def as_monthly(y) -> tuple[pd.Series, bool]:
@@ -117,4 +120,7 @@ def prepare(y, kind: str | None = None) -> Prepared:
     gaps = tuple(z.index[z.isna()])
     if gaps:
         z = z.interpolate(method="linear")
-    return Prepared(y, Work(z), transform, gaps, late, numbered, constant)
+    adjusted, events = (z.to_numpy(), []) if constant else take_out(z.to_numpy(), z.index)
+    work = Work(pd.Series(adjusted, index=z.index, name=y.name), z)
+    told = tuple((kind, y.index[at], size) for kind, at, size in events)
+    return Prepared(y, work, transform, gaps, late, numbered, constant, told)

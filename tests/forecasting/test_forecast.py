@@ -83,7 +83,9 @@ def test_a_share_stays_within_bounds_and_a_stock_that_never_fell_does_not_fall()
     assert ((numbers >= 0) & (numbers <= 1)).all().all() and f.transform.name == "logit"
     stock = monthly(np.cumsum(np.random.default_rng(0).uniform(0, 10, 44)) + 100)
     g = forecast(stock, models=FAST, kind="stock")
-    assert (g.table.filter(regex="lo-") >= stock.iloc[-1] - 1e-9).all().all()
+    bounded = g.table[g.table["model"] != "snaive"]
+    assert (bounded.filter(regex="lo-") >= stock.iloc[-1] - 1e-9).all().all()
+    assert np.allclose(g.block("snaive")["y_hat"], stock.iloc[-12:])       # last year's month is said as it was
 
 
 def test_zeros_take_the_square_root_and_negative_flows_stay_as_they_are():
@@ -229,3 +231,16 @@ def test_the_backtest_of_a_forecast_and_the_forecast_itself_agree():
     table = backtest(y, models=("ets",), horizon=6, origins=1).table
     alone = forecast(y.iloc[:38], 6, models=("ets",)).table
     assert np.array_equal(table.loc[table["model"] == "ets", "y_hat"].astype(float), alone["y_hat"])
+
+
+def test_a_level_shift_beyond_doubt_is_not_forecast_to_happen_again():
+    y = growth(season=0)
+    shifted = y.copy()
+    shifted.iloc[9:] *= 4
+    f, plain = forecast(shifted, models=("combination",)), forecast(y, models=("combination",))
+    width = [np.log(x.block()["hi-95"].iloc[-1] / x.block()["lo-95"].iloc[-1]) for x in (f, plain)]
+    assert width[0] < 1.25 * width[1]
+    assert ("forecasting.out_level_shift", {"month": "2008-10"}) in f.notes and "2008-10" in f.remarks("zh")[-1]
+    assert np.array_equal(f.y.to_numpy(), shifted.to_numpy())      # the history that is shown stays as it was
+    last_year = forecast(shifted, models=("snaive",)).block()["y_hat"]
+    assert np.allclose(last_year, shifted.to_numpy()[-12:])
