@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .likelihood import compiled
+from .polynomials import compiled
 
 __all__ = ["filter_columns", "innovations", "state_space"]
 

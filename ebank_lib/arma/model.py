@@ -11,20 +11,20 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq, minimize
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
 from ..errors import SeriesError, UnknownNameError
 from ..wording import t as words
-from .design import Design, check_order, exog_frame, future_index, prepare, trend_columns
+from .design import Design, check_order, prepare
 from .diagnostics import residual_tests
+from .inference import observed_covariance, profile_interval
 from .kalman import filter_columns, state_space
-from .likelihood import AR_EDGE, levinson, multiply, objective
-from .search import MODES, POLISH, Optimum, climb_grid, minimise
+from .likelihood import objective
+from .outlook import forecast, simulate
+from .polynomials import expanded, natural, series_quotient
+from .search import MODES, Optimum, climb_grid
 
 __all__ = ["ARMA", "fit_arma"]
-
-ON_CIRCLE = 1.0005  # a root nearer than this has no regular information, hence no standard error
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,35 +183,7 @@ class ARMA:
 
     @cached_property
     def _covariance(self) -> tuple[np.ndarray, str]:
-        """Inverse observed information, and why it is not to be had where it is NaN.
-
-        The log-likelihood is concentrated in beta and sigma2, so the block of the ARMA coefficients is the inverse of
-        its Hessian (differences of the analytic gradient); beta adds its own GLS variance.
-        """
-        c, n = self._coefficients, len(self.params)
-        k, nan = len(c), np.full((n, n), np.nan)
-        modulus = self.roots()["modulus"].max() if k else 0.0
-        if modulus > 1 / ON_CIRCLE:
-            return nan, "boundary"
-        d, hessian, jacobian = self.design, np.empty((k, k)), np.empty((n - k, k))
-        out, gradient = np.empty(len(d.columns) - d.gaps), np.empty((2, k))
-        h = 1e-5
-        for i in range(k):
-            beta = []
-            for side in (0, 1):
-                x = c.copy()
-                x[i] += h if side == 0 else -h
-                if not np.isfinite(objective(x, self.shape, True, d.columns, d.gaps, out, True, gradient[side])):
-                    return nan, "boundary"
-                beta.append(d.scale * (d.back @ out[:-1]))
-            hessian[i] = (gradient[0] - gradient[1]) / (2 * h)
-            jacobian[:, i] = (beta[0] - beta[1]) / (2 * h)
-        hessian = 0.5 * (hessian + hessian.T)
-        if k and np.linalg.eigvalsh(hessian).min() <= 1e-8 * self.nobs:
-            return nan, "flat"
-        arma = np.linalg.inv(hessian)
-        cross = jacobian @ arma
-        return np.block([[arma, cross.T], [cross, self._gls_covariance + cross @ jacobian.T]]), ""
+        return observed_covariance(self)
 
     @cached_property
     def _filtered(self):
@@ -273,62 +245,7 @@ class ARMA:
         Series
             ``estimate, lower, upper, wald_lower, wald_upper``; an infinite limit where the profile stays flat.
         """
-        if term not in self.params.index:
-            raise UnknownNameError("parameter", term, self.params.index)
-        estimate, se = float(self.params[term]), float(self.std_errors[term])
-        reach, best = chi2.ppf(level / 100, 1) / 2, self.optimum.value
-        step = se if np.isfinite(se) else (0.1 if term[-1:].isdigit() else self.design.scale)
-        drop = self._profile_of(term)
-        limits = []
-        for sign in (-1, 1):
-            inside, outside, limit = estimate, estimate + sign * step, sign * np.inf
-            for _ in range(40):
-                if not np.isfinite(drop(outside)):
-                    outside = 0.5 * (inside + outside)  # beyond stationarity: the edge itself may be the limit
-                    if abs(outside - inside) < 1e-6:
-                        limit = outside
-                        break
-                elif drop(outside) - best > reach:
-                    limit = brentq(lambda v: drop(v) - best - reach, inside, outside, xtol=1e-6 * step)
-                    break
-                else:
-                    inside, outside = outside, outside + sign * step
-            limits.append(limit)
-        z = norm.ppf(0.5 + level / 200)
-        return pd.Series({"estimate": estimate, "lower": limits[0], "upper": limits[1],
-                          "wald_lower": estimate - z * se, "wald_upper": estimate + z * se}, name=term)
-
-    def _profile_of(self, term: str):
-        """The concentrated negative log-likelihood as a function of one parameter's value."""
-        d, at, c = self.design, list(self.params.index).index(term), self._coefficients
-        none = np.empty(len(d.columns) - d.gaps)
-        if at >= len(c):
-            column = d.x[term].to_numpy()
-            rest = d.x.drop(columns=term)
-
-            def drop(value):
-                moved = d.y - value * column
-                new = prepare(moved, d.d, d.big_d, d.season, rest if rest.shape[1] else None, "n")
-                found = climb_order(new, self.shape, self.optimum.angles)
-                return -new.loglik(found.value) + d.loglik(0.0)
-
-            return drop
-        start = np.delete(c, at)
-
-        def drop(value):
-            def f(x):
-                gradient = np.empty(len(c))
-                value_here = objective(np.insert(x, at, value), self.shape, True, d.columns, d.gaps, none, True,
-                                       gradient)
-                return (value_here, np.delete(gradient, at)) if np.isfinite(value_here) else (1e10, np.zeros(len(x)))
-
-            if len(start) == 0:
-                got = f(start)[0]
-            else:
-                got = minimize(f, start, jac=True, method="BFGS", options={"gtol": 1e-5}).fun
-            return got if got < 1e9 else np.inf
-
-        return drop
+        return profile_interval(self, term, level)
 
     # --- residuals
 
@@ -343,28 +260,6 @@ class ARMA:
         return residual_tests(self.resid.dropna().to_numpy(), sum(self.shape[:4]), self.seasonal_order[3], lags, lang)
 
     # --- what comes next
-
-    def _future_x(self, horizon: int, exog) -> np.ndarray:
-        d, index = self.design, future_index(self.y.index, horizon)
-        trend = trend_columns(index, d.trend, d.d + d.big_d, start=len(d.y) + 1)
-        names = [c for c in d.x.columns if c not in trend]
-        if names and exog is None:
-            raise SeriesError("the model has regressors: forecast(exog=...) needs their future", found=None,
-                              expected=f"{horizon} rows of {names}")
-        return np.column_stack([*trend.values(), exog_frame(exog, index, names).to_numpy()])
-
-    def _path(self, horizon: int, coefficients, beta, future):
-        """Mean (h,), variance / sigma2 (h,), and the regressors' own forecasts (h, m)."""
-        _, _, a, p = self._filter(coefficients, beta)
-        phi, theta = self._expanded(coefficients)
-        transition, disturbance, observe, _ = state_space(phi, theta, self.delta)
-        mean, variance, echo = np.empty(horizon), np.empty(horizon), np.empty((horizon, len(a) - 1))
-        for h in range(horizon):
-            mean[h], echo[h] = observe @ a[0], a[1:] @ observe
-            variance[h] = observe @ p @ observe
-            a = a @ transition.T
-            p = transition @ p @ transition.T + np.outer(disturbance, disturbance)
-        return mean + future @ beta, variance, echo
 
     def forecast(self, horizon: int = 12, level=(80, 95), exog=None, parameters: bool = False,
                  sigma2: str = "df") -> pd.DataFrame:
@@ -387,42 +282,7 @@ class ARMA:
         DataFrame
             ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
         """
-        horizon = check_horizon(horizon)
-        if sigma2 not in ("df", "ml"):
-            raise UnknownNameError("sigma2", sigma2, ("df", "ml"))
-        future = self._future_x(horizon, exog)
-        mean, ratio, echo = self._path(horizon, self._coefficients, self._beta, future)
-        spare = self.nobs - self.k + 1
-        s2 = self.sigma2 * (self.nobs / spare if sigma2 == "df" and spare > 0 else 1.0)
-        variance = s2 * ratio
-        if parameters:
-            variance = variance + self._estimation_variance(horizon, future, echo)
-        se = np.sqrt(variance)
-        out = {"y_hat": mean}
-        for lv in np.atleast_1d(level):
-            if not 0 < lv < 100:
-                raise SeriesError("level is a percentage", found=lv, expected="between 0 and 100")
-            z = norm.ppf(0.5 + lv / 200)
-            out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
-        return pd.DataFrame(out, index=future_index(self.y.index, horizon))
-
-    def _estimation_variance(self, horizon, future, echo) -> np.ndarray:
-        c, k = self._coefficients, len(self._coefficients)
-        arma = self._covariance[0][:k, :k]
-        if self._covariance[1]:
-            raise SeriesError("no parameter uncertainty", found=self.std_errors_note("en"),
-                              expected="forecast(parameters=False)")
-        slope = np.empty((horizon, k))
-        for i in range(k):
-            ends = []
-            for h in (1e-5, -1e-5):
-                x = c.copy()
-                x[i] += h
-                ends.append(self._path(horizon, x, self._concentrated(x)[0], future)[0])
-            slope[:, i] = (ends[0] - ends[1]) / 2e-5
-        gap = future - echo
-        return (np.einsum("hi,ij,hj->h", slope, arma, slope)
-                + np.einsum("hi,ij,hj->h", gap, self._gls_covariance, gap))
+        return forecast(self, horizon, level, exog, parameters, sigma2)
 
     def simulate(self, n: int = 1000, horizon: int = 12, seed: int = 0, exog=None,
                  innovations: str = "normal") -> pd.DataFrame:
@@ -438,28 +298,7 @@ class ARMA:
         DataFrame (horizon, n)
             Rows are months, columns are paths. The same seed gives the same paths.
         """
-        horizon, rng = check_horizon(horizon), np.random.default_rng(seed)
-        if innovations not in ("normal", "resampled"):
-            raise UnknownNameError("innovations", innovations, ("normal", "resampled"))
-        future, (_, _, a, p) = self._future_x(horizon, exog), self._filtered
-        transition, disturbance, observe, _ = state_space(self.ar_polynomial, self.ma_polynomial, self.delta)
-        s2 = self.sigma2 * self.nobs / max(self.nobs - self.k + 1, 1)
-        if innovations == "normal":
-            shocks = rng.standard_normal((horizon, n))
-        else:
-            e = self.resid.dropna().to_numpy()
-            shocks = rng.choice((e - e.mean()) / e.std(), size=(horizon, n))
-        # The state's covariance holds the first shock's already: what is left is doubt about the present.
-        value, vector = np.linalg.eigh(p - np.outer(disturbance, disturbance))
-        doubt = vector * np.sqrt(np.maximum(value, 0.0))
-        state = a[0][:, None] / np.sqrt(s2) + doubt @ rng.standard_normal((len(value), n))
-        paths = np.empty((horizon, n))
-        for h in range(horizon):
-            state = state + disturbance[:, None] * shocks[h]
-            paths[h] = observe @ state
-            state = transition @ state
-        paths = paths * np.sqrt(s2) + (future @ self._beta)[:, None]
-        return pd.DataFrame(paths, index=future_index(self.y.index, horizon))
+        return simulate(self, n, horizon, seed, exog, innovations)
 
     # --- tables and hand-over
 
@@ -514,53 +353,6 @@ class ARMA:
         left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
         right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
         return rf"${left} = {right},\quad a_t \sim N(0,\ {self.sigma2:.4g})$"
-
-
-def natural(angles, shape) -> np.ndarray:
-    """ARMA coefficients (public signs) of a point of the search."""
-    out, at = [], 0
-    for b, n in enumerate(shape[:4]):
-        if n:
-            table = np.zeros((n, n))
-            levinson(np.sin(angles[at:at + n]) * (AR_EDGE if b % 2 == 0 else 1.0), table)
-            out.append(table[n - 1] if b % 2 == 0 else -table[n - 1])
-        at += n
-    return np.concatenate(out) if out else np.zeros(0)
-
-
-def expanded(coefficients, shape) -> tuple[np.ndarray, np.ndarray]:
-    """phi and theta with the seasonal factors multiplied in."""
-    p, q, sp, sq, season = shape
-    ar, ma, rest = coefficients[:p], coefficients[p:p + q], coefficients[p + q:]
-    if sp == sq == 0:
-        return ar, ma
-    phi, theta = np.empty(p + sp * season), np.empty(q + sq * season)
-    multiply(ar, rest[:sp], season, phi)
-    multiply(-ma, -rest[sp:], season, theta)
-    return phi, -theta
-
-
-def series_quotient(top, feedback, n: int) -> np.ndarray:
-    """First n coefficients of (1 + sum top_i B^i) / (1 - sum feedback_i B^i)."""
-    out = np.zeros(max(n, 1))
-    out[0] = 1.0
-    for j in range(1, n):
-        out[j] = (top[j - 1] if j <= len(top) else 0.0) + sum(
-            feedback[i - 1] * out[j - i] for i in range(1, min(j, len(feedback)) + 1))
-    return out[:n]
-
-
-def check_horizon(horizon) -> int:
-    if int(horizon) != horizon or not 1 <= horizon <= 600:
-        raise SeriesError("horizon is a number of months", found=horizon, expected="1 to 600")
-    return int(horizon)
-
-
-def climb_order(design: Design, shape, start) -> Optimum:
-    """Optimum of one order from one start."""
-    x = np.array(start, dtype=float)
-    value, norm_, converged = minimise(x, shape, design.columns, design.gaps, POLISH, x, np.nan)
-    return Optimum(x, value, norm_, converged, 1, 1)
 
 
 def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:

@@ -9,13 +9,14 @@ grid then carry every improvement to the neighbours until nothing changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .likelihood import cholesky, compiled, dot, levinson, multiply, objective, solve, step_down
+from .likelihood import cholesky, dot, objective, solve
+from .polynomials import compiled, levinson, multiply, step_down
 
-__all__ = ["MODES", "Optimum", "climb_grid", "minimise"]
+__all__ = ["MODES", "Optimum", "climb_from", "climb_grid"]
 
 MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
@@ -341,10 +342,15 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     found = {}
     for p, q in orders:
         k = p + q + extra
-        x = angles[p, q, :k].copy()
-        value, norm, converged = minimise(x, (p, q, *seasonal), *state, POLISH, x, np.nan)
+        best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q, :k])
         reached = ends[p, q][np.isfinite(ends[p, q])]
-        found[p, q] = Optimum(
-            x, value, norm, converged, reached.size, int((reached < value + SAME_VALUE).sum())
-        )
+        agreeing = int((reached < best.value + SAME_VALUE).sum())
+        found[p, q] = replace(best, starts=reached.size, starts_agreeing=agreeing)
     return found
+
+
+def climb_from(columns, gaps, shape, start) -> Optimum:
+    """Optimum of one order from one start."""
+    x = np.array(start, dtype=float)
+    value, norm, converged = minimise(x, shape, columns, gaps, POLISH, x, np.nan)
+    return Optimum(x, value, norm, converged, 1, 1)

@@ -15,7 +15,8 @@ from ..wording import t
 from .design import Design, as_series, check_order, prepare
 from .diagnostics import arch_lag, arch_lm, default_lag, jarque_bera, ljung_box, tail
 from .kalman import state_space
-from .model import ARMA, expanded, natural
+from .model import ARMA
+from .polynomials import expanded, natural
 from .search import MODES, Optimum, climb_grid
 
 __all__ = ["CRITERIA", "NEAR_UNIT", "OrderSelection", "combine", "select_order"]

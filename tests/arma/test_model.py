@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from ebank_lib.arma import fit_arma, select_order
+from ebank_lib.arma.inference import profile_of
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_profile_reaches_the_chi_square_limit(model):
     for term in ("ar1", "ma1", "mean"):
         interval = model.profile(term)
         assert interval["lower"] < model.params[term] < interval["upper"]
-        drop = model._profile_of(term)
+        drop = profile_of(model, term)
         for end in ("lower", "upper"):
             assert drop(interval[end]) - model.optimum.value == pytest.approx(3.841459 / 2, abs=1e-3)
 

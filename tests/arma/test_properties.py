@@ -9,7 +9,8 @@ from scipy.linalg import toeplitz
 
 from ebank_lib.arma import combine, fit_arma, select_order
 from ebank_lib.arma.kalman import innovations
-from ebank_lib.arma.likelihood import AR_EDGE, levinson, multiply, objective
+from ebank_lib.arma.likelihood import objective
+from ebank_lib.arma.polynomials import AR_EDGE, levinson, multiply
 from ebank_lib.errors import SeriesError
 
 SHAPES = [(0, 0, 0, 0, 1), (1, 0, 0, 0, 1), (0, 2, 0, 0, 1), (2, 1, 0, 0, 1), (5, 5, 0, 0, 1), (12, 3, 0, 0, 1),
