@@ -52,25 +52,24 @@ def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation, sides_ne
 def _power(value: float, step: float, likely: float, sd: float) -> int:
     """Return the power of ten by which a number is too large, if both neighbours support just that; else 0.
 
-    The digits must agree. Too large and moved back, the number must be one the column could print: 99,434 customers
-    are no 9,943.4, so that was another mistake. Too small, it must have digits the column does not print: 1,862 is no
-    186,200 that lost two noughts, but 943.4 is a slipped 9,434. Where the column prints so many digits that this says
-    little, the fit must be close.
+    The digits must agree. Too large and moved back, the number must be one the column could print and would: 99,434
+    customers are no 9,943.4, and 991,436.10 yuan are unlikely where the column prints fen. Too small, it must have
+    digits the column does not print: 1,862 is no 186,200 that lost two noughts, but 943.4 is a slipped 9,434. Where a
+    column prints so many digits that any number will do, the fit must be close.
     """
-    if not (value > 0 and likely > 0):
+    if not (value > 0 and likely > 0 and step > 0):
         return 0
     power = int(np.round(np.log10(value / likely)))
     if power == 0 or abs(power) > 8 or np.log(10) * abs(power) < _CLEAR * sd:
         return 0
     moved = value / 10.0**power
-    telling = step > 0 and moved > 0 and step >= 1e-6 * moved
-    if telling and _whole(min(value, moved) / step) != (power > 0):
-        return 0
-    return power if abs(np.log(moved / likely)) <= min(_FIT * sd, _NEAR_TELLING if telling else _NEAR) else 0
+    natural = _whole(moved / step) and not _whole(moved / (10 * step)) if power > 0 else not _whole(value / step)
+    near = _NEAR_TELLING if step >= 1e-6 * moved else _NEAR
+    return power if natural and abs(np.log(moved / likely)) <= min(_FIT * sd, near) else 0
 
 
 def _whole(steps: float) -> bool:
-    return abs(steps - np.round(steps)) <= 1e-6 * max(1.0, steps)
+    return abs(steps - np.round(steps)) <= 1e-6 + 1e-12 * steps
 
 
 def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: int = 6) -> list[Oddity]:
