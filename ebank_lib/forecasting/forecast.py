@@ -23,6 +23,7 @@ __all__ = ["DEFAULT", "Forecast", "forecast", "forecast_many", "kind_of", "simul
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
+_LATE = (12, 8, 4)          # months before the end, of the origins that weights are learnt from
 # Equally likely points of the normal distribution: their mean is its mean, without the tails that have no evidence.
 _GRID = norm.ppf((np.arange(200) + 0.5) / 200)
 
@@ -112,6 +113,11 @@ class Forecast:
     def remarks(self, lang: str | None = None) -> list[str]:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
         said = [t("forecasting.scale_" + self.transform.name, lang)]
+        if self.headline == "combination" and self.parts["combination"].detail:
+            members = [part.rsplit(" ", 1) for part in self.parts["combination"].detail.split(", ")]
+            sep = "、" if language(lang) == "zh" else ", "
+            said.append(t("forecasting.weights", lang, members=sep.join(
+                f"{t('forecasting.model_' + name, lang)} {percent(float(w), 0)}" for name, w in members)))
         if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
             said.append(t("forecasting.calibrated", lang))
         said += [t(key, lang, **values) for key, values in self.notes]
@@ -265,16 +271,37 @@ def _tried(model: str, work: Work, horizon: int, done: dict) -> Prediction | str
 
 
 def _combined(work: Work, horizon: int, done: dict) -> Prediction | str:
-    """Equal weights on the modelling scale. Members' errors are taken to hang together, so spreads are averaged too."""
+    """Weighted mean on the modelling scale; members' errors hang together, so spreads are averaged, not reduced."""
     got = {m: _tried(m, work, horizon, done) for m in MEMBERS}
     members = {m: p for m, p in got.items() if isinstance(p, Prediction)}
     if len(members) < 2:
         return next(iter(p for p in got.values() if isinstance(p, str)))
-    mean = np.mean([p.mean for p in members.values()], axis=0)
-    cov = np.mean([p.cov for p in members.values()], axis=0)
-    weight = 1 / len(members)
-    detail = ", ".join(f"{name} {weight:.2f}" for name in members)
+    weights = _weights(work, tuple(members))
+    mean = sum(w * p.mean for w, p in zip(weights, members.values(), strict=True))
+    cov = sum(w * p.cov for w, p in zip(weights, members.values(), strict=True))
+    detail = ", ".join(f"{name} {w:.2f}" for name, w in zip(members, weights, strict=True))
     return Prediction(mean, cov, detail, tuple(dict.fromkeys(n for p in members.values() for n in p.notes)))
+
+
+def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
+    """Half equal, half by what each member missed by in the last year: inverse squared error at three late origins."""
+    equal = np.full(len(members), 1 / len(members))
+    missed = []
+    for back in _LATE:
+        if len(work.z) - back < 24:
+            continue
+        then, came = Work(work.z.iloc[:-back], work.raw.iloc[:-back]), work.values[-back:]
+        said = [_tried(m, then, back, {}) for m in members]
+        missed.append([np.abs(p.mean - came).mean() if isinstance(p, Prediction) else np.nan for p in said])
+    if not missed or not np.isfinite(missed).any():
+        return equal
+    error = np.array([column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan
+                      for column in np.array(missed).T])
+    error = np.where(np.isfinite(error), error, np.nanmean(error))
+    if not error.min() > 0:
+        return equal
+    own = (error.min() / error) ** 2
+    return 0.5 * equal + 0.5 * own / own.sum()
 
 
 def _remarks(ready: Prepared) -> list[tuple[str, dict]]:

@@ -175,6 +175,17 @@ def test_scale_of_the_data_changes_nothing():
     assert np.allclose(a["hi-95"] * 1e-7, b["hi-95"], rtol=1e-6)
 
 
+def test_weights_lean_to_the_member_that_was_right_but_not_all_the_way():
+    y = monthly(1000 * np.exp(np.arange(44) * 0.04 + 0.002 * np.random.default_rng(0).normal(size=44)))
+    f = forecast(y, models=("combination",))
+    weights = {p.split()[0]: float(p.split()[1]) for p in f.parts["combination"].detail.split(", ")}
+    assert np.isclose(sum(weights.values()), 1, atol=0.02) and min(weights.values()) >= 0.12
+    assert weights["ets"] > weights["snaive_drift"]
+    assert "%" in f.remarks("en")[1] and "组合的权重" in f.remarks("zh")[1]
+    short = forecast(growth(n=26), models=("combination",)).parts["combination"].detail
+    assert len({p.split()[1] for p in short.split(", ")}) == 1      # nothing to learn from: equal
+
+
 def test_twice_the_same_bytes():
     a, b = forecast(growth(), models=FAST), forecast(growth(), models=FAST)
     assert a._repr_html_() == b._repr_html_()
