@@ -6,7 +6,11 @@ _HOME = {
     "use_style": "style", "unit_axis": "style", "percent_axis": "style", "month_axis": "style",
     "label_lines": "style", "mark_event": "style", "save": "style",
     "plot_growth": "growth", "plot_volatility": "growth", "plot_facts": "facts",
+    "plot_quality": "cleaning", "plot_before_after": "cleaning",
     "plot_stationarity": "stationarity", "plot_acf": "stationarity",
+    "plot_criteria": "arma", "plot_correlations": "arma", "plot_roots": "arma", "plot_residuals": "arma", "plot_fan": "arma",
+    "plot_forecast": "forecasting", "plot_backtest": "forecasting", "plot_accuracy": "forecasting",
+    "plot_targets": "scenarios",
 }
 __all__ = sorted(_HOME)
 

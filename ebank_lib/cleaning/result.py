@@ -87,13 +87,15 @@ class Cleaned:
     def series(self, branch: str, indicator: str, start=None, end=None) -> pd.Series:
         """Return one series on a monthly ``PeriodIndex``, NaN where missing, in the base unit.
 
+        No indicator ("") is the catalogue's first headline indicator.
+
         Raises
         ------
         UnknownNameError
             Listing the branches, indicators or months that exist.
         """
         branch = self._branch(branch)
-        self.catalog.indicator(indicator)
+        indicator = self.catalog.indicator(indicator).key
         y = self.panel.loc[branch, indicator].copy()
         y.index = pd.PeriodIndex(y.index, freq="M", name="month")
         first, last = as_month(start, self.months), as_month(end, self.months)
