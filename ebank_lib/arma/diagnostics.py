@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from ..wording import t
 
@@ -48,7 +48,7 @@ def arch_lm(e: np.ndarray, lags: int) -> tuple[float, int]:
 def tail(statistic, df):
     """p values; NaN without a degree of freedom."""
     df = np.asarray(df, dtype=float)
-    return np.where(df > 0, chi2.sf(statistic, np.maximum(df, 1)), np.nan)
+    return np.where(df > 0, chdtrc(np.maximum(df, 1), np.asarray(statistic, dtype=float)), np.nan)
 
 
 def residual_tests(e: np.ndarray, fitted: int, season: int = 1, lags=None, lang: str | None = None) -> pd.DataFrame:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq, minimize
-from scipy.stats import chi2, norm
+from scipy.special import ndtri
 
 from ..errors import UnknownNameError
 from .design import prepare
@@ -56,10 +55,13 @@ def observed_covariance(model: ARMA) -> tuple[np.ndarray, str]:
 
 def profile_interval(model: ARMA, term: str, level: float = 95) -> pd.Series:
     """Return the interval of `ARMA.profile`."""
+    from scipy.optimize import brentq  # slow to import, and used by profiles only
+
     if term not in model.params.index:
         raise UnknownNameError("parameter", term, model.params.index)
     estimate, se = float(model.params[term]), float(model.std_errors[term])
-    reach, best = chi2.ppf(level / 100, 1) / 2, model.optimum.value
+    z = ndtri(0.5 + level / 200)
+    reach, best = z**2 / 2, model.optimum.value
     step = se if np.isfinite(se) else (0.1 if term[-1:].isdigit() else model.design.scale)
     drop = profile_of(model, term)
     limits = []
@@ -77,13 +79,14 @@ def profile_interval(model: ARMA, term: str, level: float = 95) -> pd.Series:
             else:
                 inside, outside = outside, outside + sign * step
         limits.append(limit)
-    z = norm.ppf(0.5 + level / 200)
     return pd.Series({"estimate": estimate, "lower": limits[0], "upper": limits[1],
                       "wald_lower": estimate - z * se, "wald_upper": estimate + z * se}, name=term)
 
 
 def profile_of(model: ARMA, term: str):
     """The concentrated negative log-likelihood as a function of one parameter's value."""
+    from scipy.optimize import minimize
+
     d, at, c = model.design, list(model.params.index).index(term), model._coefficients
     none = np.empty(len(d.columns) - d.gaps)
     if at >= len(c):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from ..errors import SeriesError, UnknownNameError
 from ..wording import t as words
@@ -307,7 +307,7 @@ class ARMA:
         z = (self.params / self.std_errors).to_numpy()
         return pd.DataFrame({"term": self.params.index, "estimate": self.params.to_numpy(),
                              "std_error": self.std_errors.to_numpy(), "statistic": z,
-                             "p_value": 2 * norm.sf(np.abs(z))})
+                             "p_value": 2 * ndtr(-np.abs(z))})
 
     def glance(self) -> pd.DataFrame:
         """One row about the whole model."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ..errors import SeriesError, UnknownNameError
 from .design import exog_frame, future_index, trend_columns
@@ -36,7 +36,7 @@ def forecast(model: ARMA, horizon, level, exog, parameters, sigma2) -> pd.DataFr
     for lv in np.atleast_1d(level):
         if not 0 < lv < 100:
             raise SeriesError("level is a percentage", found=lv, expected="between 0 and 100")
-        z = norm.ppf(0.5 + lv / 200)
+        z = ndtri(0.5 + lv / 200)
         out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
     return pd.DataFrame(out, index=future_index(model.y.index, horizon))
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from ..display import html_table
 from ..errors import SeriesError, UnknownNameError
-from ..stationarity import choose_d
 from ..wording import t
 from .design import Design, as_series, check_order, prepare
 from .diagnostics import arch_lag, arch_lm, default_lag, jarque_bera, ljung_box, tail
@@ -227,6 +226,8 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     (max_p, _, max_q), seasonal = check_order((max_p, 0, max_q), seasonal_order)
     y_checked = as_series(y)
     if d is None:
+        from ..stationarity import choose_d  # brings unit-root libraries that nothing else here needs
+
         months = pd.period_range("2000-01", periods=len(y_checked), freq="M")  # the rule wants months, any will do
         d = choose_d(y_checked.set_axis(months))
     check_order((0, d, 0), None)
