@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -26,7 +27,7 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     caption : str
         Stands above the table.
     formats : mapping of column to callable or format string, optional
-        How a column's values are written, e.g. ``{"p_value": "{:.3f}"}``; a missing value is always ``–``.
+        How a column's values are written, e.g. ``{"p_value": "{:.3f}"}``; a missing or infinite value is always ``–``.
     heads : mapping of column to heading, optional
         Else the wording entry ``general.<column>`` or ``table.<column>``, else the column's own name.
     notes : iterable of str
@@ -78,14 +79,14 @@ def _heading(name: str, lang: str) -> str:
 def _text(value: object, form: Format | str | None, lang: str) -> str:
     if isinstance(value, pd.Period) and form is None:
         return month_name(value, lang)
-    if value is None or (np.isscalar(value) and pd.isna(value)):
+    if value is None or (np.isscalar(value) and pd.isna(value)) or (isinstance(value, float) and math.isinf(value)):
         return "–"
     if form is not None:
         return form.format(value) if isinstance(form, str) else form(value)
     if isinstance(value, (bool, np.bool_)):
         return t("general.yes" if value else "general.no", lang)
     if isinstance(value, (float, np.floating)):
-        return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        return f"{value:,.4g}" if abs(value) < 1e3 else f"{value:,.0f}"
     if isinstance(value, (int, np.integer)):
         return f"{value:,}"
     return str(value)

@@ -122,6 +122,14 @@ class Cleaned:
         mine = e["branch"].isin(names) & (e["month"] == month) & (e["indicator"] == key)
         return self._with_reasons(e[mine], lang).reset_index(drop=True)
 
+    def labelled(self, ledger: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
+        """Return rows of the ledger with names instead of keys, for showing."""
+        branches, indicators = self.catalog.branches, self.catalog.indicators
+        return ledger.assign(
+            branch=[branches[b].label(lang) if b in branches else b for b in ledger["branch"].astype(str)],
+            indicator=[indicators[k].label(lang) if k in indicators else k for k in ledger["indicator"].astype(str)],
+            decision=[t(f"cleaning.{d}", lang) for d in ledger["decision"].astype(str)])
+
     def summary(self, lang: str | None = None) -> pd.DataFrame:
         """Return one row per rule and decision: ``rule, decision, cells, reason``, the commonest first."""
         count = self.entries.groupby(["decision", "rule"], observed=True).size().rename("cells").reset_index()
