@@ -125,8 +125,7 @@ def statsmodels_grid(y, tuned: bool) -> None:
             warnings.simplefilter("ignore")  # it warns of start values and convergence on most orders; only time counts
             try:
                 if tuned:
-                    ARIMA(z, order=(p, 0, q)).fit(method="statespace", low_memory=True, cov_type="none",
-                                                  method_kwargs={"disp": 0, "maxiter": 200})
+                    ARIMA(z, order=(p, 0, q), concentrate_scale=True).fit(low_memory=True, cov_type="none")
                 else:
                     ARIMA(y, order=(p, 0, q)).fit()
             except (ValueError, np.linalg.LinAlgError) as error:
