@@ -167,6 +167,13 @@ class Targets:
         return t("scenarios.reading", lang, branch=self.catalog.branch(self.branch).label(lang), n=len(self.table),
                  groups=sep.join(groups))
 
+    def hardest(self, lang: str | None = None) -> str:
+        """Return the sentence of the target that needs the most of today's pace; "" when none is behind."""
+        behind = self.table["ratio"].where(self.table["verdict"].isin(["behind", "far", "away"]))
+        if behind.isna().all():
+            return ""
+        return self.sentences(lang)[int(behind.fillna(-1.0).to_numpy().argmax())]
+
     def said(self, indicator: str, value: float, lang: str | None = None) -> str:
         """Return a value of an indicator as it is said."""
         ind = self.catalog.indicator(indicator)

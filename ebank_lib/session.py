@@ -47,10 +47,12 @@ def _show_small_pictures() -> None:
     shell.display_formatter.formatters["image/png"].for_type(Figure, _png)
 
 
-def _png(figure) -> bytes:
+def _png(figure) -> tuple[bytes, dict[str, int]]:
+    """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
     from PIL import Image
 
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", metadata={"Software": None})
     Image.open(full).convert("RGB").quantize(_COLOURS).save(small, "png", optimize=True)
-    return small.getvalue()
+    width, height = (round(100 * side) for side in figure.get_size_inches())
+    return small.getvalue(), {"width": width, "height": height}

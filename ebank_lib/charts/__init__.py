@@ -4,7 +4,7 @@ from importlib import import_module
 
 _HOME = {
     "use_style": "style", "unit_axis": "style", "percent_axis": "style", "month_axis": "style",
-    "label_lines": "style", "mark_event": "style", "save": "style",
+    "label_lines": "style", "mark_event": "style", "save": "style", "compact": "style",
     "plot_growth": "growth", "plot_volatility": "growth", "plot_facts": "facts",
     "plot_quality": "cleaning", "plot_before_after": "cleaning",
     "plot_stationarity": "stationarity", "plot_acf": "stationarity",

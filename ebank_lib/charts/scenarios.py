@@ -19,7 +19,7 @@ from .style import BAND, EVENT, INK, MUTED, WIDTH, colours
 __all__ = ["plot_targets"]
 
 
-def plot_targets(targets: Targets, ax=None, lang: str | None = None) -> Figure:
+def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool = False) -> Figure:
     """Draw each target as a bar to its present state with a year ago, trend and goal, and its pace beside it.
 
     Shares are drawn in per cent; other indicators in per cent of their goal, which their label says.
@@ -29,6 +29,8 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None) -> Figure:
     targets : Targets
     ax : pair of Axes, optional
         For the state and for the pace.
+    brief : bool
+        The state alone, under the indicators' short names: the picture for a first screen.
 
     Returns
     -------
@@ -38,41 +40,50 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None) -> Figure:
     rows = targets.table.reset_index(drop=True)
     if ax is None:
         height = 1.3 + 0.62 * max(len(rows), 1)
-        fig, ax = plt.subplots(1, 2, figsize=(WIDTH, height), width_ratios=(2.2, 1), sharey=True)
+        columns = {"ncols": 1, "squeeze": False} if brief else {"ncols": 2, "width_ratios": (2.2, 1), "sharey": True}
+        fig, ax = plt.subplots(figsize=(WIDTH, height), **columns)
+        ax = np.ravel(ax)
     else:
         fig = ax[0].figure
-    left, right = ax
+    left = ax[0]
     at = np.arange(len(rows))
+    scales = []
     for n, (target, row) in enumerate(zip(targets.targets, rows.to_dict("records"), strict=True)):
         share = targets.catalog.indicator(row["indicator"]).kind == "ratio"
-        scale = 100.0 if share or not np.isfinite(row["reached_from"]) else 100.0 / row["reached_from"]
-        _state(left, n, row, scale, target.kind, lang, targets)
-        _pace(right, n, row, scale, lang, targets)
-    names = [_wrapped(target.label(lang), lang) + _of_goal(targets, target, lang)
-             for target in targets.targets]
+        scales.append(100.0 if share or not np.isfinite(row["reached_from"]) else 100.0 / row["reached_from"])
+        _state(left, n, row, scales[n], target.kind, lang, targets)
+    names = [targets.catalog.indicator(target.indicator).short_label(lang) if brief else
+             _wrapped(target.label(lang), lang) + _of_goal(targets, target, lang) for target in targets.targets]
     left.set_yticks(at, names)
     left.tick_params(axis="y", labelcolor=INK)
     left.set_ylim(len(rows) - 0.4, -0.75)
-    for axis in (left, right):
+    left.set_xlim(0, max(104.0, left.get_xlim()[1]))
+    left.xaxis.set_major_formatter(lambda v, _: f"{v:.0f}%")
+    for axis in ax:
         axis.grid(axis="x")
         axis.grid(axis="y", visible=False)
         axis.tick_params(axis="y", length=0)
-    left.set_xlim(0, max(104.0, left.get_xlim()[1]))
-    left.xaxis.set_major_formatter(lambda v, _: f"{v:.0f}%")
-    low, high = right.get_xlim()
-    right.set_xlim(min(low, 0) - 0.05 * (high - low), max(high, 0) + 0.3 * (high - low))
-    right.axvline(0, color=MUTED, lw=0.8)
-    right.set_title(t("scenarios.pace_title", lang), fontsize=9.5)
     deadlines = rows["deadline"].unique()
     when = month_name(deadlines[0], lang) if len(deadlines) == 1 else "–"
     left.set_title(t("scenarios.title", lang, branch=targets.catalog.branch(targets.branch).label(lang), deadline=when),
                    fontsize=9.5)
     below = {"loc": "upper left", "bbox_to_anchor": (0, -0.09), "fontsize": 8.5, "columnspacing": 1.2}
     left.legend(handles=_key(lang), ncols=4, handlelength=1.4, **below)
-    right.legend(handles=[Patch(color=colours[1], label=t("scenarios.needed", lang)),
-                          Patch(color=MUTED, label=t("scenarios.achieved", lang))],
-                 ncols=2, handlelength=1.0, **below)
+    if not brief:
+        _paces(ax[1], rows, scales, lang, targets, below)
     return fig
+
+
+def _paces(ax, rows, scales: list[float], lang: str, targets: Targets, below: dict) -> None:
+    """Draw the pace needed and the pace achieved, a pair of bars a target."""
+    for n, row in enumerate(rows.to_dict("records")):
+        _pace(ax, n, row, scales[n], lang, targets)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, 0) - 0.05 * (high - low), max(high, 0) + 0.3 * (high - low))
+    ax.axvline(0, color=MUTED, lw=0.8)
+    ax.set_title(t("scenarios.pace_title", lang), fontsize=9.5)
+    ax.legend(handles=[Patch(color=colours[1], label=t("scenarios.needed", lang)),
+                       Patch(color=MUTED, label=t("scenarios.achieved", lang))], ncols=2, handlelength=1.0, **below)
 
 
 def _wrapped(text: str, lang: str) -> str:

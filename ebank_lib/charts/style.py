@@ -29,7 +29,7 @@ from matplotlib.transforms import IdentityTransform, ScaledTranslation
 
 from ebank_lib.wording import language, number
 
-__all__ = ["BAND", "EVENT", "GRID", "INK", "MUTED", "WIDTH", "colour_map", "colours", "label_lines",
+__all__ = ["BAND", "EVENT", "GRID", "INK", "MUTED", "WIDTH", "colour_map", "colours", "compact", "label_lines",
            "mark_event", "month_axis", "month_numbers", "percent_axis", "save", "unit_axis", "use_style", "wrap"]
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
@@ -87,6 +87,13 @@ def use_style() -> None:
         "savefig.dpi": 150.0, "savefig.facecolor": "white",
         "svg.fonttype": "path", "svg.hashsalt": "ebank", "pdf.fonttype": 42,
     })
+
+
+def compact(picture: Axes | Figure) -> Figure:
+    """Make a picture small enough to stand beside others on a first screen, its letters no smaller."""
+    fig = picture if isinstance(picture, Figure) else picture.figure
+    fig.set_size_inches(5.2, 3.4)
+    return fig
 
 
 def save(fig: Figure, path: str | Path) -> Path:

@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from .. import __version__
-from ..catalog import ID
+from ..catalog import ID, Catalog
 from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
 from ..paths import find_source, project_root
@@ -113,7 +113,7 @@ def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh",
     branch : str
         Its id; ``0351`` and what is left of it after a detour through a number are the same.
     indicator : str, optional
-        What is forecast; else the notebooks' default, or the source's first indicator that the branch reports.
+        What is forecast; else the first of the catalogue's headline indicators that the branch reports.
     start, end : str, optional
         First and last month, ``YYYY-MM``.
     out : path
@@ -138,7 +138,7 @@ def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh",
     before = use_language(lang)
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
     try:
-        chosen = indicator or _default_indicator(notebooks, reported)
+        chosen = indicator or _default_indicator(province.catalog, reported)
         executed = run_notebooks(province.given, name, work / "notebooks", lang=lang, indicator=chosen, start=start,
                                  end=end, extra=extra, notebooks=notebooks, workers=workers,
                                  cell_timeout=cell_timeout, progress=progress)
@@ -187,18 +187,11 @@ def _months(province: Province, start: str | None, end: str | None) -> tuple[pd.
     return chosen[0], chosen[1]
 
 
-def _default_indicator(notebooks: Iterable[Path] | None, reported: list[str]) -> str:
-    """Return the notebooks' own indicator where the branch reports it, else the first that it does."""
-    from .execution import branch_notebooks
-    from .parameters import defaults, read_notebook
-
-    for path in notebooks if notebooks is not None else branch_notebooks():
-        own = defaults(read_notebook(Path(path)), Path(path).name).get("indicator")
-        if own in reported:
-            return own
+def _default_indicator(catalog: Catalog, reported: list[str]) -> str:
+    """Return the first headline indicator that the branch reports, else the first that it does."""
     if not reported:
         raise ConfigError("the branch has no data")
-    return reported[0]
+    return next((key for key in catalog.headline if key in reported), reported[0])
 
 
 def _write(province, branch, lang, indicator, months, executed, folder) -> Report:
