@@ -36,8 +36,8 @@ def report() -> float:
     folder = Path(tempfile.mkdtemp())
     try:
         start = time.perf_counter()
-        subprocess.run([Path(sys.executable).parent / "ebank", "report", "--source", "data/shandong", "--branch", "rizhao",
-                        "--lang", "zh", "--out", folder], cwd=ROOT, check=True, capture_output=True)
+        command = [Path(sys.executable).parent / "ebank", "report", "--source", "data/shandong", "--branch", "rizhao"]
+        subprocess.run([*command, "--lang", "zh", "--out", folder], cwd=ROOT, check=True, capture_output=True)
         return time.perf_counter() - start
     finally:
         shutil.rmtree(folder)

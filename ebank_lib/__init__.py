@@ -1,6 +1,6 @@
 """ebank: from a bank branch's monthly e-banking workbooks to an honest forecast and a strategy.
 
-The public verbs, in the order of the road; each is loaded when it is first used, so that importing the package is quick.
+The public verbs, in the order of the road; each is loaded when it is first used, so that the import is quick.
 """
 
 from importlib import import_module
@@ -9,8 +9,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "setup": "reports.opening", "record": "reports.record", "state": "reports.record",
-    "simulate_paths": "forecasting", "kind_of": "forecasting", "modelling_scale": "forecasting.transforms",
-    "load_catalog": "catalog", "number": "wording", "percent": "wording", "t": "wording", "show": "display", "say": "display",
+    "simulate_paths": "forecasting", "kind_of": "forecasting",
+    "modelling_scale": "forecasting.transforms",
+    "load_catalog": "catalog", "number": "wording", "percent": "wording",
+    "t": "wording", "show": "display", "say": "display",
     "open_source": "sources", "clean": "cleaning",
     "analyse_growth": "growth", "growth": "growth", "stylised_facts": "facts",
     "unit_root_battery": "stationarity", "choose_d": "stationarity",

@@ -12,6 +12,9 @@ ORDER = ["errors", "config", "wording", "display", "catalog", "paths", "sources"
          "cli", "__main__"]
 
 
+TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ".j2", ".css", ""}
+
+
 def modules(root):
     return sorted((root / "ebank_lib").rglob("*.py"))
 
@@ -55,7 +58,8 @@ def test_imports_run_downward_only(root):
 
 
 def test_modules_stay_small(root):
-    assert [f"{p.name}: {n}" for p in modules(root) if (n := len(p.read_text(encoding="utf-8").splitlines())) > 450] == []
+    lines = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in modules(root)}
+    assert {name: n for name, n in lines.items() if n > 450} == {}
 
 
 def tracked(root):
@@ -66,11 +70,12 @@ def tracked(root):
 
 
 def test_no_file_names_a_registry_host_or_a_path_of_one_machine(root):
-    forbidden = re.compile("|".join([r"pythonhosted", r"pypi\.", r"registry\.npm", r"deb\.debian", r"/home/\w", "/wo" "rk/",
-                                     "/ro" "ot/", "/t" "mp/"]))
+    # Written in pieces so that this file keeps the rule it checks.
+    forbidden = re.compile("|".join(["python" "hosted", "py" r"pi\.", "registry" r"\.npm", "deb" r"\.debian",
+                                     "/ho" r"me/\w", "/wo" "rk/", "/ro" "ot/", "/t" "mp/"]))
     wrong = []
     for path in tracked(root):
-        if path.is_file() and path.suffix in {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ""}:
+        if path.is_file() and path.suffix in TEXT:
             for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 if forbidden.search(line):
                     wrong.append(f"{path.relative_to(root)}:{n}: {line.strip()[:80]}")
@@ -79,12 +84,14 @@ def test_no_file_names_a_registry_host_or_a_path_of_one_machine(root):
 
 def test_no_unsafe_reading(root):
     text = {p: p.read_text(encoding="utf-8") for p in modules(root)}
-    for pattern in (r"\bpickle\b", r"\beval\(", r"\bexec\(", r"shell=True", r"yaml\.(unsafe_|full_)?load\((?!text, Loader=_Plain)"):
+    for pattern in (r"\bpickle\b", r"\beval\(", r"\bexec\(", r"shell=True",
+                    r"yaml\.(unsafe_|full_)?load\((?!text, Loader=_Plain)"):
         assert [p.name for p, body in text.items() if re.search(pattern, body)] == [], pattern
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    code = "import sys, ebank_lib; print([m for m in ('pandas', 'matplotlib', 'statsmodels', 'numba') if m in sys.modules])"
+    heavy = ("pandas", "matplotlib", "statsmodels", "numba")
+    code = f"import sys, ebank_lib; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 

@@ -51,10 +51,17 @@ def axpy(c, a, b):
 
 
 @compiled
+def copy(a, b):
+    """Write a over b: an assignment of slices would compile its error message with it, every time."""
+    for i in range(a.size):
+        b[i] = a[i]
+
+
+@compiled
 def multiply_ar(phi, z, e):
     """e = phi(B) z, what lies before z counting as zero."""
     n = z.size
-    e[:] = z
+    copy(z, e)
     for j in range(phi.size):
         axpy(-phi[j], z[:n - 1 - j], e[j + 1:])
 
@@ -63,7 +70,7 @@ def multiply_ar(phi, z, e):
 def multiply_ar_adjoint(phi, z, e_bar, z_bar, phi_bar):
     """Given `e_bar`, set `z_bar` and add to `phi_bar`."""
     n = z.size
-    z_bar[:] = e_bar
+    copy(e_bar, z_bar)
     for j in range(phi.size):
         axpy(-phi[j], e_bar[j + 1:], z_bar[:n - 1 - j])
         phi_bar[j] -= dot(e_bar[j + 1:], z[:n - 1 - j])
@@ -179,7 +186,7 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
     p, q = phi.size, theta.size
     t = columns.shape[1]
     n, effects, rows = t + q, q + gaps, columns.shape[0] + q
-    z, e = np.zeros((rows, n)), np.empty((rows, n))
+    z, e = np.zeros((rows, n)), np.zeros((rows, n))
     work, small = np.zeros((6, n)), np.zeros((3, max(p, rows)))
     scale, scale_bar, coef = small[0, :p], small[1, :p], small[2, :rows]
     c, f = 1.0, 0.0
@@ -197,12 +204,11 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
         response = work[0]
         multiply_ar(phi, z[0], response)
         for k in range(q):
-            z[k, k:] = z[0, :n - k]
-            e[k, :k] = 0.0
-            e[k, k:] = response[:n - k]
+            copy(z[0, :n - k], z[k, k:])
+            copy(response[:n - k], e[k, k:])
             prewhiten_head(stages, scale, z[k], e[k])
     for k in range(q, rows):
-        z[k, q:] = columns[k - q]
+        copy(columns[k - q], z[k, q:])
         divide_ma(theta, z[k], q)
         multiply_ar(phi, z[k], e[k])
         prewhiten_head(stages, scale, z[k], e[k])
@@ -233,7 +239,7 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
     # Backwards. First the residual sum of squares: its derivative by the coefficients vanishes.
     z_bar, e_bar, body = work[1], work[2], work[3]
     axpy(used / ss, residual, e_bar)
-    body[p:] = e_bar[p:]
+    copy(e_bar[p:], body[p:])
     multiply_ar_adjoint(phi, level, body, z_bar, phi_bar)
     prewhiten_head_adjoint(stages, scale, level, residual, e_bar, z_bar, stages_bar, scale_bar)
     divide_ma_adjoint(theta, level, z_bar, theta_bar)
@@ -255,7 +261,7 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
             e_bar[:p] = 0.0
             axpy(1.0, e_bar[k:], response_bar[:n - k])
         else:
-            body[p:] = e_bar[p:]
+            copy(e_bar[p:], body[p:])
             multiply_ar_adjoint(phi, z[k], body, z_bar, phi_bar)
             prewhiten_head_adjoint(stages, scale, z[k], e[k], e_bar, z_bar, stages_bar, scale_bar)
             divide_ma_adjoint(theta, z[k], z_bar, theta_bar)
@@ -283,7 +289,8 @@ def objective(x, shape, natural, columns, gaps, beta, want, gradient):
     sizes = (p, q, sp, sq)
     widest = max(p, q, sp, sq, 1)
     degree, ma_degree = p + sp * season, q + sq * season
-    r, factor, bar, r_bar = np.zeros((4, 4, widest))
+    blocks = np.zeros((4, 4, widest))
+    r, factor, bar, r_bar = blocks[0], blocks[1], blocks[2], blocks[3]
     tables = np.zeros((4, widest, widest))
     polynomials = np.zeros((4, max(degree, ma_degree)))
     phi, theta = polynomials[0, :degree], polynomials[1, :ma_degree]
@@ -297,7 +304,7 @@ def objective(x, shape, natural, columns, gaps, beta, want, gradient):
                 r[b, i] = np.sin(x[at + i]) * (AR_EDGE if b % 2 == 0 else 1.0)
         if not natural and sizes[b] > 0:
             levinson(r[b, :sizes[b]], tables[b])
-            factor[b] = tables[b, sizes[b] - 1]
+            copy(tables[b, sizes[b] - 1], factor[b])
         at += sizes[b]
     multiply(factor[0, :p], factor[2, :sp], season, phi)
     multiply(factor[1, :q], factor[3, :sq], season, theta)
@@ -330,7 +337,7 @@ def objective(x, shape, natural, columns, gaps, beta, want, gradient):
         if not natural and k > 0:
             if b > 0 or stepped:
                 stages_bar = np.zeros((k, k))
-                stages_bar[k - 1] = bar[b, :k]
+                copy(bar[b, :k], stages_bar[k - 1])
             levinson_adjoint(r[b, :k], tables[b], stages_bar, r_bar[b])
         for i in range(k):
             if natural:

@@ -8,7 +8,8 @@ _HOME = {
     "plot_growth": "growth", "plot_volatility": "growth", "plot_facts": "facts",
     "plot_quality": "cleaning", "plot_before_after": "cleaning",
     "plot_stationarity": "stationarity", "plot_acf": "stationarity",
-    "plot_criteria": "arma", "plot_correlations": "arma", "plot_roots": "arma", "plot_residuals": "arma", "plot_fan": "arma",
+    "plot_criteria": "arma", "plot_correlations": "arma", "plot_roots": "arma", "plot_residuals": "arma",
+    "plot_fan": "arma",
     "plot_forecast": "forecasting", "plot_backtest": "forecasting", "plot_accuracy": "forecasting",
     "plot_targets": "scenarios",
 }

@@ -16,7 +16,7 @@ from .ledger import COLUMNS, DECISIONS, reasons, safe_for_spreadsheets
 __all__ = ["Cleaned"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cleaned:
     """A cleaned source.
 
@@ -39,6 +39,10 @@ class Cleaned:
     policy: str
     conservation: pd.DataFrame
     _reasons: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return (f"Cleaned({self.source!r}, {self.months[0]}..{self.months[-1]}, "
+                f"{int(self.conservation['cells'].iloc[0])} cells, policy {self.policy!r})")
 
     @property
     def ledger(self) -> pd.DataFrame:

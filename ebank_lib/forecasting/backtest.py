@@ -17,7 +17,7 @@ from ebank_lib.display import html_table
 from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.wording import language, percent, t
 
-from .forecast import DEFAULT, _checked, forecast, in_language, kind_of
+from .forecast import DEFAULT, checked, forecast, in_language, kind_of
 from .series import as_monthly
 
 __all__ = ["Backtest", "Grade", "backtest"]
@@ -269,7 +269,7 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     (6, 'A')
     """
     models = (models,) if isinstance(models, str) else tuple(models)
-    horizon, level, models = _checked(horizon, level, (*models, "snaive"))
+    horizon, level, models = checked(horizon, level, (*models, "snaive"))
     if origins < 1 or least < 3:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
     if isinstance(kind, Indicator):

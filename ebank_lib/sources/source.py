@@ -44,7 +44,7 @@ class _Reading:
     files: pd.DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Source:
     """Workbooks and the description of how to read them. Made by :func:`open_source`; read when first asked.
 
@@ -71,6 +71,11 @@ class Source:
     config: SourceSpec = field(repr=False)
     root: Path = field(repr=False)
     parts: tuple[WideSpec | LongSpec | DatabaseSpec, ...] = field(repr=False)
+
+    def __repr__(self) -> str:
+        # The folder is left out: what is shown must not depend on the machine.
+        branches, indicators = len(self.catalog.branches), len(self.catalog.indicators)
+        return f"Source({self.title.en!r}, {branches} branches, {indicators} indicators)"
 
     def cells(self) -> pd.DataFrame:
         """Return every printed cell of the tables, one row a cell.
