@@ -34,14 +34,13 @@ def branches(folder, table):
         for row in csv.DictReader(stream):
             printed, role = row["bank_raw"], "total" if row["row_type"] == "total" else "branch"
             name = "All banks" if role == "total" else canonical.get(printed) or printed
-            key = "all-banks" if role == "total" else slug(name)
-            _, label, aliases = groups.setdefault(key, (role, name, {}))
+            _, label, aliases = groups.setdefault(slug(name).replace("-", ""), (role, name, {}))
             if printed != label:
                 aliases[printed] = None
     rows = []
-    for key, (role, label, aliases) in sorted(groups.items(), key=lambda item: item[1][0] != "total"):
+    for role, label, aliases in sorted(groups.values(), key=lambda group: group[0] != "total"):
         zh = "全部银行合计" if role == "total" else label
-        rows.append([key, zh, label, role, list(aliases), "", ""])
+        rows.append([slug(label), zh, label, role, list(aliases), "", ""])
     return rows
 
 
