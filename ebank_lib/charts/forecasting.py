@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from ebank_lib.forecasting.backtest import Backtest
 from ebank_lib.forecasting.forecast import Forecast, in_language
-from ebank_lib.wording import language, t
+from ebank_lib.wording import language, number, t
 
 from .style import (
     BAND,
@@ -47,7 +47,7 @@ def _values_axis(ax, result, lang: str) -> None:
 
 
 def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | None = 36, models=None,
-                  events: Sequence[tuple[pd.Period, str]] = (), title: str | None = None):
+                  events: Sequence[tuple[pd.Period, str]] = (), title: str | None = None, brief: bool = False):
     """Draw the history, the fan of the forecast that is read out, and the other methods' lines beside it.
 
     Parameters
@@ -62,6 +62,8 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     events : (month, text) pairs
         Marked on the history.
     title : str, optional
+    brief : bool
+        For a small picture: the key lies on the history and the lines' labels leave the unit to the axis.
 
     Returns
     -------
@@ -89,7 +91,9 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
                         lw=2.0 if first else 1.2, ls="-" if first else (0, (4, 2)), zorder=4 if first else 2,
                         label="_" + model)
         ends.append(line)
-        labels.append(f"{t('forecasting.model_' + model, lang)} {f.said(rows['y_hat'].iloc[-1], lang)}")
+        last = rows["y_hat"].iloc[-1]
+        said = number(last, "", lang) if brief and f.kind != "ratio" else f.said(last, lang)
+        labels.append(f"{t('forecasting.model_' + model, lang)} {said}")
     ax.set_title(title if title is not None else t(
         "forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
     _values_axis(ax, f, lang)
@@ -104,8 +108,12 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
                 fontsize=8.5, color=MUTED, va="bottom",
                 path_effects=[withStroke(linewidth=2.5, foreground="white")])
     ax.set_ylim(low, high)
-    _legend(ax, [Patch(color=BAND, alpha=0.18 if n == 0 else 0.42, lw=0,
-                       label=t("forecasting.limits", lang, level=f"{lv:g}")) for n, lv in enumerate(bands)])
+    key = [Patch(color=BAND, alpha=0.18 if n == 0 else 0.42, lw=0,
+                 label=t("forecasting.limits", lang, level=f"{lv:g}")) for n, lv in enumerate(bands)]
+    if brief:
+        ax.legend(handles=key, loc="upper left", handlelength=1.6)
+    else:
+        _legend(ax, key)
     label_lines(ax, ends, labels)
     # The value the reader knows: the last one observed.
     ax.plot([origin], [now], "o", color=INK, ms=4, zorder=5)
