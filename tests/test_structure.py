@@ -8,7 +8,7 @@ import sys
 import pytest
 
 ORDER = ["errors", "config", "wording", "display", "catalog", "paths", "sources", "cleaning", "growth", "facts",
-         "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "session", "reports",
+         "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "reports",
          "cli", "__main__"]
 
 
