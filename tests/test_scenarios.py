@@ -143,3 +143,15 @@ def test_the_sample_has_every_target_of_the_study(cleaned):
     got = evaluate_targets(cleaned, "rizhao")
     assert len(got.table) == 5 and not got.table["verdict"].eq("no_data").any()
     assert got.table["trend_at_deadline"].between(0, 1).all()
+
+
+def test_the_hardest_target_is_the_one_that_needs_most_of_todays_pace(cleaned):
+    targets = evaluate_targets(cleaned, "rizhao")
+    behind = targets.table[targets.table["verdict"].isin(["behind", "far", "away"])]
+    name = behind.loc[behind["ratio"].idxmax(), "target"]
+    label = next(t for t in targets.targets if t.key == name).label("en")
+    assert targets.hardest("en").startswith(label)
+
+
+def test_nothing_is_hardest_when_nothing_is_behind(catalog):
+    assert evaluate_targets(Branch(catalog), "rizhao", targets=[]).hardest() == ""

@@ -140,3 +140,35 @@ def test_the_order_of_the_cells_does_not_matter(spoilt):
     one = spoilt.clean()
     spoilt.cells = spoilt.cells.sample(frac=1, random_state=3).reset_index(drop=True)
     assert spoilt.clean().panel.equals(one.panel)
+
+
+def test_a_branchs_table_joins_what_was_treated_alike_and_leaves_out_nothing(cleaned):
+    rows = cleaned.of("rizhao", "en")
+    e = cleaned.entries
+    mine = e[(e["branch"] == "rizhao") & e["decision"].isin(["corrected", "flagged", "filled"])]
+    numbers = mine.drop_duplicates(["month", "decision", "indicator", "file", "sheet", "row", "column"])
+    assert rows["numbers"].sum() == len(numbers)
+    assert rows["month"].is_monotonic_increasing
+    swap = rows[rows["reason"].str.contains("swapped")]
+    assert len(swap) == 1 and swap["numbers"].iloc[0] == 26
+
+
+def test_its_sentence_counts_what_the_ledger_holds(cleaned):
+    e = cleaned.entries
+    corrected = e[e["decision"] == "corrected"].drop_duplicates(["cell"])
+    assert f"{len(corrected)} were corrected" in cleaned.reading(lang="en")
+    assert cleaned.reading("rizhao", "zh").startswith("日照分行")
+
+
+def test_no_indicator_is_the_first_headline_one(cleaned):
+    assert cleaned.series("rizhao", "").name == cleaned.catalog.headline[0]
+
+
+def test_its_name_in_a_console_depends_on_no_machine(cleaned):
+    assert "sources.yaml" not in repr(cleaned) and str(cleaned.source.path.parent) not in repr(cleaned)
+
+
+def test_rows_of_the_ledger_are_labelled_for_showing(cleaned):
+    shown = cleaned.labelled(cleaned.trace("rizhao", "2008-10", "sms"), "en")
+    assert shown["branch"].unique().tolist() == ["Rizhao"]
+    assert shown["indicator"].unique().tolist() == ["SMS finance customers"]

@@ -137,3 +137,16 @@ def test_an_interrupted_run_leaves_no_kernel_and_no_file(project, tmp_path, numb
     assert run.returncode == 130, said
     assert "interrupted" in said and "Traceback" not in said
     assert list(temporary.iterdir()) == [] and list((tmp_path / "out" / "0351").iterdir()) == []
+
+
+def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(root):
+    from ebank_lib.catalog import load_catalog
+    from ebank_lib.errors import ConfigError
+    from ebank_lib.reports.branch import _default_indicator
+
+    catalog = load_catalog(root / "data" / "catalog.yaml", root / "data" / "branches.csv")
+    assert _default_indicator(catalog, ["phone", "sms", "mobile_txn"]) == "mobile_txn"
+    assert _default_indicator(catalog, ["phone", "sms"]) == "sms"
+    assert _default_indicator(catalog, ["phone"]) == "phone"
+    with pytest.raises(ConfigError, match="no data"):
+        _default_indicator(catalog, [])

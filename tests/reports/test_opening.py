@@ -1,0 +1,42 @@
+"""The first line of a notebook: language, style, pictures that are small and the same everywhere."""
+
+import io
+
+import matplotlib.pyplot as plt
+import pytest
+from PIL import Image
+
+from ebank_lib.charts import compact
+from ebank_lib.errors import UnknownNameError
+from ebank_lib.reports.opening import _png, setup
+from ebank_lib.wording import language
+
+
+def test_it_chooses_the_language():
+    setup("en")
+    assert language() == "en"
+    with pytest.raises(UnknownNameError, match="zh, en"):
+        setup("fr")
+
+
+def test_pictures_are_palette_files_with_their_size_and_no_date():
+    setup("zh")
+    pictures = []
+    for _ in range(2):
+        fig, ax = plt.subplots(figsize=(5, 3))
+        ax.plot([1, 2], label="日照")
+        pictures.append(_png(fig))
+        plt.close(fig)
+    (data, size), again = pictures
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "P" and not image.info.get("Software")
+    assert size == {"width": 500, "height": 300}
+    assert (data, size) == again
+
+
+def test_a_compact_picture_keeps_its_letters():
+    fig, ax = plt.subplots(figsize=(9, 4))
+    title = ax.set_title("x", fontsize=10)
+    assert compact(ax) is fig and tuple(fig.get_size_inches()) == (5.2, 3.4)
+    assert title.get_fontsize() == 10
+    plt.close(fig)
