@@ -41,7 +41,7 @@ setup:  ## create or update .venv from the lock (the other targets do it themsel
 report: setup  ## one branch's report: reports/BRANCH/report.html (BRANCH=rizhao SOURCE=data/shandong REPORT_LANG=zh)
 	@$(BIN)/ebank report --source "$(SOURCE)" --branch "$(BRANCH)" --lang "$(REPORT_LANG)"
 
-province: setup  ## every branch's report and the province's page
+province: setup  ## every branch's report: reports/BRANCH/report.html
 	@$(BIN)/ebank report --source "$(SOURCE)" --all --lang "$(REPORT_LANG)"
 
 # Both steps always run, so that one failure does not hide the other. Notebooks are replayed over IPC, a file to a
