@@ -40,7 +40,7 @@ def observed_covariance(model: ARMA) -> tuple[np.ndarray, str]:
         for side in (0, 1):
             x = c.copy()
             x[i] += h if side == 0 else -h
-            if not np.isfinite(objective(x, model.shape, True, d.columns, d.gaps, out, True, gradient[side])):
+            if not np.isfinite(objective(x, model.shape, True, d.columns, d.gaps, out, gradient[side])):
                 return nan, "boundary"
             beta.append(d.scale * (d.back @ out[:-1]))
         hessian[i] = (gradient[0] - gradient[1]) / (2 * h)
@@ -105,8 +105,7 @@ def profile_of(model: ARMA, term: str):
     def drop(value):
         def f(x):
             gradient = np.empty(len(c))
-            value_here = objective(np.insert(x, at, value), model.shape, True, d.columns, d.gaps, none, True,
-                                   gradient)
+            value_here = objective(np.insert(x, at, value), model.shape, True, d.columns, d.gaps, none, gradient)
             return (value_here, np.delete(gradient, at)) if np.isfinite(value_here) else (1e10, np.zeros(len(x)))
 
         if len(start) == 0:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from .polynomials import compiled
+from .likelihood import axpy, copy, dot
+from .polynomials import compiled, step_down
 
 __all__ = ["filter_columns", "innovations", "state_space"]
 
 
 @compiled
-def sandwich(a, p, out):
-    """out = a p a', `a` mostly zeros, `p` symmetric."""
+def copy_square(a, b):
+    for i in range(a.shape[0]):
+        copy(a[i], b[i])
+
+
+@compiled
+def sandwich(a, p):
+    """p = a p a' in place, `a` mostly zeros, `p` symmetric."""
     n = p.shape[0]
     ap = np.zeros((n, n))
     for i in range(n):
@@ -30,8 +37,8 @@ def sandwich(a, p, out):
             for k in range(n):
                 if a[j, k] != 0.0:
                     s += ap[i, k] * a[j, k]
-            out[i, j] = s
-            out[j, i] = s
+            p[i, j] = s
+            p[j, i] = s
 
 
 @compiled
@@ -55,29 +62,49 @@ def state_space(phi, theta, delta):
         observe[r + i] = delta[i]
         if i > 0:
             transition[r + i, r + i - 1] = 1.0
-    if lost > 0:
-        transition[r] = observe
-    # The sum of T^k R R' T'^k, by doubling; it converges because the AR part is stationary.
-    power, total, step = transition[:r, :r].copy(), np.empty((r, r)), np.empty((r, r))
+    for i in range(n if lost > 0 else 0):
+        transition[r, i] = observe[i]
+    root = stationary_root(phi, theta, r)
+    initial = np.zeros((n, n))
     for i in range(r):
         for j in range(r):
-            total[i, j] = disturbance[i] * disturbance[j]
-    square = np.empty((r, r))
-    for _ in range(64):
-        sandwich(power, total, step)
-        total += step
-        if np.abs(step).max() <= 1e-16 * np.abs(total).max():
-            break
-        for i in range(r):
-            for j in range(r):
-                s = 0.0
-                for k in range(r):
-                    s += power[i, k] * power[k, j]
-                square[i, j] = s
-        power[:] = square
-    initial = np.zeros((n, n))
-    initial[:r, :r] = total
+            initial[i, j] = dot(root[i], root[j])
     return transition, disturbance, observe, initial
+
+
+@compiled
+def stationary_root(phi, theta, r):
+    """A square root (r, r) of the stationary covariance of the first r elements of the state.
+
+    With w = theta(B) z the state is linear in the last r values of the AR process z, whose Levinson stages make it
+    from r independent shocks: no equation is solved and no series summed, so roots near the circle cost no digits.
+    """
+    p, q = phi.size, theta.size
+    stages, partial, z, root = np.zeros((p, p)), np.zeros(p), np.zeros((r, r)), np.zeros((r, r))
+    step_down(phi, stages, partial)
+    sd = 1.0
+    for i in range(p):
+        sd /= np.sqrt(max(1.0 - partial[i] * partial[i], 1e-12))
+    for i in range(r):  # z[i, k]: the response to shock k of the value r - 1 - i months ago
+        m = min(i, p)
+        for k in range(i):
+            for j in range(m):
+                z[i, k] += stages[m - 1, j] * z[i - 1 - j, k]
+        z[i, i] = sd
+        if i < p:
+            sd *= np.sqrt(max(1.0 - partial[i] * partial[i], 1e-12))
+    for i in range(r):
+        for k in range(q + 1):
+            c = theta[k - 1] if k > 0 else 1.0
+            # What is already known, at this lag k - i or more, of the value i months ahead.
+            if k >= i:
+                axpy(c, z[r - 1 - k + i], root[i])
+                for j in range(1, min(i, p) + 1):
+                    axpy(-c * phi[j - 1], z[r - 1 - k + i - j], root[i])
+            else:
+                for j in range(i + 1, p + 1):
+                    axpy(c * phi[j - 1], z[r - 1 - k + i - j], root[i])
+    return root
 
 
 @compiled
@@ -95,7 +122,8 @@ def filter_columns(transition, disturbance, observe, initial, columns, missing, 
     for i in range(m):
         for j in range(lost):
             a[i, r + j] = columns[i, lost - 1 - j]
-    p, last = initial.copy(), np.empty((n, n))
+    p, last = np.zeros((n, n)), np.zeros((n, n))
+    copy_square(initial, p)
     settled, variance = False, 1.0
     for s in range(lost, t):
         seen = not missing[s]
@@ -123,19 +151,23 @@ def filter_columns(transition, disturbance, observe, initial, columns, missing, 
                 for k in range(n):
                     if transition[j, k] != 0.0:
                         ahead[j] += transition[j, k] * a[i, k]
-            a[i] = ahead
+            copy(ahead, a[i])
         if settled and seen:
             continue
-        last[:] = p
+        copy_square(p, last)
         if seen:
             for i in range(n):
                 for j in range(n):
                     p[i, j] -= pz[i] * gain[j]
-        sandwich(transition, p.copy(), p)
+        sandwich(transition, p)
         for i in range(n):
             for j in range(n):
                 p[i, j] += disturbance[i] * disturbance[j]
-        settled = seen and np.abs(p - last).max() <= 1e-14 * np.abs(p).max()
+        moved, largest = 0.0, 0.0
+        for i in range(n):
+            for j in range(n):
+                moved, largest = max(moved, abs(p[i, j] - last[i, j])), max(largest, abs(p[i, j]))
+        settled = seen and moved <= 1e-14 * largest
     return v, f, a, p
 
 

@@ -277,15 +277,16 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
 
 
 @compiled
-def objective(x, shape, natural, columns, gaps, beta, want, gradient):
+def objective(x, shape, natural, columns, gaps, beta, gradient):
     """Concentrated negative log-likelihood at `x` = (ar, ma, seasonal ar, seasonal ma), without its constant.
 
     `shape` is (p, q, P, Q, season). With `natural` x holds the coefficients themselves, otherwise angles whose
     sines are the partial autocorrelations: every x is then stationary and invertible, the boundary is an ordinary
     point (the likelihood is symmetric about it), and an optimum there is reached, not only approached.
-    `gradient` (x.size,) is set where `want`.
+    `gradient` (x.size,) is set; an empty one is not worked out.
     """
     p, q, sp, sq, season = shape
+    want = gradient.size > 0
     sizes = (p, q, sp, sq)
     widest = max(p, q, sp, sq, 1)
     degree, ma_degree = p + sp * season, q + sq * season

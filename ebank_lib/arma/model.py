@@ -85,8 +85,8 @@ class ARMA:
     def _concentrated(self, coefficients) -> tuple[np.ndarray, float, float]:
         """Return beta, sigma2 and the negative log-likelihood (scaled) at given ARMA coefficients."""
         d = self.design
-        out, none = np.empty(len(d.columns) - d.gaps), np.empty(len(coefficients))
-        f = objective(np.asarray(coefficients, dtype=float), self.shape, True, d.columns, d.gaps, out, False, none)
+        out = np.empty(len(d.columns) - d.gaps)
+        f = objective(np.asarray(coefficients, dtype=float), self.shape, True, d.columns, d.gaps, out, np.empty(0))
         return d.offset + d.scale * (d.back @ out[:-1]), float(out[-1]) * d.scale**2, f
 
     @cached_property
@@ -204,8 +204,8 @@ class ARMA:
     def _smoothed(self, coefficients) -> np.ndarray:
         """y with every missing month at its expectation given all the others: a gap estimated as a regressor."""
         d = self.design
-        out, none = np.empty(len(d.columns)), np.empty(len(coefficients))
-        objective(np.asarray(coefficients), self.shape, True, d.columns, 0, out, False, none)
+        out = np.empty(len(d.columns))
+        objective(np.asarray(coefficients), self.shape, True, d.columns, 0, out, np.empty(0))
         y = d.y.interpolate(limit_direction="both").to_numpy(copy=True)
         y[d.y.isna().to_numpy()] -= d.scale * out[:d.gaps]
         return y

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .likelihood import cholesky, dot, objective, solve
-from .polynomials import compiled, levinson, multiply, step_down
+from .likelihood import axpy, cholesky, copy, dot, objective, solve
+from .polynomials import compiled, levinson, step_down
 
 __all__ = ["MODES", "Optimum", "climb_from", "climb_grid"]
 
@@ -30,7 +30,14 @@ EDGE = 0.9999  # largest partial autocorrelation of a start: on the circle itsel
 
 
 @compiled
-def minimise(x, shape, columns, gaps, tolerance, best, f_best):
+def set_diagonal(a, value):
+    a[:] = 0.0
+    for i in range(a.shape[0]):
+        a[i, i] = value
+
+
+@compiled
+def minimise(x, shape, natural, columns, gaps, tolerance, best, f_best):
     """BFGS (Nocedal & Wright 2006, ch. 6) on `objective` from `x`, overwritten.
 
     Stops early where it is about to arrive at the optimum `best`, of value `f_best`, that is known already, and
@@ -39,12 +46,14 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
     """
     k = x.size
     beta = np.empty(columns.shape[0] - gaps)
-    g, g_new, y, d = np.zeros((4, k))
-    f = objective(x, shape, False, columns, gaps, beta, True, g)
+    work = np.zeros((6, k))
+    g, g_new, x_new, y, d, hy = work[0], work[1], work[2], work[3], work[4], work[5]
+    f = objective(x, shape, natural, columns, gaps, beta, g)
     if k == 0 or not f < np.inf:
         return f, 0.0, f < np.inf
     # The information about a partial autocorrelation is about the number of months.
-    h = np.eye(k) / columns.shape[1]
+    h, first = np.zeros((k, k)), 1.0 / columns.shape[1]
+    set_diagonal(h, first)
     fresh, converged = True, False
     for step in range(100 + 20 * k):
         longest = 0.0
@@ -67,8 +76,9 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
         a = min(1.0, LONGEST_STEP / longest)
         found = False
         while a * longest > 1e-10:
-            x_new = x + a * d
-            f_new = objective(x_new, shape, False, columns, gaps, beta, True, g_new)
+            copy(x, x_new)
+            axpy(a, d, x_new)
+            f_new = objective(x_new, shape, natural, columns, gaps, beta, g_new)
             if f_new <= f + 1e-4 * a * slope:
                 found = True
                 break
@@ -79,7 +89,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
         if not found:
             if fresh:
                 break
-            h = np.eye(k) / columns.shape[1]
+            set_diagonal(h, first)
             fresh = True
             continue
         for i in range(k):
@@ -90,9 +100,8 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
         sy, yy = dot(d, y), dot(y, y)
         if sy > 1e-10 * yy:
             if fresh:
-                h = np.eye(k) * np.sqrt(dot(d, d) / yy)
+                set_diagonal(h, np.sqrt(dot(d, d) / yy))
                 fresh = False
-            hy = np.empty(k)
             for i in range(k):
                 hy[i] = dot(h[i], y)
             c = (1.0 + dot(hy, y) / sy) / sy
@@ -107,9 +116,12 @@ def add_root(angles, root, out):
     """Angles of the polynomial of `angles` times (1 - root B)."""
     k = angles.size
     longer, stages = np.zeros(k + 1), np.zeros((k + 1, k + 1))
-    if k > 0:
-        levinson(np.sin(angles), stages)
-    multiply(stages[k - 1, :k].copy(), np.array([root]), 1, longer)
+    for i in range(k):
+        longer[i] = np.sin(angles[i])
+    levinson(longer[:k], stages)
+    longer[k] = 0.0
+    for i in range(k + 1):
+        longer[i] = (stages[k - 1, i] if i < k else 0.0) - (root * stages[k - 1, i - 1] if i > 0 else -root)
     to_angles(longer, EDGE, out)
 
 
@@ -124,22 +136,16 @@ def to_angles(coefficients, edge, out):
         out[i] = np.arcsin(min(max(v, -edge), edge))
 
 
-@compiled
-def long_autoregression(z, lags):
+def long_autoregression(z, lags) -> np.ndarray:
     """Innovations of an AR(lags) fitted by Burg's method: the first step of Hannan and Rissanen."""
-    n = z.size
-    forward, backward, a, e = z.copy(), z.copy(), np.zeros(lags), np.zeros(n)
-    for k in range(lags):
-        power = dot(forward[k + 1:], forward[k + 1:]) + dot(backward[k:n - 1], backward[k:n - 1])
-        r = 2.0 * dot(forward[k + 1:], backward[k:n - 1]) / power if power > 0.0 else 0.0
-        a[:k] = a[:k] - r * a[:k][::-1].copy()
-        a[k] = r
-        for i in range(n - 1, k, -1):
-            f = forward[i]
-            forward[i] = f - r * backward[i - 1]
-            backward[i] = backward[i - 1] - r * f
-    for i in range(lags, n):
-        e[i] = z[i] - dot(a, z[i - lags:i][::-1].copy())
+    forward, backward, a, e = z, z, np.zeros(0), np.zeros(z.size)
+    for _ in range(lags):
+        forward, backward = forward[1:], backward[:-1]
+        power = forward @ forward + backward @ backward
+        r = 2.0 * (forward @ backward) / power if power > 0.0 else 0.0
+        a = np.append(a - r * a[::-1], r)
+        forward, backward = forward - r * backward, backward - r * forward
+    e[lags:] = forward
     return e
 
 
@@ -151,12 +157,12 @@ def hannan_rissanen(z, e, lags, p, q, out):
     a, coefficients = np.zeros((k + 1, k + 1)), np.zeros(k)
     if n <= k:
         return False
-    block = np.empty((k + 1, n))
+    block = np.zeros((k + 1, n))
     for i in range(p):
-        block[i] = z[first - 1 - i:first - 1 - i + n]
+        copy(z[first - 1 - i:first - 1 - i + n], block[i])
     for i in range(q):
-        block[p + i] = -e[first - 1 - i:first - 1 - i + n]
-    block[k] = z[first:]
+        axpy(-1.0, e[first - 1 - i:first - 1 - i + n], block[p + i])
+    copy(z[first:], block[k])
     for i in range(k + 1):
         for j in range(i + 1):
             a[i, j] = dot(block[i], block[j])
@@ -170,26 +176,6 @@ def hannan_rissanen(z, e, lags, p, q, out):
 
 
 @compiled
-def climb(p, q, starts, seasonal, columns, gaps, tolerance, angles, values, ends):
-    """Climb order (p, q) from every row of `starts`; keep the best. Returns gradient norm and convergence."""
-    sp, sq, season = seasonal
-    shape = (p, q, sp, sq, season)
-    k = p + q + sp + sq
-    norm, converged, before = -1.0, False, values[p, q]
-    for s in range(starts.shape[0]):
-        x = starts[s, :k].copy()
-        f, g, c = minimise(x, shape, columns, gaps, tolerance, angles[p, q, :k], values[p, q])
-        if f < values[p, q]:
-            values[p, q], norm, converged = f, g, c
-            angles[p, q, :k] = x
-        for slot in range(ends.shape[2]):
-            if not ends[p, q, slot] < np.inf:
-                ends[p, q, slot] = f
-                break
-    return norm, converged, values[p, q] < before - 1e-6
-
-
-@compiled
 def first_starts(p, q, seasonal, z, e, lags, angles, values, starts):
     """Fill `starts` from the neighbours below and from Hannan-Rissanen; returns how many there are."""
     extra = seasonal[0] + seasonal[1]
@@ -200,25 +186,25 @@ def first_starts(p, q, seasonal, z, e, lags, angles, values, starts):
         m += 1
     if p > 0 and values[p - 1, q] < np.inf:
         below = angles[p - 1, q]
-        starts[m, :p - 1] = below[:p - 1]
-        starts[m, p:k + extra] = below[p - 1:k - 1 + extra]
+        copy(below[:p - 1], starts[m])
+        copy(below[p - 1:k - 1 + extra], starts[m, p:])
         m += 1
     if q > 0 and values[p, q - 1] < np.inf:
         below = angles[p, q - 1]
         for root in (0.0, -UNIT_ROOT, UNIT_ROOT):
-            starts[m, :p] = below[:p]
+            copy(below[:p], starts[m])
             if root == 0.0:
-                starts[m, p:k - 1] = below[p:k - 1]
+                copy(below[p:k - 1], starts[m, p:])
             else:
                 add_root(below[p:k - 1], root, starts[m, p:k])
-            starts[m, k:k + extra] = below[k - 1:k - 1 + extra]
+            copy(below[k - 1:k - 1 + extra], starts[m, k:])
             m += 1
     if p > 0 and q > 0 and values[p - 1, q - 1] < np.inf:
         below = angles[p - 1, q - 1]
         for root in (-COMMON_ROOT, COMMON_ROOT):
             add_root(below[:p - 1], root, starts[m, :p])
             add_root(below[p - 1:k - 2], root, starts[m, p:k])
-            starts[m, k:k + extra] = below[k - 2:k - 2 + extra]
+            copy(below[k - 2:k - 2 + extra], starts[m, k:])
             m += 1
     return max(m, 1)  # a row of zeros where nothing else is to be had
 
@@ -283,17 +269,21 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     e = long_autoregression(z, lags)
     angles = np.zeros((rows, cols, widest))
     values = np.full((rows, cols), np.inf)
-    ends = np.full((rows, cols, 40 + (1 + MORE) * random), np.inf)
     orders = sorted(((p, q) for p, q in np.argwhere(allowed).tolist()), key=lambda o: (o[0] + o[1], o[0]))
     rng = np.random.default_rng(seed)
     version = dict.fromkeys(orders, 0)
+    ends: dict = {order: [] for order in orders}
     seen: dict = {}
-    state = (columns, gaps)
 
-    def visit(p, q, starts, tolerance=CLIMB):
-        norm, converged, better = climb(p, q, starts, seasonal, *state, tolerance, angles, values, ends)
-        version[p, q] += better
-        return norm, converged
+    def visit(p, q, starts):
+        k, before = p + q + extra, values[p, q]
+        for start in starts:
+            x = start[:k].copy()
+            f = minimise(x, (p, q, *seasonal), False, columns, gaps, CLIMB, angles[p, q, :k], values[p, q])[0]
+            ends[p, q].append(f)
+            if f < values[p, q]:
+                values[p, q], angles[p, q, :k] = f, x
+        version[p, q] += values[p, q] < before - 1e-6
 
     def from_neighbours(p, q, neighbours):
         starts = []
@@ -310,7 +300,7 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
                 start[at + 1:] = x[at:-1]
             starts.append(start)
         if starts:
-            visit(p, q, np.array(starts))
+            visit(p, q, starts)
 
     for p, q in orders:
         starts = np.zeros((8 + random, max(widest, 1)))
@@ -322,6 +312,7 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
         visit(p, q, starts[:count])
         for other in ((p - 1, q), (p, q - 1)):
             seen[p, q, other] = version.get(other)
+
     def sweep():
         for _ in range(3):
             for p, q in reversed(orders):
@@ -343,14 +334,13 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     for p, q in orders:
         k = p + q + extra
         best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q, :k])
-        reached = ends[p, q][np.isfinite(ends[p, q])]
-        agreeing = int((reached < best.value + SAME_VALUE).sum())
-        found[p, q] = replace(best, starts=reached.size, starts_agreeing=agreeing)
+        agreeing = sum(f < best.value + SAME_VALUE for f in ends[p, q])
+        found[p, q] = replace(best, starts=len(ends[p, q]), starts_agreeing=agreeing)
     return found
 
 
 def climb_from(columns, gaps, shape, start) -> Optimum:
     """Optimum of one order from one start."""
     x = np.array(start, dtype=float)
-    value, norm, converged = minimise(x, shape, columns, gaps, POLISH, x, np.nan)
+    value, norm, converged = minimise(x, shape, False, columns, gaps, POLISH, x, np.nan)
     return Optimum(x, value, norm, converged, 1, 1)
