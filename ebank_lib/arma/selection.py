@@ -161,6 +161,12 @@ class OrderSelection:
         out = pd.DataFrame([(p, q, c / n, c) for (p, q), c in picks.items()], columns=["p", "q", "share", "picks"])
         return out.sort_values(["picks", "p", "q"], ascending=[False, True, True], ignore_index=True)
 
+    def against_statsmodels(self):
+        """Fit the same grid by statsmodels as it comes, and compare; a few seconds. See `comparison.Comparison`."""
+        from .comparison import compare
+
+        return compare(self)
+
     def plot(self, ax=None, lang: str | None = None):
         """The criterion over the grid as a picture; see `charts.arma.plot_criteria`."""
         from ..charts.arma import plot_criteria

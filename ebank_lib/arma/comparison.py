@@ -1,0 +1,179 @@
+"""What statsmodels would have said of the same grid, and what a simulation study says of choosing at all."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..display import html_table
+from ..wording import t
+from .design import trend_columns
+
+if TYPE_CHECKING:
+    from .selection import OrderSelection
+
+__all__ = ["Comparison", "SimulationStudy", "compare", "simulation_study"]
+
+MISS = 1e-3  # a log-likelihood this much below the best one is not the optimum
+STUDY = Path(__file__).with_name("simulation_study.csv")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The grid of an `OrderSelection` fitted again by statsmodels as it comes; made by its ``against_statsmodels()``.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row an order: ``p, d, q, loglik`` (ours), ``loglik_theirs`` (the same exact likelihood at the ARMA
+        coefficients that statsmodels ends at, the rest at its best), ``missed`` (their difference), ``misses`` (above
+        0.001), ``better`` (theirs above ours by as much), ``criterion_theirs`` (as statsmodels reports it),
+        ``converged, warnings`` (what it says itself).
+    order, raw_order, their_order : (p, d, q)
+        Our choice, the lowest criterion of ours, and the lowest of those that statsmodels reports.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    order: tuple[int, int, int]
+    raw_order: tuple[int, int, int]
+    their_order: tuple[int, int, int] | None
+    label: str = "AICc"
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in plain words where statsmodels ends, what it would choose, and where it is the better one."""
+        rows, count = self.table, int(self.table["misses"].sum())
+        said = [t("arma.theirs_all", lang, n=len(rows))]
+        if count:
+            worst = rows.loc[rows["missed"].idxmax()]
+            said = [t("arma.theirs_miss", lang, n=len(rows), count=count, worst=f"{worst['missed']:.2f}",
+                      order=f"({worst['p']},{worst['d']},{worst['q']})",
+                      silent=int((rows["misses"] & rows["converged"]).sum()))]
+        if rows["better"].any():
+            said.append(t("arma.theirs_better", lang, count=int(rows["better"].sum())))
+        if self.their_order is not None:
+            names = {k: "({},{},{})".format(*v) for k, v in
+                     (("theirs", self.their_order), ("raw", self.raw_order), ("order", self.order))}
+            key = "same_choice" if self.their_order == self.order else (
+                "same_raw" if self.their_order == self.raw_order else "other_choice")
+            said.append(t(f"arma.theirs_{key}", lang, criterion=self.label, **names))
+        return (" " if said[0].isascii() else "").join(said)
+
+    def _repr_html_(self) -> str:
+        keep = ["p", "d", "q", "loglik", "loglik_theirs", "missed", "converged", "warnings"]
+        shown = self.table.sort_values("missed", ascending=False).head(8)[keep]
+        return html_table(shown, caption=t("arma.caption_theirs", n=len(shown)), notes=[self.reading()],
+                          heads={c: t(f"arma.head_{c}") for c in keep[3:]} | {c: c for c in "pdq"},
+                          formats=dict.fromkeys(keep[3:6], "{:.2f}"))
+
+
+def compare(selection: OrderSelection) -> Comparison:
+    """Return what `OrderSelection.against_statsmodels` returns."""
+    from statsmodels.tsa.arima.model import ARIMA  # slow to import, and used here only
+
+    d, (sp, big_d, sq, season) = selection.design, selection.seasonal_order
+    lost = d.d + d.big_d
+    trend = {"c": "c" if lost == 0 else "n", "ct": "ct" if lost == 0 else "t", "n": "n"}[d.trend]
+    exog = d.x.drop(columns=list(trend_columns(d.y.index, d.trend, lost)))
+    rows = []
+    for p, q in sorted(selection._optima):
+        ours = selection.fit(p, q)
+        row = {"p": p, "d": d.d, "q": q, "loglik": ours.loglik, "loglik_theirs": np.nan, "criterion_theirs": np.nan,
+               "converged": False}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                fit = ARIMA(d.y, exog if exog.shape[1] else None, order=(p, d.d, q), trend=trend,
+                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit()
+            except (ValueError, np.linalg.LinAlgError):  # it cannot start: the row stays, without a figure
+                fit = None
+        if fit is not None:
+            parts = (fit.arparams, fit.maparams, fit.seasonalarparams, fit.seasonalmaparams)
+            value = ours._concentrated(np.concatenate([np.asarray(v, dtype=float) for v in parts]))[2]
+            row["loglik_theirs"] = d.loglik(value) if np.isfinite(value) else np.nan
+            row["criterion_theirs"] = getattr(fit, selection.criterion)
+            row["converged"] = bool(fit.mle_retvals["converged"]) if fit.mle_retvals else True
+        rows.append(row | {"warnings": len(caught)})
+    table = pd.DataFrame(rows)
+    table.insert(5, "missed", table["loglik"] - table["loglik_theirs"])
+    table.insert(6, "misses", ~(table["missed"] <= MISS))
+    table.insert(7, "better", table["missed"] < -MISS)
+    theirs = table["criterion_theirs"]
+    best = table.loc[theirs.idxmin(), ["p", "d", "q"]] if theirs.notna().any() else None
+    return Comparison(table, selection.order, selection.raw_order, None if best is None else tuple(map(int, best)),
+                      {"aicc": "AICc"}.get(selection.criterion, selection.criterion.upper()))
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationStudy:
+    """How often the right order is chosen and how often limits cover, in series of known order.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``measure, of, model, T, share, series, std_error``, one row a figure; written by
+        ``benchmarks/arma_simulation.py``.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+
+    def summary(self, lang: str | None = None) -> pd.DataFrame:
+        """Mean and lowest share over the models, in per cent, one row a measure, by length."""
+        rows = self.table.assign(of=self.table["of"].str.replace(r"^\w+\d?, (?=profile|Wald)", "", regex=True))
+        share = 100 * rows.pivot_table(index=["measure", "of"], columns="T", values="share", aggfunc=["mean", "min"],
+                                       sort=False).swaplevel(axis=1).sort_index(axis=1)
+        share.columns = [t(f"arma.study_{how}", lang, months=n) for n, how in share.columns]
+        share = share.reset_index()
+        share.insert(0, t("arma.study_measure", lang), [t(f"arma.study_{_key(m)}", lang) for m in share.pop("measure")])
+        share.insert(1, t("arma.study_of", lang), [_translated(of, lang) for of in share.pop("of")])
+        return share
+
+    def figure(self, measure: str, of: str, months: int) -> str:
+        """Return the mean share over the models of what `of` ends with, as whole per cent."""
+        rows = self.table
+        rows = rows[(rows["measure"] == measure) & rows["of"].str.endswith(of) & (rows["T"] == months)]
+        return f"{100 * rows['share'].mean():.0f}"
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in plain words what a choice and its limits are worth at 44 and at 120 months."""
+        figures = {f"{key}{n}": self.figure(measure, of, n) for n in (44, 120) for key, measure, of in (
+            ("right", "right order", "aicc, regular orders"), ("raw", "right order", "aicc, raw"),
+            ("bic", "right order", "bic, regular orders"), ("wald", "95% interval", "Wald"),
+            ("profile", "95% interval", "profile"), ("limits", "95% forecast limits", "chosen model, 12 ahead"))}
+        return t("arma.study_reading", lang, series=int(self.table["series"].iloc[0]),
+                 models=self.table["model"].nunique(), **figures)
+
+    def _repr_html_(self) -> str:
+        shown = self.summary()
+        return html_table(shown, caption=t("arma.caption_study", series=int(self.table["series"].iloc[0])),
+                          formats=dict.fromkeys(shown.columns[2:], "{:.0f}"), notes=[self.reading()])
+
+
+def simulation_study() -> SimulationStudy:
+    """Return the stored simulation study.
+
+    Examples
+    --------
+    >>> study = simulation_study()
+    >>> sorted(study.table["T"].unique().tolist()), len(study.summary("en"))
+    ([44, 120], 18)
+    """
+    return SimulationStudy(pd.read_csv(STUDY))
+
+
+def _key(measure: str) -> str:
+    return measure.replace("% ", "_").replace(" ", "_")
+
+
+def _translated(of: str, lang: str | None) -> str:
+    """Write what a figure is of ("aicc, raw", "chosen model, 12 ahead") in the language of the reader."""
+    what, _, rest = of.rpartition(", ")
+    if not what:
+        return t(f"arma.study_{rest.lower()}", lang)
+    if rest.endswith(" ahead"):
+        return t(f"arma.study_{_key(what)}", lang) + t("arma.study_ahead", lang, n=int(rest.split()[0]))
+    return {"aicc": "AICc"}.get(what, what.upper()) + t(f"arma.study_{_key(rest)}", lang)

@@ -1,0 +1,55 @@
+"""Beside statsmodels, and the stored simulation study: what the sentences say is what the tables hold."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.arma import select_order, simulation_study
+
+
+@pytest.fixture(scope="module")
+def y():
+    rng = np.random.default_rng(8)
+    steps = 0.4 + rng.standard_normal(44) - 0.5 * np.r_[0, rng.standard_normal(43)]
+    return pd.Series(steps.cumsum(), index=pd.period_range("2008-01", periods=44, freq="M"), name="y")
+
+
+@pytest.mark.parametrize("d", [0, 1])
+def test_statsmodels_is_judged_by_the_same_likelihood(y, d):
+    chosen = select_order(y, 1, 2, d=d)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # its warnings are counted, not shown
+        got = chosen.against_statsmodels()
+    table = got.table
+    assert len(table) == 6 and table[["p", "d", "q"]].drop_duplicates().shape == (6, 3)
+    np.testing.assert_allclose(table["loglik"], chosen.table["loglik"])
+    # Ours is the optimum of a likelihood of which theirs is one value.
+    assert not table["better"].any() and (table["missed"] > -1e-6).all()
+    # An order without local maxima ends at the same place.
+    assert table.query("p == 0 and q == 0")["missed"].item() == pytest.approx(0, abs=1e-6)
+    assert (table["misses"] == (table["missed"] > 1e-3)).all()
+    assert got.their_order == tuple(table.loc[table["criterion_theirs"].idxmin(), ["p", "d", "q"]])
+    for lang in ("zh", "en"):
+        assert "statsmodels" in got.reading(lang) and "{" not in got.reading(lang)
+    assert "<table>" in got._repr_html_()
+
+
+def test_statsmodels_with_gaps_regressors_and_a_seasonal_factor(y):
+    x = pd.Series(np.sin(np.arange(44)), index=y.index, name="x")
+    chosen = select_order(y.where(np.arange(44) != 20), 1, 0, d=0, exog=x, seasonal_order=(1, 0, 0, 12))
+    table = chosen.against_statsmodels().table
+    assert table["loglik_theirs"].notna().all() and (table["missed"] > -1e-6).all()
+
+
+def test_study_says_what_its_table_holds():
+    study = simulation_study()
+    rows = study.table.query("measure == 'right order' and of == 'bic, raw' and T == 44")
+    summary = study.summary("en")
+    row = summary[summary["of"] == "BIC, all orders"].iloc[0]
+    assert row["44 months: mean"] == pytest.approx(100 * rows["share"].mean())
+    assert row["44 months: worst model"] == pytest.approx(100 * rows["share"].min())
+    for lang in ("zh", "en"):
+        assert study.figure("95% interval", "profile", 44) in study.reading(lang)
+        assert "<table>" in study._repr_html_() and study.summary(lang).notna().all(axis=None)
