@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from .wording import has, language, month_name, t
+from .wording import has, language, month_name, percent, t
 
 __all__ = ["html_table", "say", "show"]
 
@@ -27,7 +28,8 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     caption : str
         Stands above the table.
     formats : mapping of column to callable or format string, optional
-        How a column's values are written, e.g. ``{"p_value": "{:.3f}"}``; a missing or infinite value is always ``–``.
+        How a column's values are written, e.g. ``{"lag": "{:.0f}"}``; a missing or infinite value is always ``–``.
+        ``p_value`` has three decimals and ``share`` is per cent, unless said otherwise.
     heads : mapping of column to heading, optional
         Else the wording entry ``general.<column>`` or ``table.<column>``, else the column's own name.
     notes : iterable of str
@@ -37,11 +39,14 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     formats, heads = formats or {}, heads or {}
     names = [heads.get(c) or _heading(str(c), lang) for c in frame.columns]
     numeric = [pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d) for d in frame.dtypes]
-    columns = [[html.escape(_text(v, formats.get(c), lang)) for v in frame[c]] for c in frame.columns]
+    columns = [[_breakable(_text(v, formats.get(c, _USUAL.get(str(c))), lang)) for v in frame[c]]
+               for c in frame.columns]
     css = [' class="n"' if n else "" for n in numeric]
     head = "".join(f"<th{k}>{html.escape(n)}</th>" for n, k in zip(names, css, strict=True))
     body = "\n".join("<tr>" + "".join(f"<td{k}>{v}</td>" for v, k in zip(row, css, strict=True)) + "</tr>"
                      for row in zip(*columns, strict=True))
+    if frame.empty and len(names):
+        body = f'<tr><td colspan="{len(names)}">{t("general.none", lang)}</td></tr>'
     caption = f"<caption>{html.escape(caption)}</caption>\n" if caption else ""
     foot = "".join(f'<p class="note">{html.escape(n)}</p>' for n in notes)
     return (f'<div class="ebank"><table>\n{caption}<thead><tr>{head}</tr></thead>\n'
@@ -57,6 +62,18 @@ def say(*sentences: str) -> _Html:
     """Show sentences in a notebook as they are read on a page: one paragraph each, escaped."""
     said = [s for s in sentences if s]
     return _Html("".join(f'<p class="reading">{html.escape(s)}</p>' for s in said), "\n".join(said))
+
+
+def _p_value(value: float) -> str:
+    return "<0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+_USUAL: Mapping[str, Format | str] = {"p_value": _p_value, "share": percent}
+
+
+def _breakable(text: str) -> str:
+    """Return a text as HTML in which a word too long for a column (a file's name, say) may be broken."""
+    return re.sub(r"[^\s&;]{25,}", lambda word: "<wbr>".join(re.findall(".{1,12}", word[0])), html.escape(text))
 
 
 class _Html:

@@ -6,6 +6,7 @@ and a count stays positive (log), so that no share passes 100%.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,8 +152,10 @@ class Targets:
     history: dict[str, pd.Series] = field(default_factory=dict, repr=False)
 
     def sentences(self, lang: str | None = None) -> list[str]:
-        """Return a sentence for each target, in their order."""
+        """Return a sentence for each target, in their order; or the one that there are none."""
         lang = language(lang)
+        if self.table.empty:
+            return [self.reading(lang)]
         return [self._sentence(target, row, lang)
                 for target, row in zip(self.targets, self.table.to_dict("records"), strict=True)]
 
@@ -168,10 +171,10 @@ class Targets:
                  groups=sep.join(groups))
 
     def hardest(self, lang: str | None = None) -> str:
-        """Return the sentence of the target that needs the most of today's pace; "" when none is behind."""
+        """Return the sentence of the target that needs the most of today's pace, or that none is behind, or ""."""
         behind = self.table["ratio"].where(self.table["verdict"].isin(["behind", "far", "away"]))
         if behind.isna().all():
-            return ""
+            return t("scenarios.none_behind", lang) if len(self.table) else ""
         return self.sentences(lang)[int(behind.fillna(-1.0).to_numpy().argmax())]
 
     def said(self, indicator: str, value: float, lang: str | None = None) -> str:
@@ -210,7 +213,7 @@ class Targets:
         return plot_targets(self, ax=ax, lang=lang, **options)
 
     def to_html(self, lang: str | None = None) -> str:
-        """Return the targets as an HTML table with a sentence each."""
+        """Return the targets as an HTML table with a sentence each, or the sentence that there are none."""
         lang = language(lang)
         rows = []
         for target, row in zip(self.targets, self.table.to_dict("records"), strict=True):
@@ -225,6 +228,8 @@ class Targets:
                          "verdict": t(f"scenarios.short_{row['verdict']}", lang)})
         columns = ["target", "current", "goal", "deadline", "trend_at_deadline", "needed_per_month",
                    "achieved_per_month_12m", "verdict"]
+        if not rows:
+            return f'<p class="note">{html.escape(self.reading(lang))}</p>'
         caption = t("scenarios.caption", lang, branch=self.catalog.branch(self.branch).label(lang))
         return html_table(pd.DataFrame(rows, columns=columns), caption=caption, lang=lang,
                           heads={c: t(f"scenarios.{c}", lang) for c in columns},

@@ -30,3 +30,18 @@ def test_formats_are_templates_or_functions():
 def test_the_same_numbers_give_the_same_bytes():
     assert show(frame())._repr_html_() == show(frame())._repr_html_()
     assert "branch" in repr(show(frame()))
+
+
+def test_an_empty_table_says_that_there_is_nothing():
+    assert '<td colspan="2">none</td>' in html_table(pd.DataFrame({"a": [], "b": []}), lang="en")
+
+
+def test_small_p_values_and_shares_are_written_as_they_are_read():
+    made = html_table(pd.DataFrame({"p_value": [1.5e-6, 0.0426], "share": [0.115, 0.5]}), lang="en")
+    assert [s.split("<")[0] for s in made.split('<td class="n">')[1:]] == ["&lt;0.001", "11.5%", "0.043", "50.0%"]
+
+
+def test_a_long_word_may_be_broken_and_stays_whole_in_text():
+    name = "2016/RTGS16112016ACB4064CDD064613B7E3B9ADD29A9191.XLS"
+    made = html_table(pd.DataFrame({"file": [name]}))
+    assert "<wbr>" in made and name in made.replace("<wbr>", "")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,3 +156,12 @@ def test_the_hardest_target_is_the_one_that_needs_most_of_todays_pace(cleaned):
 
 def test_nothing_is_hardest_when_nothing_is_behind(catalog):
     assert evaluate_targets(Branch(catalog), "rizhao", targets=[]).hardest() == ""
+
+
+def test_without_targets_there_is_a_sentence_and_no_empty_table_or_axes(catalog):
+    none = evaluate_targets(Branch(catalog), "rizhao", targets=[])
+    assert none.sentences("en") == [none.reading("en")] and "<table" not in none.to_html("en")
+    fig = none.plot(lang="en")
+    assert [text.get_text() for ax in fig.axes for text in ax.texts] == [none.reading("en")]
+    assert not any(ax.axison for ax in fig.axes)
+    plt.close(fig)

@@ -24,6 +24,8 @@ _MARKS = {"corrected": ("o", style.colours[1]), "flagged": ("^", style.colours[4
 def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
     """Return branch x month: the share of the indicators that were changed, flagged or are missing.
 
+    NaN before a branch's first figure and after its last.
+
     Parameters
     ----------
     kind : {"trouble", "corrected", "flagged", "missing"}
@@ -45,35 +47,43 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
         marked = hit.to_numpy(copy=True)
         marked[rows[rows >= 0], columns[rows >= 0]] = True
         gone = pd.DataFrame(marked | (gone.to_numpy() if kind == "trouble" else False), gone.index, gone.columns)
-    share = gone.mean(axis=1).to_numpy().reshape(len(cleaned.branches), len(cleaned.months))
-    return pd.DataFrame(share, index=cleaned.branches, columns=cleaned.months)
+    shape = (len(cleaned.branches), len(cleaned.months))
+    share = gone.mean(axis=1).to_numpy().reshape(shape)
+    there = cleaned.panel[used].notna().any(axis=1).to_numpy().reshape(shape)
+    own = np.logical_or.accumulate(there, axis=1) & np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
+    return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
 
 
 def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw branch x month: how much of each monthly row was corrected, flagged, filled or is missing.
 
-    Sources with more than 40 branches show the 40 with most trouble.
+    Sources with more than 40 branches show the 40 with most trouble; months before a branch's first figure and after
+    its last are left blank.
     """
     lang = language(lang)
     table = share_table(cleaned, kind)
     title = t(f"cleaning.chart_{kind}", lang)
     if len(table) > 40:
-        worst = table.mean(axis=1).nlargest(40, keep="all").index[:40]
-        title = t("cleaning.chart_worst", lang, title=title, n=40, total=len(table))
+        worst = table.sum(axis=1).nlargest(40, keep="all").index[:40]
+        title = style.wrap(t("cleaning.chart_worst", lang, title=title, n=40, total=len(table)), 84)
         table = table.loc[[b for b in table.index if b in set(worst)]]
     if ax is None:
         _, ax = plt.subplots(figsize=(style.WIDTH, 0.9 + 0.23 * len(table)))
     colours = LinearSegmentedColormap.from_list("trouble", ["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"])
     x = style.month_numbers(table.columns)
     edges = np.r_[x - 15, x[-1] + 15]
-    mesh = ax.pcolormesh(edges, np.arange(len(table) + 1), table.to_numpy(), cmap=colours, vmin=0, vmax=1,
-                         edgecolors="white", linewidth=0.4)
+    mesh = ax.pcolormesh(edges, np.arange(len(table) + 1), np.ma.masked_invalid(table.to_numpy()), cmap=colours,
+                         vmin=0, vmax=1, edgecolors="white" if len(x) <= 60 else "none", linewidth=0.4)
+    ax.hlines(np.arange(1, len(table)), *edges[[0, -1]], colors="white", lw=0.8)
     ax.set_yticks(np.arange(len(table)) + 0.5, [cleaned.catalog.branches[b].label(lang) for b in table.index])
     ax.invert_yaxis()
     ax.grid(False)
     style.month_axis(ax, lang, table.columns)
     ax.set_xlim(edges[0], edges[-1])
-    ax.set_title(title)
+    if "\n" in title:
+        ax.figure.suptitle(title, x=0.01, ha="left", fontsize=11)   # longer than the axes are wide
+    else:
+        ax.set_title(title)
     bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.025, pad=0.01, ticks=[0, 0.5, 1], format=lambda v, _: f"{v:.0%}")
     bar.outline.set_visible(False)
     return ax

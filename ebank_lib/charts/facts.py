@@ -26,7 +26,7 @@ def plot_facts(result: Facts, lang: str | None = None) -> Figure:
     lang = language(lang)
     title = t("charts.facts", lang, branch=result.catalog.branch(result.branch).label(lang))
     if result.numbers.empty:
-        return empty_figure(title, lang)
+        return empty_figure(title, lang, result.reading(lang))
     rows = list(result.numbers.itertuples())
     words = result.labelled(lang)["statistic"].tolist()
     fig = plt.figure(figsize=(style.WIDTH, 0.42 * len(rows) + 1.0))

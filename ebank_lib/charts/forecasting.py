@@ -154,6 +154,7 @@ def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | No
     Axes
     """
     lang = language(lang)
+    own = ax is None
     ax = plt.subplots()[1] if ax is None else ax
     model = b.models[0] if model is None else model
     rows = b.table[(b.table["model"] == model) & b.table["y_hat"].notna()]
@@ -161,8 +162,10 @@ def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | No
         "forecasting.backtest_title", lang, label=in_language(b.label, lang) or _name(b),
         model=t(f"forecasting.model_{model}", lang)))
     if rows.empty:
-        ax.text(0.5, 0.5, t("forecasting.grade_E", lang, n=b.origins), transform=ax.transAxes, ha="center",
-                va="center", color=MUTED, wrap=True)
+        ax.text(0, 0.95, t("forecasting.grade_E", lang, n=b.origins), transform=ax.transAxes, ha="left", va="top",
+                color=MUTED)
+        if own:
+            ax.figure.set_figheight(0.9)
         ax.set_axis_off()
         return ax
     widest = max(b.level)

@@ -55,7 +55,7 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     if group:
         title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
     if not by_group:
-        return empty_figure(title, lang)
+        return empty_figure(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang))
     if kind == "mom":
         return _panels(result, by_group, title, lang)
     if kind == "ratio":
@@ -63,12 +63,12 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     return _lines(result, by_group, kind, title, lang, bool(group))
 
 
-def empty_figure(title: str, lang: str) -> Figure:
-    """Return a figure that says that there is nothing to draw."""
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 1.2))
+def empty_figure(title: str, lang: str, sentence: str = "") -> Figure:
+    """Return a figure that says that there is nothing to draw, or why."""
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.9))
     ax.set_axis_off()
     ax.set_title(title)
-    ax.text(0, 0.5, t("charts.nothing", lang), color=style.MUTED, transform=ax.transAxes)
+    ax.text(0, 0.9, sentence or t("charts.nothing", lang), color=style.MUTED, transform=ax.transAxes, va="top")
     return fig
 
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from ebank_lib.scenarios import Targets
 from ebank_lib.wording import language, month_name, t
 
+from .growth import empty_figure
 from .style import BAND, EVENT, INK, MUTED, WIDTH, colours
 
 __all__ = ["plot_targets"]
@@ -35,9 +36,13 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
     Returns
     -------
     Figure
+        With a sentence instead of axes when the source has no targets.
     """
     lang = language(lang)
     rows = targets.table.reset_index(drop=True)
+    if rows.empty and ax is None:
+        return empty_figure(t("scenarios.caption", lang, branch=targets.catalog.branch(targets.branch).label(lang)),
+                            lang, targets.reading(lang))
     if ax is None:
         height = 1.3 + 0.62 * max(len(rows), 1)
         columns = {"ncols": 1, "squeeze": False} if brief else {"ncols": 2, "width_ratios": (2.2, 1), "sharey": True}

@@ -109,7 +109,7 @@ def reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.Series:
     out = kind.map(texts).astype(object)
     details, kinds, said = entries["detail"].to_numpy(), kind.to_numpy(), out.to_numpy(copy=True)
     for n in np.flatnonzero(~plain.to_numpy()):
-        values = {k: _shown(k, v, lang) for k, v in details[n].items()}
+        values = {k: shown(k, v, lang) for k, v in details[n].items()}
         said[n] = t(_key(*kinds[n].split("|")), lang, **values)
     return pd.Series(said, index=out.index, dtype=object)
 
@@ -122,13 +122,13 @@ def _template(rule: str, decision: str, lang: str | None) -> str:
     return t(_key(rule, decision), lang)
 
 
-def _shown(name: str, value: object, lang: str | None) -> str:
+def shown(name: str, value: object, lang: str | None) -> str:
     if isinstance(value, Say):
-        return t(f"cleaning.{value.key}", lang, **{k: _shown(k, v, lang) for k, v in value.values.items()})
+        return t(f"cleaning.{value.key}", lang, **{k: shown(k, v, lang) for k, v in value.values.items()})
     if isinstance(value, Mapping):  # a label in both languages
         return str(value["zh" if t("cleaning.comma", lang) == "、" else "en"])
     if isinstance(value, list):
-        return t("cleaning.comma", lang).join(_shown(name, v, lang) for v in value)
+        return t("cleaning.comma", lang).join(shown(name, v, lang) for v in value)
     if isinstance(value, float):
         return percent(value) if name.startswith("share") else f"{value:,.10g}" if abs(value) < 1e15 else number(value)
     return str(value)

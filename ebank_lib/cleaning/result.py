@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ..catalog import Catalog
 from ..display import html_table
 from ..errors import UnknownNameError
 from ..wording import language, percent, t
-from .ledger import COLUMNS, DECISIONS, reasons, safe_for_spreadsheets
+from .ledger import COLUMNS, DECISIONS, reasons, safe_for_spreadsheets, shown
 
 __all__ = ["Cleaned"]
 
@@ -173,11 +174,13 @@ class Cleaned:
         """
         e = self.entries
         mine = e[(e["branch"] == self._branch(branch)) & e["decision"].isin(["corrected", "flagged", "filled"])]
+        proofs = [_proof(d, lang) for d in mine["detail"]]
         mine = self._with_reasons(mine, lang).astype({"decision": str, "indicator": str})
+        mine["reason"] = list(zip(mine["reason"], proofs, strict=True))
         number = ["month", "decision", "file", "sheet", "row", "column", "indicator"]
         single = mine.groupby(number, sort=False, dropna=False, observed=True).agg(
             text=("text", "first"), after=("after", "last"),
-            reason=("reason", lambda r: t("cleaning.and", lang).join(dict.fromkeys(r))))
+            reason=("reason", lambda r: t("cleaning.and", lang).join(_once(r))))
         rows = single.reset_index().groupby(["month", "decision", "reason"], sort=False).agg(
             {"indicator": ["first", "size"], "file": "first", "sheet": "first", "column": "first", "row": "first",
              "text": "first", "after": "first"})
@@ -188,8 +191,7 @@ class Cleaned:
             "month": rows["month"],
             "indicator": [self.catalog.indicator(k).label(lang) for k in rows["indicator"]],
             "numbers": rows["numbers"],
-            "address": [f"{r.file} {r.sheet}!{r.column}{r.row}" if p else None
-                        for r, p in zip(rows.itertuples(), printed, strict=True)],
+            "address": [_address(r) if p else None for r, p in zip(rows.itertuples(), printed, strict=True)],
             "text": rows["text"].astype(object).where(printed),
             "after": [self._said(k, v, lang) for k, v in zip(rows["indicator"], rows["after"], strict=True)],
             "decision": [t(f"cleaning.{d}", lang) for d in rows["decision"]],
@@ -258,9 +260,34 @@ class Cleaned:
         caption = t("cleaning.caption", cells=f"{c['cells']:,}", in_panel=f"{c['in_panel']:,}",
                     rejected=f"{c['rejected']:,}", policy=t(f"cleaning.policy_{self.policy}"))
         table = self.summary()
-        table = table.assign(decision=[t(f"cleaning.{d}") for d in table["decision"].astype(str)])
+        table = pd.DataFrame({"rule": table["reason"],
+                              "decision": [t(f"cleaning.{d}") for d in table["decision"].astype(str)],
+                              "cells": table["cells"]})
         note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))
         return html_table(table, caption=caption, notes=[note])
+
+
+def _address(cell) -> str:
+    """Return where a cell stands as a spreadsheet writes it; a column with a name of its own follows the row."""
+    letters = cell.column.isupper() and cell.column.isascii() and len(cell.column) <= 3
+    return f"{cell.file} {cell.sheet}!" + (f"{cell.column}{cell.row}" if letters else f"{cell.row} {cell.column}")
+
+
+def _proof(detail: object, lang: str | None) -> str:
+    """Return the proof that ends a reason, in words."""
+    return shown("proof", detail["proof"], lang) if isinstance(detail, dict) and "proof" in detail else ""
+
+
+def _once(reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """Return reasons of one number without repeating any, nor the proof that several of them end on."""
+    said: dict[str, None] = {}
+    before: set[str] = set()
+    for reason, proof in reasons:
+        if proof and proof in before:
+            reason = reason.removesuffix(proof).rstrip(" ,，")
+        before.add(proof)
+        said[reason] = None
+    return list(said)
 
 
 def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:

@@ -108,19 +108,24 @@ class Forecast:
             "level": f"{widest:g}", "origin": self._month(self.y.index[-1], lang), "now": self.said(now, lang),
             "change": points if self.kind == "ratio" else percent(change, sign=True),
             "model": t(f"forecasting.model_{self.headline}", lang)}
-        return t("forecasting.reading", lang, **values)
+        if not np.isfinite(change):     # nothing to divide by
+            del values["change"]
+        return t(f"forecasting.reading{'' if 'change' in values else '_level'}", lang, **values)
 
     def remarks(self, lang: str | None = None) -> list[str]:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
         said = [t("forecasting.scale_" + self.transform.name, lang)]
+        sep = "、" if language(lang) == "zh" else ", "
         if self.headline == "combination" and self.parts["combination"].detail:
             members = [part.rsplit(" ", 1) for part in self.parts["combination"].detail.split(", ")]
-            sep = "、" if language(lang) == "zh" else ", "
             said.append(t("forecasting.weights", lang, members=sep.join(
                 f"{t('forecasting.model_' + name, lang)} {percent(float(w), 0)}" for name, w in members)))
         if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
             said.append(t("forecasting.calibrated", lang))
-        said += [t(key, lang, **values) for key, values in self.notes]
+        for key, values in self.notes:
+            if "members" in values:
+                values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
+            said.append(t(key, lang, **values))
         said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang), reason=row.reason)
                  for row in self.failures.itertuples()]
         return said
@@ -257,7 +262,7 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     elif "combination" in parts:
         missing = [m for m in MEMBERS if isinstance(done[m], str)]
         if missing:
-            notes.append(("forecasting.members_missing", {"members": ", ".join(missing)}))
+            notes.append(("forecasting.members_missing", {"members": missing}))
     return parts, reasons, tuple(notes)
 
 

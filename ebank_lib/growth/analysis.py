@@ -91,8 +91,10 @@ class GrowthAnalysis:
         shown = self.labelled().query("n > 0")
         shown = shown[["indicator", "n", "mean_index", "last_yoy", "volatility", "robust", "verdict", "vol_verdict"]]
         heads = {name: t(f"growth.{name}") for name in shown.columns if name != "indicator"}
+        there = self.table["y"].notna()
+        months = self.table.loc[there if there.any() else slice(None), "month"]
         caption = t("growth.caption", branch=self.catalog.branch(self.branch).label(),
-                    first=month_name(self.table["month"].min()), last=month_name(self.table["month"].max()))
+                    first=month_name(months.min()), last=month_name(months.max()))
         formats = {"mean_index": "{:.3f}", "last_yoy": lambda v: percent(v, sign=True), "volatility": percent,
                    "robust": percent}
         return html_table(shown, caption=caption, heads=heads, formats=formats,
@@ -155,7 +157,8 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
 def _first_month(frame: pd.DataFrame) -> pd.Period:
     """Return the month in which a branch's figures begin."""
     there = frame.loc[:, (frame > 0).any()] > 0
-    begun = there.index[there.mean(axis=1) >= 0.5] if there.shape[1] else there.index
+    share = there.mean(axis=1)
+    begun = there.index[share >= min(0.5, share.max())] if there.shape[1] else there.index
     return begun[0]
 
 
@@ -206,7 +209,10 @@ def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
     empty = [k for k in frame.columns if frame[k].isna().all()]
     if empty:
         notes.append(t("growth.note_empty", n=len(empty), names=names(empty)))
-    gaps = {k: int(frame[k].isna().sum()) for k in frame.columns if k not in empty}
+    # A branch that began late or ended early misses nothing outside its own time.
+    alive = frame.index[frame.notna().any(axis=1)]
+    own = frame.loc[alive.min():alive.max()] if len(alive) else frame
+    gaps = {k: int(own[k].isna().sum()) for k in frame.columns if k not in empty}
     if any(gaps.values()):
         most = max(gaps, key=gaps.get)
         notes.append(t("growth.note_missing", n=sum(g > 0 for g in gaps.values()),
@@ -236,7 +242,7 @@ def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) ->
                        for i in (0, -1))
         gain = {k: last[k] - first[k] for k in last}
         if not gain:
-            return t("growth.reading_nothing", lang, branch=who)
+            return t("growth.reading_no_ratio", lang, branch=who)
         bounded = [k for k in gain if result.catalog.indicators[k].bounded]
         best = max(bounded or gain, key=gain.get)
         return t("growth.reading_ratio", lang, branch=who, up=sum(g > 0 for g in gain.values()), n=len(gain),

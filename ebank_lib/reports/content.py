@@ -28,7 +28,7 @@ __all__ = ["Content", "Item", "Stage", "read_content"]
 
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
-         "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+         "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "wbr"]
 # Pixels to the inch: on the page, and of a picture that does not say (charts/style.py).
 _PER_INCH, _DRAWN = 100, 150
 # A wide table is set smaller, so that it fits the paper.

@@ -64,7 +64,7 @@ def state(name: str, sentence: str, *, cells: Iterable[tuple[str, object, str]] 
     name : str
         Names the line; once in a report.
     sentence : str
-        In the reader's language.
+        In the reader's language; an empty one is not said.
     cells : iterable of (table, row, column)
         The recorded cells that the sentence states; ``row`` is the position or the value of the table's first column.
     level : {"info", "good", "attention"}
@@ -75,6 +75,8 @@ def state(name: str, sentence: str, *, cells: Iterable[tuple[str, object, str]] 
     >>> state("growth", "Customers grew by 3.1% a month.", cells=[("growth", "personal_online", "mean_index")])
     """
     _check_name(name)
+    if not sentence:
+        return
     if level not in ("info", "good", "attention"):
         raise ConfigError("unknown level", key=name, found=level, expected="info, good or attention")
     said = {"name": name, "text": sentence, "level": level,

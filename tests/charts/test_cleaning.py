@@ -1,5 +1,7 @@
 """Pictures of cleaning say what the ledger says."""
 
+import dataclasses
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -52,3 +54,12 @@ def test_before_a_merger_the_grey_line_is_the_sum(cleaned):
     y = cleaned.series("dongying", "phone")
     same = (before / y - 1).abs() < 1e-9
     assert same[:"2009-06"].sum() > 12
+
+
+def test_months_outside_a_branchs_own_time_are_blank_and_no_trouble(cleaned):
+    panel = cleaned.panel.copy()
+    early = panel.index.get_level_values("month") < cleaned.months[12]
+    panel.loc[early & (panel.index.get_level_values("branch") == "rizhao")] = np.nan
+    late = share_table(dataclasses.replace(cleaned, panel=panel))
+    assert late.loc["rizhao"].iloc[:12].isna().all() and late.loc["rizhao"].iloc[12:].notna().all()
+    assert late.drop(index="rizhao").equals(share_table(cleaned).drop(index="rizhao"))
