@@ -1,6 +1,6 @@
 """Does the grid find the best likelihood known, does it pick the same order, and how long does it take?
 
-    python benchmarks/arma_grid.py [--series N] [--modes fast thorough] [--no-timing] [--repeat 3]
+    python benchmarks/arma_grid.py [--series N] [--modes fast thorough] [--no-timing] [--repeat 3] [--first-call]
 
 Quality: 114 series of `optimum/best_loglik.json.gz` among the reference data (EBANK_SHARED, by default the folder
 `shared` beside the checkout). A miss is an order whose log-likelihood is more than 0.001 below the best known.
@@ -92,19 +92,28 @@ def report_quality(cases, mode) -> bool:
     rows, better = quality(cases, mode)
     low, everything, raw, passing = TARGETS[mode]
     got = (100 * rows["low"].sum() / (21 * len(rows)), 100 * rows["all"].sum() / (36 * len(rows)),
-           100 * rows["same_best"].mean(), 100 * rows["same_passing"].mean())
+           100 * rows["same_raw"].mean(), 100 * rows["same_passing"].mean())
     excused = np.array(rows["by_better"].tolist()).sum(axis=0)
+    # A choice that differs from the filed one only because ours is the better optimum is no miss; any other is.
+    counted = [got[2 + i] + 100 * excused[i] / len(rows) for i in (0, 1)]
     print(f"\n{mode}: {len(rows)} series, {1e3 * rows['seconds'].median():.0f} ms a series (median CPU)")
     print(f"  misses, p + q <= 5   {got[0]:5.2f} %   (target at most {low} %)")
     print(f"  misses, all 36       {got[1]:5.2f} %   (target at most {everything} %)")
-    print(f"  same choice, raw     {got[2]:5.1f} %   (at least {raw} %) of the best known with ours among them; "
-          f"{100 * rows['same_raw'].mean():.1f} % as filed, {excused[0]} differ where ours is better")
-    print(f"  same, passing over   {got[3]:5.1f} %   (at least {passing} %; {excused[1]} differ where ours is better)")
+    for i, (name, target) in enumerate((("raw", raw), ("passing over", passing))):
+        print(f"  same choice, {name:12s} {got[2 + i]:5.1f} % as filed (target at least {target} %); "
+              f"{counted[i]:.1f} % with {excused[i]} that differ because ours is the better optimum")
+    print(f"  same choice, raw, of the best known with ours among them {100 * rows['same_best'].mean():.1f} %")
     print(f"  better than the best known in {len(better)} orders: " + "; ".join(better[:200]))
     for _, r in rows[~(rows["same_raw"] & rows["same_passing"])].iterrows():
         print(f"    choice differs: {r['id']} raw {bool(r['same_raw'])} passing over {bool(r['same_passing'])}"
               f", ours better {r['by_better']}")
-    return got[0] <= low and got[1] <= everything and got[2] >= raw and got[3] >= passing
+    met = [got[0] <= low, got[1] <= everything]
+    for name, value, target, pardoned in zip(("raw", "passing over"), got[2:], (raw, passing), excused):
+        only_better = round(value * len(rows) / 100) + pardoned == len(rows)
+        met.append(value >= target or only_better)
+        if value < target and only_better:
+            print(f"  {name}: below the target as filed, and every difference is one where ours is the better optimum")
+    return all(met)
 
 
 def cpu(call, repeat: int) -> float:
@@ -198,7 +207,10 @@ def main() -> int:
     parser.add_argument("--modes", nargs="+", default=["fast", "thorough"], choices=["fast", "thorough"])
     parser.add_argument("--no-timing", action="store_true")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--first-call", action="store_true", help="only import and first call, with an empty cache")
     args = parser.parse_args()
+    if args.first_call:
+        return 0 if report_start() else 1
     if not SHARED.is_dir():
         print(f"reference data absent: {SHARED}", file=sys.stderr)
         return 2

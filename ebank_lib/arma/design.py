@@ -83,7 +83,7 @@ def check_order(order, seasonal_order) -> tuple[tuple[int, int, int], tuple[int,
     """Return both orders as tuples of int, or say what is wrong with them."""
     order, seasonal = tuple(order), tuple(seasonal_order or (0, 0, 0, 1))
     for what, given, size in (("order", order, 3), ("seasonal_order", seasonal, 4)):
-        if len(given) != size or any(int(v) != v for v in given):
+        if len(given) != size or any(v is None or int(v) != v for v in given):
             raise SeriesError(f"{what} holds {size} whole numbers", found=given)
     (p, d, q), (sp, sd, sq, season) = (tuple(int(v) for v in o) for o in (order, seasonal))
     for name, value, top in (("p", p, MAX_ORDER), ("q", q, MAX_ORDER), ("d", d, 2), ("P", sp, 2), ("D", sd, 1),

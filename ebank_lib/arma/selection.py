@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..display import html_table
+from ..display import html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..wording import t
 from .design import Design, as_series, check_order, prepare
@@ -173,16 +173,27 @@ class OrderSelection:
 
         return plot_criteria(self, ax=ax, lang=lang)
 
-    def _repr_html_(self) -> str:
-        shown = self.table.sort_values("rank").head(10)
+    def rivals(self):
+        """Show the choice, the regular orders within 2 of it, and what was passed over, as a reader sees it."""
+        p, _, q = self.raw_order
+        raw = self.table[(self.table["p"] == p) & (self.table["q"] == q)]
+        rows = pd.concat([self.near, raw]).drop_duplicates(["p", "q"]).sort_values("rank")
+        return show(**self._shown(rows))
+
+    def _shown(self, rows: pd.DataFrame, caption: str = "") -> dict:
+        """Arguments of `display.html_table` for some rows of the table."""
         keep = ["p", "d", "q", "loglik", self.criterion, "delta", "weight", "min_ar_root", "min_ma_root",
                 "ljung_box_p", "regular", "rank"]
         heads = {c: t(f"arma.head_{c}") for c in keep if c not in ("p", "d", "q", self.criterion)}
         heads |= {"p": "p", "d": "d", "q": "q", self.criterion: LABELS[self.criterion]}
         formats = dict.fromkeys(("loglik", self.criterion, "delta"), "{:.2f}")
         formats |= dict.fromkeys(("weight", "min_ar_root", "min_ma_root", "ljung_box_p"), "{:.3f}")
-        return html_table(shown[keep], caption=t("arma.caption_table", name=self.design.y.name or "y", n=len(shown)),
-                          formats=formats, heads=heads, notes=[self.why(), t("arma.one_d", d=self.order[1])])
+        return {"frame": rows[keep], "caption": caption, "formats": formats, "heads": heads}
+
+    def _repr_html_(self) -> str:
+        rows = self.table.sort_values("rank").head(10)
+        return html_table(**self._shown(rows, t("arma.caption_table", name=self.design.y.name or "y", n=len(rows))),
+                          notes=[self.why(), t("arma.one_d", d=self.order[1])])
 
 
 def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", exog=None,
@@ -206,7 +217,8 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
         See `fit_arma`. "auto" is a mean without differencing; with one difference it tries a drift as well and
         keeps it where the chosen order's criterion is lower.
     seasonal_order : (P, D, Q, s), optional
-        Seasonal part shared by every order of the grid.
+        Seasonal part shared by every order of the grid, P and Q up to 2. D may be None: `stationarity.choose_D`
+        decides, and d, where None as well, is that of the series once differenced over the season.
 
     Returns
     -------
@@ -229,13 +241,14 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
         raise UnknownNameError("criterion", criterion, CRITERIA)
     if mode not in MODES:
         raise UnknownNameError("mode", mode, MODES)
-    (max_p, _, max_q), seasonal = check_order((max_p, 0, max_q), seasonal_order)
     y_checked = as_series(y)
+    if seasonal_order is not None and len(tuple(seasonal_order)) == 4 and tuple(seasonal_order)[1] is None:
+        sp, _, sq, season = seasonal_order
+        check_order((0, 0, 0), (1, 1, 1, season))  # the season is one, before the battery is asked about it
+        seasonal_order = (sp, battery(y_checked, season=season), sq, season)
+    (max_p, _, max_q), seasonal = check_order((max_p, 0, max_q), seasonal_order)
     if d is None:
-        from ..stationarity import choose_d  # brings unit-root libraries that nothing else here needs
-
-        months = pd.period_range("2000-01", periods=len(y_checked), freq="M")  # the rule wants months, any will do
-        d = choose_d(y_checked.set_axis(months))
+        d = battery(y_checked, lost=seasonal[1] * seasonal[3])
     check_order((0, d, 0), None)
     trends = [trend] if trend != "auto" else ["c", "ct"] if d + seasonal[1] == 1 else ["c"]
     tried = []
@@ -247,6 +260,14 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
             if each == trends[0]:
                 raise
     return min(tried, key=lambda s: s._at(s.order, criterion))
+
+
+def battery(y: pd.Series, season: int = 0, lost: int = 0) -> int:
+    """Return D for a `season`, else d of the series differenced over `lost` months, as `stationarity` chooses."""
+    from ..stationarity import choose_D, choose_d  # brings unit-root libraries that nothing else here needs
+
+    y = y.set_axis(pd.period_range("2000-01", periods=len(y), freq="M"))  # the rules want months, any will do
+    return choose_D(y, season) if season else choose_d(y.diff(lost) if lost else y)
 
 
 def _select(y, max_p, max_q, d, criterion, exog, mode, trend, seasonal, seed) -> OrderSelection:

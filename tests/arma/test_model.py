@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.arma.inference import profile_of
+from ebank_lib.errors import SeriesError
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,33 @@ def test_regressor_and_drift_are_found():
     assert chosen.trend == "ct"
     assert chosen.best.params["festival"] == pytest.approx(20, abs=1.5)
     assert chosen.best.params["drift"] == pytest.approx(3, abs=0.5)
+
+
+def seasonal_series(n=72):
+    rng = np.random.default_rng(6)
+    wave = 8 * np.sin(2 * np.pi * np.arange(n) / 12)
+    return pd.Series(wave + rng.standard_normal(n), index=pd.period_range("2003-01", periods=n, freq="M"), name="y")
+
+
+def test_seasonal_differencing_is_chosen_where_asked():
+    strong, none = seasonal_series(), seasonal_series() * 0 + np.random.default_rng(1).standard_normal(72)
+    assert select_order(strong, 1, 1, seasonal_order=(0, None, 1, 12)).seasonal_order == (0, 1, 1, 12)
+    assert select_order(strong, 1, 1, seasonal_order=(0, None, 1, 12)).order[1] == 0  # of what is left
+    assert select_order(none, 1, 1, seasonal_order=(1, None, 0, 12)).seasonal_order == (1, 0, 0, 12)
+    assert select_order(none, 1, 1, seasonal_order=(0, None, 0, 12)).seasonal_order == (0, 0, 0, 1)
+    given = select_order(strong, 1, 1, seasonal_order=(0, 1, 1, 12), d=0)
+    asked = select_order(strong, 1, 1, seasonal_order=(0, None, 1, 12), d=0)
+    pd.testing.assert_frame_equal(given.table, asked.table)
+
+
+@pytest.mark.parametrize("wrong", [(0, None, 0, 1), (0, None, 0, None), (0, None, 0), (3, None, 0, 12)])
+def test_a_season_that_is_none(wrong):
+    with pytest.raises(SeriesError):
+        select_order(seasonal_series(), 1, 1, seasonal_order=wrong)
+
+
+def test_rivals_are_the_choice_the_near_and_what_was_passed_over():
+    rng = np.random.default_rng(3)
+    chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0)
+    text = chosen.rivals()._repr_html_()
+    assert text.count("<tr>") == 1 + len(chosen.near) + 1
