@@ -26,6 +26,7 @@ SAME_VALUE = 1e-3  # log-likelihoods this near agree
 CLIMB, POLISH = 1e-6, 1e-9  # expected gain of log-likelihood below which a climb, the last climb, stops
 MORE = 3  # times as many random starts for an order that may be chosen
 UNIT_ROOT, COMMON_ROOT = 0.99, 0.95  # inverse roots that are added to a neighbour's optimum
+PAIR, FREQUENCIES = 0.95, np.pi * np.arange(1, 12) / 12  # and, in "thorough", pairs of them
 EDGE = 0.9999  # largest partial autocorrelation of a start: on the circle itself the gradient is blind to it
 
 
@@ -123,6 +124,15 @@ def add_root(angles, root, out):
     for i in range(k + 1):
         longer[i] = (stages[k - 1, i] if i < k else 0.0) - (root * stages[k - 1, i - 1] if i > 0 else -root)
     to_angles(longer, EDGE, out)
+
+
+def add_pair(angles, modulus, frequency) -> np.ndarray:
+    """Angles of the polynomial of `angles` times one with a complex pair of inverse roots."""
+    k, out = angles.size, np.zeros(angles.size + 2)
+    stages, pair = np.zeros((k + 1, k + 1)), (1.0, -2.0 * modulus * np.cos(frequency), modulus**2)
+    levinson(np.sin(angles), stages)
+    to_angles(-np.convolve(np.append(1.0, -stages[k - 1, :k]), pair)[1:], EDGE, out)
+    return out
 
 
 @compiled
@@ -325,6 +335,16 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
 
     sweep()
     if random:
+        # A sharp peak of the spectrum is a narrow hill of the likelihood: look for one at every frequency.
+        for p, q in orders:
+            if p > 1 and q > 1:
+                below, starts = angles[p - 2, q - 2], []
+                for frequency in FREQUENCIES:
+                    ar = add_pair(below[:p - 2], PAIR, frequency)
+                    ma = add_pair(below[p - 2:p + q - 4], 1.0, frequency)
+                    starts.append(np.concatenate([ar, ma, below[p + q - 4:]]))
+                visit(p, q, starts)
+        sweep()
         # The orders that may be chosen get more starts: an error there costs most.
         for p, q in contenders(values, columns.shape[1] - gaps, columns.shape[0] - gaps + extra):
             if p + q + extra:

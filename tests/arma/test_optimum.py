@@ -25,3 +25,12 @@ def test_misses_and_choices(shared_data):
     assert low <= 0.03 * 21 * len(cases)
     assert everything <= 0.10 * 36 * len(cases)  # 9% of all 114; this is a sample of them
     assert same >= len(cases) - 1
+
+
+def test_thorough_finds_a_narrow_hill(shared_data):
+    """Of this series order (4, 5) has its optimum at a sharp peak of the spectrum, far from any smaller order's."""
+    with gzip.open(shared_data / "optimum" / "best_loglik.json.gz", "rt") as file:
+        case = next(c for c in json.load(file) if c["id"] == "sim44_014")
+    chosen = select_order(case["y"], d=0, mode="thorough")
+    assert chosen.raw_order == (4, 0, 5)
+    assert chosen.fit(4, 5).loglik > case["best_loglik"][4][5] - 1e-3
