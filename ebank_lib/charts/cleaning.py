@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 
 from ebank_lib.charts import style
 from ebank_lib.cleaning import Cleaned
@@ -69,7 +69,7 @@ def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None
         table = table.loc[[b for b in table.index if b in set(worst)]]
     if ax is None:
         _, ax = plt.subplots(figsize=(style.WIDTH, 0.9 + 0.23 * len(table)))
-    colours = LinearSegmentedColormap.from_list("trouble", ["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"])
+    colours = sns.blend_palette(["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"], as_cmap=True)
     x = style.month_numbers(table.columns)
     edges = np.r_[x - 15, x[-1] + 15]
     mesh = ax.pcolormesh(edges, np.arange(len(table) + 1), np.ma.masked_invalid(table.to_numpy()), cmap=colours,
