@@ -130,8 +130,13 @@ def shown(name: str, value: object, lang: str | None) -> str:
     if isinstance(value, list):
         return t("cleaning.comma", lang).join(shown(name, v, lang) for v in value)
     if isinstance(value, float):
-        return percent(value) if name.startswith("share") else f"{value:,.10g}" if abs(value) < 1e15 else number(value)
+        return percent(value) if name.startswith("share") else plain(value) if abs(value) < 1e15 else number(value)
     return str(value)
+
+
+def plain(value: float) -> str:
+    """Return a figure with all the digits that were printed, never with an exponent."""
+    return f"{value:,.10g}" if abs(value) < 1e9 else f"{value:,.0f}"
 
 
 def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:

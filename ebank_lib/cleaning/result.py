@@ -12,7 +12,7 @@ from ..catalog import Catalog
 from ..display import html_table
 from ..errors import UnknownNameError
 from ..wording import language, percent, t
-from .ledger import COLUMNS, DECISIONS, reasons, safe_for_spreadsheets, shown
+from .ledger import COLUMNS, DECISIONS, plain, reasons, safe_for_spreadsheets, shown
 
 __all__ = ["Cleaned"]
 
@@ -200,7 +200,7 @@ class Cleaned:
     def _said(self, key: str, value: float, lang: str | None) -> str:
         if pd.isna(value) or self.catalog.indicators[key].kind == "ratio":
             return percent(value, 2)
-        return f"{value:,.10g}{'' if language(lang) == 'zh' else ' '}{self.catalog.unit_label(key, lang)}"
+        return f"{plain(value)}{'' if language(lang) == 'zh' else ' '}{self.catalog.unit_label(key, lang)}"
 
     def reading(self, branch: str | None = None, lang: str | None = None) -> str:
         """Say in a sentence what cleaning did: in all, or to the numbers of one branch."""

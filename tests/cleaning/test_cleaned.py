@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.cleaning import ConservationError
-from ebank_lib.cleaning.ledger import COLUMNS, DECISIONS, safe_for_spreadsheets
+from ebank_lib.cleaning.ledger import COLUMNS, DECISIONS, plain, safe_for_spreadsheets
 from ebank_lib.cleaning.paneling import check_conservation
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.wording import use_language, words
@@ -172,3 +172,7 @@ def test_rows_of_the_ledger_are_labelled_for_showing(cleaned):
     shown = cleaned.labelled(cleaned.trace("rizhao", "2008-10", "sms"), "en")
     assert shown["branch"].unique().tolist() == ["Rizhao"]
     assert shown["indicator"].unique().tolist() == ["SMS finance customers"]
+
+
+def test_large_numbers_have_no_exponent():
+    assert [plain(v) for v in (2.1036602834279997e10, 0.4936, 123456.0)] == ["21,036,602,834", "0.4936", "123,456"]
