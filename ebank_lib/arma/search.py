@@ -112,26 +112,13 @@ def minimise(x, shape, natural, columns, gaps, tolerance, best, f_best):
     return f, np.sqrt(dot(g, g)), converged
 
 
-@compiled
-def add_root(angles, root, out):
-    """Angles of the polynomial of `angles` times (1 - root B)."""
-    k = angles.size
-    longer, stages = np.zeros(k + 1), np.zeros((k + 1, k + 1))
-    for i in range(k):
-        longer[i] = np.sin(angles[i])
-    levinson(longer[:k], stages)
-    longer[k] = 0.0
-    for i in range(k + 1):
-        longer[i] = (stages[k - 1, i] if i < k else 0.0) - (root * stages[k - 1, i - 1] if i > 0 else -root)
-    to_angles(longer, EDGE, out)
-
-
-def add_pair(angles, modulus, frequency) -> np.ndarray:
-    """Angles of the polynomial of `angles` times one with a complex pair of inverse roots."""
-    k, out = angles.size, np.zeros(angles.size + 2)
-    stages, pair = np.zeros((k + 1, k + 1)), (1.0, -2.0 * modulus * np.cos(frequency), modulus**2)
+def times(angles, factor) -> np.ndarray:
+    """Angles of the polynomial of `angles` times `factor`, the coefficients (1, c_1, ...) of another."""
+    k, out = angles.size, np.zeros(angles.size + len(factor) - 1)
+    stages, product = np.zeros((k + 1, k + 1)), np.ones(k + 1)
     levinson(np.sin(angles), stages)
-    to_angles(-np.convolve(np.append(1.0, -stages[k - 1, :k]), pair)[1:], EDGE, out)
+    product[1:] = -stages[k - 1, :k]
+    to_angles(-np.convolve(product, factor)[1:], EDGE, out)
     return out
 
 
@@ -185,38 +172,29 @@ def hannan_rissanen(z, e, lags, p, q, out):
     return True
 
 
-@compiled
-def first_starts(p, q, seasonal, z, e, lags, angles, values, starts):
-    """Fill `starts` from the neighbours below and from Hannan-Rissanen; returns how many there are."""
-    extra = seasonal[0] + seasonal[1]
-    k, m = p + q, 0
-    if k == 0:
-        return 1
-    if hannan_rissanen(z, e, lags, p, q, starts[m]):
-        m += 1
-    if p > 0 and values[p - 1, q] < np.inf:
-        below = angles[p - 1, q]
-        copy(below[:p - 1], starts[m])
-        copy(below[p - 1:k - 1 + extra], starts[m, p:])
-        m += 1
-    if q > 0 and values[p, q - 1] < np.inf:
-        below = angles[p, q - 1]
-        for root in (0.0, -UNIT_ROOT, UNIT_ROOT):
-            copy(below[:p], starts[m])
-            if root == 0.0:
-                copy(below[p:k - 1], starts[m, p:])
-            else:
-                add_root(below[p:k - 1], root, starts[m, p:k])
-            copy(below[k - 1:k - 1 + extra], starts[m, k:])
-            m += 1
-    if p > 0 and q > 0 and values[p - 1, q - 1] < np.inf:
-        below = angles[p - 1, q - 1]
-        for root in (-COMMON_ROOT, COMMON_ROOT):
-            add_root(below[:p - 1], root, starts[m, :p])
-            add_root(below[p - 1:k - 2], root, starts[m, p:k])
-            copy(below[k - 2:k - 2 + extra], starts[m, k:])
-            m += 1
-    return max(m, 1)  # a row of zeros where nothing else is to be had
+def first_starts(p, q, extra, z, e, lags, angles, values) -> list[np.ndarray]:
+    """Starts of order (p, q) from Hannan-Rissanen and from the optima of the neighbours below, a factor added."""
+    k, starts = p + q, []
+    regression = np.zeros(k + extra)
+    if k and hannan_rissanen(z, e, lags, p, q, regression):
+        starts.append(regression)
+    if p and values[p - 1, q] < np.inf:
+        x = angles[p - 1, q]
+        starts.append(np.concatenate([x[:p - 1], [0.0], x[p - 1:k - 1 + extra]]))
+    if q and values[p, q - 1] < np.inf:
+        x = angles[p, q - 1]
+        ar, ma, rest = x[:p], x[p:k - 1], x[k - 1:k - 1 + extra]
+        starts.append(np.concatenate([ar, ma, [0.0], rest]))
+        starts += [np.concatenate([ar, times(ma, (1.0, -root)), rest]) for root in (-UNIT_ROOT, UNIT_ROOT)]
+    if p and q and values[p - 1, q - 1] < np.inf:
+        starts += both_times(angles[p - 1, q - 1], p - 1, q - 1, extra,
+                             [((1.0, -root), (1.0, -root)) for root in (-COMMON_ROOT, COMMON_ROOT)])
+    return starts or [np.zeros(k + extra)]
+
+
+def both_times(x, p, q, extra, factors) -> list[np.ndarray]:
+    """Starts from the optimum `x` of order (p, q), each with a pair of factors added to AR and MA."""
+    return [np.concatenate([times(x[:p], ar), times(x[p:p + q], ma), x[p + q:p + q + extra]]) for ar, ma in factors]
 
 
 @dataclass(frozen=True)
@@ -313,13 +291,11 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
             visit(p, q, starts)
 
     for p, q in orders:
-        starts = np.zeros((8 + random, max(widest, 1)))
-        count = first_starts(p, q, seasonal, z, e, lags, angles, values, starts)
-        if p + q + extra:
-            k = p + q + extra
-            starts[count:count + random, :k] = rng.uniform(-1.4, 1.4, (random, k))
-            count += random
-        visit(p, q, starts[:count])
+        starts = first_starts(p, q, extra, z, e, lags, angles, values)
+        k = p + q + extra
+        if k:
+            starts.extend(rng.uniform(-1.4, 1.4, (random, k)))
+        visit(p, q, starts)
         for other in ((p - 1, q), (p, q - 1)):
             seen[p, q, other] = version.get(other)
 
@@ -336,14 +312,10 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     sweep()
     if random:
         # A sharp peak of the spectrum is a narrow hill of the likelihood: look for one at every frequency.
+        pairs = [((1.0, -2 * PAIR * c, PAIR**2), (1.0, -2 * c, 1.0)) for c in np.cos(FREQUENCIES)]
         for p, q in orders:
             if p > 1 and q > 1:
-                below, starts = angles[p - 2, q - 2], []
-                for frequency in FREQUENCIES:
-                    ar = add_pair(below[:p - 2], PAIR, frequency)
-                    ma = add_pair(below[p - 2:p + q - 4], 1.0, frequency)
-                    starts.append(np.concatenate([ar, ma, below[p + q - 4:]]))
-                visit(p, q, starts)
+                visit(p, q, both_times(angles[p - 2, q - 2], p - 2, q - 2, extra, pairs))
         sweep()
         # The orders that may be chosen get more starts: an error there costs most.
         for p, q in contenders(values, columns.shape[1] - gaps, columns.shape[0] - gaps + extra):
