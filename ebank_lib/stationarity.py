@@ -312,10 +312,11 @@ def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: st
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            found = make(_scaled(values))
+            found = _fewer_lags(_scaled(values), trend, make) if test == "za" else make(_scaled(values))
             statistic, p = float(found.stat), float(found.pvalue)
         except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
-            return row | {"note": _message(error)}
+            note = _message(error)
+            return row | {"note": "few" if test == "za" and note == "singular" and not _straight(values) else note}
     said = "|".join(dict.fromkeys(_message(w.message) for w in caught))
     if not math.isfinite(statistic):
         return row | {"note": said or "singular"}
@@ -324,6 +325,29 @@ def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: st
         row["break_month"] = x.index[int(np.nanargmin(at))]
     return row | {"lags": int(found.lags), "statistic": statistic, "p_value": p, "rejects": p < LEVEL,
                   "cv_5": float(found.critical_values["5%"]), "note": said}
+
+
+def _fewer_lags(values: np.ndarray, trend: str, make) -> ZivotAndrews:
+    """Return the test of Zivot and Andrews; where its regressions cannot be solved, with fewer lags, at last none."""
+    try:
+        return _computed(make(values))
+    except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+        if _message(error) != "singular" or _straight(values):
+            raise
+    return _computed(ZivotAndrews(values, trend=trend, lags=0))
+
+
+def _computed(test: ZivotAndrews) -> ZivotAndrews:
+    """Return the test computed: arch does it when a result is first asked for, and may fail then."""
+    float(test.stat)
+    return test
+
+
+def _straight(values: np.ndarray) -> bool:
+    """Whether a series is a straight line, to rounding."""
+    time = np.arange(values.size)
+    rest = values - np.polyval(np.polyfit(time, values, 1), time)
+    return float(np.abs(rest).max()) <= 1e-9 * max(float(np.ptp(values)), 1e-300)
 
 
 def _message(said: object) -> str:
