@@ -10,7 +10,7 @@ import pandas as pd
 from ebank_lib.catalog import Catalog
 from ebank_lib.display import html_table
 from ebank_lib.facts.spec import FactFile
-from ebank_lib.facts.statistics import written
+from ebank_lib.facts.statistics import in_points, written
 from ebank_lib.wording import language, month_name, percent, t
 
 __all__ = ["Facts"]
@@ -79,6 +79,10 @@ class Facts:
         return fact, fact.checks[ord(row.part) - ord("a")]
 
     def _statistic(self, row, lang: str) -> str:
+        """Say what is measured, with the unit where its figures may stand without one."""
+        return self._what(row, lang) + (t("facts.in_points", lang) if in_points(row.statistic) else "")
+
+    def _what(self, row, lang: str) -> str:
         fact, check = self._check(row)
         label = {k: self.catalog.indicators[k].short_label(lang) for k in [*check.indicators, *check.against]}
         everything = ("、" if lang == "zh" else ", ").join(label[k] for k in check.indicators)
@@ -91,11 +95,11 @@ class Facts:
     def _sentence(self, row, lang: str) -> str:
         if not math.isfinite(row.value):
             return t("facts.no_data", lang)
-        lo, hi = written(row.statistic, row.lo), written(row.statistic, row.hi)
+        lo, hi = written(row.statistic, row.lo, lang), written(row.statistic, row.hi, lang)
         interval = t("facts.interval", lang, level=percent(row.level, 0), lo=lo, hi=hi) if lo != hi else ""
-        return t("facts.sentence", lang, statistic=self._statistic(row, lang), value=written(row.statistic, row.value),
-                 interval=interval, side=t(f"facts.side_{row.side}", lang),
-                 threshold=written(row.statistic, row.threshold), verdict=t(f"facts.word_{row.verdict}", lang))
+        return t("facts.sentence", lang, statistic=self._what(row, lang), interval=interval,
+                 value=written(row.statistic, row.value, lang), side=t(f"facts.side_{row.side}", lang),
+                 threshold=written(row.statistic, row.threshold, lang), verdict=t(f"facts.word_{row.verdict}", lang))
 
     def _repr_html_(self) -> str:
         if self.numbers.empty:
@@ -104,16 +108,22 @@ class Facts:
         shown["statement"] = [f"{n}. {text}" if part == "a" else "" for n, part, text in
                               zip(shown["fact"], shown["part"], shown["statement"], strict=True)]
         for name in ("value", "lo", "hi"):
-            shown[name] = [written(s, v) for s, v in zip(self.numbers["statistic"], shown[name], strict=True)]
+            shown[name] = [written(s, v, language()) for s, v in zip(self.numbers["statistic"], shown[name], strict=True)]
         shown["interval"] = [t("facts.from_to", lo=lo, hi=hi) if lo != hi else lo
                              for lo, hi in zip(shown["lo"], shown["hi"], strict=True)]
-        shown["needs"] = [f"{t('facts.side_' + side)} {written(s, v)}" for s, side, v in zip(
+        shown["needs"] = [f"{t('facts.side_' + side)} {written(s, v, language())}" for s, side, v in zip(
             self.numbers["statistic"], self.numbers["side"], self.numbers["threshold"], strict=True)]
         shown["verdict"] = [t(f"facts.verdict_{v}") for v in shown["verdict"]]
         shown = shown[["statement", "statistic", "value", "interval", "needs", "verdict"]]
         heads = {name: t(f"facts.head_{name}") for name in shown.columns}
         return html_table(shown, caption=t("facts.caption", branch=self.catalog.branch(self.branch).label()),
-                          heads=heads, notes=[t("facts.rule", level=percent(self.spec.level, 0))])
+                          heads=heads, notes=[t("facts.rule", level=percent(self.spec.level, 0)), *self._doubling()])
+
+    def _doubling(self) -> list[str]:
+        """Say by which bound a fact that speaks of doubling is judged, where that is less than 100%."""
+        bounds = {(f.fact, c.threshold) for f in self.spec.facts for c in f.checks
+                  if "翻番" in f.zh and c.statistic == "annual_growth" and c.side == "above" and 0 < c.threshold < 1}
+        return [t("facts.doubling", fact=fact, bound=percent(bound, 0)) for fact, bound in sorted(bounds)]
 
 
 def _together(verdicts: pd.Series) -> str:

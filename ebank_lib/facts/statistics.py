@@ -16,9 +16,9 @@ import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 
 from ebank_lib.growth import log_growth, robust_sd, trend
-from ebank_lib.wording import percent
+from ebank_lib.wording import percent, t
 
-__all__ = ["MIN_MONTHS", "STATISTICS", "Data", "Estimate", "written"]
+__all__ = ["MIN_MONTHS", "STATISTICS", "Data", "Estimate", "in_points", "written"]
 
 MIN_MONTHS = 10
 
@@ -221,13 +221,13 @@ def _positive(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, x, np.nan)
 
 
-# name -> function, and how its figures are written
+# name -> function, and how its figures are written: a difference of two rates or shares is in points, not in per cent
 STATISTICS: dict[str, tuple[Callable[[Data], Estimate], str]] = {
-    "mean_index": (mean_index, "index"), "growth_gap": (growth_gap, "percent"),
+    "mean_index": (mean_index, "index"), "growth_gap": (growth_gap, "points"),
     "volatility_ratio": (volatility_ratio, "times"), "typical_volatility": (typical_volatility, "times"),
     "later_volatility": (later_volatility, "times"), "jump": (jump, "times"), "other_jumps": (other_jumps, "count"),
-    "slope": (slope, "percent"), "annual_ratio": (annual_ratio, "times"), "annual_growth": (annual_growth, "percent"),
-    "annual_growth_gap": (annual_growth_gap, "percent"),
+    "slope": (slope, "points"), "annual_ratio": (annual_ratio, "times"), "annual_growth": (annual_growth, "percent"),
+    "annual_growth_gap": (annual_growth_gap, "points"),
 }
 
 
@@ -235,9 +235,22 @@ def _percent(value: float) -> str:
     return percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-9 else 1)
 
 
-_FORMATS = {"index": "{:.3f}".format, "times": "{:.2f}".format, "count": "{:.0f}".format, "percent": _percent}
+def _points(value: float, lang: str | None) -> str:
+    plain = _percent(value).removesuffix("%")
+    return plain if lang is None else t("facts.points", lang, n=plain)
 
 
-def written(statistic: str, value: float) -> str:
-    """Return a figure of this statistic as text."""
-    return "–" if not math.isfinite(value) else _FORMATS[STATISTICS[statistic][1]](value)
+_FORMATS: dict[str, Callable[[float, str | None], str]] = {
+    "index": lambda v, lang: f"{v:.3f}", "times": lambda v, lang: f"{v:.2f}", "count": lambda v, lang: f"{v:.0f}",
+    "percent": lambda v, lang: _percent(v), "points": _points,
+}
+
+
+def in_points(statistic: str) -> bool:
+    """Whether figures of this statistic are percentage points."""
+    return STATISTICS[statistic][1] == "points"
+
+
+def written(statistic: str, value: float, lang: str | None = None) -> str:
+    """Return a figure of this statistic as text; points without their unit where no language is given."""
+    return "–" if not math.isfinite(value) else _FORMATS[STATISTICS[statistic][1]](value, lang)
