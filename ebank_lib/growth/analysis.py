@@ -227,7 +227,8 @@ def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
 
 
 def _times(value: float, lang: str) -> str:
-    return f"{value:.2f}" if value < 100 else number(value, "", lang)
+    text = f"{value:.2f}" if value < 100 else number(value, "", lang)
+    return t(f"growth.times_{'up' if value >= 1 else 'down'}", lang, value=text)
 
 
 def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) -> str:
@@ -238,6 +239,8 @@ def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) ->
     there = result.table[result.table["indicator"].isin(rows.index) & result.table["y"].notna()]
     months = there["month"] if len(there) else result.table["month"]
     if kind == "ratio":
+        if not any(result.catalog.indicators[k].kind == "ratio" for k in result.summary["indicator"]):
+            return t("growth.reading_without_ratio", lang, branch=who)
         first, last = ({k: result.series(k).dropna().iloc[i] for k in rows.index if result.series(k).notna().any()}
                        for i in (0, -1))
         gain = {k: last[k] - first[k] for k in last}
@@ -260,7 +263,8 @@ def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) ->
                  low_value=percent(mean[low], 1, True), **values)
     if kind == "volatility":
         more = int((rows["vol_verdict"] == "rises").sum())
-        return t("growth.reading_volatility", lang, high_value=percent(rows.loc[high, column]), more=more,
+        key = "growth.reading_volatility" if more else "growth.reading_volatility_none"
+        return t(key, lang, high_value=percent(rows.loc[high, column]), more=more,
                  low_value=percent(rows.loc[low, column]), **values)
     if kind == "base":
         final = {k: result.series(k, "base").dropna() for k in rows.index}
