@@ -49,7 +49,7 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
     UnknownNameError
         An unknown policy or month.
     SourceError
-        The source prints no cell in these months.
+        The source prints no cell in these months, or the end lies before the start.
     """
     if policy not in POLICIES:
         raise UnknownNameError("policy", policy, POLICIES)
@@ -76,5 +76,6 @@ def _between(cells: pd.DataFrame, start, end) -> pd.DataFrame:
     known = pd.period_range(month.min(), month.max(), freq="M")
     first, last = as_month(start, known) or known[0], as_month(end, known) or known[-1]
     if first > last:
-        raise UnknownNameError("end month before the start", str(last), [str(first), "…", str(known[-1])])
+        raise SourceError("the end lies before the start", found=f"{first} to {last}",
+                          expected="a start no later than the end")
     return cells[(month >= first) & (month <= last)].reset_index(drop=True)

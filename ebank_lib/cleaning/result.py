@@ -264,7 +264,7 @@ class Cleaned:
                               "decision": [t(f"cleaning.{d}") for d in table["decision"].astype(str)],
                               "cells": table["cells"]})
         note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))
-        return html_table(table, caption=caption, notes=[note])
+        return html_table(table, caption=caption, notes=[note, t("cleaning.several")])
 
 
 def _address(cell) -> str:
