@@ -157,6 +157,9 @@ def _report(options: argparse.Namespace) -> int:
             print("  " + t("cli.rerun", options.lang, command=_again(options, branch)), file=sys.stderr)
             continue
         progress.clear()
+        for stage, end in report.not_done.items():   # the data are the reason, not the run: no failure
+            print("ebank: " + t("cli.not_done", options.lang, branch=label, stage=stage, cell=end.cell or "?",
+                                message=end.message), file=sys.stderr)
         for line in report.warnings:
             print("ebank: " + t("cli.warned", options.lang, text=line), file=sys.stderr)
         if report.warnings and options.strict:
@@ -230,7 +233,7 @@ def _branches(options: argparse.Namespace) -> int:
     from .wording import t
 
     catalog = open_source(options.source).catalog
-    rows = [[b.id, b.label(options.lang), b.role] for b in catalog.branches.values()]
+    rows = [[b.id, b.label(options.lang), t(f"cli.role_{b.role}", options.lang)] for b in catalog.branches.values()]
     _table([t("general.branch", options.lang), t("cli.label", options.lang), t("cli.role", options.lang)], rows)
     return 0
 
@@ -262,7 +265,7 @@ def _check(options: argparse.Namespace) -> int:
         rejected = rejected[rejected["branch"] == branch]
         counts = ledger.groupby(["rule", "decision"], observed=True, sort=True).size()
         summary = counts.rename("cells").reset_index()
-    _frame(summary, options.lang)
+    _frame(_in_words(summary, options.lang), options.lang)
     print(t("cli.rejected", options.lang, n=len(rejected)) if len(rejected) else t("cli.none_rejected", options.lang))
     return 1 if options.strict and len(rejected) else 0
 
@@ -271,7 +274,7 @@ def _trace(options: argparse.Namespace) -> int:
     from .cleaning import clean
     from .reports.trace import month_of, trace
     from .sources import open_source
-    from .wording import number, t, use_language
+    from .wording import t, use_language
 
     use_language(options.lang)
     cleaned = clean(open_source(options.source))
@@ -279,17 +282,27 @@ def _trace(options: argparse.Namespace) -> int:
     branch, key = cleaned.catalog.branch(options.branch), cleaned.catalog.indicator(options.indicator)
     value = cleaned.panel[key.key].get((branch.id, month_of(options.month)))
     unit = cleaned.catalog.unit_label(key.key, options.lang)
-    shown = number(float("nan")) if value is None else f"{value:,.10g} {unit}".strip()
+    missing = value is None or value != value
+    shown = t("cli.missing", options.lang) if missing else f"{value:,.10g} {unit}".strip()
     print(f"{branch.label(options.lang)} · {key.label(options.lang)} · {options.month} = {shown}")
     if rows.empty:
         print(t("cli.no_cell", options.lang))
         return 0
     keep = ["file", "sheet", "row", "column", "text", "unit", "decision", "rule", "before", "after", "reason"]
-    _frame(rows[[c for c in keep if c in rows.columns]], options.lang)
+    rows = rows[[c for c in keep if c in rows.columns]]
+    rows = rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0))   # what no cell printed has no row
+    _frame(_in_words(rows, options.lang), options.lang)
     return 0
 
 
 # ---------------------------------------------------------------- tables on a terminal
+
+def _in_words(frame: Any, lang: str) -> Any:
+    """Return a table of decisions with words for their codes."""
+    from .wording import t
+
+    return frame.assign(decision=[t(f"cleaning.{code}", lang) for code in frame["decision"]])
+
 
 def _frame(frame: Any, lang: str) -> None:
     from .wording import has, t

@@ -100,6 +100,56 @@ def test_trace_ends_at_the_printed_cell(capsys, cleaned):
     assert all(str(row.file) in out and str(row.text) in out for row in rows.itertuples())
 
 
+@pytest.mark.usefixtures("_cleaned_once")
+def test_what_is_missing_and_what_no_cell_printed_are_said_in_words(capsys, cleaned, monkeypatch):
+    gap = cleaned.panel["mobile"].isna()
+    branch, month = gap.index[gap.to_numpy()][0] if gap.any() else cleaned.panel.index[0]
+    if not gap.any():
+        cleaned = _with_a_gap(cleaned, branch, month)
+        monkeypatch.setattr("ebank_lib.cleaning.clean", lambda source: cleaned)
+    for lang, word in (("zh", "缺失"), ("en", "missing")):
+        code, out, _ = run(capsys, "trace", *SAMPLE, "--branch", branch, "--indicator", "mobile", "--month", str(month),
+                           "--lang", lang)
+        assert code == 0 and out.splitlines()[0].endswith(f" = {word}")
+
+
+def _with_a_gap(cleaned, branch, month):
+    import dataclasses
+
+    panel = cleaned.panel.copy()
+    panel.loc[(branch, month), "mobile"] = float("nan")
+    return dataclasses.replace(cleaned, panel=panel)
+
+
+def test_a_fill_without_a_cell_has_no_row(capsys, cleaned, monkeypatch):
+    import pandas as pd
+
+    rows = cleaned.trace("rizhao", pd.Period("2008-10", "M"), "sms").iloc[:1]
+    loose = rows.assign(row=0, file="", sheet="", column="", text="", decision="filled")
+    monkeypatch.setattr("ebank_lib.cleaning.clean", lambda source: cleaned)
+    monkeypatch.setattr("ebank_lib.reports.trace.trace", lambda *what: pd.concat([rows, loose]))
+    code, out, _ = run(capsys, "trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", "2008-10")
+    assert code == 0 and "–" in out.splitlines()[-1].split() and "0" not in out.splitlines()[-1].split()
+    assert str(rows["row"].iloc[0]) in out.splitlines()[-2].split()
+    assert "补齐" in out and "filled" not in out
+
+
+@pytest.mark.usefixtures("_cleaned_once")
+def test_roles_and_decisions_are_in_the_readers_language(capsys):
+    out = run(capsys, "branches", *SAMPLE)[1]
+    assert "合计" in out and not {"branch", "total", "merged"} & set(out.split())
+    for words in (["check", *SAMPLE], ["check", *SAMPLE, "--branch", "rizhao"]):
+        out = run(capsys, *words)[1]
+        assert "更正" in out and not {"parsed", "corrected", "flagged", "rejected", "filled"} & set(out.split())
+
+
+def test_the_package_runs_as_a_module():
+    from ebank_lib import __version__
+
+    done = subprocess.run([sys.executable, "-m", "ebank_lib", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"ebank {__version__}\n"
+
+
 def test_progress_is_quiet_when_asked_and_plain_when_piped(capsys):
     for quiet, said in ((True, ""), (False, "  01_data_cleaning               4.2 s\n")):
         progress = _Progress(sys.stderr, quiet)

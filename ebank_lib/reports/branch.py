@@ -7,7 +7,8 @@
       notebooks/    01_data_cleaning.ipynb ...     as executed
       failed/       the notebook that stopped the last run, if one did
 
-A run that fails leaves the report of the run before as it was.
+A run that fails leaves the report of the run before as it was. A stage that the data do not allow is no failure: the
+page shows what there is of it and says why it ends there.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ..sources import open_source
 from ..wording import t, use_language
 from . import trace
 from .content import Content, read_content
-from .execution import Executed, NotebookError, Progress, run_notebooks, write_atomically
+from .execution import Executed, NotDone, NotebookError, Progress, run_notebooks, write_atomically
 from .pages import About, build_page
 from .workbook import workbook_bytes
 
@@ -75,6 +76,11 @@ class Report:
     def warnings(self) -> list[str]:
         """Return what notebooks wrote to stderr, each with notebook and cell."""
         return [f"{book.name} {line}" for book in self.executed for line in book.stderr]
+
+    @property
+    def not_done(self) -> dict[str, NotDone]:
+        """Return the stages that the data do not allow: notebook to cell and reason."""
+        return {book.name: book.not_done for book in self.executed if book.not_done}
 
 
 def open_province(source: str | Path) -> Province:
@@ -251,6 +257,8 @@ def _run_json(province, executed, content: Content, links) -> bytes:
         "tables": {table["name"]: trace.text_sha256(json.dumps(table, sort_keys=True, ensure_ascii=False))
                    for table in content.tables},
         "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
+        "stages_not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
+                            for book in executed if book.not_done},
         "chain": trace.chained(links),
     }
     return (json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8")

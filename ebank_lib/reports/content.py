@@ -22,7 +22,7 @@ from ..errors import ConfigError
 from ..wording import LANGUAGES, t
 from .formula import svg_of
 from .origin import Origin, Reader
-from .parameters import INJECTED, TAG, read_notebook, tags
+from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 
 __all__ = ["Content", "Item", "Stage", "read_content"]
 
@@ -107,7 +107,8 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
     Notes
     -----
     Tags of a code cell: ``first-screen`` puts its pictures on the first screen too; ``not-on-page`` keeps it off the
-    stages, but not its records, nor its pictures from the first screen.
+    stages, but not its records, nor its pictures from the first screen. A stage ends at a cell that the data
+    did not allow, with a sentence that says so.
 
     Raises
     ------
@@ -143,12 +144,22 @@ def _read_stage(path: Path, lang: str, fills: dict[str, str], content: Content, 
             if "not-on-page" not in marks:
                 made = _numbered(made, count)
                 items += made
+            stopped = next((o for o in cell.get("outputs", ()) if stopped_by_data(o)), None)
             if "first-screen" in marks or cell.metadata.get("ebank", {}).get("first_screen"):
                 content.first_screen += [item for item in made if item.kind == "figure"]
+            if stopped is not None:
+                items.append(_not_done(stopped, origin, lang))
+                break
     title = next((h for h in prose if h.level == 2), None)
     if title is None:
         title = Heading(anchor, path.stem, 2)
     content.stages.append(Stage(anchor, title.text, path.stem, tuple(items), tuple(h for h in prose if h is not title)))
+
+
+def _not_done(output: Mapping[str, Any], origin: Origin, lang: str) -> Item:
+    """Return the sentence that ends a stage which the data do not allow."""
+    sentence = t("report.not_done", lang, prompt=origin.prompt, message=one_line(output["evalue"]))
+    return Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin)
 
 
 def _numbered(made: list[Item], count: dict[str, int]) -> list[Item]:

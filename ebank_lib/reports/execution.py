@@ -30,15 +30,15 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from ..errors import ConfigError, EbankError, quote
+from ..errors import ConfigError, EbankError, SeriesError, quote
 from ..paths import project_root
 from . import kernels
-from .parameters import INJECTED, TAG, defaults, plan, read_notebook, tags
+from .parameters import INJECTED, TAG, defaults, one_line, plan, read_notebook, stopped_by_data, tags
 
 # What Python calls the file of a cell: it holds the kernel's process id.
 _CELL_FILE = re.compile(r"\S*ipykernel_\d+\S*\.py")
 
-__all__ = ["Executed", "NotebookError", "branch_notebooks", "run_notebooks"]
+__all__ = ["Executed", "NotDone", "NotebookError", "branch_notebooks", "run_notebooks"]
 
 Progress = Callable[[str, str, float], None]   # event (start|done|failed|tick), notebook, seconds
 
@@ -59,14 +59,23 @@ class NotebookError(EbankError):
 
 
 @dataclass(frozen=True)
+class NotDone:
+    """Where a notebook stopped because the data do not allow its stage, and why."""
+
+    cell: int | None
+    message: str
+
+
+@dataclass(frozen=True)
 class Executed:
-    """One executed notebook: what it was run with, how long it took, what it wrote to stderr."""
+    """One executed notebook: what it was run with, how long it took, what it wrote to stderr, where it stopped."""
 
     name: str
     path: Path
     parameters: Mapping[str, Any]
     seconds: float
     stderr: tuple[str, ...] = ()
+    not_done: NotDone | None = None
 
 
 @dataclass
@@ -171,7 +180,8 @@ def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indi
     Returns
     -------
     list of Executed
-        In the order of the notebooks.
+        In the order of the notebooks. One that stopped with a :class:`~ebank_lib.errors.SeriesError` is among them,
+        with ``not_done``: the data are the reason, not the run.
 
     Raises
     ------
@@ -250,15 +260,20 @@ def _run(name, original, parameters, out, private, cwd, running, cell_timeout) -
             problem = (None, "Kernel died", "the kernel ended by itself; it may have run out of memory")
     target = out / f"{name}.ipynb"
     written = raw.exists()
+    not_done = None
     if written:
         settled = _settle(read_notebook(raw), original, parameters)
+        if problem and problem[1] == SeriesError.__name__:
+            not_done, problem = NotDone(problem[0], one_line(problem[2])), None
+            _without_traceback(settled)
         write_atomically(target, nbformat.writes(settled).encode("utf-8") + b"\n")
     if problem:
         if running.stopped:
             raise KeyboardInterrupt
         cell = problem[0] or (_last_run(settled) if written else None)
         raise NotebookError(name, cell, problem[1], problem[2], target if written else None)
-    return Executed(name, target, dict(parameters), time.monotonic() - begun, tuple(_stderr(settled)))
+    return Executed(name, target, dict(parameters), time.monotonic() - begun, tuple(_stderr(settled)),
+                    not_done)
 
 
 @contextlib.contextmanager
@@ -293,6 +308,14 @@ def _settle(book: nbformat.NotebookNode, original: nbformat.NotebookNode, parame
         raise ConfigError("parameters were not passed on", expected=f"a cell tagged {TAG!r}")
     book.nbformat, book.nbformat_minor = 4, max(5, book.nbformat_minor)
     return book
+
+
+def _without_traceback(book: nbformat.NotebookNode) -> None:
+    """Leave of an error what it says: its traceback names files of this machine."""
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            if stopped_by_data(output):
+                output["traceback"] = [f"{output.ename}: {output.evalue}"]
 
 
 def _joined(text: str | list[str]) -> str:

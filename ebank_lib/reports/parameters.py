@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, UnknownNameError
+from ..errors import ConfigError, SeriesError, UnknownNameError
 
 if TYPE_CHECKING:
     import nbformat
@@ -22,6 +22,7 @@ __all__ = ["check_parameters", "defaults", "plan", "read_notebook"]
 
 TAG, INJECTED = "parameters", "injected-parameters"
 _MAX_BYTES = 50_000_000
+_LONGEST_MESSAGE = 500
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
@@ -48,6 +49,23 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
 def tags(cell: Mapping[str, Any]) -> set[str]:
     """Return a cell's tags."""
     return set(cell["metadata"].get("tags", ()))
+
+
+def stopped_by_data(output: Mapping[str, Any]) -> bool:
+    """Whether a cell's output is the error that says that the data do not allow what was asked of them."""
+    return output["output_type"] == "error" and output["ename"] == SeriesError.__name__
+
+
+def one_line(message: object) -> str:
+    """Return an error's message as it may stand in a sentence: one line, printable, not too long.
+
+    Examples
+    --------
+    >>> one_line("too short;\\n found 3")
+    'too short; found 3'
+    """
+    text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(message).split()))
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 
 def assigned(source: str) -> dict[str, Any]:

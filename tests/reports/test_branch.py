@@ -70,6 +70,46 @@ def test_a_failed_notebook_leaves_the_report_before_it_as_it_was(report, provinc
     assert {k: v for k, v in after.items() if not k.startswith("failed/")} == before
 
 
+STOPPED = """\
+from ebank_lib.errors import SeriesError
+print("as far as it went")
+if horizon != 12:
+    raise SeriesError("too short; <b>x</b>", found=3, expected="at least 24")"""
+
+
+@pytest.mark.parametrize("lang, says", [
+    ("zh", "本分行的数据无法完成这一环节，止于单元格 [3]："),
+    ("en", "The data of this branch do not allow this stage; it ends at cell [3]: "),
+], ids=["zh", "en"])
+def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(project, tmp_path, monkeypatch, capsys,
+                                                                            make, lang, says):
+    import nbformat
+
+    from ebank_lib.cli import main
+    from ebank_lib.reports import execution
+
+    books = [project / "notebooks" / "01_cleaning.ipynb", tmp_path / "02_order.ipynb"]
+    nbformat.write(make.notebook(*make.prose("# 定阶", "# Order"), make.code(STOPPED),
+                                 *make.prose("## 其后", "## After"), make.code("1 + 1")), books[1])
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(execution, "branch_notebooks", lambda: books)
+    found = []
+    for out in ("one", "two"):
+        words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet"]
+        assert main([*words, "--out", str(tmp_path / out)]) == 0
+        err = capsys.readouterr().err
+        assert len(err.splitlines()) == 1 and "02_order" in err and "too short; <b>x</b>; found 3" in err
+        found.append(contents(tmp_path / out / "0351"))
+    assert found[0] == found[1] and not [name for name in found[0] if name.startswith("failed")]
+    page, run = found[0]["report.html"].decode(), json.loads(found[0]["run.json"])
+    assert says + "too short; &lt;b&gt;x&lt;/b&gt;; found 3; expected at least 24" in page
+    assert "as far as it went" in page and "其后" not in page and "After" not in page and "series" in run["tables"]
+    assert run["stages_not_done"] == {"02_order": {"cell": 3, "message": "too short; <b>x</b>; found 3; "
+                                                                         "expected at least 24"}}
+    book = found[0]["notebooks/02_order.ipynb"].decode()
+    assert "SeriesError: too short" in book and "Traceback" not in book and "site-packages" not in book
+
+
 def test_a_branch_called_like_a_script_is_only_a_name(province, project):
     page = make_report(province, "west", lang="zh", out=project / "reports").page.read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page

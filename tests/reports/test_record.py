@@ -39,6 +39,15 @@ def test_what_cannot_be_recorded_is_a_typed_error(call):
         call()
 
 
+def test_an_empty_sentence_is_no_line(monkeypatch):
+    said = []
+    monkeypatch.setattr("ebank_lib.reports.record._publish", lambda *what: said.append(what))
+    state("s", "")
+    assert said == []
+    state("s", "text")
+    assert len(said) == 1
+
+
 def test_outside_a_notebook_nothing_happens(capsys):
     record("t", pd.DataFrame({"a": [1]}))
     state("s", "text")
