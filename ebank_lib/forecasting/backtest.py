@@ -25,6 +25,8 @@ __all__ = ["Backtest", "Grade", "backtest"]
 LEAST = 24          # months known at the first origin: two years
 FEWEST = 6          # origins below which no grade is given
 GRADES = "ABCDE"
+BETTER = 0.8        # share of the first method's MASE from which another is said to be better
+MANY = 60           # forecasts from which limits that hold nearly all are said to be too wide
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,21 @@ class Backtest:
         return Grade(grade_rule(*figures), *figures)
 
     def reading(self, lang: str | None = None) -> str:
-        """Return the grade of the first method in a sentence."""
-        return self.grade().reading(lang)
+        """Return the grade of the first method, whether another was clearly better and whether limits are too wide."""
+        lang = language(lang)
+        parts, grade = [self.grade().reading(lang)], self.grade()
+        if grade.letter != "E":
+            scores = self.scores().set_index("model")
+            mine, least = scores.loc[self.models[0]], scores["mase"].min()
+            if least <= BETTER * mine["mase"]:
+                names = [t(f"forecasting.model_{m}", lang) for m in (scores["mase"].idxmin(), self.models[0])]
+                parts.append(t("forecasting.other_better", lang, other=names[0], model=names[1], less=f"{least:.2f}",
+                               mase=f"{mine['mase']:.2f}"))
+            missed = 1 - grade.coverage
+            if mine["n"] >= MANY and missed <= (1 - grade.level / 100) / 5 + 1e-9:
+                parts.append(t("forecasting.too_wide", lang, level=f"{grade.level:g}",
+                               coverage=percent(grade.coverage, 0)))
+        return ("" if lang == "zh" else " ").join(parts)
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw what was said at each origin against what came; see ``charts.forecasting.plot_backtest``."""

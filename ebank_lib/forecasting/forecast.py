@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -100,13 +101,16 @@ class Forecast:
         widest = max(self.level)
         now = self.y.iloc[-1]
         change = last["y_hat"] - now if self.kind == "ratio" else last["y_hat"] / now - 1 if now else np.nan
-        points = t("forecasting.points", lang, n=f"{change * 100:+.1f}")
+        ratio, way = self.kind == "ratio", "up" if change >= 0 else "down"
+        still = abs(change) < 0.0005        # written as 0.0
+        size = t("forecasting.points", lang, n=f"{abs(change) * 100:.1f}") if ratio else percent(abs(change))
         values = {
             "label": in_language(self.label, lang) or t("forecasting.the_series", lang),
             "month": self._month(last["month"], lang), "value": self.said(last["y_hat"], lang),
             "lo": self.said(last[f"lo-{widest:g}"], lang), "hi": self.said(last[f"hi-{widest:g}"], lang),
             "level": f"{widest:g}", "origin": self._month(self.y.index[-1], lang), "now": self.said(now, lang),
-            "change": points if self.kind == "ratio" else percent(change, sign=True),
+            "change": t("forecasting.change_none", lang) if still else t(
+                f"forecasting.change_{'points_' if ratio else ''}{way}", lang, size=size),
             "model": t(f"forecasting.model_{self.headline}", lang)}
         if not np.isfinite(change):     # nothing to divide by
             del values["change"]
@@ -126,7 +130,8 @@ class Forecast:
             if "members" in values:
                 values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
             said.append(t(key, lang, **values))
-        said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang), reason=row.reason)
+        said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang),
+                   reason=reason_in_words(row.reason, lang))
                  for row in self.failures.itertuples()]
         return said
 
@@ -155,6 +160,16 @@ class Forecast:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def reason_in_words(reason: str, lang: str | None = None) -> str:
+    """Return why a method failed as a reader is told it; the table has the message itself."""
+    few = re.search(r"too few months.*found (\d+); expected at least (\d+)", reason)
+    if few:
+        return t("forecasting.reason_few", lang, found=few[1], least=few[2])
+    known = {"the method failed": "failed", "the method returned no finite": "not_finite"}
+    key = next((name for start, name in known.items() if reason.startswith(start)), "other")
+    return t(f"forecasting.reason_{key}", lang)
 
 
 def in_language(text: object, lang: str | None = None) -> str:

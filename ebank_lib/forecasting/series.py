@@ -53,7 +53,12 @@ def as_monthly(y) -> tuple[pd.Series, bool]:
     """
     if not isinstance(y, pd.Series):
         try:
-            y = pd.Series(np.asarray(y))
+            values = np.asarray(y)
+            if values.ndim == 0:
+                raise SeriesError("is no series", found=y, expected="one column of monthly numbers")
+            y = pd.Series(values)
+        except SeriesError:
+            raise
         except ValueError as error:
             raise SeriesError("is no series", found=type(y).__name__, expected="one column of numbers") from error
     try:

@@ -90,7 +90,9 @@ def test_a_known_better_method_gets_the_better_grade():
     y = monthly(1000 * np.exp(np.arange(60) * 0.04 + 0.002 * np.random.default_rng(0).normal(size=60)))
     b = backtest(y, ("drift",), kind="flow")
     assert b.grade().letter == "A" and b.grade("snaive").letter == "D"
-    assert "A" in b.reading("en")
+    assert "A" in b.reading("en") and "smaller" not in b.reading("en")
+    other = backtest(y, ("snaive", "drift"), kind="flow")
+    assert "漂移法的误差更小" in other.reading("zh") and "error of drift is smaller" in other.reading("en")
 
 
 def test_limits_hold_what_they_promise_where_the_truth_is_known():

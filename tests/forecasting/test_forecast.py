@@ -213,6 +213,21 @@ def test_sentences_in_both_languages_carry_the_figures():
     assert f.said(last["y_hat"], "zh") in f.reading("zh") and "2012年8月" in f.reading("zh")
     assert "Aug 2012" in f.reading("en") and "95%" in f.reading("en")
     assert f.remarks("en")[0].startswith("Modelled on the log scale")
+    change = last["y_hat"] / f.y.iloc[-1] - 1
+    assert f"{'增长' if change > 0 else '下降'}{abs(change):.1%}" in f.reading("zh")
+    assert f"{change:+.1%}" in f.reading("en")
+
+
+def test_why_a_method_failed_is_told_in_the_language_asked_for():
+    f = forecast(growth(n=9), models=("theta", "drift"))
+    assert "只有9个月，这一方法至少要10个月" in f.remarks("zh")[-1] and "too few" in f.failures["reason"].iloc[0]
+    assert "needs at least 10" in f.remarks("en")[-1]
+
+
+@pytest.mark.parametrize("bad", ["x", 5, None, {"a": 1}, [[1, 2], [3]]])
+def test_what_is_no_series_is_named(bad):
+    with pytest.raises(SeriesError, match="is no series"):
+        forecast(bad)
 
 
 def test_many_series_and_one_that_cannot_be_forecast():
