@@ -233,4 +233,6 @@ def test_the_table_reads_in_both_languages(rizhao, lang):
     assert {"fact", "statement", "statistic", "value", "lo", "hi", "level", "verdict", "reading"} <= set(table.columns)
     for text in [*table["reading"], rizhao.reading()]:
         assert "{" not in text and "nan" not in text
-    assert ("成立" if lang == "zh" else "holds") in rizhao._repr_html_()
+    html = rizhao._repr_html_()
+    assert ("成立" if lang == "zh" else "holds") in html
+    assert ("个百分点" if lang == "zh" else " points") in html and "90%" in html.rsplit("</table>")[-1]

@@ -240,6 +240,12 @@ def test_every_picture_has_a_sentence(analysis, kind, lang):
     assert "nan" not in text and "inf" not in text and "{" not in text
 
 
+def test_sentences_name_what_they_count_and_what_there_is_none_of(analysis, root):
+    assert "项存量和流量指标中" in analysis.reading("zh") and "增至" in analysis.reading("zh", "base")
+    alone = analyse_growth(panel_of({"rizhao": {"phone": 1000 * 1.01 ** np.arange(44)}}), "rizhao", catalog_of(root))
+    assert "没有比率指标" in alone.reading("zh", "ratio") and "没有一项" in alone.reading("zh", "volatility")
+
+
 def test_a_branch_without_figures_says_so(analysis, root):
     panel = panel_of({"rizhao": {"phone": [np.nan] * 5}})
     empty = analyse_growth(panel, "rizhao", catalog_of(root))

@@ -154,6 +154,13 @@ def test_the_season_is_found_where_there_is_one_and_rarely_where_there_is_none()
 
 # --- what has no answer says so
 
+@pytest.mark.parametrize("n", [24, 26, 30])
+def test_zivot_andrews_is_done_without_lags_where_its_regressions_cannot_be_solved(n):
+    y = np.exp(np.arange(n) / 20 + 0.02 * np.random.default_rng(1).normal(size=n))
+    tests = unit_root_battery(series(y)).table.query("test == 'za'")
+    assert tests["statistic"].notna().all() and (tests["note"] == "").all() and (tests["lags"] == 0).any()
+
+
 @pytest.mark.parametrize(("y", "why"), [
     (series([]), "short"), (series(np.arange(1, 9)), "short"), (series(np.full(44, np.nan)), "short"),
     (series(np.ones(44)), "constant"), (series(np.arange(44.0)), "singular"),

@@ -104,14 +104,14 @@ class Facts:
     def _repr_html_(self) -> str:
         if self.numbers.empty:
             return f'<p class="note">{self.reading()}</p>'
-        shown = self.labelled()
+        shown, lang = self.labelled(), language()
         shown["statement"] = [f"{n}. {text}" if part == "a" else "" for n, part, text in
                               zip(shown["fact"], shown["part"], shown["statement"], strict=True)]
         for name in ("value", "lo", "hi"):
-            shown[name] = [written(s, v, language()) for s, v in zip(self.numbers["statistic"], shown[name], strict=True)]
+            shown[name] = [written(s, v, lang) for s, v in zip(self.numbers["statistic"], shown[name], strict=True)]
         shown["interval"] = [t("facts.from_to", lo=lo, hi=hi) if lo != hi else lo
                              for lo, hi in zip(shown["lo"], shown["hi"], strict=True)]
-        shown["needs"] = [f"{t('facts.side_' + side)} {written(s, v, language())}" for s, side, v in zip(
+        shown["needs"] = [f"{t('facts.side_' + side)} {written(s, v, lang)}" for s, side, v in zip(
             self.numbers["statistic"], self.numbers["side"], self.numbers["threshold"], strict=True)]
         shown["verdict"] = [t(f"facts.verdict_{v}") for v in shown["verdict"]]
         shown = shown[["statement", "statistic", "value", "interval", "needs", "verdict"]]

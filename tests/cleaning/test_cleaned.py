@@ -7,7 +7,7 @@ import pytest
 from ebank_lib.cleaning import ConservationError
 from ebank_lib.cleaning.ledger import COLUMNS, DECISIONS, plain, safe_for_spreadsheets
 from ebank_lib.cleaning.paneling import check_conservation
-from ebank_lib.errors import UnknownNameError
+from ebank_lib.errors import SourceError, UnknownNameError
 from ebank_lib.wording import use_language, words
 
 
@@ -18,6 +18,11 @@ def spoilt(province):
     province.print("all", "2010-05", "sales", "")                                          # ... which is blank, too
     province.print("west", "2010-06", "sales", int(province.number("west", "2010-06", "sales") * 2.6))
     return province
+
+
+def test_an_end_before_the_start_is_named(province):
+    with pytest.raises(SourceError, match="the end lies before the start; found '2010-05 to 2009-06'"):
+        province.clean(start="2010-05", end="2009-06")
 
 
 def test_none_changes_nothing_and_still_flags(spoilt):
