@@ -177,9 +177,11 @@ def test_only_the_months_asked_for_are_used(province):
     cleaned = province.clean(start="2009-06", end="2010-05")
     assert [str(cleaned.months[0]), str(cleaned.months[-1])] == ["2009-06", "2010-05"]
     assert cleaned.conservation["cells"].iloc[0] < len(province.cells)
-    for wrong in ({"start": "2030-01"}, {"end": "soon"}, {"start": "2010-05", "end": "2009-06"}):
+    for wrong in ({"start": "2030-01"}, {"end": "soon"}):
         with pytest.raises(UnknownNameError):
             province.clean(**wrong)
+    with pytest.raises(SourceError, match="end lies before the start"):
+        province.clean(start="2010-05", end="2009-06")
 
 
 def test_no_cells_and_unknown_policies_are_errors(province):

@@ -226,16 +226,26 @@ class _Examination:
         strong, change = self._confirmed()
         known = (self.grid.cell.ravel() >= 0) & ~self.touched
         expected = self._expect()
+        breaks = find_breaks(self.x, expected, self.own)
+        beside = self._beside(breaks)
         for odd in find_spikes(self.x, self.step, expected):
-            if known[odd.place] and not change[odd.place]:
+            if known[odd.place] and not change[odd.place] and not beside[odd.place]:
                 self._odd(odd, strong[odd.place])
         for place in np.flatnonzero(stale & known & ~strong & ~self.touched):
             self.findings.append(Finding(int(place), "stale_repeat", "flag", np.nan, {"proof": Say("proof_none")}))
             self.touched[place] = True
-        for odd in find_breaks(self.x, expected, self.own):
+        for odd in breaks:
             if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
                 self.findings.append(Finding(odd.place, "level_break", "flag", np.nan,
                                              {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"}))
+
+    def _beside(self, breaks: list[Oddity]) -> np.ndarray:
+        """Return the months in which a level breaks and the months before: both sides of a step that stays."""
+        beside = np.zeros(self.grid.value.shape, bool)
+        for odd in breaks:
+            unit, month, key = np.unravel_index(odd.place, beside.shape)
+            beside[unit, month - 1:month + 1, key] = True
+        return beside.ravel()
 
     def _odd(self, odd: Oddity, confirmed: bool) -> None:
         printed = float(self.x.flat[odd.place])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .robust import mad, median
+from .robust import mad, median, neighbours
 from .series import Expectation
 
 __all__ = ["Oddity", "find_breaks", "find_spikes"]
@@ -16,6 +16,7 @@ _CLEAR = 8.0        # a power of ten must stand out this much
 _FIT = 3.0          # and what is left must be this ordinary,
 _NEAR = 0.15        # in logs this close to what the neighbours suggest,
 _NEAR_TELLING = 0.5  # or this, where the digits themselves speak for a moved point
+_YEAR = 13          # months whose growth is that of the month in their middle
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,44 @@ class Oddity:
     times: float = np.nan
 
 
-def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation, sides_needed: int = 2) -> list[Oddity]:
+def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation) -> list[Oddity]:
     """Return the cells that only this month lie far from both neighbours.
 
-    A spike also makes its neighbours look odd, half as much; so a cell counts only if it is odder than the cells
-    beside it.
+    Both must be on the same side and closer to one another than either is to the cell: a series that has moved to
+    another level, or starts after zeros, does not come back, and neither side of its step is a spike. A spike also
+    makes its neighbours look odd, half as much; so a cell counts only if it is odder than the cells beside it.
     """
     z = expected.z(x.ravel(), np.arange(x.size)).reshape(x.shape)
-    size = np.abs(z)
+    size = np.where(_comes_back(x, expected), np.abs(z), 0.0)
     beside = np.zeros_like(size)
     beside[:, 1:] = size[:, :-1]
     beside[:, :-1] = np.maximum(beside[:, :-1], size[:, 1:])
     likely = expected.likely()
-    odd = (size > ODD) & (size >= beside) & (expected.sides >= sides_needed) & ~np.isnan(x)
+    odd = (size > ODD) & (size >= beside)
     return [Oddity(int(place), float(likely.flat[place]), float(z.flat[place]),
                    _power(float(x.flat[place]), float(step.flat[place]), float(likely.flat[place]),
                           float(expected.sd.flat[place])))
             for place in np.flatnonzero(odd.ravel())]
+
+
+def _comes_back(x: np.ndarray, expected: Expectation) -> np.ndarray:
+    """Return where a number lies on one side of both neighbours, and they agree with one another better than with it.
+
+    The neighbours are carried to the month by the growth of the year around, and by what all branches did in it.
+    """
+    g = np.arcsinh(x * expected.factor / expected.scale)
+    before, after, back, ahead = neighbours(g)
+    growth = _growth((g - before) / back)
+    common = expected.centre - (before * ahead + after * back) / (back + ahead)
+    rise = g - common - (before + growth * back)
+    fall = g - common - (after - growth * ahead)
+    return (rise * fall > 0) & (np.abs(rise - fall) <= np.minimum(np.abs(rise), np.abs(fall)))
+
+
+def _growth(step: np.ndarray) -> np.ndarray:
+    """Return the median step of the year around each month."""
+    padded = np.pad(step, ((0, 0), (_YEAR // 2, _YEAR // 2), (0, 0)), constant_values=np.nan)
+    return np.nan_to_num(median(np.lib.stride_tricks.sliding_window_view(padded, _YEAR, axis=1), axis=-1))
 
 
 def _power(value: float, step: float, likely: float, sd: float) -> int:
