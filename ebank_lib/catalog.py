@@ -180,12 +180,6 @@ class Catalog:
                 for i in self.indicators.values()]
         return pd.DataFrame(rows, columns=["indicator", "name", "group", "kind", "unit"])
 
-    def branch_table(self, lang: str | None = None) -> pd.DataFrame:
-        """Return one row per branch: ``branch, name, role, aliases, merged_into, merged_month``."""
-        rows = [(b.id, b.label(lang), b.role, ";".join(b.aliases), b.merged_into, b.merged_month)
-                for b in self.branches.values()]
-        return pd.DataFrame(rows, columns=["branch", "name", "role", "aliases", "merged_into", "merged_month"])
-
     def derive(self, panel: pd.DataFrame, key: str) -> pd.Series:
         """Return a ratio computed from its parts (NaN where a part is missing or the denominator is not positive).
 

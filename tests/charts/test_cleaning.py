@@ -2,24 +2,11 @@
 
 import dataclasses
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 from ebank_lib.charts.cleaning import plot_before_after, plot_quality, printed_series, share_table
-from ebank_lib.charts.style import use_style
 from ebank_lib.errors import UnknownNameError
-
-mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _figures_closed():
-    import matplotlib.pyplot as plt
-
-    use_style()
-    yield
-    plt.close("all")
 
 
 def test_the_map_counts_what_is_missing(cleaned):

@@ -7,19 +7,9 @@ import pytest
 
 from ebank_lib.charts.forecasting import plot_accuracy, plot_backtest, plot_forecast
 from ebank_lib.charts.scenarios import plot_targets
-from ebank_lib.charts.style import use_style
 from ebank_lib.forecasting import backtest, forecast
 
 mpl.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _figures_closed():
-    import matplotlib.pyplot as plt
-
-    use_style()
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

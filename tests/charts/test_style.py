@@ -21,15 +21,6 @@ from ebank_lib.stationarity import unit_root_battery
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 
 
-@pytest.fixture(autouse=True)
-def _style():
-    matplotlib.use("Agg")
-    with matplotlib.rc_context():
-        style.use_style()
-        yield
-    plt.close("all")
-
-
 def texts_of(fig):
     """Every text that is drawn, with its box in pixels."""
     fig.draw_without_rendering()
