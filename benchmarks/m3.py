@@ -25,7 +25,8 @@ import pandas as pd  # noqa: E402
 from utilsforecast import losses  # noqa: E402
 
 from ebank_lib.forecasting import calibration  # noqa: E402
-from ebank_lib.forecasting.forecast import assemble, run_models  # noqa: E402
+from ebank_lib.forecasting.combination import run_models  # noqa: E402
+from ebank_lib.forecasting.forecast import assemble  # noqa: E402
 from ebank_lib.forecasting.series import prepare  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent

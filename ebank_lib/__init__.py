@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "setup": "reports.opening", "record": "reports.record", "state": "reports.record",
-    "simulate_paths": "forecasting", "kind_of": "forecasting",
+    "simulate_paths": "forecasting", "kind_of": "forecasting", "simulate_joint": "forecasting",
     "modelling_scale": "forecasting.transforms",
     "load_catalog": "catalog", "number": "wording", "percent": "wording",
     "t": "wording", "show": "display", "say": "display",

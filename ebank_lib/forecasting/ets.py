@@ -206,6 +206,11 @@ class ETS:
         spare = self.nobs - self.k - 1
         return np.inf if spare <= 0 else -2 * self.loglik + 2 * self.k + 2 * self.k * (self.k + 1) / spare
 
+    def residuals(self, y: np.ndarray) -> np.ndarray:
+        """Return the one-step errors (T,) of the series it was fitted to, 0 where a month is missing."""
+        trend, season = _shape(self.form)
+        return _residuals(np.ascontiguousarray(y, dtype=float), *self.weights, trend, season, self.start)[0]
+
     def forecast(self, horizon: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean forecast (horizon,) and the error weights psi (horizon,), psi[0] = 1."""
         return _ahead(self.last, self.weights, *_shape(self.form), self.length % 12, horizon)

@@ -1,4 +1,4 @@
-"""The public verbs: ``forecast``, ``forecast_many``, ``simulate_paths``."""
+"""The public verb ``forecast`` and its result."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.wording import language, month_name, number, percent, t
 
 from .calibration import ErrorShape, shape_of
-from .candidates import CANDIDATES, MEMBERS, Prediction, Work, predict
+from .candidates import CANDIDATES, Prediction
+from .combination import run_models
 from .series import Prepared, prepare
 from .transforms import Transform
 
-__all__ = ["DEFAULT", "Forecast", "forecast", "kind_of", "simulate_paths"]
+__all__ = ["DEFAULT", "Forecast", "forecast", "kind_of"]
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
-_LATE = (12, 8, 4)          # months before the end, of the origins that weights are learnt from
 # Equally likely points of the normal distribution: their mean is its mean, without the tails that have no evidence.
 _GRID = norm.ppf((np.arange(200) + 0.5) / 200)
 
@@ -248,82 +248,6 @@ def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, 
     return int(horizon), tuple(sorted(set(level))), tuple(dict.fromkeys(models))
 
 
-def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Prediction], dict[str, str], tuple]:
-    """Run methods on a prepared series.
-
-    Returns
-    -------
-    parts : model -> Prediction of those that worked; the stand-in ``naive`` when none did
-    reasons : model -> why it failed
-    notes : remarks as (wording entry, values)
-    """
-    parts: dict[str, Prediction] = {}
-    reasons: dict[str, str] = {}
-    notes: list[tuple[str, dict]] = []
-    if ready.constant:
-        still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
-        return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
-    done: dict[str, Prediction | str] = {}
-    for model in models:
-        run = _combined(ready.work, horizon, done) if model == "combination" else None
-        got = _tried(model, ready.work, horizon, done) if run is None else run
-        if isinstance(got, str):
-            reasons[model] = got
-        else:
-            parts[model] = got
-    if not parts:
-        parts["naive"] = predict("naive", ready.work, horizon)
-        notes.append(("forecasting.fallback", {"n": len(ready.y)}))
-    elif "combination" in parts:
-        missing = [m for m in MEMBERS if isinstance(done[m], str)]
-        if missing:
-            notes.append(("forecasting.members_missing", {"members": missing}))
-    return parts, reasons, tuple(notes)
-
-
-def _tried(model: str, work: Work, horizon: int, done: dict) -> Prediction | str:
-    if model not in done:
-        try:
-            done[model] = predict(model, work, horizon)
-        except SeriesError as error:
-            done[model] = str(error)
-    return done[model]
-
-
-def _combined(work: Work, horizon: int, done: dict) -> Prediction | str:
-    """Weighted mean on the modelling scale; members' errors hang together, so spreads are averaged, not reduced."""
-    got = {m: _tried(m, work, horizon, done) for m in MEMBERS}
-    members = {m: p for m, p in got.items() if isinstance(p, Prediction)}
-    if len(members) < 2:
-        return next(iter(p for p in got.values() if isinstance(p, str)))
-    weights = _weights(work, tuple(members))
-    mean = sum(w * p.mean for w, p in zip(weights, members.values(), strict=True))
-    cov = sum(w * p.cov for w, p in zip(weights, members.values(), strict=True))
-    detail = ", ".join(f"{name} {w:.2f}" for name, w in zip(members, weights, strict=True))
-    return Prediction(mean, cov, detail, tuple(dict.fromkeys(n for p in members.values() for n in p.notes)))
-
-
-def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
-    """Half equal, half by what each member missed by in the last year: inverse squared error at three late origins."""
-    equal = np.full(len(members), 1 / len(members))
-    missed = []
-    for back in _LATE:
-        if len(work.z) - back < 24:
-            continue
-        then, came = Work(work.z.iloc[:-back], work.raw.iloc[:-back]), work.values[-back:]
-        said = [_tried(m, then, back, {}) for m in members]
-        missed.append([np.abs(p.mean - came).mean() if isinstance(p, Prediction) else np.nan for p in said])
-    if not missed or not np.isfinite(missed).any():
-        return equal
-    error = np.array([column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan
-                      for column in np.array(missed).T])
-    error = np.where(np.isfinite(error), error, np.nanmean(error))
-    if not error.min() > 0:
-        return equal
-    own = (error.min() / error) ** 2
-    return 0.5 * equal + 0.5 * own / own.sum()
-
-
 def _remarks(ready: Prepared) -> list[tuple[str, dict]]:
     notes: list[tuple[str, dict]] = []
     if ready.gaps:
@@ -373,40 +297,3 @@ def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, 
         values[f"lo-{lv:g}"] = transform.back(quantile(0.5 - lv / 200))
         values[f"hi-{lv:g}"] = transform.back(quantile(0.5 + lv / 200))
     return values
-
-
-def simulate_paths(f: Forecast, n: int = 1000, model: str | None = None, seed: int = 0) -> pd.DataFrame:
-    """Draw future paths: each month distributed as the limits say, the months hanging together as the errors do.
-
-    Parameters
-    ----------
-    f : Forecast
-    n : int
-        Paths, 1 to 100,000.
-    model : str, optional
-        Default: the one that is read out.
-    seed : int
-
-    Returns
-    -------
-    DataFrame (horizon, n)
-        A row a month, a column a path.
-
-    Raises
-    ------
-    SeriesError, UnknownNameError
-        The number of paths is out of range; the method was not asked for or failed.
-    """
-    if not 1 <= n <= 100_000:
-        raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
-    model = f.headline if model is None else model
-    if model not in f.parts:
-        raise UnknownNameError("forecast model", model, f.parts)
-    part, horizon = f.parts[model], f.horizon
-    sd = part.sd
-    safe = np.where(sd > 0, sd, 1.0)
-    values, vectors = np.linalg.eigh(part.cov / np.outer(safe, safe))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    shocks = np.random.default_rng(seed).standard_normal((n, horizon)) @ root.T
-    z = part.mean + sd * f.shapes[model].warp(shocks)
-    return pd.DataFrame(scale_of(model, f.transform).back(z).T, index=pd.Index(f.block(model)["month"], name="month"))

@@ -120,7 +120,7 @@ def prepare(y, kind: str | None = None) -> Prepared:
     transform = Transform("none") if constant else transform
     if kind == "stock" and not constant and len(y) >= 24 and (y.dropna().diff().dropna() >= 0).all():
         # A stock that never fell in two years and more is not forecast to fall.
-        transform = Transform(transform.name, float(y.iloc[-1]), transform.high)
+        transform = Transform(transform.name, float(y.iloc[-1]), transform.high, monotone=True)
     z = pd.Series(transform.forward(y), index=y.index, name=y.name)
     gaps = tuple(z.index[z.isna()])
     if gaps:

@@ -22,11 +22,12 @@ _EDGE = 1e-4      # a share of exactly 0 or 1 is moved inside by this much
 
 @dataclass(frozen=True)
 class Transform:
-    """A scale: ``name`` (log, logit, sqrt, none) and the bounds ``low, high`` that no forecast crosses."""
+    """A scale: ``name`` (log, logit, sqrt, none), the bounds ``low, high`` that no forecast crosses."""
 
     name: str
     low: float = -np.inf
     high: float = np.inf
+    monotone: bool = False      # a stock that never fell: no path of it does
 
     def forward(self, y):
         """Put values on the scale."""
