@@ -125,8 +125,9 @@ def plan_of(catalog: Catalog, available: Iterable[str] | None = None) -> Plan:
 
     Examples
     --------
-    >>> plan = plan_of(load_catalog("data/catalog.yaml", "data/branches.csv"))  # doctest: +SKIP
-    >>> plan.derived["mobile_active"]  # doctest: +SKIP
+    >>> from ebank_lib.catalog import load_catalog
+    >>> plan = plan_of(load_catalog("data/catalog.yaml", "data/branches.csv"))
+    >>> plan.derived["mobile_active"]
     Rule(kind='part', parts=('mobile_activity', 'mobile'))
     """
     keys = [k for k in catalog.indicators if available is None or k in set(available)]
