@@ -1,6 +1,7 @@
 """Rolling origin: what each method would have said, month after month, knowing only what was known then.
 
-Order, form, weights, scale and season are chosen anew at every origin from the months up to it.
+Order, form, weights, scale and season are chosen anew at every origin from the months up to it. The measures are in
+:mod:`scoring`, the grade in :mod:`trust`, the tests of a difference in :mod:`comparison`.
 """
 
 from __future__ import annotations
@@ -10,63 +11,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from utilsforecast import losses
 
 from ebank_lib.catalog import Indicator
 from ebank_lib.display import html_table
 from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.wording import language, percent, t
 
-from .forecast import DEFAULT, checked, forecast, in_language, kind_of
+from .comparison import SURE, compare
+from .forecast import DEFAULT, Forecast, checked, forecast, in_language, kind_of
+from .scoring import crps, distribution, measures, names_of
 from .series import as_monthly
+from .trust import Grade, grade_rule
 
 __all__ = ["Backtest", "Grade", "backtest"]
 
 LEAST = 24          # months known at the first origin: two years
-FEWEST = 6          # origins below which no grade is given
-GRADES = "ABCDE"
 BETTER = 0.8        # share of the first method's MASE from which another is said to be better
 MANY = 60           # forecasts from which limits that hold nearly all are said to be too wide
-
-
-@dataclass(frozen=True)
-class Grade:
-    """How far to trust a forecast, from its backtest only. The rule is :func:`grade_rule`."""
-
-    letter: str
-    ratio: float        # mean absolute error against seasonal naive's
-    smape: float        # per cent
-    coverage: float     # share of actual values within the widest limits
-    level: float
-    origins: int
-
-    def reading(self, lang: str | None = None) -> str:
-        """Return the grade and its reason in a sentence."""
-        return t(f"forecasting.grade_{self.letter}", lang, better=percent(1 - self.ratio, 0),
-                 worse=percent(self.ratio - 1, 0), smape=f"{self.smape:.1f}", coverage=percent(self.coverage, 0),
-                 level=f"{self.level:g}", n=self.origins)
-
-
-def grade_rule(ratio: float, smape: float, coverage: float, level: float, origins: int) -> str:
-    """Return the trust grade.
-
-    E: cannot be judged (fewer than six origins, or seasonal naive has no error to compare with). D: not better than
-    last year's month (``ratio >= 1``). Otherwise A when the error is at most 70% of seasonal naive's and sMAPE at most
-    10; B when at most 85% of it and sMAPE at most 20; C else. One grade lower, not below C, when the limits of `level`
-    per cent held fewer actual values than `level` less ten points.
-
-    Examples
-    --------
-    >>> grade_rule(0.6, 8, 0.94, 95, 12), grade_rule(0.6, 8, 0.80, 95, 12), grade_rule(1.1, 5, 0.95, 95, 12)
-    ('A', 'B', 'D')
-    """
-    if origins < FEWEST or not np.isfinite(ratio):
-        return "E"
-    if ratio >= 1:
-        return "D"
-    best = 0 if ratio <= 0.70 and smape <= 10 else 1 if ratio <= 0.85 and smape <= 20 else 2
-    low = coverage * 100 < level - 10
-    return GRADES[min(best + low, 2)]
 
 
 @dataclass(frozen=True)
@@ -76,9 +37,10 @@ class Backtest:
     Attributes
     ----------
     table : DataFrame
-        ``unique_id, cutoff, month, horizon, model, y, y_hat, lo-80, hi-80, lo-95, hi-95, scale, scale2, reason``:
-        a row for each month that was then ahead and is known now. ``scale`` is the mean absolute yearly change up to
-        the cutoff, ``scale2`` its mean square.
+        ``unique_id, cutoff, month, horizon, model, y, y_hat, lo-80, hi-80, lo-95, hi-95, crps, scale, scale2,
+        reason``: a row for each month that was then ahead and is known now. ``crps`` is the score of the whole
+        distribution in units of ``y``, ``scale`` the mean absolute yearly change up to the cutoff, ``scale2`` its mean
+        square.
     y : Series
         What is known now.
     """
@@ -119,16 +81,15 @@ class Backtest:
         Returns
         -------
         DataFrame
-            ``model`` (and `by`), ``n``, ``mase``, ``rmsse``, ``smape`` (per cent), ``wape`` (per cent), ``bias`` (per
-            cent of the mean actual value, positive when too high), ``coverage-80`` ..., ``ratio`` (mean absolute error
-            against seasonal naive's on the same months).
+            ``model`` (and `by`) and what :func:`ebank_lib.forecasting.scoring.measures` gives: ``n``, ``mase``,
+            ``rmsse``, ``smape``, ``wape``, ``bias`` (these three in per cent), ``crps``, ``msis-80`` ...,
+            ``coverage-80`` ...; then ``ratio``, the mean absolute error against seasonal naive's on the same months.
         """
         known = self.scored()
         keys = ["model"] if by is None else ["model", by]
         if known.empty:
-            return pd.DataFrame(columns=[*keys, "n", "mase", "rmsse", "smape", "wape", "bias",
-                                         *(f"coverage-{lv:g}" for lv in self.level), "ratio"])
-        rows = [dict(zip(keys, name, strict=True)) | _measures(rows, self.level)
+            return pd.DataFrame(columns=[*keys, *names_of(self.level)])
+        rows = [dict(zip(keys, name, strict=True)) | measures(rows, self.level)
                 for name, rows in known.groupby(keys, sort=False)]
         out = pd.DataFrame(rows)
         naive = out[out["model"] == "snaive"].set_index(by)["mae"] if by else None
@@ -153,21 +114,33 @@ class Backtest:
         return Grade(grade_rule(*figures), *figures)
 
     def reading(self, lang: str | None = None) -> str:
-        """Return the grade of the first method, whether another was clearly better and whether limits are too wide."""
+        """Return the grade of the first method, and what else a reader of it must know.
+
+        Whether the lead over seasonal naive could be chance, whether another method was clearly better, and whether
+        limits are too wide.
+        """
         lang = language(lang)
-        parts, grade = [self.grade().reading(lang)], self.grade()
+        grade = self.grade()
+        parts = [grade.reading(lang)]
         if grade.letter != "E":
             scores = self.scores().set_index("model")
             mine, least = scores.loc[self.models[0]], scores["mase"].min()
+            if grade.ratio < 1 and not self._sure("snaive"):
+                parts.append(t("forecasting.lead_chance", lang, n=grade.origins))
             if least <= BETTER * mine["mase"]:
-                names = [t(f"forecasting.model_{m}", lang) for m in (scores["mase"].idxmin(), self.models[0])]
-                parts.append(t("forecasting.other_better", lang, other=names[0], model=names[1], less=f"{least:.2f}",
-                               mase=f"{mine['mase']:.2f}"))
+                best = scores["mase"].idxmin()
+                names = [t(f"forecasting.model_{m}", lang) for m in (best, self.models[0])]
+                parts.append(t(f"forecasting.other_better{'' if self._sure(best) else '_chance'}", lang, other=names[0],
+                               model=names[1], less=f"{least:.2f}", mase=f"{mine['mase']:.2f}"))
             missed = 1 - grade.coverage
             if mine["n"] >= MANY and missed <= (1 - grade.level / 100) / 5 + 1e-9:
                 parts.append(t("forecasting.too_wide", lang, level=f"{grade.level:g}",
                                coverage=percent(grade.coverage, 0)))
         return ("" if lang == "zh" else " ").join(parts)
+
+    def _sure(self, other: str) -> bool:
+        """Whether the first method's difference to another is more than chance."""
+        return bool((compare(self, other=other).table["p_value"] < SURE).all())
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw what was said at each origin against what came; see ``charts.forecasting.plot_backtest``."""
@@ -180,11 +153,12 @@ class Backtest:
         lang = language(lang)
         scores = self.scores()
         scores["model"] = [t(f"forecasting.model_{m}", lang) for m in scores["model"]]
-        cover = [c for c in scores.columns if c.startswith("coverage-")]
-        measures = ("model", "n", "mase", "rmsse", "smape", "wape", "bias", "ratio")
-        heads = {c: t(f"forecasting.{c}", lang) for c in measures}
+        scores = scores.drop(columns=[f"msis-{lv:g}" for lv in self.level if lv != max(self.level)])
+        cover, msis = ([c for c in scores.columns if c.startswith(start)] for start in ("coverage-", "msis-"))
+        heads = {c: t(f"forecasting.{c}", lang) for c in scores.columns if c not in (*cover, *msis)}
         heads |= {c: t("forecasting.coverage", lang, level=c[9:]) for c in cover}
-        formats = dict.fromkeys(("mase", "rmsse", "ratio"), "{:.2f}")
+        heads |= {c: t("forecasting.msis", lang, level=c[5:]) for c in msis}
+        formats = dict.fromkeys(("mase", "rmsse", "crps", *msis, "ratio"), "{:.2f}")
         formats |= dict.fromkeys(("smape", "wape", "bias"), "{:.1f}")
         formats |= dict.fromkeys(cover, lambda v: percent(v, 0))
         caption = t("forecasting.backtest_caption", lang, n=self.origins, horizon=self.horizon,
@@ -200,32 +174,6 @@ def _over(value, base):
     """A ratio of errors; none where the base has no error."""
     base = pd.Series(base, index=value.index) if np.isscalar(base) else base
     return value / base.where(base > 0)
-
-
-def _measures(rows: pd.DataFrame, level) -> dict[str, float]:
-    """Accuracy of one method's rows by the plain functions of utilsforecast, in one group."""
-    frame = pd.DataFrame({"unique_id": 0, "y": rows["y"].to_numpy(), "m": rows["y_hat"].to_numpy()})
-    for lv in level:
-        frame[f"m-lo-{lv:g}"], frame[f"m-hi-{lv:g}"] = rows[f"lo-{lv:g}"].to_numpy(), rows[f"hi-{lv:g}"].to_numpy()
-    error = frame["m"] - frame["y"]
-    scale = rows["scale"].where(rows["scale"] > 0).to_numpy()
-    power = rows["scale2"].where(rows["scale2"] > 0).to_numpy()
-    zero = (frame["y"].abs() + frame["m"].abs()) == 0
-    found = {"n": len(rows),
-             # Scaled at each origin by what was known there, so the scale cannot be one per series.
-             "mase": float(np.nanmean(error.abs() / scale)) if np.isfinite(scale).any() else np.nan,
-             "rmsse": float(np.sqrt(np.nanmean(error**2 / power))) if np.isfinite(power).any() else np.nan,
-             "smape": 0.0 if zero.all() else 200 * float(losses.smape(frame, ["m"])["m"].iloc[0]),
-             "wape": _per_cent(error.abs().mean(), frame["y"].abs().mean()),
-             "bias": _per_cent(error.mean(), frame["y"].abs().mean()),
-             "mae": float(losses.mae(frame, ["m"])["m"].iloc[0])}
-    for lv in level:
-        found[f"coverage-{lv:g}"] = float(losses.coverage(frame, ["m"], lv if lv % 1 else int(lv))["m"].iloc[0])
-    return found
-
-
-def _per_cent(part: float, whole: float) -> float:
-    return float(100 * part / whole) if whole > 0 else np.nan
 
 
 def cutoffs_of(n: int, horizon: int, origins: int, least: int = LEAST) -> list[int]:
@@ -250,7 +198,7 @@ def cutoffs_of(n: int, horizon: int, origins: int, least: int = LEAST) -> list[i
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
              kind: str | Indicator | None = None, unit: object = "", label: object = "",
              as_known: Callable[[pd.Period], pd.Series] | None = None, least: int = LEAST,
-             unique_id: str | None = None) -> Backtest:
+             window: int | None = None, unique_id: str | None = None) -> Backtest:
     """Test methods on the past of one series by a rolling origin.
 
     Parameters
@@ -265,6 +213,8 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
         Month -> the series as it was known at the end of that month, where later revisions must not leak in.
     least : int
         Months known at the first origin.
+    window : int, optional
+        Use only so many months at each origin, as the theory of Giacomini & White asks; default: all that were known.
 
     Returns
     -------
@@ -274,7 +224,8 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     Raises
     ------
     SeriesError, UnknownNameError
-        As :func:`ebank_lib.forecasting.forecast`; fewer than one origin asked for.
+        As :func:`ebank_lib.forecasting.forecast`; fewer than one origin asked for; a window longer than what is known
+        at the first origin.
 
     Examples
     --------
@@ -287,6 +238,8 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     horizon, level, models = checked(horizon, level, (*models, "snaive"))
     if origins < 1 or least < 3:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
+    if window is not None and not 3 <= window <= least:
+        raise SeriesError("the window is out of range", found=window, expected=f"3 to {least} months")
     if isinstance(kind, Indicator):
         label = label or kind.short_label
         kind = kind_of(kind)
@@ -298,6 +251,7 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     for known in cutoffs_of(len(y), horizon, origins, least):
         cutoff = y.index[known - 1]
         past = y.iloc[:known] if as_known is None else as_monthly(as_known(cutoff))[0].loc[:cutoff]
+        past = past if window is None else past.iloc[-window:]
         blocks.append(_origin(y, past, cutoff, horizon, level, models, kind, uid))
     table = pd.concat(blocks, ignore_index=True) if blocks else _empty(level)
     return Backtest(table, models, level, horizon, kind, unit, label, y)
@@ -310,7 +264,8 @@ def _origin(y, past, cutoff, horizon, level, models, kind, uid) -> pd.DataFrame:
     last = past.last_valid_index()
     late = 0 if last is None else (cutoff - last).n
     try:
-        said = forecast(past, horizon + late, level, models, kind, unique_id=uid).table
+        f = forecast(past, horizon + late, level, models, kind, unique_id=uid)
+        said = f.table.assign(crps=_crps_of(f, y))
         said = said[said["model"].isin(models)]
     except EbankError as error:
         months = [cutoff + h for h in range(1, horizon + 1)]
@@ -325,7 +280,17 @@ def _origin(y, past, cutoff, horizon, level, models, kind, uid) -> pd.DataFrame:
     return said[list(_empty(level).columns)]
 
 
+def _crps_of(f: Forecast, y: pd.Series) -> pd.Series:
+    """Scores of a forecast's rows against what came; none where a method failed or the month is not known."""
+    score = pd.Series(np.nan, index=f.table.index)
+    for model in f.parts:
+        rows = f.table["model"] == model
+        came = y.reindex(pd.PeriodIndex(f.table.loc[rows, "month"])).to_numpy(dtype=float)
+        score[rows] = crps(distribution(f, model), came)
+    return score
+
+
 def _empty(level) -> pd.DataFrame:
     limits = [f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")]
-    return pd.DataFrame(columns=["unique_id", "cutoff", "month", "horizon", "model", "y", "y_hat", *limits,
+    return pd.DataFrame(columns=["unique_id", "cutoff", "month", "horizon", "model", "y", "y_hat", *limits, "crps",
                                  "scale", "scale2", "reason"])

@@ -51,7 +51,7 @@ def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndar
     """
     x = np.asarray(x, dtype=float)
     seen = np.isfinite(x)
-    scale = np.sqrt(np.nanmean(np.where(seen, x, np.nan) ** 2, axis=0)) if len(x) else np.ones(x.shape[1])
+    scale = np.sqrt(np.nansum(x**2, axis=0) / np.maximum(seen.sum(axis=0), 1))
     z = np.where(seen, x, 0.0) / np.where(scale > 0, scale, 1.0)
     both = seen.T.astype(float) @ seen.astype(float)
     r = np.divide(z.T @ z, both, out=np.zeros_like(both), where=both >= _LEAST)
@@ -121,9 +121,8 @@ def learn_dependence(panel: pd.DataFrame, kinds: dict[str, str | None], branches
         block.index = pd.PeriodIndex(block.index, freq="M")
         for i, (key, kind) in enumerate(kinds.items()):
             errors[b, :, i] = _surprises(block[key], kind)
-    with np.errstate(invalid="ignore"):
-        scale = np.sqrt(np.nanmean(np.where(np.isfinite(errors), errors, np.nan) ** 2, axis=1, keepdims=True)) \
-            if np.isfinite(errors).any() else 1.0
+    seen = np.isfinite(errors).sum(axis=1, keepdims=True)
+    scale = np.sqrt(np.nansum(errors**2, axis=1, keepdims=True) / np.maximum(seen, 1))
     errors = errors / np.where(scale > 0, scale, np.nan)
     count = np.isfinite(errors).sum(axis=0)
     mean = np.where(count > 0, np.nansum(errors, axis=0) / np.maximum(count, 1), np.nan)
