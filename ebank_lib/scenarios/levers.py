@@ -1,0 +1,279 @@
+"""What a lever does to the paths of a branch: how large it is on each, how it comes in, what it takes from others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from ebank_lib.errors import SeriesError
+from ebank_lib.forecasting import kind_of
+
+from .evidence import Pooled, pooled_effect
+from .measures import View
+from .saturation import saturation
+from .spec import Lever, Move
+
+if TYPE_CHECKING:
+    from ebank_lib.forecasting.joint import JointPaths
+
+__all__ = ["Drawn", "apply_all", "apply_lever", "draw", "learn_evidence", "needed_for", "size_at", "standard_draws"]
+
+Z90 = float(norm.ppf(0.9))
+_TOP = 0.999            # a share's shift is reckoned up to here: the logit of 1 is infinite
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A lever with the size of each of its effects on each path.
+
+    Attributes
+    ----------
+    sizes : tuple of array (n,), one a move
+    tops : tuple of float, one a move
+        What it cannot lift the indicator above.
+    pooled : mapping of move's position to Pooled
+        The evidence of the moves that have any.
+    reasons : mapping of move's position to str
+        Why a move's evidence does not do and its stated range is taken, or why no ceiling could be told.
+    """
+
+    lever: Lever
+    sizes: tuple[np.ndarray, ...] = field(repr=False)
+    tops: tuple[float, ...]
+    pooled: Mapping[int, Pooled] = field(default_factory=dict)
+    reasons: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether any effect is a stated range."""
+        return any(n not in self.pooled for n in range(len(self.lever.moves)))
+
+    def at(self, z: float) -> Drawn:
+        """Return the same lever with every size at one point of its distribution, z standard deviations out."""
+        n = len(self.sizes[0])
+        return replace(self, sizes=tuple(np.full(n, size_at(move, z, self.pooled.get(i)))
+                                         for i, move in enumerate(self.lever.moves)))
+
+    def times(self, factor) -> Drawn:
+        """Return the same lever with every size so many times its median, one factor or one a path."""
+        n = len(self.sizes[0])
+        sizes = [np.broadcast_to(float(size_at(move, 0.0, self.pooled.get(i))) * np.asarray(factor, float), n)
+                 for i, move in enumerate(self.lever.moves)]
+        return replace(self, sizes=tuple(np.minimum(s, 1.0) if m.how == "ceiling" else s
+                                         for s, m in zip(sizes, self.lever.moves, strict=True)))
+
+
+def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
+    """Return a lever's own standard normal draws, (n,): the same whatever other levers there are, the first ones the
+    same when n grows.
+
+    Examples
+    --------
+    >>> bool((standard_draws("a", 3, 0) == standard_draws("a", 9, 0)[:3]).all())
+    True
+    """
+    name = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    return np.random.default_rng(np.random.SeedSequence([seed, name])).standard_normal(n)
+
+
+def size_at(move: Move, z, pooled: Pooled | None = None):
+    """Return the size of an effect at a point of its distribution.
+
+    Parameters
+    ----------
+    move : Move
+    z : float or array
+        Standard normal; -1.28 and +1.28 are the ends of the stated 80% range.
+    pooled : Pooled, optional
+        Evidence, instead of the stated range.
+
+    Notes
+    -----
+    A range above 0 is lognormal; one that reaches 0 or below is normal in log(1 + size), cut at 0 unless it begins
+    below; a part of a gap is normal on the logit scale. All effects of a lever rise and fall together.
+    """
+    if pooled is not None:
+        return pooled.size_at(z)
+    low, high = move.low, move.high
+    if low == high:
+        return np.zeros_like(np.asarray(z, float))
+    if move.how == "ceiling":
+        return expit(_between(logit(low), logit(high), z))
+    if low > 0:
+        return np.exp(_between(np.log(low), np.log(high), z))
+    size = np.expm1(_between(np.log1p(low), np.log1p(high), z))
+    return np.maximum(size, 0.0) if low == 0 else size
+
+
+def _between(low: float, high: float, z):
+    return (low + high) / 2 + np.asarray(z, float) * (high - low) / (2 * Z90)
+
+
+def learn_evidence(paths: JointPaths, levers: Iterable[Lever],
+                   events: pd.DataFrame | None = None) -> dict[tuple[str, ...], Pooled | str]:
+    """Pool the past pushes that levers name as evidence, once for every branch.
+
+    Parameters
+    ----------
+    events : DataFrame, optional
+        Known events of the source (:func:`ebank_lib.events.known_events`).
+
+    Returns
+    -------
+    dict
+        For each list of indicators that is named, what was learnt, or why nothing was.
+    """
+    learnt: dict[tuple[str, ...], Pooled | str] = {}
+    for move in (move for lever in levers for move in lever.moves if move.evidence is not None):
+        key = tuple(move.evidence.interventions)
+        if key not in learnt:
+            try:
+                learnt[key] = pooled_effect(paths.history, paths.catalog, key, paths.origin, events)
+            except SeriesError as error:
+                learnt[key] = str(error)
+    return learnt
+
+
+def draw(lever: Lever, view: View, seed: int, evidence: Mapping[tuple[str, ...], Pooled | str]) -> Drawn:
+    """Draw the size of each effect of a lever on each path.
+
+    Parameters
+    ----------
+    lever : Lever
+    view : View
+        Its history says where an indicator saturates.
+    seed : int
+    evidence : mapping
+        See :func:`learn_evidence`.
+
+    Raises
+    ------
+    SeriesError
+        Evidence is asked for, there is not enough of it, and no range is stated to fall back on; a ceiling is to be
+        taken from a history that is too short for one.
+    """
+    z = standard_draws(lever.key, view.paths.n, seed)
+    pooled, reasons = {}, {}
+    for i, move in enumerate(lever.moves):
+        learnt = evidence[tuple(move.evidence.interventions)] if move.evidence else None
+        if isinstance(learnt, Pooled):
+            pooled[i] = learnt
+        elif learnt is not None:
+            if move.low is None:
+                raise SeriesError(learnt, key=lever.key, expected="a range stated as low and high beside the evidence")
+            reasons[i] = learnt
+    sizes = tuple(size_at(move, z, pooled.get(i)) for i, move in enumerate(lever.moves))
+    tops = []
+    for i, move in enumerate(lever.moves):
+        try:
+            tops.append(_ceiling(move, view))
+        except SeriesError as error:
+            if move.how == "ceiling":
+                raise
+            tops.append(_plain_top(move, view))
+            reasons[i] = str(error)
+    return Drawn(lever, sizes, tuple(tops), pooled, reasons)
+
+
+def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:
+    """Return the paths of a branch with a lever pulled.
+
+    Parameters
+    ----------
+    view : View
+    drawn : Drawn
+    wanted : set of names, optional
+        Moves of other indicators, that take from other indicators, are left out.
+
+    Raises
+    ------
+    ConfigError
+        A move of an indicator that follows from others, naming those to move.
+    UnknownNameError
+        No paths of an indicator.
+    """
+    lever = drawn.lever
+    new: dict[str, np.ndarray] = {}
+    gains: list[tuple[Move, np.ndarray]] = []
+    for move, size, top in zip(lever.moves, drawn.sizes, drawn.tops, strict=True):
+        for name in (move.indicator, *move.takes_from):
+            view.must_be_free(name)
+        if wanted is not None and wanted.isdisjoint((move.indicator, *move.takes_from)):
+            continue
+        y = view[move.indicator]
+        new[move.indicator] = _moved(y, move, size, top, lever, view)
+        if move.takes_from:
+            gains.append((move, np.maximum(new[move.indicator] - y, 0.0)))
+    for move, gain in gains:
+        for name, part in move.takes_from.items():
+            loser = new.get(name, view[name])
+            new[name] = np.maximum(loser - part * gain, np.minimum(loser, 0.0))
+    return view.with_free(new)
+
+
+def needed_for(targets: Iterable, levers: Iterable[Lever], paths: JointPaths) -> frozenset[str]:
+    """Return the free indicators whose moves can change any target, those included that take from such ones."""
+    wanted = {m for target in targets for key in (target.indicator, *target.of) for m in paths.plan.movers(key)}
+    takers = [(move.indicator, move.takes_from) for lever in levers for move in lever.moves if move.takes_from]
+    while more := {key for key, losers in takers if key not in wanted and not wanted.isdisjoint(losers)}:
+        wanted |= more
+    return frozenset(wanted)
+
+
+def share_of_work(move: Move, lever: Lever, horizon: int) -> np.ndarray:
+    """Return how far an effect has come in each month, 0 to 1, (horizon,): a delay, a straight rise, an end."""
+    month = np.arange(1, horizon + 1, dtype=float)
+    work = np.clip((month - lever.delay) / lever.ramp, 0, 1) if lever.ramp else (month > lever.delay).astype(float)
+    return np.where(month > lever.delay + move.lasts, 0.0, work) if move.lasts else work
+
+
+def _moved(y: np.ndarray, move: Move, size: np.ndarray, top: float, lever: Lever, view: View) -> np.ndarray:
+    """One effect on one indicator, (horizon, n). Size 0 leaves every byte as it was."""
+    work = share_of_work(move, lever, len(y))[:, None]
+    ratio = kind_of(view.paths.catalog.indicator(move.indicator)) == "ratio"
+    if move.how == "ceiling":
+        return y + size * work * np.maximum(top - y, 0.0)
+    if move.how == "growth":
+        work = np.cumsum(work, axis=0) / 12
+    if ratio:
+        now = _today(view, move.indicator, y)
+        shift = logit(np.clip(now + size, 1 - _TOP, max(_TOP, now))) - logit(now)
+        z = logit(np.clip(y, 1e-12, 1 - 1e-12))
+        new = np.clip(y + (expit(z + shift * work) - expit(z)), 0.0, 1.0)
+    else:
+        new = y * np.exp(np.log1p(size) * work)
+    return np.where(new > top, np.maximum(y, top), new) if np.isfinite(top) else new
+
+
+def _today(view: View, key: str, y: np.ndarray) -> float:
+    seen = view.history(key).dropna()
+    return float(np.clip(seen.iloc[-1] if len(seen) else np.median(y[0]), 1 - _TOP, 1 - 1e-9))
+
+
+def _plain_top(move: Move, view: View) -> float:
+    return 1.0 if kind_of(view.paths.catalog.indicator(move.indicator)) == "ratio" else np.inf
+
+
+def _ceiling(move: Move, view: View) -> float:
+    plain = _plain_top(move, view)
+    if move.ceiling != "saturation":
+        return plain if move.ceiling is None else move.ceiling
+    top = saturation(view.history(move.indicator), ratio=plain == 1.0).ceiling
+    if move.how == "ceiling" and not np.isfinite(top):
+        raise SeriesError("the history shows no ceiling, so no gap to one can be closed", found=move.indicator,
+                          expected="a ceiling stated as a number, or how: level")
+    return top
+
+
+def apply_all(view: View, drawn: Sequence[Drawn], wanted: frozenset[str] | None = None) -> View:
+    """Return the paths with several levers pulled, one after the other."""
+    for one in drawn:
+        view = apply_lever(view, one, wanted)
+    return view

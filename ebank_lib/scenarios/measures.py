@@ -1,0 +1,236 @@
+"""What a target measures, on every path: the value that counts, what it must reach, and the months it can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.errors import ConfigError, UnknownNameError
+from ebank_lib.forecasting.coherence import follow
+
+from .loading import yearly
+from .spec import Target
+
+if TYPE_CHECKING:
+    from ebank_lib.forecasting.joint import JointPaths
+
+__all__ = ["Measure", "View", "measure", "observed_total", "past_values"]
+
+
+@dataclass(frozen=True)
+class View:
+    """The paths of one branch, some of them replaced by a scenario; the others' stay what they are.
+
+    Attributes
+    ----------
+    paths : JointPaths
+    at : int
+        The branch's position in ``paths.branches``.
+    changed : mapping of indicator to array (horizon, n)
+    """
+
+    paths: JointPaths = field(repr=False)
+    at: int
+    changed: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, paths: JointPaths, branch: str) -> View:
+        """Return the paths of a branch as they were simulated.
+
+        Raises
+        ------
+        UnknownNameError
+            The paths do not have that branch.
+        """
+        if branch not in paths.branches:
+            raise UnknownNameError("branch of the simulated paths", branch, paths.branches)
+        return cls(paths, list(paths.branches).index(branch))
+
+    @property
+    def branch(self) -> str:
+        return self.paths.branches[self.at]
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if key in self.changed:
+            return self.changed[key]
+        if key not in self.paths.values:
+            raise UnknownNameError("indicator of the simulated paths", key, self.paths.values)
+        return self.paths.values[key][self.at]
+
+    def every_branch(self, key: str) -> np.ndarray:
+        """Return an indicator of all branches, (branches, horizon, n), this one's as changed."""
+        values = self.paths.values[key]
+        if key in self.changed:
+            values = values.copy()
+            values[self.at] = self.changed[key]
+        return values
+
+    def history(self, key: str) -> pd.Series:
+        """Return the branch's past of an indicator, up to the origin."""
+        y = self.paths.history.loc[self.branch, key]
+        return y[y.index <= self.paths.origin]
+
+    def must_be_free(self, key: str) -> None:
+        """Refuse an indicator that follows from others, or that has no paths."""
+        plan = self.paths.plan
+        if key in plan.derived:
+            raise ConfigError("follows from other indicators and is not moved by itself", key=key, found=key,
+                              expected=f"one of {', '.join(plan.movers(key))}")
+        self[key]
+
+    def with_free(self, changed: Mapping[str, np.ndarray]) -> View:
+        """Replace free indicators and compute anew what follows from them, and nothing else.
+
+        Raises
+        ------
+        ConfigError
+            An indicator that follows from others, naming those to move instead.
+        """
+        plan = self.paths.plan
+        for key in changed:
+            self.must_be_free(key)
+        # What did not change keeps its very bytes, and so does all that follows from it.
+        new = {key: y for key, y in changed.items() if not np.array_equal(y, self[key], equal_nan=True)}
+        out = View(self.paths, self.at, {**self.changed, **new})
+        touched = plan.touched(new)
+        last = {key: y[self.at] for key, y in self.paths.last.items()} if touched else {}
+        values = dict(out.changed)
+        for key in touched:
+            rule = plan.derived[key]
+            values[key] = follow(rule, {part: out[part] for part in rule.parts}, last, key)
+            out = replace(out, changed=values)
+        return out
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A target on the paths of a branch; see :func:`measure`.
+
+    Attributes
+    ----------
+    months : PeriodIndex (h,)
+        Months in which it can be judged.
+    value, needed : array (h, n)
+        It is reached where ``value >= needed``; both in the indicator's unit (a rank with its sign turned).
+    shown : array (h, n)
+        The value in the terms of the goal: growth as a fraction, a rank as a place.
+    history : Series
+        The past in the terms of the goal.
+    """
+
+    target: Target
+    months: pd.PeriodIndex
+    value: np.ndarray = field(repr=False)
+    needed: np.ndarray = field(repr=False)
+    shown: np.ndarray = field(repr=False)
+    history: pd.Series = field(repr=False)
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Where it is reached, (h, n)."""
+        return self.value >= self.needed
+
+
+def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
+    """Follow a target along every path.
+
+    Parameters
+    ----------
+    view : View
+    target : Target
+    deadline : Period
+        Says which year's months a yearly target adds up; months beyond it are kept where they mean something.
+
+    Returns
+    -------
+    Measure
+        Yearly targets have the months of the deadline's year up to it; months already observed count as they are, and
+        a missing one among them leaves NaN.
+    """
+    paths, key = view.paths, target.indicator
+    past, months, y = past_values(view, target), paths.months, view[key]
+    if yearly(target, paths.catalog):
+        return _of_year(view, target, deadline)
+    if target.kind == "growth":
+        before = _twelve_before(view.history(key), y, months)
+        growth = np.divide(y, before, out=np.full_like(y, np.nan), where=before > 0) - 1
+        return Measure(target, months, y, (1 + target.threshold) * before, growth, past)
+    if target.kind == "share":
+        whole = sum(view[part] for part in target.of)
+        share = np.divide(y, whole, out=np.full_like(y, np.nan), where=whole > 0)
+        return Measure(target, months, share, _filled(share, target.threshold), share, past)
+    if target.kind == "rank":
+        every = view.every_branch(key)
+        place = np.where(np.isnan(y), np.nan, 1.0 + (every > y[None]).sum(axis=0))
+        return Measure(target, months, -place, _filled(place, -target.threshold), place, past)
+    needed = past.dropna().iloc[-12:].mean() if target.kind == "raise" else target.threshold
+    return Measure(target, months, y, _filled(y, needed), y, past)
+
+
+def _filled(like: np.ndarray, value: float) -> np.ndarray:
+    return np.broadcast_to(np.float64(value), like.shape)
+
+
+def past_values(view: View, target: Target) -> pd.Series:
+    """Return the past of a branch in the terms of a target's goal; a yearly one's over the last twelve months."""
+    key, history = target.indicator, view.paths.history
+    y = view.history(key)
+    if yearly(target, view.paths.catalog):
+        y = y.rolling(12).sum()
+    if target.kind == "growth":
+        before = y.shift(12)
+        return y / before.where(before > 0) - 1
+    if target.kind == "share":
+        whole = sum(view.history(part) for part in target.of)
+        return y / whole.where(whole > 0)
+    if target.kind == "rank":
+        every = pd.DataFrame({branch: history.loc[branch, key] for branch in view.paths.branches}).loc[y.index]
+        return every.rank(axis=1, ascending=False, method="min")[view.branch]
+    return y
+
+
+def _twelve_before(past: pd.Series, y: np.ndarray, months: pd.PeriodIndex) -> np.ndarray:
+    """The same months a year before, (horizon, n): observed for the first twelve, simulated after."""
+    before = np.full_like(y, np.nan)
+    before[12:] = y[:-12] if len(y) > 12 else before[12:]
+    before[:12] = past.reindex(months[:12] - 12).to_numpy()[:, None]
+    return before
+
+
+def _of_year(view: View, target: Target, deadline: pd.Period) -> Measure:
+    months, past = view.paths.months, view.history(target.indicator)
+    y = view[target.indicator]
+    value = _so_far(past, y, months, deadline)
+    keep = (months.year == deadline.year) & (months <= deadline)
+    if target.kind == "total":
+        needed, shown = _filled(value, target.threshold), value
+    else:
+        if deadline - 12 in months:
+            before = _so_far(past, y, months, deadline - 12)[months.get_loc(deadline - 12)]
+        else:
+            before = np.full(y.shape[1], observed_total(past, deadline - 12))
+        needed = np.broadcast_to((1 + target.threshold) * before, value.shape)
+        shown = np.divide(value, before, out=np.full_like(value, np.nan),
+                          where=np.broadcast_to(before > 0, value.shape)) - 1
+    return Measure(target, months[keep], value[keep], needed[keep], shown[keep], past_values(view, target))
+
+
+def observed_total(past: pd.Series, end: pd.Period) -> float:
+    """Return the observed sum from January to a month; NaN when a month is missing."""
+    wanted = pd.period_range(pd.Period(year=end.year, month=1, freq="M"), end, freq="M")
+    return float(past.reindex(wanted).sum(skipna=False))
+
+
+def _so_far(past: pd.Series, y: np.ndarray, months: pd.PeriodIndex, end: pd.Period) -> np.ndarray:
+    """The sum from January of ``end``'s year up to each month of it, (horizon, n); NaN in other years."""
+    out = np.full_like(y, np.nan)
+    within = (months.year == end.year) & (months <= end)
+    if within.any():
+        first = months[within][0]
+        start = observed_total(past, first - 1) if first.month > 1 else 0.0
+        out[within] = start + np.cumsum(y[within], axis=0)
+    return out

@@ -1,0 +1,191 @@
+"""Odds of a target, counted on its paths, with the error of counting; the pace that it needs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from ebank_lib.wording import language
+
+from .measures import Measure, View, measure
+from .spec import Target
+
+__all__ = ["FIELDS", "binomial_se", "judged", "odds_of", "pace_of", "said_odds", "steady_growth"]
+
+FIELDS = ("p_at", "p_by", "se_at", "se_by", "expected", "median", "shortfall", "shortfall_if_missed", "month_50",
+          "month_80", "n")
+
+
+def binomial_se(p: float, n: int) -> float:
+    """Return the standard error of a share counted on n independent paths.
+
+    A share of 0 or 1 has an error too: it is taken with half a path to either side.
+
+    Examples
+    --------
+    >>> round(binomial_se(0.5, 1000), 4), binomial_se(0.0, 1000) > 0
+    (0.0158, True)
+    """
+    p = min(max(p, 0.5 / n), 1 - 0.5 / n)
+    return math.sqrt(p * (1 - p) / n)
+
+
+def odds_of(m: Measure, deadline: pd.Period) -> dict[str, object]:
+    """Count a target's paths.
+
+    Parameters
+    ----------
+    m : Measure
+    deadline : Period
+        One of ``m.months``.
+
+    Returns
+    -------
+    dict
+        ``p_at``: the share of paths on which the target is reached in the deadline's month; ``p_by``: on which it is
+        reached in at least one month from the first simulated one to the deadline; their standard errors; ``expected``
+        and ``median`` of the value in the goal's terms; ``shortfall``, the mean of what is missing at the deadline (0
+        on paths that reach it) and ``shortfall_if_missed``, its mean over those that do not, both in the indicator's
+        unit; ``month_50`` and ``month_80``, the first month with such odds of being reached in it, NaT when there is
+        none on the paths.
+    """
+    at = m.months.get_loc(deadline)
+    ok = m.reached
+    n = ok.shape[1]
+    p_at, p_by = float(ok[at].mean()), float(ok[: at + 1].any(axis=0).mean())
+    missing = np.maximum(m.needed[at] - m.value[at], 0.0)
+    by_month = ok.mean(axis=1)
+
+    def first(level: float):
+        passed = np.flatnonzero(by_month >= level)
+        return m.months[passed[0]] if len(passed) else pd.NaT
+
+    return {"p_at": p_at, "p_by": p_by, "se_at": binomial_se(p_at, n), "se_by": binomial_se(p_by, n),
+            "expected": float(m.shown[at].mean()), "median": float(np.median(m.shown[at])),
+            "shortfall": float(missing.mean()),
+            "shortfall_if_missed": float(missing[~ok[at]].mean()) if p_at < 1 else 0.0,
+            "month_50": first(0.5), "month_80": first(0.8), "n": n}
+
+
+def judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
+    """Return a target's measure, or why it has no odds: ``past``, ``beyond_horizon``, ``no_paths``, ``missing_months``.
+
+    Raises
+    ------
+    UnknownNameError
+        The paths do not have its indicator.
+    """
+    months = view.paths.months
+    if deadline < months[0]:
+        return "past"
+    if deadline > months[-1]:
+        return "beyond_horizon"
+    if any(np.isnan(view[key]).any() for key in (target.indicator, *target.of)):
+        return "no_paths"
+    m = measure(view, target, deadline)
+    at = m.months.get_loc(deadline)
+    return "missing_months" if np.isnan(m.value[at]).any() or np.isnan(m.needed[at]).any() else m
+
+
+def said_odds(p: float, n: int, lang: str | None = None, error: bool = False) -> str:
+    """Return odds as they are said: no more digits than n paths allow, and never 0% or 100%.
+
+    Whole per cents from 400 paths on, fives from 100 on, tens below. With `error`, two standard errors beside it.
+
+    Examples
+    --------
+    >>> said_odds(0.4234, 1000, "en"), said_odds(0.4234, 1000, "en", error=True), said_odds(0.4234, 200, "en")
+    ('42%', '42% (±3)', '40%')
+    >>> said_odds(0.0, 1000, "en"), said_odds(1.0, 1000, "en"), said_odds(0.0, 50, "en")
+    ('< 1%', '> 99%', '< 6%')
+    """
+    language(lang)
+    if not np.isfinite(p):
+        return "–"
+    step = 1 if n >= 400 else 5 if n >= 100 else 10
+    # None of n paths shows no more than that the chance is below 3 in n (95%).
+    edge = max(1, math.ceil(300 / n))
+    if p * 100 < edge or p * 100 > 100 - edge:
+        return f"< {edge}%" if p < 0.5 else f"> {100 - edge}%"
+    told = min(max(round(p * 100 / step) * step, edge), 100 - edge)
+    return f"{told:g}%" + (f" (±{max(1, math.ceil(200 * binomial_se(p, n) - 0.05))})" if error else "")
+
+
+def pace_of(m: Measure, y: pd.Series, deadline: pd.Period, yearly: bool) -> dict[str, float]:
+    """Return the pace that a target needs and the one of the last twelve months, a month and in per cent.
+
+    Parameters
+    ----------
+    m : Measure
+    y : Series
+        The branch's past of the indicator.
+    deadline : Period
+    yearly : bool
+        Whether months add up to a year's total. Then the pace is the average month from the first simulated one of the
+        year to the deadline, against the average of the last twelve; else the change a month.
+
+    Returns
+    -------
+    dict
+        ``needed_per_month, achieved_per_month_12m`` in the indicator's unit (a share's: fractions);
+        ``needed_percent_per_month, achieved_percent_per_month_12m``: steady growth a month; NaN for a rank.
+    """
+    none = dict.fromkeys(("needed_per_month", "achieved_per_month_12m", "needed_percent_per_month",
+                          "achieved_percent_per_month_12m"), np.nan)
+    at = m.months.get_loc(deadline)
+    needed = float(np.median(m.needed[at]))
+    if m.target.kind == "rank":
+        return none
+    if yearly:
+        return _pace_of_total(m, y, needed, at, deadline)
+    seen = m.history.dropna() if m.target.kind == "share" else y.dropna()
+    if seen.empty:
+        return none
+    current, left = float(seen.iloc[-1]), (deadline - seen.index[-1]).n
+    before = float(seen.get(seen.index[-1] - 12, np.nan))
+    return {"needed_per_month": max(needed - current, 0.0) / left, "achieved_per_month_12m": (current - before) / 12,
+            "needed_percent_per_month": _root(max(needed, current) / current, left) if current > 0 else np.nan,
+            "achieved_percent_per_month_12m": _root(current / before, 12) if before > 0 else np.nan}
+
+
+def _pace_of_total(m: Measure, y: pd.Series, needed: float, at: int, deadline: pd.Period) -> dict[str, float]:
+    first = m.months[0]
+    observed = y[(y.index.year == deadline.year) & (y.index < first)].sum()
+    left, wait = at + 1, (first - y.index[-1]).n
+    last, before = y.iloc[-12:].mean(), y.iloc[-24:-12].mean() if len(y) >= 24 else np.nan
+    rest = max(needed - observed, 0.0)
+    return {"needed_per_month": rest / left, "achieved_per_month_12m": float(last),
+            "needed_percent_per_month": steady_growth(float(last), rest, wait, left),
+            "achieved_percent_per_month_12m": _root(last / before, 12) if before > 0 else np.nan}
+
+
+def _root(times: float, months: int) -> float:
+    return float(times ** (1 / months) - 1) if times > 0 else np.nan
+
+
+def steady_growth(base: float, total: float, wait: int, months: int) -> float:
+    """Return the growth a month at which `months` months, the first of them `wait` months on, add up to `total`.
+
+    Parameters
+    ----------
+    base : float
+        The month that the growth starts from.
+
+    Examples
+    --------
+    >>> round(steady_growth(100.0, 100 * (1.01 + 1.01**2 + 1.01**3), 1, 3), 6)
+    0.01
+    """
+    if not base > 0 or not np.isfinite(total):
+        return np.nan
+    powers = wait + np.arange(months)
+
+    def over(g: float) -> float:
+        return base * float(((1 + g) ** powers).sum()) - total
+
+    if over(-0.99) >= 0:
+        return -0.99
+    return float(brentq(over, -0.99, 10.0)) if over(10.0) > 0 else np.nan

@@ -1,0 +1,355 @@
+"""What scenarios answer: one table of odds, a tornado of assumptions, five sentences for a manager."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.catalog import Catalog
+from ebank_lib.display import html_table
+from ebank_lib.errors import UnknownNameError
+from ebank_lib.wording import language, month_name, t
+
+from .levers import Z90, Drawn, apply_lever, needed_for, size_at
+from .loading import yearly
+from .measures import Measure, View
+from .odds import FIELDS, judged, odds_of, said_odds
+from .said import said_pace, said_range, said_size, said_value
+from .spec import Lever, Strategy, Target
+
+__all__ = ["COLUMNS", "RequiredEffect", "Scenarios"]
+
+COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *FIELDS, "change_vs_baseline", "change_se", "assumed",
+           "reason"]
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """Odds of a branch's targets under scenarios; see :func:`ebank_lib.scenarios.run_scenarios`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row a scenario and target: ``scenario, kind`` (baseline, lever, bundle, stress), ``target, indicator,
+        deadline``, the odds and what goes with them (:func:`ebank_lib.scenarios.odds.odds_of`), ``change_vs_baseline``
+        of ``p_at`` and its standard error, both of differences path by path, ``assumed`` (an effect in it is a stated
+        range), ``reason`` (why there are no odds).
+    deadlines : mapping of target to Period
+    base : View
+        The baseline's paths.
+    drawn : mapping of lever to Drawn
+    paces : DataFrame
+        A row a target with odds: the pace it needs and the one achieved.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    branch: str
+    catalog: Catalog = field(repr=False)
+    strategy: Strategy = field(repr=False)
+    deadlines: Mapping[str, pd.Period] = field(repr=False)
+    base: View = field(repr=False)
+    drawn: Mapping[str, Drawn] = field(repr=False)
+    paces: pd.DataFrame = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of paths."""
+        return self.base.paths.n
+
+    def target(self, key: str) -> Target:
+        """Return a target by its key.
+
+        Raises
+        ------
+        UnknownNameError
+            Naming those that there are.
+        """
+        by_key = {target.key: target for target in self.strategy.targets}
+        if key not in by_key:
+            raise UnknownNameError("target", key, by_key)
+        return by_key[key]
+
+    def name(self, scenario: str, lang: str | None = None) -> str:
+        """Return a scenario in words; an assumed effect is marked as such."""
+        if scenario == "baseline":
+            return t("scenarios.baseline", lang)
+        items = (*self.strategy.levers, *self.strategy.bundles, *self.strategy.stress)
+        found = next(item for item in items if item.key == scenario)
+        assumed = self.table.loc[self.table["scenario"] == scenario, "assumed"].any()
+        return t("scenarios.marked", lang, name=found.label(lang),
+                 mark=t(f"scenarios.{'assumed' if assumed else 'estimated'}", lang))
+
+    @property
+    def hardest(self) -> str:
+        """The target with the lowest odds at its date; of those alike, the one that needs most of today's pace."""
+        base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")].set_index("target")
+        ratio = (self.paces["needed_per_month"] / self.paces["achieved_per_month_12m"]).reindex(base.index)
+        order = pd.DataFrame({"p": base["p_at"].round(2), "ratio": -ratio.where(ratio >= 0, np.inf)})
+        return str(order.sort_values(["p", "ratio"], kind="stable").index[0])
+
+    def block(self, target: str) -> pd.DataFrame:
+        """Return the rows of one target, the baseline first."""
+        self.target(target)
+        return self.table[self.table["target"] == target].reset_index(drop=True)
+
+    def tornado(self, target: str) -> pd.DataFrame:
+        """Return how much each assumption matters for a target: every effect at its 10% and its 90% point.
+
+        Returns
+        -------
+        DataFrame
+            ``scenario, kind, p_low, p_high, expected_low, expected_high, swing`` (of the odds), ``swing_expected,
+            assumed``; those that do nothing for the target are left out, the widest swing stands first.
+        """
+        goal, by, rows = self.target(target), self.deadlines[target], []
+        failed = set(self.table.loc[self.table["reason"] != "", "scenario"])
+        stress = {one.key for one in self.strategy.stress}
+        wanted = needed_for([goal], (*self.strategy.levers, *self.strategy.stress), self.base.paths)
+        for key, drawn in self.drawn.items():
+            if key in failed:
+                continue
+            sides = []
+            for z in (-Z90, Z90):
+                view = apply_lever(self.base, drawn.at(z), wanted)
+                m = judged(view, goal, by) if not view.changed.keys().isdisjoint((goal.indicator, *goal.of)) else ""
+                sides.append(odds_of(m, by) if isinstance(m, Measure) else {})
+            if all(sides):
+                low, high = sides
+                rows.append({"scenario": key, "kind": "stress" if key in stress else "lever", "p_low": low["p_at"],
+                             "p_high": high["p_at"], "expected_low": low["expected"], "expected_high": high["expected"],
+                             "swing": abs(high["p_at"] - low["p_at"]),
+                             "swing_expected": abs(high["expected"] - low["expected"]), "assumed": drawn.assumed})
+        columns = ["scenario", "kind", "p_low", "p_high", "expected_low", "expected_high", "swing", "swing_expected",
+                   "assumed"]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.sort_values(["swing", "swing_expected", "scenario"], ascending=[False, False, True], kind="stable",
+                                 ignore_index=True)
+
+    def levers_table(self) -> pd.DataFrame:
+        """Return every effect of every lever and stress with its range and where that comes from.
+
+        Returns
+        -------
+        DataFrame
+            ``scenario, indicator, how, low, median, high`` (80% range), ``delay, ramp, cost, source`` (assumed,
+            interventions), ``k`` (interventions pooled), ``reason`` (why evidence asked for does not do).
+        """
+        rows = []
+        for key, drawn in self.drawn.items():
+            for i, move in enumerate(drawn.lever.moves):
+                pooled = drawn.pooled.get(i)
+                low, median, high = (float(size_at(move, z, pooled)) for z in (-Z90, 0.0, Z90))
+                rows.append({"scenario": key, "indicator": move.indicator, "how": move.how, "low": low,
+                             "median": median, "high": high, "delay": drawn.lever.delay, "ramp": drawn.lever.ramp,
+                             "cost": drawn.lever.cost, "source": "assumed" if pooled is None else "interventions",
+                             "k": 0 if pooled is None else pooled.k, "reason": drawn.reasons.get(i, "")})
+        return pd.DataFrame(rows, columns=["scenario", "indicator", "how", "low", "median", "high", "delay", "ramp",
+                                           "cost", "source", "k", "reason"])
+
+    def sentences(self, lang: str | None = None) -> list[str]:
+        """Return what a manager reads first: reached, hardest, pace, the best lever, the worst stress."""
+        lang = language(lang)
+        base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")]
+        if base.empty:
+            return [t("scenarios.no_odds", lang)]
+        said = [self._reached(base, lang)]
+        hardest = base[base["target"] == self.hardest].iloc[0]
+        said.append(self._hardest(hardest, lang))
+        said.append(self._pace(hardest, lang))
+        said.append(self._extreme("lever", base, lang))
+        said.append(self._extreme("stress", base, lang))
+        return [s for s in said if s]
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return the sentences as one text."""
+        return ("" if language(lang) == "zh" else " ").join(self.sentences(lang))
+
+    def _odds(self, p: float, lang: str, error: bool = False) -> str:
+        return said_odds(p, self.n, lang, error)
+
+    def _reached(self, base: pd.DataFrame, lang: str) -> str:
+        likely = base[base["p_at"] >= 0.5].sort_values("p_at", ascending=False, kind="stable")
+        items = [t("scenarios.target_odds", lang, target=self.target(row["target"]).label(lang),
+                   month=month_name(row["deadline"], lang), p=self._odds(row["p_at"], lang))
+                 for row in likely.to_dict("records")]
+        about = {"branch": self.catalog.branch(self.branch).label(lang), "n": len(base), "k": len(likely),
+                 "list": ("；" if lang == "zh" else "; ").join(items)}
+        return t(f"scenarios.first_{'reached' if items else 'none'}", lang, **about)
+
+    def _hardest(self, row: pd.Series, lang: str) -> str:
+        target = self.target(row["target"])
+        return t("scenarios.first_hardest", lang, target=target.label(lang), deadline=month_name(row["deadline"], lang),
+                 p_at=self._odds(row["p_at"], lang), p_by=self._odds(row["p_by"], lang),
+                 expected=said_value(self.catalog, target.indicator, row["expected"], lang, target.kind),
+                 goal=said_value(self.catalog, target.indicator, target.threshold, lang, target.kind)
+                 if target.threshold is not None else t("scenarios.the_mean", lang))
+
+    def _pace(self, row: pd.Series, lang: str) -> str:
+        target, pace = self.target(row["target"]), self.paces.loc[row["target"]]
+        needed, achieved = pace["needed_per_month"], pace["achieved_per_month_12m"]
+        if not np.isfinite([needed, achieved]).all():
+            return ""
+        total = yearly(target, self.catalog)
+        say = said_value if total else said_pace
+        ratio = needed / achieved if achieved > 0 else np.inf
+        about = {"needed": say(self.catalog, target.indicator, needed, lang),
+                 "achieved": say(self.catalog, target.indicator, achieved, lang), "times": f"{ratio:.1f}",
+                 "target": target.label(lang)}
+        kind = "total" if total else "away" if achieved <= 0 else "enough" if ratio <= 1 else "change"
+        return t(f"scenarios.first_pace_{kind}", lang, **about)
+
+    def _extreme(self, kind: str, base: pd.DataFrame, lang: str) -> str:
+        """The lever that adds most to the odds of all targets together, or the stress that takes most."""
+        rows = self.table[(self.table["kind"] == kind) & (self.table["reason"] == "")]
+        if rows.empty:
+            return ""
+        sign = 1 if kind == "lever" else -1
+        together = sign * rows.groupby("scenario", sort=False)["change_vs_baseline"].sum()
+        best = together.idxmax()
+        mine = rows[rows["scenario"] == best]
+        row = mine.loc[(sign * mine["change_vs_baseline"]).idxmax()]
+        if sign * row["change_vs_baseline"] <= 2 * row["change_se"]:
+            return t(f"scenarios.first_{kind}_nothing", lang)
+        before = base.set_index("target")["p_at"][row["target"]]
+        item = next(x for x in (*self.strategy.levers, *self.strategy.stress) if x.key == best)
+        return t(f"scenarios.first_{kind}", lang, name=item.label(lang), target=self.target(row["target"]).label(lang),
+                 before=self._odds(before, lang), after=self._odds(row["p_at"], lang),
+                 mark=t(f"scenarios.because_{'assumed' if row['assumed'] else 'estimated'}", lang,
+                        **self._range(best, row["indicator"], lang)))
+
+    def _range(self, key: str, indicator: str, lang: str) -> dict[str, str]:
+        """The range of the effect that matters for an indicator: its own, or that of what it follows from."""
+        drawn, plan = self.drawn[key], self.base.paths.plan
+        wanted = (indicator, *plan.movers(indicator)) if indicator in plan.derived else (indicator,)
+        i = next((i for i, move in enumerate(drawn.lever.moves) if move.indicator in wanted), 0)
+        move, pooled = drawn.lever.moves[i], drawn.pooled.get(i)
+        low, high = (float(size_at(move, z, pooled)) for z in (-Z90, Z90))
+        return {"range": said_range(self.catalog, move.indicator, move.how, low, high, lang),
+                "indicator": self.catalog.indicator(move.indicator).short_label(lang),
+                "k": str(pooled.k if pooled else 0)}
+
+    def plot(self, target: str | None = None, ax=None, lang: str | None = None):
+        """Draw the odds of a target (default: of the hardest) under each scenario."""
+        from ebank_lib.charts.strategy import plot_scenarios
+
+        return plot_scenarios(self, self._key(target), ax=ax, lang=lang)
+
+    def plot_tornado(self, target: str | None = None, ax=None, lang: str | None = None):
+        """Draw how much each assumption matters for a target (default: the hardest that levers move)."""
+        from ebank_lib.charts.strategy import plot_tornado
+
+        return plot_tornado(self, self._key(target), ax=ax, lang=lang)
+
+    def plot_paths(self, scenario: str, target: str | None = None, ax=None, lang: str | None = None):
+        """Draw the fan of the baseline and of a scenario with the target's line."""
+        from ebank_lib.charts.strategy import plot_paths
+
+        return plot_paths(self, scenario, self._key(target), ax=ax, lang=lang)
+
+    def _key(self, target: str | None) -> str:
+        if target is not None:
+            return self.target(target).key
+        return self.hardest
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return scenarios by targets as an HTML table of both odds, with the sentences below."""
+        lang = language(lang)
+        if self.table.empty:
+            return f'<p class="note">{html.escape(t("scenarios.no_targets", lang))}</p>'
+        rows = []
+        for scenario, block in self.table.groupby("scenario", sort=False):
+            row = {"scenario": self.name(str(scenario), lang)}
+            for one in block.to_dict("records"):
+                n = int(one["n"]) or 1
+                row[one["target"]] = "–" if one["reason"] else t(
+                    "scenarios.both_odds", lang, p_at=said_odds(one["p_at"], n, lang),
+                    p_by=said_odds(one["p_by"], n, lang))
+            rows.append(row)
+        heads = {target.key: target.label(lang) for target in self.strategy.targets}
+        return html_table(pd.DataFrame(rows), caption=t("scenarios.scenarios_caption", lang,
+                                                        branch=self.catalog.branch(self.branch).label(lang)),
+                          heads=heads | {"scenario": t("scenarios.scenario", lang)}, lang=lang,
+                          notes=[*self.sentences(lang), *self._failures(lang),
+                                 t("scenarios.scenarios_note", lang, n=self.n)])
+
+    def _failures(self, lang: str) -> list[str]:
+        from .targets import REASONS
+
+        failed = self.table[self.table["reason"] != ""].drop_duplicates(["scenario", "reason"])
+        return [t("scenarios.failed", lang, scenario=self.name(row["scenario"], lang), reason=t(
+            f"scenarios.reason_{row['reason']}", lang) if row["reason"] in REASONS else row["reason"])
+            for row in failed.to_dict("records") if row["kind"] == "baseline" or row["reason"] not in REASONS]
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+@dataclass(frozen=True)
+class RequiredEffect:
+    """What a lever would have to achieve; see :func:`ebank_lib.scenarios.required_effect`.
+
+    Attributes
+    ----------
+    times : float
+        Of the lever's median effect; 0 when it is not needed, inf when the most there is does not do.
+    interval : (float, float)
+        95%, from resampled paths.
+    now, most : float
+        The odds without the lever and at the most there is.
+    moves : DataFrame
+        ``indicator, how, median``: what one time is.
+    """
+
+    lever: Lever
+    target: Target
+    deadline: pd.Period
+    odds: float
+    times: float
+    interval: tuple[float, float]
+    now: float
+    most: float
+    se: float
+    n: int
+    moves: pd.DataFrame = field(repr=False)
+    catalog: Catalog = field(repr=False)
+    assumed: bool = True
+
+    @property
+    def reachable(self) -> bool:
+        """Whether any size of the lever gives these odds."""
+        return bool(np.isfinite(self.times))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """``indicator, how, median, required, low, high``: each effect's required size with its interval."""
+        sized = self.moves.copy()
+        for name, times in (("required", self.times), ("low", self.interval[0]), ("high", self.interval[1])):
+            size = sized["median"] * times
+            sized[name] = np.where(sized["how"] == "ceiling", size.where(np.isinf(size), size.clip(upper=1.0)), size)
+        return sized
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return the answer in a sentence."""
+        lang = language(lang)
+        about = {"lever": self.lever.label(lang), "target": self.target.label(lang), "odds": f"{self.odds * 100:g}%",
+                 "deadline": month_name(self.deadline, lang), "now": said_odds(self.now, self.n, lang),
+                 "most": said_odds(self.most, self.n, lang)}
+        if not self.reachable:
+            return t("scenarios.required_never", lang, **about)
+        if self.times == 0:
+            return t("scenarios.required_nothing", lang, **about)
+        sizes = []
+        for row in self.table.to_dict("records"):
+            sizes.append(t("scenarios.required_size", lang,
+                           value=said_size(self.catalog, row["indicator"], row["how"], row["required"], lang),
+                           range=said_range(self.catalog, row["indicator"], row["how"], row["low"], row["high"], lang),
+                           indicator=self.catalog.indicator(row["indicator"]).short_label(lang)))
+        return t("scenarios.required", lang, sizes=("；" if lang == "zh" else "; ").join(sizes),
+                 times=f"{self.times:.2g}", **about)
+
+    def _repr_html_(self) -> str:
+        return f'<p class="reading">{html.escape(self.reading())}</p>'
