@@ -1,10 +1,13 @@
 """Series -> forecast with limits and paths, and a backtest that says how far to trust it."""
 
 from ebank_lib.forecasting.backtest import Backtest, Grade, backtest
+from ebank_lib.forecasting.backtest_many import Backtests, as_known, backtest_many
+from ebank_lib.forecasting.comparison import Comparison, compare, diebold_mariano, giacomini_white
 from ebank_lib.forecasting.forecast import Forecast, forecast, kind_of
 from ebank_lib.forecasting.joint import JointPaths, simulate_joint
 from ebank_lib.forecasting.many import forecast_many
 from ebank_lib.forecasting.simulation import simulate_paths
 
-__all__ = ["Backtest", "Forecast", "Grade", "JointPaths", "backtest", "forecast", "forecast_many", "kind_of",
+__all__ = ["Backtest", "Backtests", "Comparison", "Forecast", "Grade", "JointPaths", "as_known", "backtest",
+           "backtest_many", "compare", "diebold_mariano", "forecast", "forecast_many", "giacomini_white", "kind_of",
            "simulate_joint", "simulate_paths"]

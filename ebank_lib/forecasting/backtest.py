@@ -89,9 +89,7 @@ class Backtest:
         keys = ["model"] if by is None else ["model", by]
         if known.empty:
             return pd.DataFrame(columns=[*keys, *names_of(self.level)])
-        rows = [dict(zip(keys, name, strict=True)) | measures(rows, self.level)
-                for name, rows in known.groupby(keys, sort=False)]
-        out = pd.DataFrame(rows)
+        out = measures(known, keys, self.level)
         naive = out[out["model"] == "snaive"].set_index(by)["mae"] if by else None
         if by:
             out["ratio"] = _over(out["mae"], out[by].map(naive))

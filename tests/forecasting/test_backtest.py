@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from utilsforecast import losses
 
-from ebank_lib.forecasting import backtest
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.forecasting import as_known, backtest, backtest_many
 from ebank_lib.forecasting.backtest import cutoffs_of, grade_rule
 
 from .test_forecast import growth, monthly
@@ -20,7 +21,7 @@ def test_what_comes_after_the_cutoff_changes_nothing_that_was_said():
     changed = y.copy()
     changed.loc[cutoff + 1:] *= np.random.default_rng(0).uniform(0.2, 5, (changed.index > cutoff).sum())
     c = backtest(changed, FAST, origins=4)
-    said = [c for c in b.table.columns if c != "y"]
+    said = [c for c in b.table.columns if c not in ("y", "crps")]       # what came, and the score against it
     before, after = (x.table.loc[x.table["cutoff"] <= cutoff, said].reset_index(drop=True) for x in (b, c))
     pd.testing.assert_frame_equal(before, after)
 
@@ -54,6 +55,10 @@ def test_measures_are_those_of_utilsforecast():
         assert np.isclose(scores.loc[model, "mase"], losses.mase(frame, ["m"], 12, train)["m"].iloc[0])
         assert np.isclose(scores.loc[model, "rmsse"], losses.rmsse(frame, ["m"], 12, train)["m"].iloc[0])
         assert np.isclose(scores.loc[model, "smape"], 200 * losses.smape(frame, ["m"])["m"].iloc[0])
+        limits = frame.assign(**{"m-lo-95": rows["lo-95"].astype(float), "m-hi-95": rows["hi-95"].astype(float)})
+        msis = losses.winkler_score(limits, ["m"], 95)["m"].iloc[0] / rows["scale"].iloc[0]
+        assert np.isclose(scores.loc[model, "msis-95"], msis)
+        assert np.isclose(scores.loc[model, "crps"], (rows["crps"] / rows["scale"]).mean())
     assert scores.loc["snaive", "ratio"] == 1
 
 
@@ -103,3 +108,76 @@ def test_limits_hold_what_they_promise_where_the_truth_is_known():
         inside += ((rows["y"] >= rows["lo-80"]) & (rows["y"] <= rows["hi-80"])).sum()
         n += len(rows)
     assert 0.68 < inside / n < 0.92      # 40 series, months of one series hang together
+
+
+def test_with_a_window_each_origin_knows_equally_many_months():
+    y = growth(n=48)
+    b = backtest(y, ("drift",), origins=3, horizon=6, window=24)
+    cutoff = b.table["cutoff"].max()
+    rows = b.table[(b.table["model"] == "drift") & (b.table["cutoff"] == cutoff)]
+    z = np.log(y.loc[cutoff - 23: cutoff].to_numpy())
+    assert np.isclose(np.log(rows["y_hat"].iloc[-1]), z[-1] + 6 * np.diff(z).mean())
+    with pytest.raises(SeriesError, match="window"):
+        backtest(y, ("drift",), window=2)
+
+
+def test_many_series_in_one_table_and_a_failed_one_keeps_its_row():
+    frame = pd.concat([monthly(values).rename_axis("month").rename("y").reset_index().assign(unique_id=name)
+                       for name, values in (("good", growth(1).to_numpy()), ("short", np.arange(1.0, 20)),
+                                            ("share", np.full(44, 0.5) + np.arange(44)))])
+    frame["kind"] = frame["unique_id"].map({"good": "flow", "short": "flow", "share": "ratio"})
+    b = backtest_many(frame, models=("theta",), origins=6)
+    grades = b.grades().set_index("unique_id")
+    assert grades.index.tolist() == ["good", "short", "share"]
+    assert grades.loc["good", "reason"] == "" and grades.loc["good", "n"] == 6
+    assert grades.loc[["short", "share"], "letter"].eq("E").all()
+    assert "too few months" in grades.loc["short", "reason"] and "0..1" in grades.loc["share", "reason"]
+    alone = backtest(growth(1), ("theta",), origins=6, kind="flow", unique_id="good")
+    pd.testing.assert_frame_equal(b.table[b.table["unique_id"] == "good"].reset_index(drop=True), alone.table,
+                                  check_dtype=False)
+    assert "最不可信" in b.reading("zh") and "<table" in b.to_html("en") and "good" in b.to_html("en")
+
+
+@pytest.mark.slow
+def test_two_processes_say_what_one_says():
+    data = {f"s{n}": growth(n) for n in range(3)}
+    one, two = (backtest_many(data, models=FAST, origins=3, kind="stock", workers=w) for w in (1, 2))
+    pd.testing.assert_frame_equal(one.table, two.table)
+
+
+def test_a_branch_is_graded_by_its_indicators(cleaned):
+    b = backtest_many(cleaned, "rizhao", ["sms", "key_customer_txn", "mobile_activity"], models=("theta",), origins=6)
+    assert b.grades()["unique_id"].tolist() == ["sms", "key_customer_txn", "mobile_activity"]
+    assert {uid: part.kind for uid, part in b.parts.items()} == {
+        "sms": "stock", "key_customer_txn": "flow", "mobile_activity": "ratio"}
+    best, worst = (b.grades().sort_values(["letter", "ratio"])["unique_id"].iloc[n] for n in (0, -1))
+    assert all(cleaned.catalog.indicator(key).short_label("zh") in b.reading("zh") for key in (best, worst))
+    with pytest.raises(SeriesError, match="many branches"):
+        backtest_many(cleaned)
+    with pytest.raises(UnknownNameError, match="sms"):
+        backtest_many(cleaned, "rizhao", ["smss"])
+
+
+def test_cleaned_anew_at_each_origin_nothing_later_can_help(cleaned):
+    """A cell printed after the cutoff is changed a thousandfold; what was known at the cutoff stays."""
+    from ebank_lib.cleaning import clean
+
+    cutoff = cleaned.months[-6]
+    cells = cleaned.cells.copy()
+    later = cells.index[(pd.PeriodIndex(cells["month"], freq="M") > cutoff) & cells["text"].str.fullmatch(r"\d+")]
+    assert len(later) > 100
+    cells.loc[later, "text"] = cells.loc[later, "text"] + "000"
+    changed = clean(cleaned.source, cleaned.policy, cells=cells)
+    then, now = (as_known(x, "rizhao", "sms")(cutoff) for x in (cleaned, changed))
+    assert then.index[-1] == cutoff
+    pd.testing.assert_series_equal(then, now)
+
+
+def test_the_reading_says_when_a_lead_could_be_chance():
+    rng = np.random.default_rng(2)
+    noise = monthly(100 * np.exp(0.1 * rng.normal(size=44)))
+    b = backtest(noise, ("theta",), kind="flow", origins=6)
+    assert b.grade().ratio < 1
+    assert "could still be chance" in b.reading("en") and "偶然" in b.reading("zh")
+    trend = monthly(1000 * np.exp(np.arange(44) * 0.04 + 0.002 * rng.normal(size=44)))
+    assert "chance" not in backtest(trend, ("drift",), kind="flow").reading("en")
