@@ -17,7 +17,9 @@ from scipy.stats import norm
 
 from ebank_lib.arma import select_order
 from ebank_lib.errors import EbankError, SeriesError
+from ebank_lib.events.noise import shape
 
+from .calendar import NOTHING, CalendarEffect
 from .ets import fit_ets, select_ets
 from .season import Season, find_season
 
@@ -26,6 +28,7 @@ __all__ = ["CANDIDATES", "MEMBERS", "Prediction", "Work", "predict"]
 # Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
 # takes MASE from 0.805 to 0.804 at six times the work, so it stands beside them instead.
 MEMBERS = ("ets", "theta", "damped", "snaive_drift")
+_LONGEST = 660      # months that the calendar is asked about at most
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,31 @@ class Prediction:
 class Work:
     """One series at work: complete, on its modelling scale. Methods share what they have in common.
 
-    ``z`` is without the events that are beyond doubt, ``raw`` has them.
+    ``z`` is without the events that are beyond doubt and without what the calendar adds, ``plain`` is without the
+    events only, ``raw`` is as it was. ``calendar`` says what the calendar adds, ``events`` (kind, position) what was
+    taken out.
     """
 
     z: pd.Series
     raw: pd.Series
+    calendar: CalendarEffect = NOTHING
+    events: tuple[tuple[str, int], ...] = ()
     _done: dict = field(default_factory=dict)
+
+    @property
+    def plain(self) -> pd.Series:
+        """The series without its events, with what the calendar adds."""
+        return self.z + self.calendar.at(self.z.index)
+
+    @property
+    def ahead(self) -> pd.PeriodIndex:
+        """The months that follow, as many as a forecast may reach."""
+        return pd.period_range(self.z.index[-1] + 1, periods=_LONGEST, freq="M")
+
+    def until(self, back: int) -> Work:
+        """Return the series as it was some months before its end, the calendar's effects as they are known now."""
+        n = len(self.z) - back
+        return Work(self.z.iloc[:n], self.raw.iloc[:n], self.calendar, tuple(e for e in self.events if e[1] < n))
 
     @property
     def values(self) -> np.ndarray:
@@ -63,7 +85,8 @@ class Work:
     def season(self) -> Season:
         """The shrunk season."""
         if "season" not in self._done:
-            self._done["season"] = find_season(self.values)
+            # A season that the branches share is with the calendar already.
+            self._done["season"] = find_season(self.values if self.calendar.season is None else self.values[:0])
         return self._done["season"]
 
     @property
@@ -101,10 +124,11 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
             raise SeriesError("the method failed", found=text) from error
     if not (np.isfinite(got.mean).all() and np.isfinite(got.cov).all()):
         raise SeriesError("the method returned no finite forecast")
+    mean = got.mean if name in AS_IT_WAS else got.mean + work.calendar.at(work.ahead[:horizon])
     # What a library says about its own future versions is no remark on this series.
     notes = dict.fromkeys(str(w.message).splitlines()[0] for w in caught
                           if not issubclass(w.category, (FutureWarning, DeprecationWarning)))
-    return Prediction(got.mean, got.cov, got.detail, (*got.notes, *notes))
+    return Prediction(mean, got.cov, got.detail, (*got.notes, *notes))
 
 
 def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float, detail: str) -> Prediction:
@@ -198,12 +222,12 @@ def _letters(form: str) -> list[str]:
 
 def arma(work: Work, horizon: int) -> Prediction:
     """The study's method: ARMA of the suitably differenced series, order by AICc over the whole grid."""
-    return _arma(work.z, horizon, d=None)
+    return _arma(work.plain, horizon, d=None)
 
 
 def pure_arma(work: Work, horizon: int) -> Prediction:
     """The study's method to the letter: ARMA of the series itself, without differencing."""
-    return _arma(work.z, horizon, d=0)
+    return _arma(work.plain, horizon, d=0)
 
 
 def arima(work: Work, horizon: int) -> Prediction:
@@ -212,9 +236,33 @@ def arima(work: Work, horizon: int) -> Prediction:
     return Prediction(got.mean + work.season_ahead(horizon), got.cov, got.detail, got.notes)
 
 
-def _arma(z: pd.Series, horizon: int, **search) -> Prediction:
+def regarma(work: Work, horizon: int) -> Prediction:
+    """Regression on the calendar and the events with ARMA errors, all estimated together (Box & Tiao 1975)."""
+    z, n = work.raw, len(work.raw)
+    calendar = work.calendar
+    if calendar.table.empty and not work.events:
+        raise SeriesError("nothing to regress on", found="no calendar and no events",
+                          expected="a calendar, or an event beyond doubt")
+    months = z.index.append(work.ahead[:horizon])
+    columns = {f"{kind}_{z.index[at]}": shape(kind, at, len(months)) for kind, at in work.events}
+    for name, column, used in zip(calendar.table["effect"], calendar.columns(months).T, calendar.table["used"],
+                                  strict=True):
+        if used:
+            columns[name] = column
+    if calendar.season is not None:
+        z = z - calendar.season[z.index.month - 1]
+    if not columns:
+        raise SeriesError("nothing to regress on", found="no effect of the calendar that shows", expected="one at least")
+    x = pd.DataFrame(columns, index=months)
+    got = _arma(z, horizon, exog=x.iloc[:n], future=x.iloc[n:], max_p=3, max_q=3)
+    if calendar.season is None:
+        return got
+    return Prediction(got.mean + calendar.season[months[n:].month - 1], got.cov, got.detail, got.notes)
+
+
+def _arma(z: pd.Series, horizon: int, future: pd.DataFrame | None = None, **search) -> Prediction:
     chosen = select_order(z, **search)
-    table = chosen.best.forecast(horizon, level=(95,))
+    table = chosen.best.forecast(horizon, level=(95,), exog=future)
     sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * norm.ppf(0.975))
     psi = _psi(chosen.best.params, chosen.order[1], horizon)
     shape = toeplitz(psi, np.zeros(horizon))
@@ -242,5 +290,7 @@ def _psi(params: pd.Series, d: int, horizon: int) -> np.ndarray:
 CANDIDATES: dict[str, tuple[Candidate, int]] = {
     "snaive": (snaive, 13), "snaive_drift": (snaive_drift, 25), "drift": (drift, 6), "naive": (naive, 2),
     "ets": (ets, 10), "damped": (damped, 10), "theta": (theta, 10),
-    "arma": (arma, 12), "pure_arma": (pure_arma, 12), "arima": (arima, 12),
+    "arma": (arma, 12), "pure_arma": (pure_arma, 12), "arima": (arima, 12), "regarma": (regarma, 26),
 }
+# These take the series with what the calendar adds to it, or see to it themselves.
+AS_IT_WAS = ("snaive", "arma", "pure_arma", "regarma")

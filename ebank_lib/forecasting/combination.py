@@ -76,7 +76,7 @@ def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
     for back in _LATE:
         if len(work.z) - back < 24:
             continue
-        then, came = Work(work.z.iloc[:-back], work.raw.iloc[:-back]), work.values[-back:]
+        then, came = work.until(back), work.plain.to_numpy(dtype=float)[-back:]
         said = [_tried(m, then, back, {}) for m in members]
         missed.append([np.abs(p.mean - came).mean() if isinstance(p, Prediction) else np.nan for p in said])
     if not missed or not np.isfinite(missed).any():

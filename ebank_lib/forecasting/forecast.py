@@ -183,7 +183,8 @@ def kind_of(indicator: Indicator) -> str:
 
 
 def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | Indicator | None = None,
-             unit: object = "", label: object = "", unique_id: str | None = None) -> Forecast:
+             unit: object = "", label: object = "", unique_id: str | None = None, calendar: str = "none",
+             pooled=None) -> Forecast:
     """Forecast one monthly series, always with limits.
 
     Parameters
@@ -202,6 +203,10 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
         How values and the series are called in sentences and pictures.
     unique_id : str, optional
         Default: the name of the series.
+    calendar : {"none", "china", "india"}
+        Whose festivals, working days and quarter ends the methods allow for.
+    pooled : Pooled, optional
+        What other branches say, see :func:`ebank_lib.forecasting.pooling.learn_pooled`.
 
     Returns
     -------
@@ -225,7 +230,7 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
     if isinstance(kind, Indicator):
         label = label or kind.short_label
         kind = kind_of(kind)
-    ready = prepare(y, kind)
+    ready = prepare(y, kind, calendar, pooled)
     parts, reasons, notes = run_models(ready, horizon, models)
     shapes = {model: shape_of(model) for model in parts}
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,

@@ -7,7 +7,7 @@ Miller & Williams 2003, Int. J. Forecasting 19), and none is used where the F te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
@@ -20,11 +20,16 @@ _LEAST = 28     # months: below, a month has fewer than two looks
 
 @dataclass(frozen=True)
 class Season:
-    """Terms to add per calendar position (12,), how much they were shrunk (0 none kept, 1 all), the F test's p."""
+    """Terms to add per calendar position (12,), how much they were shrunk (0 none kept, 1 all), the F test's p.
+
+    ``raw`` are the terms before shrinking, ``noise`` the variance of one of them (NaN where the months are too few).
+    """
 
     terms: np.ndarray
     kept: float
     p_value: float
+    raw: np.ndarray = field(default_factory=lambda: np.zeros(12))
+    noise: float = np.nan
 
     def at(self, positions: np.ndarray) -> np.ndarray:
         """Return the terms of positions counted from the first month of the series."""
@@ -57,8 +62,8 @@ def find_season(z: np.ndarray) -> Season:
     noise = float(((left - terms[month]) ** 2).sum() / spare) * float(np.mean(1 / looks))
     signal = float((terms**2).sum() / 11)
     if signal <= 1e-20:
-        return Season(np.zeros(12), 0.0, 1.0)
+        return Season(np.zeros(12), 0.0, 1.0, terms, noise)
     ratio = signal / noise if noise > 1e-12 * signal else np.inf
     p = float(stats.f.sf(ratio, 11, spare))
     kept = max(0.0, 1 - 1 / ratio) if p < _LEVEL else 0.0
-    return Season(terms * kept, kept, p)
+    return Season(terms * kept, kept, p, terms, noise)

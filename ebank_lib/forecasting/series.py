@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from ebank_lib.errors import SeriesError
 from ebank_lib.events import take_out
 
+from .calendar import NOTHING, fit_calendar
 from .candidates import Work
 from .transforms import Transform, choose_transform
 
@@ -94,7 +95,7 @@ def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
     raise SeriesError("has no months", found=f"index of {index.dtype}", expected="months, dates or integers")
 
 
-def prepare(y, kind: str | None = None) -> Prepared:
+def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None) -> Prepared:
     """Return a series ready for the methods.
 
     Parameters
@@ -103,6 +104,10 @@ def prepare(y, kind: str | None = None) -> Prepared:
         See :func:`as_monthly`.
     kind : str, optional
         See :func:`ebank_lib.forecasting.transforms.choose_transform`.
+    calendar : {"none", "china", "india"}
+        Whose festivals, working days and quarter ends are allowed for; not used where months are only numbered.
+    pooled : Pooled, optional
+        What other branches say of the calendar and the season, see :mod:`ebank_lib.forecasting.pooling`.
 
     Raises
     ------
@@ -126,6 +131,10 @@ def prepare(y, kind: str | None = None) -> Prepared:
     if gaps:
         z = z.interpolate(method="linear")
     adjusted, events = (z.to_numpy(), []) if constant else take_out(z.to_numpy(), z.index)
-    work = Work(pd.Series(adjusted, index=z.index, name=y.name), z)
+    plain = pd.Series(adjusted, index=z.index, name=y.name)
+    effect = NOTHING if constant or numbered else fit_calendar(plain, calendar, *(pooled.prior if pooled else ()))
+    if pooled is not None and not (constant or numbered):
+        effect = replace(effect, season=pooled.season_for(plain - effect.at(plain.index)))
+    work = Work(plain - effect.at(plain.index), z, effect, tuple((kind, at) for kind, at, _ in events))
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
     return Prepared(y, work, transform, gaps, late, numbered, constant, told)
