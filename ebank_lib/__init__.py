@@ -15,9 +15,12 @@ _HOME = {
     "t": "wording", "show": "display", "say": "display",
     "open_source": "sources", "clean": "cleaning",
     "analyse_growth": "growth", "growth": "growth", "stylised_facts": "facts",
+    "compare_peers": "peers", "convergence": "peers", "growth_clusters": "peers",
     "unit_root_battery": "stationarity", "choose_d": "stationarity",
     "select_order": "arma", "fit_arma": "arma",
     "forecast": "forecasting", "forecast_many": "forecasting", "backtest": "forecasting",
+    "reconcile_joint": "province", "reconciliation_backtest": "province", "growth_decomposition": "province",
+    "league_table": "province", "who_carries": "province",
     "load_targets": "scenarios", "evaluate_targets": "scenarios",
 }
 __all__ = ["__version__", *sorted(_HOME)]

@@ -123,12 +123,14 @@ class ReconciliationBacktest:
     def to_html(self, lang: str | None = None) -> str:
         """Return the scores by level as HTML, a column a method."""
         lang = language(lang)
-        wide = self.scores().pivot(index="level", columns="method", values="mase")
+        wide = self.scores().pivot_table(index="level", columns="method", values="mase")
         wide = wide.reindex([k for k in [*LEVELS, "all"] if k in wide.index])[["base", *self.methods]]
         heads = {"level": t("province.level", lang), **{m: t(f"province.method_{m}", lang) for m in wide.columns}}
         wide = wide.reset_index()
         wide["level"] = [t(f"province.level_{k}", lang) for k in wide["level"]]
-        notes = [self.reading(lang)] + ([t("province.failed", lang, n=len(self.failures))] if len(self.failures) else [])
+        notes = [self.reading(lang)]
+        if len(self.failures):
+            notes.append(t("province.failed", lang, n=len(self.failures)))
         return html_table(wide, caption=t("province.backtest_caption", lang, n=self.origins, horizon=self.horizon),
                           heads=heads, formats=dict.fromkeys(wide.columns[1:], "{:.3f}"), notes=notes, lang=lang)
 

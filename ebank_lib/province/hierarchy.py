@@ -126,7 +126,8 @@ def hierarchies(catalog: Catalog, indicators: Iterable[str] | None = None,
                 branches: Sequence[str] | None = None, available: Iterable[str] | None = None) -> list[Hierarchy]:
     """Return the hierarchies of some indicators, each once, in the catalogue's order.
 
-    Indicators that are not `available` are left out. By default of all stocks and flows but the net new customers, which are the changes of a stock.
+    Indicators that are not `available` are left out. By default of all stocks and flows but the net new customers,
+    which are the changes of a stock.
     """
     if indicators is None:
         new = {part for i in catalog.identities if i.kind == "change" for part in i.parts}

@@ -20,9 +20,9 @@ _NEAR = 1e-9        # of the largest figure: nearer to a unit than this is on it
 def round_to_sum(frame: pd.DataFrame | pd.Series, S: np.ndarray, unit: float = 1.0) -> pd.DataFrame | pd.Series:
     """Round all nodes so that every sum holds in whole units.
 
-    Every node moves by less than one unit, and one that is a whole number of units stays. For rows, columns and
-    margins (branches by channels, each within totals) there is always such a rounding, and the integer program that
-    finds it is as easy as a linear one (its matrix is totally unimodular).
+    Every node moves by less than one unit, one that is a whole number of units stays, and the total of all is the
+    nearest number of units. For rows, columns and margins (branches by channels, each within totals) there is always
+    such a rounding, and the integer program that finds it is as easy as a linear one (a totally unimodular matrix).
 
     Parameters
     ----------
@@ -71,6 +71,8 @@ def _column(x: np.ndarray, S: np.ndarray) -> np.ndarray:
     low, high = np.floor(x), np.ceil(x)
     part = x - low
     # From the floors up: which bottoms take the unit above. A node gets low + taken, at |taken - part|.
+    # The total of all is the nearest, as it is said elsewhere.
+    low, high = (np.where(S.all(axis=1), np.round(x), limit) for limit in (low, high))
     cost = S.T @ np.where(high > low, 1 - 2 * part, 0.0)
     base = S @ low[-m:]
     found = milp(cost, integrality=np.ones(m), bounds=Bounds(0, (high - low)[-m:]),

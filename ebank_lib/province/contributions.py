@@ -1,0 +1,348 @@
+"""Where the province's growth came from, and who is expected to carry what is to come: shares that add up exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.catalog import Catalog, Indicator
+from ebank_lib.display import html_table
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.forecasting import JointPaths
+from ebank_lib.wording import language, month_name, number, percent, t
+
+from .hierarchy import hierarchy_of
+from .rounding import add_up
+from .windows import additive, full_years, month_within, reporting, table_unit
+
+__all__ = ["Carriers", "GrowthDecomposition", "growth_decomposition", "who_carries"]
+
+_POINT = 0.001      # contributions are written in tenths of a percentage point
+
+
+@dataclass(frozen=True)
+class GrowthDecomposition:
+    """Contributions to the province's growth; see :func:`growth_decomposition`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``branch, indicator, before, after, change, points, filled, reason``: a row a branch and part. ``points`` is
+        the change over the province's ``before`` (a fraction), ``filled`` how many months without a figure were put
+        in. A branch without figures keeps its row with the reason and is in no sum.
+    start, end : Period
+        The months compared; of a flow the last ones of the two spans.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    indicator: str
+    parts: tuple[str, ...]
+    months: int
+    start: pd.Period
+    end: pd.Period
+    catalog: Catalog = field(repr=False)
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """The rows that have figures."""
+        return self.table[self.table["reason"] == ""]
+
+    @property
+    def growth(self) -> float:
+        """Growth of the province, the sum of all points; NaN where it began at nothing."""
+        before = self.known["before"].sum()
+        return float(self.known["change"].sum() / before) if before > 0 else np.nan
+
+    def by(self, what: str = "branch") -> pd.DataFrame:
+        """Return ``before, after, change, points`` by ``branch`` or by ``indicator``, the largest change first."""
+        if what not in ("branch", "indicator"):
+            raise UnknownNameError("breakdown", what, ("branch", "indicator"))
+        sums = self.known.groupby(what, sort=False)[["before", "after", "change", "points"]].sum()
+        return sums.sort_values("change", ascending=False, kind="stable")
+
+    def points(self) -> pd.DataFrame:
+        """Return the contributions rounded to tenths of a percentage point, branches by parts with margins, adding up.
+
+        Empty where the province began at nothing.
+        """
+        if not np.isfinite(self.growth):
+            return pd.DataFrame(columns=[*self.parts, self.catalog.total or "total"], dtype=float)
+        return add_up(self.wide(), _POINT, self.catalog.total or "total")
+
+    def wide(self) -> pd.DataFrame:
+        """Return the contributions as they are, branches by parts, the largest change first."""
+        wide = self.known.pivot_table(index="branch", columns="indicator", values="points", aggfunc="sum")
+        return wide.loc[self.by().index, list(self.parts)]
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in a sentence who made the growth."""
+        lang = language(lang)
+        ind = self.catalog.indicator(self.indicator)
+        rows = self.by()
+        values = {"label": ind.short_label(lang), "span": span_text(ind, self.end, self.months, lang)}
+        if not np.isfinite(self.growth) or rows["change"].sum() == 0:
+            return t("province.growth_none", lang, **values)
+        change, first = rows["change"].sum(), rows.index[0 if rows["change"].sum() > 0 else -1]
+        said = t(f"province.growth_{'up' if change > 0 else 'down'}", lang, growth=percent(abs(self.growth)),
+                 change=number(abs(change), self.catalog.unit_label(ind.key, lang), lang),
+                 first=self.catalog.branch(first).label(lang),
+                 points=f"{abs(rows.loc[first, 'points']) * 100:.1f}", **values)
+        against = int((np.sign(rows["change"]) == -np.sign(change)).sum())
+        tail = t("province.growth_against", lang, n=against) if against else t("province.growth_all", lang)
+        return said + ("" if lang == "zh" else " ") + tail
+
+    def plot(self, ax=None, lang: str | None = None):
+        """Draw the contributions of branches and parts; see ``charts.province.plot_decomposition``."""
+        from ebank_lib.charts.province import plot_decomposition
+
+        return plot_decomposition(self, ax, lang)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return branch by branch what was, what came and what it contributed; below it the same by channel."""
+        lang = language(lang)
+        ind = self.catalog.indicator(self.indicator)
+        rows, points = self.by(), self.points()
+        unit = table_unit(rows[["before", "after"]].sum().abs().max(), self.catalog.unit_label(ind.key, lang), lang)
+        total = self.catalog.total or "total"
+        whole = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": total})
+        shown = pd.DataFrame({"branch": [_name(self.catalog, b, lang) for b in whole.index], "before": whole["before"],
+                              "after": whole["after"], "change": whole["change"]})
+        if np.isfinite(self.growth):
+            shown["points"] = points.iloc[:, -1].to_numpy()
+        heads = {k: t(f"province.{k}", lang) for k in ("before", "after", "change", "points")}
+        caption = t("province.growth_caption", lang, label=ind.short_label(lang),
+                    span=span_text(ind, self.end, self.months, lang), unit=unit.text)
+        html = html_table(shown, caption=caption, heads=heads, notes=[self.reading(lang), *self._notes(lang)],
+                          formats={**dict.fromkeys(("before", "after", "change"), unit.write), "points": points_text},
+                          lang=lang)
+        if len(self.parts) < 2 or "points" not in shown:
+            return html
+        wide = points.rename(columns={k: self.catalog.indicator(k).short_label(lang) for k in self.parts}
+                             | {total: t("province.total", lang)}, index=lambda b: _name(self.catalog, b, lang))
+        wide = wide.reset_index(names="branch")
+        return html + html_table(wide, caption=t("province.points_caption", lang, label=ind.short_label(lang)),
+                                 formats=dict.fromkeys(wide.columns[1:], points_text), lang=lang)
+
+    def _notes(self, lang: str) -> list[str]:
+        notes, filled = [t("province.adds_up", lang)], int((self.known["filled"] > 0).sum())
+        without = self.table.loc[self.table["reason"] != "", "branch"].unique()
+        if filled:
+            notes.append(t("province.filled", lang, n=filled))
+        if len(without):
+            notes.append(t("province.without", lang, names=("、" if lang == "zh" else ", ").join(
+                self.catalog.branch(b).label(lang) for b in without)))
+        return notes
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def growth_decomposition(cleaned, indicator: str = "", months: int = 12, end=None) -> GrowthDecomposition:
+    """Divide the province's growth among its branches and, where the indicator is a sum, among its channels.
+
+    A stock is compared with itself `months` earlier; of a flow the last `months` with the `months` before.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    indicator : str
+        A stock or flow; default the first of the catalogue's headline.
+    months : int
+    end : Period or str, optional
+        Default: the panel's last month.
+
+    Returns
+    -------
+    GrowthDecomposition
+        Whose contributions add up to the province's growth, in units and in points.
+
+    Raises
+    ------
+    SeriesError
+        A ratio, or too few months.
+    UnknownNameError
+        An unknown indicator or month.
+    """
+    catalog, panel = cleaned.catalog, cleaned.panel
+    ind = additive(catalog, indicator)
+    end = month_within(panel, end)
+    start = end - months
+    first = pd.Period(panel.index.get_level_values("month").min(), "M")
+    needs = first + (months - 1 if ind.kind == "flow" else 0)
+    if months < 1 or start < needs:
+        raise SeriesError("too few months to compare", found=f"{first} to {end}",
+                          expected=f"{months * (2 if ind.kind == 'flow' else 1) + (ind.kind != 'flow')} months")
+    branches = reporting(catalog, panel)
+    h = hierarchy_of(catalog, ind.key, branches, [k for k in panel.columns if panel[k].notna().any()])
+    parts = tuple(h.indicators) if ind.key not in h.indicators else (ind.key,)
+    if ind.key not in h.indicators:        # of a sum of sums only what this total is the sum of
+        row = h.S[h.nodes.get_loc((branches[0], ind.key))]
+        parts = tuple(k for (b, k), one in zip(h.bottom, row, strict=True) if b == branches[0] and one)
+    values, filled = full_years(panel, [(b, k) for b in branches for k in parts], ind, months)
+    table = pd.DataFrame({
+        "branch": [b for b in branches for _ in parts], "indicator": [k for _ in branches for k in parts],
+        "before": values.loc[start].to_numpy(), "after": values.loc[end].to_numpy()})
+    table["change"] = table["after"] - table["before"]
+    lost = table.groupby("branch", sort=False)["change"].transform(lambda c: c.isna().any())
+    total = table.loc[~lost, "before"].sum()
+    if lost.all():
+        raise SeriesError("no branch has figures to compare", found=ind.key, expected=f"figures in {start} and {end}")
+    table["points"] = table["change"] / total if total > 0 else np.nan
+    table["filled"] = (filled.loc[start] + filled.loc[end]).to_numpy()
+    table["reason"] = np.where(lost, "missing", "")
+    return GrowthDecomposition(table, ind.key, parts, months, start, end, catalog)
+
+
+@dataclass(frozen=True)
+class Carriers:
+    """Each branch's part of what the province is expected to gain; see :func:`who_carries`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``branch, now, then, increase, share, lo-80, hi-80, needed, reason``: ``then`` and ``increase`` are means over
+        the paths and add up, ``share`` of the province's increase (NaN where it gains nothing), ``needed`` the same
+        share of what the target asks for.
+    total : dict
+        The same of the province; its limits are those of the sum, narrower than the sum of the limits.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    total: dict = field(repr=False)
+    indicator: str
+    month: pd.Period
+    origin: pd.Period
+    target: float | None
+    catalog: Catalog = field(repr=False)
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in a sentence who is expected to carry the increase."""
+        lang = language(lang)
+        ind = self.catalog.indicator(self.indicator)
+        unit = self.catalog.unit_label(ind.key, lang)
+        rows = self.table[self.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
+        values = {"label": ind.short_label(lang), "month": month_name(self.month, lang),
+                  "increase": number(abs(self.total["increase"]), unit, lang)}
+        if not self.total["increase"] > 0:
+            return t("province.carry_none", lang, **values)
+        half = int((rows["share"].cumsum() < 0.5).sum()) + 1
+        said = t("province.carry", lang, first=self.catalog.branch(rows["branch"].iloc[0]).label(lang),
+                 share=percent(rows["share"].iloc[0], 0), half=half, n=len(rows), **values)
+        if self.target is not None:
+            key = "province.carry_target" if self.target > self.total["now"] else "province.carry_reached"
+            said += ("" if lang == "zh" else " ") + t(key, lang, target=number(self.target, unit, lang), needed=number(
+                self.target - self.total["now"], unit, lang))
+        return said
+
+    def plot(self, ax=None, lang: str | None = None):
+        """Draw each branch's expected increase with its limits; see ``charts.province.plot_carriers``."""
+        from ebank_lib.charts.province import plot_carriers
+
+        return plot_carriers(self, ax, lang)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the table, the largest increase first, the province last."""
+        lang = language(lang)
+        ind = self.catalog.indicator(self.indicator)
+        rows = self.table[self.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
+        unit = table_unit(max(abs(self.total["now"]), abs(self.total["then"])),
+                          self.catalog.unit_label(ind.key, lang), lang)
+        total = self.catalog.total or "total"
+        whole = add_up(rows.set_index("branch")[["now", "increase"]], unit.step, "then").rename(index={"then": total})
+        shown = pd.DataFrame({"branch": [_name(self.catalog, b, lang) for b in whole.index], "now": whole["now"],
+                              "then": whole["then"], "increase": whole["increase"]})
+        for column in ("lo-80", "hi-80"):
+            shown[column] = [*rows[column], self.total[column]]
+        formats = dict.fromkeys(("now", "then", "increase", "lo-80", "hi-80", "needed"), unit.write)
+        if np.isfinite(rows["share"]).all():
+            share = add_up(rows.set_index("branch")[["share"]], _POINT, total)
+            shown["share"] = share["share"].to_numpy()
+            if np.isfinite(rows["needed"]).all():
+                shown["needed"] = add_up(rows.set_index("branch")[["needed"]], unit.step, total)["needed"].to_numpy()
+        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in shown.columns if k != "branch"}
+        heads["then"] = t("province.then", lang, month=month_name(self.month, lang))
+        heads["now"] = t("province.now", lang, month=month_name(self.origin, lang))
+        notes = [self.reading(lang), t("province.carry_note", lang)]
+        if ind.kind == "flow":
+            notes.append(t("province.year_note", lang))
+        if len(rows) < len(self.table):
+            gap = "、" if lang == "zh" else ", "
+            notes.append(t("province.no_paths", lang, names=gap.join(
+                self.catalog.branch(b).label(lang) for b in self.table.loc[self.table["reason"] != "", "branch"])))
+        return html_table(shown, caption=t("province.carry_caption", lang, label=ind.short_label(lang), unit=unit.text),
+                          heads=heads, formats=formats, notes=notes, lang=lang)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def who_carries(paths: JointPaths, indicator: str = "", month=None, target: float | None = None) -> Carriers:
+    """Divide the increase that is expected of the province, or that a target asks of it, among its branches.
+
+    A stock is compared with its last observed value; a flow's twelve months to `month` with the last twelve observed.
+
+    Parameters
+    ----------
+    paths : JointPaths
+    indicator : str
+        A stock or flow; default the first of the catalogue's headline.
+    month : Period or str, optional
+        Default: the last month of the paths.
+    target : float, optional
+        On the province, in the base unit.
+
+    Raises
+    ------
+    SeriesError
+        A ratio; no branch with paths.
+    UnknownNameError
+        An unknown indicator; a month that is not ahead.
+    """
+    ind = additive(paths.catalog, indicator)
+    values = paths.array(ind.key)
+    month = paths.months[-1] if month is None else pd.Period(str(month), "M")
+    if month not in paths.months:
+        raise UnknownNameError("month ahead", month, [str(paths.months[0]), "…", str(paths.months[-1])])
+    ahead = paths.months.get_loc(month) + 1
+    past, _ = full_years(paths.history, [(b, ind.key) for b in paths.branches], ind)
+    now = past.loc[paths.origin].to_numpy()
+    if ind.kind == "flow":
+        single, _ = full_years(paths.history, [(b, ind.key) for b in paths.branches], ind, 1)
+        known = single.to_numpy()[len(single) - max(12 - ahead, 0):].sum(axis=0)
+        then = values[:, max(ahead - 12, 0): ahead].sum(axis=1) + known[:, None]
+    else:
+        then = values[:, ahead - 1]
+    able = np.isfinite(then).all(axis=1) & np.isfinite(now)
+    if not able.any():
+        raise SeriesError("no branch has paths", found=ind.key, expected="paths of at least one branch")
+    gain = then - now[:, None]
+    increase = np.where(able, gain.mean(axis=1), np.nan)
+    whole = {"now": float(now[able].sum()), "increase": float(increase[able].sum())}
+    asked = target is not None and target > whole["now"]
+    whole["then"] = whole["now"] + whole["increase"]
+    share = increase / whole["increase"] if whole["increase"] > 0 else np.full(len(able), np.nan)
+    low, high = np.quantile(np.where(able[:, None], gain, 0.0), (0.1, 0.9), axis=1)
+    whole["lo-80"], whole["hi-80"] = (float(v) for v in np.quantile(gain[able].sum(axis=0), (0.1, 0.9)))
+    table = pd.DataFrame({"branch": list(paths.branches), "now": now, "then": now + increase, "increase": increase,
+                          "share": share, "lo-80": np.where(able, low, np.nan), "hi-80": np.where(able, high, np.nan),
+                          "needed": share * (target - whole["now"]) if asked else np.nan,
+                          "reason": ["" if ok else paths.reasons.get((b, ind.key), "no paths")
+                                     for b, ok in zip(paths.branches, able, strict=True)]})
+    return Carriers(table, whole, ind.key, month, paths.origin, target, paths.catalog)
+
+
+def _name(catalog: Catalog, branch: str, lang: str) -> str:
+    return t("province.total", lang) if branch == (catalog.total or "total") else catalog.branch(branch).label(lang)
+
+
+def span_text(ind: Indicator, end: pd.Period, months: int, lang: str) -> str:
+    """Return what is compared with what, in words."""
+    return t(f"province.span_{ind.kind}", lang, end=month_name(end, lang), n=months)
+
+
+def points_text(value: float) -> str:
+    """Return a contribution as it is written, in points."""
+    text = f"{value * 100:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text

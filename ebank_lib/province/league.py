@@ -1,0 +1,204 @@
+"""The league table: how large each branch is, its share of the province, how fast it grows, its ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.catalog import Catalog
+from ebank_lib.display import html_table
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.wording import language, month_name, number, percent, t
+
+from .rounding import add_up
+from .windows import full_years, month_within, reporting, table_unit
+
+__all__ = ["League", "league_table"]
+
+_TENTH = 0.001      # shares are written in tenths of a per cent
+
+
+@dataclass(frozen=True)
+class League:
+    """Branches ranked by one or several indicators; see :func:`league_table`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``branch, indicator, value, share, growth, rank, rank_growth``: ``share`` of the province (NaN for a ratio),
+        ``growth`` on the year (of a ratio the change, a fraction), ranks from 1, ties sharing the better one; the
+        province's row is the last of each indicator and has no rank.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    indicators: tuple[str, ...]
+    end: pd.Period
+    catalog: Catalog = field(repr=False)
+
+    def of(self, indicator: str = "") -> pd.DataFrame:
+        """Return one indicator's rows, the largest first, the province last.
+
+        Raises
+        ------
+        UnknownNameError
+            The indicator is not in the table.
+        """
+        key = indicator or self.indicators[0]
+        if key not in self.indicators:
+            raise UnknownNameError("indicator in the table", key, self.indicators)
+        return self.table[self.table["indicator"] == key].sort_values("rank", kind="stable", ignore_index=True)
+
+    def reading(self, lang: str | None = None, indicator: str = "") -> str:
+        """Say in a sentence who leads, who is last and who grows fastest."""
+        lang = language(lang)
+        rows = self.of(indicator)
+        ind = self.catalog.indicator(rows["indicator"].iloc[0])
+        ranked = rows.dropna(subset=["rank"])
+        if ranked.empty:
+            return t("province.league_none", lang, label=ind.short_label(lang))
+        said = {name: self.catalog.branch(rows_["branch"]).label(lang) for name, rows_ in (
+            ("first", ranked.iloc[0]), ("last", ranked.iloc[-1]))}
+        unit = self.catalog.unit_label(ind.key, lang)
+
+        def write(v: float) -> str:
+            return percent(v) if ind.kind == "ratio" else number(v, unit, lang)
+
+        text = t(f"province.league_{'ratio' if ind.kind == 'ratio' else 'sum'}", lang, label=ind.short_label(lang),
+                 when=self._when(ind, lang), high=write(ranked["value"].iloc[0]), low=write(ranked["value"].iloc[-1]),
+                 share=percent(ranked["share"].iloc[:3].sum(), 0), **said)
+        quick = ranked.sort_values("rank_growth", kind="stable").iloc[0]
+        if not np.isfinite(quick["growth"]):
+            return text
+        growth = t("province.in_points", lang, n=f"{quick['growth'] * 100:+.1f}") if ind.kind == "ratio" else \
+            percent(quick["growth"], sign=True)
+        return text + ("" if lang == "zh" else " ") + t(
+            "province.league_fastest", lang, branch=self.catalog.branch(quick["branch"]).label(lang), growth=growth)
+
+    def _when(self, ind, lang: str) -> str:
+        return t(f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(self.end, lang))
+
+    def plot(self, indicator: str = "", lang: str | None = None):
+        """Draw an indicator's ranking; see ``charts.province.plot_league``."""
+        from ebank_lib.charts.province import plot_league
+
+        return plot_league(self, indicator, lang=lang)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return one table: branches in the order of the first indicator, figures that add up, ranks in brackets."""
+        lang = language(lang)
+        total = self.catalog.total or "total"
+        order = self.of()["branch"]
+        shown = pd.DataFrame({"branch": [t("province.total", lang) if b == total else self.catalog.branch(b).label(lang)
+                                         for b in order]})
+        heads, numeric = {}, []
+        for key in self.indicators:
+            rows = self.of(key).set_index("branch").reindex(order)
+            ind = self.catalog.indicator(key)
+            columns, unit = self._columns(rows, ind, total, lang)
+            for name, values in columns.items():
+                at = f"{key}/{name}"
+                shown[at] = values
+                numeric.append(at)
+                heads[at] = t(f"province.head_{name}", lang, label=ind.short_label(lang), unit=unit)
+        notes = [self.reading(lang, key) for key in self.indicators] + [t("province.league_note", lang)]
+        return html_table(shown, caption=t("province.league_caption", lang, end=month_name(self.end, lang)),
+                          heads=heads, notes=notes, lang=lang)
+
+    def _columns(self, rows: pd.DataFrame, ind, total: str, lang: str) -> tuple[dict[str, list[str]], str]:
+        """Value with rank, share and growth as written; sums and shares rounded so that they add up."""
+        def ranked(text: str, rank: float) -> str:
+            return text if not np.isfinite(rank) else t("province.ranked", lang, value=text, rank=int(rank))
+
+        if ind.kind == "ratio":
+            values = [ranked(percent(v), r) for v, r in zip(rows["value"], rows["rank"], strict=True)]
+            change = [f"{v * 100:+.1f}" if np.isfinite(v) else "–" for v in rows["growth"]]
+            return {"ratio": values, "points": change}, ""
+        unit = table_unit(rows["value"].max(), self.catalog.unit_label(ind.key, lang), lang)
+        known = rows.drop(index=total)["value"].dropna()
+        whole = add_up(known.to_frame(), unit.step, total)["value"].reindex(rows.index)
+        share = add_up((known / known.sum()).to_frame(), _TENTH, total)["value"].reindex(rows.index) \
+            if known.sum() > 0 else rows["share"]
+        return {"value": [ranked(unit.write(v), r) for v, r in zip(whole, rows["rank"], strict=True)],
+                "share": [percent(v) for v in share],
+                "growth": [percent(v, sign=True) for v in rows["growth"]]}, unit.text
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def league_table(cleaned, indicators: Sequence[str] | str | None = None, end=None) -> League:
+    """Rank the branches.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    indicators : names, optional
+        Default: the catalogue's headline. Of a stock or ratio the month's value, of a flow the last twelve months; of
+        the province the sum, of a ratio the ratio of the sums.
+    end : Period or str, optional
+        Default: the panel's last month.
+
+    Raises
+    ------
+    SeriesError
+        Fewer than twelve months before `end` for a flow.
+    UnknownNameError
+        An unknown indicator or month.
+    """
+    catalog, panel = cleaned.catalog, cleaned.panel
+    names = [indicators] if isinstance(indicators, str) else indicators
+    keys = tuple(catalog.indicator(k).key for k in (catalog.headline if names is None else names))
+    missing = [k for k in keys if k not in panel.columns]
+    if missing:
+        raise UnknownNameError("indicator in the panel", missing[0], panel.columns)
+    end = month_within(panel, end)
+    branches = reporting(catalog, panel)
+    return League(pd.concat([_rows(catalog, panel, key, branches, end) for key in keys], ignore_index=True), keys, end,
+                  catalog)
+
+
+def _rows(catalog: Catalog, panel: pd.DataFrame, key: str, branches: list[str], end: pd.Period) -> pd.DataFrame:
+    ind = catalog.indicators[key]
+    if ind.kind == "ratio":
+        now, total = _ratio(catalog, panel, key, branches, end)
+        then, before = _ratio(catalog, panel, key, branches, end - 12)
+        growth, whole = now - then, total - before
+        share, of_all = np.full(len(branches), np.nan), np.nan
+    else:
+        values, _ = full_years(panel, [(b, key) for b in branches], ind)
+        if ind.kind == "flow" and end < values.index[0] + 11:
+            raise SeriesError("too few months", found=f"{values.index[0]} to {end}", expected="12 months of a flow")
+        now = values.loc[end].to_numpy()
+        then = values.loc[end - 12].to_numpy() if end - 12 in values.index else np.full(len(now), np.nan)
+        total, before = np.nansum(now), then[np.isfinite(now)].sum()
+        growth, whole = _over(now, then) - 1, float(_over(total, before)) - 1
+        share, of_all = _over(now, total), 1.0
+    out = pd.DataFrame({"branch": branches, "indicator": key, "value": now, "share": share, "growth": growth})
+    out["rank"] = out["value"].rank(ascending=False, method="min")
+    out["rank_growth"] = out["growth"].rank(ascending=False, method="min")
+    last = {"branch": catalog.total or "total", "indicator": key, "value": total, "share": of_all, "growth": whole,
+            "rank": np.nan, "rank_growth": np.nan}
+    return pd.concat([out, pd.DataFrame([last])], ignore_index=True)
+
+
+def _over(above, below):
+    below = np.asarray(below, dtype=float)
+    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
+
+
+def _ratio(catalog: Catalog, panel: pd.DataFrame, key: str, branches: list[str], month: pd.Period):
+    """A ratio of each branch in a month, and of all together where numerators and denominators are known."""
+    months = panel.index.get_level_values("month")
+    if month not in months:
+        return np.full(len(branches), np.nan), np.nan
+    rows = panel.xs(month, level="month").reindex(branches)
+    ind = catalog.indicators[key]
+    parts = [ind.numerator, *ind.denominators]
+    if ind.numerator is None or not set(parts) <= set(panel.columns):
+        return rows[key].to_numpy(), np.nan
+    known = rows[parts].notna().all(axis=1)
+    below = rows.loc[known, ind.denominators].to_numpy().sum()
+    return rows[key].to_numpy(), float(rows.loc[known, ind.numerator].sum() / below) if below > 0 else np.nan
