@@ -1,0 +1,208 @@
+"""Pictures of a branch among its peers: where it stands, whether the branches converge, which grow alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from ebank_lib.charts import style
+from ebank_lib.charts.growth import empty_figure
+from ebank_lib.peers.clusters import Clusters
+from ebank_lib.peers.convergence import Convergence
+from ebank_lib.peers.position import Peers
+from ebank_lib.wording import language, number, percent, t
+
+__all__ = ["plot_clusters", "plot_convergence", "plot_peers"]
+
+OTHERS = "#B9B9B9"
+_HALO = [withStroke(linewidth=2, foreground="white")]
+
+
+def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] | None = None) -> Figure:
+    """Draw a row an indicator: every branch from the lowest to the highest, this one marked; rank and months beside.
+
+    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small.
+
+    Parameters
+    ----------
+    indicators : sequence of str, optional
+        Default: all but parts whose share of the whole is a row of its own.
+
+    Returns
+    -------
+    Figure
+        With a sentence instead of axes when nothing can be compared.
+    """
+    lang = language(lang)
+    catalog, who = peers.catalog, peers.catalog.branch(peers.branch).label(lang)
+    rows = peers.scale_free().dropna(subset=["y"])
+    within = {p for i in catalog.identities if i.kind == "within" for p in i.parts} if indicators is None else set()
+    keep = ~rows["indicator"].isin(within) if indicators is None else rows["indicator"].isin(list(indicators))
+    rows = rows[keep & (rows["n"] > 1)]
+    if rows.empty:
+        return empty_figure(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang))
+    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.235 * len(rows) + 1.3))
+    drawn = peers.everyone.set_index(["indicator", "measure"]).sort_index()
+    for at, row in enumerate(rows.itertuples()):
+        _strip(ax, drawn.loc[(row.indicator, row.measure)], row, peers.branch, at)
+        for x, text in zip((1.05, 1.17, 1.43), _beside(row, lang), strict=True):
+            ax.text(x, at, text, va="center", fontsize=8.5)
+    for x, word in zip((1.05, 1.17, 1.43), ("rank", "percentile", "months"), strict=True):
+        ax.text(x, -0.9, t(f"peers.plot_{word}", lang), va="center", fontsize=8.5, color=style.MUTED)
+    names = [catalog.indicators[k].short_label(lang) for k in rows["indicator"]]
+    ax.set_yticks(range(len(rows)), [n if m == "level" else t("peers.what_growth", lang, indicator=n)
+                                     for n, m in zip(names, rows["measure"], strict=True)])
+    ax.tick_params(axis="y", labelcolor=style.INK, labelsize=8.5)
+    ax.set_xlim(-0.03, 1.85 if lang == "en" else 1.75)
+    ax.set_ylim(len(rows) - 0.4, -1.4)
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+    ax.grid(visible=False)
+    ax.text(0.5, -0.9, t("peers.plot_axis", lang), ha="center", va="center", fontsize=8.5, color=style.MUTED)
+    _frame(fig, t("peers.plot_title", lang, branch=who),
+           t("peers.plot_note", lang, branch=who, level=percent(peers.level, 0)))
+    return fig
+
+
+def _strip(ax: Axes, everyone: pd.DataFrame, row, branch: str, at: int) -> None:
+    y = everyone.set_index("branch")["y"].dropna()
+    low, high = float(y.min()), float(y.max())
+    place = (y - low) / (high - low) if high > low else y * 0 + 0.5
+    middle = (row.median - low) / (high - low) if high > low else 0.5
+    ax.plot([0, 1], [at, at], color=style.GRID, lw=0.8, zorder=1)
+    ax.plot([middle, middle], [at - 0.3, at + 0.3], color=style.MUTED, lw=1.1, zorder=2)
+    ax.plot(place.drop(branch), np.full(len(y) - 1, at), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
+    ax.plot([place[branch]], [at], "o", ms=7, color=style.BAND, zorder=4)
+
+
+def _beside(row, lang: str) -> tuple[str, str, str]:
+    rank = f"{row.rank:.0f}/{row.n:.0f}"
+    share = percent(row.percentile, 0)
+    if math.isfinite(row.lo):
+        share += f" [{row.lo * 100:.0f}, {row.hi * 100:.0f}]"
+    if row.leader_state in ("leader", "equal"):
+        return rank, share, t(f"peers.leader_{row.leader_state}" if row.leader_state == "leader" else
+                              "peers.cell_equal", lang)
+    few = t(f"peers.months_{int(row.leader_months)}" if row.leader_months < 2 else "peers.months_n", lang,
+            n=int(row.leader_months))
+    return rank, share, t(f"peers.cell_{row.leader_state}", lang, months=few)
+
+
+def plot_convergence(result: Convergence, lang: str | None = None, indicators: Sequence[str] | None = None,
+                     branch: str = "") -> Figure:
+    """Draw mean growth against the start, a dot a branch, with the regression line and both verdicts.
+
+    Parameters
+    ----------
+    indicators : sequence of str, optional
+        Default: the catalogue's headline indicators that were tested, else the first four tested.
+    branch : str, optional
+        The one to mark.
+    """
+    lang, catalog = language(lang), result.catalog
+    tested = result.table.loc[result.table["status"] == "ok"].set_index("indicator")
+    wanted = [k for k in (catalog.headline if indicators is None else indicators) if k in tested.index]
+    if indicators is None and not wanted:
+        wanted = list(tested.index[:4])
+    if not wanted:
+        return empty_figure(t("peers.convergence_title", lang), lang, t("peers.convergence_nothing", lang))
+    columns = min(len(wanted), 4)
+    lines = math.ceil(len(wanted) / columns)
+    fig, axes = plt.subplots(lines, columns, squeeze=False, figsize=(style.WIDTH, 2.5 * lines + 0.9))
+    for ax, key in zip(axes.flat, wanted, strict=False):
+        _scatter(ax, result, tested.loc[key], key, branch, lang)
+    for ax in axes.flat[len(wanted):]:
+        ax.set_axis_off()
+    gap = "；" if lang == "zh" else "; "
+    _frame(fig, t("peers.convergence_title", lang),
+           gap.join([t("peers.convergence_axes", lang), *([t("peers.convergence_marked", lang, branch=catalog.branch(
+               branch).label(lang))] if branch else [])]))
+    return fig
+
+
+def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, branch: str, lang: str) -> None:
+    ind = result.catalog.indicators[key]
+    points = result.points[result.points["indicator"] == key]
+    mine = points["branch"] == branch
+    ax.plot(points["initial"][~mine], points["growth"][~mine], "o", ms=4.5, color=style.MUTED, alpha=0.7, mew=0)
+    ax.plot(points["initial"][mine], points["growth"][mine], "o", ms=7, color=style.BAND)
+    ends = np.array([points["initial"].min(), points["initial"].max()])
+    sure = row["beta_verdict"] in ("converges", "diverges")
+    level = points["growth"].mean() + row["b"] * (ends - points["initial"].mean())
+    ax.plot(ends, level, color=style.EVENT, lw=1.3, ls="-" if sure else (0, (3, 2)))
+    bounded = ind.kind == "ratio" and ind.bounded
+    ticks = _round_figures(*ends, bounded)
+    ax.set_xticks([math.log(v / (1 - v)) if bounded else math.log(v) for v in ticks],
+                  [percent(v, 0) if bounded else number(v, "", lang) for v in ticks])
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: percent(v, 1, True)))
+    ax.grid(axis="x")
+    ax.margins(0.08)
+    words = [t(f"peers.verdict_{row[f'{test}_verdict']}", lang) for test in ("beta", "sigma")]
+    ax.set_title(f"{ind.short_label(lang)}\n" + t("peers.convergence_panel", lang, beta=words[0], sigma=words[1]),
+                 fontsize=9, pad=5, linespacing=1.35)
+
+
+def _round_figures(low: float, high: float, bounded: bool) -> list[float]:
+    """Return at most three round levels between two logs (or log odds)."""
+    if bounded:
+        ends = [1 / (1 + math.exp(-v)) for v in (low, high)]
+        step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (ends[1] - ends[0]) / s <= 4), 0.25)
+        return [round(k * step, 2) for k in range(math.ceil(ends[0] / step), math.floor(ends[1] / step) + 1)
+                if 0 < k * step < 1]
+    figures = [m * 10.0**k for k in range(math.floor(low / math.log(10)), math.ceil(high / math.log(10)) + 1)
+               for m in (1, 2, 5) if low <= math.log(m * 10.0**k) <= high]
+    return figures[::math.ceil(len(figures) / 3)] if figures else [math.exp((low + high) / 2)]
+
+
+def plot_clusters(result: Clusters, lang: str | None = None, branch: str = "") -> Figure:
+    """Draw each cluster's growth, indicator by indicator, against the mean of all branches: a panel a cluster.
+
+    The thick line is the cluster's mean, the thin ones its branches; `branch` is marked where it belongs.
+    """
+    lang, catalog = language(lang), result.catalog
+    if result.verdict == "few":
+        return empty_figure(t("peers.clusters_title", lang), lang, result.reading(lang))
+    logs = np.log1p(result.profiles)
+    z = (logs - logs.mean()) / logs.std().where(lambda s: s > 0)
+    z = z.dropna(axis=1, how="all")
+    at = np.arange(z.shape[1])
+    fig, axes = plt.subplots(1, result.k, sharex=True, sharey=True, squeeze=False,
+                             figsize=(style.WIDTH, max(2.4, 0.21 * len(at) + 1.3)))
+    edge = max(2.5, float(z.abs().max().max())) * 1.05
+    for n, ax in enumerate(axes.flat, 1):
+        members = result.members(n)
+        colour = style.colours[(n - 1) % len(style.colours)] if result.verdict == "clusters" else style.MUTED
+        ax.axvline(0, color=style.MUTED, lw=0.8)
+        for b in members:
+            ax.plot(z.loc[b], at, color=colour, lw=0.7, alpha=0.35)
+        if result.verdict == "clusters":
+            ax.plot(z.loc[members].mean(), at, "o-", color=colour, lw=2, ms=4)
+        if branch in members:
+            ax.plot(z.loc[branch], at, "o-", color=style.INK, lw=1.2, ms=3)
+        ax.set_xlim(-edge, edge)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.grid(axis="x")
+        word = "panel" if result.verdict == "clusters" else "one"
+        ax.set_title(t(f"peers.clusters_{word}", lang, cluster=n, n=len(members)), fontsize=9.5, pad=5)
+    axes[0, 0].set_yticks(at, [catalog.indicators[k].short_label(lang) for k in z.columns])
+    axes[0, 0].tick_params(axis="y", labelcolor=style.INK, labelsize=8.5)
+    axes[0, 0].set_ylim(len(at) - 0.4, -0.6)
+    notes = [t("peers.clusters_x", lang)]
+    if branch in result.profiles.index:
+        notes.append(t("peers.clusters_marked", lang, branch=catalog.branch(branch).label(lang)))
+    _frame(fig, t("peers.clusters_title", lang), ("；" if lang == "zh" else "; ").join(notes))
+    return fig
+
+
+def _frame(fig: Figure, title: str, note: str) -> None:
+    fig.suptitle(title, x=0.01, ha="left")
+    fig.supxlabel(style.wrap(note, 138), x=0.01, ha="left", fontsize=8.5, color=style.MUTED)

@@ -1,0 +1,257 @@
+"""Do the branches come closer together? Beta convergence (the small grow faster), sigma convergence (less spread).
+
+Beta: mean growth of each branch on where it began, ``(x_T - x_0) / T = a + b x_0``, x the log (log odds of a share).
+Null: b = 0; alternative: b differs from 0. HC3 errors and Student's t with n - 2 degrees of freedom, since branches of
+different size are not equally noisy (MacKinnon and White 1985; Long and Ervin 2000 for small n). The half-life follows
+from ``b = -(1 - exp(-beta T)) / T`` (Barro and Sala-i-Martin 1992): ln 2 / beta.
+
+Sigma: the spread of x over branches in the first and the last month. Null: equal variances of the paired samples;
+alternative: they differ. Pitman (1939) and Morgan (1939): the variances are equal exactly when x_T + x_0 and x_T - x_0
+are uncorrelated; Student's t with n - 2 degrees of freedom for normal x. As a test of convergence: Carree and Klomp
+(1997).
+
+Beta alone can deceive: a chance low in the first month is followed by fast growth (Galton's fallacy, Friedman 1992).
+So both are shown. With many indicators some are significant by luck: p values are adjusted by Holm's method, each test
+for itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from ebank_lib.catalog import Catalog
+from ebank_lib.display import html_table
+from ebank_lib.peers.measured import base_month, comparable_keys, matrix, scaled
+from ebank_lib.wording import language, month_name, percent, t
+
+__all__ = ["Convergence", "beta_convergence", "convergence", "pitman_morgan"]
+
+MIN_BRANCHES = 6
+MIN_MONTHS = 12
+_BETA = ("b", "se", "b_lo", "b_hi", "beta_p", "half_life", "half_lo", "half_hi")
+_SIGMA = ("sd_first", "sd_last", "ratio", "sigma_t", "sigma_p")
+_COLUMNS = ["indicator", "first", "last", "months", "n", "left_out", *_BETA, "beta_adjusted", "beta_verdict", *_SIGMA,
+            "sigma_adjusted", "sigma_verdict", "status"]
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Whether the branches come closer together; see :func:`convergence`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row an indicator: ``indicator, first, last, months, n`` (branches with a value in both), ``left_out``, ``b,
+        se, b_lo, b_hi, beta_p, half_life, half_lo, half_hi`` (months; infinite where the interval of b reaches 0,
+        missing where b says no convergence), ``beta_adjusted, beta_verdict``, ``sd_first, sd_last, ratio, sigma_t,
+        sigma_p, sigma_adjusted, sigma_verdict, status``. Verdicts: ``converges, diverges, none, unknown``; status
+        ``ok``, ``few`` (fewer than six branches) or ``short`` (less than a year).
+    points : DataFrame
+        ``indicator, branch, initial`` (x in the first month), ``growth`` (of x, a month).
+    dispersion : DataFrame
+        ``indicator, month, n, sd``: the spread over the branches of the test, month by month.
+    """
+
+    catalog: Catalog = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    points: pd.DataFrame = field(repr=False)
+    dispersion: pd.DataFrame = field(repr=False)
+    level: float = 0.95
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in one sentence for how many indicators the branches come closer together or drift apart."""
+        lang, ok = language(lang), self.table[self.table["status"] == "ok"]
+        if ok.empty:
+            return t("peers.convergence_nothing", lang)
+        count = {f"{test}_{verdict}": int((ok[f"{test}_verdict"] == verdict).sum())
+                 for test in ("beta", "sigma") for verdict in ("converges", "diverges")}
+        key = "convergence_reading" if any(count.values()) else "convergence_reading_none"
+        return t(f"peers.{key}", lang, n=len(ok), level=percent(1 - self.level, 0), **count)
+
+    def sentences(self, lang: str | None = None) -> list[str]:
+        """Return a sentence for each indicator."""
+        lang = language(lang)
+        return [self._sentence(row, lang) for row in self.table.itertuples()]
+
+    def _sentence(self, row, lang: str) -> str:
+        about = {"indicator": self.catalog.indicators[row.indicator].label(lang), "n": int(row.n)}
+        if row.status != "ok":
+            return t(f"peers.convergence_{row.status}", lang, **about)
+        half = "" if row.beta_verdict != "converges" else t("peers.half_life", lang, half=_months(row.half_life, lang),
+                                                          lo=_months(row.half_lo, lang), hi=_months(row.half_hi, lang))
+        return t("peers.convergence_sentence", lang, beta=t(f"peers.beta_{row.beta_verdict}", lang),
+                 sigma=t(f"peers.sigma_{row.sigma_verdict}", lang), half=half, b_p=_p(row.beta_adjusted),
+                 s_p=_p(row.sigma_adjusted), first=month_name(row.first, lang), last=month_name(row.last, lang),
+                 sd_first=f"{row.sd_first:.2f}", sd_last=f"{row.sd_last:.2f}", **about)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the table as HTML for reading."""
+        lang, rows = language(lang), self.table
+        shown = pd.DataFrame({
+            "indicator": [self.catalog.indicators[k].short_label(lang) for k in rows["indicator"]],
+            "n": rows["n"], "b": [f"{v * 100:+.2f}" if math.isfinite(v) else "–" for v in rows["b"]],
+            "half_life": [_months(v, lang) if math.isfinite(hi) else "–"
+                          for v, hi in zip(rows["half_life"], rows["half_hi"])],
+            "half_interval": [t("peers.from_to", lang, lo=_months(lo, lang), hi=_months(hi, lang))
+                              if math.isfinite(hi) else "–" for lo, hi in zip(rows["half_lo"], rows["half_hi"])],
+            "beta_adjusted": [_p(v) for v in rows["beta_adjusted"]],
+            "beta_verdict": [t(f"peers.verdict_{v}", lang) for v in rows["beta_verdict"]],
+            "sd_first": rows["sd_first"], "sd_last": rows["sd_last"],
+            "sigma_adjusted": [_p(v) for v in rows["sigma_adjusted"]],
+            "sigma_verdict": [t(f"peers.verdict_{v}", lang) for v in rows["sigma_verdict"]]})
+        heads = {c: t(f"peers.head_{c}", lang) for c in shown.columns if c != "indicator"}
+        return html_table(shown, caption=t("peers.convergence_caption", lang), heads=heads, lang=lang,
+                          formats={"sd_first": "{:.2f}", "sd_last": "{:.2f}"},
+                          notes=[t("peers.convergence_method", lang, level=percent(1 - self.level, 0))])
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None, branch: str = ""):
+        """Draw growth against where each branch began (`branch` marked), one panel an indicator; returns the Figure."""
+        from ebank_lib.charts.peers import plot_convergence
+
+        return plot_convergence(self, lang, indicators, branch)
+
+
+def _months(value: float, lang: str) -> str:
+    return t("peers.never", lang) if value == math.inf else f"{value:.0f}" if math.isfinite(value) else "–"
+
+
+def _p(value: float) -> str:
+    return "–" if not math.isfinite(value) else "<0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level: float = 0.95) -> dict[str, float]:
+    """Regress mean growth on the start.
+
+    Parameters
+    ----------
+    initial, final : arrays, shape (branches,)
+        Logs (or log odds) in the first and the last month, without missing values.
+    months : int
+        Between them.
+
+    Returns
+    -------
+    dict
+        ``b`` (growth a month for each unit of log), ``se, b_lo, b_hi, beta_p`` and ``half_life, half_lo, half_hi`` in
+        months.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2, 3, 4, 5, 6]) + np.array([0.1, -0.1, 0, 0.1, -0.1, 0])
+    >>> halved = beta_convergence(x, x / 2 + np.array([0.01, 0, -0.01, 0, 0.01, -0.01]), months=24)
+    >>> round(halved["half_life"])
+    24
+    """
+    growth = (final - initial) / months
+    fit = sm.OLS(growth, sm.add_constant(initial)).fit(cov_type="HC3", use_t=True)
+    lo, hi = fit.conf_int(1 - level)[1]
+    return dict(zip(_BETA, (*map(float, (fit.params[1], fit.bse[1], lo, hi, fit.pvalues[1])),
+                            *_half_lives(fit.params[1], lo, hi, months))))
+
+
+def _half_lives(b: float, lo: float, hi: float, months: int) -> tuple[float, float, float]:
+    """Return the half-life and its ends; missing where b is not negative, or so much so that the gap turns over."""
+    def half(value: float) -> float:
+        if value >= 0:
+            return math.inf
+        # b = -1/T closes the whole gap within the window: no positive half-life is left.
+        return math.log(2) * months / -math.log1p(value * months) if value * months > -1 else 0.0
+
+    return (half(b), half(lo), half(hi)) if b < 0 else (math.nan,) * 3
+
+
+def pitman_morgan(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
+    """Test that two paired samples have the same variance; returns t (positive: the last spreads more) and p.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=16)
+    >>> statistic, p_value = pitman_morgan(x, 0.3 * x + 0.1 * rng.normal(size=16))
+    >>> statistic < 0, p_value < 0.001
+    (True, True)
+    """
+    plus, minus = last + first, last - first
+    if np.ptp(minus) <= 1e-12 * max(1.0, float(np.ptp(plus))):
+        return 0.0, 1.0          # every branch moved by the same amount: nothing spread at all
+    r, p = stats.pearsonr(plus, minus)
+    degrees = len(first) - 2
+    return float(r * math.sqrt(degrees / (1 - r * r))) if abs(r) < 1 else math.copysign(math.inf, r), float(p)
+
+
+def convergence(cleaned, indicators: Sequence[str] | None = None, level: float = 0.95) -> Convergence:
+    """Test for each indicator whether the branches come closer together.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    indicators : sequence of str, optional
+        Default as in :func:`compare_peers`.
+    level : float
+        Of intervals; verdicts at 1 - `level` by adjusted p values.
+
+    Raises
+    ------
+    UnknownNameError
+        An indicator that does not exist.
+    """
+    catalog, panel = cleaned.catalog, cleaned.panel
+    rows, points, paths = [], [], []
+    for key in comparable_keys(panel, catalog, indicators):
+        ind = catalog.indicators[key]
+        wide = matrix(panel, catalog, key)
+        row, x = _one(wide, scaled(wide, ind.kind == "ratio" and ind.bounded), level)
+        rows.append({"indicator": key, **row})
+        if row["status"] == "ok":
+            initial, final = x.loc[row["first"]], x.loc[row["last"]]
+            points.append(pd.DataFrame({"indicator": key, "branch": x.columns, "initial": initial.to_numpy(),
+                                        "growth": ((final - initial) / row["months"]).to_numpy()}))
+            path = x.loc[row["first"]:row["last"]]
+            paths.append(pd.DataFrame({"indicator": key, "month": path.index, "n": path.notna().sum(axis=1).to_numpy(),
+                                       "sd": path.std(axis=1).to_numpy()}))
+    table = pd.DataFrame(rows).reindex(columns=_COLUMNS)
+    for test, sign in (("beta", "b"), ("sigma", "sigma_t")):
+        known = np.isfinite(table[f"{test}_p"].to_numpy(float))
+        if known.any():
+            table.loc[known, f"{test}_adjusted"] = multipletests(table.loc[known, f"{test}_p"], method="holm")[1]
+        table[f"{test}_adjusted"] = table[f"{test}_adjusted"].astype(float)
+        sure = table[f"{test}_adjusted"] < 1 - level
+        table[f"{test}_verdict"] = np.select([~known, ~sure, table[sign].astype(float) < 0],
+                                             ["unknown", "none", "converges"], "diverges")
+    frames = (pd.concat(points, ignore_index=True), pd.concat(paths, ignore_index=True)) if points else (
+        pd.DataFrame(columns=["indicator", "branch", "initial", "growth"]),
+        pd.DataFrame(columns=["indicator", "month", "n", "sd"]))
+    return Convergence(catalog, table, *frames, level)
+
+
+def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.DataFrame]:
+    """Test one indicator from its base month to the last in which at least half of its branches report."""
+    first, last = base_month(wide), base_month(wide.iloc[::-1])
+    out = dict.fromkeys((*_BETA, *_SIGMA), math.nan) | {"first": first, "last": last, "months": 0, "n": 0,
+                                                        "left_out": 0, "status": "few"}
+    if first is None:
+        return out, x
+    both = x.columns[x.loc[[first, last]].notna().all()]
+    months = (last - first).n
+    out |= {"months": months, "n": len(both), "left_out": int(wide.notna().any().sum()) - len(both)}
+    if len(both) < MIN_BRANCHES or months < MIN_MONTHS:
+        return out | {"status": "few" if len(both) < MIN_BRANCHES else "short"}, x
+    x = x[both]
+    a, b = x.loc[first].to_numpy(), x.loc[last].to_numpy()
+    statistic, p = pitman_morgan(a, b)
+    sd = (float(np.std(a, ddof=1)), float(np.std(b, ddof=1)))
+    out |= dict(zip(_SIGMA, (*sd, sd[1] / sd[0] if sd[0] > 0 else math.nan, statistic, p)))
+    if sd[0] <= 1e-12:
+        return out | {"status": "few", "sigma_p": math.nan}, x      # all began alike: nothing to regress on
+    return out | beta_convergence(a, b, months, level) | {"status": "ok"}, x

@@ -1,0 +1,321 @@
+"""Where a branch stands among its peers: percentile, rank, and the gap to the median and the leader in months.
+
+Percentile: the share of the *other* branches that stand below, ties counting half; the highest of all has 100%, the
+lowest 0%. Sixteen branches are few: the interval (Jeffreys, Beta(k + 1/2, n - k + 1/2) of k below among n others;
+Brown, Cai and DasGupta 2001, Statistical Science 16) says which share of branches *like these* may stand below.
+
+Months behind: for how many months the leader (or the median) has stood at or above where the branch stands now, read
+off the leader's own history. Sizes depend on how large a city is, so they are compared twice: as they stand, and as
+a multiple of the branch's own base month.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ebank_lib.catalog import Catalog
+from ebank_lib.display import html_table
+from ebank_lib.errors import UnknownNameError
+from ebank_lib.peers.measured import comparable_keys, indexed, matrix
+from ebank_lib.wording import language, month_name, number, percent, t
+
+__all__ = ["Peers", "compare_peers", "months_since", "percentile_interval"]
+
+MIN_OTHERS = 4          # fewer others than this have no percentile worth the name
+_COLUMNS = ["indicator", "measure", "month", "y", "n", "rank", "percentile", "lo", "hi", "median", "gap_median",
+            "median_months", "median_state", "leader", "leader_y", "gap_leader", "leader_months", "leader_state",
+            "status"]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """One branch among the branches of its source; see :func:`compare_peers`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row an indicator, measure and month: ``indicator, measure`` (``level`` in base units, ``growth`` as a
+        multiple of the base month), ``month, y, n`` (branches with a value), ``rank`` (1 is the highest),
+        ``percentile, lo, hi, median, gap_median`` (y less the median), ``median_months, median_state, leader,
+        leader_y, gap_leader, leader_months, leader_state, status``. States: ``behind``, ``ahead`` (months that the
+        branch itself has stood at or above today's median), ``equal``, ``behind_window`` and ``ahead_window`` (so
+        since the data begin: at least so many months), ``leader``. Status: ``ok``, ``missing`` (no value), ``late``
+        (began after the base month, so no growth since then), ``short`` (a flow of less than twelve months), ``few``
+        (fewer than four others).
+    everyone : DataFrame
+        Every branch in the month of :attr:`latest`: ``indicator, measure, month, branch, y, rank, percentile``.
+    bases : dict
+        The base month of each indicator's growth.
+    """
+
+    branch: str
+    catalog: Catalog = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    everyone: pd.DataFrame = field(repr=False)
+    bases: dict[str, pd.Period | None] = field(repr=False)
+    level: float = 0.95
+
+    @property
+    def latest(self) -> pd.DataFrame:
+        """The last month with a value of each indicator and measure; the last month of all where there is none."""
+        order = self.table.assign(has=self.table["y"].notna()).sort_values(["has", "month"], kind="stable")
+        last = order.groupby(["indicator", "measure"], sort=False).tail(1)
+        return last.sort_index(kind="stable").drop(columns="has").reset_index(drop=True)
+
+    def scale_free(self) -> pd.DataFrame:
+        """Return of :attr:`latest` what does not depend on a branch's size: ratios, and the growth of sizes."""
+        rows = self.latest
+        ratio = np.array([self.catalog.indicators[k].kind == "ratio" for k in rows["indicator"]], dtype=bool)
+        return rows[ratio | (rows["measure"] == "growth").to_numpy()].reset_index(drop=True)
+
+    def sentences(self, lang: str | None = None, indicators: Sequence[str] | None = None) -> list[str]:
+        """Return a sentence for each row of :attr:`latest` (of these indicators)."""
+        lang, rows = language(lang), self.latest
+        if indicators is not None:
+            rows = rows[rows["indicator"].isin(list(indicators))]
+        return [self._sentence(row, lang) for row in rows.itertuples()]
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in one sentence where the branch stands furthest ahead and furthest behind, sizes apart."""
+        lang = language(lang)
+        who = self.catalog.branch(self.branch).label(lang)
+        rows = self.scale_free().dropna(subset=["percentile"])
+        if rows.empty:
+            return t("peers.reading_nothing", lang, branch=who)
+        best, worst = (rows.loc[getattr(rows["percentile"], pick)()] for pick in ("idxmax", "idxmin"))
+        return t("peers.reading", lang, branch=who, n=int(rows["n"].max()), count=len(rows),
+                 top=int((rows["percentile"] >= 0.75).sum()), bottom=int((rows["percentile"] <= 0.25).sum()),
+                 month=month_name(rows["month"].max(), lang), best=self._what(best, lang), best_rank=int(best["rank"]),
+                 worst=self._what(worst, lang), worst_rank=int(worst["rank"]))
+
+    def furthest(self, lang: str | None = None) -> str:
+        """Return the sentence of the scale-free row most months behind the leader, or ""."""
+        rows = self.scale_free()
+        rows = rows[rows["leader_state"].isin(["behind", "behind_window"])]
+        if rows.empty:
+            return ""
+        return self._sentence(next(rows.loc[[rows["leader_months"].idxmax()]].itertuples()), language(lang))
+
+    def said(self, indicator: str, measure: str, value: float, lang: str | None = None) -> str:
+        """Return a value of the table as it is said: units, per cent, or times the base month."""
+        if measure == "growth":
+            return t("peers.times", lang, value=f"{value:,.2f}") if math.isfinite(value) else "–"
+        ind = self.catalog.indicators[indicator]
+        if ind.kind == "ratio":
+            return percent(value)
+        return number(value, self.catalog.unit_label(indicator, lang), lang)
+
+    def _gap(self, row, other: float, lang: str) -> dict[str, str]:
+        """Say a gap: of multiples the other's own, since "0.2 times lower" can be read in two ways."""
+        if row.measure == "growth":
+            theirs = self.said(row.indicator, "growth", other, lang)
+            return {"gap": "", "note": t("peers.with_other", lang, other=theirs)}
+        gap = abs(row.y - other)
+        ratio = self.catalog.indicators[row.indicator].kind == "ratio"
+        said = t("peers.points", lang, n=f"{gap * 100:.1f}") if ratio else self.said(row.indicator, "level", gap, lang)
+        return {"gap": t("peers.with_gap", lang, gap=said), "note": ""}
+
+    def _what(self, row, lang: str) -> str:
+        return t(f"peers.what_{row['measure']}", lang,
+                 indicator=self.catalog.indicators[row["indicator"]].short_label(lang))
+
+    def _sentence(self, row, lang: str) -> str:
+        ind = self.catalog.indicators[row.indicator]
+        base = self.bases.get(row.indicator)
+        about = {"indicator": ind.label(lang), "branch": self.catalog.branch(self.branch).label(lang),
+                 "base": month_name(base, lang), "month": month_name(row.month, lang), "n": int(row.n)}
+        if row.status in ("missing", "late", "short"):
+            return t(f"peers.status_{row.status}", lang, **about)
+        kind = "growth" if row.measure == "growth" else "flow" if ind.kind == "flow" else "level"
+        where = t("peers.few", lang, rank=int(row.rank), **about) if row.status == "few" else t(
+            "peers.where", lang, rank=int(row.rank), n=int(row.n), percentile=percent(row.percentile, 0),
+            lo=percent(row.lo, 0), hi=percent(row.hi, 0), level=percent(self.level, 0))
+        parts = [t(f"peers.median_{row.median_state}", lang, **self._gap(row, row.median, lang),
+                   months=_count(row.median_months, lang)),
+                 t(f"peers.leader_{row.leader_state}", lang, **self._gap(row, row.leader_y, lang),
+                   leader=self.catalog.branch(row.leader).label(lang), months=_count(row.leader_months, lang))]
+        return t(f"peers.sentence_{kind}", lang, y=self.said(row.indicator, row.measure, row.y, lang), where=where,
+                 gaps=("；" if lang == "zh" else "; ").join(parts), **about)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return :attr:`latest` as an HTML table for reading."""
+        lang, rows = language(lang), self.latest
+        shown = pd.DataFrame({
+            "indicator": [self._what(row, lang) for row in rows.to_dict("records")],
+            "value": [self.said(r.indicator, r.measure, r.y, lang) for r in rows.itertuples()],
+            "rank": [t("peers.rank_of", lang, rank=int(r.rank), n=int(r.n)) if r.status in ("ok", "few") else
+                     t(f"peers.short_{r.status}", lang) for r in rows.itertuples()],
+            "percentile": [percent(r.percentile, 0) for r in rows.itertuples()],
+            "interval": [t("peers.from_to", lang, lo=percent(r.lo, 0), hi=percent(r.hi, 0))
+                         if math.isfinite(r.lo) else "–" for r in rows.itertuples()],
+            "median": [self.said(r.indicator, r.measure, r.median, lang) for r in rows.itertuples()],
+            "median_months": [_cell(r.median_state, r.median_months, lang) for r in rows.itertuples()],
+            "leader": [self.catalog.branch(r.leader).label(lang) if r.leader else "–" for r in rows.itertuples()],
+            "leader_months": [_cell(r.leader_state, r.leader_months, lang) for r in rows.itertuples()]})
+        heads = {c: t(f"peers.head_{c}", lang) for c in shown.columns if c != "indicator"}
+        return html_table(shown, lang=lang, heads=heads, notes=[t("peers.method", lang, level=percent(self.level, 0))],
+                          caption=t("peers.caption", lang, branch=self.catalog.branch(self.branch).label(lang)))
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None):
+        """Draw every branch as a dot on the percentile of its province, this one marked; returns the Figure."""
+        from ebank_lib.charts.peers import plot_peers
+
+        return plot_peers(self, lang, indicators)
+
+
+def _count(months: float, lang: str) -> str:
+    return t(f"peers.months_{int(months)}" if months < 2 else "peers.months_n", lang, n=int(months))
+
+
+def _cell(state: str, months: float, lang: str) -> str:
+    return t(f"peers.cell_{state}", lang, months=_count(months, lang)) if state else "–"
+
+
+def percentile_interval(below: np.ndarray | float, others: np.ndarray | int, level: float = 0.95):
+    """Return the Jeffreys interval of a percentile; none below has the lower end 0, all below the upper end 1.
+
+    Parameters
+    ----------
+    below, others : array or number
+        How many of how many other branches stand below (ties count half).
+
+    Examples
+    --------
+    >>> lo, hi = percentile_interval(8, 15)
+    >>> round(float(lo), 3), round(float(hi), 3)
+    (0.294, 0.761)
+    """
+    below, others = np.asarray(below, float), np.asarray(others, float)
+    tail = (1 - level) / 2
+    lo = stats.beta.ppf(tail, below + 0.5, others - below + 0.5)
+    hi = stats.beta.ppf(1 - tail, below + 0.5, others - below + 0.5)
+    return np.where(below == 0, 0.0, lo), np.where(below == others, 1.0, hi)
+
+
+def months_since(history: np.ndarray, value: float) -> tuple[int, bool]:
+    """Return for how many months a history has stood at or above a value, and whether since its very beginning.
+
+    Parameters
+    ----------
+    history : array, shape (months,)
+        Up to now; the last one is at or above `value`. Missing months (NaN) say nothing.
+
+    Examples
+    --------
+    >>> months_since(np.array([1.0, 2, 3, 4, 5]), 3.0)
+    (2, False)
+    >>> months_since(np.array([np.nan, 4, 5]), 3.0)
+    (1, True)
+    """
+    here = np.flatnonzero(np.isfinite(history))
+    # The same level computed in another order of operations may differ in its last digit.
+    under = here[history[here] < value - 1e-12 * abs(value)]
+    since = here[here > under[-1]] if under.size else here
+    return int(len(history) - 1 - since[0]), not under.size
+
+
+def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None, level: float = 0.95) -> Peers:
+    """Compare a branch with the others of its source, indicator by indicator and month by month.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+        Its ``panel`` and ``catalog``; totals and merged units are no peers.
+    branch : str
+    indicators : sequence of str, optional
+        Default: every indicator with a value, without net new customers.
+    level : float
+        Of the percentiles' intervals.
+
+    Raises
+    ------
+    UnknownNameError
+        Branch or indicator; lists what exists.
+    """
+    catalog, panel = cleaned.catalog, cleaned.panel
+    branch = catalog.branch(branch).id
+    here = panel.index.get_level_values("branch").unique()
+    known = [b for b in catalog.reporting if b in here]
+    if branch not in known:
+        raise UnknownNameError("branch among the peers", branch, known)
+    rows, fields, bases = [], [], {}
+    for key in comparable_keys(panel, catalog, indicators):
+        wide = matrix(panel, catalog, key)
+        measures = {"level": wide}
+        if catalog.indicators[key].kind != "ratio":
+            measures["growth"], bases[key] = indexed(wide)
+        for measure, values in measures.items():
+            rows.append(_rows(values, branch, level, _why_absent(panel.loc[branch, key], wide[branch], measure)).assign(
+                indicator=key, measure=measure))
+            fields.append(_everyone(values, branch).assign(indicator=key, measure=measure))
+    table = pd.concat(rows, ignore_index=True)[_COLUMNS] if rows else pd.DataFrame(columns=_COLUMNS)
+    columns = ["indicator", "measure", "month", "branch", "y", "rank", "percentile"]
+    everyone = pd.concat(fields, ignore_index=True)[columns] if fields else pd.DataFrame(columns=columns)
+    return Peers(branch, catalog, table, everyone, bases, level)
+
+
+def _why_absent(printed: pd.Series, compared: pd.Series, measure: str) -> str:
+    """Return the status of months in which a branch has nothing to compare."""
+    if printed.notna().any() and not compared.notna().any():
+        return "short"
+    return "late" if measure == "growth" and compared.notna().any() else "missing"
+
+
+def _rows(values: pd.DataFrame, branch: str, level: float, absent: str) -> pd.DataFrame:
+    x, own = values.to_numpy(), values[branch].to_numpy()
+    there = np.isfinite(x)
+    n = there.sum(axis=1)
+    above, tied = (x > own[:, None]).sum(axis=1), (x == own[:, None]).sum(axis=1) - 1
+    ok = np.isfinite(own)
+    others = np.where(ok, n - 1, np.nan)
+    below = others - above - 0.5 * tied
+    enough = ok & (n - 1 >= MIN_OTHERS)
+    lo, hi = percentile_interval(np.where(enough, below, 0), np.where(enough, others, 1), level)
+    median = np.full(len(x), np.nan)
+    median[n > 0] = np.nanmedian(x[n > 0], axis=1)
+    lead = np.where(there, x, -np.inf).argmax(axis=1)
+    out = pd.DataFrame({
+        "month": values.index, "y": own, "n": n, "rank": np.where(ok, above + 1.0, np.nan),
+        "percentile": np.where(enough, below / np.where(others > 0, others, 1), np.nan),
+        "lo": np.where(enough, lo, np.nan), "hi": np.where(enough, hi, np.nan), "median": median,
+        "gap_median": own - median,
+        "leader": [values.columns[k] if n[i] else "" for i, k in enumerate(lead)],
+        "leader_y": np.where(n > 0, x[np.arange(len(x)), lead], np.nan),
+        "status": np.where(ok, np.where(enough, "ok", "few"), absent if not ok.any() else "missing")})
+    out["gap_leader"] = out["y"] - out["leader_y"]
+    states = [(("", math.nan), ("", math.nan)) if not ok[i] else
+              (_behind(median[:i + 1], own[:i + 1]),
+               ("leader", 0) if above[i] == 0 else _behind(x[:i + 1, lead[i]], own[:i + 1])) for i in range(len(x))]
+    for name, which in (("median", 0), ("leader", 1)):
+        out[f"{name}_state"] = [s[which][0] for s in states]
+        out[f"{name}_months"] = [float(s[which][1]) for s in states]
+    return out
+
+
+def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
+    """Compare the last values of two histories: who has stood for how long where the other stands now."""
+    if own[-1] == other[-1]:
+        return "equal", 0
+    state, history, value = ("behind", other, own[-1]) if own[-1] < other[-1] else ("ahead", own, other[-1])
+    months, since_the_beginning = months_since(history, value)
+    return (f"{state}_window" if since_the_beginning else state), months
+
+
+def _everyone(values: pd.DataFrame, branch: str) -> pd.DataFrame:
+    there = values[branch].notna().to_numpy()
+    at = int(np.flatnonzero(there)[-1]) if there.any() else len(values) - 1
+    y = values.iloc[at]
+    n = int(y.notna().sum())
+    rank = y.rank(ascending=False, method="min")
+    share = (y.rank() - 1) / (n - 1) if n - 1 >= MIN_OTHERS else y * np.nan
+    return pd.DataFrame({"month": values.index[at], "branch": values.columns, "y": y.to_numpy(),
+                         "rank": rank.to_numpy(), "percentile": share.to_numpy()})

@@ -1,0 +1,350 @@
+"""A branch among its peers: positions, months behind, convergence, clusters, against closed forms and known answers."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from ebank_lib.catalog import Branch, Catalog, Indicator, Texts
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.peers import compare_peers, convergence, growth_clusters, matrix, percentile_interval
+from ebank_lib.peers.clusters import silhouette
+from ebank_lib.peers.convergence import beta_convergence, pitman_morgan
+from ebank_lib.peers.position import months_since
+
+MONTHS = pd.period_range("2008-01", periods=44, freq="M")
+
+
+def province(values, kinds=None, total=False):
+    """What peers need of a cleaned source. `values`: indicator -> months x branches; `kinds`: stock where not named."""
+    kinds = kinds or {}
+    branches = list(next(iter(values.values())))
+    units = {"1": Texts(zh="", en=""), "户": Texts(zh="户", en="customers")}
+    indicators = {k: Indicator(key=k, zh=f"指标{k}", en=f"indicator {k}", group="all", kind=kinds.get(k, "stock"),
+                               unit="1" if kinds.get(k) == "ratio" else "户") for k in values}
+    rows = {b: Branch(b, f"{b}分行", b.title()) for b in branches}
+    if total:
+        rows["all"] = Branch("all", "合计", "All", "total")
+    catalog = Catalog(indicators, {}, units, {"all": Texts(zh="全部", en="All")}, (), rows, (next(iter(values)),))
+    frames = {b: pd.DataFrame({k: v[b] for k, v in values.items()}, index=MONTHS, dtype=float) for b in branches}
+    if total:
+        frames["all"] = sum(frames.values())
+    panel = pd.concat(frames, names=["branch", "month"])
+    return SimpleNamespace(catalog=catalog, panel=panel)
+
+
+def rising(start=100.0, rate=0.03, n=44):
+    return start * np.exp(rate * np.arange(n))
+
+
+def names(n):
+    return [f"b{k:02d}" for k in range(n)]
+
+
+# --- percentile and rank
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 5), min_size=5, max_size=20), st.data())
+def test_percentile_and_rank_are_counts_of_the_others(values, data):
+    values = [float(v) for v in values]
+    me = data.draw(st.integers(0, len(values) - 1))
+    branches = names(len(values))
+    found = compare_peers(province({"x": {b: np.full(44, v) for b, v in zip(branches, values)}}), branches[me])
+    row = found.table.query("measure == 'level'").iloc[-1]
+    others = values[:me] + values[me + 1:]
+    assert row["rank"] == 1 + sum(v > values[me] for v in others)
+    assert row["percentile"] == pytest.approx(np.mean([(v < values[me]) + (v == values[me]) / 2 for v in others]))
+    assert row["lo"] <= row["percentile"] <= row["hi"]
+    assert row["median"] == np.median(values) and row["gap_median"] == values[me] - np.median(values)
+    # The whole field in one table says the same of every branch.
+    field = found.everyone.query("measure == 'level'").set_index("branch")
+    assert field.loc[branches[me], ["rank", "percentile"]].tolist() == pytest.approx([row["rank"], row["percentile"]])
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_interval_of_a_percentile_is_that_of_a_binomial_share(level):
+    """Jeffreys' interval as statsmodels computes it, but for the ends that are certain."""
+    for below in range(1, 15):
+        lo, hi = percentile_interval(below, 15, level)
+        assert (lo, hi) == pytest.approx(proportion_confint(below, 15, 1 - level, "jeffreys"))
+    assert percentile_interval(0, 15, level)[0] == 0 and percentile_interval(15, 15, level)[1] == 1
+
+
+def test_the_interval_covers_the_share_of_branches_like_these():
+    """Over all shares p a 95% Jeffreys interval of 15 others covers p in about 95% of draws."""
+    below = np.arange(16)
+    lo, hi = percentile_interval(below, 15)
+    cover = [stats.binom.pmf(below, 15, p)[(lo <= p) & (p <= hi)].sum() for p in np.linspace(0.02, 0.98, 97)]
+    assert 0.93 < np.mean(cover) < 0.97
+
+
+# --- months behind
+
+@pytest.mark.parametrize("kind", ["stock", "ratio", "flow"])
+def test_a_copy_seven_months_late_is_seven_months_behind(kind):
+    season = 1 + 0.1 * np.sin(np.arange(60) * np.pi / 6) if kind == "flow" else np.ones(60)
+    leader = rising(0.1 if kind == "ratio" else 100, 0.03, 60) * season
+    values = {"x": {"lead": leader[16:], "late": leader[9:53],
+                    **{f"low{k}": leader[:44] / 9 for k in range(4)}}}
+    found = compare_peers(province(values, {"x": kind}), "late")
+    row = found.table.query("measure == 'level'").iloc[-1]
+    assert (row["leader"], row["leader_state"], row["leader_months"]) == ("lead", "behind", 7)
+    assert "落后7个月" in " ".join(found.sentences("zh")) and "7 months behind it" in " ".join(found.sentences("en"))
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 25))
+def test_any_lag_is_found_again_and_the_leader_is_as_far_ahead(lag):
+    path = rising(n=44 + lag)
+    values = {"x": {"lead": path[lag:], "late": path[:44], **{f"same{k}": path[:44] for k in range(3)}}}
+    rows = compare_peers(province(values), "late").table.query("measure == 'level'")
+    assert rows.iloc[-1]["leader_months"] == lag
+    ahead = compare_peers(province(values), "lead").table.query("measure == 'level'").iloc[-1]
+    assert (ahead["median_state"], ahead["median_months"], ahead["leader_state"]) == ("ahead", lag, "leader")
+
+
+def test_a_level_that_the_leader_has_never_been_below_is_a_labelled_answer():
+    values = {"x": {"lead": rising(1000), "small": rising(10, 0.01), **{f"m{k}": rising(50) for k in range(3)}}}
+    found = compare_peers(province(values), "small")
+    row = found.table.query("measure == 'level'").iloc[-1]
+    assert (row["leader_state"], row["leader_months"]) == ("behind_window", 43)
+    assert "at least 43 months behind" in found.sentences("en")[0] and "落后43个月以上" in found.sentences("zh")[0]
+
+
+def test_growth_does_not_depend_on_size():
+    """Two cities that grow alike differ in size and in nothing else."""
+    values = {"x": {f"b{k}": rising(10.0 ** k) for k in range(6)}}
+    row = compare_peers(province(values), "b0").latest.set_index("measure")
+    assert row.loc["level", "rank"] == 6 and row.loc["growth", "gap_median"] == pytest.approx(0)
+    assert row.loc["growth", "y"] == pytest.approx(math.exp(0.03 * 43))
+
+
+def test_missing_months_say_nothing():
+    assert months_since(np.array([1, np.nan, 3, np.nan, 5]), 2.0) == (2, False)
+    assert months_since(np.array([np.nan, np.nan, 3, 4]), 2.0) == (1, True)
+
+
+def test_a_flow_is_compared_by_the_average_of_twelve_months_and_a_lost_month_costs_nothing_else():
+    y = rising(120, 0.0)
+    y[20] = np.nan
+    wide = matrix(province({"x": {"a": y, "b": y * 2}}, {"x": "flow"}).panel,
+                  province({"x": {"a": y, "b": y}}, {"x": "flow"}).catalog, "x")
+    assert wide["a"].iloc[:11].isna().all() and wide["a"].iloc[11:].notna().all()
+    assert wide["a"].iloc[25] == pytest.approx(120)
+
+
+# --- branches that are different
+
+def test_a_branch_that_opened_last_year_gets_a_labelled_answer():
+    late = np.where(np.arange(44) < 34, np.nan, rising())
+    found = compare_peers(province({"x": {"new": late, **{f"b{k}": rising(50 + k) for k in range(6)}}}), "new")
+    status = found.latest.set_index("measure")["status"]
+    assert (status["level"], status["growth"]) == ("ok", "late")
+    assert "had no value yet in the base month Jan 2008" in found.sentences("en")[1]
+    assert found.to_html("zh").count("开办较晚") == 1
+
+
+def test_a_flow_of_less_than_a_year_has_no_average_to_compare():
+    late = np.where(np.arange(44) < 36, np.nan, rising())
+    found = compare_peers(province({"x": {"new": late, **{b: rising() for b in names(5)}}}, {"x": "flow"}), "new")
+    assert found.latest["status"].tolist() == ["short", "short"]
+    assert "less than 12 months" in found.sentences("en")[0] and "不足12个月" in found.to_html("zh")
+
+
+def test_a_branch_without_a_value_keeps_its_row():
+    found = compare_peers(province({"x": {"none": np.full(44, np.nan), **{b: rising() for b in names(5)}}}), "none")
+    assert found.latest["status"].tolist() == ["missing", "missing"] and found.latest["percentile"].isna().all()
+    assert "too little data" in found.reading("en") and "没有数据" in found.sentences("zh")[0]
+
+
+def test_few_branches_have_a_rank_but_no_percentile():
+    found = compare_peers(province({"x": {"a": rising(), "b": rising(50), "c": rising(30)}}), "b")
+    row = found.latest.iloc[0]
+    assert (row["rank"], row["status"]) == (2, "few") and math.isnan(row["percentile"])
+
+
+def test_the_printed_total_is_no_peer(cleaned):
+    found = compare_peers(cleaned, "rizhao", ["mobile"])
+    assert set(found.everyone["branch"]) == set(cleaned.catalog.reporting) and found.table["n"].max() == 16
+    with pytest.raises(UnknownNameError, match="rizhao"):
+        compare_peers(cleaned, "rizhaoo")
+    with pytest.raises(UnknownNameError, match="among the peers"):
+        compare_peers(cleaned, "shandong")
+    with pytest.raises(UnknownNameError, match="mobile"):
+        compare_peers(cleaned, "rizhao", ["mobil"])
+    with pytest.raises(SeriesError, match="no branch"):
+        compare_matrix = cleaned.panel.loc[[cleaned.catalog.total]]
+        matrix(compare_matrix, cleaned.catalog, "mobile")
+
+
+def test_a_table_s_figures_can_be_found_in_the_panel(cleaned):
+    found = compare_peers(cleaned, "rizhao", ["mobile_activity"]).latest.iloc[0]
+    last = cleaned.panel["mobile_activity"].xs(cleaned.months[-1], level="month")[cleaned.catalog.reporting]
+    assert found["y"] == last["rizhao"] and found["rank"] == last.rank(ascending=False)["rizhao"]
+    assert (found["leader"], found["leader_y"], found["median"]) == (last.idxmax(), last.max(), last.median())
+
+
+# --- convergence
+
+def test_a_known_half_life_is_found_again():
+    """Gaps that shrink by exp(-0.02) a month, without noise: b = -(1 - exp(-beta T)) / T exactly."""
+    start = np.linspace(0, 3, 16)
+    noise = 1e-6 * np.cos(np.arange(16) * 9.0)
+    found = beta_convergence(start, np.exp(-0.02 * 43) * start + 1 + noise, 43)
+    assert found["b"] == pytest.approx(-(1 - math.exp(-0.02 * 43)) / 43, rel=1e-4)
+    assert found["half_life"] == pytest.approx(math.log(2) / 0.02, rel=1e-4)
+    assert found["half_lo"] <= found["half_life"] <= found["half_hi"] and found["beta_p"] < 1e-6
+
+
+def test_intervals_of_the_slope_hold_as_often_as_they_say_with_unequal_noise():
+    """95% of 600 simulations; 93% and 97% are more than two standard deviations away."""
+    rng, hits = np.random.default_rng(3), 0
+    for _ in range(600):
+        start = rng.normal(size=16)
+        final = start + 0.3 * (0.5 + (start > 0)) * rng.normal(size=16)
+        found = beta_convergence(start, final, 40)
+        hits += found["b_lo"] <= 0 <= found["b_hi"]
+    assert 0.92 < hits / 600 < 0.975
+
+
+def test_no_half_life_is_given_where_nothing_halves():
+    start = np.linspace(0, 3, 16)
+    apart = beta_convergence(start, 1.2 * start + 0.01 * np.cos(np.arange(16)), 40)
+    assert apart["b"] > 0 and math.isnan(apart["half_life"])
+    unsure = beta_convergence(start, start + np.cos(np.arange(16) * 7.0), 40)
+    assert unsure["b_hi"] > 0 and (math.isnan(unsure["half_hi"]) or unsure["half_hi"] == math.inf)
+
+
+@given(st.integers(0, 500))
+def test_pitman_morgan_is_the_f_ratio_with_the_correlation_taken_out(seed):
+    """Direct: with F the ratio of variances and r the correlation, t = (F - 1) sqrt(n-2) / (2 sqrt(F (1 - r^2)))."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1.5]], 16).T
+    ratio, r = y.var() / x.var(), np.corrcoef(x, y)[0, 1]
+    direct = (ratio - 1) * math.sqrt(14) / (2 * math.sqrt(ratio * (1 - r * r)))
+    statistic, p = pitman_morgan(x, y)
+    assert statistic == pytest.approx(direct) and p == pytest.approx(2 * stats.t.sf(abs(direct), 14))
+
+
+def paths(slopes, starts, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return {b: np.exp(a + s * np.arange(44) + noise * rng.normal(size=44))
+            for b, a, s in zip(names(len(starts)), starts, slopes)}
+
+
+def test_branches_that_converge_diverge_and_do_neither():
+    starts = np.linspace(5, 8, 16)
+    wobble = 0.002 * np.cos(np.arange(16) * 5.0)
+    data = province({"closer": paths(-0.01 * (starts - 6.5) + wobble, starts),
+                     "apart": paths(0.01 * (starts - 6.5) + wobble, starts), "same": paths(wobble, starts)})
+    found = convergence(data)
+    table = found.table.set_index("indicator")
+    assert table["beta_verdict"].to_dict() == {"closer": "converges", "apart": "diverges", "same": "none"}
+    assert table["sigma_verdict"].to_dict() == {"closer": "converges", "apart": "diverges", "same": "none"}
+    assert table.loc["closer", "half_lo"] < table.loc["closer", "half_life"] < table.loc["closer", "half_hi"]
+    assert math.isnan(table.loc["apart", "half_life"])
+    sd = found.dispersion.query("indicator == 'closer'")["sd"]
+    assert sd.iloc[0] == pytest.approx(starts.std(ddof=1)) and (sd.diff().dropna() < 0).all()
+    for lang, said in (("zh", "差距在缩小"), ("en", "they spread less")):
+        assert said in found.sentences(lang)[0] and "1" in found.reading(lang)
+
+
+def test_many_indicators_make_a_single_small_p_value_less_telling():
+    starts = np.linspace(5, 8, 16)
+    rng = np.random.default_rng(5)
+    data = province({f"x{k}": paths(0.01 * rng.normal(size=16), starts) for k in range(30)})
+    table = convergence(data).table
+    assert (table["beta_p"] < 0.05).sum() >= 1 and (table["beta_verdict"] == "none").all()
+    # Holm: the smallest p value is multiplied by their number.
+    assert table["beta_adjusted"].min() == pytest.approx(min(1, 30 * table["beta_p"].min()))
+
+
+def test_too_few_branches_or_months_have_no_verdict():
+    few = convergence(province({"x": paths([0.01] * 4, [1, 2, 3, 4])})).table.iloc[0]
+    assert (few["status"], few["beta_verdict"], few["n"]) == ("few", "unknown", 4)
+    late = {b: np.where(np.arange(44) < 36, np.nan, y) for b, y in paths([0.01] * 8, range(8)).items()}
+    short = convergence(province({"x": late}))
+    assert short.table.loc[0, "status"] == "short" and "less than a year" in short.sentences("en")[0]
+    assert "Too few" in short.reading("en")
+    alike = convergence(province({"x": paths([0.01] * 8, [5.0] * 8)})).table.iloc[0]
+    assert alike["beta_verdict"] == alike["sigma_verdict"] == "unknown"
+
+
+# --- clusters
+
+def test_a_silhouette_is_rousseeuw_s():
+    """Worked by hand: 0 and 2 against 10 and 14; a and b are mean distances to the own and the other group."""
+    points = np.array([0.0, 2, 10, 14, 40])
+    found = silhouette(np.abs(points[:, None] - points), np.array([1, 1, 2, 2, 3]))
+    assert found.tolist() == pytest.approx([1 - 2 / 12, 1 - 2 / 10, 1 - 4 / 9, 1 - 4 / 13, 0])
+
+
+def groups(distance, seed=0, n=16, indicators=12):
+    rng = np.random.default_rng(seed)
+    centre = distance * rng.normal(size=(3, indicators))
+    profile = 0.03 + 0.01 * (centre[np.arange(n) % 3] + rng.normal(size=(n, indicators)))
+    return province({f"x{k:02d}": paths(profile[:, k], np.full(n, 8.0)) for k in range(indicators)})
+
+
+def test_groups_that_are_there_are_found_with_their_members():
+    found = growth_clusters(groups(5.0), replications=199)
+    assert found.verdict == "clusters" and found.k == 3
+    assert [found.members(c) for c in (1, 2, 3)] == [names(16)[c::3] for c in (0, 1, 2)]
+    assert (found.table["stability"] > 0.9).all() and found.p_value == pytest.approx(1 / 200)
+    assert len(found.sentences("en")) == 3 and "a stable group" in found.sentences("en")[0]
+
+
+def test_no_clusters_is_an_answer():
+    verdicts = [growth_clusters(groups(0.0, seed), replications=39).verdict for seed in range(6)]
+    assert verdicts.count("none") >= 5
+    none = growth_clusters(groups(0.0), replications=39)
+    assert none.k == 1 and none.table["stability"].isna().all() and "没有依据" in none.reading("zh")
+
+
+def test_clusters_do_not_depend_on_anything_but_the_seed():
+    data = groups(2.0)
+    one, two = growth_clusters(data, replications=49, seed=4), growth_clusters(data, replications=49, seed=4)
+    pd.testing.assert_frame_equal(one.table, two.table)
+    assert one.p_value == two.p_value and one.to_html("en") == two.to_html("en")
+
+
+def test_a_branch_with_a_missing_indicator_is_left_out_and_said_so():
+    data = groups(5.0)
+    data.panel.loc["b03", "x00"] = np.nan
+    found = growth_clusters(data, replications=99)
+    row = found.table.set_index("branch").loc["b03"]
+    assert row["status"] == "missing" and math.isnan(row["cluster"]) and found.table["cluster"].notna().sum() == 15
+    few = growth_clusters(province({"x": paths([0.01, 0.02], [1, 2])}))
+    assert few.verdict == "few" and "2" in few.reading("en")
+
+
+# --- published data
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["mobile", "neft"])
+def test_the_banks_of_india_are_compared_late_starters_and_all(root, shared_data, monkeypatch, name):
+    from ebank_lib.cleaning import clean
+
+    monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
+    banks = clean(root / "tests" / "rbi" / name)
+    last = banks.panel.index.get_level_values("month").max()
+    first = banks.panel.iloc[:, 0].dropna().reset_index("month").groupby("branch", sort=False)["month"].min()
+    young = next(b for b in first.index if first[b] > last - 18 and b in banks.catalog.reporting)
+    found = compare_peers(banks, young)
+    assert len(found.latest) == 2 * banks.panel.shape[1] and set(found.latest["status"]) <= {"ok", "late", "short"}
+    assert set(found.latest["status"]) != {"ok"}
+    drift = convergence(banks)
+    assert (drift.table["n"] + drift.table["left_out"] <= len(banks.catalog.reporting)).all()
+    kinds = growth_clusters(banks, replications=49)
+    assert kinds.table["status"].value_counts().sum() == kinds.table["branch"].nunique()
+    for lang in ("zh", "en"):
+        for text in [found.reading(lang), *found.sentences(lang), drift.reading(lang), *drift.sentences(lang),
+                     kinds.reading(lang), *kinds.sentences(lang)]:
+            assert "{" not in text and "nan" not in text
