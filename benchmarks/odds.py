@@ -48,8 +48,8 @@ from ebank_lib.forecasting import calibration  # noqa: E402
 from ebank_lib.forecasting.candidates import Prediction  # noqa: E402
 from ebank_lib.forecasting.combination import run_models  # noqa: E402
 from ebank_lib.forecasting.forecast import assemble  # noqa: E402
-from ebank_lib.forecasting.simulation import simulate_paths  # noqa: E402
 from ebank_lib.forecasting.series import Prepared, prepare  # noqa: E402
+from ebank_lib.forecasting.simulation import simulate_paths  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED, EACH, HORIZON, MONTHS, FOLDS = 20110831, 3, 18, 44, 5
