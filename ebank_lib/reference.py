@@ -1,0 +1,255 @@
+"""Facts of the world beside a branch's figures: one row a fact, with its source, year and unit.
+
+A fact is published, stated by the study or computed from a published series; a branch's own figures may be simulated.
+They never stand in one column: :meth:`Reference.beside` labels both. What the study's text leaves undecidable (a
+figure that can be read as 500% or as 5000%) is not among the facts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ebank_lib.catalog import ID
+from ebank_lib.display import html_table
+from ebank_lib.errors import ConfigError, UnknownNameError
+from ebank_lib.growth.measures import as_month
+from ebank_lib.paths import project_root
+from ebank_lib.wording import language, month_name, number, percent, t
+
+__all__ = ["KINDS", "MEASURES", "UNITS", "Reference", "own_figure", "reference_facts"]
+
+COLUMNS = ("id", "time", "subject", "indicator", "measure", "value", "unit", "kind", "zh", "en", "source_zh",
+           "source_en")
+KINDS = ("published", "stated", "computed")     # in the source named; by the study; from a published series
+MEASURES = ("milestone", "level", "total", "annual_growth", "rank")
+UNITS = ("1", "笔", "元", "户", "位", "类", "项", "天", "月")
+MIN_MONTHS = 10      # of a year, for its figure to be that year's
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Facts with their sources; see :func:`reference_facts`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a fact: ``id, time`` (a year or month as text, "" where the study gives none), ``subject`` (whose),
+        ``indicator`` (the catalogue's key it may stand beside, or ""), ``measure, value`` (float in `unit`; shares and
+        growth as fractions; missing for a milestone), ``unit, kind, zh, en, source_zh, source_en``.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+
+    def fact(self, id: str) -> pd.Series:
+        """Return one fact.
+
+        Raises
+        ------
+        UnknownNameError
+            Naming the nearest.
+        """
+        rows = self.table[self.table["id"] == id]
+        if rows.empty:
+            raise UnknownNameError("fact", id, self.table["id"])
+        return rows.iloc[0]
+
+    def sentences(self, lang: str | None = None, subject: str | None = None) -> list[str]:
+        """Return a sentence for each fact (of a subject), with when, what kind of fact it is and whose word."""
+        lang, rows = language(lang), self.table
+        if subject is not None:
+            if subject not in set(rows["subject"]):
+                raise UnknownNameError("subject", subject, rows["subject"].unique())
+            rows = rows[rows["subject"] == subject]
+        return [t("reference.sentence", lang, time=_when(r["time"], lang), fact=r[lang], source=r[f"source_{lang}"],
+                  kind=t(f"reference.kind_{r['kind']}", lang)) for r in rows.to_dict("records")]
+
+    def reading(self, lang: str | None = None) -> str:
+        """Say in one sentence how many facts there are, and of which kind."""
+        lang, count = language(lang), self.table["kind"].value_counts()
+        if self.table.empty:
+            return t("reference.nothing", lang)
+        return t("reference.reading", lang, n=len(self.table), **{k: int(count.get(k, 0)) for k in KINDS})
+
+    def beside(self, cleaned, branch: str) -> pd.DataFrame:
+        """Set a branch's own figures beside the facts that speak of the same indicator.
+
+        Returns
+        -------
+        DataFrame
+            One row a fact: ``id, indicator, measure, fact_time, fact_value, fact_kind``, then ``own_first, own_last``
+            (the months of the branch's figure: the fact's year where the branch has it, else its last twelve months),
+            ``own_value`` (missing where it has too few months) and ``own_kind``: ``simulated`` or ``reported``.
+        """
+        branch = cleaned.catalog.branch(branch).id
+        kind = "simulated" if cleaned.source.simulated else "reported"
+        columns = ["id", "indicator", "measure", "fact_time", "fact_value", "fact_kind", "own_first", "own_last",
+                   "own_value", "own_kind"]
+        rows = [(r.id, r.indicator, r.measure, r.time, r.value, r.kind,
+                 *own_figure(cleaned, branch, r.indicator, r.measure, int(r.time[:4]) if r.time else None), kind)
+                for r in self.table.itertuples()
+                if r.indicator in cleaned.catalog.indicators and r.measure in ("level", "annual_growth")]
+        return pd.DataFrame(rows, columns=columns)
+
+    def beside_html(self, cleaned, branch: str, lang: str | None = None) -> str:
+        """Return :meth:`beside` as HTML, every figure under a heading that says what it is."""
+        lang, rows = language(lang), self.beside(cleaned, branch)
+        who = cleaned.catalog.branch(branch).label(lang)
+        facts = self.table.set_index("id")
+        own = t("reference.own_simulated" if cleaned.source.simulated else "reference.own_reported", lang, branch=who)
+        shown = pd.DataFrame({
+            "fact": [facts.loc[i, lang] for i in rows["id"]], "time": [_when(v, lang) for v in rows["fact_time"]],
+            "value": [_rate(v, m) for v, m in zip(rows["fact_value"], rows["measure"])],
+            "kind": [t(f"reference.kind_{k}", lang) for k in rows["fact_kind"]],
+            "source": [facts.loc[i, f"source_{lang}"] for i in rows["id"]],
+            "own": [_rate(v, m) for v, m in zip(rows["own_value"], rows["measure"])],
+            "months": [t("reference.from_to", lang, first=month_name(a, lang), last=month_name(b, lang))
+                       if isinstance(a, pd.Period) else "–" for a, b in zip(rows["own_first"], rows["own_last"])]})
+        heads = {c: t(f"reference.head_{c}", lang) for c in shown.columns if c != "own"} | {"own": own}
+        notes = [t("reference.beside_note", lang)]
+        if cleaned.source.simulated:
+            notes.append(t("reference.simulated_note", lang))
+        return html_table(shown, caption=t("reference.beside_caption", lang, branch=who), heads=heads, notes=notes,
+                          lang=lang)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the facts as an HTML table."""
+        lang = language(lang)
+        shown = pd.DataFrame({"time": [_when(v, lang) for v in self.table["time"]], "fact": self.table[lang],
+                              "value": [_said(r.value, r.unit, r.measure, lang) for r in self.table.itertuples()],
+                              "kind": [t(f"reference.kind_{k}", lang) for k in self.table["kind"]],
+                              "source": self.table[f"source_{lang}"]})
+        return html_table(shown, caption=t("reference.caption", lang), lang=lang,
+                          heads={c: t(f"reference.head_{c}", lang) for c in shown.columns})
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _when(time: str, lang: str) -> str:
+    if not time:
+        return t("reference.undated", lang)
+    return month_name(pd.Period(time, "M"), lang) if "-" in time else t("reference.year", lang, year=time)
+
+
+def _rate(value: float, measure: str) -> str:
+    return percent(value, 1, measure == "annual_growth")
+
+
+def _said(value: float, unit: str, measure: str, lang: str) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return _rate(value, measure) if unit == "1" else number(value, t(f"reference.unit_{unit}", lang), lang, 5)
+
+
+def own_figure(cleaned, branch: str, indicator: str, measure: str,
+               year: int | None) -> tuple[pd.Period | None, pd.Period | None, float]:
+    """Return a branch's figure like a fact's: first month, last month, value.
+
+    ``level`` of a ratio: the sum of its numerator over that of its denominator where it has them, else the mean.
+    ``annual_growth``: the year's sum over that of the year before, on the months that both have (at least ten). The
+    fact's year is taken where the branch has it, else the branch's last twelve months.
+    """
+    ind = cleaned.catalog.indicators[indicator]
+    parts = list(dict.fromkeys([ind.numerator, *ind.denominators])) if ind.numerator else [indicator]
+    if any(p not in cleaned.panel.columns for p in parts):
+        parts = [indicator]
+    if any(p not in cleaned.panel.columns for p in parts) or branch not in cleaned.branches:
+        return None, None, math.nan
+    frame = cleaned.panel.loc[branch, parts]
+    if frame.notna().all(axis=1).sum() == 0:
+        return None, None, math.nan
+    last = frame.index[frame.notna().all(axis=1)].max()
+    for end in [*([pd.Period(f"{year}-12", "M")] if year else []), last]:
+        months = pd.period_range(end - 11, end, freq="M")
+        now = frame.reindex(months)
+        there = now.notna().all(axis=1)
+        if measure == "annual_growth":
+            before = frame.reindex(months - 12).set_axis(months)
+            there &= before.notna().all(axis=1)
+        if there.sum() < MIN_MONTHS:
+            continue
+        now = now[there].sum()
+        if measure == "annual_growth":
+            base = float(before[there].sum().iloc[0])
+            return months[0], end, float(now.iloc[0]) / base - 1 if base > 0 and len(parts) == 1 else math.nan
+        if len(parts) == 1:
+            return months[0], end, float(now.iloc[0]) / int(there.sum())
+        below = float(now[ind.denominators].sum())
+        return months[0], end, float(now[ind.numerator]) / below if below > 0 else math.nan
+    return None, None, math.nan
+
+
+def reference_facts(path: str | Path | None = None) -> Reference:
+    """Read facts from a CSV file.
+
+    Parameters
+    ----------
+    path : path, optional
+        Default: the project's ``data/reference/facts.csv``.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the row and the column: a wrong heading, an id that stands twice, a time that is neither year
+        nor month, an unknown measure, kind or unit, a value that is no finite number, a text or a source that is
+        missing.
+
+    Examples
+    --------
+    >>> float(reference_facts().fact("icbc-2010-share")["value"])
+    0.52
+    """
+    path = project_root() / "data" / "reference" / "facts.csv" if path is None else Path(path)
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise ConfigError("cannot be read", file=str(path), found=str(error).splitlines()[0],
+                          expected="a CSV file in UTF-8") from error
+    if list(rows.columns) != list(COLUMNS):
+        raise ConfigError("wrong columns", file=str(path), row=1, found=list(rows.columns), expected=",".join(COLUMNS))
+    seen: set[str] = set()
+    for n, row in enumerate(rows.to_dict("records"), start=2):
+        _check(row, seen, {"file": str(path), "row": n})
+        seen.add(row["id"])
+    values = pd.to_numeric(rows["value"].where(rows["value"] != ""))
+    return Reference(rows.assign(value=values.astype(float)))
+
+
+def _check(row: dict[str, str], seen: set[str], where: dict) -> None:
+    if not ID.fullmatch(row["id"]) or row["id"] in seen:
+        raise ConfigError("bad id", column="id", found=row["id"], expected="a new id of letters, digits, _ and -",
+        **where)
+    if row["time"] or row["kind"] != "stated":      # the study does not date all that it states
+        _check_time(row["time"], where)
+    for column, known in (("measure", MEASURES), ("kind", KINDS)):
+        if row[column] not in known:
+            raise UnknownNameError(column, row[column], known, column=column, **where)
+    if row["measure"] == "milestone":
+        for column in ("value", "unit"):
+            if row[column]:
+                raise ConfigError("a milestone has none", column=column, found=row[column], expected="nothing", **where)
+    else:
+        if row["unit"] not in UNITS:
+            raise UnknownNameError("unit", row["unit"], UNITS, column="unit", **where)
+        try:
+            finite = math.isfinite(float(row["value"]))
+        except ValueError:
+            finite = False
+        if not finite:
+            raise ConfigError("is no number", column="value", found=row["value"], expected="a finite number", **where)
+    for column in ("subject", "zh", "en", "source_zh", "source_en"):
+        if not row[column].strip():
+            raise ConfigError("is missing", column=column, found="nothing", expected="a text", **where)
+
+
+def _check_time(text: str, where: dict) -> None:
+    if len(text) == 4 and text.isascii() and text.isdecimal():
+        return
+    try:
+        as_month(text)
+    except ValueError as error:
+        raise ConfigError("is no time", column="time", found=text, expected="YYYY or YYYY-MM", **where) from error

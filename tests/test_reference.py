@@ -1,0 +1,149 @@
+"""Facts of the world: read strictly, each with its source, and never unlabelled beside a branch's own figures."""
+
+import csv
+import gzip
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.errors import ConfigError, UnknownNameError
+from ebank_lib.reference import COLUMNS, own_figure, reference_facts
+
+GOOD = dict(zip(COLUMNS, ["a-fact", "2010", "china", "mobile_txn", "annual_growth", "0.77", "1", "published", "事实",
+                          "a fact", "来源", "a source"]))
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return reference_facts()
+
+
+def read(tmp_path, *rows, columns=COLUMNS):
+    path = tmp_path / "facts.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows([[row[c] for c in columns] for row in rows])
+    return reference_facts(path)
+
+
+def test_the_central_bank_s_figures_of_2010_are_as_published(facts):
+    """84.98亿笔 +70.54%, 522.39万亿元 +48.80%; 5.20 +0.52%, 9.44 +54.76%; 1.18 +77.08%, 0.57 +102.01%."""
+    printed = {"online": (84.98, 70.54, 522.39, 48.80), "phone": (5.20, 0.52, 9.44, 54.76),
+               "mobile": (1.18, 77.08, 0.57, 102.01)}
+    for channel, (count, up, value, up_value) in printed.items():
+        names = [f"pboc-2010-{channel}-{what}" for what in ("count", "count-growth", "value", "value-growth")]
+        found = [facts.fact(name) for name in names]
+        assert [f["value"] for f in found] == pytest.approx([count * 1e8, up / 100, value * 1e12, up_value / 100])
+        assert {f["kind"] for f in found} == {"published"} and {f["time"] for f in found} == {"2010"}
+
+
+@pytest.mark.parametrize(("id", "value"), [("icbc-2010-share", 0.52), ("boa-2008-ratio", 2.37), ("ccb-2010-count", 3),
+                                           ("hsbc-boa-share-low", 0.9), ("hsbc-boa-share-high", 0.95)])
+def test_the_study_s_milestones_are_as_stated(facts, id, value):
+    assert facts.fact(id)["value"] == value and facts.fact(id)["kind"] == "stated"
+
+
+def test_every_fact_has_a_source_and_both_languages_and_speaks_of_known_indicators(facts, cleaned):
+    table = facts.table
+    assert (table[["zh", "en", "source_zh", "source_en"]] != "").all().all() and table["id"].is_unique
+    assert set(table["indicator"]) - {""} <= set(cleaned.catalog.indicators)
+    assert table["value"].notna().sum() == (table["measure"] != "milestone").sum()
+
+
+@pytest.mark.real_data
+def test_computed_facts_are_computed_from_the_published_series(facts, shared_data):
+    upi = pd.read_csv(shared_data / "upi" / "upi_monthly.csv")
+    upi = upi.groupby("Year")[upi.columns[3]].sum()
+    assert facts.fact("upi-2017-count")["value"] == upi[2017] * 1e6
+    assert facts.fact("upi-2024-count")["value"] == upi[2024] * 1e6
+    assert facts.fact("upi-2024-growth")["value"] == pytest.approx(upi[2024] / upi[2023] - 1, abs=5e-5)
+    assert f"{upi[2024] / upi[2017]:.0f}" in facts.fact("upi-2024-count")["en"]
+    with gzip.open(shared_data / "rbi" / "mobile_bank_month_raw.csv.gz", "rt", encoding="utf-8") as stream:
+        rows = [r for r in csv.DictReader(stream) if r["row_type"] == "total" and float(r["volume"]) > 1000]
+    # Some months print the total a second time, in millions.
+    year = pd.Series([float(r["volume"]) for r in rows]).groupby([r["month"][:4] for r in rows]).sum()
+    for y in ("2010", "2015"):
+        assert facts.fact(f"rbi-{y}-mobile-count")["value"] == year[y]
+    for y in (2011, 2012, 2013):
+        growth = year[str(y)] / year[str(y - 1)] - 1
+        assert facts.fact(f"rbi-{y}-mobile-growth")["value"] == pytest.approx(growth, abs=5e-5)
+    assert f"{year['2015'] / year['2010']:.0f} times" in facts.fact("rbi-2015-mobile-count")["en"]
+
+
+@pytest.mark.parametrize(("change", "error", "says"), [
+    ({"value": "many"}, ConfigError, r"row 2, column 'value': is no number; found 'many'"),
+    ({"value": "inf"}, ConfigError, "finite"), ({"value": ""}, ConfigError, "column 'value'"),
+    ({"time": "10"}, ConfigError, r"column 'time'.*YYYY or YYYY-MM"),
+    ({"time": "2010-13"}, ConfigError, "column 'time'"),
+    ({"time": ""}, ConfigError, "column 'time'"), ({"kind": "publshed"}, UnknownNameError, "Did you mean 'published'"),
+    ({"measure": "anual_growth"}, UnknownNameError, "Did you mean 'annual_growth'"),
+    ({"unit": "furlong"}, UnknownNameError, "column 'unit'"), ({"id": "a fact"}, ConfigError, "column 'id'"),
+    ({"source_en": " "}, ConfigError, "column 'source_en'"), ({"zh": ""}, ConfigError, "column 'zh'"),
+    ({"measure": "milestone"}, ConfigError, "a milestone has none"),
+])
+def test_a_wrong_row_is_an_error_that_names_row_and_column(tmp_path, change, error, says):
+    with pytest.raises(error, match=says):
+        read(tmp_path, GOOD | change)
+
+
+def test_a_wrong_file_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(ConfigError, match="stands|bad id"):
+        read(tmp_path, GOOD, GOOD)
+    with pytest.raises(ConfigError, match="wrong columns"):
+        read(tmp_path, GOOD, columns=COLUMNS[:-1])
+    with pytest.raises(ConfigError, match=r"none\.csv.*cannot be read"):
+        reference_facts(tmp_path / "none.csv")
+    assert read(tmp_path).table.empty and "no facts" in read(tmp_path).reading("en")
+
+
+def test_a_fact_that_the_study_does_not_date_says_so(tmp_path):
+    found = read(tmp_path, GOOD | {"time": "", "kind": "stated"})
+    assert found.sentences("en") == ["year not stated: a fact (stated by the study; source: a source)."]
+
+
+# --- beside a branch's own figures
+
+def test_own_figures_are_of_the_fact_s_year_and_by_the_same_definition(cleaned):
+    frame = cleaned.panel.loc["rizhao"].loc["2010-01":"2010-12"]
+    first, last, value = own_figure(cleaned, "rizhao", "echannel_share", "level", 2010)
+    whole = frame["etxn_total"] + frame["counter_txn"]
+    assert (str(first), str(last)) == ("2010-01", "2010-12")
+    assert value == pytest.approx(frame["etxn_total"][whole.notna()].sum() / whole.sum())
+    now, before = frame["mobile_txn"], cleaned.panel.loc["rizhao"].loc["2009-01":"2009-12", "mobile_txn"]
+    both = now.notna().to_numpy() & before.notna().to_numpy()
+    growth = now.to_numpy()[both].sum() / before.to_numpy()[both].sum() - 1
+    assert own_figure(cleaned, "rizhao", "mobile_txn", "annual_growth", 2010)[2] == pytest.approx(growth)
+
+
+def test_without_that_year_the_last_twelve_months_are_taken_and_shown(cleaned):
+    first, last, value = own_figure(cleaned, "rizhao", "mobile_txn", "annual_growth", 2024)
+    assert (str(first), str(last)) == ("2010-09", "2011-08") and np.isfinite(value)
+    young = SimpleNamespace(catalog=cleaned.catalog, branches=["rizhao"], panel=cleaned.panel.loc[["rizhao"]].tail(8))
+    assert own_figure(young, "rizhao", "mobile_txn", "annual_growth", 2010)[0] is None
+
+
+@pytest.mark.parametrize(("lang", "own", "world"), [("zh", "日照分行（模拟数据）", "公开数据"),
+                                                    ("en", "Rizhao (simulated)", "published")])
+def test_figures_of_the_world_and_simulated_ones_carry_their_labels(facts, cleaned, lang, own, world):
+    table = facts.beside(cleaned, "rizhao")
+    assert set(table["own_kind"]) == {"simulated"} and set(table["fact_kind"]) <= {"published", "stated", "computed"}
+    html = facts.beside_html(cleaned, "rizhao", lang)
+    assert own in html and world in html and ("模拟" in html.rsplit("</table>")[-1] or "simulated" in html)
+    reported = SimpleNamespace(**{n: getattr(cleaned, n) for n in ("catalog", "branches", "panel")},
+                               source=SimpleNamespace(simulated=False))
+    assert set(facts.beside(reported, "rizhao")["own_kind"]) == {"reported"}
+    assert own not in facts.beside_html(reported, "rizhao", lang)
+
+
+def test_sentences_name_kind_and_source(facts):
+    for lang, says in (("zh", "来源"), ("en", "source:")):
+        for text in facts.sentences(lang):
+            assert says in text and "{" not in text
+    assert len(facts.sentences("en", "india")) == (facts.table["subject"] == "india").sum()
+    with pytest.raises(UnknownNameError, match="india"):
+        facts.sentences("en", "indya")
+    with pytest.raises(UnknownNameError, match="icbc-2010-share"):
+        facts.fact("icbc-2010-shar")
