@@ -11,6 +11,7 @@ _HOME = {
     "plot_criteria": "arma", "plot_correlations": "arma", "plot_roots": "arma", "plot_residuals": "arma",
     "plot_fan": "arma",
     "plot_forecast": "forecasting", "plot_backtest": "forecasting", "plot_accuracy": "forecasting",
+    "plot_coverage": "forecasting", "plot_revision": "forecasting",
     "plot_targets": "scenarios",
 }
 __all__ = sorted(_HOME)

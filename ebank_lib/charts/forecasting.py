@@ -1,4 +1,4 @@
-"""Pictures of the forecasts: history with a fan, what was said at each origin, error by horizon."""
+"""Pictures of the forecasts: history with a fan, what was said at each origin, error and coverage, revisions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from matplotlib.patheffects import withStroke
 
 from ebank_lib.forecasting.backtest import Backtest
 from ebank_lib.forecasting.forecast import Forecast, in_language
+from ebank_lib.forecasting.monitoring import Revision
 from ebank_lib.wording import language, number, t
 
 from .style import (
     BAND,
+    EVENT,
     INK,
     MUTED,
     colours,
@@ -28,7 +30,7 @@ from .style import (
     unit_axis,
 )
 
-__all__ = ["plot_accuracy", "plot_backtest", "plot_forecast"]
+__all__ = ["plot_accuracy", "plot_backtest", "plot_coverage", "plot_forecast", "plot_revision"]
 
 # The forecast that is read out in the band's colour, the others each in their own.
 _OTHERS = {"arma": colours[1], "snaive": "#8C8C8C", "pure_arma": colours[3], "drift": colours[4], "naive": BAND}
@@ -222,4 +224,86 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None, models=None):
     ax.set_xlabel(t("forecasting.horizon", lang))
     unit_axis(ax, "", lang, t("forecasting.ratio", lang))
     label_lines(ax, lines, labels)
+    return ax
+
+
+def plot_coverage(b: Backtest, ax=None, lang: str | None = None, model: str | None = None):
+    """Draw the share of actual values within each pair of limits by months ahead, beside what it should be.
+
+    Returns
+    -------
+    Axes
+    """
+    lang = language(lang)
+    ax = plt.subplots(figsize=(7, 3.6))[1] if ax is None else ax
+    model = b.models[0] if model is None else model
+    scores = b.scores("horizon")
+    scores = scores[scores["model"] == model].sort_values("horizon")
+    ax.set_title(t("forecasting.coverage_title", lang, label=in_language(b.label, lang) or _name(b), n=b.origins))
+    marks, labels = [], []
+    for level, colour in zip(sorted(b.level), [colours[1], BAND, *colours[2:]], strict=False):
+        held = scores[f"coverage-{level:g}"]
+        ax.plot(scores["horizon"], held, color=colour, lw=1.8, marker="o", ms=4, clip_on=False, zorder=3,
+                label=t("forecasting.limits", lang, level=f"{level:g}"))
+        marks.append(ax.plot([1, b.horizon], [level / 100] * 2, color=colour, lw=1.0, ls=(0, (4, 3)), zorder=2,
+                             label="_nominal")[0])
+        labels.append(t("forecasting.nominal", lang, level=f"{level:g}"))
+    ax.set_ylim(min(0.5, float(np.floor(scores[[f"coverage-{lv:g}" for lv in b.level]].min().min() * 10) / 10)
+                    if len(scores) else 0.5), 1.0)
+    ax.set_xlim(0.7, b.horizon + 0.3)
+    ax.set_xticks(range(1, b.horizon + 1) if b.horizon <= 12 else range(3, b.horizon + 1, 3))
+    ax.set_xlabel(t("forecasting.horizon", lang))
+    percent_axis(ax, lang)
+    if len(scores):
+        _legend(ax, ax.get_legend_handles_labels()[0])
+    label_lines(ax, marks, labels)
+    return ax
+
+
+def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | None = 24, title: str | None = None):
+    """Draw the forecast made before with its widest limits, the new months as they came, and the forecast of now.
+
+    Parameters
+    ----------
+    r : Revision
+    months : int, optional
+        How much history; None for all.
+
+    Returns
+    -------
+    Axes
+    """
+    lang = language(lang)
+    ax = plt.subplots()[1] if ax is None else ax
+    widest = max(r.before.level)
+    history = r.before.y if months is None else r.before.y.iloc[-months:]
+    past, old, now = _as_months(history.index), r.before.block(), r.after.block()
+    origin, last = month_numbers(past)[-1], float(history.iloc[-1])
+    x_old, x_now = month_numbers(_as_months(old["month"])), month_numbers(_as_months(now["month"]))
+    ax.fill_between(np.r_[origin, x_old], np.r_[last, old[f"lo-{widest:g}"]], np.r_[last, old[f"hi-{widest:g}"]],
+                    color=MUTED, alpha=0.15, lw=0, zorder=1)
+    ax.plot(month_numbers(past), history.to_numpy(), color=INK, lw=1.6, zorder=3)
+    before, = ax.plot(np.r_[origin, x_old], np.r_[last, old["y_hat"]], color=MUTED, lw=1.4, ls=(0, (4, 2)), zorder=3)
+    came = r.after.y.loc[r.after.y.index > r.before.y.index[-1]]
+    x_came = month_numbers(_as_months(came.index))
+    start = (x_came[-1], float(came.iloc[-1])) if len(came) else (origin, last)
+    ax.fill_between(np.r_[start[0], x_now], np.r_[start[1], now[f"lo-{widest:g}"]],
+                    np.r_[start[1], now[f"hi-{widest:g}"]], color=BAND, alpha=0.15, lw=0, zorder=1)
+    after, = ax.plot(np.r_[start[0], x_now], np.r_[start[1], now["y_hat"]], color=BAND, lw=2.0, zorder=4)
+    ax.plot(np.r_[origin, x_came], np.r_[last, came], color=INK, lw=1.6, zorder=4)
+    inside = r.check[f"inside-{widest:g}"].astype(bool).to_numpy()
+    for held, colour in ((True, INK), (False, EVENT)):
+        rows = r.check[inside == held]
+        ax.plot(month_numbers(_as_months(rows["month"])), rows["actual"], "o", color=colour, ms=6, zorder=5)
+    ax.set_title(title if title is not None else t("forecasting.revision_title", lang,
+                                                   label=in_language(r.before.label, lang) or r.before.unique_id))
+    _values_axis(ax, r.before, lang)
+    month_axis(ax, lang, past.union(_as_months(old["month"])).union(_as_months(now["month"])))
+    dots = [Line2D([], [], color=c, marker="o", ms=6, ls="", label=t(f"forecasting.{key}", lang, level=f"{widest:g}"))
+            for key, c, some in (("came_inside", INK, inside.any()), ("came_outside", EVENT, (~inside).any())) if some]
+    _legend(ax, [*dots, *(Patch(color=c, alpha=0.25, lw=0, label=t(f"forecasting.limits_{key}", lang,
+                                                                    level=f"{widest:g}"))
+                          for key, c in (("before", MUTED), ("after", BAND)))])
+    label_lines(ax, [before, after], [f"{t('forecasting.' + key, lang)} {f.said(rows['y_hat'].iloc[-1], lang)}"
+                                      for key, f, rows in (("before", r.before, old), ("after", r.after, now))])
     return ax

@@ -1,0 +1,340 @@
+"""A new month arrives: was it within the limits, what does it do to the forecast, and which datum moved it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from ebank_lib.display import html_table
+from ebank_lib.errors import SeriesError
+from ebank_lib.wording import language, percent, t
+
+from .forecast import Forecast, forecast, in_language
+from .scoring import distribution
+from .series import as_monthly
+
+__all__ = ["Revision", "revise"]
+
+OFF = 0.05          # probability, were the forecast right, of a departure that is called off track
+APART = 6           # revised months that are told apart; the smaller ones come together
+_POINTS = 2000
+CAUSES = ("revised", "passing", "news")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What new data did to a forecast; see :func:`revise`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``month, old, new, change, change_pct``: the months ahead that both forecasts speak of. ``change_pct`` is in per
+        cent of ``old``, NaN where that is zero.
+    moved : DataFrame
+        ``datum, cause, was, now, month, contribution``: what each datum did to each of these months. The contributions
+        to a month add up to its ``change``. A ``cause`` is ``revised`` (an earlier month was restated), ``passing`` (a
+        month went by and came exactly as forecast: what remains is fitting anew) or ``news`` (it came differently).
+        ``datum`` is None where many small restatements come together.
+    check : DataFrame
+        ``month, actual, y_hat, lo-80, hi-80, inside-80, ..., pit``: the new months against the old forecast. ``pit`` is
+        the probability that the old forecast gave to less than what came, 0.5 where it came as the median.
+    before, after : Forecast
+    departure : float
+        The probability, were the old forecast right, that the new months together lie as far to one side; NaN below two
+        months.
+    """
+
+    table: pd.DataFrame
+    moved: pd.DataFrame = field(repr=False)
+    check: pd.DataFrame = field(repr=False)
+    before: Forecast = field(repr=False)
+    after: Forecast = field(repr=False)
+    departure: float = np.nan
+
+    @property
+    def status(self) -> str:
+        """``nothing_new``, ``restated`` (no new month), ``inside``, ``outside`` (the last one) or ``off_track``."""
+        if self.check.empty:
+            return "nothing_new" if self.moved.empty else "restated"
+        if self.departure < OFF:
+            return "off_track"
+        return "inside" if self.check[f"inside-{max(self.before.level):g}"].iloc[-1] else "outside"
+
+    def contributions(self) -> pd.DataFrame:
+        """Return one row a datum and cause: ``datum, cause, was, now, contribution``, that to the last month ahead."""
+        if self.moved.empty:
+            return self.moved.drop(columns="month")
+        last = self.moved[self.moved["month"] == self.moved["month"].iloc[-1]]
+        return last.drop(columns="month").reset_index(drop=True)
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return what came, what it means for the forecast and which datum moved it most."""
+        lang = language(lang)
+        f, status = self.before, self.status
+        label = in_language(f.label, lang) or t("forecasting.the_series", lang)
+        if status == "nothing_new":
+            return t("forecasting.revision_none", lang, label=label)
+        said = []
+        if len(self.check):
+            row, widest = self.check.iloc[-1], max(f.level)
+            far = 2 * min(row["pit"], 1 - row["pit"])
+            said.append(t(f"forecasting.revision_{'inside' if row[f'inside-{widest:g}'] else 'outside'}", lang,
+                          label=label, month=f._month(row["month"], lang), actual=f.said(row["actual"], lang),
+                          expected=f.said(row["y_hat"], lang), level=f"{widest:g}",
+                          lo=f.said(row[f"lo-{widest:g}"], lang), hi=f.said(row[f"hi-{widest:g}"], lang),
+                          odds=percent(far, 0) if far >= 0.01 else "<1%"))
+            if status == "off_track":
+                said.append(t("forecasting.off_track", lang, n=len(self.check), odds=percent(self.departure, 1)))
+        if self.table.empty:
+            said.append(t("forecasting.revision_over", lang))
+        else:
+            said += self._moved_words(lang)
+        return ("" if lang == "zh" else " ").join(said)
+
+    def _moved_words(self, lang: str) -> list[str]:
+        f, last = self.before, self.table.iloc[-1]
+        month = f._month(last["month"], lang)
+        share = last["change"] if f.kind == "ratio" else last["change_pct"] / 100
+        if not np.isfinite(share) or abs(share) < 0.0005:
+            return [t("forecasting.revision_still", lang, month=month, new=f.said(last["new"], lang))]
+        said = [t("forecasting.revision_moved", lang, month=month, old=f.said(last["old"], lang),
+                  new=f.said(last["new"], lang), change=self._change(last["change"], last["old"], lang))]
+        rows = self.contributions()
+        by = rows.groupby(rows["datum"].astype(str), sort=False)["contribution"]
+        rows = rows[rows["datum"].astype(str) == by.sum().abs().idxmax()]
+        parts = {row["cause"]: self._change(row["contribution"], last["old"], lang) for _, row in rows.iterrows()}
+        if by.ngroups > 1:
+            said.append(t("forecasting.revision_most", lang, cause=self._datum(rows.iloc[0], lang),
+                          change=self._change(rows["contribution"].sum(), last["old"], lang)))
+        if "passing" in parts:
+            said.append(t("forecasting.revision_parts", lang, datum=self._datum(rows.iloc[0], lang), **{
+                key: parts[key] for key in ("passing", "news")}))
+        return said
+
+    def _datum(self, row, lang: str) -> str:
+        if row["cause"] == "revised":
+            return self._cause(row, lang)
+        return self.before._month(row["datum"], lang)
+
+    def _change(self, change: float, old: float, lang: str) -> str:
+        if self.before.kind == "ratio":
+            return t("forecasting.points", lang, n=f"{change * 100:+.1f}")
+        return f"{change / old:+.1%}" if old else self.before.said(change, lang)
+
+    def _cause(self, row, lang: str) -> str:
+        if row["datum"] is None:
+            return t("forecasting.cause_revised_many", lang)
+        return t(f"forecasting.cause_{row['cause']}", lang, month=self.before._month(row["datum"], lang))
+
+    def plot(self, ax=None, lang: str | None = None, **options):
+        """Draw old and new forecast and what came; see ``charts.forecasting.plot_revision``."""
+        from ebank_lib.charts.forecasting import plot_revision
+
+        return plot_revision(self, ax=ax, lang=lang, **options)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the tables of the revision as HTML: what came, what changed, which datum moved it."""
+        lang = language(lang)
+        f, label = self.before, in_language(self.before.label, lang) or self.before.unique_id
+        caption = t("forecasting.revision_caption", lang, label=label)
+        if self.check.empty and self.table.empty:
+            return html_table(self.table, caption=caption, lang=lang, heads=self._heads(lang),
+                              notes=[self.reading(lang)])
+        said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", "was", "now", "change",
+                                                       "contribution", *(c for c in self.check if c[:3] in
+                                                                         ("lo-", "hi-")))}
+        said |= {"change_pct": "{:+.1f}", "pit": lambda v: percent(v, 0)}
+        last = [t("forecasting.pit_note", lang), *([] if len(self.table) else [self.reading(lang)])]
+        parts = []
+        if len(self.check):
+            parts.append(html_table(self.check, caption=t("forecasting.check_caption", lang, label=label), lang=lang,
+                                    heads=self._heads(lang), formats=said, notes=last))
+        if len(self.table):
+            shown = self.table if f.kind != "ratio" else self.table.drop(columns="change_pct")
+            parts.append(html_table(shown, caption=caption, lang=lang, heads=self._heads(lang), formats=said))
+            rows = self.contributions()
+            rows["cause"] = [self._cause(row, lang) for _, row in rows.iterrows()]
+            month = f._month(self.table["month"].iloc[-1], lang)
+            parts.append(html_table(rows.drop(columns="datum"), lang=lang, formats=said, heads=self._heads(lang),
+                                    caption=t("forecasting.moved_caption", lang, month=month),
+                                    notes=[self.reading(lang), t("forecasting.moved_note", lang)]))
+        return "".join(parts)
+
+    def _heads(self, lang: str) -> dict[str, str]:
+        heads = {"month": t("general.month", lang), "y_hat": t("forecasting.y_hat", lang),
+                 "actual": t("forecasting.history", lang)}
+        heads |= {c: t(f"forecasting.{c}", lang) for c in ("old", "new", "change", "change_pct", "pit", "cause", "was",
+                                                           "now", "contribution")}
+        for lv in self.before.level:
+            heads |= {f"{c}-{lv:g}": t(f"forecasting.{c}", lang, level=f"{lv:g}") for c in ("lo", "hi", "inside")}
+        return heads
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def revise(before: Forecast, y, **options) -> Revision:
+    """Say what new data do to a forecast made before.
+
+    Parameters
+    ----------
+    before : Forecast
+        Made from the series as it was known then.
+    y : Series or array
+        The same series as it is known now: one or more new months, earlier months restated, or both.
+    **options
+        What else :func:`ebank_lib.forecasting.forecast` was told for `before` beyond horizon, levels, methods, kind,
+        unit and label, which are taken from it.
+
+    Returns
+    -------
+    Revision
+        Its contributions come from forecasting again after each step, in this order: restated months from the earliest
+        on, then for each new month first as if it had come exactly as forecast, then as it came. The steps lead from
+        the old forecast to the new one, so they add up exactly; another order would share out otherwise.
+
+    Raises
+    ------
+    SeriesError
+        The series ends before the old forecast's last known month, or cannot be forecast.
+
+    Examples
+    --------
+    >>> y = pd.Series(np.exp(np.arange(44) / 20), index=pd.period_range("2008-01", periods=44, freq="M"))
+    >>> r = revise(forecast(y.iloc[:-1], models=("drift",)), y)
+    >>> r.status, len(r.table), bool(r.check["inside-80"].all())
+    ('inside', 11, True)
+    """
+    new, numbered = as_monthly(y)
+    new = new.loc[new.first_valid_index(): new.last_valid_index()] if new.notna().any() else new.iloc[:0]
+    old = as_monthly(before.y)[0]
+    if new.empty or new.index[-1] < old.index[-1]:
+        raise SeriesError("the new data end before the old forecast starts",
+                          found="no month" if new.empty else str(new.index[-1]),
+                          expected=f"{old.index[-1]} or later")
+    model = before.headline
+    known = {"horizon": before.horizon, "level": before.level, "kind": before.kind, "unit": before.unit,
+             "label": before.label, "unique_id": before.unique_id} | options
+    lead = before.block(model).set_axis(_months(before.block(model)["month"], numbered), axis=0)
+    ahead = lead.index[lead.index > new.index[-1]]
+    arrived = new.index[new.index > old.index[-1]]
+    restated = _restated(old, new)
+    after = before
+    if len(arrived) or restated:
+        after = forecast(new if not numbered else pd.Series(new.to_numpy(), [m.ordinal for m in new.index]),
+                         models=before.models, **known)
+    steps = _Steps(old, lead["y_hat"], model, known, ahead)
+    for months in _one_by_one(restated, old, new):
+        steps.restate(months, new)
+    for month in arrived[new.loc[arrived].notna()]:
+        steps.arrive(month, float(new[month]))
+    final = pd.Series(after.block()["y_hat"].to_numpy(), _months(after.block()["month"], numbered))
+    moved = steps.settled(final)
+    table = pd.DataFrame({"month": ahead, "old": lead.loc[ahead, "y_hat"].to_numpy(),
+                          "new": final.reindex(ahead).to_numpy()})
+    table["change"] = table["new"] - table["old"]
+    table["change_pct"] = 100 * table["change"] / table["old"].abs().where(table["old"] != 0)
+    check, departure = _check(before, new.loc[arrived].dropna(), lead, model)
+    if numbered:
+        table, check, moved = (_numbered(frame) for frame in (table, check, moved))
+    return Revision(table, moved, check, before, after, departure)
+
+
+def _months(months, numbered: bool) -> pd.PeriodIndex:
+    return pd.PeriodIndex.from_ordinals(np.asarray(months, dtype="int64"), freq="M") if numbered else pd.PeriodIndex(
+        months, freq="M")
+
+
+def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Months as the numbers that the series came with."""
+    return frame.assign(**{c: [None if m is None or pd.isna(m) else m.ordinal for m in frame[c]]
+                           for c in ("month", "datum") if c in frame})
+
+
+def _restated(old: pd.Series, new: pd.Series) -> list[pd.Period]:
+    """Months up to the old origin whose value differs, appeared or went."""
+    months = old.index.union(new.index[new.index <= old.index[-1]])
+    was, now = old.reindex(months), new.reindex(months)
+    return list(months[~((was == now) | (was.isna() & now.isna()))])
+
+
+def _one_by_one(restated: list, old: pd.Series, new: pd.Series) -> list[list]:
+    """The most restated months each for itself, the others together, in order of time of their first."""
+    if len(restated) <= APART:
+        return [[m] for m in restated]
+    was, now = old.reindex(restated), new.reindex(restated)
+    size = ((now - was).abs() / was.abs().where(was != 0)).fillna(np.inf)
+    apart = set(size.sort_values(ascending=False, kind="stable").index[:APART])
+    return sorted([[m] for m in apart] + [[m for m in restated if m not in apart]], key=lambda group: group[0])
+
+
+class _Steps:
+    """From the old data to the new in steps, forecasting again after each."""
+
+    def __init__(self, y: pd.Series, said: pd.Series, model: str, known: dict, ahead: pd.PeriodIndex):
+        self.y, self.said, self.model, self.known, self.ahead = y, said, model, known, ahead
+        self.rows: list[dict] = []
+        self.path = [said.reindex(ahead)]
+
+    def restate(self, months: list, new: pd.Series) -> None:
+        values = new.reindex(months)
+        was = self.y.reindex(months)
+        every = self.y.index.union(pd.PeriodIndex(months, freq="M"))
+        self.y = self.y.reindex(every)
+        self.y[months] = values
+        many = len(months) > 1
+        self._step("revised", None if many else months[0], np.nan if many else was.iloc[0],
+                   np.nan if many else values.iloc[0])
+
+    def arrive(self, month: pd.Period, value: float) -> None:
+        expected = float(self.said[month]) if month in self.said.index else np.nan
+        if np.isfinite(expected):
+            self._put(month, expected)
+            self._step("passing", month, expected, expected)
+        self._put(month, value)
+        self._step("news", month, expected, value)
+
+    def _put(self, month: pd.Period, value: float) -> None:
+        self.y = self.y.reindex(pd.period_range(self.y.index[0], month, freq="M"))
+        self.y[month] = value
+
+    def _step(self, cause: str, datum, was: float, now: float) -> None:
+        block = forecast(self.y, models=(self.model,), **self.known).block()
+        self.said = pd.Series(block["y_hat"].to_numpy(), pd.PeriodIndex(block["month"]))
+        self.path.append(self.said.reindex(self.ahead))
+        self.rows.append({"datum": datum, "cause": cause, "was": was, "now": now})
+
+    def settled(self, final: pd.Series) -> pd.DataFrame:
+        """Return the contributions, the last step ending at the new forecast."""
+        columns = ["datum", "cause", "was", "now", "month", "contribution"]
+        if not self.rows or not len(self.ahead):
+            return pd.DataFrame(columns=columns)
+        self.path[-1] = final.reindex(self.ahead)
+        return pd.concat([pd.DataFrame([row] * len(self.ahead)).assign(
+            month=self.ahead, contribution=(self.path[n + 1] - self.path[n]).to_numpy())
+            for n, row in enumerate(self.rows)], ignore_index=True)[columns]
+
+
+def _check(before: Forecast, came: pd.Series, lead: pd.DataFrame, model: str) -> tuple[pd.DataFrame, float]:
+    """The new months against the old forecast, and how improbable they are together."""
+    came = came[came.index.isin(lead.index)]
+    rows = lead.loc[came.index]
+    check = pd.DataFrame({"month": came.index, "actual": came.to_numpy(), "y_hat": rows["y_hat"].to_numpy()})
+    for lv in before.level:
+        low, high = rows[f"lo-{lv:g}"].to_numpy(), rows[f"hi-{lv:g}"].to_numpy()
+        check[f"lo-{lv:g}"], check[f"hi-{lv:g}"] = low, high
+        check[f"inside-{lv:g}"] = (came.to_numpy() >= low) & (came.to_numpy() <= high)
+    at = lead.index.get_indexer(came.index)
+    points = distribution(before, model, _POINTS)[:, at]
+    below = (points < came.to_numpy()).mean(axis=0)
+    check["pit"] = (below + (points <= came.to_numpy()).mean(axis=0)) / 2
+    part = before.parts[model]
+    if len(came) < 2 or not (part.sd[at] > 0).all():
+        return check, np.nan
+    # Months of one forecast err together: the sum of their normal scores has the spread that its paths have.
+    corr = part.cov[np.ix_(at, at)] / np.outer(part.sd[at], part.sd[at])
+    score = norm.ppf(check["pit"].clip(0.5 / _POINTS, 1 - 0.5 / _POINTS)).sum() / np.sqrt(corr.sum())
+    return check, float(2 * norm.sf(abs(score)))
