@@ -12,7 +12,10 @@ _HOME = {
     "plot_fan": "arma",
     "plot_forecast": "forecasting", "plot_backtest": "forecasting", "plot_accuracy": "forecasting",
     "plot_coverage": "forecasting", "plot_revision": "forecasting",
-    "plot_targets": "scenarios",
+    "plot_multiples": "province", "plot_total_fan": "province", "plot_decomposition": "province",
+    "plot_league": "province", "plot_carriers": "province",
+    "plot_targets": "scenarios", "plot_odds": "scenarios",
+    "plot_scenarios": "strategy", "plot_tornado": "strategy", "plot_paths": "strategy",
 }
 __all__ = sorted(_HOME)
 

@@ -7,17 +7,19 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ebank_lib.scenarios import Targets
+from ebank_lib.scenarios import Targets, said_odds
+from ebank_lib.scenarios.said import said_value
 from ebank_lib.wording import language, month_name, t
 
 from .growth import empty_figure
-from .style import BAND, EVENT, INK, MUTED, WIDTH, colours
+from .style import BAND, EVENT, INK, MUTED, WIDTH, colours, wrap
 
-__all__ = ["plot_targets"]
+__all__ = ["plot_odds", "plot_targets"]
 
 
 def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool = False) -> Figure:
@@ -54,8 +56,11 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
     at = np.arange(len(rows))
     scales = []
     for n, (target, row) in enumerate(zip(targets.targets, rows.to_dict("records"), strict=True)):
-        share = targets.catalog.indicator(row["indicator"]).kind == "ratio"
+        share = _is_share(targets, target)
         scales.append(100.0 if share or not np.isfinite(row["reached_from"]) else 100.0 / row["reached_from"])
+        if target.kind in _OTHER_PACE:       # its paces are averages or of another indicator: the table has them
+            row |= {"achieved_per_month_12m": np.nan}
+            rows.loc[n, ["needed_per_month", "achieved_per_month_12m"]] = np.nan
         _state(left, n, row, scales[n], target.kind, lang, targets)
     names = [targets.catalog.indicator(target.indicator).short_label(lang) if brief else
              _wrapped(target.label(lang), lang) + _of_goal(targets, target, lang) for target in targets.targets]
@@ -77,6 +82,42 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
     if not brief:
         _paces(ax[1], rows, scales, lang, targets, below)
     return fig
+
+
+def plot_odds(targets: Targets, ax: Axes | None = None, lang: str | None = None) -> Axes:
+    """Draw both odds of every target: of being there in the date's month, and in some month up to it.
+
+    Parameters
+    ----------
+    targets : Targets
+    ax : Axes, optional
+    """
+    lang = language(lang)
+    rows = targets.table.reset_index(drop=True)
+    if ax is None:
+        ax = plt.subplots(figsize=(WIDTH, 1.1 + 0.62 * max(len(rows), 1)))[1]
+    for n, row in enumerate(rows.to_dict("records")):
+        if not np.isfinite(row["p_at"]):
+            ax.text(0.01, n, t("scenarios.no_odds_short", lang), va="center", color=MUTED, fontsize=9)
+            continue
+        for value, colour, shift in ((row["p_at"], colours[0], -0.19), (row["p_by"], colours[5], 0.19)):
+            ax.barh(n + shift, value, height=0.34, color=colour, zorder=2)
+            ax.annotate(said_odds(value, int(row["n"]), lang), (value, n + shift), (4, 0), va="center", fontsize=8.5,
+                        textcoords="offset points", color=INK)
+    ax.set_yticks(np.arange(len(rows)), [f"{wrap(target.label(lang), 34)}\n{month_name(row['deadline'], lang)}"
+                                         for target, row in zip(targets.targets, rows.to_dict("records"), strict=True)])
+    ax.tick_params(axis="y", length=0, labelcolor=INK, labelsize=8.5)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xlim(0, 1.08)
+    ax.set_xticks(np.arange(0, 1.01, 0.25), ["0%", "25%", "50%", "75%", "100%"])
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    ax.set_title(t("scenarios.odds_title", lang, branch=targets.catalog.branch(targets.branch).label(lang)),
+                 fontsize=9.5, pad=8)
+    ax.legend(handles=[Patch(color=colours[0], label=t("scenarios.odds_at", lang)),
+                       Patch(color=colours[5], label=t("scenarios.odds_by", lang))], ncols=2, handlelength=1.2,
+              loc="upper left", bbox_to_anchor=(0, -0.1), fontsize=8.5)
+    return ax
 
 
 def _paces(ax, rows, scales: list[float], lang: str, targets: Targets, below: dict) -> None:
@@ -103,9 +144,17 @@ def _wrapped(text: str, lang: str) -> str:
     return "\n".join(lines)
 
 
+_OTHER_PACE = ("growth", "total", "rank")
+
+
+def _is_share(targets: Targets, target) -> bool:
+    return target.kind in ("share", "growth") or targets.catalog.indicator(target.indicator).kind == "ratio"
+
+
 def _of_goal(targets: Targets, target, lang: str) -> str:
-    share = targets.catalog.indicator(target.indicator).kind == "ratio"
-    return "" if share else "\n" + ("（占目标）" if lang == "zh" else "(of goal)")
+    if _is_share(targets, target) or target.kind == "rank":
+        return ""
+    return "\n" + ("（占目标）" if lang == "zh" else "(of goal)")
 
 
 def _key(lang: str):
@@ -120,8 +169,13 @@ def _state(ax, n: int, row: dict, scale: float, kind: str, lang: str, targets: T
     if not np.isfinite(current):
         ax.text(2, n, t("scenarios.short_no_data", lang), va="center", color=MUTED, fontsize=9)
         return
+    if kind == "rank":      # a place is no length
+        text = said_value(targets.catalog, row["indicator"], row["current"], lang, kind)
+        ax.text(1, n, f"{text} · {t('scenarios.short_' + row['verdict'], lang)}", va="center", fontsize=9, color=INK)
+        return
     ax.barh(n, current, height=0.5, color="#B9CFE0", zorder=1)
-    ax.text(1, n, targets.said(row["indicator"], row["current"], lang), va="center", ha="left", fontsize=9, color=INK)
+    now = said_value(targets.catalog, row["indicator"], row["current"], lang, kind)
+    ax.text(1, n, now, va="center", ha="left", fontsize=9, color=INK)
     if np.isfinite(row["achieved_per_month_12m"]):
         ago = (row["current"] - 12 * row["achieved_per_month_12m"]) * scale
         ax.plot([ago, ago], [n - 0.17, n + 0.17], color=MUTED, lw=1.6, zorder=2)

@@ -96,8 +96,9 @@ def size_at(move: Move, z, pooled: Pooled | None = None):
 
     Notes
     -----
-    A range above 0 is lognormal; one that reaches 0 or below is normal in log(1 + size), cut at 0 unless it begins
-    below; a part of a gap is normal on the logit scale. All effects of a lever rise and fall together.
+    A range above 0 is lognormal; of one below 0 the fall, -log(1 + size), is; one from 0 or across it is normal in
+    log(1 + size), and cut at 0 when it begins there; a part of a gap is normal on the logit scale. So what helps never
+    harms and what harms never helps. All effects of a lever rise and fall together.
     """
     if pooled is not None:
         return pooled.size_at(z)
@@ -108,6 +109,8 @@ def size_at(move: Move, z, pooled: Pooled | None = None):
         return expit(_between(logit(low), logit(high), z))
     if low > 0:
         return np.exp(_between(np.log(low), np.log(high), z))
+    if high < 0:
+        return np.expm1(-np.exp(_between(np.log(-np.log1p(low)), np.log(-np.log1p(high)), z)))
     size = np.expm1(_between(np.log1p(low), np.log1p(high), z))
     return np.maximum(size, 0.0) if low == 0 else size
 

@@ -14,7 +14,7 @@ from ebank_lib.display import html_table
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.wording import language, month_name, t
 
-from .levers import Z90, Drawn, apply_lever, needed_for, size_at
+from .levers import Z90, Drawn, apply_all, apply_lever, needed_for, size_at
 from .loading import yearly
 from .measures import Measure, View
 from .odds import FIELDS, judged, odds_of, said_odds
@@ -73,15 +73,34 @@ class Scenarios:
             raise UnknownNameError("target", key, by_key)
         return by_key[key]
 
-    def name(self, scenario: str, lang: str | None = None) -> str:
-        """Return a scenario in words; an assumed effect is marked as such."""
+    def label(self, scenario: str, lang: str | None = None) -> str:
+        """Return a scenario in words.
+
+        Raises
+        ------
+        UnknownNameError
+            Naming those that there are.
+        """
         if scenario == "baseline":
             return t("scenarios.baseline", lang)
-        items = (*self.strategy.levers, *self.strategy.bundles, *self.strategy.stress)
-        found = next(item for item in items if item.key == scenario)
+        items = {x.key: x for x in (*self.strategy.levers, *self.strategy.bundles, *self.strategy.stress)}
+        if scenario not in items:
+            raise UnknownNameError("scenario", scenario, ["baseline", *items])
+        return items[scenario].label(lang)
+
+    def name(self, scenario: str, lang: str | None = None) -> str:
+        """Return a scenario in words with a mark that says whether its effect is assumed or estimated."""
+        if scenario == "baseline":
+            return self.label(scenario, lang)
         assumed = self.table.loc[self.table["scenario"] == scenario, "assumed"].any()
-        return t("scenarios.marked", lang, name=found.label(lang),
+        return t("scenarios.marked", lang, name=self.label(scenario, lang),
                  mark=t(f"scenarios.{'assumed' if assumed else 'estimated'}", lang))
+
+    def view(self, scenario: str) -> View:
+        """Return the branch's paths under a scenario, every indicator that it moves."""
+        self.label(scenario)
+        members = next((b.levers for b in self.strategy.bundles if b.key == scenario), [scenario])
+        return self.base if scenario == "baseline" else apply_all(self.base, [self.drawn[m] for m in members])
 
     @property
     def hardest(self) -> str:
@@ -106,7 +125,8 @@ class Scenarios:
             assumed``; those that do nothing for the target are left out, the widest swing stands first.
         """
         goal, by, rows = self.target(target), self.deadlines[target], []
-        failed = set(self.table.loc[self.table["reason"] != "", "scenario"])
+        mine = self.block(target)
+        failed = set(mine.loc[mine["reason"] != "", "scenario"])
         stress = {one.key for one in self.strategy.stress}
         wanted = needed_for([goal], (*self.strategy.levers, *self.strategy.stress), self.base.paths)
         for key, drawn in self.drawn.items():
@@ -260,16 +280,16 @@ class Scenarios:
         lang = language(lang)
         if self.table.empty:
             return f'<p class="note">{html.escape(t("scenarios.no_targets", lang))}</p>'
-        rows = []
+        rows, column = [], {target.key: f"target_{n}" for n, target in enumerate(self.strategy.targets)}
         for scenario, block in self.table.groupby("scenario", sort=False):
             row = {"scenario": self.name(str(scenario), lang)}
             for one in block.to_dict("records"):
                 n = int(one["n"]) or 1
-                row[one["target"]] = "–" if one["reason"] else t(
+                row[column[one["target"]]] = "–" if one["reason"] else t(
                     "scenarios.both_odds", lang, p_at=said_odds(one["p_at"], n, lang),
                     p_by=said_odds(one["p_by"], n, lang))
             rows.append(row)
-        heads = {target.key: target.label(lang) for target in self.strategy.targets}
+        heads = {column[target.key]: target.label(lang) for target in self.strategy.targets}
         return html_table(pd.DataFrame(rows), caption=t("scenarios.scenarios_caption", lang,
                                                         branch=self.catalog.branch(self.branch).label(lang)),
                           heads=heads | {"scenario": t("scenarios.scenario", lang)}, lang=lang,

@@ -1,0 +1,248 @@
+"""Scenarios on common paths: paired changes, stable draws, tornado, the effect that is needed, plain sentences."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
+from ebank_lib.events import known_events
+from ebank_lib.scenarios import (
+    Bundle,
+    Lever,
+    Move,
+    Strategy,
+    Stress,
+    Target,
+    View,
+    apply_levers,
+    evaluate_targets,
+    load_strategy,
+    required_effect,
+    run_scenarios,
+    simulate_for,
+)
+
+H, N = 16, 1000
+PAST = {"sms": np.linspace(90.0, 100.0, 44), "coverage": np.linspace(0.4, 0.55, 44), "affluent": np.full(44, 1e4)}
+
+
+def target(**about):
+    usual = {"key": "goal", "line": "a", "indicator": "sms", "zh": "目标", "en": "target", "goal": 110.0}
+    return Target(**(usual | about))
+
+
+def lever(key="push", kind=Lever, low=0.02, high=0.08, indicator="sms", **about):
+    return kind(key=key, zh="措施", en=key, ramp=6, moves=[Move(indicator=indicator, low=low, high=high, **about)])
+
+
+def both(*levers):
+    return Bundle(key="both", zh="一起", en="both", levers=list(levers))
+
+
+@pytest.fixture(scope="module")
+def paths(make_paths):
+    return many(make_paths, N)
+
+
+def many(make_paths, n):
+    rng = np.random.default_rng
+    values = {"sms": 100 + np.cumsum(0.3 + 1.5 * rng(1).standard_normal((H, n)), axis=0),
+              "coverage": 1 / (1 + np.exp(-0.2 - np.cumsum(0.03 + 0.1 * rng(2).standard_normal((H, n)), axis=0))),
+              "affluent": np.full((H, n), 1e4)}
+    return make_paths(values, PAST)
+
+
+STRATEGY = Strategy(targets=(target(), target(key="share", indicator="coverage", goal=0.7)),
+                    levers=(lever(), lever("cover", indicator="coverage", low=0.01, high=0.1),
+                            lever("none", low=0.0, high=0.0)),
+                    bundles=(both("push", "cover"),),
+                    stress=(lever("shock", Stress, -0.1, -0.02),))
+
+
+@pytest.fixture(scope="module")
+def result(paths):
+    return run_scenarios(paths, "rizhao", STRATEGY)
+
+
+def odds(result, scenario, goal="goal"):
+    return result.table.set_index(["scenario", "target"]).loc[(scenario, goal)]
+
+
+def test_a_row_for_every_scenario_and_target(result):
+    assert len(result.table) == 6 * 2 and (result.table["reason"] == "").all()
+    assert result.table["scenario"].unique().tolist() == ["baseline", "push", "cover", "none", "both", "shock"]
+
+
+def test_a_lever_changes_only_what_it_moves_and_one_without_effect_nothing(result):
+    same = [c for c in result.table if c not in ("scenario", "kind", "target", "assumed")]
+    assert odds(result, "none")[same].equals(odds(result, "baseline")[same])
+    assert odds(result, "push", "share")[same].equals(odds(result, "baseline", "share")[same])
+    assert odds(result, "push")["p_at"] > odds(result, "baseline")["p_at"] > odds(result, "shock")["p_at"]
+    assert odds(result, "both")["p_at"] == odds(result, "push")["p_at"]
+
+
+def test_changes_are_paired_and_their_error_is_smaller_than_that_of_two_counts(paths, result):
+    row = odds(result, "push")
+    view, moved = result.base, result.view("push")
+    pairs = (moved["sms"][-1] >= 110).astype(float) - (view["sms"][-1] >= 110)
+    assert np.isclose(row["change_vs_baseline"], pairs.mean()) and np.isclose(row["change_se"], pairs.std() / N**0.5)
+    assert np.isclose(row["change_vs_baseline"], row["p_at"] - odds(result, "baseline")["p_at"])
+    assert row["change_se"] < np.hypot(row["se_at"], odds(result, "baseline")["se_at"])
+
+
+def test_other_levers_and_more_paths_leave_a_lever_as_it_was(make_paths, paths, result):
+    alone = run_scenarios(paths, "rizhao", replace(STRATEGY, levers=STRATEGY.levers[:1], bundles=()))
+    assert odds(alone, "push").equals(odds(result, "push"))
+    more = run_scenarios(many(make_paths, 2 * N), "rizhao", STRATEGY)
+    assert (more.drawn["push"].sizes[0][:N] == result.drawn["push"].sizes[0]).all()
+
+
+def test_a_lever_in_some_branches_moves_the_province_by_the_same_paths(make_paths):
+    values = {"sms": np.full((2, H, 50), 100.0)}
+    paths = make_paths(values, {"sms": np.full((2, 44), 100.0)}, branches=("rizhao", "jinan"))
+    here, everywhere = apply_levers(paths, [lever()], ["rizhao"]), apply_levers(paths, [lever()])
+    assert (here.values["sms"][1] == 100).all() and (here.values["sms"][0] == everywhere.values["sms"][0]).all()
+    assert np.allclose(everywhere.total("sms") - 200, 2 * (here.total("sms") - 200))
+    assert np.allclose(here.values["sms_new"][0].sum(axis=0), here.values["sms"][0, -1] - 100)
+
+
+def test_the_tornado_is_the_odds_at_both_ends_of_each_effect(result):
+    table = result.tornado("goal").set_index("scenario")
+    assert set(table.index) == {"push", "shock"}    # what touches the target, and only that
+    sms = result.base["sms"][-1]
+    assert np.isclose(table.loc["push", "p_low"], (sms * 1.02 >= 110).mean())
+    assert np.isclose(table.loc["push", "p_high"], (sms * 1.08 >= 110).mean())
+    assert table["swing"].is_monotonic_decreasing and np.isclose(table.loc["push", "expected_high"], 1.08 * sms.mean())
+
+
+def test_the_effect_that_is_needed_is_the_quantile_of_each_paths_own(paths):
+    one = lever(low=0.03, high=0.03 * 4)        # median 0.06
+    got = required_effect(paths, "rizhao", one, target(), odds=0.8)
+    own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0)
+    exact = np.sort(own)[799]
+    assert got.reachable and np.isclose(got.times * 0.06, exact, rtol=1e-6)
+    assert got.interval[0] * 0.06 < exact < got.interval[1] * 0.06
+    moved = View.of(paths, "rizhao")["sms"][-1] * (1 + got.table["required"].iloc[0] * (1 + 1e-9))
+    assert (moved >= 110).mean() == 0.8
+
+
+def test_the_interval_is_that_of_resampled_paths(paths):
+    got = required_effect(paths, "rizhao", lever(low=0.03, high=0.12), target(), odds=0.8)
+    own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0) / 0.06
+    again = np.random.default_rng(0).choice(own, (2000, N))
+    low, high = np.quantile(np.sort(again, axis=1)[:, 799], [0.025, 0.975])
+    assert np.allclose(got.interval, (low, high), rtol=0.03)
+
+
+def test_needed_is_also_nothing_or_more_than_there_is(paths):
+    assert required_effect(paths, "rizhao", lever(), target(goal=60.0)).times == 0
+    never = required_effect(paths, "rizhao", lever(indicator="coverage"), target())
+    assert not never.reachable and "Even at the most" in never.reading("en") and "80%" in never.reading("zh")
+    capped = required_effect(paths, "rizhao", lever(ceiling=105.0), target())
+    assert not capped.reachable
+    full = Lever(key="x", zh="甲", en="a", moves=[Move(indicator="coverage", how="ceiling", low=0.1, high=0.3)])
+    got = required_effect(paths, "rizhao", full, target(indicator="coverage", goal=0.9))
+    assert got.reachable and got.table["required"].iloc[0] < 1
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        required_effect(paths, "rizhao", lever(), target(), odds=80)
+    with pytest.raises(ConfigError, match="without effect"):
+        required_effect(paths, "rizhao", lever(low=0.0, high=0.0), target())
+    with pytest.raises(SeriesError, match="beyond_horizon"):
+        required_effect(paths, "rizhao", lever(), target(deadline="2015-01"))
+
+
+def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
+    goals = (target(), target(key="late", deadline="2016-01"), target(key="gone", deadline="2010-01"),
+             target(key="other", indicator="phone"))
+    got = run_scenarios(paths, "rizhao", Strategy(goals, (lever(), lever("p", indicator="phone"))))
+    reasons = got.table.set_index(["scenario", "target"])["reason"]
+    assert reasons["baseline", "late"] == "beyond_horizon" and reasons["baseline", "gone"] == "past"
+    assert "phone" in reasons["baseline", "other"] and "phone" in reasons["p", "goal"]
+    assert len(got.table) == 3 * 4 and "no result" in got.to_html("en") and len(got.sentences("en")) >= 3
+
+
+def test_wrong_questions_are_errors(paths):
+    with pytest.raises(UnknownNameError, match="branch"):
+        run_scenarios(paths, "jinan", STRATEGY)
+    with pytest.raises(ConfigError, match="follows from other"):
+        run_scenarios(paths, "rizhao", Strategy((target(),), (lever(indicator="affluent_signed"),)))
+    with pytest.raises(ConfigError, match="ceiling of a share"):
+        run_scenarios(paths, "rizhao", Strategy((target(indicator="coverage", goal=1.3),)))
+    with pytest.raises(UnknownNameError, match="target"):
+        run_scenarios(paths, "rizhao", STRATEGY).tornado("gaol")
+
+
+@pytest.mark.parametrize("lang, assumed", [("zh", "假定"), ("en", "assumed")])
+def test_what_is_assumed_is_called_so_everywhere(result, lang, assumed):
+    best = result.sentences(lang)[3]
+    assert assumed in best and "%" in best
+    assert assumed in result.name("push", lang) and result.to_html(lang).count(assumed) >= 5
+    assert (result.levers_table()["source"] == "assumed").all()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_five_sentences_and_no_certainty(result, lang):
+    said = result.sentences(lang)
+    assert len(said) == 5
+    text = "".join(said) + result.to_html(lang)
+    assert not any(bad in text for bad in ("{", "nan", "inf ", ">100%<", " 0%", "为0%"))
+
+
+def test_nothing_to_say_is_said(paths):
+    stress = lever("s", Stress, -0.1, -0.05)
+    got = run_scenarios(paths, "rizhao", Strategy((target(goal=1e4),), (lever(),), (), (stress,)))
+    said = got.sentences("en")
+    assert "none of the 1 targets" in said[0] and "No single measure" in said[-2] and "None of the stresses" in said[-1]
+    assert "no targets" in run_scenarios(paths, "rizhao", Strategy()).to_html("en")
+
+
+def test_a_bundle_of_independent_effects_is_wider_than_each(paths):
+    strategy = Strategy((target(),), (lever(), lever("other")), (both("push", "other"),))
+    got = run_scenarios(paths, "rizhao", strategy)
+    a, b = (np.log1p(got.drawn[k].sizes[0]) for k in ("push", "other"))
+    together = np.log(got.view("both")["sms"][-1] / got.base["sms"][-1])
+    assert np.allclose(together, a + b) and abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(N)
+
+
+def test_a_walk_with_a_lever_has_the_odds_of_its_closed_form(make_paths):
+    n = 20_000
+    y = 100 * np.exp(np.cumsum(0.004 + 0.02 * np.random.default_rng(4).standard_normal((H, n)), axis=0))
+    got = run_scenarios(make_paths({"sms": y}, {"sms": PAST["sms"]}), "rizhao",
+                        Strategy((target(),), (lever(low=-0.02 + 0.04, high=0.08),)))
+    # log y is normal; log(size) is normal, so the odds are its mean over sizes, taken at 400 equally likely points.
+    size = np.exp((np.log(0.02) + np.log(0.08)) / 2 + norm.ppf((np.arange(400) + 0.5) / 400)
+                  * np.log(0.08 / 0.02) / (2 * norm.ppf(0.9)))
+    exact = norm.sf((np.log(1.1) - np.log1p(size) - 0.004 * H) / (0.02 * np.sqrt(H))).mean()
+    assert abs(odds(got, "push")["p_at"] - exact) < 4 * odds(got, "push")["se_at"]
+
+
+@pytest.fixture(scope="module")
+def rizhao(cleaned):
+    strategy = load_strategy(cleaned.source)
+    targets = evaluate_targets(cleaned, "rizhao", odds=False)
+    paths = simulate_for(cleaned, "rizhao", strategy.targets, targets.table["deadline"],
+                         (*strategy.levers, *strategy.stress), n=300)
+    return strategy, paths, run_scenarios(paths, "rizhao", strategy, events=known_events(cleaned.source))
+
+
+def test_the_sample_answers_for_every_measure_of_the_study(cleaned, rizhao):
+    strategy, paths, got = rizhao
+    assert len(got.table) == len(strategy.targets) * (1 + len(strategy.levers) + len(strategy.bundles) + 3)
+    assert (got.table["reason"] == "").all()
+    whole = got.table[got.table["scenario"] == "whole_strategy"].set_index("target")
+    stress = got.table[got.table["kind"] == "stress"]
+    assert (whole["change_vs_baseline"] >= 0).all() and (stress["change_vs_baseline"] <= 0).all()
+    assert whole["expected"].between(0, 1).all()
+    targets = evaluate_targets(cleaned, "rizhao", paths=paths)
+    base = got.table[got.table["kind"] == "baseline"]
+    assert np.allclose(targets.table["p_at"], base["p_at"])
+    mobile = got.levers_table().query("scenario == 'mobile_editions' and indicator == 'mobile'").iloc[0]
+    assert mobile["source"] == "interventions" and mobile["k"] >= 4 and 0 < mobile["low"] < mobile["high"]
+
+
+def test_the_same_input_gives_the_same_answer(cleaned, rizhao):
+    strategy, paths, got = rizhao
+    again = run_scenarios(paths, "rizhao", strategy, events=known_events(cleaned.source))
+    assert again.table.equals(got.table) and again.to_html("zh") == got.to_html("zh")
