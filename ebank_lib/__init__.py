@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _HOME = {
     "setup": "reports.opening", "record": "reports.record", "state": "reports.record",
     "simulate_paths": "forecasting", "kind_of": "forecasting", "simulate_joint": "forecasting",
+    "forecast_indicator": "forecasting", "backtest_indicator": "forecasting",
     "modelling_scale": "forecasting.transforms",
     "load_catalog": "catalog", "number": "wording", "percent": "wording",
     "t": "wording", "show": "display", "say": "display",
@@ -23,7 +24,9 @@ _HOME = {
     "backtest_many": "forecasting", "as_known": "forecasting", "compare": "forecasting", "revise": "forecasting",
     "reconcile_joint": "province", "reconciliation_backtest": "province", "growth_decomposition": "province",
     "league_table": "province", "who_carries": "province",
-    "load_targets": "scenarios", "evaluate_targets": "scenarios",
+    "load_targets": "scenarios", "evaluate_targets": "scenarios", "load_strategy": "scenarios",
+    "run_scenarios": "scenarios", "apply_levers": "scenarios", "required_effect": "scenarios",
+    "simulate_for": "scenarios", "learn_evidence": "scenarios", "saturation": "scenarios",
 }
 __all__ = ["__version__", *sorted(_HOME)]
 
