@@ -24,6 +24,7 @@ from .reconciliation import METHODS, reconcile
 __all__ = ["ReconciliationBacktest", "node_errors", "one_step_errors", "reconciliation_backtest"]
 
 _START = 2      # months at which the smoothing's start is fitted and its errors say nothing
+_WIDEST = 3.0   # robust standard deviations: a surprise beyond this counts as this
 
 
 def one_step_errors(y: pd.Series, kind: str | None = None) -> pd.Series:
@@ -31,7 +32,8 @@ def one_step_errors(y: pd.Series, kind: str | None = None) -> pd.Series:
 
     The one-step errors of a damped trend on the modelling scale, less the shrunk season, are put at the last value and
     taken back: where growth is modelled in per cent, an error of 3% counts as 3% of what the branch does now, not of
-    what it did at the start. NaN where a month is missing and at the first two months.
+    what it did at the start. A surprise beyond three robust standard deviations (1.4826 MAD) is put at three, so that
+    one misprint or push does not decide how much a node is believed. NaN where a month is missing and at the first two.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ def one_step_errors(y: pd.Series, kind: str | None = None) -> pd.Series:
     at_today = scale.back(now + e) - scale.back(now)
     out.loc[ready.y.index] = np.where(ready.y.notna(), at_today, np.nan)
     out.loc[ready.y.index[:_START]] = np.nan
-    return out
+    widest = _WIDEST * 1.4826 * (out - out.median()).abs().median()
+    return out.clip(out.median() - widest, out.median() + widest) if widest > 0 else out
 
 
 def node_errors(h: Hierarchy, history: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:

@@ -1,0 +1,111 @@
+"""The province's pictures show what its tables say, in both languages, with no label upon another."""
+
+import importlib.util
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.charts.province import plot_multiples, plot_total_fan
+from ebank_lib.errors import SeriesError
+from ebank_lib.forecasting import JointPaths
+from ebank_lib.forecasting.coherence import plan_of
+from ebank_lib.province import growth_decomposition, league_table, who_carries
+
+_spec = importlib.util.spec_from_file_location("readable", Path(__file__).with_name("test_style.py"))
+_style = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_style)
+assert_readable = _style.assert_readable
+
+LANGS = pytest.mark.parametrize("lang", ["zh", "en"])
+
+
+@pytest.fixture(scope="module")
+def paths(cleaned):
+    """All sixteen branches, growing at random."""
+    keys = ["mobile", "coverage", "affluent", "affluent_signed", "mobile_txn"]
+    panel, rng = cleaned.panel[keys], np.random.default_rng(0)
+    plan = plan_of(cleaned.catalog, keys)
+    branches = tuple(cleaned.catalog.reporting)
+    origin = pd.Period(panel.index.get_level_values("month").max(), "M")
+    now = panel.xs(origin, level="month").reindex(list(branches))
+    growth = np.exp(np.cumsum(rng.normal(0.01, 0.02, (16, 24, 100)), axis=1))
+    values = {k: now[k].to_numpy()[:, None, None] * growth ** (k != "coverage") for k in plan.free}
+    months = pd.period_range(origin + 1, periods=24, freq="M")
+    return JointPaths(plan.complete(values, {k: now[k].to_numpy() for k in keys}), branches, months, origin, panel,
+                      cleaned.catalog, plan)
+
+
+def words(fig):
+    return [text.get_text() for text in fig.findobj(mpl.text.Text)]
+
+
+@pytest.mark.parametrize(("indicator", "lang"), [("mobile", "zh"), ("coverage", "en")])
+def test_every_branch_has_a_panel_on_one_scale(cleaned, paths, indicator, lang):
+    fig = plot_multiples(cleaned, indicator, paths, lang)
+    assert_readable(fig)
+    panels = [ax for ax in fig.axes if ax.get_visible()]
+    assert {ax.get_title(loc="left") for ax in panels} == {cleaned.catalog.branch(b).label(lang) for b in
+                                                          cleaned.catalog.reporting}
+    assert len({ax.get_ylim() for ax in panels}) == 1
+    history, ahead = panels[0].get_lines()[:2]
+    y = cleaned.series("jinan", indicator)
+    assert history.get_ydata()[-1] == pytest.approx(y.iloc[-1] * (1 if indicator == "coverage" else 100 / y.iloc[0]))
+    assert len(ahead.get_ydata()) == 25
+
+
+def test_panels_stand_where_they_are_put(cleaned):
+    grid = {b: (n // 6, n % 6) for n, b in enumerate(cleaned.catalog.reporting)}
+    fig = plot_multiples(cleaned, "sms", grid=grid, lang="en")
+    assert_readable(fig)
+    assert sum(ax.get_visible() for ax in fig.axes) == 16 and len(fig.axes) == 18
+
+
+def test_a_province_without_figures_is_a_sentence(cleaned):
+    empty = types.SimpleNamespace(panel=cleaned.panel * np.nan, catalog=cleaned.catalog)
+    assert any("nothing to draw" in text for text in words(plot_multiples(empty, "sms", lang="en")))
+
+
+@pytest.mark.parametrize(("indicator", "lang"), [("mobile", "zh"), ("coverage", "en"), ("mobile_txn", "en")])
+def test_the_fan_of_the_whole_starts_at_its_last_month(cleaned, paths, indicator, lang):
+    ax = plot_total_fan(paths, indicator, lang=lang)
+    assert_readable(ax.figure)
+    history, median = ax.get_lines()[:2]
+    assert median.get_ydata()[0] == history.get_ydata()[-1]
+    now = cleaned.panel.xs(paths.origin, level="month").drop("shandong")
+    total = now["affluent_signed"].sum() / now["affluent"].sum() if indicator == "coverage" else now[indicator].sum()
+    assert history.get_ydata()[-1] == pytest.approx(total)
+    assert median.get_ydata()[-1] == pytest.approx(np.median(paths.total(indicator).iloc[-1]))
+
+
+def test_a_fan_of_nothing_is_an_error(paths):
+    with pytest.raises(SeriesError, match="no branch has paths"):
+        plot_total_fan(replace(paths, values=paths.values | {"mobile": paths.values["mobile"] * np.nan}), "mobile")
+
+
+@pytest.mark.parametrize(("indicator", "lang"), [("etxn_total", "en"), ("income_total", "zh"), ("sms", "en")])
+def test_bars_of_the_growth_end_where_the_contributions_do(cleaned, indicator, lang):
+    found = growth_decomposition(cleaned, indicator)
+    ax = found.plot(lang=lang)
+    assert_readable(ax.figure)
+    widths = sum(bar.get_width() for bar in ax.patches)
+    assert widths == pytest.approx(found.growth * 100)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [cleaned.catalog.branch(b).label(lang)
+                                                                   for b in found.by().index]
+
+
+@LANGS
+def test_league_and_carriers_are_readable_and_in_order(cleaned, paths, lang):
+    for indicator in ("mobile_txn",) if lang == "zh" else ("coverage",):
+        ax = league_table(cleaned, indicator).plot(lang=lang)
+        assert_readable(ax.figure)
+        widths = [bar.get_width() for bar in ax.patches]
+        assert widths == sorted(widths, reverse=True) and len(widths) == 16
+    found = who_carries(paths, "mobile")
+    ax = found.plot(lang=lang)
+    assert_readable(ax.figure)
+    assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(found.total["increase"])
