@@ -26,6 +26,7 @@ _HOME = {
     "league_table": "province", "who_carries": "province",
     "load_targets": "scenarios", "evaluate_targets": "scenarios", "load_strategy": "scenarios",
     "run_scenarios": "scenarios", "apply_levers": "scenarios", "required_effect": "scenarios",
+    "required_effects": "scenarios",
     "simulate_for": "scenarios", "learn_evidence": "scenarios", "saturation": "scenarios",
 }
 __all__ = ["__version__", *sorted(_HOME)]

@@ -99,14 +99,21 @@ class Cleaned:
         UnknownNameError
             Listing the branches, indicators or months that exist.
         """
-        branch = self._branch(branch)
+        branch = self.branch_id(branch)
         indicator = self.catalog.indicator(indicator).key
         y = self.panel.loc[branch, indicator].copy()
         y.index = pd.PeriodIndex(y.index, freq="M", name="month")
         first, last = as_month(start, self.months), as_month(end, self.months)
         return y.loc[first or y.index[0]: last or y.index[-1]].rename(indicator)
 
-    def _branch(self, branch: str) -> str:
+    def branch_id(self, branch: str) -> str:
+        """Return the id under which a branch stands in the panel: its own, or of the one it merged into.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch in the panel.
+        """
         found = self.catalog.branch(branch)
         if found.id not in self.branches:
             if found.merged_into in self.branches:
@@ -119,7 +126,7 @@ class Cleaned:
 
         A number from before a merger comes from the rows of both branches.
         """
-        branch, key = self._branch(branch), self.catalog.indicator(indicator).key
+        branch, key = self.branch_id(branch), self.catalog.indicator(indicator).key
         month = as_month(month, self.months)
         names = [branch, *(b.id for b in self.catalog.branches.values()
                            if b.merged_into == branch and month < b.merged_month)]
@@ -173,7 +180,7 @@ class Cleaned:
             No such branch.
         """
         e = self.entries
-        mine = e[(e["branch"] == self._branch(branch)) & e["decision"].isin(["corrected", "flagged", "filled"])]
+        mine = e[(e["branch"] == self.branch_id(branch)) & e["decision"].isin(["corrected", "flagged", "filled"])]
         proofs = [_proof(d, lang) for d in mine["detail"]]
         mine = self._with_reasons(mine, lang).astype({"decision": str, "indicator": str})
         mine["reason"] = list(zip(mine["reason"], proofs, strict=True))
@@ -206,7 +213,7 @@ class Cleaned:
         """Say in a sentence what cleaning did: in all, or to the numbers of one branch."""
         e = self.entries
         if branch is not None:
-            e = e[e["branch"] == self._branch(branch)]
+            e = e[e["branch"] == self.branch_id(branch)]
         count = e.drop_duplicates(["cell", "decision", "branch", "month", "indicator"])["decision"].value_counts()
         count = {name: int(count.get(name, 0)) for name in DECISIONS}
         if branch is not None:

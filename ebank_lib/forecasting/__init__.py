@@ -3,12 +3,14 @@
 from ebank_lib.forecasting.backtest import Backtest, Grade, backtest
 from ebank_lib.forecasting.backtest_many import Backtests, as_known, backtest_many
 from ebank_lib.forecasting.comparison import Comparison, compare, diebold_mariano, giacomini_white
+from ebank_lib.forecasting.context import Context, backtest_indicator, forecast_indicator
 from ebank_lib.forecasting.forecast import Forecast, forecast, kind_of
 from ebank_lib.forecasting.joint import JointPaths, simulate_joint
 from ebank_lib.forecasting.many import forecast_many
 from ebank_lib.forecasting.monitoring import Revision, revise
 from ebank_lib.forecasting.simulation import simulate_paths
 
-__all__ = ["Backtest", "Backtests", "Comparison", "Forecast", "Grade", "JointPaths", "Revision", "as_known",
-           "backtest", "backtest_many", "compare", "diebold_mariano", "forecast", "forecast_many", "giacomini_white",
-           "kind_of", "revise", "simulate_joint", "simulate_paths"]
+__all__ = ["Backtest", "Backtests", "Comparison", "Context", "Forecast", "Grade", "JointPaths", "Revision", "as_known",
+           "backtest", "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast",
+           "forecast_indicator", "forecast_many", "giacomini_white", "kind_of", "revise", "simulate_joint",
+           "simulate_paths"]

@@ -196,7 +196,8 @@ def cutoffs_of(n: int, horizon: int, origins: int, least: int = LEAST) -> list[i
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
              kind: str | Indicator | None = None, unit: object = "", label: object = "",
              as_known: Callable[[pd.Period], pd.Series] | None = None, least: int = LEAST,
-             window: int | None = None, unique_id: str | None = None) -> Backtest:
+             window: int | None = None, unique_id: str | None = None,
+             forecaster: Callable[..., Forecast] | None = None) -> Backtest:
     """Test methods on the past of one series by a rolling origin.
 
     Parameters
@@ -213,6 +214,9 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
         Months known at the first origin.
     window : int, optional
         Use only so many months at each origin, as the theory of Giacomini & White asks; default: all that were known.
+    forecaster : callable, optional
+        ``(past, horizon, level, models, cutoff) -> Forecast`` in the place of ``forecast``, for what is known beside
+        the series; it must look at nothing after the cutoff.
 
     Returns
     -------
@@ -250,32 +254,35 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
         cutoff = y.index[known - 1]
         past = y.iloc[:known] if as_known is None else as_monthly(as_known(cutoff))[0].loc[:cutoff]
         past = past if window is None else past.iloc[-window:]
-        blocks.append(_origin(y, past, cutoff, horizon, level, models, kind, uid))
-    table = pd.concat(blocks, ignore_index=True) if blocks else _empty(level)
+        blocks.append(at_origin(y, past, cutoff, horizon, level, models, kind, uid, forecaster))
+    table = pd.concat(blocks, ignore_index=True) if blocks else empty_table(level)
     return Backtest(table, models, level, horizon, kind, unit, label, y)
 
 
-def _origin(y, past, cutoff, horizon, level, models, kind, uid) -> pd.DataFrame:
+def at_origin(y, past, cutoff, horizon, level, models, kind, uid, forecaster) -> pd.DataFrame:
     """What the methods said at one origin, for the months known now."""
     change = past.diff(12).dropna()
     # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
     last = past.last_valid_index()
     late = 0 if last is None else (cutoff - last).n
     try:
-        f = forecast(past, horizon + late, level, models, kind, unique_id=uid)
+        f = (forecast(past, horizon + late, level, models, kind, unique_id=uid) if forecaster is None
+             else forecaster(past, horizon + late, level, models, cutoff))
         said = f.table.assign(crps=_crps_of(f, y))
         said = said[said["model"].isin(models)]
     except EbankError as error:
         months = [cutoff + h for h in range(1, horizon + 1)]
         said = pd.concat([pd.DataFrame({"unique_id": uid, "month": months, "horizon": range(1, horizon + 1), "model": m,
-                                        "reason": str(error)}) for m in models]).reindex(columns=_empty(level).columns)
+                                        "reason": str(error)}) for m in models])
+        said = said.reindex(columns=empty_table(level).columns)
     said = said[said["month"].isin(y.index) & (said["month"] > cutoff)].copy()
     said["horizon"] = [(m - cutoff).n for m in said["month"]]
+    said = said[said["horizon"] <= horizon]
     said["cutoff"] = cutoff
     said["y"] = y.reindex(said["month"]).to_numpy()
     said["scale"] = float(change.abs().mean()) if len(change) else np.nan
     said["scale2"] = float((change**2).mean()) if len(change) else np.nan
-    return said[list(_empty(level).columns)]
+    return said[list(empty_table(level).columns)]
 
 
 def _crps_of(f: Forecast, y: pd.Series) -> pd.Series:
@@ -288,7 +295,8 @@ def _crps_of(f: Forecast, y: pd.Series) -> pd.Series:
     return score
 
 
-def _empty(level) -> pd.DataFrame:
+def empty_table(level) -> pd.DataFrame:
+    """Return the table of a backtest without a row."""
     limits = [f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")]
     return pd.DataFrame(columns=["unique_id", "cutoff", "month", "horizon", "model", "y", "y_hat", *limits, "crps",
                                  "scale", "scale2", "reason"])

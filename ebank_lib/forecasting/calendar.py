@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from ebank_lib.events import calendar_regressors, festival
+from ebank_lib.events import calendar_regressors
 
 __all__ = ["EFFECTS", "CalendarEffect", "fit_calendar"]
 
@@ -105,7 +105,7 @@ def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple
     --------
     >>> months = pd.period_range("2008-01", periods=44, freq="M")
     >>> noise = 0.002 * np.random.default_rng(0).standard_normal(44)
-    >>> z = pd.Series(0.02 * np.arange(44) - 0.3 * festival(months).to_numpy() + noise, months)
+    >>> z = 0.02 * np.arange(44) - 0.3 * calendar_regressors(months)["festival"] + noise
     >>> found = fit_calendar(z, "china")
     >>> found.window, round(float(found.table["used"].iloc[0]), 1)
     ((10, 10), -0.3)

@@ -18,10 +18,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "shape_of"]
+__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "scale_factor", "shape_of"]
 
 PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
 _NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
+_EVEN = norm.ppf((np.arange(200) + 0.5) / 200)
+_BETWEEN, _WITHIN = 0.027, 0.24     # variances, see `scale_factor`
 TABLE = Path(__file__).with_name("shapes.csv")
 
 
@@ -96,6 +98,46 @@ def _weighted_quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     order = np.argsort(values, kind="stable")
     middle = np.cumsum(weights[order]) - weights[order] / 2
     return np.interp(PROBS, middle / weights.sum(), values[order])
+
+
+def scale_factor(errors: list[np.ndarray], shape: ErrorShape) -> float:
+    """Return by how much limits are to be widened or narrowed for series of one kind that belong together.
+
+    Parameters
+    ----------
+    errors : list of array (origins, months)
+        One a series: past errors in units of the standard deviation stated at the time.
+    shape : ErrorShape
+        What such errors were elsewhere.
+
+    Returns
+    -------
+    float
+        1 where nothing is known.
+
+    Notes
+    -----
+    The median over series of the logarithm of (mean size here / mean size elsewhere), drawn towards zero by
+    ``v / (v + s^2 / n)``: on the training part of M3 the logarithm of a series' past errors has s = 0.49 and foretells
+    its future ones with slope 0.1, so that v = 0.027. A series' own past errors beyond that, or those of the last
+    months only, did not narrow the limits that hold (interval scores at slopes 0 to 0.5: 4.05, 4.06, 4.07, 4.08, 4.11,
+    4.14 standard deviations at 80%).
+
+    Examples
+    --------
+    >>> calm = [0.3 * np.random.default_rng(i).standard_normal((3, 12)) for i in range(10)]
+    >>> 0.5 < scale_factor(calm, GAUSSIAN) < 0.6
+    True
+    """
+    said = []
+    for e in errors:
+        usual = np.abs(shape.warp(np.repeat(_EVEN[:, None], e.shape[1], axis=1))).mean(axis=0)
+        if np.isfinite(e).any() and np.nanmean(np.abs(e)) > 0:
+            said.append(np.log(np.nanmean(np.abs(e) / usual)))
+    if not said:
+        return 1.0
+    keep = _BETWEEN / (_BETWEEN + _WITHIN / len(said))
+    return float(np.exp(keep * np.median(said)))
 
 
 @cache

@@ -252,7 +252,7 @@ def regarma(work: Work, horizon: int) -> Prediction:
     if calendar.season is not None:
         z = z - calendar.season[z.index.month - 1]
     if not columns:
-        raise SeriesError("nothing to regress on", found="no effect of the calendar that shows", expected="one at least")
+        raise SeriesError("nothing to regress on", found="no calendar effect that shows", expected="one at least")
     x = pd.DataFrame(columns, index=months)
     got = _arma(z, horizon, exog=x.iloc[:n], future=x.iloc[n:], max_p=3, max_q=3)
     if calendar.season is None:

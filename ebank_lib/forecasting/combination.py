@@ -9,7 +9,7 @@ from ebank_lib.errors import SeriesError
 from .candidates import MEMBERS, Prediction, Work, predict
 from .series import Prepared
 
-__all__ = ["run_models"]
+__all__ = ["COMBINATIONS", "late_errors", "run_models"]
 
 _LATE = (12, 8, 4)          # months before the end, of the origins that weights are learnt from
 
@@ -31,8 +31,8 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
         return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
     done: dict[str, Prediction | str] = {}
     for model in models:
-        run = _combined(ready.work, horizon, done) if model == "combination" else None
-        got = _tried(model, ready.work, horizon, done) if run is None else run
+        run = COMBINATIONS.get(model)
+        got = _tried(model, ready.work, horizon, done) if run is None else run(ready.work, horizon, done)
         if isinstance(got, str):
             reasons[model] = got
         else:
@@ -40,7 +40,7 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if not parts:
         parts["naive"] = predict("naive", ready.work, horizon)
         notes.append(("forecasting.fallback", {"n": len(ready.y)}))
-    elif "combination" in parts:
+    elif any(model in COMBINATIONS for model in parts):
         missing = [m for m in MEMBERS if isinstance(done[m], str)]
         if missing:
             notes.append(("forecasting.members_missing", {"members": missing}))
@@ -69,20 +69,57 @@ def _combined(work: Work, horizon: int, done: dict) -> Prediction | str:
     return Prediction(mean, cov, detail, tuple(dict.fromkeys(n for p in members.values() for n in p.notes)))
 
 
+def _median(work: Work, horizon: int, done: dict) -> Prediction | str:
+    """Median of the members, month by month: of four, the mean without the highest and the lowest."""
+    got = {m: _tried(m, work, horizon, done) for m in MEMBERS}
+    members = [p for p in got.values() if isinstance(p, Prediction)]
+    if len(members) < 2:
+        return next(iter(p for p in got.values() if isinstance(p, str)))
+    return Prediction(np.median([p.mean for p in members], axis=0), np.mean([p.cov for p in members], axis=0))
+
+
+COMBINATIONS = {"combination": _combined, "median": _median}
+
+
+def _late(work: Work) -> list[tuple[np.ndarray, dict[str, Prediction]]]:
+    """What came in the last year, and what each member would have said of it at three origins."""
+    if "late" not in work._done:
+        found = []
+        for back in _LATE:
+            if len(work.z) - back >= 24:
+                then = work.until(back)
+                said = {m: _tried(m, then, back, {}) for m in MEMBERS}
+                found.append((work.plain.to_numpy(dtype=float)[-back:],
+                              {m: p for m, p in said.items() if isinstance(p, Prediction)}))
+        work._done["late"] = found
+    return work._done["late"]
+
+
+def late_errors(work: Work) -> np.ndarray:
+    """Return the errors that the plain mean of the members made of the last year, (origins, 12).
+
+    In units of the standard deviation stated at the time; NaN beyond the last month.
+    """
+    rows = []
+    for came, said in _late(work):
+        sd = np.sqrt(np.mean([np.diag(p.cov) for p in said.values()], axis=0)) if said else np.zeros(1)
+        if len(said) < 2 or not (sd > 0).all():
+            continue
+        row = np.full(max(_LATE), np.nan)
+        row[: len(came)] = (came - np.mean([p.mean for p in said.values()], axis=0)) / sd
+        rows.append(row)
+    return np.array(rows).reshape(-1, max(_LATE))
+
+
 def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
     """Half equal, half by what each member missed by in the last year: inverse squared error at three late origins."""
     equal = np.full(len(members), 1 / len(members))
-    missed = []
-    for back in _LATE:
-        if len(work.z) - back < 24:
-            continue
-        then, came = work.until(back), work.plain.to_numpy(dtype=float)[-back:]
-        said = [_tried(m, then, back, {}) for m in members]
-        missed.append([np.abs(p.mean - came).mean() if isinstance(p, Prediction) else np.nan for p in said])
-    if not missed or not np.isfinite(missed).any():
+    missed = np.array([[np.abs(said[m].mean - came).mean() if m in said else np.nan for m in members]
+                       for came, said in _late(work)])
+    if not missed.size or not np.isfinite(missed).any():
         return equal
     error = np.array([column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan
-                      for column in np.array(missed).T])
+                      for column in missed.T])
     error = np.where(np.isfinite(error), error, np.nanmean(error))
     if not error.min() > 0:
         return equal

@@ -17,7 +17,7 @@ from ebank_lib.wording import language, month_name, number, percent, t
 
 from .calibration import ErrorShape, shape_of
 from .candidates import CANDIDATES, Prediction
-from .combination import run_models
+from .combination import COMBINATIONS, run_models
 from .series import Prepared, prepare
 from .transforms import Transform
 
@@ -184,7 +184,7 @@ def kind_of(indicator: Indicator) -> str:
 
 def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | Indicator | None = None,
              unit: object = "", label: object = "", unique_id: str | None = None, calendar: str = "none",
-             pooled=None) -> Forecast:
+             pooled=None, events=()) -> Forecast:
     """Forecast one monthly series, always with limits.
 
     Parameters
@@ -196,7 +196,8 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
     level : numbers
         Coverage of the limits in per cent, within 0..100.
     models : names
-        ``combination`` and the names of :data:`ebank_lib.forecasting.candidates.CANDIDATES`; the first is read out.
+        ``combination``, ``median`` (of its members) and the names of
+        :data:`ebank_lib.forecasting.candidates.CANDIDATES`; the first is read out.
     kind : {"stock", "flow", "ratio", "multiple"} or Indicator, optional
         Chooses the modelling scale and the bounds.
     unit, label : str or callable of the language, optional
@@ -207,6 +208,9 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
         Whose festivals, working days and quarter ends the methods allow for.
     pooled : Pooled, optional
         What other branches say, see :func:`ebank_lib.forecasting.pooling.learn_pooled`.
+    events : sequence of (kind or None, month)
+        Known events (``outlier``, ``level_shift``, ``temporary``, None: whichever suits best), which are fitted first
+        and not forecast to happen again.
 
     Returns
     -------
@@ -230,12 +234,22 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
     if isinstance(kind, Indicator):
         label = label or kind.short_label
         kind = kind_of(kind)
-    ready = prepare(y, kind, calendar, pooled)
+    ready = prepare(y, kind, calendar, pooled, events)
+    return forecast_ready(ready, horizon, level, models, kind=kind, unit=unit, label=label,
+                          unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
+
+
+def forecast_ready(ready: Prepared, horizon: int, level, models, scale: float = 1.0, **about) -> Forecast:
+    """Forecast a prepared series; `scale` widens or narrows the combination's limits (see ``calibration``)."""
     parts, reasons, notes = run_models(ready, horizon, models)
     shapes = {model: shape_of(model) for model in parts}
+    if scale != 1 and "combination" in parts and not ready.constant:
+        part = parts["combination"]
+        parts["combination"] = replace(part, cov=part.cov * scale**2)
+        notes = (*notes, (f"forecasting.{'wider' if scale > 1 else 'narrower'}",
+                          {"size": percent(abs(scale - 1), 0)}))
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
-                    notes=(*_remarks(ready), *notes), kind=kind, unit=unit, label=label,
-                    unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
+                    notes=(*_remarks(ready), *notes), **about)
 
 
 def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
@@ -246,10 +260,10 @@ def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, 
         raise SeriesError("a level is out of range", found=level, expected="per cents between 0 and 100, as 80 or 95")
     models = (models,) if isinstance(models, str) else tuple(models)
     for model in models:
-        if model != "combination" and model not in CANDIDATES:
-            raise UnknownNameError("forecast model", model, ["combination", *CANDIDATES])
+        if model not in COMBINATIONS and model not in CANDIDATES:
+            raise UnknownNameError("forecast model", model, [*COMBINATIONS, *CANDIDATES])
     if not models:
-        raise UnknownNameError("forecast model", "", ["combination", *CANDIDATES])
+        raise UnknownNameError("forecast model", "", [*COMBINATIONS, *CANDIDATES])
     return int(horizon), tuple(sorted(set(level))), tuple(dict.fromkeys(models))
 
 

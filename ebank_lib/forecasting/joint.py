@@ -19,8 +19,9 @@ from ebank_lib.catalog import Catalog
 from ebank_lib.errors import EbankError, SeriesError, UnknownNameError
 
 from .coherence import Plan, Rule, follow, plan_of
+from .context import Context
 from .dependence import Dependence, learn_dependence
-from .forecast import LONGEST, Forecast, forecast, kind_of
+from .forecast import LONGEST, Forecast, kind_of
 from .simulation import paths_from
 
 __all__ = ["JointPaths", "simulate_joint"]
@@ -221,9 +222,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     kinds = {key: kind_of(catalog.indicator(key)) for key in plan.free}
     months = panel.index.get_level_values("month")
     origin = pd.Period(months.max(), "M")
-    jobs = [(branch, key, _series(panel, branch, key), kind, origin, horizon)
-            for branch in chosen for key, kind in kinds.items()]
-    said = dict(zip([job[:2] for job in jobs], _run(jobs, workers), strict=True))
+    said = _forecasts(Context.of(cleaned), chosen, plan.free, horizon, workers)
     forecasts = {at: f for at, f in said.items() if isinstance(f, Forecast)}
     reasons = {at: f for at, f in said.items() if isinstance(f, str)}
     ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
@@ -257,26 +256,31 @@ def _plan_for(catalog: Catalog, panel: pd.DataFrame, indicators) -> Plan:
     return Plan(tuple(k for k in plan.free if k in free), derived)
 
 
-def _series(panel: pd.DataFrame, branch: str, key: str) -> pd.Series:
-    y = panel.loc[branch, key]
-    return pd.Series(y.to_numpy(dtype=float), index=pd.PeriodIndex(y.index, freq="M"), name=key)
+def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> dict:
+    """(branch, indicator) -> Forecast, or why there is none."""
+    if workers == 1 or len(branches) == 1:
+        return {at: f for branch in branches for at, f in _of_branch((context, branch, keys, horizon)).items()}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        # Every branch needs what all of them say: first that, then the branches.
+        context.share(dict(zip(keys, pool.map(_pooled, [(context, key) for key in keys], chunksize=4), strict=True)))
+        parts = pool.map(_of_branch, [(context, branch, keys, horizon) for branch in branches])
+        return {at: f for part in parts for at, f in part.items()}
 
 
-def _run(jobs: list, workers: int) -> list:
-    if workers > 1 and len(jobs) > 8 * workers:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            return list(pool.map(_one, jobs, chunksize=max(1, len(jobs) // (workers * 4))))
-    return [_one(job) for job in jobs]
+def _pooled(job):
+    context, key = job
+    return context.pooled(key)
 
 
-def _one(job) -> Forecast | str:
-    _, key, y, kind, origin, horizon = job
-    last = y.last_valid_index()
-    late = 0 if last is None else (origin - last).n
-    try:
-        return forecast(y, horizon + late, models=("combination",), kind=kind, unique_id=key)
-    except EbankError as error:
-        return str(error)
+def _of_branch(job) -> dict:
+    context, branch, keys, horizon = job
+    out = {}
+    for key in keys:
+        try:
+            out[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
+        except EbankError as error:
+            out[branch, key] = str(error)
+    return out
 
 
 def _last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:

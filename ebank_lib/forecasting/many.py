@@ -12,9 +12,11 @@ from .forecast import DEFAULT, checked, forecast
 
 __all__ = ["forecast_many"]
 
+_MANY = 16     # series; to start processes takes as long as some ten of them
+
 
 def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,
-                  workers: int = 1) -> pd.DataFrame:
+                  calendar: str = "none", workers: int = 2) -> pd.DataFrame:
     """Forecast many series.
 
     Parameters
@@ -22,10 +24,10 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
     data : DataFrame or mapping of name to Series
         Long: ``unique_id``, ``ds`` or ``month``, ``y``, and optionally ``kind``; wide: an index of months, a column
         a series.
-    horizon, level, models, kind
+    horizon, level, models, kind, calendar
         As in :func:`forecast`.
     workers : int
-        Processes; 1 runs in this one.
+        Processes for 16 series and more; 1 runs all in this one.
 
     Returns
     -------
@@ -34,8 +36,9 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
         keeps one row a model with the ``reason``.
     """
     horizon, level, models = checked(horizon, level, models)
-    jobs = [(uid, y, horizon, level, models, kind if own is None else own) for uid, y, own in _series_of(data)]
-    if workers > 1 and len(jobs) > workers:
+    jobs = [(uid, y, horizon, level, models, kind if own is None else own, calendar)
+            for uid, y, own in _series_of(data)]
+    if workers > 1 and len(jobs) >= _MANY:
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
@@ -49,9 +52,9 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
 
 
 def _one(job) -> pd.DataFrame:
-    uid, y, horizon, level, models, kind = job
+    uid, y, horizon, level, models, kind, calendar = job
     try:
-        return forecast(y, horizon, level, models, kind, unique_id=uid).table
+        return forecast(y, horizon, level, models, kind, unique_id=uid, calendar=calendar).table
     except (SeriesError, UnknownNameError) as error:
         return pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)})
 

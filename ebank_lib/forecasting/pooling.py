@@ -15,7 +15,7 @@ import pandas as pd
 
 from ebank_lib.errors import EbankError
 
-from .calendar import EFFECTS, drawn_to
+from .calendar import EFFECTS, drawn_to, fit_calendar
 from .season import find_season
 from .series import Prepared, prepare
 
@@ -98,8 +98,8 @@ def learn_pooled(series: Iterable[pd.Series], kind: str | None = None, calendar:
     window = max(sorted(windows), key=windows.__getitem__) if fitted else (10, 10)
     rows = []
     if len(fitted) >= _FEWEST:
-        again = [_prepared(p.y, kind, calendar, window) for p in ready]
-        tables = [p.work.calendar.table for p in again if p is not None and not p.work.calendar.table.empty]
+        tables = [f.table if f.window == window else fit_calendar(p.work.plain, calendar, window=window).table
+                  for p, f in zip(ready, (p.work.calendar for p in ready), strict=True) if not f.table.empty]
         for j, name in enumerate(EFFECTS):
             said = np.array([[table["estimate"].iloc[j], table["se"].iloc[j]] for table in tables])
             said = said[(said[:, 1] > 1e-12) & (np.abs(said[:, 0]) < 1e6)]
@@ -118,26 +118,12 @@ def learn_pooled(series: Iterable[pd.Series], kind: str | None = None, calendar:
     return Pooled(window, effects, season - season.mean(), spread, len(ready))
 
 
-def _prepared(y: pd.Series, kind, calendar, window=None) -> Prepared | None:
+def _prepared(y: pd.Series, kind: str | None, calendar: str) -> Prepared | None:
     try:
-        ready = prepare(y, kind, calendar, _Window(window) if window else None)
+        ready = prepare(y, kind, calendar)
     except EbankError:
         return None         # a branch that cannot be forecast has nothing to teach; its own forecast says why
     return None if ready.constant or ready.numbered else ready
-
-
-@dataclass(frozen=True)
-class _Window:
-    """No opinion but on the festival's window."""
-
-    window: tuple[int, int]
-
-    @property
-    def prior(self):
-        return None, self.window
-
-    def season_for(self, z):
-        return None
 
 
 def _common(estimates: np.ndarray, variances: np.ndarray) -> tuple[float, float]:

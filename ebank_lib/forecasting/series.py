@@ -95,7 +95,7 @@ def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
     raise SeriesError("has no months", found=f"index of {index.dtype}", expected="months, dates or integers")
 
 
-def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None) -> Prepared:
+def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, events=()) -> Prepared:
     """Return a series ready for the methods.
 
     Parameters
@@ -108,6 +108,8 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None) -> 
         Whose festivals, working days and quarter ends are allowed for; not used where months are only numbered.
     pooled : Pooled, optional
         What other branches say of the calendar and the season, see :mod:`ebank_lib.forecasting.pooling`.
+    events : sequence of (kind or None, month)
+        Known events, see :func:`ebank_lib.events.take_out`.
 
     Raises
     ------
@@ -130,7 +132,8 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None) -> 
     gaps = tuple(z.index[z.isna()])
     if gaps:
         z = z.interpolate(method="linear")
-    adjusted, events = (z.to_numpy(), []) if constant else take_out(z.to_numpy(), z.index)
+    adjusted, events = (z.to_numpy(), []) if constant else take_out(
+        z.to_numpy(), z.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
     plain = pd.Series(adjusted, index=z.index, name=y.name)
     effect = NOTHING if constant or numbered else fit_calendar(plain, calendar, *(pooled.prior if pooled else ()))
     if pooled is not None and not (constant or numbered):

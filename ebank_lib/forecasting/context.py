@@ -1,0 +1,219 @@
+"""A forecast of a branch's indicator with all that is known beside the series itself.
+
+The source's calendar and its listed events, what the other branches say of calendar and season, and how far the limits
+of this branch's series of the same kind were off before. ``forecast`` knows a series only; these verbs know its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.catalog import Catalog
+from ebank_lib.cleaning import clean
+from ebank_lib.errors import EbankError
+from ebank_lib.events import known_events
+
+from .backtest import Backtest, backtest
+from .calibration import scale_factor, shape_of
+from .coherence import plan_of
+from .combination import late_errors
+from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
+from .pooling import Pooled, learn_pooled
+from .series import Prepared, prepare
+
+__all__ = ["Context", "backtest_indicator", "forecast_indicator"]
+
+_DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
+_END = 2            # months
+
+
+@dataclass
+class Context:
+    """What is known beside each series of a panel; everything is computed when first asked for, and once.
+
+    Parameters
+    ----------
+    panel : DataFrame
+        Index (branch, month), a column an indicator; nothing after its last month is looked at.
+    catalog : Catalog
+    calendar : {"none", "china", "india"}
+        The source's.
+    events : DataFrame, optional
+        What the source lists, see :func:`ebank_lib.events.known_events`.
+    """
+
+    panel: pd.DataFrame = field(repr=False)
+    catalog: Catalog = field(repr=False)
+    calendar: str = "none"
+    events: pd.DataFrame | None = field(default=None, repr=False)
+    _done: dict = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, cleaned, until: pd.Period | None = None) -> Context:
+        """Return the context of cleaned data, as of the end of a month if one is given."""
+        panel = cleaned.panel
+        if until is not None:
+            panel = panel[panel.index.get_level_values("month") <= until]
+        source = getattr(cleaned, "source", None)
+        if source is None:
+            return cls(panel, cleaned.catalog)
+        return cls(_without_doubtful(panel, cleaned.entries), cleaned.catalog, source.config.calendar,
+                   known_events(source))
+
+    @property
+    def branches(self) -> list[str]:
+        """Branches that report, without the total."""
+        present = set(self.panel.index.get_level_values("branch"))
+        return [b for b in self.catalog.reporting if b in present]
+
+    def series(self, branch: str, key: str) -> pd.Series:
+        """Return one series (T,)."""
+        y = self.panel.loc[branch, key]
+        return pd.Series(y.to_numpy(dtype=float), index=pd.PeriodIndex(y.index, freq="M"), name=key)
+
+    def share(self, pooled: dict[str, Pooled | None]) -> None:
+        """Take over what was learnt elsewhere about indicators."""
+        self._done |= {("pooled", key): found for key, found in pooled.items()}
+
+    def pooled(self, key: str) -> Pooled | None:
+        """Return what the branches say of an indicator."""
+        if ("pooled", key) not in self._done:
+            kind = kind_of(self.catalog.indicator(key))
+            self._done["pooled", key] = learn_pooled((self.series(b, key) for b in self.branches), kind, self.calendar)
+        return self._done["pooled", key]
+
+    def listed(self, branch: str, key: str) -> list[tuple[str | None, pd.Period]]:
+        """Return the events that the source lists for a series, (kind or None, month)."""
+        if self.events is None:
+            return []
+        return [(row.kind or None, row.month) for row in self.events.itertuples(index=False)
+                if _applies(branch, row.branches) and _applies(key, row.indicators)]
+
+    def ready(self, branch: str, key: str) -> Prepared:
+        """Return a series prepared with all of this; the total of all branches counts as a branch.
+
+        Raises
+        ------
+        SeriesError
+            It cannot be forecast.
+        """
+        if ("ready", branch, key) not in self._done:
+            kind = kind_of(self.catalog.indicator(key))
+            self._done["ready", branch, key] = prepare(self.series(branch, key), kind, self.calendar, self.pooled(key),
+                                                       self.listed(branch, key))
+        return self._done["ready", branch, key]
+
+    def scale(self, branch: str, key: str) -> float:
+        """Return the factor on the limits of a series, from the branch's modelled series of the same kind."""
+        kind = kind_of(self.catalog.indicator(key))
+        if ("scale", branch, kind) not in self._done:
+            there = [k for k in self.catalog.indicators if k in self.panel.columns]
+            errors = []
+            for other in plan_of(self.catalog, there).free:
+                if kind_of(self.catalog.indicator(other)) == kind:
+                    try:
+                        ready = self.ready(branch, other)
+                    except EbankError:
+                        continue        # it has no forecast, which says why, and so no errors
+                    errors.append(np.empty((0, 12)) if ready.constant else late_errors(ready.work))
+            self._done["scale", branch, kind] = scale_factor(errors, shape_of("combination"))
+        return self._done["scale", branch, kind]
+
+    def forecast(self, branch: str, key: str, horizon: int = 12, level=(80, 95), models=DEFAULT,
+                 unit: object = "", label: object = "", unique_id: str | None = None) -> Forecast:
+        """Return the forecast of a series, see :func:`forecast_indicator`.
+
+        The horizon counts from the panel's last month: of a series that ends earlier the forecast reaches further.
+        """
+        last = self.series(branch, key).last_valid_index()
+        late = 0 if last is None else (self.panel.index.get_level_values("month").max() - last).n
+        horizon, level, models = checked(horizon, level, models)
+        horizon = min(horizon + late, LONGEST)
+        scale = self.scale(branch, key) if "combination" in models else 1.0
+        return forecast_ready(self.ready(branch, key), horizon, level, models, scale, unit=unit, label=label,
+                              kind=kind_of(self.catalog.indicator(key)), unique_id=unique_id or key)
+
+
+def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, level=(80, 95), models=DEFAULT,
+                       context: Context | None = None) -> Forecast:
+    """Forecast an indicator of a branch with all that is known beside the series.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    branch, indicator : str
+        "" is the catalogue's first headline indicator.
+    horizon, level, models
+        As in :func:`ebank_lib.forecasting.forecast`.
+    context : Context, optional
+        To be shared by several calls.
+
+    Returns
+    -------
+    Forecast
+        With the same limits as :func:`ebank_lib.forecasting.simulate_joint` simulates.
+
+    Raises
+    ------
+    UnknownNameError, SeriesError
+        An unknown name; a series that cannot be forecast.
+    """
+    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+    return (context or Context.of(cleaned)).forecast(branch, key, horizon, level, models, **_about(cleaned, key))
+
+
+def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, origins: int = 12, level=(80, 95),
+                       models=DEFAULT, reclean: bool = False) -> Backtest:
+    """Test the forecasts of :func:`forecast_indicator` by a rolling origin.
+
+    At each origin calendar, season, events, weights and limits are learnt anew from what the panel held by then, of
+    this branch and of the others.
+
+    Parameters
+    ----------
+    cleaned, branch, indicator, horizon, level, models
+        As in :func:`forecast_indicator`.
+    origins : int
+    reclean : bool
+        Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
+        an earlier forecast.
+    """
+    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+
+    def forecaster(past, horizon, level, models, cutoff) -> Forecast:
+        then = cleaned if not reclean else clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff,
+                                                 cells=cleaned.cells)
+        return Context.of(then, cutoff).forecast(branch, key, horizon, level, models)
+
+    return backtest(cleaned.series(branch, key), models, horizon, origins, level, kind=cleaned.catalog.indicator(key),
+                    unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)
+
+
+def _without_doubtful(panel: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:
+    """Leave out of the last months what the ledger says is off by a factor or in the wrong row, but could not prove.
+
+    Within the history the methods see for themselves what comes back; at its end it would be taken for news.
+    """
+    months = panel.index.get_level_values("month")
+    end = ledger["month"].isin(months.unique()[-_END:]) & ledger["rule"].isin(_DOUBTFUL)
+    rows = ledger[end & (ledger["decision"] == "flagged")]
+    rows = rows[["branch", "month", "indicator"]].astype({"branch": str, "indicator": str}).drop_duplicates()
+    if rows.empty:
+        return panel
+    panel = panel.copy()
+    for row in rows.itertuples(index=False):
+        if (row.branch, row.month) in panel.index and row.indicator in panel.columns:
+            panel.loc[(row.branch, row.month), row.indicator] = np.nan
+    return panel
+
+
+def _applies(name: str, listed: str) -> bool:
+    return not listed or name in listed.split(";")
+
+
+def _about(cleaned, key: str) -> dict:
+    return {"unit": lambda lang=None: cleaned.catalog.unit_label(key, lang),
+            "label": cleaned.catalog.indicator(key).short_label, "unique_id": key}
