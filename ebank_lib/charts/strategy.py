@@ -43,9 +43,11 @@ def plot_scenarios(scenarios: Scenarios, target: str, ax: Axes | None = None, la
     ----------
     scenarios : Scenarios
     target : str
-        Its key.
+        Its key; "" draws the sentence that there is none.
     """
     lang = language(lang)
+    if not target:
+        return _nothing(scenarios, ax, lang)
     rows = scenarios.block(target)
     rows = rows[rows["reason"] == ""]
     if len(rows):
@@ -85,6 +87,8 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
         At most so many bars.
     """
     lang = language(lang)
+    if not target:
+        return _nothing(scenarios, ax, lang)
     table, goal = scenarios.tornado(target), scenarios.target(target)
     value = "p" if table["swing"].max() >= 0.01 else "expected"
     if value == "expected":
@@ -133,6 +137,8 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
     target : str
     """
     lang = language(lang)
+    if not target:
+        return _nothing(scenarios, ax, lang)
     goal, by = scenarios.target(target), scenarios.deadlines[target]
     label = scenarios.catalog.indicator(goal.indicator).short_label(lang)
     ax = _axes(ax, 3.6)
@@ -180,6 +186,11 @@ def _below(ax: Axes) -> dict:
 
 def _axes(ax: Axes | None, height: float) -> Axes:
     return plt.subplots(figsize=(WIDTH, height))[1] if ax is None else ax
+
+
+def _nothing(scenarios: Scenarios, ax: Axes | None, lang: str) -> Axes:
+    title = t("scenarios.scenarios_caption", lang, branch=scenarios.catalog.branch(scenarios.branch).label(lang))
+    return _sentence(_axes(ax, 0.9), title, scenarios.sentences(lang)[0])
 
 
 def _sentence(ax: Axes, title: str, said: str) -> Axes:

@@ -7,11 +7,11 @@ from .measures import View
 from .odds import said_odds
 from .result import RequiredEffect, Scenarios
 from .saturation import Saturation, saturation
-from .simulation import apply_levers, required_effect, run_scenarios
+from .simulation import apply_levers, required_effect, required_effects, run_scenarios
 from .spec import Bundle, Evidence, Lever, Move, Strategy, Stress, Target
 from .targets import Targets, default_deadline, evaluate_targets, simulate_for
 
 __all__ = ["Bundle", "Evidence", "Lever", "Move", "Pooled", "RequiredEffect", "Saturation", "Scenarios", "Strategy",
            "Stress", "Target", "Targets", "View", "apply_lever", "apply_levers", "check_strategy", "default_deadline",
            "evaluate_targets", "learn_evidence", "load_strategy", "load_targets", "pooled_effect", "required_effect",
-           "run_scenarios", "said_odds", "saturation", "simulate_for"]
+           "required_effects", "run_scenarios", "said_odds", "saturation", "simulate_for"]

@@ -110,6 +110,14 @@ class Scenarios:
         order = pd.DataFrame({"p": base["p_at"].round(2), "ratio": -ratio.where(ratio >= 0, np.inf)})
         return str(order.sort_values(["p", "ratio"], kind="stable").index[0])
 
+    @property
+    def most_moved(self) -> str:
+        """The target whose odds the measures move most, each alone and together; "" when none has odds."""
+        rows = self.table[self.table["reason"] == ""]
+        if rows.empty:
+            return ""
+        return str(rows.groupby("target", sort=False)["change_vs_baseline"].agg(lambda c: c.abs().max()).idxmax())
+
     def block(self, target: str) -> pd.DataFrame:
         """Return the rows of one target, the baseline first."""
         self.target(target)
@@ -175,7 +183,7 @@ class Scenarios:
         lang = language(lang)
         base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")]
         if base.empty:
-            return [t("scenarios.no_odds", lang)]
+            return [t("scenarios.no_odds" if self.strategy.targets else "scenarios.no_targets", lang)]
         said = [self._reached(base, lang)]
         hardest = base[base["target"] == self.hardest].iloc[0]
         said.append(self._hardest(hardest, lang))
@@ -253,13 +261,13 @@ class Scenarios:
                 "k": str(pooled.k if pooled else 0)}
 
     def plot(self, target: str | None = None, ax=None, lang: str | None = None):
-        """Draw the odds of a target (default: of the hardest) under each scenario."""
+        """Draw the odds of a target (default: the one that scenarios move most) under each scenario."""
         from ebank_lib.charts.strategy import plot_scenarios
 
         return plot_scenarios(self, self._key(target), ax=ax, lang=lang)
 
     def plot_tornado(self, target: str | None = None, ax=None, lang: str | None = None):
-        """Draw how much each assumption matters for a target (default: the hardest that levers move)."""
+        """Draw how much each assumption matters for a target (default: the one that scenarios move most)."""
         from ebank_lib.charts.strategy import plot_tornado
 
         return plot_tornado(self, self._key(target), ax=ax, lang=lang)
@@ -273,7 +281,7 @@ class Scenarios:
     def _key(self, target: str | None) -> str:
         if target is not None:
             return self.target(target).key
-        return self.hardest
+        return self.most_moved
 
     def to_html(self, lang: str | None = None) -> str:
         """Return scenarios by targets as an HTML table of both odds, with the sentences below."""

@@ -25,7 +25,7 @@ from .targets import default_deadline
 if TYPE_CHECKING:
     from ebank_lib.forecasting.joint import JointPaths
 
-__all__ = ["apply_levers", "required_effect", "run_scenarios"]
+__all__ = ["apply_levers", "required_effect", "required_effects", "run_scenarios"]
 
 _MOST = 20.0            # times as high: what bisection tries of a count
 _STEPS = 40
@@ -206,14 +206,43 @@ def required_effect(paths: JointPaths, branch: str, lever: Lever, target: Target
     the bootstrap (Efron 1979) with infinitely many replicates, whose distribution is known for a quantile. It is the
     error of counting paths, not of the trend or the lever.
     """
-    if not 0 < odds < 1:
-        raise ConfigError("odds lie between 0 and 1", key="odds", found=odds, expected="as 0.8")
     check_indicator(target, paths.catalog, at=target.key)
     view = View.of(paths, paths.catalog.branch(branch).id)
     usual = default_deadline(paths.origin) if deadline is None else as_month(deadline, key="deadline")
     by = usual if target.deadline is None else as_month(target.deadline, key=target.key)
     seed = paths.seed if seed is None else int(seed)
     drawn = draw(lever, view, seed, learn_evidence(paths, [lever], events))
+    return _required(view, drawn, target, by, odds)
+
+
+def required_effects(scenarios: Scenarios, odds: float = 0.8) -> list[RequiredEffect]:
+    """Return, for every target with odds and every lever that touches it, what the lever would have to achieve.
+
+    Parameters
+    ----------
+    scenarios : Scenarios
+    odds : float
+
+    Returns
+    -------
+    list of RequiredEffect
+        By target; of each target's levers the one that needs the least of its own effect first.
+    """
+    found = []
+    for target in scenarios.strategy.targets:
+        rows = scenarios.block(target.key)
+        base = rows.iloc[0]
+        touching = rows[(rows["kind"] == "lever") & (rows["expected"] != base["expected"]) & (rows["reason"] == "")]
+        answers = [_required(scenarios.base, scenarios.drawn[key], target, scenarios.deadlines[target.key], odds)
+                   for key in touching["scenario"]]
+        found += sorted(answers, key=lambda one: one.times)
+    return found
+
+
+def _required(view: View, drawn: Drawn, target: Target, by: pd.Period, odds: float) -> RequiredEffect:
+    if not 0 < odds < 1:
+        raise ConfigError("odds lie between 0 and 1", key="odds", found=odds, expected="as 0.8")
+    paths, lever = view.paths, drawn.lever
     wanted = needed_for([target], [lever], paths)
     medians = [float(one[0]) for one in drawn.times(1.0).sizes]
     if not any(medians):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,16 +13,14 @@ from ebank_lib.catalog import Catalog, Indicator
 from ebank_lib.display import html_table
 from ebank_lib.errors import ConfigError, EbankError
 from ebank_lib.forecasting import forecast, kind_of
+from ebank_lib.forecasting.joint import JointPaths, simulate_joint
 from ebank_lib.wording import language, month_name, t
 
-from .loading import as_month, check_indicator, load_targets, yearly
+from .loading import as_month, check_indicator, load_strategy, load_targets, yearly
 from .measures import Measure, View, observed_total, past_values
 from .odds import FIELDS, judged, odds_of, pace_of, said_odds
 from .said import said_pace, said_value
-from .spec import Target
-
-if TYPE_CHECKING:
-    from ebank_lib.forecasting.joint import JointPaths
+from .spec import Strategy, Target
 
 __all__ = ["Targets", "default_deadline", "evaluate_targets", "simulate_for"]
 
@@ -219,7 +216,8 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     months_ahead : int, optional
         Instead of `deadline`: so many months after the last month of data.
     paths : JointPaths, optional
-        The branch's simulated futures (and, for a rank, its peers'); default :func:`simulate_for` these targets.
+        The branch's simulated futures (and, for a rank, its peers'); default :func:`simulate_for` these targets. Give
+        the same paths here and to scenarios, so that both say the same odds.
     odds : bool
         False compares with the trend alone; only levels and raises can then be judged.
     n, seed : int
@@ -254,7 +252,7 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     usual = _usual_deadline(last, deadline, months_ahead)
     dates = {target.key: _deadline_of(target, usual, last) for target in targets}
     if paths is None and odds and targets:
-        paths = simulate_for(cleaned, branch, targets, dates.values(), n=n, seed=seed)
+        paths = simulate_for(cleaned, branch, Strategy(targets), usual, n=n, seed=seed)
     view = View.of(paths, branch) if paths is not None else None
     rows, history = [], {}
     for target in targets:
@@ -285,27 +283,39 @@ def _deadline_of(target: Target, usual: pd.Period, last: pd.Period) -> pd.Period
     return by
 
 
-def simulate_for(cleaned, branch: str, targets: Iterable[Target], deadlines: Iterable[pd.Period] = (),
-                 levers: Iterable = (), n: int = 1000, seed: int = 0, workers: int = 1) -> JointPaths | None:
-    """Simulate what some targets and levers need: their indicators, the branch (all for a rank), to the last deadline.
+def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadline: str | pd.Period | None = None,
+                 n: int = 1000, seed: int = 0, workers: int = 1) -> JointPaths:
+    """Simulate what a strategy needs: its indicators, the branch (every one for a rank), to its last deadline.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    branch : str
+    strategy : Strategy, optional
+        Default: that of the source. One without an indicator that has data is given the headline ones.
+    deadline : month, optional
+        For targets that name none; default the end of the first whole year after the data.
+    n, seed, workers
+        As in :func:`ebank_lib.forecasting.joint.simulate_joint`.
 
     Returns
     -------
     JointPaths
-        At least 24 months; None when none of the indicators has data.
+        At least 24 months, at most ten years.
     """
-    from ebank_lib.forecasting.joint import simulate_joint
-
-    keys = dict.fromkeys(k for target in targets for k in (target.indicator, *target.of))
-    keys |= dict.fromkeys(k for lever in levers for move in lever.moves for k in (move.indicator, *move.takes_from))
-    known = [k for k in keys if k in cleaned.panel.columns and cleaned.panel[k].notna().any()]
-    if not known:
-        return None
+    strategy = load_strategy(cleaned.source) if strategy is None else strategy
     last = cleaned.panel.index.get_level_values("month").max()
-    horizon = max([24, *((by - last).n for by in deadlines)])
-    branches = None if any(target.kind == "rank" for target in targets) else [branch]
-    return simulate_joint(cleaned, horizon=min(horizon, LONGEST), n=n, seed=seed, branches=branches, indicators=known,
-                          workers=workers)
+    usual = _usual_deadline(last, deadline, None)
+    named = [key for target in strategy.targets for key in (target.indicator, *target.of)]
+    for lever in (*strategy.levers, *strategy.stress):
+        named += [key for move in lever.moves for key in (move.indicator, *move.takes_from)]
+    data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
+    known = [key for key in dict.fromkeys(named) if key in data]
+    known = known or [key for key in cleaned.catalog.headline if key in data] or None
+    ends = [usual, *(_deadline_of(target, usual, last) for target in strategy.targets)]
+    branches = None if any(target.kind == "rank" for target in strategy.targets) else [branch]
+    return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in ends)), LONGEST), n=n, seed=seed,
+                          branches=branches, indicators=known, workers=workers)
 
 
 def _evaluate(target: Target, ind: Indicator, y: pd.Series, by: pd.Period, view: View | None) -> dict:

@@ -20,6 +20,7 @@ from ebank_lib.scenarios import (
     evaluate_targets,
     load_strategy,
     required_effect,
+    required_effects,
     run_scenarios,
     simulate_for,
 )
@@ -153,6 +154,13 @@ def test_needed_is_also_nothing_or_more_than_there_is(paths):
         required_effect(paths, "rizhao", lever(), target(deadline="2015-01"))
 
 
+def test_every_lever_that_touches_a_target_is_asked_what_it_needs(result, paths):
+    needs = required_effects(result, odds=0.7)
+    assert [(one.target.key, one.lever.key) for one in needs] == [("goal", "push"), ("share", "cover")]
+    alone = required_effect(paths, "rizhao", STRATEGY.levers[0], STRATEGY.targets[0], odds=0.7)
+    assert needs[0].times == alone.times and needs[0].interval == alone.interval
+
+
 def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
     goals = (target(), target(key="late", deadline="2016-01"), target(key="gone", deadline="2010-01"),
              target(key="other", indicator="phone"))
@@ -195,7 +203,9 @@ def test_nothing_to_say_is_said(paths):
     got = run_scenarios(paths, "rizhao", Strategy((target(goal=1e4),), (lever(),), (), (stress,)))
     said = got.sentences("en")
     assert "none of the 1 targets" in said[0] and "No single measure" in said[-2] and "None of the stresses" in said[-1]
-    assert "no targets" in run_scenarios(paths, "rizhao", Strategy()).to_html("en")
+    none = run_scenarios(paths, "rizhao", Strategy())
+    assert "no targets" in none.to_html("en") and none.sentences("en") == ["This source lists no targets."]
+    assert none.most_moved == "" and not none.plot(lang="en").axison
 
 
 def test_a_bundle_of_independent_effects_is_wider_than_each(paths):
@@ -221,9 +231,7 @@ def test_a_walk_with_a_lever_has_the_odds_of_its_closed_form(make_paths):
 @pytest.fixture(scope="module")
 def rizhao(cleaned):
     strategy = load_strategy(cleaned.source)
-    targets = evaluate_targets(cleaned, "rizhao", odds=False)
-    paths = simulate_for(cleaned, "rizhao", strategy.targets, targets.table["deadline"],
-                         (*strategy.levers, *strategy.stress), n=300)
+    paths = simulate_for(cleaned, "rizhao", strategy, n=300)
     return strategy, paths, run_scenarios(paths, "rizhao", strategy, events=known_events(cleaned.source))
 
 
