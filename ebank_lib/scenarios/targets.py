@@ -133,7 +133,8 @@ class Targets:
             name = f"scenarios.verdict_{row['verdict']}"
             if target.kind == "raise" and row["verdict"] not in ("past", "no_data"):
                 name = f"scenarios.raise_{row['verdict']}"
-            return t(name, lang, **about)
+            why = row["reason"] if self.horizon and row["verdict"] not in ("past", "no_data", "reached") else ""
+            return t(name, lang, **about) + (t("scenarios.without_odds", lang, **about) if why else "")
         n = int(row["n"])
         about |= {"p_at": said_odds(row["p_at"], n, lang), "p_by": said_odds(row["p_by"], n, lang),
                   "short": t(f"scenarios.short_{row['verdict']}", lang)}

@@ -1,6 +1,6 @@
 """The strategy's targets: the study's five, errors in the YAML, the verdicts' rules, no share above 100%."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -127,16 +127,21 @@ def test_no_targets_is_an_answer(catalog):
     assert got.table.empty and "no targets" in got.reading("en")
 
 
-def test_the_sample_has_every_target_of_the_study(cleaned):
-    got = evaluate_targets(cleaned, "rizhao")
+@pytest.fixture(scope="module")
+def rizhao(cleaned):
+    return evaluate_targets(cleaned, "rizhao", n=500)
+
+
+def test_the_sample_has_every_target_of_the_study(rizhao):
+    got = rizhao
     assert len(got.table) == 5 and not got.table["verdict"].eq("no_data").any()
     assert got.table["trend_at_deadline"].between(0, 1).all()
 
 
-def test_the_hardest_target_is_the_one_that_needs_most_of_todays_pace(cleaned):
-    targets = evaluate_targets(cleaned, "rizhao")
-    behind = targets.table[targets.table["verdict"].isin(["behind", "far", "away"])]
-    name = behind.loc[behind["ratio"].idxmax(), "target"]
+def test_the_hardest_target_has_the_lowest_odds_and_of_those_alike_the_steepest_pace(rizhao):
+    targets = rizhao
+    lowest = targets.table[targets.table["p_at"].round(2) == targets.table["p_at"].round(2).min()]
+    name = lowest.loc[lowest["ratio"].idxmax(), "target"]
     label = next(t for t in targets.targets if t.key == name).label("en")
     assert targets.hardest("en").startswith(label)
 
@@ -152,3 +157,70 @@ def test_without_targets_there_is_a_sentence_and_no_empty_table_or_axes(catalog)
     assert [text.get_text() for ax in fig.axes for text in ax.texts] == [none.reading("en")]
     assert not any(ax.axison for ax in fig.axes)
     plt.close(fig)
+
+
+@pytest.fixture(scope="module")
+def judged(make_paths, catalog):
+    """Targets of every kind on paths without chance: coverage and transactions that grow in a straight line."""
+    ahead = np.arange(1, 17)[:, None] * np.ones((1, 500))
+    past = {"coverage": np.linspace(0.40, 0.572, 44), "mobile_txn": np.linspace(57.0, 100.0, 44)}
+    paths = make_paths({"coverage": 0.572 + 0.004 * ahead, "mobile_txn": 100 + ahead}, past)
+    targets = [target(key="near", goal=0.6), target(key="high", goal=0.9), target(key="there", goal=0.5),
+               target(key="past", deadline="2011-03"), target(key="late", deadline="2013-06"),
+               target(key="more", kind="raise", goal=None),
+               target(key="year", indicator="mobile_txn", kind="total", goal=1300.0),
+               target(key="grow", indicator="mobile_txn", kind="growth", goal=0.2),
+               target(key="first", indicator="mobile_txn", kind="rank", goal=1),
+               target(key="part", indicator="mobile_txn", kind="share", of=["mobile_txn"], goal=1.0),
+               target(key="none", indicator="sms", goal=5.0)]
+    data = {k: paths.history.loc["rizhao", k] for k in past}
+    return evaluate_targets(Branch(catalog, data), "rizhao", targets, paths=paths)
+
+
+@pytest.mark.parametrize("key, verdict, p_at", [
+    ("near", "on_course", 1.0), ("high", "far", 0.0), ("there", "reached", 1.0), ("past", "past", None),
+    ("late", "behind", None), ("more", "on_course", 1.0), ("year", "on_course", 1.0), ("grow", "far", 0.0),
+    ("first", "reached", 1.0), ("part", "reached", 1.0), ("none", "no_data", None)])
+def test_every_kind_has_its_verdict_and_odds_or_a_reason(judged, key, verdict, p_at):
+    row = judged.table.set_index("target").loc[key]
+    assert row["verdict"] == verdict
+    assert row["p_at"] == p_at if p_at is not None else np.isnan(row["p_at"])
+
+
+def test_pace_of_a_year_is_an_average_month(judged):
+    """2012's months are 105 to 116, their sum 1326."""
+    row = judged.table.set_index("target").loc["year"]
+    assert np.isclose(row["expected"], 1326) and np.isclose(row["needed_per_month"], 1300 / 12)
+    assert np.isclose(row["achieved_per_month_12m"], np.arange(89, 101).mean())
+    assert np.isclose(row["current"], np.arange(89, 101).sum())
+    assert row["shortfall"] == 0 and str(row["month_50"]) == "2012-12"
+
+
+@pytest.mark.parametrize("lang, at, by", [("zh", "当月达到的概率为", "达到过的概率为"),
+                                          ("en", "it is reached in Dec 2012 are", "in some month up to then")])
+def test_both_odds_are_always_said_and_never_certain(judged, lang, at, by):
+    with_odds = judged.table["p_at"].notna()
+    for said, odds in zip(judged.sentences(lang), with_odds, strict=True):
+        assert not odds or (at in said and by in said and ("> 99%" in said or "< 1%" in said))
+        assert not any(bad in said for bad in ("{", "nan", " inf", "100%的概率"))
+    html = judged.to_html(lang)
+    assert "nan" not in html and "<table" in html and ("两倍模拟误差" if lang == "zh" else "twice the error") in html
+
+
+def test_a_target_beyond_the_paths_is_held_against_the_trend_and_says_so(judged):
+    said = judged.sentences("en")[judged.table["target"].tolist().index("late")]
+    assert "the trend gets to" in said and "No odds: the date lies beyond the simulated months." in said
+
+
+def test_a_branch_that_opened_last_year_is_judged_and_called_rough(cleaned):
+    panel = cleaned.panel.copy()
+    early = (panel.index.get_level_values("branch") == "rizhao") & (panel.index.get_level_values("month") < "2010-11")
+    panel.loc[early] = np.nan
+    young = replace(cleaned, panel=panel)
+    got = evaluate_targets(young, "rizhao", [target()], n=200)
+    row = got.table.iloc[0]
+    assert row["months_seen"] == 10 and 0 <= row["p_at"] <= 1 and np.isnan(row["achieved_per_month_12m"])
+    assert "only 10 months" in got.sentences("en")[0] and "只有10个月" in got.sentences("zh")[0]
+    panel.loc[panel.index.get_level_values("branch") == "rizhao"] = np.nan
+    closed = evaluate_targets(replace(cleaned, panel=panel), "rizhao", [target()], n=200)
+    assert closed.table["verdict"].tolist() == ["no_data"]
