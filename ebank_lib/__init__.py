@@ -17,6 +17,7 @@ _HOME = {
     "open_source": "sources", "clean": "cleaning",
     "analyse_growth": "growth", "growth": "growth", "stylised_facts": "facts",
     "compare_peers": "peers", "convergence": "peers", "growth_clusters": "peers",
+    "reference_facts": "reference", "assess_problems": "problems", "load_problems": "problems",
     "unit_root_battery": "stationarity", "choose_d": "stationarity",
     "select_order": "arma", "fit_arma": "arma",
     "find_interventions": "events",

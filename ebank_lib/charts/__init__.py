@@ -14,6 +14,7 @@ _HOME = {
     "plot_coverage": "forecasting", "plot_revision": "forecasting",
     "plot_multiples": "province", "plot_total_fan": "province", "plot_decomposition": "province",
     "plot_league": "province", "plot_carriers": "province",
+    "plot_peers": "peers", "plot_convergence": "peers", "plot_clusters": "peers", "plot_problems": "problems",
     "plot_targets": "scenarios", "plot_odds": "scenarios",
     "plot_scenarios": "strategy", "plot_tornado": "strategy", "plot_paths": "strategy",
 }

@@ -187,11 +187,12 @@ class DatabaseSpec(_LongKeys):
 
 
 class Event(Strict):
-    """Something known to have happened to indicators or branches (none named: to all)."""
+    """Something known to have happened to indicators or branches (none named: to all); `kind` if it is known."""
 
     month: str
     zh: str
     en: str
+    kind: Literal["outlier", "level_shift", "temporary"] | None = None
     indicators: list[str] = []
     branches: list[str] = []
 
@@ -209,6 +210,7 @@ class SourceSpec(Strict):
     lang: Literal["zh", "en"] | None = None
     facts: Text | None = None
     strategies: Text | None = None
+    problems: Text | None = None
     events: list[Event] = []
     limits: Limits = Limits()
 
