@@ -14,6 +14,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TextIO
 
 from . import __version__
@@ -25,6 +26,7 @@ _EXAMPLES = """examples:
   ebank report --source data/shandong --branch rizhao --lang zh
   ebank report --source data/shandong --branch rizhao --indicator mobile -p horizon=18
   ebank report --source data/shandong --all
+  ebank report --source data/shandong --province
   ebank branches --source data/shandong
   ebank check --source data/shandong --branch rizhao --strict
   ebank trace --source data/shandong --branch rizhao --indicator sms --month 2008-10
@@ -62,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     report = command("report", "run the notebooks for a branch and write its report", _report)
     which = report.add_mutually_exclusive_group(required=True)
     which.add_argument("--branch", metavar="B", help="id of the branch (see: ebank branches)")
-    which.add_argument("--all", action="store_true", help="every branch; a branch that fails does not stop the others")
+    which.add_argument("--all", action="store_true",
+                       help="every branch, then all together; one that fails does not stop the others")
+    which.add_argument("--province", action="store_true", help="all branches together")
     report.add_argument("--indicator", metavar="I", help="what is forecast (see: ebank indicators)")
     report.add_argument("--start", metavar="YYYY-MM", help="first month")
     report.add_argument("--end", metavar="YYYY-MM", help="last month")
@@ -128,29 +132,34 @@ def _ended(number: int, frame: object) -> None:
 # ---------------------------------------------------------------- report
 
 def _report(options: argparse.Namespace) -> int:
-    from .reports.branch import make_report, open_province
-    from .reports.execution import NotebookError, check_extra
+    from .reports.branch import make_province_report, make_report, open_province
+    from .reports.execution import NotebookError, applicable, branch_notebooks, check_extra, province_notebooks
     from .wording import t
 
     extra = _extra(options.extra)
-    check_extra(extra)
+    one = [] if options.province else branch_notebooks()
+    together = province_notebooks() if options.all or options.province else []
+    check_extra(extra, [*one, *together])
     _say(options, t("cli.reading", options.lang, source=options.source))
     province = open_province(options.source)
-    branches = province.catalog.reporting if options.all else [province.catalog.branch(options.branch).id]
+    branches = [province.catalog.branch(options.branch).id] if options.branch is not None else [
+        *(province.catalog.reporting if options.all else ()), None]
     done, failed = 0, 0
     for branch in branches:
         begun = time.monotonic()
-        label = province.catalog.branch(branch).label(options.lang)
+        label = (province.catalog.branch(branch).label(options.lang) if branch
+                 else t("report.all_branches", options.lang))
         if options.all:
             _say(options, f"{label} ({done + failed + 1}/{len(branches)})")
         progress = _Progress(sys.stderr, options.quiet)
         try:
-            report = make_report(province, branch, lang=options.lang, indicator=options.indicator, start=options.start,
-                                 end=options.end, out=options.out, extra=extra, workers=options.workers,
-                                 cell_timeout=options.cell_timeout, progress=progress)
+            make = partial(make_report, province, branch) if branch else partial(make_province_report, province)
+            report = make(lang=options.lang, indicator=options.indicator, start=options.start, end=options.end,
+                          out=options.out, extra=applicable(extra, one if branch else together),
+                          workers=options.workers, cell_timeout=options.cell_timeout, progress=progress)
         except EbankError as error:
             progress.clear()
-            if not options.all and not isinstance(error, NotebookError):
+            if len(branches) == 1 and not isinstance(error, NotebookError):
                 raise
             failed += 1   # one branch costs only itself
             print("ebank: " + t("cli.failed", options.lang, branch=label, message=error), file=sys.stderr)
@@ -183,9 +192,10 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
     return extra
 
 
-def _again(options: argparse.Namespace, branch: str) -> str:
+def _again(options: argparse.Namespace, branch: str | None) -> str:
     """Return the command that does this branch again."""
-    words = ["ebank", "report", "--source", options.source, "--branch", branch, "--lang", options.lang]
+    which = ["--branch", branch] if branch else ["--province"]
+    words = ["ebank", "report", "--source", options.source, *which, "--lang", options.lang]
     for name in ("indicator", "start", "end"):
         words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
     words += ["--out", options.out] if options.out != "reports" else []

@@ -149,5 +149,5 @@ def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple
 def drawn_to(estimate: float, se: float, mean: float, sd: float) -> float:
     """Return an estimate drawn towards what others say, by the precision of each."""
     if se <= 1e-12 or sd <= 1e-12:
-        return mean
+        return estimate if se <= 1e-12 else mean
     return (estimate / se**2 + mean / sd**2) / (1 / se**2 + 1 / sd**2)

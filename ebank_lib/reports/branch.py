@@ -34,11 +34,11 @@ from ..sources import open_source
 from ..wording import t, use_language
 from . import trace
 from .content import Content, read_content
-from .execution import Executed, NotDone, NotebookError, Progress, run_notebooks, write_atomically
+from .execution import Executed, NotDone, NotebookError, Progress, province_notebooks, run_notebooks, write_atomically
 from .pages import About, build_page
 from .workbook import workbook_bytes
 
-__all__ = ["Province", "Report", "make_report", "open_province"]
+__all__ = ["Province", "Report", "make_province_report", "make_report", "open_province"]
 
 _VERSIONS = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "papermill", "nbconvert",
              "xlsxwriter")
@@ -137,18 +137,45 @@ def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh",
     province = source if isinstance(source, Province) else open_province(source)
     name = province.catalog.branch(branch).id
     reported = _reported(province, name)
-    months = _months(province, start, end)
     if indicator is not None and province.catalog.indicator(indicator).key not in reported:
         raise UnknownNameError(f"indicator reported by {name}", indicator, reported)
+    label = province.catalog.branch(name).label(lang)
+    return _make(province, name, label, reported, notebooks, lang=lang, indicator=indicator, start=start, end=end,
+                 out=out, extra=extra, workers=workers, cell_timeout=cell_timeout, progress=progress)
+
+
+def make_province_report(source: str | Path | Province, *, lang: str = "zh", indicator: str | None = None,
+                         start: str | None = None, end: str | None = None, out: str | Path = "reports",
+                         extra: Mapping[str, str] | None = None, notebooks: Iterable[Path] | None = None,
+                         workers: int = 2, cell_timeout: float = 300, progress: Progress | None = None) -> Report:
+    """Run the notebooks that look at all branches together, and write their report.
+
+    Parameters and errors are those of :func:`make_report`; the report is written into ``out/`` and the id of the
+    source's total of all branches, ``out/province`` where it has none.
+    """
+    province = source if isinstance(source, Province) else open_province(source)
+    name = province.catalog.total or "province"
+    panel = province.cleaned.panel
+    reported = [str(column) for column in panel.columns if panel[column].notna().any()]
+    if indicator is not None and province.catalog.indicator(indicator).key not in reported:
+        raise UnknownNameError("indicator that a branch reports", indicator, reported)
+    label = province.catalog.branch(name).label(lang) if province.catalog.total else t("report.all_branches", lang)
+    return _make(province, name, label, reported, notebooks or province_notebooks(), lang=lang, indicator=indicator,
+                 start=start, end=end, out=out, extra=extra, workers=workers, cell_timeout=cell_timeout,
+                 progress=progress)
+
+
+def _make(province: Province, name: str, label: str, reported, notebooks, *, lang, indicator, start, end, out,
+          **how) -> Report:
+    months = _months(province, start, end)
     folder = _folder(Path(out), name)
     before = use_language(lang)
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
     try:
         chosen = indicator or _default_indicator(province.catalog, reported)
         executed = run_notebooks(province.given, name, work / "notebooks", lang=lang, indicator=chosen, start=start,
-                                 end=end, extra=extra, notebooks=notebooks, workers=workers,
-                                 cell_timeout=cell_timeout, progress=progress)
-        return _write(province, name, lang, chosen, months, executed, folder)
+                                 end=end, notebooks=notebooks, **how)
+        return _write(province, name, label, lang, chosen, months, executed, folder)
     except NotebookError as error:
         raise _keep(error, folder) from None
     finally:
@@ -200,10 +227,9 @@ def _default_indicator(catalog: Catalog, reported: list[str]) -> str:
     return next((key for key in catalog.headline if key in reported), reported[0])
 
 
-def _write(province, branch, lang, indicator, months, executed, folder) -> Report:
+def _write(province, branch, label, lang, indicator, months, executed, folder) -> Report:
     """Write everything, the seal last: a folder whose run.json fits its files is a finished report."""
     catalog, source = province.catalog, province.cleaned.source
-    label = catalog.branch(branch).label(lang)
     about = About(branch, label, catalog.indicator(indicator).label(lang), source.title(lang), source.simulated,
                   *months, lang, files=tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
     content = read_content([book.path for book in executed], lang, about.fills)

@@ -38,7 +38,8 @@ from .parameters import INJECTED, TAG, defaults, one_line, plan, read_notebook, 
 # What Python calls the file of a cell: it holds the kernel's process id.
 _CELL_FILE = re.compile(r"\S*ipykernel_\d+\S*\.py")
 
-__all__ = ["Executed", "NotDone", "NotebookError", "branch_notebooks", "run_notebooks"]
+__all__ = ["Executed", "NotDone", "NotebookError", "applicable", "branch_notebooks", "province_notebooks",
+           "run_notebooks"]
 
 Progress = Callable[[str, str, float], None]   # event (start|done|failed|tick), notebook, seconds
 
@@ -133,12 +134,28 @@ def branch_notebooks(folder: Path | None = None) -> list[Path]:
     ConfigError
         There is none.
     """
+    return _numbered(folder, of_a_branch=True)
+
+
+def province_notebooks(folder: Path | None = None) -> list[Path]:
+    """Return the numbered notebooks that look at all branches together (they take no ``branch``), in order.
+
+    Raises
+    ------
+    ConfigError
+        There is none.
+    """
+    return _numbered(folder, of_a_branch=False)
+
+
+def _numbered(folder: Path | None, of_a_branch: bool) -> list[Path]:
     folder = project_root() / "notebooks" if folder is None else folder
     numbered = sorted(p for p in folder.glob("*.ipynb") if re.match(r"\d\d_", p.name))
-    chosen = [p for p in numbered if "branch" in defaults(read_notebook(p), p.name)]
+    chosen = [p for p in numbered if ("branch" in defaults(read_notebook(p), p.name)) == of_a_branch]
     if not chosen:
-        raise ConfigError("holds no notebook for a branch", file=str(folder),
-                          expected="notebooks called NN_name.ipynb with a parameter branch")
+        raise ConfigError(f"holds no notebook for {'a branch' if of_a_branch else 'all branches'}", file=str(folder),
+                          expected=f"notebooks called NN_name.ipynb {'with' if of_a_branch else 'without'} a parameter "
+                                   "branch")
     return chosen
 
 
@@ -152,6 +169,12 @@ def check_extra(extra: Mapping[str, str], notebooks: Iterable[Path] | None = Non
     """
     paths = list(notebooks) if notebooks is not None else branch_notebooks()
     plan({path.stem: defaults(read_notebook(path), path.name) for path in paths}, {}, extra)
+
+
+def applicable(extra: Mapping[str, str], notebooks: Iterable[Path]) -> dict[str, str]:
+    """Return those of the parameters that any of the notebooks has."""
+    known = {name for path in notebooks for name in defaults(read_notebook(path), path.name)}
+    return {name: text for name, text in extra.items() if name in known}
 
 
 def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indicator: str | None = None,

@@ -1,0 +1,121 @@
+"""The calendar's effects: found where planted, nothing where there are none, foreseen in the months ahead, pooled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.events import calendar_regressors
+from ebank_lib.forecasting import forecast
+from ebank_lib.forecasting.calendar import EFFECTS, drawn_to, fit_calendar
+from ebank_lib.forecasting.pooling import learn_pooled
+
+MONTHS = pd.period_range("2008-01", periods=44, freq="M")
+AHEAD = pd.period_range("2011-09", periods=12, freq="M")
+
+
+def walk(seed, spread=0.02, n=44):
+    rng = np.random.default_rng(seed)
+    return 10 + 0.02 * np.arange(n) + np.cumsum(0.3 * spread * rng.standard_normal(n)) + spread * rng.standard_normal(n)
+
+
+def effects(months, festival=-0.3, day=0.03, end=0.15):
+    x = calendar_regressors(months)
+    return festival * x["festival"] + day * 0.21 * x["working_days"] + end * x["quarter_end"]
+
+
+def test_planted_effects_are_found_within_their_errors():
+    z_scores = []
+    for seed in range(40):
+        table = fit_calendar(pd.Series(walk(seed) + effects(MONTHS), MONTHS), "china", window=(10, 10)).table
+        truth = np.array([-0.3, 0.03, 0.15, 0.0])
+        z_scores.append((table["estimate"] - truth) / table["se"])
+    z_scores = np.array(z_scores)
+    assert (np.abs(z_scores.mean(axis=0)) < 0.6).all()
+    assert (np.abs(z_scores) < 3).mean() > 0.95
+
+
+def test_where_nothing_was_planted_little_is_used():
+    used = [fit_calendar(pd.Series(walk(seed), MONTHS), "china").table["used"].abs() for seed in range(30)]
+    assert np.mean([u["festival"] if "festival" in u else u.iloc[0] for u in used]) < 0.03
+
+
+def test_what_is_used_is_never_more_than_what_was_estimated():
+    table = fit_calendar(pd.Series(walk(1) + effects(MONTHS), MONTHS), "china").table
+    assert (table["used"].abs() <= table["estimate"].abs()).all() and (table["used"] * table["estimate"] >= 0).all()
+    assert list(table["effect"]) == list(EFFECTS)
+
+
+def test_a_forecast_foresees_the_calendar():
+    better = []
+    for seed in range(8):
+        z = pd.Series(walk(seed, 0.005, 56), MONTHS.append(AHEAD)) + effects(MONTHS.append(AHEAD))
+        y = np.exp(z)
+        missed = [np.abs(np.log(forecast(y.iloc[:44], models=("theta",), calendar=c).block()["y_hat"].to_numpy())
+                         - z.iloc[44:]).mean() for c in ("none", "china")]
+        better.append(missed[1] < missed[0])
+    assert sum(better) >= 7
+
+
+def test_the_calendar_of_numbered_months_is_nothing():
+    y = np.exp(walk(3))
+    a, b = forecast(y, models=("theta",)), forecast(y, models=("theta",), calendar="china")
+    pd.testing.assert_frame_equal(a.table, b.table)
+
+
+def test_too_short_a_series_has_no_calendar():
+    z = pd.Series(walk(2)[:25], MONTHS[:25])
+    assert fit_calendar(z, "china").table.empty and fit_calendar(z, "china").at(AHEAD).tolist() == [0.0] * 12
+
+
+def test_the_study_s_method_and_last_year_s_month_are_as_they_were():
+    y = np.exp(pd.Series(walk(4) + effects(MONTHS), MONTHS))
+    a, b = (forecast(y, models=("snaive", "arma"), calendar=c) for c in ("none", "china"))
+    assert np.allclose(a.block("snaive")["y_hat"], b.block("snaive")["y_hat"])
+    assert np.allclose(a.block("arma")["y_hat"], b.block("arma")["y_hat"], rtol=0.02)
+
+
+def test_regression_with_arma_errors_uses_what_there_is_to_regress_on():
+    y = np.exp(pd.Series(walk(5, 0.01) + effects(MONTHS, end=0.4), MONTHS))
+    f = forecast(y, models=("regarma", "snaive"), calendar="china")
+    rise = np.log(f.block("regarma")["y_hat"].to_numpy())
+    assert f.failures.empty and rise[3] - (rise[2] + rise[4]) / 2 > 0.2        # December against its neighbours
+    g = forecast(y, models=("regarma", "snaive"))
+    assert list(g.failures["model"]) == ["regarma"] and "nothing to regress on" in g.failures["reason"].iloc[0]
+
+
+@pytest.mark.parametrize("estimate, se, mean, sd, between", [(1.0, 0.1, 0.0, 0.1, 0.5), (2.0, 1e-15, 0.0, 0.1, 2.0), (2.0, 0.1, 1.0, 0.0, 1.0),
+                                                             (2.0, 0.3, 1.0, 0.1, 1.1)])
+def test_an_estimate_is_drawn_by_precision(estimate, se, mean, sd, between):
+    assert np.isclose(drawn_to(estimate, se, mean, sd), between)
+
+
+def many(count=10, wave=0.15, own=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    season = wave * np.cos(2 * np.pi * np.arange(44) / 12)
+    return [np.exp(pd.Series(walk(100 * seed + b, 0.05) + season * (1 + own * rng.standard_normal()), MONTHS))
+            for b in range(count)]
+
+
+def test_branches_agree_on_a_season_that_one_alone_cannot_show():
+    pooled = learn_pooled(many(), "flow")
+    truth = 0.15 * np.cos(2 * np.pi * np.arange(12) / 12)
+    alone = [learn_pooled(many(4, seed=s), "flow").season for s in range(1, 3)]
+    assert np.abs(pooled.season - truth).mean() < 0.05 and np.isclose(pooled.season.sum(), 0)
+    assert np.abs(pooled.season - truth).mean() < np.mean([np.abs(a - truth).mean() for a in alone]) + 0.01
+
+
+def test_branches_that_have_no_season_teach_none():
+    pooled = learn_pooled(many(wave=0.0), "flow")
+    assert np.abs(pooled.season).mean() < 0.02
+
+
+def test_fewer_than_four_branches_teach_nothing():
+    assert learn_pooled(many(3), "flow") is None
+    assert learn_pooled([pd.Series(5.0, MONTHS)] * 6, "flow") is None
+
+
+def test_a_branch_unlike_the_others_keeps_much_of_its_own():
+    pooled = learn_pooled(many(own=0.5), "flow")
+    z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
+    drawn = pooled.season_for(z)
+    assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4
