@@ -18,10 +18,15 @@ in ``benchmarks/m3.py``. RBI: each bank's monthly figures at five past cutoffs w
 least), forecast as the package does out of the box; banks without 18 more months are left out, and targets that need a
 month flagged as misprinted. Clusters are the M3 series and the RBI's banks (one with all its indicators and cutoffs).
 
-Compared: odds from dependent paths; from paths of the same limits whose months are drawn independently; climatology,
-the share of targets of the same kind and data that were reached in other series (five folds). Exits with 1 when a goal
-is missed: in every decile of stated odds the observed frequency within two clustered standard errors of the stated, and
-a Brier skill above 0.25 over climatology, both on each data set.
+Odds are those of paths that are calibrated by errors known beforehand (``benchmarks/_calibrating.py``): the share of
+variance that is common to all months ahead, learnt on the training part of M3 (cross-fitted for M3 itself), and for
+RBI the shape of errors of all banks of a table at origins 6, 12 and 18 months before the cutoff, against what came up
+to the cutoff. Compared: the paths without either (``plain``); calibrated paths whose months are drawn independently;
+climatology, the share of targets of the same kind and data that were reached in other series (five folds); the share of
+the series' own past changes that would have done (``own``).
+
+Exits with 1 when a goal is missed: in every decile of stated odds the observed frequency within two clustered standard
+errors of the stated, and a Brier skill above 0.25 over climatology, both on each data set.
 """
 
 from __future__ import annotations
@@ -43,6 +48,7 @@ import numpy as np  # noqa: E402 - after the number of threads is set
 import pandas as pd  # noqa: E402
 
 from benchmarks import m3  # noqa: E402
+from benchmarks._calibrating import hanging_together, learn_common, normal_scores, panel_shape  # noqa: E402
 from benchmarks._scores import brier, clustered_error, decomposition, reliability  # noqa: E402
 from ebank_lib.forecasting import calibration  # noqa: E402
 from ebank_lib.forecasting.candidates import Prediction  # noqa: E402
@@ -56,7 +62,10 @@ SEED, EACH, HORIZON, MONTHS, FOLDS = 20110831, 3, 18, 44, 5
 KINDS = ("level", "growth", "total", "any_time")
 CUTOFFS = tuple(pd.Period(m, "M") for m in ("2012-06", "2013-02", "2013-10", "2014-06", "2015-02"))
 MISPRINTS = ("spike", "decimal_slip", "swapped_rows")
-LEAST_MONTHS, LEAST_SKILL, LEAST_N = 36, 0.25, 30
+LEAST_MONTHS, LEAST_BEFORE, LEAST_SKILL, LEAST_N = 36, 24, 0.25, 30
+COMMON = 0.15           # what all 714 training parts give; used where M3 is not run
+BACK = (6, 12, 18)      # months before an RBI cutoff, of the origins whose errors are known at it
+ODDS = ("paths", "plain", "independent", "climatology", "own")
 
 
 @dataclass(frozen=True)
@@ -70,16 +79,32 @@ class Case:
     truth: np.ndarray = field(repr=False)
     kind: str | None = None
     train: np.ndarray | None = field(default=None, repr=False)
+    panel: str = ""             # who is calibrated together: a table at a cutoff
+    cutoff: str = ""
 
 
 @dataclass(frozen=True)
 class Said:
-    """A case with the combination's prediction and, on M3, its scaled errors in the training part."""
+    """A case with the combination's prediction.
+
+    ``past`` (n, 12) are its scaled errors at earlier origins, NaN beyond what is known, and ``corr`` (n, 12, 12) the
+    correlations that were stated with them.
+    """
 
     case: Case
     ready: Prepared
     part: Prediction
     past: np.ndarray
+    corr: np.ndarray
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What was learnt for a case: the shape of errors and their common share, and the shape without the panel."""
+
+    shape: calibration.ErrorShape
+    plain: calibration.ErrorShape
+    common: float
 
 
 def read_m3(folder: Path, n: int | None = None) -> list[Case]:
@@ -115,7 +140,8 @@ def read_rbi(folder: Path, n: int | None = None) -> list[Case]:
                     enough = y.notna().sum() >= LEAST_MONTHS and y.notna().iloc[-1] and (y.dropna() > 0).all()
                     if enough and wide[bank].reindex(ahead).notna().all():
                         cases.append(Case("RBI", str(bank), f"{table} {indicator} {bank} {cutoff}", y,
-                                          sure[bank].reindex(ahead).to_numpy(), "flow"))
+                                          sure[bank].reindex(ahead).to_numpy(), "flow", panel=f"{table} {cutoff}",
+                                          cutoff=str(cutoff)))
     return spread(cases, n)
 
 
@@ -153,7 +179,7 @@ def targets(case: Case) -> pd.DataFrame:
             if np.isfinite(got):
                 rows.append((kind, h, threshold, float(got >= threshold), float(np.mean(past >= size))))
     frame = pd.DataFrame(rows, columns=["kind", "horizon", "threshold", "came", "own"])
-    return frame.assign(data=case.data, cluster=case.cluster, name=case.name)
+    return frame.assign(data=case.data, cluster=case.cluster, cutoff=case.cutoff)
 
 
 def _changes(z: np.ndarray, kind: str, h: int) -> np.ndarray:
@@ -176,19 +202,34 @@ def measure(kind: str, h: int, paths: np.ndarray, y: np.ndarray) -> np.ndarray:
     return paths[:h].sum(axis=0) if kind == "total" else paths[:h].max(axis=0)
 
 
+def earlier(case: Case):
+    """Yield what was known at earlier origins and what came: M3's training part, RBI's months up to the cutoff."""
+    if case.train is not None:
+        for end in m3.origins(case.train):
+            yield case.train[max(0, end - MONTHS): end], case.train[end: end + m3.HORIZON]
+    else:
+        for back in BACK:
+            known = case.y.iloc[:-back]
+            if known.notna().sum() >= LEAST_BEFORE and np.isfinite(known.iloc[-1]):
+                yield known, case.y.iloc[-back:][: m3.HORIZON].to_numpy()
+
+
 def work(case: Case) -> Said | None:
-    """Forecast a case, and on M3 its training part at three earlier months; None for a series that never moves."""
+    """Forecast a case, now and at earlier origins; None for a series that never moves."""
     ready = prepare(case.y, case.kind)
     part = run_models(ready, HORIZON, ("combination",))[0].get("combination")
-    past = []
-    for end in m3.origins(case.train) if case.train is not None else ():
-        then = prepare(case.train[max(0, end - MONTHS): end])
-        earlier = None if then.constant else run_models(then, m3.HORIZON, ("combination",))[0].get("combination")
-        if earlier is not None and (earlier.sd > 0).all():
-            past.append((then.transform.forward(case.train[end: end + m3.HORIZON]) - earlier.mean) / earlier.sd)
+    past, corr = [], []
+    for known, came in earlier(case):
+        then = prepare(known, case.kind)
+        said = None if then.constant else run_models(then, m3.HORIZON, ("combination",))[0].get("combination")
+        if said is not None and (said.sd > 0).all():
+            off = then.transform.forward(came) - said.mean[: len(came)]
+            past.append(np.r_[off, np.full(m3.HORIZON - len(came), np.nan)] / said.sd)
+            corr.append(said.cov / np.outer(said.sd, said.sd))
     if part is None or not (part.sd > 0).all():
         return None
-    return Said(case, ready, part, np.array(past).reshape(-1, m3.HORIZON))
+    return Said(case, ready, part, np.array(past).reshape(-1, m3.HORIZON),
+                np.array(corr).reshape(-1, m3.HORIZON, m3.HORIZON))
 
 
 def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -197,23 +238,24 @@ def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     targets : DataFrame
-        As :func:`targets` with the columns ``paths`` and ``independent``, odds.
+        As :func:`targets` with a column of odds for ``paths``, ``plain`` and ``independent``.
     places : DataFrame
-        ``what`` (month h, total, maximum), ``place``: the share of paths below what came, and the same by
-        independent months.
+        ``what`` (month h, total, maximum), and for each sort of paths the share of them below what came.
     """
-    said, shape, n = job
+    said, learnt, n = job
     rows = targets(said.case)
     y = said.case.y.to_numpy(dtype=float)
     seed = zlib.crc32(said.case.name.encode())
+    looked = {f"month {h}": ("level", h) for h in (1, 6, 12, 18)}
+    looked |= {"total of 12": ("total", 12), "maximum of 12": ("any_time", 12)}
     places = {}
-    for column, cov in (("paths", said.part.cov), ("independent", np.diag(np.diag(said.part.cov)))):
+    for column, cov, shape in (("paths", hanging_together(said.part.cov, learnt.common), learnt.shape),
+                               ("plain", said.part.cov, learnt.plain),
+                               ("independent", np.diag(np.diag(said.part.cov)), learnt.shape)):
         f = assemble(said.ready, HORIZON, (80,), ("combination",), {"combination": replace(said.part, cov=cov)},
                      {"combination": shape}, {}, unique_id=said.case.name)
         paths = simulate_paths(f, n, seed=seed).to_numpy()
         rows[column] = [float(np.mean(measure(r.kind, r.horizon, paths, y) >= r.threshold)) for r in rows.itertuples()]
-        looked = {f"month {h}": ("level", h) for h in (1, 6, 12, 18)}
-        looked |= {"total of 12": ("total", 12), "maximum of 12": ("any_time", 12)}
         for what, (kind, h) in looked.items():
             came = measure(kind, h, said.case.truth[:, None], y)[0]
             if np.isfinite(came):
@@ -233,13 +275,29 @@ def spawn(function, jobs: list, workers: int, what: str) -> list:
     return done
 
 
-def shapes_of(said: list[Said]) -> list[calibration.ErrorShape]:
-    """Return each case's shape of errors: on M3 learnt on the training part of the other folds, else the package's."""
+def learn(said: list[Said]) -> list[Calibrated]:
+    """Learn each case's calibration: M3 on the training part of the other folds, RBI on all of M3's and its panel."""
     names = sorted({s.case.name for s in said if s.case.data == "M3"})
     fold = {name: i % FOLDS for i, name in enumerate(names)}
-    learnt = {k: m3.learn([s.past for s in said if fold.get(s.case.name, k) != k], f"all folds but {k}")
-              for k in sorted(set(fold.values()))}
-    return [learnt[fold[s.case.name]] if s.case.name in fold else calibration.shape_of("combination") for s in said]
+    learnt = {}
+    for k in [*sorted(set(fold.values())), None]:
+        others = [s for s in said if s.case.name in fold and fold[s.case.name] != k and len(s.past)]
+        if others:
+            shape = m3.learn([s.past for s in others], "M3" if k is None else f"all folds but {k}")
+            weights = np.concatenate([np.full(len(s.past), 1 / len(s.past)) for s in others])
+            scores = normal_scores(np.concatenate([s.past for s in others]), shape)
+            common = learn_common(scores, np.concatenate([s.corr for s in others]), weights)
+            learnt[k] = Calibrated(shape, shape, common)
+    print("common share:", {k: v.common for k, v in learnt.items()}, file=sys.stderr)
+    panels, shipped = {}, calibration.shape_of("combination")
+    for s in said:
+        if s.case.panel:
+            panels.setdefault(s.case.panel, []).append(s)
+    own = {key: panel_shape(np.concatenate([s.past for s in of]), np.repeat([s.case.cluster for s in of],
+                            [len(s.past) for s in of]), shipped) for key, of in panels.items()}
+    common = learnt[None].common if None in learnt else COMMON
+    return [learnt[fold[s.case.name]] if s.case.name in fold else Calibrated(own[s.case.panel], shipped, common)
+            for s in said]
 
 
 def climatology(rows: pd.DataFrame) -> np.ndarray:
@@ -257,7 +315,7 @@ def scores(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Return Brier scores of a grouping: of paths, independent months, climatology and the series' own past."""
     out = []
     for key, here in rows.groupby(by, sort=False):
-        values = {c: brier(here[c], here["came"]) for c in ("paths", "independent", "climatology", "own")}
+        values = {c: brier(here[c], here["came"]) for c in ODDS}
         table = reliability(here["paths"], here["came"], here["cluster"])
         out.append(dict(zip(by, key, strict=True)) | {
             "n": len(here), "reached": here["came"].mean(), "stated": here["paths"].mean(), **values,
@@ -272,10 +330,10 @@ def placed(places: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (data, what), here in places.groupby(["data", "what"], sort=False):
         row = {"data": data, "what": what, "n": len(here)}
-        for column in ("paths", "independent"):
+        for column in ("paths", "plain", "independent"):
             off = (here[column] - 0.5).abs()
             row |= {f"{column}_80": 100 * (off <= 0.4).mean(), f"{column}_95": 100 * (off <= 0.475).mean()}
-        row["below_middle"] = 100 * (here["paths"] < 0.5).mean()
+        row |= {f"{column}_below": 100 * (here[column] < 0.5).mean() for column in ("paths", "plain")}
         row["se_80"] = 100 * clustered_error((here["paths"] - 0.5).abs() <= 0.4, here["cluster"])
         rows.append(row)
     return pd.DataFrame(rows).set_index(["data", "what"])
@@ -298,7 +356,7 @@ def missed(rows: pd.DataFrame) -> list[str]:
 def run(cases: list[Case], n_paths: int, workers: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecast, draw targets, give odds; return the targets with their odds, and the places of the truth."""
     said = [s for s in spawn(work, cases, workers, "forecasts") if s is not None]
-    jobs = [(s, shape, n_paths) for s, shape in zip(said, shapes_of(said), strict=True)]
+    jobs = [(s, learnt, n_paths) for s, learnt in zip(said, learn(said), strict=True)]
     got = spawn(judge, jobs, workers, "odds")
     rows = pd.concat([r for r, _ in got], ignore_index=True)
     return rows.assign(climatology=climatology(rows)), pd.concat([p for _, p in got], ignore_index=True)
@@ -308,15 +366,17 @@ def report(rows: pd.DataFrame, places: pd.DataFrame) -> str:
     """Lay out every table as text."""
     parts = []
     for data, here in rows.groupby("data", sort=False):
-        parts.append(f"Reliability, {data}, paths: {len(here)} targets, {here['cluster'].nunique()} clusters\n"
-                     + reliability(here["paths"], here["came"], here["cluster"]).round(3).to_string())
+        for column in ("paths", "plain"):
+            parts.append(f"Reliability, {data}, {column}: {len(here)} targets, {here['cluster'].nunique()} clusters\n"
+                         + reliability(here[column], here["came"], here["cluster"]).round(3).to_string())
     spans = rows.assign(months=pd.cut(rows["horizon"], [0, 6, 12, 18], labels=["3-6", "7-12", "13-18"]).astype(str))
     split = {(data, c): decomposition(here[c], here["came"]) for data, here in rows.groupby("data", sort=False)
-             for c in ("paths", "independent", "climatology")}
+             for c in ODDS}
     split = pd.DataFrame(split).T.rename_axis(["data", "odds"])
     for title, table in (("Brier score, its parts", split.round(4)), ("Data sets", scores(rows, ["data"]).round(3)),
                          ("Kinds", scores(rows, ["data", "kind"]).round(3)),
                          ("Months ahead", scores(spans, ["data", "months"]).sort_index().round(3)),
+                         ("RBI by cutoff", scores(rows[rows["cutoff"] != ""], ["cutoff"]).sort_index().round(3)),
                          ("Truth within paths, per cent", placed(places).round(1))):
         parts.append(f"{title}\n{table.to_string()}")
     return "\n\n".join(parts)

@@ -86,9 +86,9 @@ def test_what_a_target_looks_at():
 @pytest.mark.real_data
 def test_a_small_run_of_the_benchmark(shared_data, monkeypatch):
     monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
-    cases = [replace(c, train=None) for c in odds.read_m3(shared_data, 20)] + odds.read_rbi(shared_data, 20)
+    cases = odds.read_m3(shared_data, 20) + odds.read_rbi(shared_data, 20)
     said = [s for s in map(odds.work, cases) if s is not None]
-    got = [odds.judge((s, shape_of("combination"), 400)) for s in said]
+    got = [odds.judge((s, learnt, 400)) for s, learnt in zip(said, odds.learn(said), strict=True)]
     rows, places = (pd.concat(frames, ignore_index=True) for frames in zip(*got, strict=True))
     rows = rows.assign(climatology=odds.climatology(rows))
     assert rows["paths"].between(0, 1).all() and set(rows["data"]) == {"M3", "RBI"}
