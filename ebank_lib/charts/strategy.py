@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from ebank_lib.scenarios import Scenarios, said_odds
 from ebank_lib.scenarios.loading import yearly
-from ebank_lib.scenarios.measures import Measure
+from ebank_lib.scenarios.measures import Measure, threshold_of
 from ebank_lib.scenarios.odds import judged
 from ebank_lib.scenarios.said import said_value
 from ebank_lib.wording import language, month_name, t
@@ -158,7 +158,7 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
             low, middle, high = (np.r_[past.iloc[-1], side] for side in (low, middle, high))
         ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
         ax.plot(x, middle, color=colour, lw=1.8, label=wrap(scenarios.label(name, lang), 60))
-    level = goal.threshold if goal.threshold is not None else float(measures[0].needed.flat[0])
+    level = threshold_of(scenarios.base, goal)
     ax.plot([month_numbers([by])[0]], [level], marker="D", ms=7, color=EVENT, ls="", zorder=4)
     ax.axhline(level, color=EVENT, lw=1.0, ls=(0, (4, 2)), zorder=1)
     said = said_value(scenarios.catalog, goal.indicator, level, lang, goal.kind)

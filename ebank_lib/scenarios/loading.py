@@ -45,7 +45,7 @@ def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
         path, catalog = (Path(source.path).parent / named).resolve(), catalog or source.catalog
     spec = validate(StrategyFile, read_yaml(path), path)
     strategy = Strategy(tuple(spec.targets), tuple(spec.levers), tuple(spec.bundles), tuple(spec.stress), spec.lines,
-                        spec.channels)
+                        spec.channels, tuple(spec.yardsticks))
     check_strategy(strategy, catalog, str(path))
     return strategy
 
@@ -58,13 +58,14 @@ def load_targets(source, catalog: Catalog | None = None) -> list[Target]:
 def check_strategy(strategy: Strategy, catalog: Catalog | None = None, file: str | None = None) -> None:
     """Hold a strategy against itself and a catalogue; raises as :func:`load_strategy`."""
     seen: set[str] = set()
-    for section in ("targets", "levers", "bundles", "stress"):
+    for section in ("targets", "levers", "bundles", "stress", "yardsticks"):
         for n, item in enumerate(getattr(strategy, section)):
             if item.key in seen:
                 raise ConfigError("stands twice", file=file, key=f"{section}.{n}.key", found=item.key)
             seen.add(item.key)
-    for n, target in enumerate(strategy.targets):
-        _check_target(target, strategy, catalog, file, f"targets.{n}")
+    for section in ("targets", "yardsticks"):
+        for n, target in enumerate(getattr(strategy, section)):
+            _check_target(target, strategy, catalog, file, f"{section}.{n}")
     for section in ("levers", "stress"):
         for n, lever in enumerate(getattr(strategy, section)):
             _check_lever(lever, strategy, catalog, file, f"{section}.{n}")
@@ -86,11 +87,12 @@ def yearly(target: Target, catalog: Catalog) -> bool:
 
 
 def _check_target(target: Target, strategy: Strategy, catalog: Catalog | None, file, at: str) -> None:
-    if target.line not in strategy.lines:
-        raise UnknownNameError("line", target.line, strategy.lines, file=file, key=f"{at}.line")
+    _check_place(target, strategy, file, at)
+    if target.line is None and target.channel is None:
+        raise ConfigError("a target belongs to a line or a channel", file=file, key=at, found="neither")
     if target.kind == "raise" and (target.goal is not None or target.reached is not None):
         raise ConfigError("a raise has no goal", file=file, key=f"{at}.goal", found=target.goal, expected="nothing")
-    if target.kind != "raise" and target.goal is None:
+    if target.kind not in ("raise", "growth") and target.goal is None:
         raise ConfigError(f"a {target.kind} needs a goal", file=file, key=f"{at}.goal", found="nothing",
                           expected="a number")
     if (target.kind == "share") != bool(target.of):
@@ -98,6 +100,9 @@ def _check_target(target: Target, strategy: Strategy, catalog: Catalog | None, f
                           expected="the indicators whose sum is the whole")
     if target.over is not None and target.kind != "growth":
         raise ConfigError("over goes with kind: growth", file=file, key=f"{at}.over", found=target.over)
+    if target.goal is None and target.reached is not None:
+        raise ConfigError("without a goal nothing counts as reaching it", file=file, key=f"{at}.reached",
+                          found=target.reached, expected="a goal")
     if target.goal is not None and target.reached is not None and target.reached > target.goal:
         raise ConfigError("is above the goal", file=file, key=f"{at}.reached", found=target.reached,
                           expected=f"at most {target.goal:g}")
@@ -161,10 +166,14 @@ def _no_contradiction(targets: Iterable[Target], catalog: Catalog, file) -> None
                               expected="at most 100%")
 
 
-def _check_lever(lever: Lever, strategy: Strategy, catalog: Catalog | None, file, at: str) -> None:
-    for name, known, what in ((lever.line, strategy.lines, "line"), (lever.channel, strategy.channels, "channel")):
+def _check_place(item: Target | Lever, strategy: Strategy, file, at: str) -> None:
+    for name, known, what in ((item.line, strategy.lines, "line"), (item.channel, strategy.channels, "channel")):
         if name is not None and name not in known:
             raise UnknownNameError(what, name, known, file=file, key=f"{at}.{what}")
+
+
+def _check_lever(lever: Lever, strategy: Strategy, catalog: Catalog | None, file, at: str) -> None:
+    _check_place(lever, strategy, file, at)
     if catalog is None:
         return
     for n, move in enumerate(lever.moves):

@@ -18,7 +18,7 @@ from .spec import Target
 if TYPE_CHECKING:
     from ebank_lib.forecasting.joint import JointPaths
 
-__all__ = ["Measure", "View", "measure", "observed_total", "past_values"]
+__all__ = ["Measure", "View", "measure", "observed_total", "past_values", "threshold_of"]
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
     if target.kind == "growth":
         before = _twelve_before(view.history(key), y, months)
         growth = np.divide(y, before, out=np.full_like(y, np.nan), where=before > 0) - 1
-        return Measure(target, months, y, (1 + target.threshold) * before, growth, past)
+        return Measure(target, months, y, (1 + threshold_of(view, target)) * before, growth, past)
     if target.kind == "share":
         whole = sum(view[part] for part in target.of)
         share = np.divide(y, whole, out=np.full_like(y, np.nan), where=whole > 0)
@@ -167,8 +167,21 @@ def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
         every = view.every_branch(key)
         place = np.where(np.isnan(y), np.nan, 1.0 + (every > y[None]).sum(axis=0))
         return Measure(target, months, -place, _filled(place, -target.threshold), place, past)
-    needed = past.dropna().iloc[-12:].mean() if target.kind == "raise" else target.threshold
-    return Measure(target, months, y, _filled(y, needed), y, past)
+    return Measure(target, months, y, _filled(y, threshold_of(view, target)), y, past)
+
+
+def threshold_of(view: View, target: Target) -> float:
+    """Return the value from which a target counts as reached, in the terms of its goal.
+
+    Without a goal it is the branch's own: a raise's the mean of the last twelve months, a growth's that of the last
+    twelve months over those before; NaN when there are too few.
+    """
+    if target.threshold is not None:
+        return target.threshold
+    past = past_values(view, target).dropna()
+    if past.empty:
+        return np.nan
+    return float(past.iloc[-12:].mean() if target.kind == "raise" else past.iloc[-1])
 
 
 def _filled(like: np.ndarray, value: float) -> np.ndarray:
@@ -213,7 +226,7 @@ def _of_year(view: View, target: Target, deadline: pd.Period) -> Measure:
             before = _so_far(past, y, months, deadline - 12)[months.get_loc(deadline - 12)]
         else:
             before = np.full(y.shape[1], observed_total(past, deadline - 12))
-        needed = np.broadcast_to((1 + target.threshold) * before, value.shape)
+        needed = np.broadcast_to((1 + threshold_of(view, target)) * before, value.shape)
         shown = np.divide(value, before, out=np.full_like(value, np.nan),
                           where=np.broadcast_to(before > 0, value.shape)) - 1
     return Measure(target, months[keep], value[keep], needed[keep], shown[keep], past_values(view, target))

@@ -16,7 +16,7 @@ from ebank_lib.wording import language, month_name, t
 
 from .levers import Z90, Drawn, apply_all, apply_lever, needed_for, size_at
 from .loading import yearly
-from .measures import Measure, View
+from .measures import Measure, View, threshold_of
 from .odds import FIELDS, judged, odds_of, said_odds
 from .said import said_pace, said_range, said_size, said_value
 from .spec import Lever, Strategy, Target
@@ -213,8 +213,7 @@ class Scenarios:
         return t("scenarios.first_hardest", lang, target=target.label(lang), deadline=month_name(row["deadline"], lang),
                  p_at=self._odds(row["p_at"], lang), p_by=self._odds(row["p_by"], lang),
                  expected=said_value(self.catalog, target.indicator, row["expected"], lang, target.kind),
-                 goal=said_value(self.catalog, target.indicator, target.threshold, lang, target.kind)
-                 if target.threshold is not None else t("scenarios.the_mean", lang))
+                 goal=said_value(self.catalog, target.indicator, threshold_of(self.base, target), lang, target.kind))
 
     def _pace(self, row: pd.Series, lang: str) -> str:
         target, pace = self.target(row["target"]), self.paces.loc[row["target"]]

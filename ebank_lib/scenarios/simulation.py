@@ -98,8 +98,9 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
 
 def _with_lines(strategy: Strategy) -> Strategy:
     """A strategy made by hand may leave out the names of lines and channels."""
-    lines = dict.fromkeys([x.line for x in (*strategy.targets, *strategy.levers, *strategy.stress) if x.line])
-    channels = dict.fromkeys([x.channel for x in (*strategy.levers, *strategy.stress) if x.channel])
+    items = (*strategy.targets, *strategy.levers, *strategy.stress, *strategy.yardsticks)
+    lines, channels = (dict.fromkeys(filter(None, names)) for names in ([x.line for x in items],
+                                                                        [x.channel for x in items]))
     return replace(strategy, lines={**lines, **strategy.lines}, channels={**channels, **strategy.channels})
 
 

@@ -31,14 +31,16 @@ class Target(_Named):
 
     ``kind`` says what must reach ``goal``: ``level``, the indicator itself; ``growth``, its growth over the year
     (``over: month`` against the same month of the year before, the usual of a stock; ``over: year`` the calendar year's
-    total against that of the year before, the usual of a flow); ``total``, its sum from January to the deadline;
+    total against that of the year before, the usual of a flow), which without a goal must not fall below that of the
+    last twelve months; ``total``, its sum from January to the deadline;
     ``share``, its share of the sum ``of`` other indicators; ``rank``, its place among the branches, 1 the highest;
     ``raise`` has no goal and means above the mean of the last twelve months.
 
     ``reached`` is the value from which a goal counts as reached; without one, the goal itself.
     """
 
-    line: Id
+    line: Id | None = None
+    channel: Id | None = None
     indicator: str
     kind: Literal["level", "growth", "total", "share", "rank", "raise"] = "level"
     goal: float | None = Field(default=None, gt=0)
@@ -149,11 +151,15 @@ class StrategyFile(Strict):
     levers: list[Lever] = Field(default=[], max_length=100)
     bundles: list[Bundle] = Field(default=[], max_length=50)
     stress: list[Stress] = Field(default=[], max_length=50)
+    yardsticks: list[Target] = Field(default=[], max_length=200)
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A checked strategy; see :func:`load_strategy`."""
+    """A checked strategy; see :func:`load_strategy`.
+
+    ``yardsticks`` are targets that the strategy does not set itself, by which its channels are measured.
+    """
 
     targets: tuple[Target, ...] = ()
     levers: tuple[Lever, ...] = ()
@@ -161,3 +167,4 @@ class Strategy:
     stress: tuple[Stress, ...] = ()
     lines: dict[str, Texts] = field(default_factory=dict)
     channels: dict[str, Texts] = field(default_factory=dict)
+    yardsticks: tuple[Target, ...] = ()

@@ -17,7 +17,7 @@ from ebank_lib.forecasting.joint import JointPaths, simulate_joint
 from ebank_lib.wording import language, month_name, t
 
 from .loading import as_month, check_indicator, load_strategy, load_targets, yearly
-from .measures import Measure, View, observed_total, past_values
+from .measures import Measure, View, observed_total, past_values, threshold_of
 from .odds import FIELDS, judged, odds_of, pace_of, said_odds
 from .said import said_pace, said_value
 from .spec import Strategy, Target
@@ -182,7 +182,9 @@ class Targets:
         shown: dict[str, object] = {
             "target": target.label(lang), "current": self._terms(target, row["current"], lang),
             "goal": t("scenarios.higher", lang, value=self._terms(target, row["reached_from"], lang))
-            if target.kind == "raise" else self._terms(target, row["goal"], lang),
+            if target.kind == "raise" else t("scenarios.at_least", lang, value=self._terms(target, row["reached_from"],
+                                                                                           lang))
+            if target.goal is None else self._terms(target, row["goal"], lang),
             "deadline": row["deadline"], "trend_at_deadline": self._terms(target, row["trend_at_deadline"], lang)}
         if self.with_odds:
             n = int(row["n"]) if judged_by_odds else 1
@@ -259,8 +261,8 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     for target in targets:
         y = cleaned.series(branch, target.indicator)
         history[target.key] = y
-        about = {"target": target.key, "line": target.line, "indicator": target.indicator, "kind": target.kind,
-                 "deadline": dates[target.key]}
+        about = {"target": target.key, "line": target.line or target.channel, "indicator": target.indicator,
+                 "kind": target.kind, "deadline": dates[target.key]}
         rows.append(about | _evaluate(target, catalog.indicator(target.indicator), y, dates[target.key], view))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     for column in _MONTHS:
@@ -307,14 +309,15 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
     strategy = load_strategy(cleaned.source) if strategy is None else strategy
     last = cleaned.panel.index.get_level_values("month").max()
     usual = _usual_deadline(last, deadline, None)
-    named = [key for target in strategy.targets for key in (target.indicator, *target.of)]
+    named = [key for target in (*strategy.targets, *strategy.yardsticks) for key in (target.indicator, *target.of)]
     for lever in (*strategy.levers, *strategy.stress):
         named += [key for move in lever.moves for key in (move.indicator, *move.takes_from)]
     data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
     known = [key for key in dict.fromkeys(named) if key in data]
     known = known or [key for key in cleaned.catalog.headline if key in data] or None
     ends = [usual, *(_deadline_of(target, usual, last) for target in strategy.targets)]
-    branches = None if any(target.kind == "rank" for target in strategy.targets) else [branch]
+    ranked = any(target.kind == "rank" for target in (*strategy.targets, *strategy.yardsticks))
+    branches = None if ranked else [branch]
     return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in ends)), LONGEST), n=n, seed=seed,
                           branches=branches, indicators=known, workers=workers)
 
@@ -337,6 +340,8 @@ def _evaluate(target: Target, ind: Indicator, y: pd.Series, by: pd.Period, view:
     month, current = seen.index[-1], float(own.iloc[-1]) if len(own) else np.nan
     if target.kind == "raise":
         row["reached_from"] = float(seen.iloc[-12:].mean())
+    elif target.threshold is None:
+        row["reached_from"] = threshold_of(view, target)
     away = current - row["reached_from"] if target.kind == "rank" else row["reached_from"] - current
     row |= {"month": month, "current": current, "months_left": max((by - month).n, 0), "gap": max(away, 0.0),
             "achieved_per_month_12m": (float(seen.iloc[-1]) - float(seen.get(month - 12, np.nan))) / 12}
@@ -360,7 +365,7 @@ def _with_odds(row: dict, m: Measure, y: pd.Series, by: pd.Period, view: View) -
     needed, achieved = row["needed_per_month"], row["achieved_per_month_12m"]
     if np.isfinite(needed):
         row["ratio"] = needed / achieved if achieved > 0 else np.inf if needed > 0 else 0.0
-    if row["gap"] == 0 and not total and target.kind != "raise":
+    if row["gap"] == 0 and not total and target.goal is not None:
         verdict = "reached"
     elif row["p_at"] >= 0.5:
         verdict = "on_course"

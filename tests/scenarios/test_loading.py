@@ -19,6 +19,12 @@ def test_the_study_has_six_channels_three_lines_and_four_measures_across(strateg
     assert all(move.low is not None and move.low < move.high for x in strategy.levers for move in x.moves)
 
 
+def test_every_channel_has_a_yardstick_that_a_lever_moves(strategy):
+    assert {target.channel for target in strategy.yardsticks} == set(strategy.channels)
+    moved = {move.indicator for lever in strategy.levers for move in lever.moves}
+    assert {target.indicator for target in strategy.yardsticks} <= moved
+
+
 def test_every_target_has_a_lever_and_every_stress_harms(strategy):
     moved = {move.indicator for lever in strategy.levers for move in lever.moves}
     assert {target.indicator for target in strategy.targets} <= moved
@@ -42,7 +48,9 @@ SMS = "moves: [{indicator: sms, low: 0.1, high: 0.2}]}"
     (TARGET + "indicator: coverage, kind: growth, goal: 0.1}", ConfigError, "not set on a ratio"),
     (TARGET + "indicator: sms, kind: rank, goal: 2.5}", ConfigError, "whole number from 1 to 16"),
     (TARGET + "indicator: sms, kind: rank, goal: 17}", ConfigError, "whole number from 1 to 16"),
-    (TARGET + "indicator: sms, kind: growth}", ConfigError, "a growth needs a goal"),
+    (TARGET + "indicator: sms, kind: growth, reached: 0.1}", ConfigError, "without a goal"),
+    ("targets:\n  - {key: x, zh: 目标, en: target, indicator: sms, goal: 5}", ConfigError, "a line or a channel"),
+    (TARGET + "channel: d, indicator: sms, goal: 5}", UnknownNameError, "channel"),
     (LEVER + "channel: d, " + SMS, UnknownNameError, "channel"),
     (LEVER + "moves: [{indicator: smss, low: 0.1, high: 0.2}]}", UnknownNameError, "Did you mean 'sms'"),
     (LEVER + "moves: [{indicator: sms, low: -0.2, high: -0.1}]}", ConfigError, "belongs under stress"),

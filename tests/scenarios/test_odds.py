@@ -149,6 +149,15 @@ def test_growth_of_a_stock_is_against_the_same_month_and_of_a_flow_against_the_y
     assert len(measure(view, target(indicator="mobile_txn", kind="growth", goal=0.2), END).months) == 12
 
 
+def test_growth_without_a_goal_must_keep_that_of_the_last_twelve_months(make_paths):
+    past = 100 * 1.02 ** np.arange(-43, 1)
+    ahead = 100 * np.array([1.021, 1.019]) ** np.arange(1, 17)[:, None]
+    paths = make_paths({"sms": ahead, "mobile_txn": ahead}, {"sms": past, "mobile_txn": past})
+    for key in ("sms", "mobile_txn"):
+        m = measure(View.of(paths, "rizhao"), target(indicator=key, kind="growth", goal=None), END)
+        assert m.reached[-1].tolist() == [True, False]
+
+
 def test_share_and_rank(make_paths):
     values = {"sms": [[[30.0, 10.0]], [[20.0, 20.0]]], "mobile": [[[10.0, 30.0]], [[5.0, 5.0]]]}
     past = {"sms": np.ones((2, 44)) * [[30], [20]], "mobile": np.ones((2, 44))}
