@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from ebank_lib.forecasting.backtest import Backtest
 from ebank_lib.forecasting.forecast import Forecast, in_language
-from ebank_lib.forecasting.monitoring import Revision
+from ebank_lib.forecasting.revision import Revision
 from ebank_lib.wording import language, number, t
 
 from .style import (

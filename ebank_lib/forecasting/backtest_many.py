@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -15,7 +15,8 @@ from ebank_lib.display import html_table
 from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.wording import language, percent, t
 
-from .backtest import Backtest, backtest, cutoffs_of
+from .backtest import Backtest, at_origin, backtest, cutoffs_of, empty_table
+from .context import Context
 from .forecast import DEFAULT, checked, in_language, kind_of
 from .many import _series_of
 from .trust import Grade
@@ -111,22 +112,26 @@ class Backtests:
 
 def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | None = None, models=DEFAULT,
                   horizon: int = 12, origins: int = 12, level=(80, 95), kind: str | None = None,
-                  reclean: bool = False, workers: int = 1) -> Backtests:
+                  full: str | None = None, reclean: bool = False, workers: int = 1) -> Backtests:
     """Backtest every indicator of a branch, or every series of a frame.
 
     Parameters
     ----------
     data : Cleaned, DataFrame or mapping of name to Series
-        A cleaned source, or series as :func:`ebank_lib.forecasting.forecast_many` takes them.
+        A cleaned source, whose indicators are forecast as :func:`ebank_lib.forecasting.forecast_indicator` does, or
+        series as :func:`ebank_lib.forecasting.forecast_many` takes them.
     branch : str, optional
         Of a cleaned source; needed with it.
     indicators : names, optional
-        Of a cleaned source; default: all of its catalogue.
+        Of a cleaned source, its indicators or its groups of them; default: all of its catalogue.
     models, horizon, origins, level, kind
         As in :func:`ebank_lib.forecasting.backtest`; an indicator's own kind is the catalogue's.
+    full : str, optional
+        Try all `models` on this indicator only, and on the others the first and seasonal naive, which is what a grade
+        needs. It is added to the indicators where it is not among them.
     reclean : bool
         Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
-        an earlier forecast. About half a second a month on the sample.
+        an earlier forecast. About half a second an origin on the sample.
     workers : int
         Processes; 1 runs in this one.
 
@@ -144,83 +149,114 @@ def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | N
     horizon, level, models = checked(horizon, level, (*np.atleast_1d(models).tolist(), "snaive"))
     if origins < 1:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
+    how = {"models": models, "horizon": horizon, "level": level}
     if isinstance(data, Cleaned):
-        named = _of_branch(data, branch, indicators, reclean, horizon, origins)
+        if branch is None:
+            raise SeriesError("a cleaned source has many branches", expected="branch=, the id of one of them",
+                              hint=f"Known: {', '.join(data.branches[:40])}")
+        keys = _keys(data.catalog, indicators, full)
+        few = how if full is None else how | {"models": tuple(dict.fromkeys((models[0], "snaive")))}
+        found = _of_branch(data, branch, {key: how if key == full else few for key in keys}, origins, reclean, workers)
+        labels = {key: data.catalog.indicator(key).short_label for key in keys}
+        units = {key: _unit(data.catalog, key) for key in keys}
         label = data.catalog.branch(branch).label
     else:
-        named, label = [(uid, y, own or kind, "", uid, None) for uid, y, own in _series_of(data)], ""
-    if not named:
+        jobs = [(uid, y, own or kind, how, origins) for uid, y, own in _series_of(data)]
+        found = dict(zip([job[0] for job in jobs], _shared_out(_one, jobs, workers), strict=True))
+        labels, units, label = {uid: uid for uid in found}, {}, ""
+    if not found:
         raise SeriesError("no series to test", expected="at least one")
-    jobs = [(uid, y, kind, known, models, horizon, origins, level)
-            for uid, y, kind, _, _, known in named]
-    if workers > 1 and len(jobs) > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            done = list(pool.map(_one, jobs))
-    else:
-        done = [_one(job) for job in jobs]
     parts, reasons, tables = {}, {}, []
-    for (uid, _, _, unit, name, _), found in zip(named, done, strict=True):
-        if isinstance(found, str):
-            reasons[uid] = found
-            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": found}))
+    for uid, result in found.items():
+        if isinstance(result, str):
+            reasons[uid] = result
+            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": result}))
             continue
-        parts[uid] = Backtest(**found, unit=unit, label=name)
+        parts[uid] = replace(result, unit=units.get(uid, ""), label=labels[uid])
         tables.append(parts[uid].table)
         reasons[uid] = _why_empty(parts[uid])
     table = pd.concat([x for x in tables if len(x)] or tables, ignore_index=True)
-    return Backtests(table, models, level, horizon, parts, reasons, {job[0]: job[4] for job in named}, label)
+    return Backtests(table, models, level, horizon, parts, reasons, labels, label)
+
+
+def _keys(catalog, indicators, full: str | None) -> list[str]:
+    names = catalog.indicators if indicators is None else np.atleast_1d(indicators).tolist()
+    found = []
+    for name in names:
+        group = [key for key, what in catalog.indicators.items() if what.group == name]
+        found += group or [catalog.indicator(name).key]
+    return list(dict.fromkeys(found + ([] if full is None else [catalog.indicator(full).key])))
+
+
+def _unit(catalog, key: str) -> Callable:
+    return lambda lang=None: catalog.unit_label(key, lang)
+
+
+def _shared_out(work: Callable, jobs: list, workers: int) -> list:
+    """Do the jobs in this process or in several, results in the order of the jobs."""
+    if workers < 2 or len(jobs) < 2:
+        return [work(job) for job in jobs]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(work, jobs))
+
+
+def _one(job) -> Backtest | str:
+    uid, y, kind, how, origins = job
+    try:
+        return backtest(y, **how, origins=origins, kind=kind, unique_id=uid)
+    except EbankError as error:
+        return str(error)
+
+
+def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int, reclean: bool,
+               workers: int) -> dict[str, Backtest]:
+    """The backtests of a branch, shared out by origin: what the branches say together is learnt once an origin."""
+    branch = cleaned.branch_id(branch)
+    series, wanted = {}, {}
+    for key in how:
+        y = cleaned.series(branch, key)
+        series[key] = y.loc[y.first_valid_index(): y.last_valid_index()] if y.notna().any() else y.iloc[:0]
+        for n in cutoffs_of(len(series[key]), how[key]["horizon"], origins):
+            wanted.setdefault(series[key].index[n - 1], []).append(key)
+    then = cleaned if reclean else replace(cleaned, entries=cleaned.entries.iloc[:0], cells=cleaned.cells.iloc[:0])
+    jobs = [(then, reclean, branch, cutoff, {key: (series[key], how[key]) for key in wanted[cutoff]})
+            for cutoff in sorted(wanted)]
+    blocks = _shared_out(_at, jobs, workers)
+    found = {}
+    for key in how:
+        of = [block for part in blocks for uid, block in part if uid == key]
+        table = pd.concat(of, ignore_index=True) if of else empty_table(how[key]["level"])
+        found[key] = Backtest(table, **how[key], kind=kind_of(cleaned.catalog.indicator(key)), y=series[key])
+    return found
+
+
+def _at(job) -> list[tuple[str, pd.DataFrame]]:
+    """What was said of each indicator at one origin."""
+    cleaned, reclean, branch, cutoff, series = job
+    if reclean:
+        cleaned = clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff, cells=cleaned.cells)
+    context, said = Context.of(cleaned, cutoff), []
+    for key, (y, how) in series.items():
+        past = context.series(branch, key) if branch in context.panel.index.get_level_values("branch") else y.iloc[:0]
+        block = at_origin(y, past, cutoff, how["horizon"], how["level"], how["models"], None, key,
+                          lambda past, horizon, level, models, cutoff, key=key: context.forecast(
+                              branch, key, horizon, level, models))
+        said.append((key, block))
+    return said
 
 
 def as_known(cleaned: Cleaned, branch: str, indicator: str) -> Callable[[pd.Period], pd.Series]:
     """Return what a series was as known at the end of a month, for ``backtest(..., as_known=...)``.
 
-    The source is cleaned anew from the cells up to that month, once a month; what a later month proved is not used.
+    The source is cleaned anew from the cells up to that month; what a later month proved is not used.
     """
-    past = _Past(cleaned)
-    return lambda month: past.series(month, branch, indicator)
-
-
-class _Past:
-    """A source as it was cleaned at the end of each month; each month is cleaned once for all its indicators."""
-
-    def __init__(self, cleaned: Cleaned):
-        self.cleaned, self.months = cleaned, {}
-
-    def series(self, month: pd.Period, branch: str, indicator: str) -> pd.Series:
-        if month not in self.months:
-            now = self.cleaned
-            self.months[month] = clean(now.source, now.policy, start=now.months[0], end=month, cells=now.cells)
-        then = self.months[month]
-        if self.cleaned.catalog.branch(branch).id not in then.branches:      # it had not reported yet
+    def known(month: pd.Period) -> pd.Series:
+        then = clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=month, cells=cleaned.cells)
+        if cleaned.branch_id(branch) not in then.branches:      # it had not reported yet
             return pd.Series(dtype=float, index=pd.PeriodIndex([], freq="M"))
         return then.series(branch, indicator)
 
-
-def _of_branch(cleaned: Cleaned, branch, indicators, reclean: bool, horizon: int, origins: int) -> list[tuple]:
-    """(unique_id, y, kind, unit, label, what was known at each cutoff or None) of a branch's indicators."""
-    if branch is None:
-        raise SeriesError("a cleaned source has many branches", expected="branch=, the id of one of them",
-                          hint=f"Known: {', '.join(cleaned.branches[:40])}")
-    keys = cleaned.catalog.indicators if indicators is None else [
-        cleaned.catalog.indicator(key).key for key in ([indicators] if isinstance(indicators, str) else indicators)]
-    past, found = _Past(cleaned), []
-    for key in keys:
-        y, what = cleaned.series(branch, key), cleaned.catalog.indicator(key)
-        seen = y.loc[y.first_valid_index(): y.last_valid_index()]
-        cutoffs = [seen.index[n - 1] for n in cutoffs_of(len(seen), horizon, origins)]
-        known = {m: past.series(m, branch, key) for m in cutoffs} if reclean else None
-        found.append((key, y, kind_of(what), cleaned.catalog.unit_label(key), what.short_label, known))
-    return found
-
-
-def _one(job) -> dict | str:
-    uid, y, kind, known, models, horizon, origins, level = job
-    try:
-        b = backtest(y, models, horizon, origins, level, kind, as_known=None if known is None else known.__getitem__,
-                     unique_id=uid)
-    except EbankError as error:
-        return str(error)
-    return {"table": b.table, "models": b.models, "level": b.level, "horizon": b.horizon, "kind": b.kind, "y": b.y}
+    return known
 
 
 def _why_empty(b: Backtest) -> str:

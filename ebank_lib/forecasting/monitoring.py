@@ -2,181 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ebank_lib.display import html_table
+from ebank_lib.cleaning import clean
 from ebank_lib.errors import SeriesError
-from ebank_lib.wording import language, percent, t
 
-from .forecast import Forecast, forecast, in_language
+from .context import Context
+from .forecast import DEFAULT, Forecast, forecast, forecast_ready
+from .revision import Revision
 from .scoring import distribution
-from .series import as_monthly
+from .series import as_monthly, prepare
 
-__all__ = ["Revision", "revise"]
+__all__ = ["revise", "revise_indicator"]
 
-OFF = 0.05          # probability, were the forecast right, of a departure that is called off track
-APART = 6           # revised months that are told apart; the smaller ones come together
-_POINTS = 2000
-CAUSES = ("revised", "passing", "news")
+APART = 6           # restated months that are told apart; the smaller ones come together
+POINTS = 2000       # of the old distribution, in which a new month's place is looked up
 
-
-@dataclass(frozen=True)
-class Revision:
-    """What new data did to a forecast; see :func:`revise`.
-
-    Attributes
-    ----------
-    table : DataFrame
-        ``month, old, new, change, change_pct``: the months ahead that both forecasts speak of. ``change_pct`` is in per
-        cent of ``old``, NaN where that is zero.
-    moved : DataFrame
-        ``datum, cause, was, now, month, contribution``: what each datum did to each of these months. The contributions
-        to a month add up to its ``change``. A ``cause`` is ``revised`` (an earlier month was restated), ``passing`` (a
-        month went by and came exactly as forecast: what remains is fitting anew) or ``news`` (it came differently).
-        ``datum`` is None where many small restatements come together.
-    check : DataFrame
-        ``month, actual, y_hat, lo-80, hi-80, inside-80, ..., pit``: the new months against the old forecast. ``pit`` is
-        the probability that the old forecast gave to less than what came, 0.5 where it came as the median.
-    before, after : Forecast
-    departure : float
-        The probability, were the old forecast right, that the new months together lie as far to one side; NaN below two
-        months.
-    """
-
-    table: pd.DataFrame
-    moved: pd.DataFrame = field(repr=False)
-    check: pd.DataFrame = field(repr=False)
-    before: Forecast = field(repr=False)
-    after: Forecast = field(repr=False)
-    departure: float = np.nan
-
-    @property
-    def status(self) -> str:
-        """``nothing_new``, ``restated`` (no new month), ``inside``, ``outside`` (the last one) or ``off_track``."""
-        if self.check.empty:
-            return "nothing_new" if self.moved.empty else "restated"
-        if self.departure < OFF:
-            return "off_track"
-        return "inside" if self.check[f"inside-{max(self.before.level):g}"].iloc[-1] else "outside"
-
-    def contributions(self) -> pd.DataFrame:
-        """Return one row a datum and cause: ``datum, cause, was, now, contribution``, that to the last month ahead."""
-        if self.moved.empty:
-            return self.moved.drop(columns="month")
-        last = self.moved[self.moved["month"] == self.moved["month"].iloc[-1]]
-        return last.drop(columns="month").reset_index(drop=True)
-
-    def reading(self, lang: str | None = None) -> str:
-        """Return what came, what it means for the forecast and which datum moved it most."""
-        lang = language(lang)
-        f, status = self.before, self.status
-        label = in_language(f.label, lang) or t("forecasting.the_series", lang)
-        if status == "nothing_new":
-            return t("forecasting.revision_none", lang, label=label)
-        said = []
-        if len(self.check):
-            row, widest = self.check.iloc[-1], max(f.level)
-            far = 2 * min(row["pit"], 1 - row["pit"])
-            said.append(t(f"forecasting.revision_{'inside' if row[f'inside-{widest:g}'] else 'outside'}", lang,
-                          label=label, month=f._month(row["month"], lang), actual=f.said(row["actual"], lang),
-                          expected=f.said(row["y_hat"], lang), level=f"{widest:g}",
-                          lo=f.said(row[f"lo-{widest:g}"], lang), hi=f.said(row[f"hi-{widest:g}"], lang),
-                          odds=percent(far, 0) if far >= 0.01 else "<1%"))
-            if status == "off_track":
-                said.append(t("forecasting.off_track", lang, n=len(self.check), odds=percent(self.departure, 1)))
-        if self.table.empty:
-            said.append(t("forecasting.revision_over", lang))
-        else:
-            said += self._moved_words(lang)
-        return ("" if lang == "zh" else " ").join(said)
-
-    def _moved_words(self, lang: str) -> list[str]:
-        f, last = self.before, self.table.iloc[-1]
-        month = f._month(last["month"], lang)
-        share = last["change"] if f.kind == "ratio" else last["change_pct"] / 100
-        if not np.isfinite(share) or abs(share) < 0.0005:
-            return [t("forecasting.revision_still", lang, month=month, new=f.said(last["new"], lang))]
-        said = [t("forecasting.revision_moved", lang, month=month, old=f.said(last["old"], lang),
-                  new=f.said(last["new"], lang), change=self._change(last["change"], last["old"], lang))]
-        rows = self.contributions()
-        by = rows.groupby(rows["datum"].astype(str), sort=False)["contribution"]
-        rows = rows[rows["datum"].astype(str) == by.sum().abs().idxmax()]
-        parts = {row["cause"]: self._change(row["contribution"], last["old"], lang) for _, row in rows.iterrows()}
-        if by.ngroups > 1:
-            said.append(t("forecasting.revision_most", lang, cause=self._datum(rows.iloc[0], lang),
-                          change=self._change(rows["contribution"].sum(), last["old"], lang)))
-        if "passing" in parts:
-            said.append(t("forecasting.revision_parts", lang, datum=self._datum(rows.iloc[0], lang), **{
-                key: parts[key] for key in ("passing", "news")}))
-        return said
-
-    def _datum(self, row, lang: str) -> str:
-        if row["cause"] == "revised":
-            return self._cause(row, lang)
-        return self.before._month(row["datum"], lang)
-
-    def _change(self, change: float, old: float, lang: str) -> str:
-        if self.before.kind == "ratio":
-            return t("forecasting.points", lang, n=f"{change * 100:+.1f}")
-        return f"{change / old:+.1%}" if old else self.before.said(change, lang)
-
-    def _cause(self, row, lang: str) -> str:
-        if row["datum"] is None:
-            return t("forecasting.cause_revised_many", lang)
-        return t(f"forecasting.cause_{row['cause']}", lang, month=self.before._month(row["datum"], lang))
-
-    def plot(self, ax=None, lang: str | None = None, **options):
-        """Draw old and new forecast and what came; see ``charts.forecasting.plot_revision``."""
-        from ebank_lib.charts.forecasting import plot_revision
-
-        return plot_revision(self, ax=ax, lang=lang, **options)
-
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the tables of the revision as HTML: what came, what changed, which datum moved it."""
-        lang = language(lang)
-        f, label = self.before, in_language(self.before.label, lang) or self.before.unique_id
-        caption = t("forecasting.revision_caption", lang, label=label)
-        if self.check.empty and self.table.empty:
-            return html_table(self.table, caption=caption, lang=lang, heads=self._heads(lang),
-                              notes=[self.reading(lang)])
-        said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", "was", "now", "change",
-                                                       "contribution", *(c for c in self.check if c[:3] in
-                                                                         ("lo-", "hi-")))}
-        said |= {"change_pct": "{:+.1f}", "pit": lambda v: percent(v, 0)}
-        last = [t("forecasting.pit_note", lang), *([] if len(self.table) else [self.reading(lang)])]
-        parts = []
-        if len(self.check):
-            parts.append(html_table(self.check, caption=t("forecasting.check_caption", lang, label=label), lang=lang,
-                                    heads=self._heads(lang), formats=said, notes=last))
-        if len(self.table):
-            shown = self.table if f.kind != "ratio" else self.table.drop(columns="change_pct")
-            parts.append(html_table(shown, caption=caption, lang=lang, heads=self._heads(lang), formats=said))
-            rows = self.contributions()
-            rows["cause"] = [self._cause(row, lang) for _, row in rows.iterrows()]
-            month = f._month(self.table["month"].iloc[-1], lang)
-            parts.append(html_table(rows.drop(columns="datum"), lang=lang, formats=said, heads=self._heads(lang),
-                                    caption=t("forecasting.moved_caption", lang, month=month),
-                                    notes=[self.reading(lang), t("forecasting.moved_note", lang)]))
-        return "".join(parts)
-
-    def _heads(self, lang: str) -> dict[str, str]:
-        heads = {"month": t("general.month", lang), "y_hat": t("forecasting.y_hat", lang),
-                 "actual": t("forecasting.history", lang)}
-        heads |= {c: t(f"forecasting.{c}", lang) for c in ("old", "new", "change", "change_pct", "pit", "cause", "was",
-                                                           "now", "contribution")}
-        for lv in self.before.level:
-            heads |= {f"{c}-{lv:g}": t(f"forecasting.{c}", lang, level=f"{lv:g}") for c in ("lo", "hi", "inside")}
-        return heads
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+Forecaster = Callable[[pd.Series, tuple[str, ...]], Forecast]
 
 
-def revise(before: Forecast, y, **options) -> Revision:
+def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revision:
     """Say what new data do to a forecast made before.
 
     Parameters
@@ -185,16 +34,16 @@ def revise(before: Forecast, y, **options) -> Revision:
         Made from the series as it was known then.
     y : Series or array
         The same series as it is known now: one or more new months, earlier months restated, or both.
-    **options
-        What else :func:`ebank_lib.forecasting.forecast` was told for `before` beyond horizon, levels, methods, kind,
-        unit and label, which are taken from it.
+    forecaster : callable, optional
+        ``(y, models) -> Forecast`` in the place of ``forecast`` with the horizon, levels and kind of `before`.
 
     Returns
     -------
     Revision
-        Its contributions come from forecasting again after each step, in this order: restated months from the earliest
-        on, then for each new month first as if it had come exactly as forecast, then as it came. The steps lead from
-        the old forecast to the new one, so they add up exactly; another order would share out otherwise.
+        Its contributions come from forecasting again after each step, in this order: with a `forecaster`, what it knows
+        beside the series now; restated months from the earliest on; then for each new month first as if it had come
+        exactly as forecast, then as it came. The steps lead from the old forecast to the new one, so they add up
+        exactly; another order would share out otherwise.
 
     Raises
     ------
@@ -216,17 +65,17 @@ def revise(before: Forecast, y, **options) -> Revision:
                           found="no month" if new.empty else str(new.index[-1]),
                           expected=f"{old.index[-1]} or later")
     model = before.headline
-    known = {"horizon": before.horizon, "level": before.level, "kind": before.kind, "unit": before.unit,
-             "label": before.label, "unique_id": before.unique_id} | options
+    again = forecaster or _as_before(before)
     lead = before.block(model).set_axis(_months(before.block(model)["month"], numbered), axis=0)
     ahead = lead.index[lead.index > new.index[-1]]
     arrived = new.index[new.index > old.index[-1]]
     restated = _restated(old, new)
     after = before
-    if len(arrived) or restated:
-        after = forecast(new if not numbered else pd.Series(new.to_numpy(), [m.ordinal for m in new.index]),
-                         models=before.models, **known)
-    steps = _Steps(old, lead["y_hat"], model, known, ahead)
+    if len(arrived) or restated or forecaster:
+        after = again(new if not numbered else pd.Series(new.to_numpy(), [m.ordinal for m in new.index]), before.models)
+    steps = _Steps(old, lead["y_hat"], model, again, ahead)
+    if forecaster:
+        steps.beside()
     for months in _one_by_one(restated, old, new):
         steps.restate(months, new)
     for month in arrived[new.loc[arrived].notna()]:
@@ -241,6 +90,10 @@ def revise(before: Forecast, y, **options) -> Revision:
     if numbered:
         table, check, moved = (_numbered(frame) for frame in (table, check, moved))
     return Revision(table, moved, check, before, after, departure)
+
+
+def _as_before(f: Forecast) -> Forecaster:
+    return lambda y, models: forecast(y, f.horizon, f.level, models, f.kind, f.unit, f.label, f.unique_id)
 
 
 def _months(months, numbered: bool) -> pd.PeriodIndex:
@@ -274,10 +127,16 @@ def _one_by_one(restated: list, old: pd.Series, new: pd.Series) -> list[list]:
 class _Steps:
     """From the old data to the new in steps, forecasting again after each."""
 
-    def __init__(self, y: pd.Series, said: pd.Series, model: str, known: dict, ahead: pd.PeriodIndex):
-        self.y, self.said, self.model, self.known, self.ahead = y, said, model, known, ahead
+    def __init__(self, y: pd.Series, said: pd.Series, model: str, again: Forecaster, ahead: pd.PeriodIndex):
+        self.y, self.said, self.model, self.again, self.ahead = y, said, model, again, ahead
         self.rows: list[dict] = []
         self.path = [said.reindex(ahead)]
+
+    def beside(self) -> None:
+        """What is known beside the series changed: forecast the old data again; nothing is told where nothing moved."""
+        self._step("beside", None, np.nan, np.nan)
+        if np.allclose(self.path[-1], self.path[-2], rtol=1e-9, equal_nan=True):
+            del self.rows[-1], self.path[-2]
 
     def restate(self, months: list, new: pd.Series) -> None:
         values = new.reindex(months)
@@ -302,7 +161,7 @@ class _Steps:
         self.y[month] = value
 
     def _step(self, cause: str, datum, was: float, now: float) -> None:
-        block = forecast(self.y, models=(self.model,), **self.known).block()
+        block = self.again(self.y, (self.model,)).block()
         self.said = pd.Series(block["y_hat"].to_numpy(), pd.PeriodIndex(block["month"]))
         self.path.append(self.said.reindex(self.ahead))
         self.rows.append({"datum": datum, "cause": cause, "was": was, "now": now})
@@ -318,6 +177,50 @@ class _Steps:
             for n, row in enumerate(self.rows)], ignore_index=True)[columns]
 
 
+def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1, horizon: int = 12, level=(80, 95),
+                     models=DEFAULT, reclean: bool = False) -> Revision:
+    """Say what the last months of a branch's indicator did to the forecast that was made before they came.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    branch, indicator : str
+        "" is the catalogue's first headline indicator.
+    months : int
+        How many months ago the forecast was made.
+    horizon, level, models
+        As in :func:`ebank_lib.forecasting.forecast_indicator`, whose forecasts these are.
+    reclean : bool
+        Take the older series as it was cleaned then, so that what cleaning corrected since is among the restatements.
+
+    Raises
+    ------
+    SeriesError
+        Fewer months than that, or too few before them to forecast.
+    UnknownNameError
+        An unknown branch, indicator or model.
+    """
+    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+    y = cleaned.series(branch, key)
+    y = y.loc[y.first_valid_index(): y.last_valid_index()] if y.notna().any() else y.iloc[:0]
+    if isinstance(months, bool) or int(months) != months or not 1 <= months <= len(y) - 3:
+        raise SeriesError("the number of months back is out of range", found=months, expected=f"1 to {len(y) - 3}")
+    cutoff = y.index[-1 - months]
+    then = cleaned if not reclean else clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff,
+                                             cells=cleaned.cells)
+    about = {"unit": lambda lang=None: cleaned.catalog.unit_label(key, lang), "unique_id": key,
+             "label": cleaned.catalog.indicator(key).short_label}
+    before = Context.of(then, cutoff).forecast(branch, key, horizon, level, models, **about)
+    now = Context.of(cleaned)
+
+    def again(series: pd.Series, models: tuple[str, ...]) -> Forecast:
+        ready = prepare(series, before.kind, now.calendar, now.pooled(key), now.listed(branch, key))
+        return forecast_ready(ready, before.horizon, before.level, models, now.scale(branch, key), kind=before.kind,
+                              **about)
+
+    return revise(before, y, again)
+
+
 def _check(before: Forecast, came: pd.Series, lead: pd.DataFrame, model: str) -> tuple[pd.DataFrame, float]:
     """The new months against the old forecast, and how improbable they are together."""
     came = came[came.index.isin(lead.index)]
@@ -328,7 +231,7 @@ def _check(before: Forecast, came: pd.Series, lead: pd.DataFrame, model: str) ->
         check[f"lo-{lv:g}"], check[f"hi-{lv:g}"] = low, high
         check[f"inside-{lv:g}"] = (came.to_numpy() >= low) & (came.to_numpy() <= high)
     at = lead.index.get_indexer(came.index)
-    points = distribution(before, model, _POINTS)[:, at]
+    points = distribution(before, model, POINTS)[:, at]
     below = (points < came.to_numpy()).mean(axis=0)
     check["pit"] = (below + (points <= came.to_numpy()).mean(axis=0)) / 2
     part = before.parts[model]
@@ -336,5 +239,5 @@ def _check(before: Forecast, came: pd.Series, lead: pd.DataFrame, model: str) ->
         return check, np.nan
     # Months of one forecast err together: the sum of their normal scores has the spread that its paths have.
     corr = part.cov[np.ix_(at, at)] / np.outer(part.sd[at], part.sd[at])
-    score = norm.ppf(check["pit"].clip(0.5 / _POINTS, 1 - 0.5 / _POINTS)).sum() / np.sqrt(corr.sum())
+    score = norm.ppf(check["pit"].clip(0.5 / POINTS, 1 - 0.5 / POINTS)).sum() / np.sqrt(corr.sum())
     return check, float(2 * norm.sf(abs(score)))

@@ -6,7 +6,7 @@ import pytest
 from utilsforecast import losses
 
 from ebank_lib.errors import SeriesError, UnknownNameError
-from ebank_lib.forecasting import as_known, backtest, backtest_many
+from ebank_lib.forecasting import as_known, backtest, backtest_indicator, backtest_many
 from ebank_lib.forecasting.backtest import cutoffs_of, grade_rule
 
 from .test_forecast import growth, monthly
@@ -145,6 +145,7 @@ def test_two_processes_say_what_one_says():
     pd.testing.assert_frame_equal(one.table, two.table)
 
 
+@pytest.mark.slow
 def test_a_branch_is_graded_by_its_indicators(cleaned):
     b = backtest_many(cleaned, "rizhao", ["sms", "key_customer_txn", "mobile_activity"], models=("theta",), origins=6)
     assert b.grades()["unique_id"].tolist() == ["sms", "key_customer_txn", "mobile_activity"]
@@ -152,10 +153,19 @@ def test_a_branch_is_graded_by_its_indicators(cleaned):
         "sms": "stock", "key_customer_txn": "flow", "mobile_activity": "ratio"}
     best, worst = (b.grades().sort_values(["letter", "ratio"])["unique_id"].iloc[n] for n in (0, -1))
     assert all(cleaned.catalog.indicator(key).short_label("zh") in b.reading("zh") for key in (best, worst))
+    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=6)
+    pd.testing.assert_frame_equal(b.parts["sms"].table, one.table, check_dtype=False)
     with pytest.raises(SeriesError, match="many branches"):
         backtest_many(cleaned)
     with pytest.raises(UnknownNameError, match="sms"):
         backtest_many(cleaned, "rizhao", ["smss"])
+
+
+def test_one_indicator_in_full_and_its_group_for_the_grades(cleaned):
+    b = backtest_many(cleaned, "rizhao", "income", ("drift", "theta"), origins=2, full="sms_income", reclean=True)
+    assert {uid: part.models for uid, part in b.parts.items()} == {
+        "sms_income": ("drift", "theta", "snaive"), "personal_online_income": ("drift", "snaive"),
+        "corporate_online_income": ("drift", "snaive"), "income_total": ("drift", "snaive")}
 
 
 def test_cleaned_anew_at_each_origin_nothing_later_can_help(cleaned):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting import forecast, revise, simulate_paths
+from ebank_lib.forecasting import forecast, revise, revise_indicator, simulate_paths
 
 from .test_forecast import growth, monthly
 
@@ -143,3 +143,13 @@ def test_numbered_months_and_shares():
 def test_a_constant_that_goes_on_is_no_surprise():
     r = revise(forecast(monthly(np.full(30, 5.0)), models=("theta",)), monthly(np.full(31, 5.0)))
     assert r.status == "inside" and r.check["pit"].iloc[0] == 0.5 and "hardly changes" in r.reading("en")
+
+
+def test_the_last_month_of_a_branch_with_what_is_known_beside_it(cleaned):
+    r = revise_indicator(cleaned, "rizhao", "sms", months=2, models=FAST)
+    assert len(r.check) == 2 and r.before.y.index[-1] == cleaned.months[-3] and len(r.table) == 10
+    added = r.moved.groupby("month")["contribution"].sum().reindex(r.table["month"])
+    assert np.allclose(added, r.table["change"])
+    assert set(r.contributions()["cause"]) >= {"passing", "news"} and "短信" in r.reading("zh")
+    with pytest.raises(SeriesError, match="months back"):
+        revise_indicator(cleaned, "rizhao", "sms", months=43)

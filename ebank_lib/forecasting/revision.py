@@ -1,0 +1,171 @@
+"""What new data did to a forecast, as a result: what came, what changed, which datum moved it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.display import html_table
+from ebank_lib.wording import language, percent, t
+
+from .forecast import Forecast, in_language
+
+__all__ = ["Revision"]
+
+OFF = 0.05          # probability, were the forecast right, of a departure that is called off track
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What new data did to a forecast; see :func:`ebank_lib.forecasting.revise`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``month, old, new, change, change_pct``: the months ahead that both forecasts speak of. ``change_pct`` is in per
+        cent of ``old``, NaN where that is zero.
+    moved : DataFrame
+        ``datum, cause, was, now, month, contribution``: what each datum did to each of these months. The contributions
+        to a month add up to its ``change``. A ``cause`` is ``beside`` (what is known beside the series: calendar, other
+        branches, width), ``revised`` (an earlier month was restated), ``passing`` (a month went by and came exactly as
+        forecast: what remains is fitting anew) or ``news`` (it came differently). ``datum`` is None for ``beside`` and
+        where many small restatements come together.
+    check : DataFrame
+        ``month, actual, y_hat, lo-80, hi-80, inside-80, ..., pit``: the new months against the old forecast. ``pit`` is
+        the probability that the old forecast gave to less than what came, 0.5 where it came as the median.
+    before, after : Forecast
+    departure : float
+        The probability, were the old forecast right, that the new months together lie as far to one side; NaN below two
+        months.
+    """
+
+    table: pd.DataFrame
+    moved: pd.DataFrame = field(repr=False)
+    check: pd.DataFrame = field(repr=False)
+    before: Forecast = field(repr=False)
+    after: Forecast = field(repr=False)
+    departure: float = np.nan
+
+    @property
+    def status(self) -> str:
+        """``nothing_new``, ``restated`` (no new month), ``inside``, ``outside`` (the last one) or ``off_track``."""
+        if self.check.empty:
+            return "nothing_new" if self.moved.empty else "restated"
+        if self.departure < OFF:
+            return "off_track"
+        return "inside" if self.check[f"inside-{max(self.before.level):g}"].iloc[-1] else "outside"
+
+    def contributions(self) -> pd.DataFrame:
+        """Return one row a datum and cause: ``datum, cause, was, now, contribution``, that to the last month ahead."""
+        if self.moved.empty:
+            return self.moved.drop(columns="month")
+        last = self.moved[self.moved["month"] == self.moved["month"].iloc[-1]]
+        return last.drop(columns="month").reset_index(drop=True)
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return what came, what it means for the forecast and which datum moved it most."""
+        lang = language(lang)
+        f, status = self.before, self.status
+        label = in_language(f.label, lang) or t("forecasting.the_series", lang)
+        if status == "nothing_new":
+            return t("forecasting.revision_none", lang, label=label)
+        said = []
+        if len(self.check):
+            row, widest = self.check.iloc[-1], max(f.level)
+            far = 2 * min(row["pit"], 1 - row["pit"])
+            said.append(t(f"forecasting.revision_{'inside' if row[f'inside-{widest:g}'] else 'outside'}", lang,
+                          label=label, month=f._month(row["month"], lang), actual=f.said(row["actual"], lang),
+                          expected=f.said(row["y_hat"], lang), level=f"{widest:g}",
+                          lo=f.said(row[f"lo-{widest:g}"], lang), hi=f.said(row[f"hi-{widest:g}"], lang),
+                          odds=percent(far, 0) if far >= 0.01 else "<1%"))
+            if status == "off_track":
+                said.append(t("forecasting.off_track", lang, n=len(self.check), odds=percent(self.departure, 1)))
+        if self.table.empty:
+            said.append(t("forecasting.revision_over", lang))
+        else:
+            said += self._moved_words(lang)
+        return ("" if lang == "zh" else " ").join(said)
+
+    def _moved_words(self, lang: str) -> list[str]:
+        f, last = self.before, self.table.iloc[-1]
+        month = f._month(last["month"], lang)
+        share = last["change"] if f.kind == "ratio" else last["change_pct"] / 100
+        if not np.isfinite(share) or abs(share) < 0.0005:
+            return [t("forecasting.revision_still", lang, month=month, new=f.said(last["new"], lang))]
+        said = [t("forecasting.revision_moved", lang, month=month, old=f.said(last["old"], lang),
+                  new=f.said(last["new"], lang), change=self._change(last["change"], last["old"], lang))]
+        rows = self.contributions()
+        whose = rows["cause"].where(rows["datum"].isna(), rows["datum"].astype(str))
+        by = rows["contribution"].groupby(whose, sort=False)
+        rows = rows[whose == by.sum().abs().idxmax()]
+        parts = {row["cause"]: self._change(row["contribution"], last["old"], lang) for _, row in rows.iterrows()}
+        if by.ngroups > 1:
+            said.append(t("forecasting.revision_most", lang, cause=self._datum(rows.iloc[0], lang),
+                          change=self._change(rows["contribution"].sum(), last["old"], lang)))
+        if "passing" in parts:
+            said.append(t("forecasting.revision_parts", lang, datum=self._datum(rows.iloc[0], lang), **{
+                key: parts[key] for key in ("passing", "news")}))
+        return said
+
+    def _datum(self, row, lang: str) -> str:
+        if row["cause"] in ("revised", "beside"):
+            return self._cause(row, lang)
+        return self.before._month(row["datum"], lang)
+
+    def _change(self, change: float, old: float, lang: str) -> str:
+        if self.before.kind == "ratio":
+            return t("forecasting.points", lang, n=f"{change * 100:+.1f}")
+        return f"{change / old:+.1%}" if old else self.before.said(change, lang)
+
+    def _cause(self, row, lang: str) -> str:
+        if row["datum"] is None:
+            return t("forecasting.cause_beside" if row["cause"] == "beside" else "forecasting.cause_revised_many", lang)
+        return t(f"forecasting.cause_{row['cause']}", lang, month=self.before._month(row["datum"], lang))
+
+    def plot(self, ax=None, lang: str | None = None, **options):
+        """Draw old and new forecast and what came; see ``charts.forecasting.plot_revision``."""
+        from ebank_lib.charts.forecasting import plot_revision
+
+        return plot_revision(self, ax=ax, lang=lang, **options)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the tables of the revision as HTML: what came, what changed, which datum moved it."""
+        lang = language(lang)
+        f, label = self.before, in_language(self.before.label, lang) or self.before.unique_id
+        caption = t("forecasting.revision_caption", lang, label=label)
+        if self.check.empty and self.table.empty:
+            return html_table(self.table, caption=caption, lang=lang, heads=self._heads(lang),
+                              notes=[self.reading(lang)])
+        said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", "was", "now", "change",
+                                                       "contribution", *(c for c in self.check if c[:3] in
+                                                                         ("lo-", "hi-")))}
+        said |= {"change_pct": "{:+.1f}", "pit": lambda v: percent(v, 0)}
+        last = [t("forecasting.pit_note", lang), *([] if len(self.table) else [self.reading(lang)])]
+        parts = []
+        if len(self.check):
+            parts.append(html_table(self.check, caption=t("forecasting.check_caption", lang, label=label), lang=lang,
+                                    heads=self._heads(lang), formats=said, notes=last))
+        if len(self.table):
+            shown = self.table if f.kind != "ratio" else self.table.drop(columns="change_pct")
+            parts.append(html_table(shown, caption=caption, lang=lang, heads=self._heads(lang), formats=said))
+            rows = self.contributions()
+            rows["cause"] = [self._cause(row, lang) for _, row in rows.iterrows()]
+            month = f._month(self.table["month"].iloc[-1], lang)
+            parts.append(html_table(rows.drop(columns="datum"), lang=lang, formats=said, heads=self._heads(lang),
+                                    caption=t("forecasting.moved_caption", lang, month=month),
+                                    notes=[self.reading(lang), t("forecasting.moved_note", lang)]))
+        return "".join(parts)
+
+    def _heads(self, lang: str) -> dict[str, str]:
+        heads = {"month": t("general.month", lang), "y_hat": t("forecasting.y_hat", lang),
+                 "actual": t("forecasting.history", lang)}
+        heads |= {c: t(f"forecasting.{c}", lang) for c in ("old", "new", "change", "change_pct", "pit", "cause", "was",
+                                                           "now", "contribution")}
+        for lv in self.before.level:
+            heads |= {f"{c}-{lv:g}": t(f"forecasting.{c}", lang, level=f"{lv:g}") for c in ("lo", "hi", "inside")}
+        return heads
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
