@@ -108,7 +108,7 @@ def test_a_source_without_a_register_says_so(cleaned):
     bare = SimpleNamespace(catalog=cleaned.catalog, panel=cleaned.panel,
                            source=SimpleNamespace(config=SimpleNamespace(problems=None, events=[])))
     found = assess_problems(bare, "rizhao")
-    assert found.table.empty and found.sentences("en") == [] and "lists no entry" in found.reading("en")
+    assert found.table.empty and found.sentences("en") == [] and "lists no problems" in found.reading("en")
 
 
 # --- each statistic has its closed form

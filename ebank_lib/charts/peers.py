@@ -74,9 +74,12 @@ def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] 
 
 def _strip(ax: Axes, everyone: pd.DataFrame, row, branch: str, at: int) -> None:
     y = everyone.set_index("branch")["y"].dropna()
+    middle = row.median
+    if row.measure == "growth" and y.min() > 0:      # multiples: the same factor, the same distance
+        y, middle = np.log(y), math.log(middle)
     low, high = float(y.min()), float(y.max())
     place = (y - low) / (high - low) if high > low else y * 0 + 0.5
-    middle = (row.median - low) / (high - low) if high > low else 0.5
+    middle = (middle - low) / (high - low) if high > low else 0.5
     ax.plot([0, 1], [at, at], color=style.GRID, lw=0.8, zorder=1)
     ax.plot([middle, middle], [at - 0.3, at + 0.3], color=style.MUTED, lw=1.1, zorder=2)
     ax.plot(place.drop(branch), np.full(len(y) - 1, at), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
@@ -143,7 +146,7 @@ def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, branch: st
     ax.set_xticks([math.log(v / (1 - v)) if bounded else math.log(v) for v in ticks],
                   [percent(v, 0) if bounded else number(v, "", lang) for v in ticks])
     ax.yaxis.set_major_locator(MaxNLocator(4))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: percent(v, 1, True)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: percent(v, 1, abs(v) >= 5e-4)))
     ax.grid(axis="x")
     ax.margins(0.08)
     words = [t(f"peers.verdict_{row[f'{test}_verdict']}", lang) for test in ("beta", "sigma")]

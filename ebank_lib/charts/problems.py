@@ -14,6 +14,7 @@ from ebank_lib.wording import language, t
 __all__ = ["plot_problems"]
 
 _BAD, _GOOD = style.colours[1], style.colours[2]
+WIDTH = 62           # columns of the figure's text
 _LINE = 0.165        # inches of a line of small text
 
 
@@ -71,10 +72,10 @@ def plot_problems(result: Assessment, lang: str | None = None, kind: str | None 
 
 def _told(row: dict, words: dict, lang: str) -> str:
     if words["figure"] == "–":
-        return style.wrap(t(f"problems.missing_{row['missing']}", lang), 66)
+        return style.wrap(t(f"problems.missing_{row['missing']}", lang), WIDTH)
     whole = t("problems.measured", lang, figure=words["figure"], threshold=words["threshold"])
-    if "\n" not in style.wrap(whole, 66):
+    if "\n" not in style.wrap(whole, WIDTH):
         return whole
     # The threshold stays together, on a line of its own.
-    figure = style.wrap(words["figure"], 66)
+    figure = style.wrap(words["figure"], WIDTH)
     return "\n".join([figure, whole[len(words["figure"]):].strip()])

@@ -33,6 +33,7 @@ __all__ = ["Clusters", "growth_clusters", "silhouette"]
 MIN_BRANCHES, MIN_MONTHS = 8, 12
 EXPLAINED = 0.8
 STABLE = 0.75
+NAMED = 12          # members a sentence names
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,14 @@ class Clusters:
         name = {k: self.catalog.indicators[k].short_label(lang) for k in self.profiles.columns}
         rate = self.profiles.loc[mine].mean()
         join = "、" if lang == "zh" else ", "
+        named = join.join(self.catalog.branch(b).label(lang) for b in mine[:NAMED])
+        if len(mine) > NAMED:
+            named = t("peers.and_more", lang, named=named, n=len(mine) - NAMED)
         stability = float(self.table.loc[self.table["cluster"] == cluster, "stability"].iloc[0])
         return t("peers.cluster_sentence", lang, cluster=cluster, fast=name[spread.idxmax()],
                  fast_rate=percent(rate[spread.idxmax()], 0, True), slow=name[spread.idxmin()],
                  slow_rate=percent(rate[spread.idxmin()], 0, True), stability=f"{stability:.2f}",
-                 members=join.join(self.catalog.branch(b).label(lang) for b in mine),
+                 members=named,
                  trust=t("peers.stable" if stability >= STABLE else "peers.unstable", lang))
 
     def to_html(self, lang: str | None = None) -> str:

@@ -105,7 +105,8 @@ class Peers:
     def said(self, indicator: str, measure: str, value: float, lang: str | None = None) -> str:
         """Return a value of the table as it is said: units, per cent, or times the base month."""
         if measure == "growth":
-            return t("peers.times", lang, value=f"{value:,.2f}") if math.isfinite(value) else "–"
+            digits = 2 if value < 100 else 0
+            return t("peers.times", lang, value=f"{value:,.{digits}f}") if math.isfinite(value) else "–"
         ind = self.catalog.indicators[indicator]
         if ind.kind == "ratio":
             return percent(value)

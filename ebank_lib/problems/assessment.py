@@ -71,6 +71,8 @@ class Assessment:
         lang = language(lang)
         rows = [row for _, row in self.of_kind(kind)]
         who = self.catalog.branch(self.branch).label(lang)
+        if self.table.empty:
+            return t("problems.nothing", lang)
         if not rows:
             return t("problems.none", lang, kind=t(f"problems.kind_{kind}", lang))
         count = {v: sum(r["verdict"] == v for r in rows) for v in VERDICTS}
@@ -95,7 +97,8 @@ class Assessment:
     def _said(self, statistic: str, value: float, lang: str) -> str:
         form = STATISTICS[statistic].form
         if form == "percent":
-            return percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-9 else 1)
+            whole = statistic == "percentile" or abs(value * 100 - round(value * 100)) < 1e-9
+            return percent(value, 0 if whole else 1)
         return t("problems.months", lang, n=f"{value:.0f}") if form == "months" else f"{value:.2f}"
 
     def _what(self, row: dict, lang: str) -> str:
