@@ -83,5 +83,5 @@ def test_known_events_of_a_branch_and_an_indicator():
         {"month": "2008-10", "zh": "政策推动", "en": "policy push", "branches": ["rizhao"], "indicators": ["sms"]}]))
     assert events.known_events(source)["en"].tolist() == ["policy push", "system change"]
     assert events.known_events(source, "jinan")["en"].tolist() == ["system change"]
-    assert events.known_events(source, "rizhao", "sms").shape == (2, 5)
+    assert events.known_events(source, "rizhao", "sms").shape == (2, 6)
     assert events.known_events(SimpleNamespace(config=SimpleNamespace(events=[]))).empty

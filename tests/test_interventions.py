@@ -6,14 +6,15 @@ import pytest
 
 from ebank_lib.errors import SeriesError
 from ebank_lib.events import find_interventions
-from ebank_lib.events.interventions import KINDS, _shape, critical_value
+from ebank_lib.events.noise import KINDS, shape
+from ebank_lib.events.search import critical_value
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 
 
 def walk(seed, size=0.0, kind="level_shift", at=20):
     rng = np.random.default_rng(seed)
-    z = 0.02 * np.arange(44) + 0.03 * np.cumsum(rng.standard_normal(44)) + size * _shape(kind, at, 44)
+    z = 0.02 * np.arange(44) + 0.03 * np.cumsum(rng.standard_normal(44)) + size * shape(kind, at, 44)
     return pd.Series(1e5 * np.exp(z), index=MONTHS)
 
 
@@ -30,7 +31,7 @@ def test_clean_series_raise_few_alarms():
 
 
 def test_several_large_events_do_not_hide_one_another():
-    y = walk(3, 0.6) * np.exp(-0.5 * _shape("outlier", 30, 44) + 0.7 * _shape("level_shift", 10, 44))
+    y = walk(3, 0.6) * np.exp(-0.5 * shape("outlier", 30, 44) + 0.7 * shape("level_shift", 10, 44))
     assert {MONTHS[10], MONTHS[20], MONTHS[30]} <= set(find_interventions(y).table["month"])
 
 

@@ -106,9 +106,20 @@ def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, 
     if len(months) and not (first <= months.min().year and months.max().year <= last):
         raise SeriesError("festival dates are not known for these months", found=f"{months.min()}..{months.max()}",
                           expected=f"{first}..{last}")
-    raw, mean = _shares(calendar, before, after)
-    values = [raw.get((m.year, m.month), 0.0) - mean[m.month - 1] for m in months]
+    mean = yearly_shares(calendar, before, after)
+    values = shares(months, calendar, before, after) - [mean[m.month - 1] for m in months]
     return pd.Series(values, index=months, name=f"festival_{calendar}", dtype=float)
+
+
+def shares(months: pd.PeriodIndex, calendar: str, before: int, after: int) -> np.ndarray:
+    """Return the share of the festival's window that falls into each month."""
+    raw = _shares(calendar, before, after)[0]
+    return np.array([raw.get((m.year, m.month), 0.0) for m in months])
+
+
+def yearly_shares(calendar: str, before: int, after: int) -> tuple[float, ...]:
+    """Return the mean share of each of the 12 calendar months over the years known."""
+    return _shares(calendar, before, after)[1]
 
 
 @cache
@@ -216,13 +227,14 @@ def known_events(source, branch: str | None = None, indicator: str | None = None
     ----------
     source : Source
         Its ``config.events`` is a list of records with ``month`` and the texts ``zh, en``; ``indicators`` and
-        ``branches``, when given, say where the event applies (else everywhere).
+        ``branches``, when given, say where the event applies (else everywhere), ``kind`` what it did.
     branch, indicator : str, optional
 
     Returns
     -------
     DataFrame
-        ``month`` (Period), ``zh``, ``en``, ``branches``, ``indicators`` (lists joined by ``;``, empty: all), by month.
+        ``month`` (Period), ``zh``, ``en``, ``branches``, ``indicators`` (lists joined by ``;``, empty: all), ``kind``
+        (outlier, level_shift, temporary; empty: not said), by month.
     """
     rows = []
     for event in getattr(source.config, "events", None) or []:
@@ -231,8 +243,9 @@ def known_events(source, branch: str | None = None, indicator: str | None = None
         if elsewhere or (indicator and indicators and indicator not in indicators):
             continue
         rows.append({"month": pd.Period(_field(event, "month"), "M"), "zh": _field(event, "zh"),
-                     "en": _field(event, "en"), "branches": ";".join(branches), "indicators": ";".join(indicators)})
-    frame = pd.DataFrame(rows, columns=["month", "zh", "en", "branches", "indicators"])
+                     "en": _field(event, "en"), "branches": ";".join(branches), "indicators": ";".join(indicators),
+                     "kind": _field(event, "kind") or ""})
+    frame = pd.DataFrame(rows, columns=["month", "zh", "en", "branches", "indicators", "kind"])
     return frame.sort_values("month", kind="stable", ignore_index=True)
 
 
