@@ -5,13 +5,14 @@ from .levers import apply_lever, learn_evidence
 from .loading import check_strategy, load_strategy, load_targets
 from .measures import View
 from .odds import said_odds
-from .result import RequiredEffect, Scenarios
+from .required import RequiredEffect, RequiredEffects, required_effect, required_effects
+from .result import Scenarios
 from .saturation import Saturation, saturation
-from .simulation import apply_levers, required_effect, required_effects, run_scenarios
+from .simulation import apply_levers, run_scenarios
 from .spec import Bundle, Evidence, Lever, Move, Strategy, Stress, Target
 from .targets import Targets, default_deadline, evaluate_targets, simulate_for
 
-__all__ = ["Bundle", "Evidence", "Lever", "Move", "Pooled", "RequiredEffect", "Saturation", "Scenarios", "Strategy",
-           "Stress", "Target", "Targets", "View", "apply_lever", "apply_levers", "check_strategy", "default_deadline",
+__all__ = ["Bundle", "Evidence", "Lever", "Move", "Pooled", "RequiredEffect", "RequiredEffects", "Saturation", "Scenarios",
+           "Strategy", "Stress", "Target", "Targets", "View", "apply_lever", "apply_levers", "check_strategy", "default_deadline",
            "evaluate_targets", "learn_evidence", "load_strategy", "load_targets", "pooled_effect", "required_effect",
            "required_effects", "run_scenarios", "said_odds", "saturation", "simulate_for"]

@@ -18,10 +18,10 @@ from .levers import Z90, Drawn, apply_all, apply_lever, needed_for, size_at
 from .loading import yearly
 from .measures import Measure, View, threshold_of
 from .odds import FIELDS, judged, odds_of, said_odds
-from .said import said_pace, said_range, said_size, said_value
-from .spec import Lever, Strategy, Target
+from .said import said_pace, said_range, said_value
+from .spec import Strategy, Target
 
-__all__ = ["COLUMNS", "RequiredEffect", "Scenarios"]
+__all__ = ["COLUMNS", "Scenarios"]
 
 COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *FIELDS, "change_vs_baseline", "change_se", "assumed",
            "reason"]
@@ -271,16 +271,16 @@ class Scenarios:
 
         return plot_tornado(self, self._key(target), ax=ax, lang=lang)
 
-    def plot_paths(self, scenario: str, target: str | None = None, ax=None, lang: str | None = None):
-        """Draw the fan of the baseline and of a scenario with the target's line."""
+    def plot_paths(self, scenario: str | None = None, target: str | None = None, ax=None, lang: str | None = None):
+        """Draw the fan of the baseline and of a scenario (default: the last bundle) with the target's line."""
         from ebank_lib.charts.strategy import plot_paths
 
-        return plot_paths(self, scenario, self._key(target), ax=ax, lang=lang)
+        last = self.table["scenario"][self.table["kind"] == "bundle"]
+        usual = str(last.iloc[-1]) if len(last) else "baseline"
+        return plot_paths(self, scenario or usual, self._key(target), ax=ax, lang=lang)
 
     def _key(self, target: str | None) -> str:
-        if target is not None:
-            return self.target(target).key
-        return self.most_moved
+        return self.most_moved if target is None else self.target(target).key
 
     def to_html(self, lang: str | None = None) -> str:
         """Return scenarios by targets as an HTML table of both odds, with the sentences below."""
@@ -313,70 +313,3 @@ class Scenarios:
 
     def _repr_html_(self) -> str:
         return self.to_html()
-
-
-@dataclass(frozen=True)
-class RequiredEffect:
-    """What a lever would have to achieve; see :func:`ebank_lib.scenarios.required_effect`.
-
-    Attributes
-    ----------
-    times : float
-        Of the lever's median effect; 0 when it is not needed, inf when the most there is does not do.
-    interval : (float, float)
-        95%, from resampled paths.
-    now, most : float
-        The odds without the lever and at the most there is.
-    moves : DataFrame
-        ``indicator, how, median``: what one time is.
-    """
-
-    lever: Lever
-    target: Target
-    deadline: pd.Period
-    odds: float
-    times: float
-    interval: tuple[float, float]
-    now: float
-    most: float
-    se: float
-    n: int
-    moves: pd.DataFrame = field(repr=False)
-    catalog: Catalog = field(repr=False)
-    assumed: bool = True
-
-    @property
-    def reachable(self) -> bool:
-        """Whether any size of the lever gives these odds."""
-        return bool(np.isfinite(self.times))
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """``indicator, how, median, required, low, high``: each effect's required size with its interval."""
-        sized = self.moves.copy()
-        for name, times in (("required", self.times), ("low", self.interval[0]), ("high", self.interval[1])):
-            size = sized["median"] * times
-            sized[name] = np.where(sized["how"] == "ceiling", size.where(np.isinf(size), size.clip(upper=1.0)), size)
-        return sized
-
-    def reading(self, lang: str | None = None) -> str:
-        """Return the answer in a sentence."""
-        lang = language(lang)
-        about = {"lever": self.lever.label(lang), "target": self.target.label(lang), "odds": f"{self.odds * 100:g}%",
-                 "deadline": month_name(self.deadline, lang), "now": said_odds(self.now, self.n, lang),
-                 "most": said_odds(self.most, self.n, lang)}
-        if not self.reachable:
-            return t("scenarios.required_never", lang, **about)
-        if self.times == 0:
-            return t("scenarios.required_nothing", lang, **about)
-        sizes = []
-        for row in self.table.to_dict("records"):
-            sizes.append(t("scenarios.required_size", lang,
-                           value=said_size(self.catalog, row["indicator"], row["how"], row["required"], lang),
-                           range=said_range(self.catalog, row["indicator"], row["how"], row["low"], row["high"], lang),
-                           indicator=self.catalog.indicator(row["indicator"]).short_label(lang)))
-        return t("scenarios.required", lang, sizes=("；" if lang == "zh" else "; ").join(sizes),
-                 times=f"{self.times:.2g}", **about)
-
-    def _repr_html_(self) -> str:
-        return f'<p class="reading">{html.escape(self.reading())}</p>'

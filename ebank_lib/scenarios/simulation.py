@@ -1,4 +1,4 @@
-"""Scenarios on common random paths: every lever alone, bundles, stresses; and the effect that a target would need."""
+"""Scenarios on common random paths: every lever alone, bundles, stresses."""
 
 from __future__ import annotations
 
@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
 
-from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
+from ebank_lib.errors import SeriesError, UnknownNameError
 
 from .evidence import Pooled
-from .levers import Drawn, apply_all, apply_lever, draw, learn_evidence, needed_for
-from .loading import as_month, check_indicator, check_strategy, yearly
+from .levers import Drawn, apply_all, draw, learn_evidence, needed_for
+from .loading import as_month, check_strategy, yearly
 from .measures import Measure, View
-from .odds import FIELDS, binomial_se, judged, odds_of, pace_of
-from .result import COLUMNS, RequiredEffect, Scenarios
+from .odds import FIELDS, judged, odds_of, pace_of
+from .result import COLUMNS, Scenarios
 from .spec import Lever, Strategy, Target
 from .targets import default_deadline
 
 if TYPE_CHECKING:
     from ebank_lib.forecasting.joint import JointPaths
 
-__all__ = ["apply_levers", "required_effect", "required_effects", "run_scenarios"]
+__all__ = ["apply_levers", "run_scenarios"]
 
-_MOST = 20.0            # times as high: what bisection tries of a count
-_STEPS = 40
 
 
 def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: str | pd.Period | None = None,
@@ -170,113 +167,3 @@ def apply_levers(paths: JointPaths, levers: Iterable[Lever], branches: Iterable[
                 changed[key] = paths.values[key].copy()
             changed[key][view.at] = moved.changed[key]
     return paths.with_free(dict(sorted(changed.items())))
-
-
-def required_effect(paths: JointPaths, branch: str, lever: Lever, target: Target, odds: float = 0.8,
-                    deadline: str | pd.Period | None = None, events: pd.DataFrame | None = None,
-                    seed: int | None = None) -> RequiredEffect:
-    """Return what a lever would have to achieve for a target to be reached with some odds.
-
-    All the lever's effects are scaled together, from nothing to the most that there is (a share of 100%, a gap wholly
-    closed, a count twenty-one times as high), until so many paths reach the target at its deadline.
-
-    Parameters
-    ----------
-    paths, branch, lever, target
-    odds : float
-        Within 0 and 1.
-    deadline, events, seed
-        As in :func:`run_scenarios`.
-
-    Returns
-    -------
-    RequiredEffect
-        ``times`` its median effect with a 95% interval over paths; 0 when the odds are there without it, infinite when
-        they are not reached at the most there is.
-
-    Raises
-    ------
-    ConfigError
-        Odds out of range; a lever without any effect.
-    SeriesError
-        The target has no odds on these paths.
-
-    Notes
-    -----
-    Every path has its own least multiple, found by bisection; the answer is their quantile. Its interval is that of
-    the bootstrap (Efron 1979) with infinitely many replicates, whose distribution is known for a quantile. It is the
-    error of counting paths, not of the trend or the lever.
-    """
-    check_indicator(target, paths.catalog, at=target.key)
-    view = View.of(paths, paths.catalog.branch(branch).id)
-    usual = default_deadline(paths.origin) if deadline is None else as_month(deadline, key="deadline")
-    by = usual if target.deadline is None else as_month(target.deadline, key=target.key)
-    seed = paths.seed if seed is None else int(seed)
-    drawn = draw(lever, view, seed, learn_evidence(paths, [lever], events))
-    return _required(view, drawn, target, by, odds)
-
-
-def required_effects(scenarios: Scenarios, odds: float = 0.8) -> list[RequiredEffect]:
-    """Return, for every target with odds and every lever that touches it, what the lever would have to achieve.
-
-    Parameters
-    ----------
-    scenarios : Scenarios
-    odds : float
-
-    Returns
-    -------
-    list of RequiredEffect
-        By target; of each target's levers the one that needs the least of its own effect first.
-    """
-    found = []
-    for target in scenarios.strategy.targets:
-        rows = scenarios.block(target.key)
-        base = rows.iloc[0]
-        touching = rows[(rows["kind"] == "lever") & (rows["expected"] != base["expected"]) & (rows["reason"] == "")]
-        answers = [_required(scenarios.base, scenarios.drawn[key], target, scenarios.deadlines[target.key], odds)
-                   for key in touching["scenario"]]
-        found += sorted(answers, key=lambda one: one.times)
-    return found
-
-
-def _required(view: View, drawn: Drawn, target: Target, by: pd.Period, odds: float) -> RequiredEffect:
-    if not 0 < odds < 1:
-        raise ConfigError("odds lie between 0 and 1", key="odds", found=odds, expected="as 0.8")
-    paths, lever = view.paths, drawn.lever
-    wanted = needed_for([target], [lever], paths)
-    medians = [float(one[0]) for one in drawn.times(1.0).sizes]
-    if not any(medians):
-        raise ConfigError("a lever without effect cannot be scaled", key=lever.key, found=0, expected="a range above 0")
-
-    def reached(times) -> np.ndarray:
-        m = judged(apply_lever(view, drawn.times(times), wanted), target, by)
-        if isinstance(m, str):
-            raise SeriesError("the target has no odds on these paths", key=target.key, found=m)
-        return m.reached[m.months.get_loc(by)]
-
-    most = max(_limit(move, paths) / abs(size) for move, size in zip(lever.moves, medians, strict=True) if size)
-    now, then = reached(0.0), reached(most)
-    low, high = np.zeros(paths.n), np.full(paths.n, most)
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        ok = reached(middle)
-        low, high = np.where(ok, low, middle), np.where(ok, middle, high)
-    least = np.sort(np.where(now, 0.0, np.where(then, high, np.inf)))
-    rank = math.ceil(odds * paths.n) - 1
-    # The bootstrapped quantile is the rank-th of n positions drawn at random, whose distribution is known: a beta.
-    ends = np.floor(paths.n * beta.ppf([0.025, 0.975], rank + 1, paths.n - rank)).astype(int)
-    interval = least[np.minimum(ends, paths.n - 1)]
-    # What moves the target is the answer; the lever's other effects grow in step and do not help it.
-    helps = [(move, size) for move, size in zip(lever.moves, medians, strict=True)
-             if not wanted.isdisjoint((move.indicator, *move.takes_from))]
-    moves = pd.DataFrame({"indicator": [move.indicator for move, _ in helps], "how": [move.how for move, _ in helps],
-                          "median": [size for _, size in helps]})
-    return RequiredEffect(lever, target, by, odds, float(least[rank]), (float(interval[0]), float(interval[1])),
-                          float(now.mean()), float(then.mean()), binomial_se(odds, paths.n), paths.n, moves,
-                          paths.catalog, drawn.assumed)
-
-
-def _limit(move, paths: JointPaths) -> float:
-    ratio = move.how == "ceiling" or paths.catalog.indicator(move.indicator).kind == "ratio"
-    return 1.0 if ratio else _MOST

@@ -155,10 +155,13 @@ def test_needed_is_also_nothing_or_more_than_there_is(paths):
 
 
 def test_every_lever_that_touches_a_target_is_asked_what_it_needs(result, paths):
-    needs = required_effects(result, odds=0.7)
+    needs = list(required_effects(result, odds=0.7))
     assert [(one.target.key, one.lever.key) for one in needs] == [("goal", "push"), ("share", "cover")]
     alone = required_effect(paths, "rizhao", STRATEGY.levers[0], STRATEGY.targets[0], odds=0.7)
     assert needs[0].times == alone.times and needs[0].interval == alone.interval
+    found = required_effects(result, odds=0.7)
+    assert found.table["target"].tolist() == ["goal", "share"] and "<table" in found.to_html("zh")
+    assert len(found.sentences("en")) == 2
 
 
 def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
@@ -235,6 +238,7 @@ def rizhao(cleaned):
     return strategy, paths, run_scenarios(paths, "rizhao", strategy, events=known_events(cleaned.source))
 
 
+@pytest.mark.slow
 def test_the_sample_answers_for_every_measure_of_the_study(cleaned, rizhao):
     strategy, paths, got = rizhao
     assert len(got.table) == len(strategy.targets) * (1 + len(strategy.levers) + len(strategy.bundles) + 3)
@@ -250,6 +254,7 @@ def test_the_sample_answers_for_every_measure_of_the_study(cleaned, rizhao):
     assert mobile["source"] == "interventions" and mobile["k"] >= 4 and 0 < mobile["low"] < mobile["high"]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_answer(cleaned, rizhao):
     strategy, paths, got = rizhao
     again = run_scenarios(paths, "rizhao", strategy, events=known_events(cleaned.source))
