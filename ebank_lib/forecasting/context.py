@@ -6,6 +6,7 @@ of this branch's series of the same kind were off before. ``forecast`` knows a s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,10 +20,10 @@ from ebank_lib.events import known_events
 from .backtest import Backtest, backtest
 from .calibration import scale_factor, shape_of
 from .coherence import plan_of
-from .combination import late_errors
+from .combination import late_errors, run_models
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
 from .pooling import Pooled, learn_pooled
-from .series import Prepared, prepare
+from .series import Prepared, prepare, with_calendar
 
 __all__ = ["Context", "backtest_indicator", "forecast_indicator"]
 
@@ -74,16 +75,28 @@ class Context:
         y = self.panel.loc[branch, key]
         return pd.Series(y.to_numpy(dtype=float), index=pd.PeriodIndex(y.index, freq="M"), name=key)
 
-    def share(self, pooled: dict[str, Pooled | None]) -> None:
-        """Take over what was learnt elsewhere about indicators."""
-        self._done |= {("pooled", key): found for key, found in pooled.items()}
-
     def pooled(self, key: str) -> Pooled | None:
         """Return what the branches say of an indicator."""
         if ("pooled", key) not in self._done:
             kind = kind_of(self.catalog.indicator(key))
-            self._done["pooled", key] = learn_pooled((self.series(b, key) for b in self.branches), kind, self.calendar)
+            self._done["pooled", key] = learn_pooled(self.bases(key).values(), kind, self.calendar)
         return self._done["pooled", key]
+
+    def bases(self, key: str) -> dict[str, Prepared]:
+        """Return an indicator's series as each branch alone has them, of those branches where it can be forecast."""
+        found = {branch: self._base(branch, key) for branch in self.branches}
+        return {branch: ready for branch, ready in found.items() if isinstance(ready, Prepared)}
+
+    def _base(self, branch: str, key: str) -> Prepared | EbankError:
+        """A series prepared by itself, or why it cannot be."""
+        if ("base", branch, key) not in self._done:
+            kind = kind_of(self.catalog.indicator(key))
+            try:
+                found = prepare(self.series(branch, key), kind, self.calendar, events=self.listed(branch, key))
+            except EbankError as error:
+                found = error
+            self._done["base", branch, key] = found
+        return self._done["base", branch, key]
 
     def listed(self, branch: str, key: str) -> list[tuple[str | None, pd.Period]]:
         """Return the events that the source lists for a series, (kind or None, month)."""
@@ -101,9 +114,10 @@ class Context:
             It cannot be forecast.
         """
         if ("ready", branch, key) not in self._done:
-            kind = kind_of(self.catalog.indicator(key))
-            self._done["ready", branch, key] = prepare(self.series(branch, key), kind, self.calendar, self.pooled(key),
-                                                       self.listed(branch, key))
+            base = self._base(branch, key)
+            if isinstance(base, EbankError):
+                raise base
+            self._done["ready", branch, key] = with_calendar(base, self.calendar, self.pooled(key))
         return self._done["ready", branch, key]
 
     def scale(self, branch: str, key: str) -> float:
@@ -111,16 +125,29 @@ class Context:
         kind = kind_of(self.catalog.indicator(key))
         if ("scale", branch, kind) not in self._done:
             there = [k for k in self.catalog.indicators if k in self.panel.columns]
-            errors = []
-            for other in plan_of(self.catalog, there).free:
-                if kind_of(self.catalog.indicator(other)) == kind:
-                    try:
-                        ready = self.ready(branch, other)
-                    except EbankError:
-                        continue        # it has no forecast, which says why, and so no errors
-                    errors.append(np.empty((0, 12)) if ready.constant else late_errors(ready.work))
+            alike = [k for k in plan_of(self.catalog, there).free if kind_of(self.catalog.indicator(k)) == kind]
+            errors = [self.late_errors(branch, k) for k in alike]
             self._done["scale", branch, kind] = scale_factor(errors, shape_of("combination"))
         return self._done["scale", branch, kind]
+
+    def late_errors(self, branch: str, key: str) -> np.ndarray:
+        """Return what the combination missed by in the last year, (origins, 12) scaled; none without a forecast."""
+        if ("late", branch, key) not in self._done:
+            try:
+                ready = self.ready(branch, key)
+            except EbankError:
+                ready = None            # the forecast says why
+            self._done["late", branch, key] = (np.empty((0, 12)) if ready is None or ready.constant
+                                               else late_errors(ready.work))
+        return self._done["late", branch, key]
+
+    def take(self, done: Mapping) -> None:
+        """Take over what another process worked out."""
+        self._done |= done
+
+    def done(self, *what: str) -> dict:
+        """Return what has been worked out of the given sorts, for :meth:`take`."""
+        return {key: value for key, value in self._done.items() if key[0] in what}
 
     def forecast(self, branch: str, key: str, horizon: int = 12, level=(80, 95), models=DEFAULT,
                  unit: object = "", label: object = "", unique_id: str | None = None) -> Forecast:
@@ -128,13 +155,23 @@ class Context:
 
         The horizon counts from the panel's last month: of a series that ends earlier the forecast reaches further.
         """
-        last = self.series(branch, key).last_valid_index()
-        late = 0 if last is None else (self.panel.index.get_level_values("month").max() - last).n
         horizon, level, models = checked(horizon, level, models)
-        horizon = min(horizon + late, LONGEST)
         scale = self.scale(branch, key) if "combination" in models else 1.0
-        return forecast_ready(self.ready(branch, key), horizon, level, models, scale, unit=unit, label=label,
+        return forecast_ready(self.ready(branch, key), self.reach(branch, key, horizon), level, models, scale,
+                              self.ran(branch, key, horizon, models), unit=unit, label=label,
                               kind=kind_of(self.catalog.indicator(key)), unique_id=unique_id or key)
+
+    def reach(self, branch: str, key: str, horizon: int) -> int:
+        """Return the months ahead of the series' own last month that `horizon` months after the panel's are."""
+        return min(horizon + (self.panel.index.get_level_values("month").max() - self.ready(branch, key).y.index[-1]).n,
+                   LONGEST)
+
+    def ran(self, branch: str, key: str, horizon: int, models: tuple[str, ...]):
+        """Return what the methods say of a series, see ``combination.run_models``."""
+        at = ("ran", branch, key, horizon, models)
+        if at not in self._done:
+            self._done[at] = run_models(self.ready(branch, key), self.reach(branch, key, horizon), models)
+        return self._done[at]
 
 
 def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, level=(80, 95), models=DEFAULT,

@@ -8,16 +8,15 @@ whether it is simulated alone or with the province.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.errors import EbankError
-
 from .ets import fit_ets
-from .series import prepare
+from .series import Prepared
 
 __all__ = ["Dependence", "learn_dependence", "shrunk_correlation"]
 
@@ -100,54 +99,49 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(name.encode())])
 
 
-def learn_dependence(panel: pd.DataFrame, kinds: dict[str, str | None], branches: list[str]) -> Dependence:
+def learn_dependence(prepared: Callable[[str], Mapping[str, Prepared]], indicators: Iterable[str],
+                     branches: Iterable[str], panel: pd.DataFrame) -> Dependence:
     """Learn the dependence from all branches of a panel.
 
     Parameters
     ----------
+    prepared : callable
+        Indicator -> branch -> its series, of those that can be forecast.
+    indicators, branches : names
+        What is to be simulated, and all who report.
     panel : DataFrame
-        Index (branch, month), a column an indicator.
-    kinds : indicator -> kind
-        The indicators to be simulated and the kinds by which they are forecast.
-    branches : list of str
+        Index (branch, month): its months are the ones that are looked at.
 
     Returns
     -------
     Dependence
     """
-    errors = np.full((len(branches), len(panel.index.get_level_values("month").unique()), len(kinds)), np.nan)
-    for b, branch in enumerate(branches):
-        block = panel.loc[branch]
-        block.index = pd.PeriodIndex(block.index, freq="M")
-        for i, (key, kind) in enumerate(kinds.items()):
-            errors[b, :, i] = _surprises(block[key], kind)
+    keys, names = tuple(indicators), list(branches)
+    months = pd.PeriodIndex(panel.index.get_level_values("month").unique(), freq="M")
+    errors = np.full((len(names), len(months), len(keys)), np.nan)
+    for i, key in enumerate(keys):
+        for branch, ready in prepared(key).items():
+            if not ready.constant and len(ready.y) >= _LEAST:
+                at = months.get_loc(ready.y.index[0])
+                errors[names.index(branch), at: at + len(ready.y), i] = _surprises(ready)
     seen = np.isfinite(errors).sum(axis=1, keepdims=True)
     scale = np.sqrt(np.nansum(errors**2, axis=1, keepdims=True) / np.maximum(seen, 1))
     errors = errors / np.where(scale > 0, scale, np.nan)
     count = np.isfinite(errors).sum(axis=0)
     mean = np.where(count > 0, np.nansum(errors, axis=0) / np.maximum(count, 1), np.nan)
-    rho = np.array([_shared(errors[:, :, i]) for i in range(len(kinds))])
-    months = errors.shape[1]
+    rho = np.array([_shared(errors[:, :, i]) for i in range(len(keys))])
     common, a = shrunk_correlation(np.where(count >= 2, mean, np.nan))
-    alone = (errors - np.where(count >= 2, mean, 0.0)).reshape(-1, len(kinds))
-    own, b = shrunk_correlation(alone, looks=months * max(len(branches) - 1, 1))
-    return Dependence(tuple(kinds), rho, common, own, (a, b))
+    alone = (errors - np.where(count >= 2, mean, 0.0)).reshape(-1, len(keys))
+    own, b = shrunk_correlation(alone, looks=len(months) * max(len(names) - 1, 1))
+    return Dependence(keys, rho, common, own, (a, b))
 
 
-def _surprises(y: pd.Series, kind: str | None) -> np.ndarray:
-    """One-step errors of a damped trend on the modelling scale, less the shrunk season; NaN where there are none."""
-    out = np.full(len(y), np.nan)
-    try:
-        ready = prepare(y, kind)
-    except EbankError:
-        return out      # it cannot be forecast either, and the forecast says why
-    if ready.constant or len(ready.y) < _LEAST:
-        return out
+def _surprises(ready: Prepared) -> np.ndarray:
+    """One-step errors of a damped trend on the modelling scale, less season and calendar; NaN where there are none."""
     x = ready.work.adjusted.to_numpy()
     e = fit_ets(x, "AAdN").residuals(x)
-    first = y.index.get_loc(ready.y.index[0])
-    out[first: first + len(e)] = np.where(ready.y.notna(), e, np.nan)
-    out[first: first + 2] = np.nan      # the start is fitted to the first months
+    out = np.where(ready.y.notna(), e, np.nan)
+    out[:2] = np.nan        # the start is fitted to the first months
     return out
 
 

@@ -239,9 +239,13 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
                           unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
 
 
-def forecast_ready(ready: Prepared, horizon: int, level, models, scale: float = 1.0, **about) -> Forecast:
-    """Forecast a prepared series; `scale` widens or narrows the combination's limits (see ``calibration``)."""
-    parts, reasons, notes = run_models(ready, horizon, models)
+def forecast_ready(ready: Prepared, horizon: int, level, models, scale: float = 1.0, ran=None, **about) -> Forecast:
+    """Forecast a prepared series; `scale` widens or narrows the combination's limits (see ``calibration``).
+
+    `ran` is what ``run_models`` returned, where it has been run already.
+    """
+    parts, reasons, notes = run_models(ready, horizon, models) if ran is None else ran
+    parts = dict(parts)
     shapes = {model: shape_of(model) for model in parts}
     if scale != 1 and "combination" in parts and not ready.constant:
         part = parts["combination"]

@@ -21,7 +21,7 @@ from ebank_lib.errors import EbankError, SeriesError, UnknownNameError
 from .coherence import Plan, Rule, follow, plan_of
 from .context import Context
 from .dependence import Dependence, learn_dependence
-from .forecast import LONGEST, Forecast, kind_of
+from .forecast import LONGEST, Forecast
 from .simulation import paths_from
 
 __all__ = ["JointPaths", "simulate_joint"]
@@ -219,14 +219,14 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     if unknown:
         raise UnknownNameError("branch with data", unknown[0], sorted(present))
     plan = _plan_for(catalog, panel, indicators)
-    kinds = {key: kind_of(catalog.indicator(key)) for key in plan.free}
     months = panel.index.get_level_values("month")
     origin = pd.Period(months.max(), "M")
-    said = _forecasts(Context.of(cleaned), chosen, plan.free, horizon, workers)
+    context = Context.of(cleaned)
+    said = _forecasts(context, chosen, plan.free, horizon, workers)
     forecasts = {at: f for at, f in said.items() if isinstance(f, Forecast)}
     reasons = {at: f for at, f in said.items() if isinstance(f, str)}
     ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
-    dependence = learn_dependence(panel, kinds, every)
+    dependence = learn_dependence(context.bases, plan.free, every, panel)
     values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
     late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
     for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):
@@ -258,29 +258,30 @@ def _plan_for(catalog: Catalog, panel: pd.DataFrame, indicators) -> Plan:
 
 def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> dict:
     """(branch, indicator) -> Forecast, or why there is none."""
-    if workers == 1 or len(branches) == 1:
-        return {at: f for branch in branches for at, f in _of_branch((context, branch, keys, horizon)).items()}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        # Every branch needs what all of them say: first that, then the branches.
-        context.share(dict(zip(keys, pool.map(_pooled, [(context, key) for key in keys], chunksize=4), strict=True)))
-        parts = pool.map(_of_branch, [(context, branch, keys, horizon) for branch in branches])
-        return {at: f for part in parts for at, f in part.items()}
-
-
-def _pooled(job):
-    context, key = job
-    return context.pooled(key)
-
-
-def _of_branch(job) -> dict:
-    context, branch, keys, horizon = job
+    if workers > 1 and len(branches) > 1:
+        jobs = [(replace(context), key, branches, horizon) for key in keys]
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for found in pool.map(_work_out, jobs):
+                context.take(found)
     out = {}
-    for key in keys:
-        try:
-            out[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
-        except EbankError as error:
-            out[branch, key] = str(error)
+    for branch in branches:
+        for key in keys:
+            try:
+                out[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
+            except EbankError as error:
+                out[branch, key] = str(error)
     return out
+
+
+def _work_out(job) -> dict:
+    """All of an indicator that takes time and needs no other indicator, in every branch that is simulated."""
+    context, key, branches, horizon = job
+    there = context.bases(key)
+    for branch in branches:
+        if branch in there:
+            context.late_errors(branch, key)
+            context.ran(branch, key, horizon, ("combination",))
+    return context.done("base", "pooled", "ready", "late", "ran")
 
 
 def _last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:

@@ -61,13 +61,14 @@ class Pooled:
         return np.array([drawn_to(e, se, m, self.spread) for e, m in zip(terms, self.season, strict=True)])
 
 
-def learn_pooled(series: Iterable[pd.Series], kind: str | None = None, calendar: str = "none") -> Pooled | None:
+def learn_pooled(series: Iterable[pd.Series | Prepared], kind: str | None = None,
+                 calendar: str = "none") -> Pooled | None:
     """Learn from one indicator of several branches; None where fewer than four say anything.
 
     Parameters
     ----------
     series : iterable of Series (T,), PeriodIndex
-        One a branch.
+        One a branch; or prepared already.
     kind : str, optional
         By which they are forecast.
     calendar : {"none", "china", "india"}
@@ -118,9 +119,9 @@ def learn_pooled(series: Iterable[pd.Series], kind: str | None = None, calendar:
     return Pooled(window, effects, season - season.mean(), spread, len(ready))
 
 
-def _prepared(y: pd.Series, kind: str | None, calendar: str) -> Prepared | None:
+def _prepared(y: pd.Series | Prepared, kind: str | None, calendar: str) -> Prepared | None:
     try:
-        ready = prepare(y, kind, calendar)
+        ready = y if isinstance(y, Prepared) else prepare(y, kind, calendar)
     except EbankError:
         return None         # a branch that cannot be forecast has nothing to teach; its own forecast says why
     return None if ready.constant or ready.numbered else ready

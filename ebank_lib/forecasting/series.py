@@ -14,7 +14,7 @@ from .calendar import NOTHING, fit_calendar
 from .candidates import Work
 from .transforms import Transform, choose_transform
 
-__all__ = ["Prepared", "as_monthly", "prepare"]
+__all__ = ["Prepared", "as_monthly", "prepare", "with_calendar"]
 
 _FEWEST = 3
 
@@ -52,6 +52,8 @@ def as_monthly(y) -> tuple[pd.Series, bool]:
     SeriesError
         Not numbers, infinite, months twice, not monthly.
     """
+    if _is_monthly(y):
+        return y.copy(), False
     if not isinstance(y, pd.Series):
         try:
             values = np.asarray(y)
@@ -76,6 +78,13 @@ def as_monthly(y) -> tuple[pd.Series, bool]:
     if len(values):
         values = values.reindex(pd.period_range(values.index[0], values.index[-1], freq="M"))
     return values, numbered
+
+
+def _is_monthly(y) -> bool:
+    """Whether nothing is left to do: the common case, by far the most often asked."""
+    return (isinstance(y, pd.Series) and isinstance(y.index, pd.PeriodIndex) and y.index.freqstr == "M"
+            and y.dtype == np.float64 and len(y) > 0 and bool((np.diff(y.index.asi8) == 1).all())
+            and not np.isinf(y.to_numpy()).any())
 
 
 def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
@@ -135,9 +144,18 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, eve
     adjusted, events = (z.to_numpy(), []) if constant else take_out(
         z.to_numpy(), z.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
     plain = pd.Series(adjusted, index=z.index, name=y.name)
-    effect = NOTHING if constant or numbered else fit_calendar(plain, calendar, *(pooled.prior if pooled else ()))
-    if pooled is not None and not (constant or numbered):
-        effect = replace(effect, season=pooled.season_for(plain - effect.at(plain.index)))
-    work = Work(plain - effect.at(plain.index), z, effect, tuple((kind, at) for kind, at, _ in events))
+    work = Work(plain, z, NOTHING, tuple((kind, at) for kind, at, _ in events))
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
-    return Prepared(y, work, transform, gaps, late, numbered, constant, told)
+    ready = Prepared(y, work, transform, gaps, late, numbered, constant, told)
+    return with_calendar(ready, calendar, pooled)
+
+
+def with_calendar(ready: Prepared, calendar: str, pooled=None) -> Prepared:
+    """Return a prepared series with the calendar's effects estimated anew, drawn towards what `pooled` says."""
+    if ready.constant or ready.numbered:
+        return ready
+    plain = ready.work.plain
+    effect = fit_calendar(plain, calendar, *(pooled.prior if pooled else ()))
+    if pooled is not None:
+        effect = replace(effect, season=pooled.season_for(plain - effect.at(plain.index)))
+    return replace(ready, work=Work(plain - effect.at(plain.index), ready.work.raw, effect, ready.work.events))

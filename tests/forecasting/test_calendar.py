@@ -83,8 +83,8 @@ def test_regression_with_arma_errors_uses_what_there_is_to_regress_on():
     assert list(g.failures["model"]) == ["regarma"] and "nothing to regress on" in g.failures["reason"].iloc[0]
 
 
-@pytest.mark.parametrize("estimate, se, mean, sd, between", [(1.0, 0.1, 0.0, 0.1, 0.5), (2.0, 1e-15, 0.0, 0.1, 2.0), (2.0, 0.1, 1.0, 0.0, 1.0),
-                                                             (2.0, 0.3, 1.0, 0.1, 1.1)])
+@pytest.mark.parametrize("estimate, se, mean, sd, between", [
+    (1.0, 0.1, 0.0, 0.1, 0.5), (2.0, 1e-15, 0.0, 0.1, 2.0), (2.0, 0.1, 1.0, 0.0, 1.0), (2.0, 0.3, 1.0, 0.1, 1.1)])
 def test_an_estimate_is_drawn_by_precision(estimate, se, mean, sd, between):
     assert np.isclose(drawn_to(estimate, se, mean, sd), between)
 

@@ -7,6 +7,7 @@ import pytest
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.forecasting import simulate_joint
 from ebank_lib.forecasting.dependence import Dependence, learn_dependence, shrunk_correlation
+from ebank_lib.forecasting.series import prepare
 
 SOME = ("mobile_active", "income_total", "sms_new", "echannel_share")
 
@@ -111,7 +112,11 @@ def known(rho, own, months=120, branches=12, seed=0):
 @pytest.mark.parametrize("rho, own", [(0.0, 0.0), (0.5, 0.6), (0.8, -0.4)])
 def test_a_known_dependence_is_found_again(rho, own):
     panel, names = known(rho, own)
-    got = learn_dependence(panel, {"a": "flow", "b": "flow"}, names)
+
+    def prepared(key):
+        return {name: prepare(panel.loc[name, key], "flow") for name in names}
+
+    got = learn_dependence(prepared, ["a", "b"], names, panel)
     assert np.allclose(got.rho, rho, atol=0.12) and np.isclose(got.own[0, 1], own, atol=0.12)
 
 
