@@ -13,11 +13,12 @@ from ebank_lib.province import METHODS, reconciliation_backtest
 from ebank_lib.province.accuracy import one_step_errors
 
 FEW = ["income_total", "sms"]
+PLACES = ["jinan", "rizhao", "laiwu", "heze"]
 
 
 @pytest.fixture(scope="module")
 def tested(cleaned):
-    return reconciliation_backtest(cleaned, FEW, origins=2, models="theta")
+    return reconciliation_backtest(cleaned, FEW, origins=2, models="theta", branches=PLACES)
 
 
 def test_errors_are_those_of_the_smoothing_at_today_s_size():
@@ -90,7 +91,7 @@ def test_nothing_is_known_of_what_comes_after_the_origin(cleaned, tested):
     panel = cleaned.panel.copy()
     panel[panel.index.get_level_values("month") > cutoff] *= 3
     changed = reconciliation_backtest(types.SimpleNamespace(panel=panel, catalog=cleaned.catalog), ["sms"], origins=2,
-                                      models="theta", methods=("mint",)).table
+                                      models="theta", methods=("mint",), branches=PLACES).table
     mine = tested.table[(tested.table["indicator"] == "sms") & (tested.table["method"] == "mint")]
     first = [frame[(frame["cutoff"] == cutoff) & (frame["method"] == "mint")]["y_hat"].to_numpy()
              for frame in (mine, changed)]
@@ -108,7 +109,7 @@ def test_what_cannot_be_tested_is_said(cleaned):
     dead.loc["heze", "sms"] = np.nan
     dead.loc[("heze", "2011-07"), "sms"] = 5.0
     found = reconciliation_backtest(types.SimpleNamespace(panel=dead, catalog=cleaned.catalog), ["sms", "mobile"],
-                                    origins=1, models="theta", methods=("mint",))
+                                    origins=1, models="theta", methods=("mint",), branches=PLACES)
     assert found.failures["indicator"].tolist() == ["sms"] and "too few months" in found.failures["reason"].iloc[0]
     assert "sms" not in set(found.table["indicator"])
 
