@@ -65,7 +65,7 @@ def learn_common(scores: np.ndarray, corr: np.ndarray, weights: np.ndarray) -> f
         c = (1 - share) * corr + share + 1e-6 * np.eye(corr.shape[1])
         far = np.einsum("ni,ni->n", scores, np.linalg.solve(c, scores[:, :, None])[:, :, 0])
         fits.append(-0.5 * np.sum(weights * (np.linalg.slogdet(c)[1] + far)))
-    return float(_SHARES[int(np.argmax(fits))])
+    return round(float(_SHARES[int(np.argmax(fits))]), 2)
 
 
 def panel_shape(errors: np.ndarray, branch, shipped: ErrorShape) -> ErrorShape:

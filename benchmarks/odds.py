@@ -411,6 +411,13 @@ def plot(rows: pd.DataFrame, path: Path) -> None:
     plt.close(figure)
 
 
+def write(text: str, rows: pd.DataFrame, folder: Path) -> None:
+    """Write the tables and the plot."""
+    head = "# Odds of targets set at random\n\nWritten by `python -m benchmarks.odds --out benchmarks/results`."
+    (folder / "odds.md").write_text(f"{head}\n\n```\n{text}\n```\n", encoding="utf-8", newline="\n")
+    plot(rows, folder / "odds.png")
+
+
 def main(argv=None) -> int:
     """Run the benchmark; the exit code says whether the goals were reached."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -430,9 +437,7 @@ def main(argv=None) -> int:
     print("\n".join(["missed:", *short]) if short else "all goals reached")
     print(f"{len(rows)} targets, {time.perf_counter() - began:.0f} s, {args.workers} workers")
     if args.out:
-        head = "# Odds of targets set at random\n\nWritten by `python -m benchmarks.odds --out benchmarks/results`."
-        (args.out / "odds.md").write_text(f"{head}\n\n```\n{text}\n```\n", encoding="utf-8", newline="\n")
-        plot(rows, args.out / "odds.png")
+        write(text, rows, args.out)
     return int(bool(short))
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import odds
+from benchmarks._calibrating import PRIOR, hanging_together, learn_common, normal_scores, panel_shape
 from benchmarks._scores import brier, clustered_error, decomposition, reliability
 from ebank_lib.forecasting.calibration import shape_of
 
@@ -58,6 +59,32 @@ def test_true_odds_pass_and_shaded_odds_fail():
     came, series = rng.uniform(size=20_000) < stated, np.arange(20_000) // 4
     assert reliability(stated, came, series)["z"].abs().max() < 3
     assert reliability(0.9 * stated, came, series)["z"].abs().max() > 5
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_scores_undo_the_shape(seed):
+    draws = np.random.default_rng(seed).standard_normal((5, 14)).clip(-3.4, 3.4)
+    shape = shape_of("combination")
+    assert normal_scores(shape.warp(draws), shape) == pytest.approx(draws, abs=1e-9)
+
+
+def test_a_common_share_that_was_put_in_is_found_again():
+    lags = np.abs(np.subtract.outer(np.arange(12), np.arange(12)))
+    stated = 0.6**lags
+    true = hanging_together(stated, 0.2)
+    assert np.diag(true) == pytest.approx(1) and np.linalg.eigvalsh(true).min() > 0
+    scores = np.random.default_rng(5).multivariate_normal(np.zeros(12), true, 2000)
+    assert learn_common(scores, np.broadcast_to(stated, (2000, 12, 12)), np.ones(2000)) == pytest.approx(0.2, abs=0.051)
+
+
+def test_a_panel_of_many_is_believed_and_one_of_none_is_not():
+    shipped = shape_of("combination")
+    assert panel_shape(np.empty((0, 12)), [], shipped) is shipped
+    off = np.random.default_rng(6).normal(1, 1, (3000, 12))
+    few, many = (panel_shape(off[: 10 * n], np.repeat(np.arange(n), 10), shipped) for n in (15, 300))
+    assert few.quantile(0.5, 12) == pytest.approx(15 / (15 + PRIOR), abs=0.1)
+    assert many.quantile(0.5, 12) == pytest.approx(300 / (300 + PRIOR), abs=0.03)
+    assert (np.diff(many.quantiles, axis=1) > 0).all()
 
 
 @pytest.fixture
