@@ -50,8 +50,8 @@ class Backtest:
     level: tuple[float, ...]
     horizon: int
     kind: str | None = None
-    unit: object = ""
-    label: object = ""
+    unit: object = field(default="", repr=False)
+    label: object = field(default="", repr=False)
     y: pd.Series = field(default_factory=lambda: pd.Series(dtype=float), repr=False)
 
     @property

@@ -48,7 +48,7 @@ class Backtests:
     parts: Mapping[str, Backtest] = field(repr=False)
     reasons: Mapping[str, str] = field(repr=False)
     labels: Mapping[str, object] = field(default_factory=dict, repr=False)
-    label: object = ""
+    label: object = field(default="", repr=False)
 
     def grades(self, model: str | None = None) -> pd.DataFrame:
         """Return the trust grade of one method (default: the first) on each series.
@@ -112,7 +112,7 @@ class Backtests:
 
 def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | None = None, models=DEFAULT,
                   horizon: int = 12, origins: int = 12, level=(80, 95), kind: str | None = None,
-                  full: str | None = None, reclean: bool = False, workers: int = 1) -> Backtests:
+                  full: str | None = None, beside: bool = True, reclean: bool = False, workers: int = 1) -> Backtests:
     """Backtest every indicator of a branch, or every series of a frame.
 
     Parameters
@@ -129,6 +129,9 @@ def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | N
     full : str, optional
         Try all `models` on this indicator only, and on the others the first and seasonal naive, which is what a grade
         needs. It is added to the indicators where it is not among them.
+    beside : bool
+        Of a cleaned source: test the forecasts of :func:`ebank_lib.forecasting.forecast_indicator`, with all that is
+        known beside a series; else those of :func:`ebank_lib.forecasting.forecast`, which needs a fraction of the time.
     reclean : bool
         Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
         an earlier forecast. About half a second an origin on the sample.
@@ -156,7 +159,8 @@ def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | N
                               hint=f"Known: {', '.join(data.branches[:40])}")
         keys = _keys(data.catalog, indicators, full)
         few = how if full is None else how | {"models": tuple(dict.fromkeys((models[0], "snaive")))}
-        found = _of_branch(data, branch, {key: how if key == full else few for key in keys}, origins, reclean, workers)
+        found = _of_branch(data, branch, {key: how if key == full else few for key in keys}, origins, beside, reclean,
+                           workers)
         labels = {key: data.catalog.indicator(key).short_label for key in keys}
         units = {key: _unit(data.catalog, key) for key in keys}
         label = data.catalog.branch(branch).label
@@ -208,7 +212,7 @@ def _one(job) -> Backtest | str:
         return str(error)
 
 
-def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int, reclean: bool,
+def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int, beside: bool, reclean: bool,
                workers: int) -> dict[str, Backtest]:
     """The backtests of a branch, shared out by origin: what the branches say together is learnt once an origin."""
     branch = cleaned.branch_id(branch)
@@ -219,7 +223,7 @@ def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int
         for n in cutoffs_of(len(series[key]), how[key]["horizon"], origins):
             wanted.setdefault(series[key].index[n - 1], []).append(key)
     then = cleaned if reclean else replace(cleaned, entries=cleaned.entries.iloc[:0], cells=cleaned.cells.iloc[:0])
-    jobs = [(then, reclean, branch, cutoff, {key: (series[key], how[key]) for key in wanted[cutoff]})
+    jobs = [(then, beside, reclean, branch, cutoff, {key: (series[key], how[key]) for key in wanted[cutoff]})
             for cutoff in sorted(wanted)]
     blocks = _shared_out(_at, jobs, workers)
     found = {}
@@ -232,17 +236,21 @@ def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int
 
 def _at(job) -> list[tuple[str, pd.DataFrame]]:
     """What was said of each indicator at one origin."""
-    cleaned, reclean, branch, cutoff, series = job
+    cleaned, beside, reclean, branch, cutoff, series = job
     if reclean:
         cleaned = clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff, cells=cleaned.cells)
     context, said = Context.of(cleaned, cutoff), []
     for key, (y, how) in series.items():
         past = context.series(branch, key) if branch in context.panel.index.get_level_values("branch") else y.iloc[:0]
-        block = at_origin(y, past, cutoff, how["horizon"], how["level"], how["models"], None, key,
-                          lambda past, horizon, level, models, cutoff, key=key: context.forecast(
-                              branch, key, horizon, level, models))
-        said.append((key, block))
+        kind = kind_of(cleaned.catalog.indicator(key))
+        forecaster = _beside(context, branch, key) if beside else None
+        said.append((key, at_origin(y, past, cutoff, how["horizon"], how["level"], how["models"], kind, key,
+                                    forecaster)))
     return said
+
+
+def _beside(context: Context, branch: str, key: str) -> Callable:
+    return lambda past, horizon, level, models, cutoff: context.forecast(branch, key, horizon, level, models)
 
 
 def as_known(cleaned: Cleaned, branch: str, indicator: str) -> Callable[[pd.Period], pd.Series]:

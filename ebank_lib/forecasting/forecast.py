@@ -55,8 +55,8 @@ class Forecast:
     level: tuple[float, ...]
     transform: Transform
     kind: str | None = None
-    unit: object = ""
-    label: object = ""
+    unit: object = field(default="", repr=False)
+    label: object = field(default="", repr=False)
     notes: tuple[tuple[str, dict], ...] = ()
     parts: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
     shapes: Mapping[str, ErrorShape] = field(default_factory=dict, repr=False)

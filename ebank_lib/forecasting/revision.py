@@ -138,9 +138,9 @@ class Revision:
         if self.check.empty and self.table.empty:
             return html_table(self.table, caption=caption, lang=lang, heads=self._heads(lang),
                               notes=[self.reading(lang)])
-        said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", "was", "now", "change",
-                                                       "contribution", *(c for c in self.check if c[:3] in
-                                                                         ("lo-", "hi-")))}
+        limits = [c for c in self.check if c[:3] in ("lo-", "hi-")]
+        said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", "was", "now", *limits)}
+        said |= {c: lambda v: ("+" if v > 0 else "") + f.said(v, lang) for c in ("change", "contribution")}
         said |= {"change_pct": "{:+.1f}", "pit": lambda v: percent(v, 0)}
         last = [t("forecasting.pit_note", lang), *([] if len(self.table) else [self.reading(lang)])]
         parts = []

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.charts.forecasting import plot_accuracy, plot_backtest, plot_forecast
+from ebank_lib.charts.forecasting import plot_accuracy, plot_backtest, plot_coverage, plot_forecast, plot_revision
 from ebank_lib.charts.scenarios import plot_targets
-from ebank_lib.forecasting import backtest, forecast
+from ebank_lib.forecasting import backtest, forecast, revise
 
 mpl.use("Agg")
 
@@ -55,6 +55,36 @@ def test_backtest_pictures(y):
     assert "last year's month" in words(ax) and ax.get_ylim()[0] == 0
     short = backtest(y.iloc[:20], ("theta",))
     assert "E" in words(plot_backtest(short, lang="zh"))
+
+
+@pytest.mark.parametrize("lang, said", [("zh", ("80%区间", "应有95%", "提前月数")),
+                                        ("en", ("80% limits", "should be 95%", "Months ahead"))])
+def test_the_coverage_picture_shows_what_was_held_beside_what_should_be(y, lang, said):
+    b = backtest(y, ("theta",), kind="stock", horizon=6)
+    ax = plot_coverage(b, lang=lang)
+    ax.figure.canvas.draw()
+    assert all(text in words(ax) for text in said)
+    held = b.scores("horizon").query("model == 'theta'").sort_values("horizon")
+    lines = {line.get_label(): line.get_ydata() for line in ax.get_lines() if len(line.get_ydata()) == 6}
+    assert len(lines) == 2
+    assert any(np.allclose(values, held["coverage-80"]) for values in lines.values())
+    assert plot_coverage(backtest(y.iloc[:20], ("theta",)), lang=lang).get_title("left")    # nothing tested, no error
+
+
+@pytest.mark.parametrize("lang, said", [("zh", ("原预测", "新预测", "95%区间外")),
+                                        ("en", ("Before", "Now", "outside 95% limits"))])
+def test_the_revision_picture_marks_what_came_outside(y, lang, said):
+    before = forecast(y.iloc[:-2], models=("theta",), kind="stock", unit="户")
+    now = y.copy()
+    now.iloc[-1] *= 3
+    r = revise(before, now)
+    ax = plot_revision(r, lang=lang)
+    ax.figure.canvas.draw()
+    assert all(text in words(ax) for text in said)
+    assert any(np.allclose(li.get_ydata()[1:], r.after.block()["y_hat"]) for li in ax.get_lines()
+               if len(li.get_ydata()) == 13)
+    dots = [li for li in ax.get_lines() if li.get_marker() == "o" and len(li.get_ydata()) == 1]
+    assert sorted(float(li.get_ydata()[0]) for li in dots) == sorted(r.check["actual"])
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -162,7 +162,10 @@ def test_a_branch_is_graded_by_its_indicators(cleaned):
 
 
 def test_one_indicator_in_full_and_its_group_for_the_grades(cleaned):
-    b = backtest_many(cleaned, "rizhao", "income", ("drift", "theta"), origins=2, full="sms_income", reclean=True)
+    b = backtest_many(cleaned, "rizhao", "income", ("drift", "theta"), origins=2, full="sms_income", beside=False,
+                      reclean=True)
+    alone = backtest(cleaned.series("rizhao", "sms_income"), ("drift", "theta"), origins=2, kind="flow")
+    pd.testing.assert_frame_equal(b.parts["sms_income"].table, alone.table, check_dtype=False)
     assert {uid: part.models for uid, part in b.parts.items()} == {
         "sms_income": ("drift", "theta", "snaive"), "personal_online_income": ("drift", "snaive"),
         "corporate_online_income": ("drift", "snaive"), "income_total": ("drift", "snaive")}
