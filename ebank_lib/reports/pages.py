@@ -29,7 +29,7 @@ _TEMPLATE = Path(__file__).parent / "templates" / "ebank"
 MAX_BYTES = 3_000_000
 # Signs that turn the direction of writing: in a branch's name they would garble the text after it.
 _TURNERS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
-_STATE_LINES = 10
+_STATE_LINES = 11
 _PICTURES = 3
 
 

@@ -92,15 +92,20 @@ class Scenarios:
         """Return a scenario in words with a mark that says whether its effect is assumed or estimated."""
         if scenario == "baseline":
             return self.label(scenario, lang)
-        assumed = self.table.loc[self.table["scenario"] == scenario, "assumed"].any()
-        return t("scenarios.marked", lang, name=self.label(scenario, lang),
-                 mark=t(f"scenarios.{'assumed' if assumed else 'estimated'}", lang))
+        moves = [n in self.drawn[m].pooled for m in self._members(scenario) if m in self.drawn
+                 for n in range(len(self.drawn[m].lever.moves))]
+        mark = "assumed" if not any(moves) else "estimated" if all(moves) else "partly"
+        return t("scenarios.marked", lang, name=self.label(scenario, lang), mark=t(f"scenarios.{mark}", lang))
+
+    def _members(self, scenario: str) -> list[str]:
+        return next((b.levers for b in self.strategy.bundles if b.key == scenario), [scenario])
 
     def view(self, scenario: str) -> View:
         """Return the branch's paths under a scenario, every indicator that it moves."""
         self.label(scenario)
-        members = next((b.levers for b in self.strategy.bundles if b.key == scenario), [scenario])
-        return self.base if scenario == "baseline" else apply_all(self.base, [self.drawn[m] for m in members])
+        if scenario == "baseline":
+            return self.base
+        return apply_all(self.base, [self.drawn[m] for m in self._members(scenario)])
 
     @property
     def hardest(self) -> str:
@@ -184,13 +189,22 @@ class Scenarios:
         base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")]
         if base.empty:
             return [t("scenarios.no_odds" if self.strategy.targets else "scenarios.no_targets", lang)]
-        said = [self._reached(base, lang)]
+        return [s for part in self._said(base, lang).values() for s in part if s]
+
+    def stated(self, lang: str | None = None) -> dict[str, str]:
+        """Return the same sentences as three lines of a first screen: ``targets, hardest, measures``."""
+        lang = language(lang)
+        base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")]
+        if base.empty:
+            return {"targets": self.sentences(lang)[0], "hardest": "", "measures": ""}
+        sep = "" if lang == "zh" else " "
+        return {name: sep.join(s for s in part if s) for name, part in self._said(base, lang).items()}
+
+    def _said(self, base: pd.DataFrame, lang: str) -> dict[str, tuple[str, ...]]:
         hardest = base[base["target"] == self.hardest].iloc[0]
-        said.append(self._hardest(hardest, lang))
-        said.append(self._pace(hardest, lang))
-        said.append(self._extreme("lever", base, lang))
-        said.append(self._extreme("stress", base, lang))
-        return [s for s in said if s]
+        return {"targets": (self._reached(base, lang),),
+                "hardest": (self._hardest(hardest, lang), self._pace(hardest, lang)),
+                "measures": (self._extreme("lever", base, lang), self._extreme("stress", base, lang))}
 
     def reading(self, lang: str | None = None) -> str:
         """Return the sentences as one text."""
@@ -230,34 +244,33 @@ class Scenarios:
         return t(f"scenarios.first_pace_{kind}", lang, **about)
 
     def _extreme(self, kind: str, base: pd.DataFrame, lang: str) -> str:
-        """The lever that adds most to the odds of all targets together, or the stress that takes most."""
+        """The lever that adds most to the odds of any target, or the stress that takes most."""
         rows = self.table[(self.table["kind"] == kind) & (self.table["reason"] == "")]
         if rows.empty:
             return ""
         sign = 1 if kind == "lever" else -1
-        together = sign * rows.groupby("scenario", sort=False)["change_vs_baseline"].sum()
-        best = together.idxmax()
-        mine = rows[rows["scenario"] == best]
-        row = mine.loc[(sign * mine["change_vs_baseline"]).idxmax()]
+        row = rows.loc[(sign * rows["change_vs_baseline"]).idxmax()]
+        best = row["scenario"]
         if sign * row["change_vs_baseline"] <= 2 * row["change_se"]:
             return t(f"scenarios.first_{kind}_nothing", lang)
         before = base.set_index("target")["p_at"][row["target"]]
         item = next(x for x in (*self.strategy.levers, *self.strategy.stress) if x.key == best)
         return t(f"scenarios.first_{kind}", lang, name=item.label(lang), target=self.target(row["target"]).label(lang),
                  before=self._odds(before, lang), after=self._odds(row["p_at"], lang),
-                 mark=t(f"scenarios.because_{'assumed' if row['assumed'] else 'estimated'}", lang,
-                        **self._range(best, row["indicator"], lang)))
+                 mark=self._because(best, row["indicator"], lang))
 
-    def _range(self, key: str, indicator: str, lang: str) -> dict[str, str]:
-        """The range of the effect that matters for an indicator: its own, or that of what it follows from."""
+    def _because(self, key: str, indicator: str, lang: str) -> str:
+        """The range of the effect that matters for an indicator, or for what it follows from, and whence it is."""
         drawn, plan = self.drawn[key], self.base.paths.plan
         wanted = (indicator, *plan.movers(indicator)) if indicator in plan.derived else (indicator,)
         i = next((i for i, move in enumerate(drawn.lever.moves) if move.indicator in wanted), 0)
         move, pooled = drawn.lever.moves[i], drawn.pooled.get(i)
         low, high = (float(size_at(move, z, pooled)) for z in (-Z90, Z90))
-        return {"range": said_range(self.catalog, move.indicator, move.how, low, high, lang),
-                "indicator": self.catalog.indicator(move.indicator).short_label(lang),
-                "k": str(pooled.k if pooled else 0)}
+        about = {"range": said_range(self.catalog, move.indicator, move.how, low, high, lang),
+                 "indicator": self.catalog.indicator(move.indicator).short_label(lang)}
+        if pooled is None:
+            return t("scenarios.because_assumed", lang, **about)
+        return t("scenarios.because_named" if pooled.named else "scenarios.because_found", lang, k=pooled.k, **about)
 
     def plot(self, target: str | None = None, ax=None, lang: str | None = None):
         """Draw the odds of a target (default: the one that scenarios move most) under each scenario."""
@@ -291,10 +304,7 @@ class Scenarios:
         for scenario, block in self.table.groupby("scenario", sort=False):
             row = {"scenario": self.name(str(scenario), lang)}
             for one in block.to_dict("records"):
-                n = int(one["n"]) or 1
-                row[column[one["target"]]] = "–" if one["reason"] else t(
-                    "scenarios.both_odds", lang, p_at=said_odds(one["p_at"], n, lang),
-                    p_by=said_odds(one["p_by"], n, lang))
+                row[column[one["target"]]] = self._cell(one, lang)
             rows.append(row)
         heads = {column[target.key]: target.label(lang) for target in self.strategy.targets}
         return html_table(pd.DataFrame(rows), caption=t("scenarios.scenarios_caption", lang,
@@ -302,6 +312,14 @@ class Scenarios:
                           heads=heads | {"scenario": t("scenarios.scenario", lang)}, lang=lang,
                           notes=[*self.sentences(lang), *self._failures(lang),
                                  t("scenarios.scenarios_note", lang, n=self.n)])
+
+    def _cell(self, row: dict, lang: str) -> str:
+        if row["reason"]:
+            return "–"
+        base = self.block(row["target"]).iloc[0]
+        if row["kind"] != "baseline" and row["expected"] == base["expected"]:
+            return t("scenarios.untouched", lang)
+        return t("scenarios.both_odds", lang, p_at=self._odds(row["p_at"], lang), p_by=self._odds(row["p_by"], lang))
 
     def _failures(self, lang: str) -> list[str]:
         from .targets import REASONS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -168,3 +168,8 @@ class Strategy:
     lines: dict[str, Texts] = field(default_factory=dict)
     channels: dict[str, Texts] = field(default_factory=dict)
     yardsticks: tuple[Target, ...] = ()
+
+    @property
+    def by_yardsticks(self) -> Strategy:
+        """The same measures held against the channels' yardsticks instead of the targets."""
+        return replace(self, targets=self.yardsticks, yardsticks=())

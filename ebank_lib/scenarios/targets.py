@@ -191,8 +191,9 @@ class Targets:
             shown |= {c: said_odds(row[c], n, lang, error=c == "p_at") for c in ("p_at", "p_by")}
             shown["shortfall_if_missed"] = said_pace(self.catalog, target.indicator, row["shortfall_if_missed"], lang,
                                                      target.kind, sign=False)
-            shown |= {c: self._passed(row[c], lang) if judged_by_odds else "–" for c in ("month_50", "month_80")}
-        return shown | {"needed_per_month": paces["needed"], "achieved_per_month_12m": paces["achieved"],
+            months = [self._passed(row[c], lang) if judged_by_odds else "–" for c in ("month_50", "month_80")]
+            shown["passes"] = " / ".join(dict.fromkeys(months))
+        return shown | {"paces": f"{paces['needed']} / {paces['achieved']}",
                         "verdict": t(f"scenarios.short_{row['verdict']}", lang)}
 
     def _repr_html_(self) -> str:

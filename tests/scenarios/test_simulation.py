@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
@@ -10,6 +11,7 @@ from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
 from ebank_lib.events import known_events
 from ebank_lib.scenarios import (
     Bundle,
+    Evidence,
     Lever,
     Move,
     Strategy,
@@ -191,6 +193,32 @@ def test_what_is_assumed_is_called_so_everywhere(result, lang, assumed):
     assert assumed in best and "%" in best
     assert assumed in result.name("push", lang) and result.to_html(lang).count(assumed) >= 5
     assert (result.levers_table()["source"] == "assumed").all()
+
+
+def test_an_effect_with_evidence_is_not_called_assumed(make_paths, catalog):
+    branches, rng = tuple(catalog.reporting[:6]), np.random.default_rng(3)
+    y = np.cumsum(rng.normal(0.01, 0.01, (6, 44)), axis=1) + 4.0
+    y[:, 20:] += rng.normal(0.4, 0.05, (6, 1))
+    paths = make_paths({"sms": np.exp(y[:, -1, None, None] + np.cumsum(rng.normal(0, 0.05, (6, H, N)), axis=1))},
+                       {"sms": np.exp(y)}, branches=branches)
+    events = pd.DataFrame([{"month": paths.history.index[20][1], "zh": "推广", "en": "push", "branches": "",
+                            "indicators": "sms"}])
+    learnt = Move(indicator="sms", evidence=Evidence(interventions=["sms"]))
+    one = Lever(key="push", zh="推广", en="push", moves=[learnt])
+    two = Lever(key="mixed", zh="乙", en="mixed", moves=[learnt, Move(indicator="phone", low=0.1, high=0.2)])
+    goal = target(goal=float(1.3 * np.exp(y[0, -1])))
+    got = run_scenarios(paths, branches[0], Strategy((goal,), (one,)), events=events)
+    assert "estimated from 6 past pushes" in got.sentences("en")[3] and "from past pushes" in got.name("push", "en")
+    assert got.levers_table()["k"].tolist() == [6] and not got.table["assumed"].any()
+    mixed = run_scenarios(make_paths({"sms": paths.values["sms"], "phone": paths.values["sms"]},
+                                     {"sms": np.exp(y), "phone": np.exp(y)}, branches=branches),
+                          branches[0], Strategy((goal,), (two,)), events=events)
+    assert "partly assumed" in mixed.name("mixed", "en") and "estimated from 6" in mixed.sentences("en")[3]
+
+
+def test_the_first_screen_has_the_same_five_sentences_in_three_lines(result):
+    for lang, sep in (("zh", ""), ("en", " ")):
+        assert sep.join(result.stated(lang).values()) == sep.join(result.sentences(lang)) == result.reading(lang)
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
