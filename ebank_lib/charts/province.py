@@ -256,7 +256,7 @@ def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = No
     _names(ax, at, [found.catalog.branch(b).label(lang) for b in rows["branch"]])
     ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
     ax.set_xlabel(found.catalog.unit_label(ind.key, lang))
-    ax.set_title(t("province.title_carry", lang, label=ind.short_label(lang), month=month_name(found.month, lang)))
+    ax.set_title(t("province.title_carry", lang, label=ind.short_label(lang), when=found.when(lang)))
     return ax
 
 

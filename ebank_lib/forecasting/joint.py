@@ -160,20 +160,33 @@ class JointPaths:
         level = tuple(np.atleast_1d(level).tolist())
         free = {k: np.median(self.values[k], axis=-1, keepdims=True) for k in self.plan.free}
         point = self.plan.complete(free, self.last)
+        return pd.concat([self._rows(self.branches[b], key, point[key][b, :, 0], self.values[key][b], level)
+                          for b in (self.branches.index(self.catalog.branch(x).id)
+                                    for x in (self.branches if branches is None else branches))
+                          for key in self.indicators], ignore_index=True)
+
+    def totals(self, level: Iterable[float] = (80, 95)) -> pd.DataFrame:
+        """Return what all branches come to, in the columns of :meth:`table`; ratios that are only printed have none.
+
+        ``y_hat`` is the median here: a sum's median is not the sum of medians, its ``mean`` is the sum of means.
+        """
+        level = tuple(np.atleast_1d(level).tolist())
+        name = self.catalog.total or "total"
         rows = []
-        for branch in self.branches if branches is None else branches:
-            b = self.branches.index(self.catalog.branch(branch).id)
-            for key in self.indicators:
-                paths = self.values[key][b]
-                block = pd.DataFrame({"branch": self.branches[b], "indicator": key, "month": self.months,
-                                      "horizon": range(1, self.horizon + 1), "y_hat": point[key][b, :, 0],
-                                      "mean": paths.mean(axis=-1)})
-                probs = [p for lv in level for p in (0.5 - lv / 200, 0.5 + lv / 200)]
-                for (lv, side), q in zip([(lv, s) for lv in level for s in ("lo", "hi")],
-                                         np.quantile(paths, probs, axis=-1), strict=True):
-                    block[f"{side}-{lv:g}"] = q
-                rows.append(block)
+        for key in self.indicators:
+            ind = self.catalog.indicator(key)
+            parts = (ind.numerator, *ind.denominators)
+            if ind.kind != "ratio" or (ind.numerator is not None and all(k in self.values for k in parts)):
+                paths = self.total(key).to_numpy()
+                rows.append(self._rows(name, key, np.median(paths, axis=-1), paths, level))
         return pd.concat(rows, ignore_index=True)
+
+    def _rows(self, branch: str, key: str, y_hat: np.ndarray, paths: np.ndarray, level) -> pd.DataFrame:
+        block = pd.DataFrame({"branch": branch, "indicator": key, "month": self.months,
+                              "horizon": range(1, self.horizon + 1), "y_hat": y_hat, "mean": paths.mean(axis=-1)})
+        for lv in level:
+            block[f"lo-{lv:g}"], block[f"hi-{lv:g}"] = np.quantile(paths, (0.5 - lv / 200, 0.5 + lv / 200), axis=-1)
+        return block
 
 
 def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, branches: Iterable[str] | None = None,

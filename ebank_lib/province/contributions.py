@@ -217,13 +217,18 @@ class Carriers:
     target: float | None
     catalog: Catalog = field(repr=False)
 
+    def when(self, lang: str | None = None) -> str:
+        """Return by when, or over which twelve months, in words."""
+        kind = self.catalog.indicator(self.indicator).kind
+        return t(f"province.by_{kind}", lang, month=month_name(self.month, language(lang)))
+
     def reading(self, lang: str | None = None) -> str:
         """Say in a sentence who is expected to carry the increase."""
         lang = language(lang)
         ind = self.catalog.indicator(self.indicator)
         unit = self.catalog.unit_label(ind.key, lang)
         rows = self.table[self.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
-        values = {"label": ind.short_label(lang), "month": month_name(self.month, lang),
+        values = {"label": ind.short_label(lang), "when": self.when(lang),
                   "increase": number(abs(self.total["increase"]), unit, lang)}
         if not self.total["increase"] > 0:
             return t("province.carry_none", lang, **values)
@@ -261,9 +266,11 @@ class Carriers:
             shown["share"] = share["share"].to_numpy()
             if np.isfinite(rows["needed"]).all():
                 shown["needed"] = add_up(rows.set_index("branch")[["needed"]], unit.step, total)["needed"].to_numpy()
-        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in shown.columns if k != "branch"}
-        heads["then"] = t("province.then", lang, month=month_name(self.month, lang))
-        heads["now"] = t("province.now", lang, month=month_name(self.origin, lang))
+        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in shown.columns
+                 if k not in ("branch", "now", "then")}
+        heads["then"] = t("province.then", lang, when=t(f"province.now_{ind.kind}", lang,
+                                                        month=month_name(self.month, lang)))
+        heads["now"] = t(f"province.now_{ind.kind}", lang, month=month_name(self.origin, lang))
         notes = [self.reading(lang), t("province.carry_note", lang)]
         if ind.kind == "flow":
             notes.append(t("province.year_note", lang))
