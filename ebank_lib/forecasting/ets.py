@@ -116,7 +116,7 @@ def _nelder_mead(start, y, trend, season, steps):
     for _ in range(steps):
         order = np.argsort(value)
         simplex, value = simplex[order], value[order]
-        if value[n] - value[0] < 1e-7:
+        if value[n] - value[0] < 1e-4:
             break
         centre = np.zeros(n)
         for i in range(n):
