@@ -1,6 +1,6 @@
 """Odds of targets set at random, on M3 and on branches of the RBI's banks: how often did it come?
 
-    python -m benchmarks.odds [--data FOLDER] [--m3 N] [--rbi N] [--paths 2000] [--workers 2] [--out FOLDER]
+    python -m benchmarks.odds [--data FOLDER] [--m3 N] [--rbi N] [--paths 2000] [--seed S] [--workers 2] [--out FOLDER]
 
 Targets are drawn from each series' own past and never from its forecast. From the last known month on, for a number of
 months h drawn from 3..18:
@@ -26,7 +26,11 @@ climatology, the share of targets of the same kind and data that were reached in
 the series' own past changes that would have done (``own``).
 
 Exits with 1 when a goal is missed: in every decile of stated odds the observed frequency within two clustered standard
-errors of the stated, and a Brier skill above 0.25 over climatology, both on each data set.
+errors of the stated, and a Brier skill above 0.25 over climatology, both on each data set. The seed was set before the
+first run and is not chosen; ``--seed`` draws other targets. Clusters of series do not see what series share: in the
+year of M3's test part 73% of the macroeconomic series lie above the middle of their paths on average and 29% of the
+microeconomic; at three earlier months 38%, 45% and 58% of all; and the RBI's banks share a country. With other seeds a
+decile is therefore missed more often than two standard errors promise.
 """
 
 from __future__ import annotations
@@ -149,7 +153,7 @@ def spread(cases: list[Case], n: int | None) -> list[Case]:
     return cases if n is None else [cases[i] for i in np.linspace(0, len(cases) - 1, n).astype(int)]
 
 
-def targets(case: Case) -> pd.DataFrame:
+def targets(case: Case, seed: int = SEED) -> pd.DataFrame:
     """Draw the targets of a case.
 
     Returns
@@ -158,7 +162,7 @@ def targets(case: Case) -> pd.DataFrame:
         ``kind, horizon, threshold, came`` (0 or 1), and ``own``: the share of the history's changes of that sort that
         would have done.
     """
-    rng = np.random.default_rng([SEED, zlib.crc32(case.name.encode())])
+    rng = np.random.default_rng([seed, zlib.crc32(case.name.encode())])
     y = case.y.to_numpy(dtype=float)
     z, truth = np.log(y), case.truth
     rows = []
@@ -242,10 +246,9 @@ def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
     places : DataFrame
         ``what`` (month h, total, maximum), and for each sort of paths the share of them below what came.
     """
-    said, learnt, n = job
-    rows = targets(said.case)
+    said, learnt, n, seed = job
+    rows = targets(said.case, seed)
     y = said.case.y.to_numpy(dtype=float)
-    seed = zlib.crc32(said.case.name.encode())
     looked = {f"month {h}": ("level", h) for h in (1, 6, 12, 18)}
     looked |= {"total of 12": ("total", 12), "maximum of 12": ("any_time", 12)}
     places = {}
@@ -254,7 +257,7 @@ def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
                                ("independent", np.diag(np.diag(said.part.cov)), learnt.shape)):
         f = assemble(said.ready, HORIZON, (80,), ("combination",), {"combination": replace(said.part, cov=cov)},
                      {"combination": shape}, {}, unique_id=said.case.name)
-        paths = simulate_paths(f, n, seed=seed).to_numpy()
+        paths = simulate_paths(f, n, seed=zlib.crc32(said.case.name.encode())).to_numpy()
         rows[column] = [float(np.mean(measure(r.kind, r.horizon, paths, y) >= r.threshold)) for r in rows.itertuples()]
         for what, (kind, h) in looked.items():
             came = measure(kind, h, said.case.truth[:, None], y)[0]
@@ -353,10 +356,10 @@ def missed(rows: pd.DataFrame) -> list[str]:
     return out
 
 
-def run(cases: list[Case], n_paths: int, workers: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run(cases: list[Case], n_paths: int, workers: int, seed: int = SEED) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecast, draw targets, give odds; return the targets with their odds, and the places of the truth."""
     said = [s for s in spawn(work, cases, workers, "forecasts") if s is not None]
-    jobs = [(s, learnt, n_paths) for s, learnt in zip(said, learn(said), strict=True)]
+    jobs = [(s, learnt, n_paths, seed) for s, learnt in zip(said, learn(said), strict=True)]
     got = spawn(judge, jobs, workers, "odds")
     rows = pd.concat([r for r, _ in got], ignore_index=True)
     return rows.assign(climatology=climatology(rows)), pd.concat([p for _, p in got], ignore_index=True)
@@ -426,11 +429,13 @@ def main(argv=None) -> int:
     parser.add_argument("--m3", type=int, help="so many of the M3 series, evenly spread")
     parser.add_argument("--rbi", type=int, help="so many of the RBI cases, evenly spread")
     parser.add_argument("--paths", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the targets")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write odds.md and odds.png there")
     args = parser.parse_args(argv)
     began = time.perf_counter()
-    rows, places = run(read_m3(args.data, args.m3) + read_rbi(args.data, args.rbi), args.paths, args.workers)
+    rows, places = run(read_m3(args.data, args.m3) + read_rbi(args.data, args.rbi), args.paths, args.workers,
+                       args.seed)
     text = report(rows, places)
     short = missed(rows)
     print(text)

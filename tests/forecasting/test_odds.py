@@ -115,7 +115,7 @@ def test_a_small_run_of_the_benchmark(shared_data, monkeypatch):
     monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
     cases = odds.read_m3(shared_data, 20) + odds.read_rbi(shared_data, 20)
     said = [s for s in map(odds.work, cases) if s is not None]
-    got = [odds.judge((s, learnt, 400)) for s, learnt in zip(said, odds.learn(said), strict=True)]
+    got = [odds.judge((s, learnt, 400, odds.SEED)) for s, learnt in zip(said, odds.learn(said), strict=True)]
     rows, places = (pd.concat(frames, ignore_index=True) for frames in zip(*got, strict=True))
     rows = rows.assign(climatology=odds.climatology(rows))
     assert rows["paths"].between(0, 1).all() and set(rows["data"]) == {"M3", "RBI"}
