@@ -95,7 +95,9 @@ class OrderSelection:
             impossible = pd.DataFrame({"p": rest[:, 0], "d": self.order[1], "q": rest[:, 1], "k": k, "starts": 0,
                                        "starts_agreeing": 0, "converged": False, "cancelling": False,
                                        "near_unit": False, "regular": False, "rank": pd.NA})
-            impossible["reason"] = [t("arma.too_short", need=v + 2 + lost, have=self.design.nobs + lost) for v in k]
+            have = self.design.nobs + lost
+            impossible["reason"] = [t("arma.too_short", need=v + 2 + lost, have=have) if have < v + 2 + lost
+                                    else t("arma.beyond_max_order") for v in k]
             out = pd.concat([out, impossible.reindex(columns=out.columns).astype({"rank": "Int64"})])
         return out.sort_values(["p", "q"], ignore_index=True)
 
@@ -197,7 +199,8 @@ class OrderSelection:
 
 
 def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", exog=None,
-                 mode: str = "fast", trend: str = "auto", seasonal_order=None, seed: int = 0) -> OrderSelection:
+                 mode: str = "fast", trend: str = "auto", seasonal_order=None, seed: int = 0,
+                 max_order: int | None = None) -> OrderSelection:
     """Fit every ARMA(p, q) up to (max_p, max_q) of the d-th difference by exact ML, and choose one.
 
     Parameters
@@ -219,6 +222,8 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     seasonal_order : (P, D, Q, s), optional
         Seasonal part shared by every order of the grid, P and Q up to 2. D may be None: `stationarity.choose_D`
         decides, and d, where None as well, is that of the series once differenced over the season.
+    max_order : int, optional
+        Only orders with p + q up to this: a third of the time at 5, which is where R's auto.arima stops.
 
     Returns
     -------
@@ -254,7 +259,7 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     tried = []
     for each in trends:
         try:
-            tried.append(_select(y, max_p, max_q, int(d), criterion, exog, mode, each, seasonal, seed))
+            tried.append(_select(y, max_p, max_q, max_order, int(d), criterion, exog, mode, each, seasonal, seed))
         except SeriesError:
             # A drift may be one parameter too many, or leave nothing to vary; without it the error is the user's.
             if each == trends[0]:
@@ -270,7 +275,7 @@ def battery(y: pd.Series, season: int = 0, lost: int = 0) -> int:
     return choose_D(y, season) if season else choose_d(y.diff(lost) if lost else y)
 
 
-def _select(y, max_p, max_q, d, criterion, exog, mode, trend, seasonal, seed) -> OrderSelection:
+def _select(y, max_p, max_q, max_order, d, criterion, exog, mode, trend, seasonal, seed) -> OrderSelection:
     sp, big_d, sq, season = seasonal
     design = prepare(y, d, big_d, season, exog, trend)
     grid_p, grid_q = np.indices((max_p + 1, max_q + 1))
@@ -279,6 +284,8 @@ def _select(y, max_p, max_q, d, criterion, exog, mode, trend, seasonal, seed) ->
         raise SeriesError("the series is too short for this seasonal order",
                           found=f"{design.nobs} values after differencing",
                           expected=f"at least {sp + sq + design.x.shape[1] + 3}")
+    if max_order is not None:
+        allowed &= grid_p + grid_q <= max_order
     found = climb_grid(design.columns, design.gaps, allowed, (sp, sq, season), MODES[mode], seed)
     core = criteria_of(design, found, seasonal)
     chosen, raw = ((p, d, q) for p, q in choose(core, criterion))

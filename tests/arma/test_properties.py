@@ -221,3 +221,12 @@ def test_the_filter_starts_exactly_where_roots_crowd_the_circle():
     transition, disturbance, _, initial = state_space(phi, theta, np.zeros(0))
     after = transition @ initial @ transition.T + np.outer(disturbance, disturbance)
     np.testing.assert_allclose(after, initial, atol=1e-9 * np.abs(initial).max())
+
+
+def test_the_largest_order_can_be_limited():
+    y = np.random.default_rng(4).standard_normal(60).cumsum()
+    full, limited = select_order(y, d=1), select_order(y, d=1, max_order=3)
+    rows = limited.table
+    tried = rows[rows["reason"] == ""]
+    assert (tried["p"] + tried["q"]).max() == 3 and len(rows) == len(full.table)
+    assert rows.loc[rows["p"] + rows["q"] > 3, "reason"].str.contains("limit|上限").all()
