@@ -96,6 +96,10 @@ def plot_odds(targets: Targets, ax: Axes | None = None, lang: str | None = None)
     rows = targets.table.reset_index(drop=True)
     if ax is None:
         ax = plt.subplots(figsize=(WIDTH, 1.1 + 0.62 * max(len(rows), 1)))[1]
+    if rows.empty:
+        ax.set_axis_off()
+        ax.text(0, 0.5, targets.reading(lang), color=MUTED, transform=ax.transAxes)
+        return ax
     for n, row in enumerate(rows.to_dict("records")):
         if not np.isfinite(row["p_at"]):
             ax.text(0.01, n, t("scenarios.no_odds_short", lang), va="center", color=MUTED, fontsize=9)

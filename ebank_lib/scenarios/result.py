@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ebank_lib.catalog import Catalog
-from ebank_lib.display import html_table
+from ebank_lib.display import html_table, show
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.wording import language, month_name, t
 
@@ -168,8 +168,9 @@ class Scenarios:
         Returns
         -------
         DataFrame
-            ``scenario, indicator, how, low, median, high`` (80% range), ``delay, ramp, cost, source`` (assumed,
-            interventions), ``k`` (interventions pooled), ``reason`` (why evidence asked for does not do).
+            ``scenario, indicator, how, low, median, high`` (80% range), ``ceiling`` (infinite: none), ``delay, ramp,
+            lasts, cost, source`` (assumed, interventions), ``k`` (interventions pooled), ``reason`` (why evidence asked
+            for does not do, or why no ceiling could be told).
         """
         rows = []
         for key, drawn in self.drawn.items():
@@ -177,11 +178,27 @@ class Scenarios:
                 pooled = drawn.pooled.get(i)
                 low, median, high = (float(size_at(move, z, pooled)) for z in (-Z90, 0.0, Z90))
                 rows.append({"scenario": key, "indicator": move.indicator, "how": move.how, "low": low,
-                             "median": median, "high": high, "delay": drawn.lever.delay, "ramp": drawn.lever.ramp,
+                             "median": median, "high": high, "ceiling": drawn.tops[i], "delay": drawn.lever.delay,
+                             "ramp": drawn.lever.ramp, "lasts": move.lasts,
                              "cost": drawn.lever.cost, "source": "assumed" if pooled is None else "interventions",
                              "k": 0 if pooled is None else pooled.k, "reason": drawn.reasons.get(i, "")})
-        return pd.DataFrame(rows, columns=["scenario", "indicator", "how", "low", "median", "high", "delay", "ramp",
-                                           "cost", "source", "k", "reason"])
+        return pd.DataFrame(rows, columns=["scenario", "indicator", "how", "low", "median", "high", "ceiling", "delay",
+                                           "ramp", "lasts", "cost", "source", "k", "reason"])
+
+    def effects(self, lang: str | None = None):
+        """Show every effect as a table: its 80% range, when it comes, and whether it is assumed or estimated."""
+        lang = language(lang)
+        rows = []
+        for row in self.levers_table().to_dict("records"):
+            source = t("scenarios.assumed", lang) if row["source"] == "assumed" else t(
+                "scenarios.from_pushes", lang, k=row["k"])
+            rows.append({"scenario": self.label(row["scenario"], lang),
+                         "indicator": self.catalog.indicator(row["indicator"]).short_label(lang),
+                         "range_80": said_range(self.catalog, row["indicator"], row["how"], row["low"], row["high"],
+                                                lang), "timing": _timing(row, lang), "source": source})
+        columns = ["scenario", "indicator", "range_80", "timing", "source"]
+        return show(pd.DataFrame(rows, columns=columns), caption=t("scenarios.effects_caption", lang), lang=lang,
+                    heads={c: t(f"scenarios.{c}", lang) for c in columns})
 
     def sentences(self, lang: str | None = None) -> list[str]:
         """Return what a manager reads first: reached, hardest, pace, the best lever, the worst stress."""
@@ -331,3 +348,9 @@ class Scenarios:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def _timing(row: dict, lang: str) -> str:
+    if np.isfinite(row["lasts"] or np.nan):
+        return t("scenarios.for_months", lang, delay=row["delay"], lasts=int(row["lasts"]))
+    return t("scenarios.after", lang, delay=row["delay"], ramp=row["ramp"])

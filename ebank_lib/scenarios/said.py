@@ -64,5 +64,6 @@ def said_range(catalog: Catalog, indicator: str, how: str, low: float, high: flo
         ends = {"low": f"{low * 100:+.1f}", "high": f"{high * 100:+.1f}"}
         said = t("scenarios.points", lang, n=t("scenarios.range", lang, **ends))
     else:
-        said = t("scenarios.range", lang, low=percent(low, 0, sign=True), high=percent(high, 0, sign=True))
+        digits = 1 if min(abs(low), abs(high)) < 0.02 else 0
+        said = t("scenarios.range", lang, low=percent(low, digits, sign=True), high=percent(high, digits, sign=True))
     return t("scenarios.a_year", lang, size=said) if how == "growth" else said

@@ -157,10 +157,14 @@ class Targets:
 
         return plot_odds(self, ax=ax, lang=lang)
 
-    def _passed(self, month, lang: str) -> str:
-        if pd.isna(month):
-            return t("scenarios.not_within", lang, n=self.horizon)
-        return month_name(month, lang)
+    def _passed(self, target: Target, row: dict, lang: str) -> str:
+        """The months when the odds pass 50% and 80%; those of a year's total end with its deadline."""
+        if not np.isfinite(row["p_at"]):
+            return "–"
+        none = t("scenarios.not_by_then", lang) if yearly(target, self.catalog) else t(
+            "scenarios.not_within", lang, n=self.horizon)
+        return " / ".join(dict.fromkeys(none if pd.isna(row[c]) else month_name(row[c], lang)
+                                        for c in ("month_50", "month_80")))
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the targets as an HTML table with a sentence each, or the sentence that there are none."""
@@ -191,8 +195,7 @@ class Targets:
             shown |= {c: said_odds(row[c], n, lang, error=c == "p_at") for c in ("p_at", "p_by")}
             shown["shortfall_if_missed"] = said_pace(self.catalog, target.indicator, row["shortfall_if_missed"], lang,
                                                      target.kind, sign=False)
-            months = [self._passed(row[c], lang) if judged_by_odds else "–" for c in ("month_50", "month_80")]
-            shown["passes"] = " / ".join(dict.fromkeys(months))
+            shown["passes"] = self._passed(target, row, lang)
         return shown | {"paces": f"{paces['needed']} / {paces['achieved']}",
                         "verdict": t(f"scenarios.short_{row['verdict']}", lang)}
 

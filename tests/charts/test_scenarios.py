@@ -120,6 +120,11 @@ def test_the_fan_has_both_futures_and_the_goal(result, goal, lang):
     assert ("全部" if lang == "zh" else "all together") in words(ax)
 
 
+def test_no_targets_are_a_sentence(paths):
+    ax = plot_odds(evaluate_targets(Data(paths), "rizhao", (), paths=paths), lang="en")
+    assert "lists no targets" in words(ax) and not ax.axison
+
+
 def test_a_target_without_odds_is_a_sentence(result):
     for ax in (plot_scenarios(result, "late", lang="en"), plot_paths(result, "all", "late", lang="en")):
         assert "no odds" in words(ax) and not ax.axison

@@ -193,6 +193,7 @@ def test_what_is_assumed_is_called_so_everywhere(result, lang, assumed):
     assert assumed in best and "%" in best
     assert assumed in result.name("push", lang) and result.to_html(lang).count(assumed) >= 5
     assert (result.levers_table()["source"] == "assumed").all()
+    assert result.effects(lang)._repr_html_().count(f"<td>{assumed}</td>") == 4
 
 
 def test_an_effect_with_evidence_is_not_called_assumed(make_paths, catalog):
