@@ -23,7 +23,7 @@ _HOME = {
     "find_interventions": "events",
     "forecast": "forecasting", "forecast_many": "forecasting", "backtest": "forecasting",
     "backtest_many": "forecasting", "as_known": "forecasting", "compare": "forecasting", "revise": "forecasting",
-    "revise_indicator": "forecasting",
+    "revise_indicator": "forecasting", "interventions_indicator": "forecasting",
     "reconcile_joint": "province", "reconciliation_backtest": "province", "growth_decomposition": "province",
     "league_table": "province", "who_carries": "province",
     "load_targets": "scenarios", "evaluate_targets": "scenarios", "load_strategy": "scenarios",

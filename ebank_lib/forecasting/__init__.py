@@ -7,11 +7,11 @@ from ebank_lib.forecasting.context import Context, backtest_indicator, forecast_
 from ebank_lib.forecasting.forecast import Forecast, forecast, kind_of
 from ebank_lib.forecasting.joint import JointPaths, simulate_joint
 from ebank_lib.forecasting.many import forecast_many
-from ebank_lib.forecasting.monitoring import revise, revise_indicator
+from ebank_lib.forecasting.monitoring import interventions_indicator, revise, revise_indicator
 from ebank_lib.forecasting.revision import Revision
 from ebank_lib.forecasting.simulation import simulate_paths
 
-__all__ = ["Backtest", "Backtests", "Comparison", "Context", "Forecast", "Grade", "JointPaths", "Revision", "as_known",
-           "backtest", "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast",
-           "forecast_indicator", "forecast_many", "giacomini_white", "kind_of", "revise", "revise_indicator",
-           "simulate_joint", "simulate_paths"]
+__all__ = ["Backtest", "Backtests", "Comparison", "Context", "Forecast", "Grade", "JointPaths", "Revision",
+           "as_known", "backtest", "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast",
+           "forecast_indicator", "forecast_many", "giacomini_white", "interventions_indicator", "kind_of", "revise",
+           "revise_indicator", "simulate_joint", "simulate_paths"]

@@ -83,6 +83,8 @@ class Backtests:
         letters = pd.Series([g.letter for g in grades.values()]).value_counts().sort_index()
         sep = "、" if lang == "zh" else ", "
         said = [t("forecasting.grades_count", lang, counts=sep.join(f"{k} {n}" for k, n in letters.items()))]
+        if set(letters.index) == {"E"}:
+            return said[0] + ("" if lang == "zh" else " ") + t("forecasting.trusted_none", lang)
         for key, uid in zip(("trusted_most", "trusted_least"), dict.fromkeys((ranked[0], ranked[-1])), strict=False):
             said.append(t(f"forecasting.{key}", lang, label=self._label(uid, lang), why=grades[uid].reading(lang)))
         return ("" if lang == "zh" else " ").join(said)

@@ -252,7 +252,7 @@ class Comparison:
             key = ("pair_foretold" if sure else "pair_not_foretold") if self.test == "gw" else (
                 f"pair_{'better' if row.difference < 0 else 'worse'}_{'sure' if sure else 'chance'}")
             said.append(t(f"forecasting.{key}", lang, p=_p(row.p_value, lang), n=row.n, horizon=row.horizon, **names))
-        return ("" if lang == "zh" else " ").join(said)
+        return ("" if lang == "zh" else " ").join(s[:1].upper() + s[1:] for s in said)
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the comparison as HTML, the hypotheses below."""

@@ -9,7 +9,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from ebank_lib.cleaning import clean
+from ebank_lib.display import say
 from ebank_lib.errors import SeriesError
+from ebank_lib.events import find_interventions, known_events
+from ebank_lib.wording import t
 
 from .context import Context
 from .forecast import DEFAULT, Forecast, forecast, forecast_ready
@@ -17,7 +20,7 @@ from .revision import Revision
 from .scoring import distribution
 from .series import as_monthly, prepare
 
-__all__ = ["revise", "revise_indicator"]
+__all__ = ["interventions_indicator", "revise", "revise_indicator"]
 
 APART = 6           # restated months that are told apart; the smaller ones come together
 POINTS = 2000       # of the old distribution, in which a new month's place is looked up
@@ -175,6 +178,30 @@ class _Steps:
         return pd.concat([pd.DataFrame([row] * len(self.ahead)).assign(
             month=self.ahead, contribution=(self.path[n + 1] - self.path[n]).to_numpy())
             for n, row in enumerate(self.rows)], ignore_index=True)[columns]
+
+
+def interventions_indicator(cleaned, branch: str, indicator: str = ""):
+    """Look for months out of line in a branch's indicator, with the source's calendar and its listed events.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    branch, indicator : str
+        "" is the catalogue's first headline indicator.
+
+    Returns
+    -------
+    Interventions, or a sentence to be shown
+        See :func:`ebank_lib.events.find_interventions`; a series too short or too constant to be searched is said to
+        be so.
+    """
+    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+    config = cleaned.source.config
+    try:
+        return find_interventions(cleaned.series(branch, key), known_events(cleaned.source, branch, key),
+                                  calendar=config.calendar)
+    except SeriesError:
+        return say(t("forecasting.not_searched", n=int(cleaned.series(branch, key).count())))
 
 
 def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1, horizon: int = 12, level=(80, 95),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting import forecast, revise, revise_indicator, simulate_paths
+from ebank_lib.forecasting import forecast, interventions_indicator, revise, revise_indicator, simulate_paths
 
 from .test_forecast import growth, monthly
 
@@ -153,3 +153,11 @@ def test_the_last_month_of_a_branch_with_what_is_known_beside_it(cleaned):
     assert set(r.contributions()["cause"]) >= {"passing", "news"} and "短信" in r.reading("zh")
     with pytest.raises(SeriesError, match="months back"):
         revise_indicator(cleaned, "rizhao", "sms", months=43)
+
+
+def test_a_short_series_is_said_not_to_be_searched(shandong, cleaned):
+    from ebank_lib.cleaning import clean
+
+    assert {"month", "kind", "size"} <= set(interventions_indicator(cleaned, "rizhao", "sms").table.columns)
+    young = clean(shandong, end="2008-08")
+    assert "无法查找" in repr(interventions_indicator(young, "rizhao", "sms"))
