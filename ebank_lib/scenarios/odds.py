@@ -98,7 +98,7 @@ def said_odds(p: float, n: int, lang: str | None = None, error: bool = False) ->
     Examples
     --------
     >>> said_odds(0.4234, 1000, "en"), said_odds(0.4234, 1000, "en", error=True), said_odds(0.4234, 200, "en")
-    ('42%', '42% (±3)', '40%')
+    ('42%', '42% (±4)', '40%')
     >>> said_odds(0.0, 1000, "en"), said_odds(1.0, 1000, "en"), said_odds(0.0, 50, "en")
     ('< 1%', '> 99%', '< 6%')
     """
