@@ -2,8 +2,8 @@
 
     python -m benchmarks.backtest [--branch rizhao] [--origins 12] [--workers 2]
 
-Prints the seconds in all, then the processor time of each method (one process, the same series and origins, shared over
-two processes for the ARMA goal), and exits non-zero when a goal is missed: all under 60 s, ARMA under 5 s.
+Prints the seconds in all, then the processor time of each method (one process, the same series and origins, halved for
+the ARMA goal), and exits non-zero when a goal is missed: all under 60 s, ARMA under 5 s.
 """
 
 from __future__ import annotations

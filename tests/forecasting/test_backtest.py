@@ -145,20 +145,24 @@ def test_two_processes_say_what_one_says():
     pd.testing.assert_frame_equal(one.table, two.table)
 
 
-@pytest.mark.slow
 def test_a_branch_is_graded_by_its_indicators(cleaned):
-    b = backtest_many(cleaned, "rizhao", ["sms", "key_customer_txn", "mobile_activity"], models=("theta",), origins=6)
+    b = backtest_many(cleaned, "rizhao", ["sms", "key_customer_txn", "mobile_activity"], models=("theta",), origins=6,
+                      beside=False)
     assert b.grades()["unique_id"].tolist() == ["sms", "key_customer_txn", "mobile_activity"]
     assert {uid: part.kind for uid, part in b.parts.items()} == {
         "sms": "stock", "key_customer_txn": "flow", "mobile_activity": "ratio"}
     best, worst = (b.grades().sort_values(["letter", "ratio"])["unique_id"].iloc[n] for n in (0, -1))
     assert all(cleaned.catalog.indicator(key).short_label("zh") in b.reading("zh") for key in (best, worst))
-    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=6)
-    pd.testing.assert_frame_equal(b.parts["sms"].table, one.table, check_dtype=False)
     with pytest.raises(SeriesError, match="many branches"):
         backtest_many(cleaned)
     with pytest.raises(UnknownNameError, match="sms"):
         backtest_many(cleaned, "rizhao", ["smss"])
+
+
+def test_shared_out_by_origin_it_says_what_the_indicator_alone_says(cleaned):
+    many = backtest_many(cleaned, "rizhao", "sms", models=("theta",), origins=2)
+    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=2)
+    pd.testing.assert_frame_equal(many.parts["sms"].table, one.table, check_dtype=False)
 
 
 def test_one_indicator_in_full_and_its_group_for_the_grades(cleaned):
