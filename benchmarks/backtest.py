@@ -38,7 +38,7 @@ def by_method(cleaned, branch: str, origins: int, horizon: int = 12) -> pd.DataF
             start = time.process_time()
             try:
                 ready = context.ready(branch, key)
-                context.scale(branch, key)
+                context.shape(key)
             except EbankError:
                 continue        # its row says why; here only time is counted
             finally:

@@ -10,7 +10,7 @@ monthly series of the M3 competition; the test part was not looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "scale_factor", "shape_of"]
+__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "panel_shape", "shape_of"]
 
 PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
 _NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
-_EVEN = norm.ppf((np.arange(200) + 0.5) / 200)
-_BETWEEN, _WITHIN = 0.027, 0.24     # variances, see `scale_factor`
+# Greatest likelihood on the training part of M3, and the same in each of five folds (benchmarks/odds.py).
+_COMMON = {"combination": 0.15}
+# A panel's own record counts n / (n + 15) with n branches: benchmarks/odds.py.
+_PRIOR = 15
 TABLE = Path(__file__).with_name("shapes.csv")
 
 
@@ -32,12 +34,20 @@ class ErrorShape:
     """Quantiles of errors divided by the model's standard deviation.
 
     ``probs`` (P,) and ``quantiles`` (H, P), rows for 1..H months ahead, the last used beyond; without them the normal
-    distribution. ``source`` says what the shape was learnt from.
+    distribution. ``source`` says what the shape was learnt from. ``common`` is the share of each month's variance that
+    is common to all months ahead, beyond what the model says: its level and slope are taken for known, and are as wrong
+    in one month as in the next. ``branches`` counts those whose own errors it holds.
     """
 
     source: str = "normal"
     probs: np.ndarray | None = None
     quantiles: np.ndarray | None = None
+    common: float = 0.0
+    branches: int = 0
+
+    def hanging_together(self, corr: np.ndarray) -> np.ndarray:
+        """Return the correlation of errors over the months ahead, from the model's (horizon, horizon)."""
+        return (1 - self.common) * corr + self.common
 
     def quantile(self, p: float, horizon: int) -> np.ndarray:
         """Return the quantile of probability `p` for each month ahead, (horizon,)."""
@@ -100,46 +110,6 @@ def _weighted_quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.interp(PROBS, middle / weights.sum(), values[order])
 
 
-def scale_factor(errors: list[np.ndarray], shape: ErrorShape) -> float:
-    """Return by how much limits are to be widened or narrowed for series of one kind that belong together.
-
-    Parameters
-    ----------
-    errors : list of array (origins, months)
-        One a series: past errors in units of the standard deviation stated at the time.
-    shape : ErrorShape
-        What such errors were elsewhere.
-
-    Returns
-    -------
-    float
-        1 where nothing is known.
-
-    Notes
-    -----
-    The median over series of the logarithm of (mean size here / mean size elsewhere), drawn towards zero by
-    ``v / (v + s^2 / n)``: on the training part of M3 the logarithm of a series' past errors has s = 0.49 and foretells
-    its future ones with slope 0.1, so that v = 0.027. A series' own past errors beyond that, or those of the last
-    months only, did not narrow the limits that hold (interval scores at slopes 0 to 0.5: 4.05, 4.06, 4.07, 4.08, 4.11,
-    4.14 standard deviations at 80%).
-
-    Examples
-    --------
-    >>> calm = [0.3 * np.random.default_rng(i).standard_normal((3, 12)) for i in range(10)]
-    >>> 0.5 < scale_factor(calm, GAUSSIAN) < 0.6
-    True
-    """
-    said = []
-    for e in errors:
-        usual = np.abs(shape.warp(np.repeat(_EVEN[:, None], e.shape[1], axis=1))).mean(axis=0)
-        if np.isfinite(e).any() and np.nanmean(np.abs(e)) > 0:
-            said.append(np.log(np.nanmean(np.abs(e) / usual)))
-    if not said:
-        return 1.0
-    keep = _BETWEEN / (_BETWEEN + _WITHIN / len(said))
-    return float(np.exp(keep * np.median(said)))
-
-
 @cache
 def shape_of(model: str) -> ErrorShape:
     """Return the shape that was learnt for a method, or the normal one when none was."""
@@ -148,7 +118,52 @@ def shape_of(model: str) -> ErrorShape:
     if rows.empty:
         return GAUSSIAN
     wide = rows.pivot_table("quantile", "horizon", "prob")
-    return ErrorShape("M3", wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float))
+    return ErrorShape("M3", wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float), _COMMON.get(model, 0.0))
+
+
+def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorShape:
+    """Learn a panel's own shape of errors, drawn towards the shipped one when its branches are few.
+
+    Parameters
+    ----------
+    errors : list of array (origins, months)
+        One a series: past errors in units of the standard deviation stated at the time, NaN where none.
+    branch : sequence
+        Whose each series is; every branch counts once.
+    shipped : ErrorShape
+
+    Returns
+    -------
+    ErrorShape
+        Its median need not be zero: what most branches were missed by in one direction moves the centre.
+
+    Notes
+    -----
+    One branch's own record is not used beyond that: on the training part of M3 a series' past errors foretell the size
+    of its next ones with slope 0.1 in logarithms (correlation 0.08), and limits scaled by them, or by those of the last
+    months only, are no better.
+
+    Examples
+    --------
+    >>> shipped = shape_of("combination")
+    >>> calm = [0.3 * np.random.default_rng(i).standard_normal((3, 12)) for i in range(30)]
+    >>> own = panel_shape(calm, range(30), shipped)
+    >>> bool(0.4 < own.quantile(0.9, 12)[6] / shipped.quantile(0.9, 12)[6] < 0.7)
+    True
+    """
+    seen = [(e, b) for e, b in zip(errors, branch, strict=True) if np.isfinite(e).any()]
+    if not seen or shipped.probs is None:
+        return shipped
+    owner = pd.Series(np.repeat([b for _, b in seen], [len(e) for e, _ in seen]))
+    weights = (1 / owner.map(owner.value_counts())).to_numpy()
+    stack, own = np.concatenate([e for e, _ in seen]), shipped.quantiles.copy()
+    for h in range(min(len(own), stack.shape[1])):
+        near = stack[:, max(0, h - _NEAR): h + _NEAR + 1]
+        if np.isfinite(near).any():
+            own[h] = _weighted_quantiles(near, np.broadcast_to(weights[:, None], near.shape))
+    n = owner.nunique()
+    share = n / (n + _PRIOR)
+    return replace(shipped, source=f"{n} branches", branches=n, quantiles=(1 - share) * shipped.quantiles + share * own)
 
 
 def shape_table(shapes: dict[str, ErrorShape]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.events.noise import shape
 
 from .calendar import NOTHING, CalendarEffect
-from .ets import fit_ets, select_ets
+from .ets import FORMS, fit_ets, select_ets
 from .season import Season, find_season
 
 __all__ = ["CANDIDATES", "MEMBERS", "Prediction", "Work", "predict"]
@@ -192,7 +192,8 @@ def naive(work: Work, horizon: int) -> Prediction:
 
 def ets(work: Work, horizon: int) -> Prediction:
     """Exponential smoothing, the form of least AICc."""
-    fit = select_ets(work.values)
+    # Where the branches' common season is off already, a season of its own would be noise, at five times the work.
+    fit = select_ets(work.values, FORMS if work.calendar.season is None else FORMS[:3])
     return _from_weights(*fit.forecast(horizon), fit.sigma2, f"ETS({','.join(_letters(fit.form))})")
 
 

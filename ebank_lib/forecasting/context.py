@@ -1,7 +1,7 @@
 """A forecast of a branch's indicator with all that is known beside the series itself.
 
-The source's calendar and its listed events, what the other branches say of calendar and season, and how far the limits
-of this branch's series of the same kind were off before. ``forecast`` knows a series only; these verbs know its place.
+The source's calendar and its listed events, what the branches say of calendar and season, and what the forecasts of
+this indicator missed by in all of them. ``forecast`` knows a series only; these verbs know its place.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from ebank_lib.errors import EbankError
 from ebank_lib.events import known_events
 
 from .backtest import Backtest, backtest
-from .calibration import scale_factor, shape_of
-from .coherence import plan_of
+from .calibration import ErrorShape, panel_shape, shape_of
 from .combination import late_errors, run_models
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
 from .pooling import Pooled, learn_pooled
@@ -120,15 +119,12 @@ class Context:
             self._done["ready", branch, key] = with_calendar(base, self.calendar, self.pooled(key))
         return self._done["ready", branch, key]
 
-    def scale(self, branch: str, key: str) -> float:
-        """Return the factor on the limits of a series, from the branch's modelled series of the same kind."""
-        kind = kind_of(self.catalog.indicator(key))
-        if ("scale", branch, kind) not in self._done:
-            there = [k for k in self.catalog.indicators if k in self.panel.columns]
-            alike = [k for k in plan_of(self.catalog, there).free if kind_of(self.catalog.indicator(k)) == kind]
-            errors = [self.late_errors(branch, k) for k in alike]
-            self._done["scale", branch, kind] = scale_factor(errors, shape_of("combination"))
-        return self._done["scale", branch, kind]
+    def shape(self, key: str) -> ErrorShape:
+        """Return the shape of the combination's errors on an indicator, as all branches have made them."""
+        if ("shape", key) not in self._done:
+            errors = [self.late_errors(branch, key) for branch in self.branches]
+            self._done["shape", key] = panel_shape(errors, self.branches, shape_of("combination"))
+        return self._done["shape", key]
 
     def late_errors(self, branch: str, key: str) -> np.ndarray:
         """Return what the combination missed by in the last year, (origins, 12) scaled; none without a forecast."""
@@ -156,9 +152,9 @@ class Context:
         The horizon counts from the panel's last month: of a series that ends earlier the forecast reaches further.
         """
         horizon, level, models = checked(horizon, level, models)
-        scale = self.scale(branch, key) if "combination" in models else 1.0
-        return forecast_ready(self.ready(branch, key), self.reach(branch, key, horizon), level, models, scale,
-                              self.ran(branch, key, horizon, models), unit=unit, label=label,
+        shape = self.shape(key) if "combination" in models else None
+        return forecast_ready(self.ready(branch, key), self.reach(branch, key, horizon), level, models,
+                              self.ran(branch, key, horizon, models), shape, unit=unit, label=label,
                               kind=kind_of(self.catalog.indicator(key)), unique_id=unique_id or key)
 
     def reach(self, branch: str, key: str, horizon: int) -> int:

@@ -125,7 +125,8 @@ class Forecast:
             said.append(t("forecasting.weights", lang, members=sep.join(
                 f"{t('forecasting.model_' + name, lang)} {percent(float(w), 0)}" for name, w in members)))
         if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
-            said.append(t("forecasting.calibrated", lang))
+            own = self.shapes[self.headline].branches
+            said.append(t(f"forecasting.calibrated{'_branches' if own else ''}", lang, n=own))
         for key, values in self.notes:
             if "members" in values:
                 values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
@@ -239,19 +240,15 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
                           unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
 
 
-def forecast_ready(ready: Prepared, horizon: int, level, models, scale: float = 1.0, ran=None, **about) -> Forecast:
-    """Forecast a prepared series; `scale` widens or narrows the combination's limits (see ``calibration``).
+def forecast_ready(ready: Prepared, horizon: int, level, models, ran=None, shape: ErrorShape | None = None,
+                   **about) -> Forecast:
+    """Forecast a prepared series.
 
-    `ran` is what ``run_models`` returned, where it has been run already.
+    `ran` is what ``run_models`` returned, where it has been run already; `shape` the combination's shape of errors,
+    where another than the shipped one is known.
     """
     parts, reasons, notes = run_models(ready, horizon, models) if ran is None else ran
-    parts = dict(parts)
-    shapes = {model: shape_of(model) for model in parts}
-    if scale != 1 and "combination" in parts and not ready.constant:
-        part = parts["combination"]
-        parts["combination"] = replace(part, cov=part.cov * scale**2)
-        notes = (*notes, (f"forecasting.{'wider' if scale > 1 else 'narrower'}",
-                          {"size": percent(abs(scale - 1), 0)}))
+    shapes = {model: shape if shape is not None and model == "combination" else shape_of(model) for model in parts}
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
                     notes=(*_remarks(ready), *notes), **about)
 
@@ -315,7 +312,7 @@ def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, 
         return part.mean + part.sd * shape.quantile(p, horizon)
 
     points = part.mean + part.sd * shape.warp(np.repeat(_GRID[:, None], horizon, axis=1))
-    values = {"y_hat": transform.back(part.mean), "mean": transform.mean_back(points)}
+    values = {"y_hat": transform.back(quantile(0.5)), "mean": transform.mean_back(points)}
     for lv in level:
         values[f"lo-{lv:g}"] = transform.back(quantile(0.5 - lv / 200))
         values[f"hi-{lv:g}"] = transform.back(quantile(0.5 + lv / 200))

@@ -242,8 +242,8 @@ def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1,
 
     def again(series: pd.Series, models: tuple[str, ...]) -> Forecast:
         ready = prepare(series, before.kind, now.calendar, now.pooled(key), now.listed(branch, key))
-        return forecast_ready(ready, before.horizon, before.level, models, now.scale(branch, key), kind=before.kind,
-                              **about)
+        shape = now.shape(key) if "combination" in models else None
+        return forecast_ready(ready, before.horizon, before.level, models, shape=shape, kind=before.kind, **about)
 
     return revise(before, y, again)
 

@@ -49,7 +49,7 @@ def paths_from(f: Forecast, shocks: np.ndarray, model: str | None = None) -> np.
     part = f.parts[model]
     sd = part.sd
     safe = np.where(sd > 0, sd, 1.0)
-    corr = part.cov / np.outer(safe, safe)
+    corr = f.shapes[model].hanging_together(part.cov / np.outer(safe, safe))
     # Lower triangular: a month's shock is new in that month, so that what series share they share month by month. The
     # last digits are evened out, because months that move as one leave no room for a shock of their own.
     root = np.linalg.cholesky(corr + 1e-9 * np.eye(len(sd)))

@@ -11,7 +11,7 @@ from ebank_lib.forecasting import (
     forecast_indicator,
     simulate_joint,
 )
-from ebank_lib.forecasting.calibration import GAUSSIAN, scale_factor
+from ebank_lib.forecasting.calibration import GAUSSIAN, panel_shape, shape_of
 
 
 def test_the_forecast_is_the_one_that_is_simulated(cleaned):
@@ -75,14 +75,36 @@ def test_calendar_and_branches_make_the_forecasts_better_on_the_sample(cleaned):
     assert np.mean(missed["all"]) < 0.95 * np.mean(missed["alone"])
 
 
-def test_limits_follow_what_the_branch_s_series_missed_by():
-    def errors(size):
-        return [size * np.random.default_rng(s).standard_normal((3, 12)) for s in range(12)]
+def errors(size, shift=0.0, branches=40):
+    return [shift + size * np.random.default_rng(s).standard_normal((3, 12)) for s in range(branches)]
 
-    assert scale_factor(errors(0.4), GAUSSIAN) < 0.8 < 0.95 < scale_factor(errors(1.0), GAUSSIAN) < 1.05
-    assert scale_factor(errors(2.5), GAUSSIAN) > 1.3 and scale_factor([], GAUSSIAN) == 1
-    one_wild = [*errors(1.0), 1e4 * errors(1.0)[0]]
-    assert scale_factor(one_wild, GAUSSIAN) < 1.1         # one series that went wrong does not widen all
+
+def test_limits_and_centre_follow_what_the_branches_were_missed_by():
+    shipped = shape_of("combination")
+
+    def width(shape):
+        return shape.quantile(0.9, 12)[6] - shape.quantile(0.1, 12)[6]
+
+    calm, wild, low = (panel_shape(errors(*e), range(40), shipped) for e in ((0.3,), (3.0,), (1.0, 0.8)))
+    assert width(calm) < 0.6 * width(shipped) < width(shipped) < 1.3 * width(shipped) < width(wild)
+    assert low.quantile(0.5, 12)[6] > 0.4 and abs(calm.quantile(0.5, 12)[6]) < 0.1
+    assert low.branches == 40 and shipped.branches == 0
+
+
+def test_few_branches_say_little_and_a_wild_one_does_not_speak_for_all():
+    shipped = shape_of("combination")
+    few = panel_shape(errors(0.2, branches=2), range(2), shipped)
+    assert np.isclose(few.quantile(0.9, 12)[6], shipped.quantile(0.9, 12)[6], rtol=0.15)
+    one_wild = panel_shape([*errors(1.0), 1e3 * errors(1.0)[0]], range(41), shipped)
+    assert one_wild.quantile(0.8, 12)[6] < 1.3 * panel_shape(errors(1.0), range(40), shipped).quantile(0.8, 12)[6]
+    assert panel_shape([], [], shipped) is shipped
+
+
+def test_months_hang_together_more_than_the_model_says():
+    shape = shape_of("combination")
+    corr = shape.hanging_together(np.eye(3))
+    assert np.allclose(np.diag(corr), 1) and np.allclose(corr[0, 1:], shape.common) and 0.1 < shape.common < 0.2
+    assert np.array_equal(GAUSSIAN.hanging_together(np.eye(3)), np.eye(3))
 
 
 def test_wrong_names_are_errors(cleaned):
