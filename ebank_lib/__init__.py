@@ -30,6 +30,7 @@ _HOME = {
     "run_scenarios": "scenarios", "apply_levers": "scenarios", "required_effect": "scenarios",
     "required_effects": "scenarios",
     "simulate_for": "scenarios", "learn_evidence": "scenarios", "saturation": "scenarios",
+    "lever_board": "scenarios",
 }
 __all__ = ["__version__", *sorted(_HOME)]
 

@@ -31,8 +31,8 @@ class CalendarEffect:
 
     Attributes
     ----------
-    table : DataFrame
-        ``effect, estimate, se, t, used``: the estimate, and what is used of it after shrinking. ``festival`` is what
+    estimate, se, used : array (4,)
+        Of :data:`EFFECTS`; empty where there are none. ``used`` is what is left after shrinking. ``festival`` is what
         the whole window's falling into a month adds, ``working_days`` what a day more adds, ``quarter_end`` and
         ``quarter_start`` what these months stand above the quarter's other months.
     season : array (12,), optional
@@ -41,33 +41,39 @@ class CalendarEffect:
 
     calendar: str = "none"
     window: tuple[int, int] = WINDOWS[1]
-    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(
-        columns=["effect", "estimate", "se", "t", "used"]), repr=False)
+    estimate: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    se: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
+    used: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     season: np.ndarray | None = None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Return ``effect, estimate, se, t, used``."""
+        t = np.divide(self.estimate, self.se, out=np.zeros_like(self.estimate), where=self.se > 1e-12)
+        return pd.DataFrame({"effect": EFFECTS[: len(self.used)], "estimate": self.estimate, "se": self.se, "t": t,
+                             "used": self.used})
 
     def at(self, months: pd.PeriodIndex) -> np.ndarray:
         """Return what the calendar adds in each month, history or future, (T,)."""
-        added = np.zeros(len(months)) if self.season is None else self.season[months.month - 1]
-        if not self.table.empty and self.table["used"].any():
-            added = added + self.columns(months) @ self.table["used"].to_numpy(dtype=float)
+        first = months[0].ordinal
+        added = np.zeros(len(months)) if self.season is None else self.season[months.asi8 % 12]
+        if self.used.any():
+            added = added + _columns(first, first + len(months) - 1, self.calendar, self.window) @ self.used
         return added
 
     def columns(self, months: pd.PeriodIndex) -> np.ndarray:
-        """Return the regressors of the table's effects, (T, 4), or (T, 0) where there are none."""
-        return np.empty((len(months), 0)) if self.table.empty else regressors(months, self.calendar, self.window)
+        """Return the effects' regressors in consecutive months, (T, 4), or (T, 0) where there are none."""
+        if not self.used.size:
+            return np.empty((len(months), 0))
+        return _columns(months[0].ordinal, months[-1].ordinal, self.calendar, self.window)
 
 
 NOTHING = CalendarEffect()
 
 
-def regressors(months: pd.PeriodIndex, calendar: str, window: tuple[int, int]) -> np.ndarray:
-    """Return the columns of :data:`EFFECTS`, (T, 4)."""
-    known = _columns(months[0].ordinal, months[-1].ordinal, calendar, window)
-    return known if len(known) == len(months) else known[months.asi8 - months[0].ordinal]
-
-
 @lru_cache(maxsize=512)
 def _columns(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
+    """The columns of :data:`EFFECTS` from one month to another, (T, 4)."""
     months = pd.PeriodIndex.from_ordinals(np.arange(first, last + 1), freq="M")
     moving = calendar_regressors(months, calendar, *window)
     column = moving["festival"].to_numpy() if "festival" in moving else np.zeros(len(months))
@@ -107,17 +113,18 @@ def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple
     >>> noise = 0.002 * np.random.default_rng(0).standard_normal(44)
     >>> z = 0.02 * np.arange(44) - 0.3 * calendar_regressors(months)["festival"] + noise
     >>> found = fit_calendar(z, "china")
-    >>> found.window, round(float(found.table["used"].iloc[0]), 1)
+    >>> found.window, round(float(found.used[0]), 1)
     ((10, 10), -0.3)
     """
     if calendar == "none" or len(z) < _LEAST:
         return NOTHING
-    values, months, n = z.to_numpy(dtype=float), z.index, len(z)
+    values, n = z.to_numpy(dtype=float), len(z)
+    span = z.index[0].ordinal, z.index[-1].ordinal, calendar
     steps = np.arange(n)
     turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
-    fixed = regressors(months, calendar, WINDOWS[0])[:, 1:]
+    fixed = _columns(*span, WINDOWS[0])[:, 1:]
     tried = WINDOWS if window is None else (window,)
-    windows = [regressors(months, calendar, w)[:, 0] for w in tried]
+    windows = [_columns(*span, w)[:, 0] for w in tried]
     stack = np.column_stack([values, steps, fixed, np.sin(turns), np.cos(turns), *windows])
     # The fourth wave is the quarter's pattern, which has columns of its own.
     waves = [[], [5, 6, 10, 11], [5, 6, 7, 9, 10, 11, 12, 14]] if n >= 36 else [[]]
@@ -142,8 +149,7 @@ def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple
     for j, name in enumerate(EFFECTS):
         if prior and name in prior:
             used[j] = drawn_to(estimate[j], se[j], *prior[name])
-    table = pd.DataFrame({"effect": EFFECTS, "estimate": estimate, "se": se, "t": ratio, "used": used})
-    return CalendarEffect(calendar, window, table)
+    return CalendarEffect(calendar, window, estimate, se, used)
 
 
 def drawn_to(estimate: float, se: float, mean: float, sd: float) -> float:

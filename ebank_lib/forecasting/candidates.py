@@ -19,7 +19,7 @@ from ebank_lib.arma import select_order
 from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.events.noise import shape
 
-from .calendar import NOTHING, CalendarEffect
+from .calendar import EFFECTS, NOTHING, CalendarEffect
 from .ets import FORMS, fit_ets, select_ets
 from .season import Season, find_season
 
@@ -65,12 +65,16 @@ class Work:
     @property
     def plain(self) -> pd.Series:
         """The series without its events, with what the calendar adds."""
-        return self.z + self.calendar.at(self.z.index)
+        if "plain" not in self._done:
+            self._done["plain"] = self.z + self.calendar.at(self.z.index)
+        return self._done["plain"]
 
     @property
     def ahead(self) -> pd.PeriodIndex:
         """The months that follow, as many as a forecast may reach."""
-        return pd.period_range(self.z.index[-1] + 1, periods=_LONGEST, freq="M")
+        if "ahead" not in self._done:
+            self._done["ahead"] = pd.period_range(self.z.index[-1] + 1, periods=_LONGEST, freq="M")
+        return self._done["ahead"]
 
     def until(self, back: int) -> Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
@@ -125,7 +129,8 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
             raise SeriesError("the method failed", found=text) from error
     if not (np.isfinite(got.mean).all() and np.isfinite(got.cov).all()):
         raise SeriesError("the method returned no finite forecast")
-    mean = got.mean if name in AS_IT_WAS else got.mean + work.calendar.at(work.ahead[:horizon])
+    known = name in AS_IT_WAS or work.calendar is NOTHING
+    mean = got.mean if known else got.mean + work.calendar.at(work.ahead[:horizon])
     # What a library says about its own future versions is no remark on this series.
     notes = dict.fromkeys(str(w.message).splitlines()[0] for w in caught
                           if not issubclass(w.category, (FutureWarning, DeprecationWarning)))
@@ -223,32 +228,35 @@ def _letters(form: str) -> list[str]:
 
 
 def arma(work: Work, horizon: int) -> Prediction:
-    """The study's method: ARMA of the suitably differenced series, order by AICc, p + q at most 5."""
-    return _arma(work.plain, horizon, d=None, max_order=_MOST)
+    """The study's method: ARMA of the suitably differenced series, order by AICc, eight months a coefficient."""
+    return _arma(work.plain, horizon, d=None, max_order=_most(work))
 
 
 def pure_arma(work: Work, horizon: int) -> Prediction:
     """The study's method to the letter: ARMA of the series itself, without differencing."""
-    return _arma(work.plain, horizon, d=0, max_order=_MOST)
+    return _arma(work.plain, horizon, d=0, max_order=_most(work))
 
 
 def arima(work: Work, horizon: int) -> Prediction:
     """ARIMA of small order on the series less its shrunk season."""
-    got = _arma(work.adjusted, horizon, d=None, max_p=3, max_q=3)
+    got = _arma(work.adjusted, horizon, d=None, max_p=3, max_q=3, max_order=_most(work))
     return Prediction(got.mean + work.season_ahead(horizon), got.cov, got.detail, got.notes)
+
+
+def _most(work: Work) -> int:
+    return min(_MOST, len(work.z) // 8)
 
 
 def regarma(work: Work, horizon: int) -> Prediction:
     """Regression on the calendar and the events with ARMA errors, all estimated together (Box & Tiao 1975)."""
     z, n = work.raw, len(work.raw)
     calendar = work.calendar
-    if calendar.table.empty and not work.events:
+    if not calendar.used.size and not work.events:
         raise SeriesError("nothing to regress on", found="no calendar and no events",
                           expected="a calendar, or an event beyond doubt")
     months = z.index.append(work.ahead[:horizon])
     columns = {f"{kind}_{z.index[at]}": shape(kind, at, len(months)) for kind, at in work.events}
-    for name, column, used in zip(calendar.table["effect"], calendar.columns(months).T, calendar.table["used"],
-                                  strict=True):
+    for name, column, used in zip(EFFECTS, calendar.columns(months).T, calendar.used, strict=False):
         if used:
             columns[name] = column
     if calendar.season is not None:
@@ -256,7 +264,7 @@ def regarma(work: Work, horizon: int) -> Prediction:
     if not columns:
         raise SeriesError("nothing to regress on", found="no calendar effect that shows", expected="one at least")
     x = pd.DataFrame(columns, index=months)
-    got = _arma(z, horizon, exog=x.iloc[:n], future=x.iloc[n:], max_p=3, max_q=3)
+    got = _arma(z, horizon, exog=x.iloc[:n], future=x.iloc[n:], max_p=3, max_q=3, max_order=_most(work))
     if calendar.season is None:
         return got
     return Prediction(got.mean + calendar.season[months[n:].month - 1], got.cov, got.detail, got.notes)

@@ -71,8 +71,10 @@ class Context:
 
     def series(self, branch: str, key: str) -> pd.Series:
         """Return one series (T,)."""
-        y = self.panel.loc[branch, key]
-        return pd.Series(y.to_numpy(dtype=float), index=pd.PeriodIndex(y.index, freq="M"), name=key)
+        if ("block", branch) not in self._done:
+            block = self.panel.loc[branch]
+            self._done["block", branch] = block.set_axis(pd.PeriodIndex(block.index, freq="M")).astype(float)
+        return self._done["block", branch][key]
 
     def pooled(self, key: str) -> Pooled | None:
         """Return what the branches say of an indicator."""
@@ -99,10 +101,13 @@ class Context:
 
     def listed(self, branch: str, key: str) -> list[tuple[str | None, pd.Period]]:
         """Return the events that the source lists for a series, (kind or None, month)."""
-        if self.events is None:
+        if self.events is None or self.events.empty:
             return []
-        return [(row.kind or None, row.month) for row in self.events.itertuples(index=False)
-                if _applies(branch, row.branches) and _applies(key, row.indicators)]
+        if ("events",) not in self._done:
+            columns = ("branches", "indicators", "kind", "month")
+            self._done["events",] = list(zip(*(self.events[c] for c in columns), strict=True))
+        return [(kind or None, month) for branches, keys, kind, month in self._done["events",]
+                if _applies(branch, branches) and _applies(key, keys)]
 
     def ready(self, branch: str, key: str) -> Prepared:
         """Return a series prepared with all of this; the total of all branches counts as a branch.

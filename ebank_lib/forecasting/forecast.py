@@ -282,23 +282,21 @@ def _remarks(ready: Prepared) -> list[tuple[str, dict]]:
 
 def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reasons, **about) -> Forecast:
     """Put predictions back on the series' own scale and lay them out as one table."""
-    start = ready.y.index[-1]
-    months = [start + h for h in range(1, horizon + 1)]
-    labels = [m.ordinal for m in months] if ready.numbered else months
-    blocks = []
-    for model in models:
-        block = pd.DataFrame({"unique_id": about["unique_id"], "month": labels, "horizon": range(1, horizon + 1),
-                              "model": model})
-        scale = scale_of(model, ready.transform)
-        values = _on_scale(parts[model], shapes[model], scale, level, horizon) if model in parts else {}
-        for column in ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]:
-            block[column] = values.get(column, np.nan)
-        block["reason"] = "" if model in parts else reasons[model]
-        blocks.append(block)
+    months = pd.period_range(ready.y.index[-1] + 1, periods=horizon, freq="M")
+    labels = months.asi8 if ready.numbered else months
+    columns = ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]
+    nothing = dict.fromkeys(columns, np.full(horizon, np.nan))
+    said = [_on_scale(parts[m], shapes[m], scale_of(m, ready.transform), level, horizon) if m in parts else nothing
+            for m in models]
+    table = pd.DataFrame({"unique_id": about["unique_id"], "month": labels[np.tile(np.arange(horizon), len(models))],
+                          "horizon": np.tile(np.arange(1, horizon + 1), len(models)),
+                          "model": np.repeat(models, horizon),
+                          **{c: np.concatenate([values[c] for values in said]) for c in columns},
+                          "reason": np.repeat(["" if m in parts else reasons[m] for m in models], horizon)})
     y = ready.y
     if ready.numbered:
         y = pd.Series(y.to_numpy(), index=[m.ordinal for m in y.index], name=y.name)
-    return Forecast(pd.concat(blocks, ignore_index=True), y, models=models, level=level, transform=ready.transform,
+    return Forecast(table, y, models=models, level=level, transform=ready.transform,
                     parts=parts, shapes=shapes, **about)
 
 

@@ -32,8 +32,8 @@ class Pooled:
 
     Attributes
     ----------
-    effects : DataFrame
-        ``effect, mean, sd, branches``: the common effect of the calendar, and how far a branch's own may lie from it.
+    effects : dict of str to (mean, sd)
+        The calendar's common effects, and how far a branch's own may lie from each.
     season : array (12,)
         January to December, on the modelling scale.
     spread : float
@@ -41,15 +41,15 @@ class Pooled:
     """
 
     window: tuple[int, int]
-    effects: pd.DataFrame = field(repr=False)
+    effects: dict[str, tuple[float, float]] = field(repr=False)
     season: np.ndarray = field(repr=False)
     spread: float = 0.0
     branches: int = 0
 
     @property
     def prior(self) -> tuple[dict[str, tuple[float, float]], tuple[int, int]]:
-        """The calendar's effects as (mean, sd) by name, and the festival's window."""
-        return {row.effect: (row.mean, row.sd) for row in self.effects.itertuples(index=False)}, self.window
+        """The calendar's effects and the festival's window, for ``fit_calendar``."""
+        return self.effects, self.window
 
     def season_for(self, z: pd.Series) -> np.ndarray:
         """Return the season (12,) of a series from which the calendar is off: its own, drawn towards the branches'."""
@@ -92,25 +92,24 @@ def learn_pooled(series: Iterable[pd.Series | Prepared], kind: str | None = None
     [0.2, 0.2, 0.1, 0.0]
     """
     ready = [p for p in (_prepared(y, kind, calendar) for y in series) if p is not None]
-    fitted = [p.work.calendar for p in ready if not p.work.calendar.table.empty]
+    fitted = [p.work.calendar for p in ready if p.work.calendar.used.size]
     if len(ready) < _FEWEST:
         return None
     windows = Counter(f.window for f in fitted)
     window = max(sorted(windows), key=windows.__getitem__) if fitted else (10, 10)
-    rows = []
+    effects = {}
     if len(fitted) >= _FEWEST:
-        tables = [f.table if f.window == window else fit_calendar(p.work.plain, calendar, window=window).table
-                  for p, f in zip(ready, (p.work.calendar for p in ready), strict=True) if not f.table.empty]
+        again = [f if f.window == window else fit_calendar(p.work.plain, calendar, window=window)
+                 for p, f in ((p, p.work.calendar) for p in ready) if f.used.size]
         for j, name in enumerate(EFFECTS):
-            said = np.array([[table["estimate"].iloc[j], table["se"].iloc[j]] for table in tables])
+            said = np.array([[f.estimate[j], f.se[j]] for f in again])
             said = said[(said[:, 1] > 1e-12) & (np.abs(said[:, 0]) < 1e6)]
             if len(said) >= _FEWEST:
-                rows.append((name, *_common(said[:, 0], said[:, 1] ** 2), len(said)))
-    effects = pd.DataFrame(rows, columns=["effect", "mean", "sd", "branches"])
+                effects[name] = _common(said[:, 0], said[:, 1] ** 2)
     seasons = [(p, find_season(p.work.values)) for p in ready]
     seasons = [(p.y.index[0].month - 1, s) for p, s in seasons if np.isfinite(s.noise) and s.noise > 0]
     if len(seasons) < _FEWEST:
-        return Pooled(window, effects, np.zeros(12), 0.0, len(ready)) if rows else None
+        return Pooled(window, effects, np.zeros(12), 0.0, len(ready)) if effects else None
     terms = np.array([s.raw[(np.arange(12) - first) % 12] for first, s in seasons])
     noise = np.array([s.noise for _, s in seasons])
     common = [_common(terms[:, m], noise) for m in range(12)]

@@ -44,6 +44,8 @@ class Scenarios:
     drawn : mapping of lever to Drawn
     paces : DataFrame
         A row a target with odds: the pace it needs and the one achieved.
+    seed : int
+        Of the effects' sizes.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -54,6 +56,7 @@ class Scenarios:
     base: View = field(repr=False)
     drawn: Mapping[str, Drawn] = field(repr=False)
     paces: pd.DataFrame = field(repr=False)
+    seed: int = 0
 
     @property
     def n(self) -> int:
