@@ -14,6 +14,7 @@ from ebank_lib.display import html_table, show
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.wording import language, month_name, t
 
+from .evidence import Pooled
 from .levers import Z90, Drawn, apply_all, apply_lever, needed_for, size_at
 from .loading import yearly
 from .measures import Measure, View, threshold_of
@@ -46,6 +47,8 @@ class Scenarios:
         A row a target with odds: the pace it needs and the one achieved.
     seed : int
         Of the effects' sizes.
+    evidence : mapping
+        What was learnt for them; see :func:`ebank_lib.scenarios.learn_evidence`.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -57,6 +60,7 @@ class Scenarios:
     drawn: Mapping[str, Drawn] = field(repr=False)
     paces: pd.DataFrame = field(repr=False)
     seed: int = 0
+    evidence: Mapping[tuple[str, ...], Pooled | str] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:

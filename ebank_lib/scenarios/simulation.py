@@ -90,7 +90,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     paces = {key: pace_of(m, view.history(m.target.indicator), dates[key], yearly(m.target, paths.catalog))
              for key, m in base.items() if isinstance(m, Measure)}
     return Scenarios(pd.DataFrame(rows, columns=COLUMNS), view.branch, paths.catalog, strategy, dates, view, drawn,
-                     pd.DataFrame(paces).T.rename_axis("target"), seed)
+                     pd.DataFrame(paces).T.rename_axis("target"), seed, evidence)
 
 
 def _with_lines(strategy: Strategy) -> Strategy:

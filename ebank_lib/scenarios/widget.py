@@ -1,0 +1,371 @@
+"""A lever moved by hand: what a measure does to every target if its effect were another, on the same random paths.
+
+The table and the fan are the same with and without widgets: sliders only choose what :func:`moved` is asked.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from ebank_lib.display import html_table
+from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
+from ebank_lib.wording import language, t
+
+from .odds import said_odds
+from .result import Scenarios
+from .said import said_range, said_value
+from .simulation import run_scenarios
+from .spec import Lever, Stress
+from .targets import REASONS
+
+__all__ = ["LeverBoard", "lever_board", "moved"]
+
+_MONTHS = 36        # as far as the sliders of delay and ramp go, or farther where the strategy says so
+_STEP = 0.005       # of an effect: half a per cent, half a point
+_LEAST = -0.95      # a fall beyond this is no measure's effect
+
+Sizes = Mapping[str, tuple[float, float]] | tuple[float, float]
+
+
+def moved(scenarios: Scenarios, lever: str, sizes: Sizes | None = None, ramp: int | None = None,
+          delay: int | None = None) -> Scenarios:
+    """Ask of one lever, its effects and timing changed, with which odds the targets are reached.
+
+    Parameters
+    ----------
+    scenarios : Scenarios
+        Its branch, paths, targets, deadlines, evidence and seed are kept.
+    lever : str
+        The key of a lever or a stress.
+    sizes : mapping of indicator to (low, high), or (low, high), optional
+        80% ranges of the effects that are changed, in the terms of :class:`Move`; a pair alone is that of every
+        effect. What is changed is a stated range, whatever evidence there was. (0, 0) is no effect.
+    ramp, delay : int, optional
+        Months.
+
+    Returns
+    -------
+    Scenarios
+        The baseline and that lever, as :func:`run_scenarios` says them with the lever so changed. An effect of (0, 0)
+        leaves the baseline's odds and paths to the byte.
+
+    Raises
+    ------
+    UnknownNameError
+        No such lever; an indicator that it does not move.
+    ConfigError
+        A range that runs backwards, is a bare point or does not fit its indicator; months out of range.
+    """
+    changed = _changed(_lever(scenarios, lever), sizes, ramp, delay)
+    strategy = replace(scenarios.strategy, levers=(), bundles=(), stress=(), yardsticks=())
+    part = "stress" if isinstance(changed, Stress) else "levers"
+    usual = next((scenarios.deadlines[target.key] for target in strategy.targets if target.deadline is None), None)
+    return run_scenarios(scenarios.base.paths, scenarios.branch, replace(strategy, **{part: (changed,)}),
+                         deadline=usual, seed=scenarios.seed, evidence=scenarios.evidence)
+
+
+@dataclass(frozen=True)
+class LeverBoard:
+    """What a lever does to every target; see :func:`lever_board`.
+
+    Attributes
+    ----------
+    scenarios : Scenarios
+        The baseline and the lever; see :func:`moved`.
+    lever : str
+        "" where there is nothing to move, or nothing to hold it against.
+    target : str
+        Whose fan is drawn; "" where none has odds.
+    lang : str
+    """
+
+    scenarios: Scenarios = field(repr=False)
+    lever: str
+    target: str
+    lang: str
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a target: ``target, indicator, deadline, p_at_before, p_at, p_by_before, p_by, expected_before,
+        expected, change_vs_baseline, change_se, reason``."""
+        columns = ["target", "indicator", "deadline", "p_at_before", "p_at", "p_by_before", "p_by", "expected_before",
+                   "expected", "change_vs_baseline", "change_se", "reason"]
+        rows = self.scenarios.table
+        base = rows[rows["kind"] == "baseline"][["target", "p_at", "p_by", "expected"]]
+        return rows[rows["scenario"] == self.lever].merge(base, on="target", suffixes=("", "_before"))[columns]
+
+    def to_html(self) -> str:
+        """Return the table with what the lever is said to do below it, or the sentence that there is none."""
+        if not self.lever:
+            return f'<p class="note">{html.escape(t("scenarios.board_empty", self.lang))}</p>'
+        about = {"branch": self.scenarios.catalog.branch(self.scenarios.branch).label(self.lang),
+                 "lever": self.scenarios.label(self.lever, self.lang)}
+        return html_table(self._shown(), caption=t("scenarios.board_caption", self.lang, **about), lang=self.lang,
+                          heads={"target": t("scenarios.target", self.lang),
+                                 "deadline": t("scenarios.deadline", self.lang),
+                                 "before": t("scenarios.board_before", self.lang),
+                                 "after": t("scenarios.board_after", self.lang),
+                                 "expected_before": t("scenarios.board_expected_before", self.lang),
+                                 "expected": t("scenarios.board_expected_after", self.lang)},
+                          notes=[*self._effects(), *self._failures()])
+
+    def plot(self, ax=None):
+        """Draw the fans of the baseline and of the lever for one target; see ``charts.strategy.plot_paths``.
+
+        A lever without a result leaves the baseline's fan, a target without paths a sentence.
+        """
+        from ebank_lib.charts.strategy import plot_paths
+
+        rows = self.scenarios.table[self.scenarios.table["target"] == self.target]
+        failed = {row["scenario"] for row in rows.to_dict("records") if row["reason"] and row["reason"] not in REASONS}
+        target = "" if "baseline" in failed else self.target
+        return plot_paths(self.scenarios, "baseline" if self.lever in {"", *failed} else self.lever, target, ax=ax,
+                          lang=self.lang)
+
+    def _shown(self) -> pd.DataFrame:
+        catalog, rows = self.scenarios.catalog, []
+        for row in self.table.to_dict("records"):
+            target = self.scenarios.target(row["target"])
+            ends = {side: said_value(catalog, target.indicator, row[side], self.lang, target.kind)
+                    for side in ("expected_before", "expected")}
+            same = not row["reason"] and row["expected"] == row["expected_before"]
+            rows.append({"target": target.label(self.lang), "deadline": row["deadline"],
+                         "before": self._odds(row["p_at_before"], row["p_by_before"]),
+                         "after": t("scenarios.untouched", self.lang) if same else self._odds(row["p_at"], row["p_by"]),
+                         "expected_before": ends["expected_before"],
+                         "expected": t("scenarios.untouched", self.lang) if same else ends["expected"]})
+        return pd.DataFrame(rows, columns=["target", "deadline", "before", "after", "expected_before", "expected"])
+
+    def _odds(self, p_at: float, p_by: float) -> str:
+        if not np.isfinite(p_at):
+            return "–"
+        n = self.scenarios.n
+        return t("scenarios.both_odds", self.lang, p_at=said_odds(p_at, n, self.lang),
+                 p_by=said_odds(p_by, n, self.lang))
+
+    def _effects(self) -> list[str]:
+        """What the lever is taken to do, and when, in a sentence."""
+        said, when = [], []
+        for row in self.scenarios.levers_table().to_dict("records"):
+            size = t("scenarios.board_no_effect", self.lang) if row["low"] == row["high"] == 0 else said_range(
+                self.scenarios.catalog, row["indicator"], row["how"], row["low"], row["high"], self.lang)
+            source = "assumed" if row["source"] == "assumed" else "estimated"
+            said.append(t("scenarios.board_effect", self.lang, range=size, source=t(f"scenarios.{source}", self.lang),
+                          indicator=self.scenarios.catalog.indicator(row["indicator"]).short_label(self.lang)))
+            lasts = row["lasts"] or np.nan
+            when.append(t("scenarios.for_months", self.lang, delay=row["delay"], lasts=int(lasts))
+                        if np.isfinite(lasts) else
+                        t("scenarios.after", self.lang, delay=row["delay"], ramp=row["ramp"]))
+        sep = "；" if self.lang == "zh" else "; "
+        return [t("scenarios.board_effects", self.lang, effects=sep.join(said),
+                  timing=sep.join(dict.fromkeys(when)))] if said else []
+
+    def _failures(self) -> list[str]:
+        names = {reason: self.scenarios.label(self.lever, self.lang) for reason in self.table["reason"] if reason}
+        return [t("scenarios.failed", self.lang, scenario=name, reason=t(f"scenarios.reason_{reason}", self.lang)
+                  if reason in REASONS else reason) for reason, name in names.items()]
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _ipython_display_(self) -> None:
+        """Show table and fan, each an output of its own, as a page needs them."""
+        import matplotlib.pyplot as plt
+        from IPython.display import display
+
+        plain = self.table.to_string(index=False)
+        display({"text/html": self.to_html(), "text/plain": plain}, raw=True)
+        if self.lever:
+            figure = self.plot().figure
+            display(figure)
+            plt.close(figure)
+
+
+def lever_board(scenarios: Scenarios, lever: str | None = None, target: str | None = None, interactive: bool = False,
+                lang: str | None = None):
+    """Show what a lever does to every target; with a running kernel, let the reader move it.
+
+    Parameters
+    ----------
+    scenarios : Scenarios
+    lever : str, optional
+        A lever or stress; default the lever that moves the odds of `target` most.
+    target : str, optional
+        Whose fan is drawn; default the one that scenarios move most.
+    interactive : bool
+        False, what a batch needs: the lever as the strategy states it, as a plain table and picture. True: the same
+        with sliders (ipywidgets), reckoned anew at each change. It is said, never guessed, so that a notebook shows the
+        same wherever it is run.
+    lang : {"zh", "en"}, optional
+
+    Returns
+    -------
+    LeverBoard, or ipywidgets.VBox when interactive
+        A strategy without levers or targets is a sentence in either.
+
+    Raises
+    ------
+    UnknownNameError
+        No such lever or target.
+    """
+    lang = language(lang)
+    levers = (*scenarios.strategy.levers, *scenarios.strategy.stress)
+    if target is not None:
+        scenarios.target(target)
+    if lever is not None:
+        _lever(scenarios, lever)
+    target = target or scenarios.most_moved
+    if not levers or not scenarios.strategy.targets:
+        board = LeverBoard(scenarios, "", target, lang)
+    else:
+        board = _board(scenarios, lever or _helps_most(scenarios, target), target, lang)
+    return _widgets(scenarios, board) if interactive else board
+
+
+def _board(scenarios: Scenarios, lever: str, target: str, lang: str, **changes) -> LeverBoard:
+    return LeverBoard(moved(scenarios, lever, **changes), lever, target, lang)
+
+
+def _lever(scenarios: Scenarios, key: str) -> Lever:
+    by_key = {one.key: one for one in (*scenarios.strategy.levers, *scenarios.strategy.stress)}
+    if key not in by_key:
+        raise UnknownNameError("lever", key, by_key)
+    return by_key[key]
+
+
+def _helps_most(scenarios: Scenarios, target: str) -> str:
+    rows = scenarios.table[scenarios.table["target"] == target]
+    rows = rows[(rows["kind"] == "lever") & (rows["reason"] == "")]
+    if rows.empty:
+        return (*scenarios.strategy.levers, *scenarios.strategy.stress)[0].key
+    order = rows.sort_values(["change_vs_baseline", "expected"], ascending=False, kind="stable")
+    return str(order["scenario"].iloc[0])
+
+
+def _changed(lever: Lever, sizes: Sizes | None, ramp: int | None, delay: int | None) -> Lever:
+    """The lever with other sizes and timing, held against all that a strategy file's lever must keep."""
+    moves = [move.indicator for move in lever.moves]
+    sizes = {} if sizes is None else dict.fromkeys(moves, sizes) if isinstance(sizes, tuple) else dict(sizes)
+    for name in sizes:
+        if name not in moves:
+            raise UnknownNameError(f"effect of {lever.key}", name, moves)
+    data = lever.model_dump()
+    for move in data["moves"]:
+        if move["indicator"] in sizes:
+            low, high = sizes[move["indicator"]]
+            move |= {"low": float(low), "high": float(high), "evidence": None}
+            if low == high == 0:        # nothing of any kind is the same nothing, also of a gap, where 0 is no part
+                move |= {"how": "level", "ceiling": None}
+    data |= {name: value for name, value in (("ramp", ramp), ("delay", delay)) if value is not None}
+    try:
+        return type(lever).model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(first["msg"].removeprefix("Value error, "), key=".".join(
+            [lever.key, *(str(part) for part in first["loc"])])) from error
+
+
+def _widgets(scenarios: Scenarios, board: LeverBoard):
+    import ipywidgets
+
+    if not board.lever:
+        return ipywidgets.VBox([ipywidgets.HTML(board.to_html())])
+    return _Sliders(scenarios, board).box
+
+
+class _Sliders:
+    """The board with sliders: it keeps what is stated, and shows what :func:`moved` answers for what is set.
+
+    The language is kept too: a kernel answers a slider outside the cell that chose it.
+    """
+
+    def __init__(self, scenarios: Scenarios, board: LeverBoard):
+        import ipywidgets as w
+
+        self._w, self._scenarios, self._lang = w, scenarios, board.lang
+        levers = (*scenarios.strategy.levers, *scenarios.strategy.stress)
+        wide = {"layout": w.Layout(width="640px"), "style": {"description_width": "200px"}}
+        self._wide, self._held = wide, False
+        self.lever = w.Dropdown(options=[(one.label(self._lang), one.key) for one in levers], value=board.lever,
+                                description=t("scenarios.lever", self._lang), **wide)
+        self.target = w.Dropdown(options=[(one.label(self._lang), one.key) for one in scenarios.strategy.targets],
+                                 value=board.target or scenarios.strategy.targets[0].key,
+                                 description=t("scenarios.target", self._lang), **wide)
+        self.delay, self.ramp = (w.IntSlider(description=t(f"scenarios.board_{name}", self._lang), max=_MONTHS,
+                                             continuous_update=False, **wide) for name in ("delay", "ramp"))
+        self.reset = w.Button(description=t("scenarios.board_reset", self._lang))
+        self.sizes, self.table, self.picture = w.VBox(), w.HTML(), w.Image(format="png")
+        self.box = w.VBox([self.lever, self.target, self.sizes, self.delay, self.ramp, self.reset, self.table,
+                           self.picture])
+        self._choose()
+        self.lever.observe(self._choose, "value")
+        self.reset.on_click(self._choose)
+        for one in (self.target, self.delay, self.ramp):
+            one.observe(self._reckon, "value")
+
+    def _choose(self, _=None) -> None:
+        """Set every slider to what the strategy states of the chosen lever."""
+        lever = _lever(self._scenarios, self.lever.value)
+        self._held = True       # so many changes, one answer
+        for slider, value in ((self.delay, lever.delay), (self.ramp, lever.ramp)):
+            slider.max = max(_MONTHS, value)
+            slider.value = value
+        self._stated = self._ranges(lever)
+        for old in self.sizes.children:
+            old.close()
+        self.sizes.children = tuple(self._slider(lever, i, *ends) for i, ends in enumerate(self._stated.values()))
+        self._held = False
+        self._reckon()
+
+    def _ranges(self, lever: Lever) -> dict[str, tuple[float, float]]:
+        """The 80% range of every effect, as evidence or the strategy has it."""
+        drawn, ranges = self._scenarios.drawn.get(lever.key), {}
+        for i, move in enumerate(lever.moves):
+            if drawn is not None and i in drawn.pooled:
+                ranges[move.indicator] = drawn.pooled[i].interval
+            else:       # where evidence is wanting and no range is stated, nothing, until one is set
+                ranges[move.indicator] = (0.0, 0.0) if move.low is None else (move.low, move.high)
+        return ranges
+
+    def _slider(self, lever: Lever, i: int, low: float, high: float):
+        move, harm = lever.moves[i], isinstance(lever, Stress)
+        # Twice as far as stated, so that there is room on either side.
+        least = max(_LEAST, min(-0.2, math.floor(20 * low) / 10)) if harm else 0.0
+        most = 0.99 if move.how == "ceiling" else 0.0 if harm and high <= 0 else max(0.2, math.ceil(20 * high) / 10)
+        one = self._w.FloatRangeSlider(
+            value=(low, high), min=min(low, least), max=max(high, most), step=_STEP,
+            readout_format=".1%", continuous_update=False,
+            description=self._scenarios.catalog.indicator(move.indicator).short_label(self._lang), **self._wide)
+        one.observe(self._reckon, "value")
+        return one
+
+    def _reckon(self, _=None) -> None:
+        if self._held:
+            return
+        sizes = {name: tuple(one.value) for (name, ends), one in zip(self._stated.items(), self.sizes.children,
+                                                                     strict=True) if tuple(one.value) != ends}
+        try:
+            board = _board(self._scenarios, self.lever.value, self.target.value, self._lang, sizes=sizes,
+                           ramp=self.ramp.value, delay=self.delay.value)
+        except EbankError as error:     # said in place of the answer, and the old picture does not stand beside it
+            said = t("scenarios.board_refused", self._lang, reason=error)
+            self.table.value, self.picture.value = f'<p class="note">{html.escape(said)}</p>', b""
+            return
+        self.table.value, self.picture.value = board.to_html(), _png(board)
+
+
+def _png(board: LeverBoard) -> bytes:
+    import matplotlib.pyplot as plt
+
+    figure, file = board.plot().figure, io.BytesIO()
+    figure.savefig(file, format="png", dpi=100, metadata={"Software": None})
+    plt.close(figure)
+    return file.getvalue()
