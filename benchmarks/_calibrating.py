@@ -1,36 +1,21 @@
-"""What earlier errors teach about odds, beyond the shape that the package ships.
+"""How much a method's errors share over all months ahead, learnt from errors known beforehand.
 
-Two things are learnt, from errors that were known when the forecast was made (or of other series' training parts):
-
-- how much a method's errors share over all months ahead. Models take their parameters for known; a level or a slope
-  that is a little wrong is wrong in every month, so errors hang together more than the models say;
-- how a panel errs: branches of one province grow together, and a method that was too low for most of them at its
-  earlier forecasts is likely to be so again.
+Models take their parameters for known; a level or a slope that is a little wrong is wrong in every month, so errors
+hang together more than the models say. The share found on the training part of M3 is the package's
+(``ErrorShape.common``).
 """
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from scipy.stats import norm
 
-from ebank_lib.forecasting.calibration import PROBS, ErrorShape
+from ebank_lib.forecasting.calibration import ErrorShape
 
-__all__ = ["hanging_together", "learn_common", "normal_scores", "panel_shape"]
+__all__ = ["learn_common", "normal_scores"]
 
-# A panel's own record counts n / (n + 15) with n branches, the shipped shape the rest: 0.5 for 16 branches, 0.86 for
-# 90. By this weight errors of the 12 months before each of the last three cutoffs, under shapes learnt 16 months before
-# the cutoff, have a pinball loss within 1% of the best weight's for both RBI tables (3% where 13 banks are known). What
-# came after a cutoff had no part in it.
-PRIOR = 15
-_NEAR, _EXTREME = 3, 3.5
+_EXTREME = 3.5
 _SHARES = np.arange(0.0, 0.51, 0.05)
-
-
-def hanging_together(cov: np.ndarray, common: float) -> np.ndarray:
-    """Return a covariance of errors (H, H) with the share ``common`` of each month's variance common to all months."""
-    sd = np.sqrt(np.diag(cov))
-    return (1 - common) * cov + common * np.outer(sd, sd)
 
 
 def normal_scores(errors: np.ndarray, shape: ErrorShape) -> np.ndarray:
@@ -67,35 +52,3 @@ def learn_common(scores: np.ndarray, corr: np.ndarray, weights: np.ndarray) -> f
         fits.append(-0.5 * np.sum(weights * (np.linalg.slogdet(c)[1] + far)))
     return round(float(_SHARES[int(np.argmax(fits))]), 2)
 
-
-def panel_shape(errors: np.ndarray, branch, shipped: ErrorShape) -> ErrorShape:
-    """Learn a panel's own shape of errors, drawn towards the shipped one when its branches are few.
-
-    Parameters
-    ----------
-    errors : array (n, H)
-        Scaled errors of all branches and indicators at earlier origins, NaN where none; all known at the cutoff.
-    branch : array (n,)
-        Whose they are; every branch counts once.
-    shipped : ErrorShape
-
-    Returns
-    -------
-    ErrorShape
-        Its median need not be zero: what most branches were missed by in one direction moves the centre.
-    """
-    branch, months = pd.Series(np.asarray(branch)), len(shipped.quantiles)
-    if branch.empty:
-        return shipped
-    weights = (1 / branch.map(branch.value_counts())).to_numpy()
-    own = shipped.quantiles.copy()
-    for h in range(months):
-        near = errors[:, max(0, h - _NEAR): h + _NEAR + 1]
-        values, w = near.ravel(), np.repeat(weights, near.shape[1])
-        seen = np.isfinite(values)
-        if seen.any():
-            order = np.argsort(values[seen], kind="stable")
-            values, w = values[seen][order], w[seen][order]
-            own[h] = np.interp(PROBS, (np.cumsum(w) - w / 2) / w.sum(), values)
-    share = branch.nunique() / (branch.nunique() + PRIOR)
-    return ErrorShape(f"{branch.nunique()} branches", PROBS, (1 - share) * shipped.quantiles + share * own)

@@ -15,15 +15,14 @@ months h drawn from 3..18:
 
 M3: 714 monthly series cut to their last 44 training months, the test part is the truth; the limits are cross-fitted as
 in ``benchmarks/m3.py``. RBI: each bank's monthly figures at five past cutoffs with at most 44 months before them (36 at
-least), forecast as the package does out of the box; banks without 18 more months are left out, and targets that need a
-month flagged as misprinted. Clusters are the M3 series and the RBI's banks (one with all its indicators and cutoffs).
+least), forecast as ``simulate_joint`` does, with calendar, season and errors of all banks up to the cutoff; banks
+without 18 more months are left out, and targets that need a month flagged as misprinted. Clusters are the M3 series and
+the RBI's banks (one with all its indicators and cutoffs).
 
-Odds are those of paths that are calibrated by errors known beforehand (``benchmarks/_calibrating.py``): the share of
-variance that is common to all months ahead, learnt on the training part of M3 (cross-fitted for M3 itself), and for
-RBI the shape of errors of all banks of a table at origins 6, 12 and 18 months before the cutoff, against what came up
-to the cutoff. Compared: the paths without either (``plain``); calibrated paths whose months are drawn independently;
-climatology, the share of targets of the same kind and data that were reached in other series (five folds); the share of
-the series' own past changes that would have done (``own``).
+``paths`` are the package's, but that for M3 the share of variance that is common to all months ahead is cross-fitted as
+well. Compared: the paths with the shipped limits and the model's own dependence (``plain``); paths whose months are
+drawn independently; climatology, the share of targets of the same kind and data that were reached in other series (five
+folds); the share of the series' own past changes that would have done (``own``).
 
 Exits with 1 when a goal is missed: in every decile of stated odds the observed frequency within two clustered standard
 errors of the stated, and a Brier skill above 0.25 over climatology, both on each data set. The seed was set before the
@@ -52,9 +51,9 @@ import numpy as np  # noqa: E402 - after the number of threads is set
 import pandas as pd  # noqa: E402
 
 from benchmarks import m3  # noqa: E402
-from benchmarks._calibrating import hanging_together, learn_common, normal_scores, panel_shape  # noqa: E402
+from benchmarks._calibrating import learn_common, normal_scores  # noqa: E402
 from benchmarks._scores import brier, clustered_error, decomposition, reliability  # noqa: E402
-from ebank_lib.forecasting import calibration  # noqa: E402
+from ebank_lib.forecasting import Context, calibration  # noqa: E402
 from ebank_lib.forecasting.candidates import Prediction  # noqa: E402
 from ebank_lib.forecasting.combination import run_models  # noqa: E402
 from ebank_lib.forecasting.forecast import assemble  # noqa: E402
@@ -66,9 +65,7 @@ SEED, EACH, HORIZON, MONTHS, FOLDS = 20110831, 3, 18, 44, 5
 KINDS = ("level", "growth", "total", "any_time")
 CUTOFFS = tuple(pd.Period(m, "M") for m in ("2012-06", "2013-02", "2013-10", "2014-06", "2015-02"))
 MISPRINTS = ("spike", "decimal_slip", "swapped_rows")
-LEAST_MONTHS, LEAST_BEFORE, LEAST_SKILL, LEAST_N = 36, 24, 0.25, 30
-COMMON = 0.15           # what all 714 training parts give; used where M3 is not run
-BACK = (6, 12, 18)      # months before an RBI cutoff, of the origins whose errors are known at it
+LEAST_MONTHS, LEAST_SKILL, LEAST_N = 36, 0.25, 30
 ODDS = ("paths", "plain", "independent", "climatology", "own")
 
 
@@ -83,7 +80,7 @@ class Case:
     truth: np.ndarray = field(repr=False)
     kind: str | None = None
     train: np.ndarray | None = field(default=None, repr=False)
-    panel: str = ""             # who is calibrated together: a table at a cutoff
+    where: tuple[str, str, str] = ("", "", "")      # an RBI case's table, bank and indicator
     cutoff: str = ""
 
 
@@ -91,24 +88,16 @@ class Case:
 class Said:
     """A case with the combination's prediction.
 
-    ``past`` (n, 12) are its scaled errors at earlier origins, NaN beyond what is known, and ``corr`` (n, 12, 12) the
-    correlations that were stated with them.
+    ``past`` (n, 12) are an M3 series' scaled errors at earlier origins, and ``corr`` (n, 12, 12) the correlations that
+    were stated with them; ``shape`` is what the package learnt from an RBI table.
     """
 
     case: Case
     ready: Prepared
     part: Prediction
-    past: np.ndarray
-    corr: np.ndarray
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """What was learnt for a case: the shape of errors and their common share, and the shape without the panel."""
-
-    shape: calibration.ErrorShape
-    plain: calibration.ErrorShape
-    common: float
+    past: np.ndarray | None = None
+    corr: np.ndarray | None = None
+    shape: calibration.ErrorShape | None = None
 
 
 def read_m3(folder: Path, n: int | None = None) -> list[Case]:
@@ -144,8 +133,8 @@ def read_rbi(folder: Path, n: int | None = None) -> list[Case]:
                     enough = y.notna().sum() >= LEAST_MONTHS and y.notna().iloc[-1] and (y.dropna() > 0).all()
                     if enough and wide[bank].reindex(ahead).notna().all():
                         cases.append(Case("RBI", str(bank), f"{table} {indicator} {bank} {cutoff}", y,
-                                          sure[bank].reindex(ahead).to_numpy(), "flow", panel=f"{table} {cutoff}",
-                                          cutoff=str(cutoff)))
+                                          sure[bank].reindex(ahead).to_numpy(), "flow",
+                                          where=(table, str(bank), str(indicator)), cutoff=str(cutoff)))
     return spread(cases, n)
 
 
@@ -206,34 +195,38 @@ def measure(kind: str, h: int, paths: np.ndarray, y: np.ndarray) -> np.ndarray:
     return paths[:h].sum(axis=0) if kind == "total" else paths[:h].max(axis=0)
 
 
-def earlier(case: Case):
-    """Yield what was known at earlier origins and what came: M3's training part, RBI's months up to the cutoff."""
-    if case.train is not None:
-        for end in m3.origins(case.train):
-            yield case.train[max(0, end - MONTHS): end], case.train[end: end + m3.HORIZON]
-    else:
-        for back in BACK:
-            known = case.y.iloc[:-back]
-            if known.notna().sum() >= LEAST_BEFORE and np.isfinite(known.iloc[-1]):
-                yield known, case.y.iloc[-back:][: m3.HORIZON].to_numpy()
-
-
 def work(case: Case) -> Said | None:
-    """Forecast a case, now and at earlier origins; None for a series that never moves."""
+    """Forecast an M3 case, now and at earlier origins of its training part; None for a series that never moves."""
     ready = prepare(case.y, case.kind)
     part = run_models(ready, HORIZON, ("combination",))[0].get("combination")
     past, corr = [], []
-    for known, came in earlier(case):
-        then = prepare(known, case.kind)
+    for end in m3.origins(case.train):
+        then = prepare(case.train[max(0, end - MONTHS): end], case.kind)
         said = None if then.constant else run_models(then, m3.HORIZON, ("combination",))[0].get("combination")
         if said is not None and (said.sd > 0).all():
-            off = then.transform.forward(came) - said.mean[: len(came)]
-            past.append(np.r_[off, np.full(m3.HORIZON - len(came), np.nan)] / said.sd)
+            past.append((then.transform.forward(case.train[end: end + m3.HORIZON]) - said.mean) / said.sd)
             corr.append(said.cov / np.outer(said.sd, said.sd))
     if part is None or not (part.sd > 0).all():
         return None
     return Said(case, ready, part, np.array(past).reshape(-1, m3.HORIZON),
                 np.array(corr).reshape(-1, m3.HORIZON, m3.HORIZON))
+
+
+def work_table(cases: list[Case]) -> list[Said]:
+    """Forecast the cases of one RBI table at one cutoff as the package does, from all banks' last 44 months."""
+    from ebank_lib.cleaning import clean
+
+    cutoff = pd.Period(cases[0].cutoff, "M")
+    whole = Context.of(clean(ROOT / "tests" / "rbi" / cases[0].where[0]), cutoff)
+    months = whole.panel.index.get_level_values("month")
+    context = replace(whole, panel=whole.panel[months > cutoff - MONTHS], _done={})
+    found = []
+    for case in cases:
+        f = context.forecast(*case.where[1:], HORIZON, models=("combination",))
+        if "combination" in f.parts and (f.parts["combination"].sd > 0).all() and f.horizon == HORIZON:
+            found.append(Said(case, context.ready(*case.where[1:]), f.parts["combination"],
+                              shape=f.shapes["combination"]))
+    return found
 
 
 def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -252,11 +245,12 @@ def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
     looked = {f"month {h}": ("level", h) for h in (1, 6, 12, 18)}
     looked |= {"total of 12": ("total", 12), "maximum of 12": ("any_time", 12)}
     places = {}
-    for column, cov, shape in (("paths", hanging_together(said.part.cov, learnt.common), learnt.shape),
-                               ("plain", said.part.cov, learnt.plain),
-                               ("independent", np.diag(np.diag(said.part.cov)), learnt.shape)):
-        f = assemble(said.ready, HORIZON, (80,), ("combination",), {"combination": replace(said.part, cov=cov)},
-                     {"combination": shape}, {}, unique_id=said.case.name)
+    shape, plain = learnt
+    apart = replace(said.part, cov=np.diag(np.diag(said.part.cov)))
+    for column, part, form in (("paths", said.part, shape), ("plain", said.part, plain),
+                               ("independent", apart, replace(shape, common=0.0))):
+        f = assemble(said.ready, HORIZON, (80,), ("combination",), {"combination": part}, {"combination": form}, {},
+                     unique_id=said.case.name)
         paths = simulate_paths(f, n, seed=zlib.crc32(said.case.name.encode())).to_numpy()
         rows[column] = [float(np.mean(measure(r.kind, r.horizon, paths, y) >= r.threshold)) for r in rows.itertuples()]
         for what, (kind, h) in looked.items():
@@ -267,39 +261,32 @@ def judge(job) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows, places.assign(data=said.case.data, cluster=said.case.cluster)
 
 
-def spawn(function, jobs: list, workers: int, what: str) -> list:
-    """Run a function over jobs in processes of their own, with a line of progress."""
+def spawn(function, jobs: list, workers: int, what: str, at_once: int = 8) -> list:
+    """Run a function over jobs, `at_once` to a turn, in processes of their own, with a line of progress."""
     done, began = [], time.perf_counter()
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(function, jobs, chunksize=8):
+        for result in pool.map(function, jobs, chunksize=at_once):
             done.append(result)
             if len(done) % 500 == 0 or len(done) == len(jobs):
                 print(f"{what}: {len(done)}/{len(jobs)}, {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return done
 
 
-def learn(said: list[Said]) -> list[Calibrated]:
-    """Learn each case's calibration: M3 on the training part of the other folds, RBI on all of M3's and its panel."""
+def learn(said: list[Said]) -> list[tuple[calibration.ErrorShape, calibration.ErrorShape]]:
+    """Return each case's shape and the plain one: M3's from the training part of the other folds, RBI's as it came."""
     names = sorted({s.case.name for s in said if s.case.data == "M3"})
     fold = {name: i % FOLDS for i, name in enumerate(names)}
-    learnt = {}
-    for k in [*sorted(set(fold.values())), None]:
+    learnt, shipped = {}, calibration.shape_of("combination")
+    for k in sorted(set(fold.values())):
         others = [s for s in said if s.case.name in fold and fold[s.case.name] != k and len(s.past)]
         if others:
-            shape = m3.learn([s.past for s in others], "M3" if k is None else f"all folds but {k}")
+            shape = m3.learn([s.past for s in others], f"all folds but {k}")
             weights = np.concatenate([np.full(len(s.past), 1 / len(s.past)) for s in others])
             scores = normal_scores(np.concatenate([s.past for s in others]), shape)
             common = learn_common(scores, np.concatenate([s.corr for s in others]), weights)
-            learnt[k] = Calibrated(shape, shape, common)
-    print("common share:", {k: v.common for k, v in learnt.items()}, file=sys.stderr)
-    panels, shipped = {}, calibration.shape_of("combination")
-    for s in said:
-        if s.case.panel:
-            panels.setdefault(s.case.panel, []).append(s)
-    own = {key: panel_shape(np.concatenate([s.past for s in of]), np.repeat([s.case.cluster for s in of],
-                            [len(s.past) for s in of]), shipped) for key, of in panels.items()}
-    common = learnt[None].common if None in learnt else COMMON
-    return [learnt[fold[s.case.name]] if s.case.name in fold else Calibrated(own[s.case.panel], shipped, common)
+            learnt[k] = replace(shape, common=common), shape
+    print("common share by fold:", {k: v[0].common for k, v in learnt.items()}, file=sys.stderr)
+    return [learnt[fold[s.case.name]] if s.case.name in fold else (s.shape, replace(shipped, common=0.0))
             for s in said]
 
 
@@ -356,9 +343,20 @@ def missed(rows: pd.DataFrame) -> list[str]:
     return out
 
 
+def forecasts(cases: list[Case], workers: int) -> list[Said]:
+    """Forecast every case, M3's one by one and RBI's a table and cutoff at a time."""
+    tables: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        if case.where[0]:
+            tables.setdefault((case.where[0], case.cutoff), []).append(case)
+    alone = [c for c in cases if not c.where[0]]
+    said = [s for s in spawn(work, alone, workers, "forecasts, M3") if s is not None]
+    return said + [s for some in spawn(work_table, list(tables.values()), workers, "forecasts, RBI", 1) for s in some]
+
+
 def run(cases: list[Case], n_paths: int, workers: int, seed: int = SEED) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecast, draw targets, give odds; return the targets with their odds, and the places of the truth."""
-    said = [s for s in spawn(work, cases, workers, "forecasts") if s is not None]
+    said = forecasts(cases, workers)
     jobs = [(s, learnt, n_paths, seed) for s, learnt in zip(said, learn(said), strict=True)]
     got = spawn(judge, jobs, workers, "odds")
     rows = pd.concat([r for r, _ in got], ignore_index=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from .wording import has, language, month_name, percent, t
 
-__all__ = ["html_table", "say", "show"]
+__all__ = ["as_html", "html_table", "say", "show"]
 
 Format = Callable[[object], str]
 
@@ -62,6 +62,11 @@ def say(*sentences: str) -> _Html:
     """Show sentences in a notebook as they are read on a page: one paragraph each, escaped."""
     said = [s for s in sentences if s]
     return _Html("".join(f'<p class="reading">{html.escape(s)}</p>' for s in said), "\n".join(said))
+
+
+def as_html(text: str, plain: pd.DataFrame | str) -> _Html:
+    """Return HTML made by :func:`html_table` as something that a notebook shows, plain text elsewhere."""
+    return _Html(text, plain)
 
 
 def _p_value(value: float) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from ebank_lib.catalog import ID
-from ebank_lib.display import html_table
+from ebank_lib.display import as_html, html_table, say
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.growth.measures import as_month
 from ebank_lib.paths import project_root
@@ -114,6 +114,13 @@ class Reference:
             notes.append(t("reference.simulated_note", lang))
         return html_table(shown, caption=t("reference.beside_caption", lang, branch=who), heads=heads, notes=notes,
                           lang=lang)
+
+    def beside_table(self, cleaned, branch: str, lang: str | None = None):
+        """Return :meth:`beside_html` as a notebook shows it; where no fact has a counterpart, a sentence."""
+        rows = self.beside(cleaned, branch)
+        if rows.empty:
+            return say(t("reference.none_beside", lang))
+        return as_html(self.beside_html(cleaned, branch, lang), rows)
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the facts as an HTML table."""

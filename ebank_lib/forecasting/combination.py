@@ -9,7 +9,7 @@ from ebank_lib.errors import SeriesError
 from .candidates import MEMBERS, Prediction, Work, predict
 from .series import Prepared
 
-__all__ = ["COMBINATIONS", "late_errors", "run_models"]
+__all__ = ["COMBINATIONS", "errors_of", "run_models"]
 
 _LATE = (12, 8, 4)          # months before the end, of the origins that weights are learnt from
 
@@ -95,24 +95,34 @@ def _late(work: Work) -> list[tuple[np.ndarray, dict[str, Prediction]]]:
     return work._done["late"]
 
 
-def late_errors(work: Work) -> np.ndarray:
-    """Return the errors that the plain mean of the members made of the last year, (origins, 12).
+def errors_of(then: Prepared, came: np.ndarray) -> np.ndarray:
+    """Return the errors that the plain mean of the members made, (months,), in units of the spread it stated.
 
-    In units of the standard deviation stated at the time; NaN beyond the last month.
+    Parameters
+    ----------
+    then : Prepared
+        The series as it was known at the origin.
+    came : array (months,)
+        What came, on the series' own scale; NaN where it is not known.
+
+    Returns
+    -------
+    array
+        NaN throughout where fewer than two members could be used.
     """
-    rows = []
-    for came, said in _late(work):
-        sd = np.sqrt(np.mean([np.diag(p.cov) for p in said.values()], axis=0)) if said else np.zeros(1)
-        if len(said) < 2 or not (sd > 0).all():
-            continue
-        row = np.full(max(_LATE), np.nan)
-        row[: len(came)] = (came - np.mean([p.mean for p in said.values()], axis=0)) / sd
-        rows.append(row)
-    return np.array(rows).reshape(-1, max(_LATE))
+    said = [p for p in (_tried(m, then.work, len(came), {}) for m in MEMBERS) if isinstance(p, Prediction)]
+    if len(said) < 2:
+        return np.full(len(came), np.nan)
+    sd = np.sqrt(np.mean([np.diag(p.cov) for p in said], axis=0))
+    # A month of nothing lies infinitely far off on the log scale: no error of a size.
+    scale = then.transform.name
+    came = np.where(came > 0, came, np.nan) if scale == "log" else np.maximum(came, 0) if scale == "sqrt" else came
+    off = then.transform.forward(came) - np.mean([p.mean for p in said], axis=0)
+    return np.divide(off, sd, out=np.full(len(came), np.nan), where=sd > 0)
 
 
 def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
-    """Half equal, half by what each member missed by in the last year: inverse squared error at three late origins."""
+    """Half equal, half by what each member missed by lately: inverse squared error at three late origins."""
     equal = np.full(len(members), 1 / len(members))
     missed = np.array([[np.abs(said[m].mean - came).mean() if m in said else np.nan for m in members]
                        for came, said in _late(work)])

@@ -7,7 +7,8 @@ this indicator missed by in all of them. ``forecast`` knows a series only; these
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from ebank_lib.events import known_events
 
 from .backtest import Backtest, backtest
 from .calibration import ErrorShape, panel_shape, shape_of
-from .combination import late_errors, run_models
+from .coherence import Plan, plan_of
+from .combination import errors_of, run_models
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
 from .pooling import Pooled, learn_pooled
 from .series import Prepared, prepare, with_calendar
@@ -28,6 +30,8 @@ __all__ = ["Context", "backtest_indicator", "forecast_indicator"]
 
 _DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
 _END = 2            # months
+_BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
+_AHEAD, _LEAST = 12, 24
 
 
 @dataclass
@@ -125,22 +129,51 @@ class Context:
         return self._done["ready", branch, key]
 
     def shape(self, key: str) -> ErrorShape:
-        """Return the shape of the combination's errors on an indicator, as all branches have made them."""
+        """Return the shape of the combination's errors on an indicator, as all branches have made them.
+
+        Of an indicator that follows from others it is the shipped one: its forecast is made of theirs.
+        """
         if ("shape", key) not in self._done:
-            errors = [self.late_errors(branch, key) for branch in self.branches]
-            self._done["shape", key] = panel_shape(errors, self.branches, shape_of("combination"))
+            shape = shape_of("combination")
+            if key in self.plan.free:
+                kind = kind_of(self.catalog.indicator(key))
+                alike = [k for k in self.plan.free if kind_of(self.catalog.indicator(k)) == kind]
+                of = [(b, self.late_errors(b, k)) for b in self.branches for k in alike]
+                shape = panel_shape([e for _, e in of], [b for b, _ in of], shape)
+            self._done["shape", key] = shape
         return self._done["shape", key]
 
+    @property
+    def plan(self) -> Plan:
+        """Which indicators of the panel are modelled and how the others follow."""
+        if ("plan",) not in self._done:
+            there = [k for k in self.catalog.indicators if k in self.panel.columns and self.panel[k].notna().any()]
+            self._done["plan",] = plan_of(self.catalog, there)
+        return self._done["plan",]
+
     def late_errors(self, branch: str, key: str) -> np.ndarray:
-        """Return what the combination missed by in the last year, (origins, 12) scaled; none without a forecast."""
+        """Return what the combination would have missed the last months by, (origins, 12) scaled, NaN where none.
+
+        Everything is as it was known at each origin: the branch's events, and what all branches said of the calendar.
+        """
         if ("late", branch, key) not in self._done:
-            try:
-                ready = self.ready(branch, key)
-            except EbankError:
-                ready = None            # the forecast says why
-            self._done["late", branch, key] = (np.empty((0, 12)) if ready is None or ready.constant
-                                               else late_errors(ready.work))
+            rows = np.full((len(_BACK), _AHEAD), np.nan)
+            y = self.series(branch, key)
+            for row, back in zip(rows, _BACK, strict=True):
+                came = y.iloc[-back:][:_AHEAD]
+                if y.iloc[:-back].notna().sum() >= _LEAST and np.isfinite(y.iloc[-back - 1]):
+                    with suppress(EbankError):      # it could not be forecast then, and so has no error
+                        then = self.earlier(back).ready(branch, key)
+                        row[: len(came)] = np.nan if then.constant else errors_of(then, came.to_numpy())
+            self._done["late", branch, key] = rows
         return self._done["late", branch, key]
+
+    def earlier(self, back: int) -> Context:
+        """Return what was known some months before the panel's end."""
+        if ("earlier", back) not in self._done:
+            months = self.panel.index.get_level_values("month")
+            self._done["earlier", back] = replace(self, panel=self.panel[months <= months.max() - back], _done={})
+        return self._done["earlier", back]
 
     def take(self, done: Mapping) -> None:
         """Take over what another process worked out."""
