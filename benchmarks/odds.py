@@ -219,7 +219,7 @@ def work_table(cases: list[Case]) -> list[Said]:
     cutoff = pd.Period(cases[0].cutoff, "M")
     whole = Context.of(clean(ROOT / "tests" / "rbi" / cases[0].where[0]), cutoff)
     months = whole.panel.index.get_level_values("month")
-    context = replace(whole, panel=whole.panel[months > cutoff - MONTHS], _done={})
+    context = replace(whole, panel=whole.panel[months > cutoff - MONTHS], _family={}, _done={})
     found = []
     for case in cases:
         f = context.forecast(*case.where[1:], HORIZON, models=("combination",))

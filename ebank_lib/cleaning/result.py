@@ -40,6 +40,11 @@ class Cleaned:
     policy: str
     conservation: pd.DataFrame
     _reasons: dict = field(default_factory=dict, repr=False, compare=False)
+    # What later stages learn from the whole panel, month by month; kept with the data it was learnt from.
+    contexts: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"contexts": {}}     # another process learns what it needs itself
 
     def __repr__(self) -> str:
         return (f"Cleaned({self.source!r}, {self.months[0]}..{self.months[-1]}, "

@@ -47,25 +47,54 @@ class Context:
         The source's.
     events : DataFrame, optional
         What the source lists, see :func:`ebank_lib.events.known_events`.
+    doubtful : DataFrame, optional
+        ``branch, month, indicator`` of figures that the ledger says are off by a factor or in the wrong row, but could
+        not prove. Within the history the methods see for themselves what comes back; at its end such a figure would be
+        taken for news, and is left out.
     """
 
     panel: pd.DataFrame = field(repr=False)
     catalog: Catalog = field(repr=False)
     calendar: str = "none"
     events: pd.DataFrame | None = field(default=None, repr=False)
+    doubtful: pd.DataFrame | None = field(default=None, repr=False)
+    _family: dict = field(default_factory=dict, repr=False)     # last month -> the context of then
     _done: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, cleaned, until: pd.Period | None = None) -> Context:
-        """Return the context of cleaned data, as of the end of a month if one is given."""
-        panel = cleaned.panel
-        if until is not None:
-            panel = panel[panel.index.get_level_values("month") <= until]
-        source = getattr(cleaned, "source", None)
-        if source is None:
-            return cls(panel, cleaned.catalog)
-        return cls(_without_doubtful(panel, cleaned.entries), cleaned.catalog, source.config.calendar,
-                   known_events(source))
+        """Return the context of cleaned data, as of the end of a month if one is given; made once for each."""
+        family = getattr(cleaned, "contexts", {})
+        last = cleaned.panel.index.get_level_values("month").max()
+        if last not in family:
+            source = getattr(cleaned, "source", None)
+            about = {} if source is None else {"calendar": source.config.calendar, "events": known_events(source),
+                                               "doubtful": _doubtful(cleaned.entries)}
+            family[last] = cls(cleaned.panel, cleaned.catalog, **about, _family=family)._without_doubtful()
+        return family[last].until(last if until is None else until)
+
+    def until(self, month: pd.Period) -> Context:
+        """Return what was known at the end of a month, this one's last or an earlier one."""
+        if month not in self._family:
+            months = self.panel.index.get_level_values("month")
+            then = replace(self, panel=self.panel[months <= month], _done={})
+            self._family[month] = then._without_doubtful()
+        return self._family[month]
+
+    def alone(self) -> Context:
+        """Return the same without anything worked out, to be sent to another process."""
+        return replace(self, _family={}, _done={})
+
+    def _without_doubtful(self) -> Context:
+        if self.doubtful is None or self.doubtful.empty:
+            return self
+        ends = self.panel.index.get_level_values("month").unique()[-_END:]
+        rows = self.doubtful[self.doubtful["month"].isin(ends)]
+        panel = self.panel.copy() if len(rows) else self.panel
+        for row in rows.itertuples(index=False):
+            if (row.branch, row.month) in panel.index and row.indicator in panel.columns:
+                panel.loc[(row.branch, row.month), row.indicator] = np.nan
+        return replace(self, panel=panel)
 
     @property
     def branches(self) -> list[str]:
@@ -158,22 +187,15 @@ class Context:
         """
         if ("late", branch, key) not in self._done:
             rows = np.full((len(_BACK), _AHEAD), np.nan)
-            y = self.series(branch, key)
+            y, last = self.series(branch, key), self.panel.index.get_level_values("month").max()
             for row, back in zip(rows, _BACK, strict=True):
                 came = y.iloc[-back:][:_AHEAD]
                 if y.iloc[:-back].notna().sum() >= _LEAST and np.isfinite(y.iloc[-back - 1]):
                     with suppress(EbankError):      # it could not be forecast then, and so has no error
-                        then = self.earlier(back).ready(branch, key)
+                        then = self.until(last - back).ready(branch, key)
                         row[: len(came)] = np.nan if then.constant else errors_of(then, came.to_numpy())
             self._done["late", branch, key] = rows
         return self._done["late", branch, key]
-
-    def earlier(self, back: int) -> Context:
-        """Return what was known some months before the panel's end."""
-        if ("earlier", back) not in self._done:
-            months = self.panel.index.get_level_values("month")
-            self._done["earlier", back] = replace(self, panel=self.panel[months <= months.max() - back], _done={})
-        return self._done["earlier", back]
 
     def take(self, done: Mapping) -> None:
         """Take over what another process worked out."""
@@ -263,22 +285,9 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
                     unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)
 
 
-def _without_doubtful(panel: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:
-    """Leave out of the last months what the ledger says is off by a factor or in the wrong row, but could not prove.
-
-    Within the history the methods see for themselves what comes back; at its end it would be taken for news.
-    """
-    months = panel.index.get_level_values("month")
-    end = ledger["month"].isin(months.unique()[-_END:]) & ledger["rule"].isin(_DOUBTFUL)
-    rows = ledger[end & (ledger["decision"] == "flagged")]
-    rows = rows[["branch", "month", "indicator"]].astype({"branch": str, "indicator": str}).drop_duplicates()
-    if rows.empty:
-        return panel
-    panel = panel.copy()
-    for row in rows.itertuples(index=False):
-        if (row.branch, row.month) in panel.index and row.indicator in panel.columns:
-            panel.loc[(row.branch, row.month), row.indicator] = np.nan
-    return panel
+def _doubtful(ledger: pd.DataFrame) -> pd.DataFrame:
+    rows = ledger[(ledger["decision"] == "flagged") & ledger["rule"].isin(_DOUBTFUL)]
+    return rows[["branch", "month", "indicator"]].astype({"branch": str, "indicator": str}).drop_duplicates()
 
 
 def _applies(name: str, listed: str) -> bool:

@@ -272,7 +272,7 @@ def _plan_for(catalog: Catalog, panel: pd.DataFrame, indicators) -> Plan:
 def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> dict:
     """(branch, indicator) -> Forecast, or why there is none."""
     if workers > 1 and len(branches) > 1:
-        empty = replace(context, _done={})      # what is sent must not grow while it is sent
+        empty = context.alone()     # what is sent must not grow while it is sent
         jobs = [(empty, key, branches, horizon) for key in keys]
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for found in pool.map(_work_out, jobs):
