@@ -51,6 +51,8 @@ class Context:
         ``branch, month, indicator`` of figures that the ledger says are off by a factor or in the wrong row, but could
         not prove. Within the history the methods see for themselves what comes back; at its end such a figure would be
         taken for news, and is left out.
+    most : int, optional
+        Learn from so many branches at most, evenly spread over the catalogue's order.
     """
 
     panel: pd.DataFrame = field(repr=False)
@@ -58,19 +60,20 @@ class Context:
     calendar: str = "none"
     events: pd.DataFrame | None = field(default=None, repr=False)
     doubtful: pd.DataFrame | None = field(default=None, repr=False)
+    most: int | None = None
     _family: dict = field(default_factory=dict, repr=False)     # last month -> the context of then
     _done: dict = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, cleaned, until: pd.Period | None = None) -> Context:
+    def of(cls, cleaned, until: pd.Period | None = None, most: int | None = None) -> Context:
         """Return the context of cleaned data, as of the end of a month if one is given; made once for each."""
-        family = getattr(cleaned, "contexts", {})
+        family = getattr(cleaned, "contexts", {}).setdefault(most, {})
         last = cleaned.panel.index.get_level_values("month").max()
         if last not in family:
             source = getattr(cleaned, "source", None)
             about = {} if source is None else {"calendar": source.config.calendar, "events": known_events(source),
                                                "doubtful": _doubtful(cleaned.entries)}
-            family[last] = cls(cleaned.panel, cleaned.catalog, **about, _family=family)._without_doubtful()
+            family[last] = cls(cleaned.panel, cleaned.catalog, **about, most=most, _family=family)._without_doubtful()
         return family[last].until(last if until is None else until)
 
     def until(self, month: pd.Period) -> Context:
@@ -98,9 +101,12 @@ class Context:
 
     @property
     def branches(self) -> list[str]:
-        """Branches that report, without the total."""
+        """Branches that are learnt from: those that report, without the total."""
         present = set(self.panel.index.get_level_values("branch"))
-        return [b for b in self.catalog.reporting if b in present]
+        there = [b for b in self.catalog.reporting if b in present]
+        if self.most is None or len(there) <= self.most:
+            return there
+        return [there[i] for i in np.linspace(0, len(there) - 1, self.most).astype(int)]
 
     def series(self, branch: str, key: str) -> pd.Series:
         """Return one series (T,)."""
@@ -259,7 +265,7 @@ def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
 
 
 def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, origins: int = 12, level=(80, 95),
-                       models=DEFAULT, reclean: bool = False) -> Backtest:
+                       models=DEFAULT, reclean: bool = False, peers: int | None = 20) -> Backtest:
     """Test the forecasts of :func:`forecast_indicator` by a rolling origin.
 
     At each origin calendar, season, events, weights and limits are learnt anew from what the panel held by then, of
@@ -273,13 +279,15 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
     reclean : bool
         Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
         an earlier forecast.
+    peers : int, optional
+        Learn from so many branches at most at each origin, evenly spread: with hundreds it would take minutes.
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
 
     def forecaster(past, horizon, level, models, cutoff) -> Forecast:
         then = cleaned if not reclean else clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff,
                                                  cells=cleaned.cells)
-        return Context.of(then, cutoff).forecast(branch, key, horizon, level, models)
+        return Context.of(then, cutoff, peers).forecast(branch, key, horizon, level, models)
 
     return backtest(cleaned.series(branch, key), models, horizon, origins, level, kind=cleaned.catalog.indicator(key),
                     unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)

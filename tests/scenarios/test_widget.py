@@ -227,7 +227,7 @@ def test_a_slider_asks_what_moved_answers(scenarios, board):
     wanted = moved(scenarios, "push", {"sms": (0.1, 0.2)}, ramp=6, delay=5)
     odds = rows(wanted, "push").set_index("target").loc["more", "p_at"]
     assert f"<td>{odds * 100:.0f}% / " in board["table"].value and "+10% to +20% (assumed)" in board["table"].value
-    assert "begins after 5 months" in board["table"].value and board["picture"].value != before
+    assert "delay 5, " in board["table"].value and board["picture"].value != before
 
 
 def test_reset_brings_back_what_is_stated(board):
