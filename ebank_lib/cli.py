@@ -138,12 +138,12 @@ def _report(options: argparse.Namespace) -> int:
 
     extra = _extra(options.extra)
     one = [] if options.province else branch_notebooks()
-    together = province_notebooks() if options.all or options.province else []
+    together = province_notebooks(must=options.province) if options.all or options.province else []
     check_extra(extra, [*one, *together])
     _say(options, t("cli.reading", options.lang, source=options.source))
     province = open_province(options.source)
     branches = [province.catalog.branch(options.branch).id] if options.branch is not None else [
-        *(province.catalog.reporting if options.all else ()), None]
+        *(province.catalog.reporting if options.all else ()), *([None] if together else [])]
     done, failed = 0, 0
     for branch in branches:
         begun = time.monotonic()

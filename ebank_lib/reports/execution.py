@@ -137,22 +137,22 @@ def branch_notebooks(folder: Path | None = None) -> list[Path]:
     return _numbered(folder, of_a_branch=True)
 
 
-def province_notebooks(folder: Path | None = None) -> list[Path]:
+def province_notebooks(folder: Path | None = None, must: bool = True) -> list[Path]:
     """Return the numbered notebooks that look at all branches together (they take no ``branch``), in order.
 
     Raises
     ------
     ConfigError
-        There is none.
+        There is none and there must be one.
     """
-    return _numbered(folder, of_a_branch=False)
+    return _numbered(folder, of_a_branch=False, must=must)
 
 
-def _numbered(folder: Path | None, of_a_branch: bool) -> list[Path]:
+def _numbered(folder: Path | None, of_a_branch: bool, must: bool = True) -> list[Path]:
     folder = project_root() / "notebooks" if folder is None else folder
     numbered = sorted(p for p in folder.glob("*.ipynb") if re.match(r"\d\d_", p.name))
     chosen = [p for p in numbered if ("branch" in defaults(read_notebook(p), p.name)) == of_a_branch]
-    if not chosen:
+    if must and not chosen:
         raise ConfigError(f"holds no notebook for {'a branch' if of_a_branch else 'all branches'}", file=str(folder),
                           expected=f"notebooks called NN_name.ipynb {'with' if of_a_branch else 'without'} a parameter "
                                    "branch")

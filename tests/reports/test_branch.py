@@ -190,3 +190,18 @@ def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(root
     assert _default_indicator(catalog, ["phone"]) == "phone"
     with pytest.raises(ConfigError, match="no data"):
         _default_indicator(catalog, [])
+
+
+def test_all_branches_together_have_a_report_of_their_own(province, make, tmp_path):
+    import nbformat
+
+    from ebank_lib.reports.branch import make_province_report
+
+    parameters = 'source = ""\nindicator = ""\nstart = ""\nend = ""\nlang = "zh"'
+    book = make.notebook(*make.prose("# 全省", "# All"), make.code("import ebank_lib as eb\neb.setup(lang)"),
+                         make.code("eb.clean(eb.open_source(source)).branches"), parameters=parameters)
+    nbformat.write(book, tmp_path / "06_all.ipynb")
+    report = make_province_report(province, lang="en", out=tmp_path / "out", notebooks=[tmp_path / "06_all.ipynb"])
+    assert report.folder == tmp_path / "out" / "province" and report.warnings == []
+    page = report.page.read_text(encoding="utf-8")
+    assert "All branches: e-banking report" in page and "Simulated data" in page
