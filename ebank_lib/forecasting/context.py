@@ -265,7 +265,7 @@ def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
 
 
 def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, origins: int = 12, level=(80, 95),
-                       models=DEFAULT, reclean: bool = False, peers: int | None = 20) -> Backtest:
+                       models=DEFAULT, reclean: bool = False, peers: int | None = 12) -> Backtest:
     """Test the forecasts of :func:`forecast_indicator` by a rolling origin.
 
     At each origin calendar, season, events, weights and limits are learnt anew from what the panel held by then, of
