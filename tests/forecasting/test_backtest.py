@@ -161,7 +161,7 @@ def test_a_branch_is_graded_by_its_indicators(cleaned):
 
 def test_shared_out_by_origin_it_says_what_the_indicator_alone_says(cleaned):
     many = backtest_many(cleaned, "rizhao", "sms", models=("theta",), origins=2)
-    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=2)
+    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=2, peers=None)
     pd.testing.assert_frame_equal(many.parts["sms"].table, one.table, check_dtype=False)
 
 

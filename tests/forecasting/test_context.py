@@ -34,7 +34,7 @@ def test_nothing_after_the_cutoff_is_looked_at(cleaned):
 
 
 def test_the_backtest_counts_from_each_cutoff(cleaned):
-    b = backtest_indicator(cleaned, "rizhao", "counter_txn", origins=2, models=("combination",))
+    b = backtest_indicator(cleaned, "rizhao", "counter_txn", origins=2, models=("combination",), peers=None)
     assert b.origins == 2 and b.table["horizon"].max() <= 12 and (b.table["month"] > b.table["cutoff"]).all()
     direct = Context.of(cleaned, b.table["cutoff"].min()).forecast("rizhao", "counter_txn", models=("combination",))
     rows = b.table[(b.table["cutoff"] == b.table["cutoff"].min()) & (b.table["model"] == "combination")]
