@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-ORDER = ["errors", "config", "wording", "display", "catalog", "paths", "sources", "cleaning", "growth", "facts",
-         "reference", "peers", "problems", "stationarity", "arma", "events", "forecasting", "province", "scenarios",
-         "charts", "reports", "cli", "__main__"]
+ORDER = ["errors", "config", "wording", "display", "catalog", "paths", "files", "store", "sources", "cleaning",
+         "growth", "facts", "reference", "peers", "problems", "stationarity", "arma", "events", "forecasting",
+         "province", "scenarios", "charts", "reports", "cli", "__main__"]
 
 
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ".j2", ".css", ""}

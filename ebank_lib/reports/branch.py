@@ -29,12 +29,13 @@ from .. import __version__
 from ..catalog import ID, Catalog
 from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
+from ..files import write_atomically
 from ..paths import find_source, project_root
 from ..sources import open_source
 from ..wording import t, use_language
 from . import trace
 from .content import Content, read_content
-from .execution import Executed, NotDone, NotebookError, Progress, province_notebooks, run_notebooks, write_atomically
+from .execution import Executed, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
 from .pages import About, build_page
 from .workbook import workbook_bytes
 

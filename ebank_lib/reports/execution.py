@@ -31,6 +31,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from ..errors import ConfigError, EbankError, SeriesError, quote
+from ..files import write_atomically
 from ..paths import project_root
 from . import kernels
 from .parameters import INJECTED, TAG, defaults, one_line, plan, read_notebook, stopped_by_data, tags
@@ -356,25 +357,3 @@ def _stderr(book: nbformat.NotebookNode) -> Iterator[str]:
 def _last_run(book: nbformat.NotebookNode) -> int | None:
     counts = [cell.get("execution_count") for cell in book.cells if cell.cell_type == "code"]
     return max((c for c in counts if c), default=None)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: into a neighbour first, then renamed.
-
-    Raises
-    ------
-    ConfigError
-        The folder cannot be written to.
-    """
-    try:
-        handle, neighbour = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(neighbour).chmod(0o644)
-            Path(neighbour).replace(path)
-        except BaseException:
-            Path(neighbour).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigError("cannot be written", file=str(path), found=error.strerror) from error

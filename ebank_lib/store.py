@@ -1,0 +1,202 @@
+"""Results kept from run to run, each under the hash of all that it was made from.
+
+Off unless the environment names a folder in ``EBANK_CACHE``; a batch names one for its kernels. An entry is asked for
+by its content: what went in, this code, the libraries and the kind of processor. So nothing in it can be out of date,
+and a number is the same with the store and without it. A damaged entry is made again, never believed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .errors import ConfigError
+from .files import write_atomically
+
+__all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "store"]
+
+VARIABLE = "EBANK_CACHE"
+_LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "pyarrow", "holidays", "utilsforecast")
+_MOST_BYTES = 4_000_000_000
+_SUM = 32
+
+
+def digest(*parts: Any) -> str:
+    """Return the hash of values of the kinds that go into results: numbers, texts, arrays, tables, months.
+
+    Raises
+    ------
+    TypeError
+        A value of another kind, whose hash would not be its content's.
+
+    Examples
+    --------
+    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 1.0), digest("ab") == digest("a", "b")
+    (True, False, False)
+    >>> digest(pd.Series([1.0, np.nan])) == digest(pd.Series([1.0, np.nan]))
+    True
+    """
+    sha = hashlib.sha256()
+    _feed(sha, parts)
+    return sha.hexdigest()
+
+
+def _feed(sha, value: Any) -> None:
+    if value is None or isinstance(value, (bool, int, float, str, pd.Period)):
+        _tagged(sha, type(value).__name__, repr(value).encode("utf-8", "surrogatepass"))
+    elif isinstance(value, bytes):
+        _tagged(sha, "bytes", value)
+    elif isinstance(value, np.generic):
+        _feed(sha, value.item())
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "biufM":
+        _tagged(sha, f"{value.dtype.str}{value.shape}", np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, pd.MultiIndex):
+        _feed(sha, [(n, value.get_level_values(at)) for at, n in enumerate(value.names)])
+    elif isinstance(value, pd.PeriodIndex):
+        _feed(sha, ("periods", value.freqstr, value.asi8))
+    elif isinstance(value, (pd.Series, pd.Index)):
+        array = value.to_numpy()
+        if array.dtype.kind in "biufM":
+            _feed(sha, array)
+        else:       # texts, months, what is missing: one at a time
+            _feed(sha, [None if v is None or v is pd.NaT or v is pd.NA or v != v else v for v in value])
+        if isinstance(value, pd.Series):
+            _feed(sha, (value.name, value.index))
+    elif isinstance(value, pd.DataFrame):
+        _feed(sha, ["frame", value.index, *((c, pd.Index(value[c])) for c in value.columns)])
+    elif isinstance(value, Mapping):
+        _feed(sha, ["mapping", *sorted(value.items(), key=lambda item: str(item[0]))])
+    elif isinstance(value, (list, tuple)):
+        _tagged(sha, "list", str(len(value)).encode())
+        for one in value:
+            _feed(sha, one)
+    else:
+        raise TypeError(f"no hash of a {type(value).__name__}")
+
+
+def _tagged(sha, kind: str, content: bytes) -> None:
+    sha.update(f"{kind}:{len(content)}:".encode())
+    sha.update(content)
+
+
+@functools.cache
+def code_version() -> str:
+    """Return the hash of this package's files, the libraries' versions and the kind of processor."""
+    sha = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".py", ".yaml", ".csv", ".j2",
+                                                                                   ".css", ".js", ".json")):
+        _feed(sha, (path.relative_to(folder).as_posix(), path.read_bytes()))
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            _feed(sha, (name, version(name)))
+    _feed(sha, (platform.python_version(), platform.machine(), platform.system()))
+    return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of results, an entry a file: the hash of its bytes, then the bytes."""
+
+    folder: Path
+
+    def path(self, what: str, key: str) -> Path:
+        """Return where an entry is kept."""
+        return self.folder / what / key[:2] / key[2:]
+
+    def read(self, what: str, key: str) -> bytes | None:
+        """Return an entry; None where there is none, or it is damaged."""
+        try:
+            content = self.path(what, key).read_bytes()
+        except OSError:
+            return None
+        body = content[_SUM:]
+        return body if hashlib.sha256(body).digest() == content[:_SUM] else None
+
+    def write(self, what: str, key: str, body: bytes) -> None:
+        """Keep an entry.
+
+        Raises
+        ------
+        ConfigError
+            The folder cannot be written to.
+        """
+        path = self.path(what, key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError("cannot be made", file=str(path.parent), found=error.strerror) from error
+        write_atomically(path, hashlib.sha256(body).digest() + body)
+
+    def arrays(self, what: str, key: str) -> dict[str, np.ndarray] | None:
+        """Return arrays kept by name."""
+        body = self.read(what, key)
+        if body is None:
+            return None
+        with np.load(io.BytesIO(body), allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+
+    def keep_arrays(self, what: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep arrays of numbers by name."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        self.write(what, key, buffer.getvalue())
+
+    def data(self, what: str, key: str) -> Any | None:
+        """Return what JSON can say."""
+        body = self.read(what, key)
+        return None if body is None else json.loads(body)
+
+    def keep_data(self, what: str, key: str, data: Any) -> None:
+        """Keep what JSON can say; a float comes back as it was."""
+        self.write(what, key, json.dumps(data, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass"))
+
+    def trim(self, most: int = _MOST_BYTES) -> None:
+        """Remove the entries that were written longest ago until at most so many bytes are left."""
+        found = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in self.folder.glob("*/??/*")), reverse=True)
+        total = 0
+        for _, size, path in found:
+            total += size
+            if total > most:
+                path.unlink(missing_ok=True)
+
+
+def store() -> Store | None:
+    """Return the store that the environment names, None where it names none."""
+    folder = os.environ.get(VARIABLE)
+    return Store(Path(folder)) if folder else None
+
+
+def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return arrays from the store, or make and keep them.
+
+    Parameters
+    ----------
+    what : str
+        Names the kind of result.
+    parts : tuple
+        All that it is made from, as :func:`digest` takes it; the code and the libraries are added.
+    make : callable
+    """
+    place = store()
+    if place is None:
+        return make()
+    key = digest(what, parts, code_version())
+    found = place.arrays(what, key)
+    if found is None:
+        found = make()
+        place.keep_arrays(what, key, found)
+    return found
