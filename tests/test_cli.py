@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from ebank_lib.cli import _Progress, main
+from ebank_lib.cli import main
+from ebank_lib.cli.report import _Progress
 
 SAMPLE = ["--source", "data/shandong"]
 

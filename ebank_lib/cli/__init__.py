@@ -1,0 +1,110 @@
+"""The command ``ebank``: reports, what a source holds, what cleaning did, and the way back to a printed cell.
+
+What is heavy is imported by the command that needs it, so that ``ebank --help`` answers at once. Errors of input are
+one line and exit code 2; exit code 1 says that the work was done and something in it is bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import EbankError, nearest
+from . import holds, report
+
+__all__ = ["main"]
+
+_EXAMPLES = """examples:
+  ebank report --source data/shandong --branch rizhao --lang zh
+  ebank report --source data/shandong --branch rizhao --indicator mobile -p horizon=18
+  ebank report --source data/shandong --all
+  ebank report --source data/shandong --province
+  ebank branches --source data/shandong
+  ebank check --source data/shandong --branch rizhao --strict
+  ebank trace --source data/shandong --branch rizhao --indicator sms --month 2008-10
+
+exit code: 0 done; 1 done, but a branch failed or cells were rejected (--strict); 2 the input is wrong
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, with the nearest right word."""
+
+    def error(self, message: str):
+        if "invalid choice" in message:
+            given = message.split("invalid choice: ", 1)[1].split(" (choose")[0].strip("'")
+            near = nearest(given, [c for action in self._actions if action.choices for c in action.choices])
+            message += f". Did you mean {near!r}?" if near else ""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="ebank", allow_abbrev=False, epilog=_EXAMPLES,
+                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                     description="From a province's monthly e-banking workbooks to a report per branch.")
+    parser.add_argument("--version", action="version", version=f"ebank {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True, parser_class=_Parser)
+
+    def command(name: str, text: str, run, source: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_examples_of(name))
+        sub.set_defaults(run=run)
+        if source:
+            sub.add_argument("--source", required=True, metavar="S", help="folder with sources.yaml, or that file")
+        sub.add_argument("--lang", choices=("zh", "en"), default="zh", help="language of what is written (default: zh)")
+        return sub
+
+    report.add_options(command("report", "run the notebooks for a branch and write its report", report.report),
+                       _positive)
+    command("branches", "list the branches of a source", holds.branches)
+    command("indicators", "list the indicators of a source", holds.indicators)
+    check = command("check", "say what cleaning did, rule by rule", holds.check)
+    check.add_argument("--branch", metavar="B", help="the cells of one branch only")
+    check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
+    trace = command("trace", "show the printed cells that one value comes from", holds.trace)
+    trace.add_argument("--branch", required=True, metavar="B")
+    trace.add_argument("--indicator", required=True, metavar="I")
+    trace.add_argument("--month", required=True, metavar="YYYY-MM")
+    return parser
+
+
+def _examples_of(name: str) -> str:
+    lines = [line for line in _EXAMPLES.splitlines() if line.startswith(f"  ebank {name} ")]
+    return "examples:\n" + "\n".join(lines) if lines else ""
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")   # a terminal without Chinese shows codes, not a traceback
+    options = _parser().parse_args(argv)
+    with contextlib.suppress(ValueError):   # only the main thread may set a handler
+        signal.signal(signal.SIGTERM, _ended)
+    try:
+        return options.run(options)
+    except EbankError as error:
+        print(f"ebank: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ebank: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:   # ebank ... | head
+        sys.stderr.close()
+        return 0
+
+
+def _ended(number: int, frame: object) -> None:
+    """Take a polite request to end as Ctrl-C is taken: kernels end and nothing half-written stays."""
+    raise KeyboardInterrupt
