@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ConfigError, nearest
+from .files import read_limited
 
-__all__ = ["Strict", "read_yaml", "validate"]
+__all__ = ["Strict", "hidden_sign", "read_yaml", "validate"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What steers a terminal, turns the direction of writing, or is no character at all.
+_STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+
+def hidden_sign(text: str) -> str | None:
+    """Return the first sign of a text that would act rather than be read, by its number; None where there is none.
+
+    Examples
+    --------
+    >>> hidden_sign("a" + chr(0x202E)), hidden_sign("two\\nlines\\tof text")
+    ('U+202E', None)
+    """
+    found = _STEERING.search(text)
+    return f"U+{ord(found[0]):04X}" if found else None
 
 
 class Strict(BaseModel):
@@ -29,7 +45,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class _PlainLoader(_Loader):
-    """Safe YAML without repeated keys, of which the last would win in silence."""
+    """Safe YAML without repeated keys, of which the last would win in silence, and with decimal numbers only.
+
+    YAML 1.1 also takes ``1:30`` for 90 and ``0351`` for 233. The former would keep a processor busy for minutes when it
+    has a hundred thousand parts, the latter is a branch. A key ``<<`` is only a key: what is merged in is not seen.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in pairs if tag.rpartition(":")[2] not in ("int", "float", "merge")]
+        for first, pairs in _Loader.yaml_implicit_resolvers.items()}
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -40,12 +64,24 @@ class _PlainLoader(_Loader):
         return super().construct_mapping(node, deep)
 
 
+_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,30})\Z"),
+                                   list("-+0123456789"))
+_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(
+    r"(?:[-+]?(?:[0-9][0-9_]{0,30}\.[0-9_]{0,30}|\.[0-9][0-9_]{0,30})(?:[eE][-+]?[0-9]{1,4})?"
+    r"|[-+]?[0-9]{1,30}[eE][-+]?[0-9]{1,4}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"), list("-+0123456789."))
+
+
 def _refuse_bombs(text: str) -> None:
-    """Refuse aliases, which can expand without bound, and nesting that would exhaust the stack."""
+    """Refuse what is not what it looks like: aliases, which can expand without bound, nesting that would exhaust the
+    stack, tags, and characters that nobody sees."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem=f"a tag ({event.tag})", problem_mark=event.start_mark)
+        if isinstance(event, yaml.ScalarEvent) and (sign := hidden_sign(event.value)):
+            raise yaml.MarkedYAMLError(problem=f"a control character ({sign})", problem_mark=event.start_mark)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"nesting deeper than {MAX_DEPTH}", problem_mark=event.start_mark)
@@ -57,15 +93,18 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        The file is missing, too large, not UTF-8, not YAML, uses tags, aliases or repeated keys, or holds no mapping.
+        The file is missing, too large, not UTF-8, not YAML, uses tags, aliases, control characters or
+        repeated keys, or holds no mapping.
     """
     path = Path(path)
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ConfigError("cannot be read", file=str(path), found=error.strerror, expected="a YAML file") from error
+        raw = read_limited(path, MAX_BYTES)
+    except (OSError, ValueError) as error:   # a name with a NUL is a ValueError
+        raise ConfigError("cannot be read", file=str(path), found=getattr(error, "strerror", None) or str(error),
+                          expected="a YAML file") from error
     if len(raw) > MAX_BYTES:
-        raise ConfigError("is too large", file=str(path), found=f"{len(raw)} bytes", expected=f"at most {MAX_BYTES}")
+        raise ConfigError("is too large", file=str(path), found=f"more than {MAX_BYTES} bytes",
+                          expected=f"at most {MAX_BYTES} bytes")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -77,8 +116,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         row = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError("is not plain YAML", file=str(path), row=row, found=error.problem,
                           expected="mappings, lists and plain values indented by spaces") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError("is not plain YAML", file=str(path), found=str(error).splitlines()[0],
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
+        raise ConfigError("is not plain YAML", file=str(path), found=(str(error).splitlines() or ["?"])[0],
                           expected="mappings, lists and plain values") from error
     if not isinstance(data, dict):
         raise ConfigError("holds no mapping", file=str(path), found=type(data).__name__, expected="key: value lines")

@@ -1,14 +1,58 @@
-"""Files written whole or not at all."""
+"""Files read within limits and written whole or not at all; folders that no link leads out of."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from .errors import ConfigError
 
-__all__ = ["write_atomically"]
+__all__ = ["own_folder", "read_limited", "write_atomically"]
+
+
+def read_limited(path: Path, most: int) -> bytes:
+    """Return a file's bytes, at most one more than `most`: whoever asks knows then that it is larger.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is no plain file: a pipe would wait for ever, a device never ends.
+    """
+    # Opening a pipe waits for its other end; so it is opened without waiting, and looked at once it is held.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(None, "no plain file", str(path))
+    with os.fdopen(handle, "rb") as file:
+        return file.read(most + 1)
+
+
+def own_folder(root: Path, *names: str) -> Path:
+    """Return the folder `names` below `root`, made where it is missing; none of them may be a link.
+
+    What is written below it, or cleared away, lies inside `root`, whatever somebody has planted there.
+
+    Raises
+    ------
+    ConfigError
+        One of them is a link, no folder, or cannot be made.
+    """
+    folder = Path(root)
+    for name in names:
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise ConfigError("is no name of a folder", found=name, expected="one name, without a path")
+        folder = folder / name
+        if folder.is_symlink() or (hasattr(folder, "is_junction") and folder.is_junction()):
+            raise ConfigError("leads out of the output folder", file=str(folder), found="a link",
+                              expected="a folder of its own", hint="Remove the link, or name another output folder.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError("cannot be made", file=str(folder), found=error.strerror,
+                              expected="a folder") from error
+    return folder
 
 
 def write_atomically(path: Path, content: bytes) -> None:

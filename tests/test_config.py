@@ -1,5 +1,9 @@
 """YAML is read as plain data, and an error says where and what instead."""
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 
 from ebank_lib.config import Strict, read_yaml, validate
@@ -33,12 +37,53 @@ def write(folder, text):
     ("? {b: 1}\n: 2\n", "unhashable"),
     ("a: \x07\n", "not allowed"),
     ("a: 2010-99-99\n", "month"),
+    ('a: !!int ""\n', "tag"),
+    ("a: !!map [b]\n", "tag"),
+    ("a: !!timestamp x\n", "tag"),
+    ('a: "\\0"\n', "U.0000"),
+    ('a: "\\e[2J"\n', "U.001B"),
+    ('"\\u202e": 1\n', "U.202E"),
+    ("a: \u2066b\n", "U.2066"),
+    ('a: "\\ud800"\n', "escape code"),
+    ("a: =\n", "constructor"),
 ])
 def test_what_is_not_plain_yaml_is_refused_by_name(tmp_path, text, found):
     path = write(tmp_path, text)
     with pytest.raises(ConfigError, match=found) as caught:
         read_yaml(path)
     assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("0351", "0351"), ("12_0", 120), ("-3", -3), ("1.5", 1.5), ("-.5e-3", -0.0005), ("1e3", 1000.0), ("0x1F", "0x1F"),
+    ("1:30", "1:30"), ("1:1.5", "1:1.5"), ("9" * 40, "9" * 40), ("2010-03", "2010-03"), ("yes", True), ("~", None),
+])
+def test_a_number_is_a_decimal_one_and_all_else_is_text(tmp_path, text, value):
+    assert read_yaml(write(tmp_path, f"a: {text}\n")) == {"a": value}
+
+
+def test_what_is_merged_in_is_a_key_like_any_other(tmp_path):
+    assert read_yaml(write(tmp_path, "<<: {a: 1}\nb: 2\n")) == {"<<": {"a": 1}, "b": 2}
+
+
+def test_a_number_of_many_parts_costs_nothing(tmp_path):
+    """YAML 1.1 would read this as one number to the base of 60, with a million digits."""
+    began = time.process_time()
+    assert read_yaml(write(tmp_path, "a: 1" + ":0" * 400_000))["a"].startswith("1:0")
+    assert time.process_time() - began < 5
+
+
+def test_pipes_devices_and_links_to_them_are_no_files(tmp_path):
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.yaml")
+        with pytest.raises(ConfigError, match="no plain file"):
+            read_yaml(tmp_path / "pipe.yaml")
+    if Path("/dev/zero").exists():
+        (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+        with pytest.raises(ConfigError, match="no plain file"):
+            read_yaml(tmp_path / "zero.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_yaml(tmp_path / "a\0b.yaml")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
