@@ -7,16 +7,12 @@ and a number is the same with the store and without it. A damaged entry is made 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import json
 import os
-import platform
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +21,11 @@ import pandas as pd
 
 from .errors import ConfigError
 from .files import write_atomically
+from .versions import code_version
 
 __all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "store"]
 
 VARIABLE = "EBANK_CACHE"
-_LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "pyarrow", "holidays", "utilsforecast")
 _MOST_BYTES = 4_000_000_000
 _SUM = 32
 
@@ -90,21 +86,6 @@ def _feed(sha, value: Any) -> None:
 def _tagged(sha, kind: str, content: bytes) -> None:
     sha.update(f"{kind}:{len(content)}:".encode())
     sha.update(content)
-
-
-@functools.cache
-def code_version() -> str:
-    """Return the hash of this package's files, the libraries' versions and the kind of processor."""
-    sha = hashlib.sha256()
-    folder = Path(__file__).parent
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".py", ".yaml", ".csv", ".j2",
-                                                                                   ".css", ".js", ".json")):
-        _feed(sha, (path.relative_to(folder).as_posix(), path.read_bytes()))
-    for name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            _feed(sha, (name, version(name)))
-    _feed(sha, (platform.python_version(), platform.machine(), platform.system()))
-    return sha.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from string import Formatter
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from .config import read_yaml
 from .errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    import pandas as pd  # a batch that has nothing to do says so before pandas would be loaded
 
 __all__ = ["LANGUAGES", "language", "month_name", "number", "percent", "t", "use_language"]
 
@@ -85,10 +87,11 @@ def month_name(month: pd.Period, lang: str | None = None) -> str:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> month_name(pd.Period("2008-10", "M"), "en"), month_name(pd.Period("2008-10", "M"), "zh")
     ('Oct 2008', '2008年10月')
     """
-    if pd.isna(month):
+    if month is None or month != month:
         return "–"
     if language(lang) == "zh":
         return f"{month.year}年{month.month}月"

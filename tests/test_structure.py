@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-ORDER = ["errors", "files", "config", "wording", "display", "catalog", "paths", "store", "sources", "cleaning",
+ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "store", "sources",
+         "cleaning",
          "growth", "facts", "reference", "peers", "problems", "stationarity", "arma", "events", "forecasting",
          "province", "scenarios", "charts", "reports", "cli", "__main__"]
 
