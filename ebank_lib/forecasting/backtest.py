@@ -7,7 +7,7 @@ Order, form, weights, scale and season are chosen anew at every origin from the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -110,6 +110,11 @@ class Backtest:
         figures = (float(row["ratio"]), float(row["smape"]), float(row[f"coverage-{widest:g}"]), widest,
                    int(self.scored()["cutoff"].nunique()))
         return Grade(grade_rule(*figures), *figures)
+
+    def grades(self) -> pd.DataFrame:
+        """Return one row a method: ``model, letter, ratio, smape, coverage, level, origins``."""
+        rows = [{"model": model, **asdict(self.grade(model))} for model in self.models]
+        return pd.DataFrame(rows, columns=["model", *(f.name for f in fields(Grade))])
 
     def reading(self, lang: str | None = None) -> str:
         """Return the grade of the first method, and what else a reader of it must know.

@@ -1,0 +1,141 @@
+"""A branch's summary: its figures are the report's, and its list of what needs attention follows written rules."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebank_lib.cleaning import clean
+from ebank_lib.reports.content import Content
+from ebank_lib.reports.execution import Executed, NotDone
+from ebank_lib.reports.pages import About
+from ebank_lib.reports.record import table_of
+from ebank_lib.reports.summary import LOW_ODDS, summarise, summary_bytes
+from ebank_lib.sources import open_source
+
+FIRST, LAST = pd.Period("2009-01", "M"), pd.Period("2010-12", "M")
+
+
+@pytest.fixture(scope="module")
+def cleaned(project):
+    return clean(open_source(project / "data" / "small"))
+
+
+def grade(letter="B", **changed):
+    row = {"model": "combination", "letter": letter, "ratio": 0.5, "smape": 8.0, "coverage": 0.9, "level": 95.0,
+           "origins": 12}
+    return table_of("grade", pd.DataFrame([row | changed]))
+
+
+def forecast(months=12):
+    ahead = pd.period_range(LAST + 1, periods=months, freq="M")
+    frame = pd.DataFrame({"month": ahead, "model": "combination", "y_hat": np.arange(months) + 11000.123456789012})
+    for name, by in (("lo-80", -50), ("hi-80", 50), ("lo-95", -90), ("hi-95", 90)):
+        frame[name] = frame["y_hat"] + by
+    return table_of("forecast", frame)
+
+
+def targets(*odds, verdict="behind"):
+    return table_of("targets", pd.DataFrame({
+        "target": [f"t{n}" for n in range(len(odds))], "deadline": LAST + 12, "p_at": odds, "n": 1000,
+        "verdict": verdict}))
+
+
+def check(inside):
+    return table_of("check", pd.DataFrame([{"month": LAST, "actual": 10851.0, "y_hat": 9000.0, "lo-95": 8000.0,
+                                            "hi-95": 9900.0, "inside-95": inside}]))
+
+
+def made(cleaned, *tables, branch="0351", not_done=None, first=FIRST, last=LAST, source="data/small", **state):
+    books = [Executed("04_forecasting", None, {"source": source, "branch": branch, "lang": "en",
+                                               "indicator": "online"}, 1.5, not_done=not_done)]
+    about = About(branch, "East", "Online", "Trial", True, first, last, "en",
+                  files=({"file": "cells.csv", "bytes": 3, "sha256": "cd" * 32},))
+    return summarise(about, Content(tables=list(tables), **state), cleaned, books)
+
+
+def codes(summary):
+    return [(one["code"], one["level"]) for one in summary["attention"]]
+
+
+def test_its_figures_are_those_of_the_data_and_of_the_recorded_tables(cleaned):
+    said = made(cleaned, forecast(), grade(), targets(0.5))
+    y = cleaned.series("0351", "online")
+    assert said["latest"] == {"month": "2010-12", "y": y.iloc[-1], "yoy": pytest.approx(y.iloc[-1] / y.iloc[-13] - 1),
+                              "mom": pytest.approx(y.iloc[-1] / y.iloc[-2] - 1)}
+    assert said["spark"]["months"][0] == "2009-01" and said["spark"]["y"] == list(y)
+    assert [row["month"] for row in said["forecast"]] == [f"2011-{m:02d}" for m in range(1, 13)]
+    assert said["forecast"][0]["y_hat"] == 11000.12346     # ten significant digits
+    assert said["trust"]["grade"] == "B" and "Trust B" in said["trust"]["why"]["en"]
+    assert said["label"] == {"zh": "东城分行", "en": "East"} and said["indicator"]["unit"]["en"] == "customers"
+    assert said["attention"] == []
+
+
+def test_it_is_plain_json_that_repeats(cleaned):
+    first, second = (summary_bytes(made(cleaned, forecast(), grade(), targets(0.1))) for _ in range(2))
+    assert first == second and json.loads(first)["schema"] == 1
+
+
+def test_a_source_outside_the_project_is_named_without_its_folder(cleaned):
+    said = made(cleaned, source="/somewhere/else/small")
+    assert said["parameters"]["source"] == "small" and "somewhere" not in summary_bytes(said).decode()
+
+
+@given(odds=st.lists(st.floats(0, 1), max_size=5), inside=st.booleans(), letter=st.sampled_from("ABCDE"))
+@settings(max_examples=30, deadline=None)
+def test_attention_follows_the_rules_in_their_order(cleaned, odds, inside, letter):
+    said = made(cleaned, forecast(), grade(letter), targets(*odds), check(inside))
+    expected = [("grade", "act")] * (letter in "DE") + [("outside", "act")] * (not inside)
+    expected += [("odds", "watch")] * any(p < LOW_ODDS for p in odds)
+    assert codes(said) == expected
+    assert all(one["text"][lang].strip() for one in said["attention"] for lang in ("zh", "en"))
+
+
+@pytest.mark.parametrize("verdict", ["reached", "past", "no_data"])
+def test_a_target_that_is_reached_past_or_without_data_is_no_cause(cleaned, verdict):
+    assert made(cleaned, targets(0.0, verdict=verdict))["attention"] == []
+
+
+def test_a_stage_that_ended_early_is_named_with_its_reason(cleaned):
+    said = made(cleaned, not_done=NotDone(5, "only 3 months"))
+    assert codes(said) == [("not_done", "act")] and "only 3 months" in said["attention"][0]["text"]["en"]
+    assert said["not_done"] == {"04_forecasting": {"cell": 5, "message": "only 3 months"}}
+    assert said["forecast"] == [] and said["trust"] is None and said["targets"] == []
+
+
+def changed(cleaned, **what):
+    given = {name: getattr(cleaned, name) for name in ("source", "catalog", "panel", "entries")}
+    return SimpleNamespace(**given | what)
+
+
+def test_a_series_that_ends_early_falls_or_is_empty_is_said(cleaned):
+    panel = cleaned.panel.copy()
+    panel.loc[("0351", LAST), "online"] = np.nan
+    panel.loc[("west", LAST), "online"] = 1.0
+    early = made(changed(cleaned, panel=panel))
+    assert codes(early) == [("no_latest", "act")] and early["latest"]["month"] == "2010-11"
+    assert "Nov 2010" in early["attention"][0]["text"]["en"] and early["spark"]["y"][-1] is None
+    assert codes(made(changed(cleaned, panel=panel), branch="west")) == [("falling", "watch")]
+    panel.loc["0351", "online"] = np.nan
+    assert made(changed(cleaned, panel=panel))["latest"] is None
+
+
+def test_suspicious_cells_count_for_three_months(cleaned):
+    entries = cleaned.entries.copy()
+    entries["decision"] = "parsed"
+    mine = (entries["branch"] == "0351") & (entries["indicator"] == "phone")
+    entries.loc[mine & (entries["month"] == LAST - 3), "decision"] = "flagged"
+    assert made(changed(cleaned, entries=entries))["attention"] == []
+    entries.loc[mine & (entries["month"] == LAST - 2), "decision"] = "flagged"
+    said = made(changed(cleaned, entries=entries))
+    assert codes(said) == [("suspicious", "watch")] and "Phone customers" in said["attention"][0]["text"]["en"]
+
+
+def test_all_branches_together_are_their_sum_and_need_no_attention(cleaned):
+    said = made(cleaned, grade("D"), branch="province")
+    both = cleaned.series("0351", "online") + cleaned.series("west", "online")
+    assert said["role"] == "total" and said["spark"]["y"] == list(both) and said["attention"] == []
