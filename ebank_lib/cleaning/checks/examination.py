@@ -106,14 +106,24 @@ class _Examination:
         for at in places:
             changed[at] *= factor
             moved[at] *= factor
-        before, asked = self._holding(self.x, half)
-        after, _ = self._holding(changed, moved)
-        asked = asked & ~self.system.is_within
+        around = self._around(places)
+        before, asked = self._holding(self.x, half, around)
+        after, _ = self._holding(changed, moved, around)
+        asked = asked & ~self.system.is_within[around]
         return int((after & ~before & asked).sum()) - 2 * int((before & ~after & asked).sum())
 
-    def _holding(self, x: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sums = self.system.sums(x.ravel(), half.ravel())
-        return sums.holds(self.system.is_within), (sums.unknown == 0) & self.system.used
+    def _around(self, places: list[tuple]) -> np.ndarray:
+        """Return the equations in which the cells stand: no other can be restored or broken, and asking all of them
+        about every suspicion costs the square of the number of branches."""
+        shape = self.grid.value.shape
+        return self.system.around(np.concatenate([
+            np.ravel_multi_index(np.broadcast_arrays(*at), shape).ravel() for at in places]))
+
+    def _holding(self, x: np.ndarray, half: np.ndarray, equations: np.ndarray | None = None):
+        """Return which equations (all, or some) hold, and which are asked: their cells are known, they are obeyed."""
+        sums = self.system.sums(x.ravel(), half.ravel(), equations)
+        which = slice(None) if equations is None else equations
+        return sums.holds(self.system.is_within[which]), (sums.unknown == 0) & self.system.used[which]
 
     def _slip(self, power: int, places: list[tuple], action: str, columns: int) -> None:
         detail = {"factor": f"10^{abs(power)}", "columns": columns}
@@ -156,12 +166,18 @@ class _Examination:
 
     def _after_swap(self, swap: Swap) -> tuple[int, int]:
         """Return how many equations exchanging the rows would restore and break."""
-        x, half = self.x.copy(), self.half.reshape(self.x.shape).copy()
-        for a in (x, half):
-            a[[swap.first, swap.second], swap.month, swap.columns[:, None]] = (
-                a[[swap.second, swap.first], swap.month, swap.columns[:, None]])
-        before, asked = self._holding(self.x, self.half)
-        after, asked_after = self._holding(x, half)
+        here = ([swap.first, swap.second], swap.month, swap.columns[:, None])
+        there = ([swap.second, swap.first], swap.month, swap.columns[:, None])
+        around = self._around([here])
+
+        def exchange() -> None:
+            for a in (self.x, self.half.reshape(self.x.shape)):
+                a[here] = a[there]
+
+        before, asked = self._holding(self.x, self.half, around)
+        exchange()   # and back: a copy of the whole grid for every pair would cost more than the question
+        after, asked_after = self._holding(self.x, self.half, around)
+        exchange()
         asked = asked & asked_after
         return int((after & ~before & asked).sum()), int((before & ~after & asked).sum())
 

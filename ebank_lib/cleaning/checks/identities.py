@@ -75,22 +75,32 @@ class System:
     def is_within(self) -> np.ndarray:
         return self.rule == 4
 
-    def sums(self, x: np.ndarray, half: np.ndarray) -> Sums:
-        """Return N, D, R of every equation, its rounding, and how many of its cells are unknown."""
-        v, h = x[self.cell], half[self.cell]
+    def sums(self, x: np.ndarray, half: np.ndarray, equations: np.ndarray | None = None) -> Sums:
+        """Return N, D, R of every equation (or of some), its rounding, and how many of its cells are unknown."""
+        if equations is None:
+            entries, start, rule = slice(None), self.start, self.rule
+        else:
+            entries, rule = self.entries_of(equations), self.rule[equations]
+            start = np.searchsorted(self.equation[entries], equations)
+        cell, n, d, r = self.cell[entries], self.n[entries], self.d[entries], self.r[entries]
+        v, h = x[cell], half[cell]
         gone = np.isnan(v)
         v = np.where(gone, 0.0, v)
 
         def total(w):
-            return np.add.reduceat(w, self.start) if self.size else np.empty(0)
+            return np.add.reduceat(w, start) if len(start) else np.empty(0)
 
-        linear = (self.rule != 2).astype(float)
-        return Sums(total(self.n * v), linear + total(self.d * v), total(self.r * v), total(np.abs(self.n) * h),
-                    total(np.abs(self.d) * h), total(self.r * h), total(np.abs(self.n * v)), total(gone.astype(float)))
+        linear = (rule != 2).astype(float)
+        return Sums(total(n * v), linear + total(d * v), total(r * v), total(np.abs(n) * h), total(np.abs(d) * h),
+                    total(r * h), total(np.abs(n * v)), total(gone.astype(float)))
 
     def entries_of(self, equations: np.ndarray) -> np.ndarray:
         """Return the positions of the entries of some equations."""
         return _ranges(self.start[equations], np.r_[self.start[1:], len(self.cell)][equations])
+
+    def around(self, cells: np.ndarray) -> np.ndarray:
+        """Return the equations, in order, in which any of some cells stands."""
+        return np.unique(self.equation[self.touching(cells)[1]])
 
     def touching(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return for some cells the pairs (position in `cells`, entry) of all their equations."""
