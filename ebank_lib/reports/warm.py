@@ -1,0 +1,442 @@
+"""The warm parent: a process that has imported what reports need, holds no data, and forks on request.
+
+Started by :mod:`~ebank_lib.reports.forking` with one end of a socket pair. What arrives there are sockets, each with
+two files for the process's output. A line of JSON on such a socket says what to run; from then on the socket is that
+process's: closed by its holder it means kill, a line ``{"signal": n}`` is passed on, and how the process ended is said
+on it. A job that is forked gets a socket pair of its own for its requests.
+
+Forking is only safe from a single thread and only honest from a state that a new process would have: warnings not yet
+shown, its own random numbers, no open file, nothing drawn. Without an argument this module is a plain process that
+makes one call, for where processes cannot be forked.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import random
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from ..wording import t
+
+# Not matplotlib_inline.backend_inline: its import is what ties pictures to a kernel, and belongs into the kernel.
+_LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api", "arch.unitroot",
+              "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "ipykernel.kernelapp",
+              "ipykernel.ipkernel", "ipykernel.zmqshell", "IPython.core.completer", "IPython.core.pylabtools",
+              "ipywidgets", "papermill", "nbclient", "nbconvert", "xlsxwriter")
+_DIE_WITH_PARENT = 1        # PR_SET_PDEATHSIG
+
+
+# ---------------------------------------------------------------- warming up
+
+def warm_up() -> list:
+    """Import what notebooks and jobs use, load the compiled engine; return the warning filters that this added."""
+    before = list(warnings.filters)
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    package = importlib.import_module(__package__.partition(".")[0])
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    added = [one for one in warnings.filters if one not in before]
+    import matplotlib as mpl
+
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.simplefilter("ignore")
+        _load_engine()
+        _load_faces()
+    # A kernel's own filters come before its imports' (see _kernel).
+    warnings.filters[:] = before
+    for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:
+        vars(module).pop("__warningregistry__", None)
+    return added
+
+
+def _load_engine() -> None:
+    """Run what is compiled once on invented numbers, so that every fork finds it loaded."""
+    import numpy as np
+    import pandas as pd
+
+    import ebank_lib as eb
+
+    months = np.arange(44.0)
+    wave = 0.02 * months + 0.1 * np.sin(months * np.pi / 6) + 0.05 * np.cos(months * months)
+    y = pd.Series(np.exp(5 + wave), index=pd.period_range("2007-01", periods=44, freq="M"))
+    eb.forecast(y)
+    eb.unit_root_battery(y)
+    eb.select_order(np.log(y).diff().dropna())
+    eb.find_interventions(y)
+
+
+def _load_faces() -> None:
+    """Draw a picture, so that the faces of both scripts have been found and read."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from ..charts.style import use_style
+
+    use_style()
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.subplots().plot([1, 2])
+    figure.suptitle("预测 forecast")
+    figure.savefig(io.BytesIO(), format="png")
+
+
+# ---------------------------------------------------------------- the parent
+
+@dataclass(eq=False)
+class _Life:
+    """A socket somebody sent, and the process that it stands for."""
+
+    conn: socket.socket
+    files: list[int]
+    unread: bytes = b""
+    pid: int | None = None
+    unsaid: bytes = b""
+
+
+@dataclass
+class _Parent:
+    channel: socket.socket
+    folder: Path
+    filters: list
+    news: selectors.BaseSelector = field(default_factory=selectors.PollSelector)
+    lives: list[_Life] = field(default_factory=list)
+    alarm: tuple[socket.socket, socket.socket] = field(default_factory=socket.socketpair)
+
+    def serve(self) -> Callable[[], int] | None:
+        """Fork until the channel ends. Returns None in the parent, in each fork what that is to do."""
+        bell, ring = self.alarm
+        bell.setblocking(False)
+        ring.setblocking(False)
+        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.news.register(self.channel, selectors.EVENT_READ, self._arrived)
+        self.news.register(bell, selectors.EVENT_READ, self._reap)
+        # Before the first fork, so that forks share the memory: a collection would write into all of it.
+        gc.collect()
+        gc.freeze()
+        self.channel.send(b"{}")
+        while True:
+            # Only a status that nobody reads yet is waited for by the clock.
+            for key, _ in self.news.select(1.0 if any(life.unsaid for life in self.lives) else None):
+                try:
+                    work = key.data(key.fileobj)
+                except EOFError:
+                    return None
+                if work:
+                    return work
+            for life in [one for one in self.lives if one.unsaid]:
+                self._say(life)
+
+    def _arrived(self, channel: socket.socket) -> None:
+        """Take a socket that somebody sent."""
+        try:
+            message, files, _, _ = socket.recv_fds(channel, 16, 3)
+        except OSError:
+            message, files = b"", []
+        if not message:
+            if channel is self.channel:
+                raise EOFError
+            self.news.unregister(channel)
+            channel.close()
+            return
+        conn = socket.socket(fileno=files[0])
+        conn.setblocking(False)
+        life = _Life(conn, files[1:])
+        self.lives.append(life)
+        self.news.register(conn, selectors.EVENT_READ, lambda _, life=life: self._heard(life))
+
+    def _heard(self, life: _Life) -> Callable[[], int] | None:
+        """Read what the holder of a socket says: what to run, then signals; its end is the process's."""
+        if life not in self.lives:      # forgotten since the news came
+            return None
+        try:
+            chunk = life.conn.recv(1 << 16)
+        except BlockingIOError:
+            return None
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.news.unregister(life.conn)
+            if life.pid is None:
+                self._forget(life)
+            else:
+                _kill(life.pid)
+            return None
+        *lines, life.unread = (life.unread + chunk).split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            if "signal" not in said:
+                return self._fork(life, said)
+            if life.pid is not None:
+                _send(life.pid, said["signal"])
+        return None
+
+    def _fork(self, life: _Life, request: dict) -> Callable[[], int] | None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        me = os.getpid()
+        try:
+            life.pid = os.fork()
+        except OSError as error:        # no memory, or too many processes
+            theirs.close()
+            ours.close()
+            life.unsaid = json.dumps({"raised": ["OSError", str(error)]}).encode() + b'\n{"exited": 1}\n'
+            return None
+        if life.pid:
+            theirs.close()
+            while life.files:
+                os.close(life.files.pop())
+            if request["do"] == "call":
+                self.news.register(ours, selectors.EVENT_READ, self._arrived)
+            else:
+                ours.close()
+            return None
+        os.setsid()
+        _libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != me:
+            os._exit(1)
+        ours.close()
+        self._let_go(life)
+        _become(request, life.files)
+        return lambda: _work(request, life.conn, theirs, self.filters, self.folder)
+
+    def _let_go(self, own: _Life) -> None:
+        """In a fork: close what belongs to the parent and to other processes."""
+        signal.set_wakeup_fd(-1)
+        for key in list(self.news.get_map().values()):
+            if key.fileobj is not own.conn:
+                key.fileobj.close()
+        self.news.close()
+        self.alarm[1].close()
+        for life in self.lives:
+            if life is not own:
+                life.conn.close()
+                while life.files:
+                    os.close(life.files.pop())
+        own.conn.setblocking(True)
+
+    def _reap(self, bell: socket.socket) -> None:
+        """Say of each process that has ended how, and end what it had started."""
+        with contextlib.suppress(BlockingIOError):
+            while bell.recv(4096):
+                pass
+        for life in list(self.lives):
+            if life.pid and os.waitid(os.P_PID, life.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                _kill(life.pid)         # its group; not waited for yet, so the id is still its own
+                _, status = os.waitpid(life.pid, 0)
+                # On a new line: it may have been killed in the middle of one.
+                life.unsaid = b'\n{"exited": %d}\n' % os.waitstatus_to_exitcode(status)
+                life.pid = None
+                self._say(life)
+
+    def _say(self, life: _Life) -> None:
+        try:
+            life.unsaid = life.unsaid[life.conn.send(life.unsaid):]
+        except BlockingIOError:     # its holder has not read what the process told
+            return
+        except OSError:             # it has no holder any more
+            life.unsaid = b""
+        if not life.unsaid:
+            with contextlib.suppress(KeyError):
+                self.news.unregister(life.conn)
+            self._forget(life)
+
+    def _forget(self, life: _Life) -> None:
+        life.conn.close()
+        while life.files:
+            os.close(life.files.pop())
+        self.lives.remove(life)
+
+    def end(self) -> None:
+        """Kill what was forked, remove the private folder."""
+        running = [life.pid for life in self.lives if life.pid]
+        for pid in running:
+            _kill(pid)
+        for pid in running:
+            os.waitpid(pid, 0)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _send(pid: int, number: int) -> None:
+    """Signal a process and its group; a process just forked may not lead one yet."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _kill(pid: int) -> None:
+    _send(pid, signal.SIGKILL)
+
+
+# ---------------------------------------------------------------- a fork
+
+def _become(request: dict, files: list[int]) -> None:
+    """Take on the state that a new process would have."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (2, 1):
+        os.dup2(files[-1], number)
+        os.close(files.pop())
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    os.chdir(request["cwd"])
+    tempfile.tempdir = None
+    random.seed()
+    import numpy as np
+
+    np.random.seed()        # noqa: NPY002 - the global generator is the one that forks would share
+    gc.enable()
+
+
+def _work(request: dict, conn: socket.socket, channel: socket.socket, filters: list, folder: Path) -> int:
+    """Do what was asked for and return the exit status."""
+    say = _speaker(conn)
+    say({"pid": os.getpid()})
+    if request["do"] == "kernel":
+        channel.close()
+        return _kernel(request["argv"], conn, say, filters)
+    import matplotlib as mpl
+
+    from . import forking
+
+    warnings.filters[:0] = filters
+    mpl.rcParams["backend"] = os.environ.get("MPLBACKEND", "agg")
+    forking._inherited = forking.WarmParent(folder, channel, reason="")
+    return _called(request, say)
+
+
+def _kernel(argv: list[str], conn: socket.socket, say: Callable[[dict], None], filters: list) -> int:
+    """Be a kernel until it is asked to end."""
+    import ipywidgets
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.argv = ["ipykernel_launcher", *argv]
+    app = IPKernelApp.instance(parent_handle=0)     # the kernel of this system, not a poller, watches the parent
+    app.initialize(argv)
+    ipywidgets.register_comm_target()       # what its import does in a kernel
+    # Where a notebook's imports would have put them: before those that the kernel set.
+    warnings.filters[:0] = filters
+    say({"ready": True})
+    conn.close()
+    app.start()
+    return 0
+
+
+def _speaker(conn: socket.socket) -> Callable[[dict], None]:
+    lock = threading.Lock()
+
+    def say(what: dict) -> None:
+        line = json.dumps(what).encode() + b"\n"
+        with lock:
+            conn.sendall(line)
+    return say
+
+
+def _called(request: dict, say: Callable[[dict], None]) -> int:
+    """Call the function and say what it returned or raised; the traceback goes to the log."""
+    module, _, name = request["function"].partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+        say({"result": function(request["payload"], lambda event: say({"event": event}))})
+    except Exception as error:
+        traceback.print_exc()
+        say({"raised": [type(error).__name__, str(error)]})
+        return 1
+    return 0
+
+
+def _finish(work: Callable[[], int]) -> None:
+    """Do a fork's work and end as a process does, except that nothing is taken apart object by object."""
+    status = 1
+    try:
+        status = work()
+    except SystemExit as asked:
+        status = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            threading._shutdown()
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+
+# ---------------------------------------------------------------- how this module is started
+
+def _plain() -> int:
+    """Make one call in a process that was not forked: asked on standard input, telling on standard output."""
+    with os.fdopen(os.dup(1), "wb", buffering=0) as told:
+        os.dup2(2, 1)
+        request = json.loads(sys.stdin.buffer.readline())
+        threading.Thread(target=_end_with_caller, daemon=True).start()
+        lock = threading.Lock()
+
+        def say(what: dict) -> None:
+            with lock:
+                told.write(json.dumps(what).encode() + b"\n")
+        return _called(request, say)
+
+
+def _end_with_caller() -> None:
+    while os.read(0, 1):        # not through sys.stdin, whose lock would be held when the interpreter ends
+        pass
+    if os.name == "posix":
+        os.killpg(os.getpgid(0), signal.SIGKILL)
+    os._exit(1)
+
+
+def main(argv: list[str]) -> int:
+    """Be the warm parent: the socket's number and the private folder; or, without them, make one plain call."""
+    if not argv:
+        return _plain()
+    global _libc
+    _libc = ctypes.CDLL(None, use_errno=True)
+    channel, folder = socket.socket(fileno=int(argv[0])), Path(argv[1])
+    channel.set_inheritable(False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C is for the orchestrator, which then ends this
+    if sys.path[0] == str(Path.cwd()):                  # where -m was run; a kernel puts its own there
+        del sys.path[0]
+    gc.disable()
+    parent = _Parent(channel, folder, warm_up())
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads > 1:
+        channel.send(json.dumps({"refused": t("cli.fork_threads", threads=threads)}).encode())
+        return 1
+    work = parent.serve()
+    if work is None:
+        parent.end()
+        return 0
+    _finish(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
