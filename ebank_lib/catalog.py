@@ -6,6 +6,8 @@ Nothing here knows a province: a source names its own catalogue and its own bran
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import namedtuple
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +16,20 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import AfterValidator, Field, PositiveFloat
 
-from .config import Strict, read_yaml, validate
+from .config import Strict, read_rows, read_yaml, validate
 from .errors import ConfigError, UnknownNameError
 from .wording import language
 
 __all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "load_catalog"]
 
-# Ids become folder names, URLs and papermill parameters.
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+# Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
+ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LONGEST_LABEL = 200
+# Letters of other scripts that look like Latin ones, once case is folded.
+_ALIKE = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u0456\u0458\u0501\u04bb"
+    "\u03b1\u03b2\u03b5\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03b6",
+    "abekmhopctyxsijdh" "abehikmvoptyxz")
 
 
 def _plain_id(text: str) -> str:
@@ -33,14 +41,53 @@ def _plain_id(text: str) -> str:
 Id = Annotated[str, AfterValidator(_plain_id)]
 
 
+def _label_fault(text: str) -> str | None:
+    """Return what keeps a text from being a label: it is shown beside figures, on one line, to readers who must be
+    able to tell it from others."""
+    if len(text) > _LONGEST_LABEL:
+        return f"at most {_LONGEST_LABEL} characters"
+    if any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") for sign in text):
+        return "text on one line, without characters that nobody sees"
+    return None
+
+
+def _plain_label(text: str) -> str:
+    fault = _label_fault(text)
+    if fault:
+        raise ValueError(fault)
+    return text
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a text")
+    return text
+
+
+def _looks(name: str) -> str:
+    """Return a name as it looks: two names of one look cannot be told apart."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().translate(_ALIKE).split())
+
+
+Label = Annotated[str, AfterValidator(_plain_label)]
+Name = Annotated[str, AfterValidator(_plain_label), AfterValidator(_named)]
+
+
 class Texts(Strict):
-    """One label in both languages."""
+    """One text in both languages."""
 
     zh: str
     en: str
 
     def __call__(self, lang: str | None = None) -> str:
         return getattr(self, language(lang))
+
+
+class Labels(Texts):
+    """One label in both languages; a ratio's unit is an empty one."""
+
+    zh: Label
+    en: Label
 
 
 class Unit(Strict):
@@ -58,12 +105,12 @@ class Indicator(Strict):
     """
 
     key: Id
-    zh: str
-    en: str
+    zh: Name
+    en: Name
     group: Id
     kind: Literal["stock", "flow", "ratio"]
     unit: str
-    short: Texts | None = None
+    short: Labels | None = None
     numerator: str | None = None
     denominator: str | list[str] | None = None
     bounded: bool = True
@@ -92,9 +139,9 @@ class Identity(Strict):
 
 
 class _File(Strict):
-    units: dict[str, Unit]
-    base_units: dict[str, Texts]
-    groups: dict[str, Texts]
+    units: dict[Label, Unit]
+    base_units: dict[Label, Labels]
+    groups: dict[Id, Labels]
     indicators: list[Indicator] = Field(min_length=1)
     identities: list[Identity] = []
     headline: list[str] = []
@@ -246,34 +293,37 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
 
 _COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_month"]
 _ROLES = ("branch", "total", "merged")
+_Row = namedtuple("_Row", _COLUMNS)
 
 
 def _read_branches(path: Path) -> dict[str, Branch]:
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise ConfigError("cannot be read", file=str(path), found=str(error).splitlines()[0],
-                          expected="a CSV file in UTF-8") from error
-    if list(rows.columns) != _COLUMNS:
-        raise ConfigError("wrong columns", file=str(path), row=1, found=list(rows.columns), expected=",".join(_COLUMNS))
     branches: dict[str, Branch] = {}
     names: dict[str, str] = {}
-    for n, row in enumerate(rows.itertuples(index=False), start=2):
-        where = {"file": str(path), "row": n}
-        if not ID.fullmatch(row.branch) or row.branch in branches:
+    ids: set[str] = set()
+    for n, fields in enumerate(read_rows(path, _COLUMNS), start=2):
+        where, row = {"file": str(path), "row": n}, _Row(**fields)
+        # Folders of East and east are one on some systems.
+        if not ID.fullmatch(row.branch) or row.branch.casefold() in ids:
             raise ConfigError("bad branch id", column="branch", found=row.branch,
                               expected="a new id of letters, digits, _ and -", **where)
         if row.role not in _ROLES:
             raise ConfigError("bad role", column="role", found=row.role, expected=" | ".join(_ROLES), **where)
         aliases = tuple(a.strip() for a in row.aliases.split(";") if a.strip())
-        for name in {row.branch, row.zh, row.en, *aliases}:
-            if not name or names.setdefault(name, row.branch) != row.branch:
-                raise ConfigError("a name must belong to one branch", found=name, expected="names used once", **where)
+        ids.add(row.branch.casefold())
+        for name in sorted({row.branch, row.zh, row.en, *aliases}):
+            fault = _label_fault(name)
+            if fault:
+                raise ConfigError("is no name", found=name, expected=fault, **where)
+            if not name.strip() or names.setdefault(_looks(name), row.branch) != row.branch:
+                raise ConfigError("a name must belong to one branch", found=name,
+                                  expected="names used once, and none that looks like another", **where)
         if (row.role == "merged") != bool(row.merged_into) or bool(row.merged_into) != bool(row.merged_month):
             raise ConfigError("role merged goes with merged_into and merged_month", found=row.merged_into, **where)
         try:
             month = pd.Period(row.merged_month, "M") if row.merged_month else None
-        except ValueError as error:
+            if month is pd.NaT:
+                raise ValueError("no month")
+        except (ValueError, OverflowError) as error:
             raise ConfigError("bad month", column="merged_month", found=row.merged_month, expected="YYYY-MM",
                               **where) from error
         branches[row.branch] = Branch(row.branch, row.zh, row.en, row.role, aliases, row.merged_into or None, month)
@@ -281,6 +331,9 @@ def _read_branches(path: Path) -> dict[str, Branch]:
         if b.merged_into and branches.get(b.merged_into, b).role != "branch":
             raise UnknownNameError("branch to merge into", b.merged_into,
                                    [x.id for x in branches.values() if x.role == "branch"], file=str(path))
+    if "province" in ids and all(b.role != "total" for b in branches.values()):
+        raise ConfigError("bad branch id", file=str(path), found="province", expected="another id",
+                          hint="The report of all branches stands in a folder of this name")
     if not any(b.role == "branch" for b in branches.values()):
         raise ConfigError("names no branch", file=str(path), expected="at least one row of role branch")
     return branches

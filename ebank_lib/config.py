@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .errors import ConfigError, nearest
 from .files import read_limited
 
-__all__ = ["Strict", "hidden_sign", "read_yaml", "validate"]
+__all__ = ["Strict", "hidden_sign", "read_rows", "read_yaml", "validate"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -122,6 +125,39 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError("holds no mapping", file=str(path), found=type(data).__name__, expected="key: value lines")
     return data
+
+
+def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Read a CSV file in UTF-8 that has just these columns: a mapping a row, blank lines left out.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, too large, not UTF-8, no CSV, has other columns or a control character in a field.
+    """
+    path = Path(path)
+    expected = "a CSV file in UTF-8"
+    try:
+        raw = read_limited(path, MAX_BYTES)
+        lines = list(csv.reader(io.StringIO(raw[:MAX_BYTES].decode("utf-8-sig"), newline=""), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigError("cannot be read", file=str(path), found=getattr(error, "strerror", None) or str(error),
+                          expected=expected) from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError("is too large", file=str(path), found=f"more than {MAX_BYTES} bytes",
+                          expected=f"at most {MAX_BYTES} bytes")
+    if not lines or lines[0] != list(columns):
+        raise ConfigError("wrong columns", file=str(path), row=1, found=lines[0] if lines else "nothing",
+                          expected=",".join(columns))
+    for n, line in enumerate(lines[1:], start=2):
+        if line and len(line) != len(columns):
+            raise ConfigError("has a line of another length", file=str(path), row=n, found=f"{len(line)} fields",
+                              expected=f"{len(columns)} as in the first line")
+        for name, text in zip(columns, line):
+            if sign := hidden_sign(text):
+                raise ConfigError("holds a control character", file=str(path), row=n, column=name, found=sign,
+                                  expected="text that can be read")
+    return [dict(zip(columns, line)) for line in lines[1:] if line]
 
 
 def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str = "") -> Model:

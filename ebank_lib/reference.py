@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from ebank_lib.catalog import ID
+from ebank_lib.config import read_rows
 from ebank_lib.display import as_html, html_table, say
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.growth.measures import as_month
@@ -211,13 +212,7 @@ def reference_facts(path: str | Path | None = None) -> Reference:
     0.52
     """
     path = project_root() / "data" / "reference" / "facts.csv" if path is None else Path(path)
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise ConfigError("cannot be read", file=str(path), found=str(error).splitlines()[0],
-                          expected="a CSV file in UTF-8") from error
-    if list(rows.columns) != list(COLUMNS):
-        raise ConfigError("wrong columns", file=str(path), row=1, found=list(rows.columns), expected=",".join(COLUMNS))
+    rows = pd.DataFrame(read_rows(path, COLUMNS), columns=list(COLUMNS), dtype=str)
     seen: set[str] = set()
     for n, row in enumerate(rows.to_dict("records"), start=2):
         _check(row, seen, {"file": str(path), "row": n})

@@ -1,5 +1,8 @@
 """The catalogue: what is measured, and the errors that say what is wrong with it."""
 
+import gzip
+import os
+
 import pandas as pd
 import pytest
 
@@ -63,7 +66,30 @@ BRANCHES = "branch,zh,en,role,aliases,merged_into,merged_month\n"
     ("a,甲,A,merged,,,\n", "merged_into"),
     ("a,甲,A,merged,,b,2010-01\nc,丙,C,branch,,,\n", "branch to merge into"),
     ("a,甲,A,merged,,b,2010-13\nb,乙,B,branch,,,\n", "bad month"),
+    ("a,甲,A,merged,,b,NaT\nb,乙,B,branch,,,\n", "bad month"),
     ("a,甲,A,total,,,\n", "names no branch"),
+    ("a,甲\n", "another length"),
+    ("a,甲,A,branch,,,,x\n", "another length"),
+    ('a,"甲,A,branch,,,\n', "cannot be read"),
+    ("a,甲\0,A,branch,,,\n", "control character; found 'U.0000'"),
+    ("a,甲,\u202eA,branch,,,\n", "control character; found 'U.202E'"),
+    ('a,"甲\n乙",A,branch,,,\n', "one line"),
+    ("a,甲,A\u200bB,branch,,,\n", "nobody sees"),
+    ("a,甲,,branch,,,\n", "one branch"),
+    ("a,甲,\u3000,branch,,,\n", "one branch"),
+    (f"a,甲,{'A' * 201},branch,,,\n", "at most 200"),
+    ("a,甲,A,branch,,,\nA,乙,B,branch,,,\n", "bad branch id"),
+    ("a,甲,A,branch,,,\n../../x,乙,B,branch,,,\n", "bad branch id"),
+    ("/etc/x,甲,A,branch,,,\n", "bad branch id"),
+    ("C:\\x,甲,A,branch,,,\n", "bad branch id"),
+    ("a.,甲,A,branch,,,\n", "bad branch id"),
+    ("nul,甲,A,branch,,,\n", "bad branch id"),
+    ("COM1,甲,A,branch,,,\n", "bad branch id"),
+    (",甲,A,branch,,,\n", "bad branch id"),
+    ("province,甲,A,branch,,,\n", "folder of this name"),
+    ("a,甲,East,branch,,,\nb,乙,\u0415ast,branch,,,\n", "looks like another"),
+    ("a,甲,East,branch,,,\nb,乙,Ｅａｓｔ,branch,,,\n", "looks like another"),
+    ("a,东城,A,branch,,,\nb,东 城,B,branch,,,\n", "looks like another"),
 ])
 def test_a_wrong_branch_file_is_refused_with_its_row(root, tmp_path, rows, message):
     path = tmp_path / "branches.csv"
@@ -71,6 +97,15 @@ def test_a_wrong_branch_file_is_refused_with_its_row(root, tmp_path, rows, messa
     with pytest.raises(EbankError, match=message) as caught:
         load_catalog(root / "data" / "catalog.yaml", path)
     assert caught.value.file == str(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_branches_in_a_pipe_or_packed_are_no_table(root, tmp_path):
+    os.mkfifo(tmp_path / "branches.csv")
+    (tmp_path / "branches.csv.gz").write_bytes(gzip.compress(b"\n" * 50_000_000))
+    for name in ("branches.csv", "branches.csv.gz"):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_catalog(root / "data" / "catalog.yaml", tmp_path / name)
 
 
 def test_a_branch_id_that_papermill_took_for_a_number_is_found(root, tmp_path):
@@ -85,6 +120,11 @@ def test_a_branch_id_that_papermill_took_for_a_number_is_found(root, tmp_path):
     ("- {key: phone,", "- {key: mobile,", "stands twice"),
     ("kind: ratio", "kind: rate", "'stock', 'flow' or 'ratio'"),
     ("factor: 10000}", "factor: -1}", "greater than 0"),
+    ("- {key: mobile,", "- {key: nul,", "indicators.*letters, digits"),
+    ("- {key: mobile,", "- {key: ../x,", "indicators.*letters, digits"),
+    ("base_units:\n", 'base_units:\n  x: {zh: a, en: "b\u200b"}\n', "nobody sees"),
+    ("base_units:\n", 'base_units:\n  x: {zh: a, en: "b\\nc"}\n', "one line"),
+    ("base_units:\n", "base_units:\n  x: {zh: a, en: " + "x" * 100_000 + "}\n", "at most 200"),
 ])
 def test_a_wrong_catalogue_is_refused_by_key(root, tmp_path, old, new, message):
     text = (root / "data" / "catalog.yaml").read_text(encoding="utf-8")

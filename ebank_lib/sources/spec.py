@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
-from ..catalog import Catalog, Texts, load_catalog
+from ..catalog import Catalog, Labels, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
 from .months import check_format, check_pattern
@@ -200,7 +200,7 @@ class Event(Strict):
 class SourceSpec(Strict):
     """The whole ``sources.yaml``; the entries of `files` are checked one by one, by their layout."""
 
-    title: Texts
+    title: Labels
     catalog: Text
     branches: Text
     files: list[dict[str, Any]] = Field(min_length=1)
@@ -296,8 +296,9 @@ def _check(file: WideSpec | LongSpec | DatabaseSpec, key: str, path: Path, catal
 
 def _check_event(event: Event, key: str, path: Path, catalog: Catalog) -> None:
     try:
-        pd.Period(event.month, "M")
-    except ValueError:
+        if pd.Period(event.month, "M") is pd.NaT:
+            raise ValueError("no month")
+    except (ValueError, OverflowError):
         raise ConfigError("is no month", file=str(path), key=f"{key}.month", found=event.month,
                           expected="YYYY-MM") from None
     for what, names, known in (("indicator", event.indicators, catalog.indicators),
