@@ -5,6 +5,7 @@
     reports/rizhao/
       report.html   tables.xlsx   run.json
       notebooks/    01_data_cleaning.ipynb ...     as executed
+      tables/       growth.csv growth.parquet ...  every recorded table
       failed/       the notebook that stopped the last run, if one did
 
 A run that fails leaves the report of the run before as it was. A stage that the data do not allow is no failure: the
@@ -34,10 +35,10 @@ from ..paths import find_source, project_root
 from ..sources import open_source
 from ..wording import t, use_language
 from . import trace
-from .content import Content, read_content
-from .execution import Executed, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
-from .pages import About, build_page
-from .workbook import workbook_bytes
+from .artefacts import Artefacts, about_plain, build
+from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
+from .pages import About
+from .seal import package_sha256, run_json_bytes
 
 __all__ = ["Province", "Report", "make_province_report", "make_report", "open_province"]
 
@@ -110,7 +111,8 @@ def _portable(source: str | Path) -> str:
 def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,
                 start: str | None = None, end: str | None = None, out: str | Path = "reports",
                 extra: Mapping[str, str] | None = None, notebooks: Iterable[Path] | None = None, workers: int = 2,
-                cell_timeout: float = 300, progress: Progress | None = None) -> Report:
+                cell_timeout: float = 300, progress: Progress | None = None, held: Held | None = None,
+                finished: Finished | None = None) -> Report:
     """Run the notebooks for a branch and write its report.
 
     Parameters
@@ -127,6 +129,8 @@ def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh",
         The report is written into ``out/branch``.
     extra : mapping of parameter to text, optional
         Further parameters of the notebooks.
+    held, finished : callable, optional
+        See :func:`~ebank_lib.reports.execution.run_notebooks`.
 
     Raises
     ------
@@ -142,13 +146,15 @@ def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh",
         raise UnknownNameError(f"indicator reported by {name}", indicator, reported)
     label = province.catalog.branch(name).label(lang)
     return _make(province, name, label, reported, notebooks, lang=lang, indicator=indicator, start=start, end=end,
-                 out=out, extra=extra, workers=workers, cell_timeout=cell_timeout, progress=progress)
+                 out=out, extra=extra, workers=workers, cell_timeout=cell_timeout, progress=progress, held=held,
+                 finished=finished)
 
 
 def make_province_report(source: str | Path | Province, *, lang: str = "zh", indicator: str | None = None,
                          start: str | None = None, end: str | None = None, out: str | Path = "reports",
                          extra: Mapping[str, str] | None = None, notebooks: Iterable[Path] | None = None,
-                         workers: int = 2, cell_timeout: float = 300, progress: Progress | None = None) -> Report:
+                         workers: int = 2, cell_timeout: float = 300, progress: Progress | None = None,
+                         held: Held | None = None, finished: Finished | None = None) -> Report:
     """Run the notebooks that look at all branches together, and write their report.
 
     Parameters and errors are those of :func:`make_report`; the report is written into ``out/`` and the id of the
@@ -163,7 +169,7 @@ def make_province_report(source: str | Path | Province, *, lang: str = "zh", ind
     label = province.catalog.branch(name).label(lang) if province.catalog.total else t("report.all_branches", lang)
     return _make(province, name, label, reported, notebooks or province_notebooks(), lang=lang, indicator=indicator,
                  start=start, end=end, out=out, extra=extra, workers=workers, cell_timeout=cell_timeout,
-                 progress=progress)
+                 progress=progress, held=held, finished=finished)
 
 
 def _make(province: Province, name: str, label: str, reported, notebooks, *, lang, indicator, start, end, out,
@@ -171,7 +177,7 @@ def _make(province: Province, name: str, label: str, reported, notebooks, *, lan
     months = _months(province, start, end)
     folder = _folder(Path(out), name)
     before = use_language(lang)
-    work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
+    work = Path(tempfile.mkdtemp(prefix="eb-work-"))
     try:
         chosen = indicator or _default_indicator(province.catalog, reported)
         executed = run_notebooks(province.given, name, work / "notebooks", lang=lang, indicator=chosen, start=start,
@@ -233,48 +239,35 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
     catalog, source = province.catalog, province.cleaned.source
     about = About(branch, label, catalog.indicator(indicator).label(lang), source.title(lang), source.simulated,
                   *months, lang, files=tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
-    content = read_content([book.path for book in executed], lang, about.fills)
-    links = [*province.links, *_result_links(content, executed)]
-    page = build_page(content, about.with_chain(links)).encode("utf-8")
-    notes = [t("report.source", lang, title=about.source_title),
-             *([t("report.simulated", lang)] if source.simulated else [])]
-    tables = workbook_bytes(content.tables, t("report.title", lang, branch=label), notes, lang)
-    links += [trace.link("workbook", len(content.tables), trace.text_sha256(tables)),
-              trace.link("page", len(page), trace.text_sha256(page))]
+    made = build([book.path for book in executed], about, province.links)
 
-    _replace_notebooks(executed, folder)
-    write_atomically(folder / "tables.xlsx", tables)
-    write_atomically(folder / "report.html", page)
-    write_atomically(folder / "run.json", _run_json(province, executed, content, links))
+    for name, content in made.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        write_atomically(folder / name, content)
+    _remove_others(folder, made.files)
+    write_atomically(folder / "run.json", run_json_bytes(_run(province, executed, about, made), made.files))
     shutil.rmtree(folder / "failed", ignore_errors=True)
     return Report(branch, folder, tuple(replace(b, path=folder / "notebooks" / b.path.name) for b in executed))
 
 
-def _result_links(content: Content, executed) -> list[dict[str, Any]]:
-    books = "\n".join(f"{book.name} {trace.text_sha256(book.path.read_bytes())}" for book in executed)
-    tables = json.dumps(content.tables, sort_keys=True, ensure_ascii=False)
-    return [trace.link("notebooks", len(executed), trace.text_sha256(books)),
-            trace.link("tables", len(content.tables), trace.text_sha256(tables))]
+def _remove_others(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Remove what a run before left in the folders that are wholly a report's own."""
+    for name in ("notebooks", "tables"):
+        for old in (folder / name).glob("*"):
+            if f"{name}/{old.name}" not in files and old.is_file():
+                old.unlink()
 
 
-def _replace_notebooks(executed, folder: Path) -> None:
-    target = folder / "notebooks"
-    target.mkdir(exist_ok=True)
-    names = {book.path.name for book in executed}
-    for book in executed:
-        write_atomically(target / book.path.name, book.path.read_bytes())
-    for old in target.glob("*.ipynb"):
-        if old.name not in names:
-            old.unlink()
-
-
-def _run_json(province, executed, content: Content, links) -> bytes:
+def _run(province, executed, about: About, made: Artefacts) -> dict[str, Any]:
     """Return what was run on what, with what: no time, no machine, no path outside the project."""
     outside = Path(province.given).is_absolute()
     parameters = {book.name: {k: Path(v).name if outside and k == "source" else v for k, v in book.parameters.items()}
                   for book in executed}
-    run = {
+    return {
         "ebank": __version__,
+        "code": package_sha256(),
+        "about": about_plain(about),
+        "stages": [book.name for book in executed],
         "source": Path(province.given).name if outside else province.given,
         "simulated": province.cleaned.source.simulated,
         "parameters": parameters,
@@ -282,13 +275,12 @@ def _run_json(province, executed, content: Content, links) -> bytes:
         "files": province.files[["file", "bytes", "sha256"]].to_dict("records"),
         "notebooks": {book.name: trace.text_sha256(book.path.read_bytes()) for book in executed},
         "tables": {table["name"]: trace.text_sha256(json.dumps(table, sort_keys=True, ensure_ascii=False))
-                   for table in content.tables},
+                   for table in made.content.tables},
         "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
         "stages_not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                             for book in executed if book.not_done},
-        "chain": trace.chained(links),
+        "chain": trace.chained(made.links),
     }
-    return (json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8")
 
 
 def _versions() -> dict[str, str]:

@@ -37,7 +37,8 @@ def contents(folder):
 
 def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
     assert sorted(contents(report.folder)) == ["notebooks/01_cleaning.ipynb", "notebooks/02_forecast.ipynb",
-                                               "report.html", "run.json", "tables.xlsx"]
+                                               "report.html", "run.json", "tables.xlsx", "tables/series.csv",
+                                               "tables/series.parquet"]
     assert report.folder.name == "0351" and report.warnings == [] and language() == "zh"
     page = report.page.read_text(encoding="utf-8")
     assert "East: e-banking report" in page and "Simulated data" in page and 'alt="East"' in page and "0351 1" in page
@@ -54,7 +55,7 @@ def test_run_json_tells_what_was_run_on_what(report, project):
                                                 "lang": "en", "horizon": 6}
     assert run["files"][0]["sha256"] == hashlib.sha256((project / "data/small/cells.csv").read_bytes()).hexdigest()
     links = {link["step"]: link for link in run["chain"]}
-    assert list(links) == ["source", "cells", "ledger", "panel", "notebooks", "tables", "workbook", "page"]
+    assert list(links) == ["source", "cells", "ledger", "panel", "notebooks", "tables", "workbook", "exports", "page"]
     assert links["page"]["sha256"] == hashlib.sha256(report.page.read_bytes()).hexdigest()
     assert links["panel"]["count"] == 96 and set(run["tables"]) == {"series"}
     assert str(project) not in json.dumps(run)
