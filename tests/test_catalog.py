@@ -122,9 +122,9 @@ def test_a_branch_id_that_papermill_took_for_a_number_is_found(root, tmp_path):
     ("factor: 10000}", "factor: -1}", "greater than 0"),
     ("- {key: mobile,", "- {key: nul,", "indicators.*letters, digits"),
     ("- {key: mobile,", "- {key: ../x,", "indicators.*letters, digits"),
-    ("base_units:\n", 'base_units:\n  x: {zh: a, en: "b\u200b"}\n', "nobody sees"),
-    ("base_units:\n", 'base_units:\n  x: {zh: a, en: "b\\nc"}\n', "one line"),
-    ("base_units:\n", "base_units:\n  x: {zh: a, en: " + "x" * 100_000 + "}\n", "at most 200"),
+    ("groups:\n", 'groups:\n  x: {zh: a, en: "b\u200b"}\n', "nobody sees"),
+    ("groups:\n", 'groups:\n  x: {zh: a, en: "b\\nc"}\n', "one line"),
+    ("groups:\n", "groups:\n  x: {zh: a, en: " + "x" * 100_000 + "}\n", "at most 200"),
 ])
 def test_a_wrong_catalogue_is_refused_by_key(root, tmp_path, old, new, message):
     text = (root / "data" / "catalog.yaml").read_text(encoding="utf-8")
