@@ -14,6 +14,10 @@ import pytest
 import python_calamine
 
 from ebank_lib.catalog import load_catalog
+from ebank_lib.cleaning import clean
+from ebank_lib.events import known_events
+from ebank_lib.problems import load_problems
+from ebank_lib.scenarios import load_strategy
 from ebank_lib.sources import open_source
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,6 +121,18 @@ def test_more_branches_can_be_asked_for_and_read(maker, tmp_path):
     source = open_source(tmp_path)
     assert len(source.catalog.reporting) == 39
     assert source.cells()["branch"].str.startswith("模拟").any()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_branches_can_be_had_unspoilt_with_all_that_a_report_reads(maker, tmp_path, count):
+    maker.make_sample(tmp_path, branches=count, spoil=False)
+    source = open_source(tmp_path)
+    assert len(source.catalog.reporting) == count
+    assert clean(source).rejected.empty
+    assert load_problems(source) and load_strategy(source).targets
+    # Events of branches that are not there are left out: an event names branches that exist.
+    named = set(";".join(known_events(source)["branches"]).split(";")) - {""}
+    assert named <= set(source.catalog.branches)
 
 
 # --- what is true

@@ -33,6 +33,8 @@ SEED = 2011
 MISSING = ((2008, 4), (2008, 5), (2008, 6), (2008, 7))  # one of these months was never sent
 TWICE = 2  # months that were sent again with corrections; the first of them two times
 WORKBOOK = re.compile(r"\d{4}-\d{2}(_修订\d+)?\.xlsx")
+EVENT_OF = re.compile(r"  - \{month: .* branches: \[([\w, ]+)\]")
+BESIDE = ("catalog.yaml", "strategies.yaml", "problems.yaml")
 TRUTH_COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "spoil", "printed", "true_value",
                  "expected_rules", "rounding"]
 
@@ -48,7 +50,8 @@ def make_sample(out: Path, seed: int = SEED, months: int = MONTHS, branches: int
     seed : int
         The same seed gives the same bytes.
     months, branches : int
-        How many; branches beyond the 17 of ``branches.csv`` get invented names.
+        How many; branches beyond the 17 of ``branches.csv`` get invented names. Fewer can be had unspoilt only: the
+        mistakes are told of branches by name.
     spoil : bool
         False leaves the workbooks as they should have been (``truth.csv`` has its heading only).
     truth_panel : Path, optional
@@ -56,7 +59,7 @@ def make_sample(out: Path, seed: int = SEED, months: int = MONTHS, branches: int
         how much the printed figure may differ because it is rounded.
     """
     out = Path(out)
-    table = _branch_table(branches)
+    table = _branch_table(branches, fewer=not spoil)
     truth = simulate(seed, table, months)
     names = {row["branch"]: row["zh"] for row in table}
     _make_room(out)
@@ -108,15 +111,17 @@ def simulate(seed: int = SEED, table: list[dict[str, str]] | None = None, months
     return grow(seed, order, calendar, ratios, merged, at)
 
 
-def _branch_table(count: int | None) -> list[dict[str, str]]:
-    """The rows of branches.csv, cut or extended to `count` reporting branches (with the merged one)."""
+def _branch_table(count: int | None, fewer: bool = False) -> list[dict[str, str]]:
+    """The rows of branches.csv, extended to `count` branches (with the merged one), or cut to the first so many."""
     with (HERE.parent / "branches.csv").open(encoding="utf-8", newline="") as stream_:
         rows = list(csv.DictReader(stream_))
     if count is None:
         return rows
     own = [r for r in rows if r["role"] != "total"]
     if count < len(own):
-        raise ValueError(f"at least {len(own)} branches")
+        if not fewer or count < 1:
+            raise ValueError(f"at least {len(own)} branches" + ("" if fewer else ", or --clean"))
+        return [r for r in rows if r["role"] == "total"] + own[:count]
     for n in range(len(own) + 1, count + 1):
         rows.append(dict.fromkeys(rows[0], "") | {"branch": f"b{n:04d}", "zh": f"模拟{n:04d}支行",
                                                   "en": f"Branch {n:04d}", "role": "branch"})
@@ -228,14 +233,14 @@ def write_truth_panel(path: Path, truth: Truth, valid: dict[int, list[Sheet]], e
 
 def _write_source(out: Path, table: list[dict[str, str]]) -> None:
     """Put beside the workbooks what is needed to read them."""
-    text = (HERE / "sources.yaml").read_text(encoding="utf-8")
-    (out / "sources.yaml").write_text(text.replace("../catalog.yaml", "catalog.yaml")
-                                      .replace("../branches.csv", "branches.csv")
-                                      .replace("../strategies.yaml", "strategies.yaml"), encoding="utf-8")
-    shutil.copyfile(HERE.parent / "catalog.yaml", out / "catalog.yaml")
-    for extra in (HERE / "facts.yaml", HERE.parent / "strategies.yaml"):
-        if extra.exists():
-            shutil.copyfile(extra, out / extra.name)
+    known = {row["branch"] for row in table}
+    lines = (HERE / "sources.yaml").read_text(encoding="utf-8").replace(": ../", ": ").splitlines(keepends=True)
+    events = [named.group(1).split(", ") if (named := EVENT_OF.match(line)) else [] for line in lines]
+    text = "".join(line for line, named in zip(lines, events, strict=True) if known.issuperset(named))
+    text = re.sub(r"^events:\n\Z", "events: []\n", text, flags=re.M)
+    (out / "sources.yaml").write_text(text, encoding="utf-8")
+    for extra in (HERE / "facts.yaml", *(HERE.parent / name for name in BESIDE)):
+        shutil.copyfile(extra, out / extra.name)
     with (out / "branches.csv").open("w", encoding="utf-8", newline="") as stream_:
         writer = csv.DictWriter(stream_, list(table[0]), lineterminator="\n")
         writer.writeheader()
