@@ -6,26 +6,46 @@ Every error that a user's input can cause is an :class:`EbankError`; anything el
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from itertools import islice
 
 __all__ = ["ConfigError", "EbankError", "SeriesError", "SourceError", "UnknownNameError", "nearest"]
 
 # A hostile cell may hold a megabyte of text; an error message quotes the beginning of it.
-_QUOTE = 120
+_QUOTE, _SENTENCE = 120, 600
+# Comparing two names takes time with the square of their length.
+_LONGEST_NAME, _MOST_NAMES = 100, 2_000
+# What stands between scheme and host of an address: a password, in an address that should not be here.
+_PASSWORD = re.compile(r"(?i)([a-z][a-z0-9+.-]{0,40}:/{2,3}[^\s/:@'\"]{0,200}):[^\s@]{1,500}@")
+_SECRET = re.compile(r"(?i)\b(password|passwd|pwd|token|secret)(\s*=\s*)[^\s&;,'\"]{1,500}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like `name`, or None when nothing is near."""
-    by_lower = {str(item).lower(): str(item) for item in known}
+    """Return the known name most like `name`, or None when nothing is near or the names are no names but texts."""
+    if len(str(name)) > _LONGEST_NAME:
+        return None
+    short = (str(item) for item in known)
+    by_lower = {item.lower(): item for item in islice((i for i in short if len(i) <= _LONGEST_NAME), _MOST_NAMES)}
     match = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[match[0]] if match else None
 
 
 def quote(value: object) -> str:
-    """Return `value` as it may stand in a message: one line, printable, not too long."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    """Return `value` as it may stand in a message: one line, printable, not too long, without a password.
+
+    Examples
+    --------
+    >>> quote("postgresql://ann:pass@host/db"), quote("a" + chr(27) + "b")
+    ("'postgresql://ann:***@host/db'", "'a\\\\x1bb'")
+    """
+    return _line(repr(value) if isinstance(value, str) else str(value), _QUOTE)
+
+
+def _line(text: str, most: int) -> str:
+    text = _SECRET.sub(r"\1\2***", _PASSWORD.sub(r"\1:***@", text[: 20 * most]))
     text = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 class EbankError(Exception):
@@ -50,8 +70,8 @@ class _Located(EbankError, ValueError):
         if self.found is not None:
             text += f"; found {quote(self.found)}"
         if self.expected is not None:
-            text += f"; expected {self.expected}"
-        return text + (f". {self.hint}" if self.hint else "")
+            text += f"; expected {_line(str(self.expected), _SENTENCE)}"
+        return text + (f". {_line(self.hint, 2 * _SENTENCE)}" if self.hint else "")
 
 
 class SourceError(_Located):
@@ -82,6 +102,7 @@ class UnknownNameError(_Located, KeyError):
     def __init__(self, what: str, name: object, known: Iterable[str], **where):
         self.what, self.name, self.known = what, name, [str(item) for item in known]
         self.suggestion = nearest(str(name), self.known)
-        shown = ", ".join(self.known[:40]) + (f", … ({len(self.known)} in all)" if len(self.known) > 40 else "")
+        shown = ", ".join(item[:_LONGEST_NAME] for item in self.known[:40])
+        shown += f", … ({len(self.known)} in all)" if len(self.known) > 40 else ""
         hint = (f"Did you mean {quote(self.suggestion)}? " if self.suggestion else "") + f"Known: {shown or 'none'}"
         super().__init__(f"unknown {what} {quote(name)}", hint=hint, **where)
