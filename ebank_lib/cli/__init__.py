@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import EbankError, nearest
-from . import holds, report
+from . import holds, proof, report
 
 __all__ = ["main"]
 
@@ -26,8 +26,11 @@ _EXAMPLES = """examples:
   ebank branches --source data/shandong
   ebank check --source data/shandong --branch rizhao --strict
   ebank trace --source data/shandong --branch rizhao --indicator sms --month 2008-10
+  ebank verify reports
+  ebank verify reports/rizhao --source data/shandong
 
-exit code: 0 done; 1 done, but a branch failed or cells were rejected (--strict); 2 the input is wrong
+exit code: 0 done; 1 done, but a branch failed, cells were rejected (--strict) or a report is not as it was written;
+2 the input is wrong
 """
 
 
@@ -69,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--branch", required=True, metavar="B")
     trace.add_argument("--indicator", required=True, metavar="I")
     trace.add_argument("--month", required=True, metavar="YYYY-MM")
+    proof.add_options(command("verify", "compute the chain of a report or a whole run again and name the first link "
+                              "that does not hold", proof.verify, source=False))
     return parser
 
 

@@ -20,7 +20,7 @@ from .exports import export_files
 from .pages import About, build_page
 from .workbook import workbook_bytes
 
-__all__ = ["STEPS", "Artefacts", "about_of", "about_plain", "build", "step_of"]
+__all__ = ["STEPS", "Artefacts", "about_of", "about_plain", "build", "files_sha256", "step_of"]
 
 # The links of the chain in their order, and the files that each one is about.
 STEPS = ("source", "cells", "ledger", "panel", "notebooks", "tables", "workbook", "exports", "page", "summary")
@@ -42,11 +42,11 @@ class Artefacts:
 
 
 def files_sha256(files: Mapping[str, bytes]) -> str:
-    """Return the hash of a link's files: of the one there is, else of the list of their names and hashes."""
+    """Return the hash of a link's files: of the one there is, else of their names and hashes in alphabetical order."""
     if len(files) == 1:
         return trace.text_sha256(next(iter(files.values())))
     return trace.text_sha256("\n".join(f"{Path(name).stem if name.endswith('.ipynb') else name} "
-                                       f"{trace.text_sha256(content)}" for name, content in files.items()))
+                                       f"{trace.text_sha256(content)}" for name, content in sorted(files.items())))
 
 
 def step_of(file: str) -> str:

@@ -15,12 +15,10 @@ page shows what there is of it and says why it ends there.
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +29,17 @@ from ..catalog import ID, Catalog
 from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
 from ..files import write_atomically
-from ..paths import find_source, project_root
+from ..paths import portable_source
 from ..sources import open_source
 from ..wording import t, use_language
 from . import trace
 from .artefacts import Artefacts, about_plain, build
 from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
 from .pages import About
-from .seal import package_sha256, run_json_bytes
+from .seal import library_versions, package_sha256, run_json_bytes
 
 __all__ = ["Province", "Report", "make_province_report", "make_report", "open_province"]
 
-_VERSIONS = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "papermill", "nbconvert",
-             "xlsxwriter")
 
 
 @dataclass(frozen=True)
@@ -97,15 +93,7 @@ def open_province(source: str | Path) -> Province:
     cleaned = clean(opened)
     files = opened.files()
     links = trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
-    return Province(_portable(source), cleaned, files, tuple(links))
-
-
-def _portable(source: str | Path) -> str:
-    """Return a source as notebooks are given it: relative to the project where it lies inside."""
-    path = find_source(source)
-    folder = path.parent if path.name == "sources.yaml" else path
-    root = project_root()
-    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+    return Province(portable_source(source), cleaned, files, tuple(links))
 
 
 def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,
@@ -271,7 +259,7 @@ def _run(province, executed, about: About, made: Artefacts) -> dict[str, Any]:
         "source": Path(province.given).name if outside else province.given,
         "simulated": province.cleaned.source.simulated,
         "parameters": parameters,
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": library_versions(),
         "files": province.files[["file", "bytes", "sha256"]].to_dict("records"),
         "notebooks": {book.name: trace.text_sha256(book.path.read_bytes()) for book in executed},
         "tables": {table["name"]: trace.text_sha256(json.dumps(table, sort_keys=True, ensure_ascii=False))
@@ -281,16 +269,6 @@ def _run(province, executed, about: About, made: Artefacts) -> dict[str, Any]:
                             for book in executed if book.not_done},
         "chain": trace.chained(made.links),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _keep(error: NotebookError, folder: Path) -> NotebookError:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import functools
 import json
+import platform
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .trace import text_sha256
 
-__all__ = ["package_sha256", "plain_path", "run_json_bytes", "seal_problem"]
+__all__ = ["library_versions", "package_sha256", "plain_path", "run_json_bytes", "seal_problem"]
 
+_LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "pillow", "papermill",
+              "nbconvert", "xlsxwriter", "pyarrow")
 _TEXT = (".py", ".yaml", ".csv", ".j2", ".css", ".js", ".json")
 
 
@@ -74,6 +79,15 @@ def plain_path(name: str) -> bool:
     """
     return (bool(re.fullmatch(r"[^\\:\x00-\x1f]+", name)) and not PurePosixPath(name).is_absolute()
             and not {"", ".", ".."} & set(name.split("/")))
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that make numbers and files."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 @functools.cache
