@@ -46,6 +46,86 @@ def cleaned(shandong):
     return clean(shandong)
 
 
+@pytest.fixture(scope="session")
+def summaries():
+    """A maker of n branches' summaries, with a total of all if asked: plausible, each call the same."""
+    return _summaries
+
+
+def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
+    import math
+    import random
+    from types import SimpleNamespace
+
+    import pandas as pd
+
+    from ebank_lib.catalog import load_catalog
+    from ebank_lib.forecasting.trust import Grade
+    from ebank_lib.reports.summary import _attention
+
+    catalog = load_catalog(ROOT / "data" / "catalog.yaml", ROOT / "data" / "branches.csv")
+    known, key = [catalog.branches[name] for name in catalog.reporting], "mobile_txn"
+    indicator = {"key": key, "label": {lg: catalog.indicator(key).label(lg) for lg in ("zh", "en")},
+                 "unit": {lg: catalog.unit_label(key, lg) for lg in ("zh", "en")}, "kind": "flow"}
+    months = [str(m) for m in pd.period_range("2008-09", periods=48, freq="M")]
+    said = []
+    for at in range(n + total):
+        rng, whole = random.Random(at), total and at == n
+        level, y = rng.uniform(2e4, 5e6), []
+        for _ in range(36):
+            level *= math.exp(rng.gauss(rng.choice([0.03, 0.03, -0.01]), 0.06))
+            y.append(round(level))
+        width = rng.uniform(0.05, 0.3)
+        by = {"lo-80": -0.33, "hi-80": 0.33, "lo-95": -0.5, "hi-95": 0.5}
+        ahead = [{"month": month, "y_hat": level * 1.03 ** h}
+                 | {name: level * (1.03 ** h + k * width * h ** 0.5) for name, k in by.items()}
+                 for h, month in enumerate(months[36:], 1)]
+        grade = Grade(rng.choice("AABBBBCCDE"), rng.uniform(0.4, 1.3), rng.uniform(4, 25), 0.93, 95.0, 12)
+        odds = [rng.random() ** (1 if at % 3 else 2) for _ in range(3)]
+        names = [("存量客户转化率80%", "Conversion of existing customers 80%"),
+                 ("房贷客户覆盖率100%", "Mortgage coverage 100%"),
+                 ("富裕客户覆盖率70%", "Coverage of affluent customers 70%")]
+        one = known[at % len(known)]
+        more = f"{at // len(known) + 1}" if at >= len(known) else ""
+        made = {
+            "schema": 1, "branch": "shandong" if whole else one.id + more, "role": "total" if whole else "branch",
+            "label": ({"zh": "山东省分行", "en": "Shandong"} if whole else
+                      {"zh": one.zh + more, "en": f"{one.en} {more}".strip()}),
+            "lang": lang, "source": {"title": {"zh": "电子银行月报", "en": "Monthly workbooks"}, "simulated": True},
+            "indicator": indicator, "months": [months[0], months[35]], "spark": {"months": months[:36], "y": y},
+            "latest": {"month": months[35], "y": y[-1], "yoy": y[-1] / y[-13] - 1, "mom": y[-1] / y[-2] - 1},
+            "forecast": ahead, "trust": {"grade": grade.letter, "why": {lg: grade.reading(lg) for lg in ("zh", "en")}},
+            "targets": [{"key": f"t{k}", "label": {"zh": zh, "en": en}, "deadline": "2012-12", "odds": p,
+                         "said": f"{p:.0%}", "verdict": "on_course" if p >= 0.5 else "behind"}
+                        for k, (p, (zh, en)) in enumerate(zip(odds, names, strict=True))],
+            "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12}, "ebank": "0",
+            "hashes": {"panel": f"{at:064d}", "code": "0" * 64},
+            "files": [{"file": f"{month}.xlsx", "sha256": "0" * 64} for month in months[:36]],
+        }
+        check = [{"month": months[35], "actual": y[-1], "y_hat": y[-2], "lo-95": y[-2] * 0.9, "hi-95": y[-2] * 0.95,
+                  "inside-95": bool(at % 7)}]
+        if at % 11 == 5:
+            made["not_done"] = {"05_strategy_scenarios": {"cell": 9, "message": "needs 24 months; found 20"}}
+        none = pd.DataFrame({"branch": [], "decision": [], "month": pd.PeriodIndex([], freq="M"), "indicator": []})
+        made["attention"] = [] if whole else _attention(made, {"check": check},
+                                                        SimpleNamespace(entries=none, catalog=catalog))
+        said.append(made)
+    return said
+
+
+@pytest.fixture(scope="session")
+def failures():
+    """Two branches without a report: one with an older one, one that ended before its notebooks."""
+    return [
+        {"branch": "linyi", "label": {"zh": "临沂分行", "en": "Linyi"}, "notebook": "04_forecasting", "cell": 6,
+         "error": "SeriesError", "message": "series 'mobile_txn': has no variance", "kept": "04_forecasting.ipynb",
+         "older": True, "command": "ebank report --source data/shandong --branch linyi --lang zh"},
+        {"branch": "dezhou", "label": {"zh": "德州分行", "en": "Dezhou"}, "notebook": None, "cell": None,
+         "error": "MemoryError", "message": "", "kept": None, "older": False,
+         "command": "ebank report --source data/shandong --branch dezhou --lang zh"},
+    ]
+
+
 @pytest.fixture(autouse=True)
 def _language_restored():
     """A test that changes the language does not change the next test's."""

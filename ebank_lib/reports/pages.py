@@ -6,8 +6,6 @@ Content-Security-Policy that allows nothing else, pictures are inside, and there
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,16 +17,13 @@ from nbconvert.exporters import TemplateExporter
 from traitlets.config import Config
 
 from .. import __version__
-from ..errors import ConfigError
 from ..wording import language, month_name, t
 from .content import Content
+from .setting import HTML_LANG, MAX_BYTES, finished, policy, read_part
 
 __all__ = ["MAX_BYTES", "About", "build_page"]
 
 _TEMPLATE = Path(__file__).parent / "templates" / "ebank"
-MAX_BYTES = 3_000_000
-# Signs that turn the direction of writing: in a branch's name they would garble the text after it.
-_TURNERS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 _STATE_LINES = 11
 _PICTURES = 3
 
@@ -62,12 +57,6 @@ class About:
                 "start": month_name(self.first, self.lang), "end": month_name(self.last, self.lang)}
 
 
-def policy(style: str) -> str:
-    """Return the Content-Security-Policy of a page with this one style sheet."""
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
 def build_page(content: Content, about: About) -> str:
     """Return the page as HTML.
 
@@ -83,20 +72,16 @@ def build_page(content: Content, about: About) -> str:
         The page would be larger than 3 MB.
     """
     lang = language(about.lang)
-    style = (_TEMPLATE / "style.css").read_text(encoding="utf-8").replace("\r\n", "\n").strip()
+    style = read_part("ebank/style.css")
     exporter = TemplateExporter(
         config=Config(), template_file=str(_TEMPLATE / "index.html.j2"), template_name="ebank",
         extra_template_basedirs=[], template_paths=[str(_TEMPLATE)], file_extension=".html",
         filters={"say": lambda key, **values: t(key, lang, **values)})
     page = {
-        "about": about, "lang": lang, "html_lang": {"zh": "zh-CN", "en": "en"}[lang], "version": __version__,
+        "about": about, "lang": lang, "html_lang": HTML_LANG[lang], "version": __version__,
         "style": style, "policy": policy(style), "stages": content.stages,
         "state": content.state[:_STATE_LINES], "pictures": content.first_screen[:_PICTURES],
         "months": t("report.months", lang, first=month_name(about.first, lang), last=month_name(about.last, lang)),
     }
     text, _ = exporter.from_notebook_node(nbformat.v4.new_notebook(), resources={"page": page})
-    text = text.strip().translate(_TURNERS) + "\n"
-    if len(text.encode("utf-8")) > MAX_BYTES:
-        raise ConfigError("the page is too large", found=f"{len(text.encode('utf-8'))} bytes",
-                          expected=f"at most {MAX_BYTES}", hint="Show fewer or smaller pictures, or shorter tables.")
-    return text
+    return finished(text)

@@ -11,7 +11,8 @@
     latest       {month, y, yoy, mom}; of a ratio yoy and mom are differences, else rates; null without any value
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
     trust        {grade, why {zh, en}}, of the forecast above; null without a backtest
-    targets      [{key, label {zh, en}, deadline, odds, n, verdict}]; odds that it is reached *in* the deadline's month
+    targets      [{key, label {zh, en}, deadline, odds, said, verdict}]; odds that it is reached *in* the deadline's
+                 month, and how they are said
     state        [{name, text, level, cells}]: the lines of the first screen, in the page's language
     attention    [{code, level: act | watch, text {zh, en}}]; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
@@ -50,11 +51,12 @@ from ..forecasting.trust import Grade
 from ..scenarios.loading import load_targets
 from ..scenarios.odds import said_odds
 from ..store import code_version
-from ..wording import LANGUAGES, month_name, number, percent, t
+from ..wording import LANGUAGES, percent, t
 from .record import _plain
-from .trace import frame_sha256, month_of
+from .saying import said_change, said_month, said_value
+from .trace import frame_sha256
 
-__all__ = ["LOW_ODDS", "SCHEMA", "said_value", "summarise", "summary_bytes"]
+__all__ = ["LOW_ODDS", "SCHEMA", "summarise", "summary_bytes"]
 
 SCHEMA = 1
 LOW_ODDS = 0.2
@@ -113,22 +115,6 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
     """Return a summary as ``summary.json`` holds it."""
     return (json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")
-
-
-def said_value(indicator: Mapping[str, Any], value: float | None, lang: str) -> str:
-    """Return a value of a summary's indicator as it is said: with its unit, a ratio in per cent."""
-    if value is None:
-        return "–"
-    return percent(value) if indicator["kind"] == "ratio" else number(value, indicator["unit"][lang], lang)
-
-
-def said_change(indicator: Mapping[str, Any], change: float | None, lang: str) -> str:
-    """Return a ``yoy`` or ``mom`` of a summary: per cent, or percentage points of a ratio."""
-    if change is None:
-        return "–"
-    if indicator["kind"] == "ratio":
-        return t("index.points", lang, n=f"{100 * change:+.1f}")
-    return percent(change, sign=True)
 
 
 def _both(text) -> dict[str, str]:
@@ -209,7 +195,8 @@ def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_targets(source)} if rows else {}
     return [{"key": row["target"], "label": _both(known.get(row["target"], lambda lang, key=row["target"]: key)),
-             "deadline": row["deadline"], "odds": row["p_at"], "n": row["n"], "verdict": row["verdict"]}
+             "deadline": row["deadline"], "odds": row["p_at"], "verdict": row["verdict"],
+             "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"])}
             for row in rows]
 
 
@@ -234,8 +221,8 @@ def _no_latest(made) -> Iterable[tuple]:
         yield "no_latest", "act", _both(lambda lang: t("index.why_no_value", lang, indicator=label[lang]))
     elif pd.Period(latest["month"], "M") < last:
         yield "no_latest", "act", _both(lambda lang: t(
-            "index.why_no_latest", lang, indicator=label[lang], month=month_name(last, lang),
-            latest=month_name(pd.Period(latest["month"], "M"), lang)))
+            "index.why_no_latest", lang, indicator=label[lang], month=said_month(str(last), lang),
+            latest=said_month(latest["month"], lang)))
 
 
 def _grade(made) -> Iterable[tuple]:
@@ -249,7 +236,7 @@ def _outside(made, check: list) -> Iterable[tuple]:
         row, indicator = check[-1], made["indicator"]
         yield "outside", "act", _both(lambda lang: t(
             "index.why_outside", lang, indicator=indicator["label"][lang],
-            month=month_name(month_of(row["month"]), lang),
+            month=said_month(row["month"], lang),
             **{name: said_value(indicator, row[key], lang) for name, key in (
                 ("actual", "actual"), ("expected", "y_hat"), ("lo", "lo-95"), ("hi", "hi-95"))}))
 
@@ -261,7 +248,7 @@ def _odds(made) -> Iterable[tuple]:
         def named(lang: str) -> str:
             return ("、" if lang == "zh" else "; ").join(
                 t("index.why_target", lang, target=target["label"][lang],
-                  odds=said_odds(target["odds"], target["n"], lang)) for target in low)
+                  odds=target["said"]) for target in low)
 
         yield "odds", "watch", _both(lambda lang: t("index.why_odds", lang, n=len(low), all=len(made["targets"]),
                                                     low=percent(LOW_ODDS, 0), targets=named(lang)))
@@ -270,9 +257,8 @@ def _odds(made) -> Iterable[tuple]:
 def _falling(made) -> Iterable[tuple]:
     latest, indicator = made["latest"], made["indicator"]
     if latest and latest["yoy"] is not None and latest["yoy"] < 0:
-        month = pd.Period(latest["month"], "M")
         yield "falling", "watch", _both(lambda lang: t(
-            "index.why_falling", lang, indicator=indicator["label"][lang], month=month_name(month, lang),
+            "index.why_falling", lang, indicator=indicator["label"][lang], month=said_month(latest["month"], lang),
             change=said_change(indicator, latest["yoy"], lang)))
 
 
