@@ -41,8 +41,10 @@ from ..wording import t
 # Not matplotlib_inline.backend_inline: its import is what ties pictures to a kernel, and belongs into the kernel.
 _LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api", "arch.unitroot",
               "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "ipykernel.kernelapp",
-              "ipykernel.ipkernel", "ipykernel.zmqshell", "IPython.core.completer", "IPython.core.pylabtools",
-              "ipywidgets", "papermill", "nbclient", "nbconvert", "xlsxwriter")
+              "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "IPython.core.completer",
+              "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect", "IPython.core.pylabtools",
+              "IPython.extensions.storemagic", "tornado.platform.asyncio", "psutil", "faulthandler", "ipywidgets",
+              "papermill", "nbclient", "nbconvert", "xlsxwriter")
 _DIE_WITH_PARENT = 1        # PR_SET_PDEATHSIG
 
 
@@ -56,7 +58,10 @@ def warm_up() -> list:
     package = importlib.import_module(__package__.partition(".")[0])
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ImportError:     # needs an extra that is not installed; whoever needs it will be told
+                traceback.print_exc()
     added = [one for one in warnings.filters if one not in before]
     import matplotlib as mpl
 
