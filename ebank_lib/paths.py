@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .errors import SourceError
 
-__all__ = ["find_source", "project_root"]
+__all__ = ["find_source", "portable_source", "project_root"]
 
 CONFIG = "sources.yaml"
 
@@ -46,3 +46,17 @@ def find_source(source: str | Path) -> Path:
         tried.append(str(path))
     raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}",
                       hint="Tried " + ", ".join(dict.fromkeys(tried)))
+
+
+def portable_source(source: str | Path) -> str:
+    """Return a source as notebooks are given it: relative to the project where it lies inside.
+
+    Raises
+    ------
+    SourceError
+        As :func:`find_source`.
+    """
+    path = find_source(source)
+    folder = path.parent if path.name == CONFIG else path
+    root = project_root()
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)

@@ -7,81 +7,130 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TextIO
+from pathlib import Path
+from typing import Any
 
-from ..errors import ConfigError, EbankError
+from ..errors import ConfigError
 
 __all__ = ["add_options", "report"]
 
+_CACHE = Path(".ebank") / "cache"
 
-def add_options(report: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
+
+def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
     """Give the command its options."""
-    which = report.add_mutually_exclusive_group(required=True)
+    which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("--branch", metavar="B", help="id of the branch (see: ebank branches)")
     which.add_argument("--all", action="store_true",
-                       help="every branch, then all together; one that fails does not stop the others")
+                       help="every branch, all together, and the index; goes on where a run before ended, and does "
+                            "again only what has changed; a branch that fails does not stop the others")
     which.add_argument("--province", action="store_true", help="all branches together")
-    report.add_argument("--indicator", metavar="I", help="what is forecast (see: ebank indicators)")
-    report.add_argument("--start", metavar="YYYY-MM", help="first month")
-    report.add_argument("--end", metavar="YYYY-MM", help="last month")
-    report.add_argument("--out", default="reports", metavar="DIR", help="written into DIR/branch (default: reports)")
-    report.add_argument("-p", action="append", default=[], metavar="NAME=VALUE", dest="extra",
-                        help="a further parameter of the notebooks; may be repeated")
-    report.add_argument("--workers", type=positive, default=2, metavar="N", help="notebooks at once (default: 2)")
-    report.add_argument("--cell-timeout", type=positive, default=300, metavar="SECONDS",
-                        help="longest that one cell may take (default: 300)")
-    report.add_argument("--strict", action="store_true", help="exit code 1 when a notebook wrote to stderr")
-    report.add_argument("--quiet", action="store_true", help="no progress")
+    add = command.add_argument
+    add("--indicator", metavar="I", help="what is forecast (see: ebank indicators)")
+    add("--start", metavar="YYYY-MM", help="first month")
+    add("--end", metavar="YYYY-MM", help="last month")
+    add("--out", default="reports", metavar="DIR", help="written into DIR/branch (default: reports)")
+    add("-p", action="append", default=[], metavar="NAME=VALUE", dest="extra",
+        help="a further parameter of the notebooks; may be repeated")
+    add("--workers", type=positive, default=2, metavar="N",
+        help="branches at once; of a single branch, notebooks at once (default: 2)")
+    add("--cell-timeout", type=positive, default=300, metavar="SECONDS",
+        help="longest that one cell may take (default: 300)")
+    add("--job-timeout", type=positive, default=3600, metavar="SECONDS",
+        help="longest that one branch may take (default: 3600)")
+    add("--force", action="store_true", help="with --all: do everything again")
+    add("--resume", action="store_true",
+        help="with --branch or --province: keep the notebooks that are as they would come out again")
+    add("--keep-going", action="store_true",
+        help="exit code 0 although a branch failed; it is said and marked all the same")
+    add("--wait", action="store_true", help="wait for another run in DIR instead of refusing")
+    add("--cache", metavar="DIR", help="where intermediate results are kept (default: DIR of --out/.ebank/cache)")
+    add("--no-cache", action="store_true", help="keep none; the results are the same")
+    add("--no-fork", action="store_true", help="start every notebook as a new process")
+    add("--engine", choices=("local", "dask"), default="local", help="where branches run (default: local)")
+    add("--scheduler", metavar="ADDRESS", help="of the Dask cluster, which shares this file system")
+    add("--strict", action="store_true", help="exit code 1 when a notebook wrote to stderr")
+    add("--log", choices=("text", "json"), default="text", help="json: an event a line on stderr, no bar")
+    add("--quiet", action="store_true", help="no progress")
 
 
 def report(options: argparse.Namespace) -> int:
-    from ..reports.branch import make_province_report, make_report, open_province
-    from ..reports.execution import NotebookError, applicable, branch_notebooks, check_extra, province_notebooks
+    """Make reports."""
+    from ..reports.batch import Order, run_batch
     from ..wording import t
 
-    extra = _extra(options.extra)
-    one = [] if options.province else branch_notebooks()
-    together = province_notebooks(must=options.province) if options.all or options.province else []
-    check_extra(extra, [*one, *together])
-    _say(options, t("cli.reading", options.lang, source=options.source))
-    province = open_province(options.source)
-    branches = [province.catalog.branch(options.branch).id] if options.branch is not None else [
-        *(province.catalog.reporting if options.all else ()), *([None] if together else [])]
-    done, failed = 0, 0
-    for branch in branches:
-        begun = time.monotonic()
-        label = (province.catalog.branch(branch).label(options.lang) if branch
-                 else t("report.all_branches", options.lang))
-        if options.all:
-            _say(options, f"{label} ({done + failed + 1}/{len(branches)})")
-        progress = _Progress(sys.stderr, options.quiet)
-        try:
-            make = partial(make_report, province, branch) if branch else partial(make_province_report, province)
-            report = make(lang=options.lang, indicator=options.indicator, start=options.start, end=options.end,
-                          out=options.out, extra=applicable(extra, one if branch else together),
-                          workers=options.workers, cell_timeout=options.cell_timeout, progress=progress)
-        except EbankError as error:
-            progress.clear()
-            if len(branches) == 1 and not isinstance(error, NotebookError):
-                raise
-            failed += 1   # one branch costs only itself
-            print("ebank: " + t("cli.failed", options.lang, branch=label, message=error), file=sys.stderr)
-            print("  " + t("cli.rerun", options.lang, command=_again(options, branch)), file=sys.stderr)
-            continue
-        progress.clear()
-        for stage, end in report.not_done.items():   # the data are the reason, not the run: no failure
-            print("ebank: " + t("cli.not_done", options.lang, branch=label, stage=stage, cell=end.cell or "?",
-                                message=end.message), file=sys.stderr)
-        for line in report.warnings:
-            print("ebank: " + t("cli.warned", options.lang, text=line), file=sys.stderr)
-        if report.warnings and options.strict:
-            failed += 1
-        done += 1
-        print(t("cli.done", options.lang, page=report.page, seconds=f"{time.monotonic() - begun:.0f}"))
+    begun = time.monotonic()
+    _agree(options)
+    say = _listener(options)
+    order = Order(
+        source=options.source, out=Path(options.out).absolute(), command=lambda branch: _again(options, branch),
+        branch=options.branch, whole=options.province, lang=options.lang, indicator=options.indicator,
+        start=options.start, end=options.end, extra=_extra(options.extra), workers=options.workers,
+        cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
+        again=options.force if options.all else not options.resume, cache=_cache(options), wait=options.wait,
+        fork=not options.no_fork, engine=options.engine, scheduler=options.scheduler)
+    try:
+        outcome = run_batch(order, say)
+    except KeyboardInterrupt:
+        say.clear()
+        _machine(options, say, {"event": "interrupted"})
+        print("ebank: " + t("cli.interrupted", options.lang, command=_words(options)), file=sys.stderr)
+        return 130
+    finally:
+        say.clear()
+    seconds = f"{time.monotonic() - begun:.1f}"
+    for name in outcome.done if not options.all else []:
+        print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
+    counts = {"done": len(outcome.done), "unchanged": len(outcome.unchanged), "failed": len(outcome.failed)}
+    _machine(options, say, {"event": "summary", **counts, "seconds": float(seconds)})
+    if outcome.stopped:
+        print("ebank: " + t("cli.disk_full", options.lang, message=outcome.stopped["message"], command=_words(options)),
+              file=sys.stderr)
+        return 1
     if options.all:
-        print(t("cli.summary", options.lang, done=done, failed=failed))
-    return 1 if failed else 0
+        if not outcome.done and not outcome.failed:
+            print(t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
+        else:
+            print(t("cli.summary", options.lang, **counts, seconds=seconds))
+        print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
+    bad = (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
+    return 1 if bad else 0
+
+
+def _agree(options: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    if options.cache and options.no_cache:
+        raise ConfigError("contradicts --no-cache", key="--cache", found=options.cache)
+    if options.engine == "dask" and not options.scheduler:
+        raise ConfigError("is missing", key="--scheduler", expected="the address of the Dask scheduler")
+    if options.scheduler and options.engine != "dask":
+        raise ConfigError("needs --engine dask", key="--scheduler", found=options.scheduler)
+    if options.force and not options.all:
+        raise ConfigError("goes with --all", key="--force", expected="--all; a single branch is always done again")
+    if options.resume and options.all:
+        raise ConfigError("goes with --branch or --province", key="--resume", expected="--all goes on by itself")
+
+
+def _cache(options: argparse.Namespace) -> Path | None:
+    if options.no_cache:
+        return None
+    return Path(options.cache or Path(options.out) / _CACHE).absolute()
+
+
+def _listener(options: argparse.Namespace) -> Any:
+    from ..reports.progress import JsonLines, Lines, Quiet
+
+    if options.log == "json":
+        return JsonLines()
+    if options.quiet:
+        return Quiet(options.lang)
+    return Lines(options.lang, options.workers, stages=not options.all)
+
+
+def _machine(options: argparse.Namespace, say: Any, event: dict[str, Any]) -> None:
+    """Say what people are told in other words."""
+    if options.log == "json":
+        say(event)
 
 
 def _extra(pairs: Sequence[str]) -> dict[str, str]:
@@ -96,9 +145,14 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
     return extra
 
 
-def _again(options: argparse.Namespace, branch: str | None) -> str:
+def _words(options: argparse.Namespace) -> str:
+    """Return the command that was given, in full."""
+    return _again(options, options.branch, ["--all"] if options.all else None)
+
+
+def _again(options: argparse.Namespace, branch: str | None, which: list[str] | None = None) -> str:
     """Return the command that does this branch again."""
-    which = ["--branch", branch] if branch else ["--province"]
+    which = which or (["--branch", branch] if branch else ["--province"])
     words = ["ebank", "report", "--source", options.source, *which, "--lang", options.lang]
     for name in ("indicator", "start", "end"):
         words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
@@ -106,35 +160,3 @@ def _again(options: argparse.Namespace, branch: str | None) -> str:
     for pair in options.extra:
         words += ["-p", pair]
     return shlex.join(words)
-
-
-def _say(options: argparse.Namespace, text: str) -> None:
-    if not options.quiet:
-        print(text, file=sys.stderr)
-
-
-class _Progress:
-    """A line for each notebook as it ends; on a terminal also one that lives, saying what is running."""
-
-    def __init__(self, stream: TextIO, quiet: bool):
-        self._stream, self._quiet = stream, quiet
-        self._live = stream.isatty() and not quiet
-        self._running: dict[str, float] = {}
-
-    def __call__(self, event: str, name: str, seconds: float) -> None:
-        if event == "start":
-            self._running[name] = time.monotonic()
-        elif event in ("done", "failed"):
-            self._running.pop(name, None)
-            self.clear()
-            if not self._quiet:
-                print(f"  {name:<28} {seconds:5.1f} s{'' if event == 'done' else '  FAILED'}", file=self._stream)
-        if self._live and self._running:
-            now = time.monotonic()
-            told = ", ".join(f"{name} {now - begun:.0f} s" for name, begun in sorted(self._running.items()))
-            print(f"\r\x1b[K  … {told}", end="", file=self._stream, flush=True)
-
-    def clear(self) -> None:
-        """Take the living line away."""
-        if self._live:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import json
 import logging
 import os
-import re
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,19 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from ..errors import ConfigError, EbankError, SeriesError, quote
+from .. import reads
+from ..errors import EbankError, SeriesError, quote
 from ..files import write_atomically
 from ..paths import project_root
-from . import kernels
-from .parameters import INJECTED, TAG, defaults, one_line, plan, read_notebook, stopped_by_data, tags
+from . import forking, kernels
+from .listing import applicable, branch_notebooks, check_extra, province_notebooks
+from .parameters import defaults, one_line, plan, read_notebook
+from .settling import last_run, settle, stderr_of, stopped_at, without_traceback
 
-# What Python calls the file of a cell: it holds the kernel's process id.
-_CELL_FILE = re.compile(r"\S*ipykernel_\d+\S*\.py")
+__all__ = ["Executed", "Finished", "Held", "NotDone", "NotebookError", "Progress", "applicable", "branch_notebooks",
+           "check_extra", "province_notebooks", "run_notebooks"]
 
-__all__ = ["Executed", "NotDone", "NotebookError", "applicable", "branch_notebooks", "province_notebooks",
-           "run_notebooks"]
-
-Progress = Callable[[str, str, float], None]   # event (start|done|failed|tick), notebook, seconds
+Progress = Callable[[str, str, float], None]   # event (start|done|failed|held|tick), notebook, seconds
 
 
 class NotebookError(EbankError):
@@ -70,7 +70,10 @@ class NotDone:
 
 @dataclass(frozen=True)
 class Executed:
-    """One executed notebook: what it was run with, how long it took, what it wrote to stderr, where it stopped."""
+    """One executed notebook: what it was run with, how long it took, what it wrote to stderr, where it stopped.
+
+    ``reads`` names the parts of the data that it looked at (:mod:`ebank_lib.reads`); None where that is not known.
+    """
 
     name: str
     path: Path
@@ -78,6 +81,11 @@ class Executed:
     seconds: float
     stderr: tuple[str, ...] = ()
     not_done: NotDone | None = None
+    reads: tuple[str, ...] | None = None
+
+
+Held = Callable[[str, Mapping[str, Any]], bytes | None]     # a notebook's name and parameters: as executed before
+Finished = Callable[[Executed], None]
 
 
 @dataclass
@@ -105,7 +113,7 @@ class _Engine(NBClientEngine):
     def execute_managed_notebook(cls, nb_man, kernel_name, *, folder: Path, cwd_of_kernel: Path, running: _Running,
                                  cell_timeout: float, start_timeout: int = 60, **_: Any):
         client = PapermillNotebookClient(
-            nb_man, kernel_name=kernel_name, kernel_manager_class=kernels.OwnKernelManager,
+            nb_man, kernel_name=kernel_name, kernel_manager_class=kernels.manager(forking.inherited()),
             config=kernels.config(folder, nb_man.nb.metadata.ebank_name), timeout=cell_timeout,
             startup_timeout=start_timeout, coalesce_streams=True, resources={"metadata": {"path": str(cwd_of_kernel)}})
         with running.lock:
@@ -114,8 +122,10 @@ class _Engine(NBClientEngine):
             running.clients.add(client)
         try:
             # What the kernel says outside of cells (that it was interrupted at the end, say) is not the notebook's.
-            with (folder / f"{nb_man.nb.metadata.ebank_name}.log").open("wb") as log:
-                return client.execute(env=kernels.environment(folder), stdout=log, stderr=log)
+            name = nb_man.nb.metadata.ebank_name
+            env = kernels.environment(folder) | {reads.VARIABLE: str(folder / f"{name}.reads")}
+            with (folder / f"{name}.log").open("wb") as log:
+                return client.execute(env=env, stdout=log, stderr=log)
         finally:
             with running.lock:
                 running.clients.discard(client)
@@ -127,61 +137,11 @@ papermill_engines.register("ebank", _Engine)
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
-def branch_notebooks(folder: Path | None = None) -> list[Path]:
-    """Return the numbered notebooks that take a ``branch``, in order.
-
-    Raises
-    ------
-    ConfigError
-        There is none.
-    """
-    return _numbered(folder, of_a_branch=True)
-
-
-def province_notebooks(folder: Path | None = None, must: bool = True) -> list[Path]:
-    """Return the numbered notebooks that look at all branches together (they take no ``branch``), in order.
-
-    Raises
-    ------
-    ConfigError
-        There is none and there must be one.
-    """
-    return _numbered(folder, of_a_branch=False, must=must)
-
-
-def _numbered(folder: Path | None, of_a_branch: bool, must: bool = True) -> list[Path]:
-    folder = project_root() / "notebooks" if folder is None else folder
-    numbered = sorted(p for p in folder.glob("*.ipynb") if re.match(r"\d\d_", p.name))
-    chosen = [p for p in numbered if ("branch" in defaults(read_notebook(p), p.name)) == of_a_branch]
-    if must and not chosen:
-        raise ConfigError(f"holds no notebook for {'a branch' if of_a_branch else 'all branches'}", file=str(folder),
-                          expected=f"notebooks called NN_name.ipynb {'with' if of_a_branch else 'without'} a parameter "
-                                   "branch")
-    return chosen
-
-
-def check_extra(extra: Mapping[str, str], notebooks: Iterable[Path] | None = None) -> None:
-    """Check parameters as a user typed them, before anything is read.
-
-    Raises
-    ------
-    UnknownNameError, ConfigError
-        As :func:`run_notebooks`.
-    """
-    paths = list(notebooks) if notebooks is not None else branch_notebooks()
-    plan({path.stem: defaults(read_notebook(path), path.name) for path in paths}, {}, extra)
-
-
-def applicable(extra: Mapping[str, str], notebooks: Iterable[Path]) -> dict[str, str]:
-    """Return those of the parameters that any of the notebooks has."""
-    known = {name for path in notebooks for name in defaults(read_notebook(path), path.name)}
-    return {name: text for name, text in extra.items() if name in known}
-
-
 def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indicator: str | None = None,
                   start: str | None = None, end: str | None = None, extra: Mapping[str, str] | None = None,
                   notebooks: Iterable[Path] | None = None, workers: int = 2, cell_timeout: float = 300,
-                  cwd: Path | None = None, progress: Progress | None = None) -> list[Executed]:
+                  cwd: Path | None = None, progress: Progress | None = None,
+                  held: Held | None = None, finished: Finished | None = None) -> list[Executed]:
     """Run notebooks for one branch, up to `workers` side by side.
 
     Parameters
@@ -199,7 +159,11 @@ def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indi
     cwd : Path, optional
         Working directory of the kernels; else the project's root.
     progress : callable, optional
-        Told ``("start" | "done" | "failed" | "tick", notebook, seconds)``.
+        Told ``("start" | "done" | "failed" | "held" | "tick", notebook, seconds)``.
+    held : callable, optional
+        Given a notebook's name and parameters; returns it as executed before, where that is what would come out again.
+    finished : callable, optional
+        Told each notebook as it is executed.
 
     Returns
     -------
@@ -225,6 +189,11 @@ def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indi
 
     with tempfile.TemporaryDirectory(prefix="eb-", ignore_cleanup_errors=True) as private:
         def run(name: str) -> Executed:
+            before = held(name, runs[name]) if held else None
+            if before is not None:
+                write_atomically(out / f"{name}.ipynb", before)
+                tell("held", name, 0.0)
+                return _executed(name, out / f"{name}.ipynb", runs[name], read_notebook(out / f"{name}.ipynb"))
             tell("start", name, 0.0)
             begun = time.monotonic()
             try:
@@ -233,6 +202,8 @@ def run_notebooks(source: str, branch: str, out: Path, *, lang: str = "zh", indi
                 if not running.stopped:
                     tell("failed", name, time.monotonic() - begun)
                 raise
+            if finished:
+                finished(done)
             tell("done", name, time.monotonic() - begun)
             return done
 
@@ -282,22 +253,38 @@ def _run(name, original, parameters, out, private, cwd, running, cell_timeout) -
             problem = (None, "Timeout", f"a cell took longer than {cell_timeout:g} s")
         except DeadKernelError:
             problem = (None, "Kernel died", "the kernel ended by itself; it may have run out of memory")
+        except kernels.KernelNotStarted as error:
+            problem = (None, "Kernel not started", str(error))
     target = out / f"{name}.ipynb"
     written = raw.exists()
-    not_done = None
     if written:
-        settled = _settle(read_notebook(raw), original, parameters)
+        settled = settle(read_notebook(raw), original, parameters)
         if problem and problem[1] == SeriesError.__name__:
-            not_done, problem = NotDone(problem[0], one_line(problem[2])), None
-            _without_traceback(settled)
+            problem = None
+            without_traceback(settled)
         write_atomically(target, nbformat.writes(settled).encode("utf-8") + b"\n")
     if problem:
         if running.stopped:
             raise KeyboardInterrupt
-        cell = problem[0] or (_last_run(settled) if written else None)
+        cell = problem[0] or (last_run(settled) if written else None)
         raise NotebookError(name, cell, problem[1], problem[2], target if written else None)
-    return Executed(name, target, dict(parameters), time.monotonic() - begun, tuple(_stderr(settled)),
-                    not_done)
+    return replace(_executed(name, target, parameters, settled), seconds=time.monotonic() - begun,
+                   reads=_reads(private / f"{name}.reads"))
+
+
+def _executed(name: str, path: Path, parameters: Mapping[str, Any], book: nbformat.NotebookNode) -> Executed:
+    """Return what an executed notebook itself tells, whenever it was executed."""
+    stop = stopped_at(book)
+    return Executed(name, path, dict(parameters), 0.0, tuple(stderr_of(book)),
+                    NotDone(stop[0], one_line(stop[1])) if stop else None)
+
+
+def _reads(path: Path) -> tuple[str, ...] | None:
+    """Return the parts of the data that a kernel noted; None where it noted nothing, whatever it looked at."""
+    try:
+        return tuple(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
 
 
 @contextlib.contextmanager
@@ -310,50 +297,3 @@ def _own_loop() -> Iterator[None]:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
         asyncio.set_event_loop(None)
-
-
-def _settle(book: nbformat.NotebookNode, original: nbformat.NotebookNode, parameters) -> nbformat.NotebookNode:
-    """Return an executed notebook without what differs from run to run though no result does."""
-    book.cells = [cell for cell in book.cells if "papermill-error-cell-tag" not in tags(cell)]
-    book.metadata = nbformat.from_dict(dict(original.metadata))
-    book.metadata["papermill"] = {"parameters": dict(parameters)}
-    for cell in book.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if INJECTED in tags(cell):
-            cell["id"] = INJECTED
-        for output in cell.get("outputs", ()):
-            if output.output_type == "stream":
-                output["text"] = _CELL_FILE.sub("cell", _joined(output.text))
-            data = output.get("data", {})
-            if "text/plain" in data:
-                data["text/plain"] = re.sub(r" at 0x[0-9a-fA-F]+", "", _joined(data["text/plain"]))
-    if not any(INJECTED in tags(cell) for cell in book.cells) and parameters:
-        raise ConfigError("parameters were not passed on", expected=f"a cell tagged {TAG!r}")
-    book.nbformat, book.nbformat_minor = 4, max(5, book.nbformat_minor)
-    return book
-
-
-def _without_traceback(book: nbformat.NotebookNode) -> None:
-    """Leave of an error what it says: its traceback names files of this machine."""
-    for cell in book.cells:
-        for output in cell.get("outputs", ()):
-            if stopped_by_data(output):
-                output["traceback"] = [f"{output.ename}: {output.evalue}"]
-
-
-def _joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
-
-
-def _stderr(book: nbformat.NotebookNode) -> Iterator[str]:
-    """Yield what cells wrote to stderr: the cell's prompt number and the first line."""
-    for cell in book.cells:
-        for output in cell.get("outputs", ()):
-            if output.output_type == "stream" and output.name == "stderr" and _joined(output.text).strip():
-                yield f"[{cell.execution_count}] {_joined(output.text).strip().splitlines()[0]}"
-
-
-def _last_run(book: nbformat.NotebookNode) -> int | None:
-    counts = [cell.get("execution_count") for cell in book.cells if cell.cell_type == "code"]
-    return max((c for c in counts if c), default=None)

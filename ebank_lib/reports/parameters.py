@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["check_parameters", "defaults", "plan", "read_notebook"]
 
 TAG, INJECTED = "parameters", "injected-parameters"
-_MAX_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 _LONGEST_MESSAGE = 500
 
 
@@ -36,8 +36,8 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     import nbformat
 
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError("is too large", file=str(path), expected=f"at most {_MAX_BYTES} bytes")
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError("is too large", file=str(path), expected=f"at most {MAX_BYTES} bytes")
         return nbformat.read(path, as_version=4)
     except OSError as error:
         raise ConfigError("cannot be read", file=str(path), found=error.strerror, expected="a notebook") from error

@@ -1,0 +1,111 @@
+"""Where the jobs of a batch run: here, each a process forked from a warm parent; see ``cluster`` for elsewhere."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..files import own_folder
+from ..store import VARIABLE
+from .calls import Call
+from .forking import WarmParent, private_folder
+from .lock import HOME
+
+__all__ = ["JOB", "Engine", "Job", "LocalEngine", "environment_of"]
+
+JOB = "ebank_lib.reports.job:run_job"
+
+
+class Job(Protocol):
+    """A job that was started, as :class:`~ebank_lib.reports.calls.Call` is one."""
+
+    def events(self) -> list[dict]:
+        """Return what it has told since the last time."""
+
+    def poll(self) -> int | None:
+        """Return its exit status; None while it runs."""
+
+    def result(self) -> dict:
+        """Return its result; CallFailed where it has none."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Engine(Protocol):
+    """Starts jobs."""
+
+    def start(self, payload: Mapping[str, Any]) -> Job:
+        """Start a job."""
+
+    def wait(self, jobs: Iterable[Job], seconds: float) -> None:
+        """Return when there is news of one of the jobs, or after so many seconds."""
+
+    def close(self) -> None:
+        """End all that was started, and leave nothing of it behind."""
+
+
+def environment_of(cache: Path | None) -> dict[str, str]:
+    """Return the environment of a job: this process's, with the store in `cache` or without one."""
+    environ = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return environ | ({VARIABLE: str(cache)} if cache else {})
+
+
+class LocalEngine:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    place : Path
+        What of it this run holds alone: the folder itself, or one branch's.
+    cache : Path or None
+    fork : bool
+        False for plain processes.
+    told : callable
+        Told in a sentence why processes are not forked, where they are not.
+    """
+
+    def __init__(self, out: Path, place: Path, cache: Path | None, fork: bool, told: Callable[[str], None]):
+        self._environment = environment_of(cache)
+        self._logs = own_folder(out, HOME, "log")
+        self._warm = WarmParent.start(private_folder(place), self._logs / "warm.log", fork)
+        self._told: Callable[[str], None] | None = told if fork else None
+
+    def start(self, payload: Mapping[str, Any]) -> Call:
+        """Start a job; its output goes to ``.ebank/log``.
+
+        Raises
+        ------
+        EbankError
+            The warm parent has ended.
+        """
+        if self._told and self._warm.reason:
+            self._told(self._warm.reason)
+        self._told = None
+        log = self._logs / f"{payload.get('name') or payload['do']}.log"
+        log.unlink(missing_ok=True)
+        return self._warm.call(JOB, payload, env=self._environment, log=log)
+
+    def wait(self, jobs: Iterable[Call], seconds: float) -> None:
+        """Return when there is news of one of the jobs, or after so many seconds."""
+        with selectors.DefaultSelector() as news:
+            for job in jobs:
+                if job.poll() is not None:
+                    return
+                news.register(job.fileno(), selectors.EVENT_READ)
+            news.select(seconds)
+
+    def close(self) -> None:
+        """End all that was started, and leave nothing of it behind but what a job that ended badly has said."""
+        self._warm.close()
+        for log in self._logs.glob("*.log"):
+            if not log.stat().st_size:
+                log.unlink()
+        if not any(self._logs.iterdir()):
+            shutil.rmtree(self._logs, ignore_errors=True)

@@ -1,0 +1,146 @@
+"""What a batch says while it works: a line that lives on a terminal, plain lines elsewhere, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from ..wording import t
+
+__all__ = ["JsonLines", "Lines", "Quiet", "seconds_left"]
+
+_WIDTH = 24
+_EVENTS = ("waiting", "plain", "plan", "prepared", "start", "stage", "done", "failed", "interrupted", "summary")
+
+
+def seconds_left(todo: int, means: float, workers: int) -> float:
+    """Return how long so many reports will take, from what those before took.
+
+    Examples
+    --------
+    >>> seconds_left(4, 10.0, 2), seconds_left(1, 10.0, 2)
+    (20.0, 10.0)
+    """
+    return means * -(-todo // max(1, workers))
+
+
+class Quiet:
+    """Says nothing but what went wrong."""
+
+    def __init__(self, lang: str, stream: TextIO | None = None):
+        self._lang, self._stream = lang, stream or sys.stderr
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        lang, label = self._lang, event.get("label") or event.get("branch", "")
+        if event["event"] == "failed":
+            self._print("ebank: " + t("cli.failed", lang, branch=label, message=event["message"]))
+            if event["kind"] != "disk":
+                self._print("  " + t("cli.rerun", lang, command=event["command"]))
+        elif event["event"] == "done":
+            for stage, end in event["not_done"].items():    # the data are the reason, not the run: no failure
+                self._print("ebank: " + t("cli.not_done", lang, branch=label, stage=stage, cell=end["cell"] or "?",
+                                          message=end["message"]))
+            for line in event["warnings"]:
+                self._print("ebank: " + t("cli.warned", lang, text=line))
+
+    def _print(self, text: str) -> None:
+        print(text, file=self._stream)
+
+
+class Lines(Quiet):
+    """A line for whatever ends, and on a terminal one that says what runs and how long it will take."""
+
+    def __init__(self, lang: str, workers: int, stages: bool, stream: TextIO | None = None,
+                 clock: Callable[[], float] = time.monotonic):
+        super().__init__(lang, stream)
+        self._workers, self._stages, self._clock = workers, stages, clock
+        self._live = self._stream.isatty()
+        self._shown = False
+        self._running: dict[str, tuple[str, dict[str, float]]] = {}
+        self._took: list[float] = []
+        self._all = self._todo = self._ended = 0
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take an event of :func:`~ebank_lib.reports.batch.run_batch`."""
+        kind, name, lang = event["event"], event.get("branch", ""), self._lang
+        label = event.get("label") or name
+        if kind == "waiting":
+            self._print(t("cli.waiting", lang, who=event["message"]))
+        elif kind == "plain":
+            self._print("ebank: " + t("cli.fork_fallback", lang, reason=event["message"]))
+        elif kind == "plan":
+            self._all, self._todo = event["all"], event["todo"]
+            if event["unchanged"] and event["todo"]:
+                self._print(t("cli.unchanged_some", lang, n=event["unchanged"], todo=event["todo"]))
+        elif kind == "prepared":
+            self._print(t("cli.prepared", lang, branches=event["branches"], seconds=f"{event['seconds']:.1f}"))
+        elif kind == "start":
+            self._running[name] = (label, {})
+        elif kind == "stage":
+            self._stage(event, name, label)
+        elif kind in ("done", "failed"):
+            self._running.pop(name, None)
+            self._ended += 1
+            self._took.append(event["seconds"])
+            if kind == "done" and not self._stages:
+                self._print(f"  [{self._ended}/{self._todo}] {label}  {event['seconds']:.1f} s")
+        super().__call__(event)
+        self._draw()
+
+    def _stage(self, event: Mapping[str, Any], name: str, label: str) -> None:
+        running = self._running.setdefault(name, (label, {}))[1]
+        if event["what"] == "start":
+            running[event["stage"]] = self._clock()
+        elif event["what"] in ("done", "failed", "held"):
+            running.pop(event["stage"], None)
+            if self._stages and name:
+                end = t("cli.stage_held", self._lang) if event["what"] == "held" else f"{event['seconds']:5.1f} s"
+                mark = f"  {t('cli.stage_failed', self._lang)}" if event["what"] == "failed" else ""
+                self._print(f"  {event['stage']:<28} {end}{mark}")
+
+    def _print(self, text: str) -> None:
+        self.clear()
+        super()._print(text)
+
+    def _draw(self) -> None:
+        if not self._live:
+            return
+        now, parts = self._clock(), []
+        if self._todo > 1:
+            full = round(_WIDTH * self._ended / self._todo)
+            parts.append(f"[{'█' * full}{'·' * (_WIDTH - full)}] {self._ended}/{self._todo}")
+        parts += [" ".join([label, *(f"{stage} {now - begun:.0f} s" for stage, begun in sorted(stages.items()))])
+                  for label, stages in self._running.values()]
+        if self._took and self._todo > self._ended:
+            left = seconds_left(self._todo - self._ended, sum(self._took) / len(self._took), self._workers)
+            parts.append(t("cli.left", self._lang, minutes=f"{left / 60:.0f}", seconds=f"{left % 60:02.0f}"))
+        # Cut to what most terminals show in a line: one that breaks could not be taken back.
+        print("\r\x1b[K" + " · ".join(parts)[:100], end="", file=self._stream, flush=True)
+        self._shown = True
+
+    def clear(self) -> None:
+        """Take the living line away."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            self._shown = False
+
+
+class JsonLines:
+    """An event a line, as JSON."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self._stream = stream or sys.stderr
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Take an event; what only moves a bar is not said."""
+        if event["event"] not in _EVENTS or event.get("what") == "tick":
+            return
+        said = {key: round(value, 3) if isinstance(value, float) else value for key, value in event.items()
+                if key != "label"}
+        print(json.dumps(said, ensure_ascii=False), file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        """Nothing is there to be taken away."""
