@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,11 @@ def cleaned(shandong):
 
 @pytest.fixture(scope="session")
 def summaries():
-    """A maker of n branches' summaries, with a total of all if asked: plausible, each call the same."""
+    """A maker of n branches' summaries, with a total of all if asked: plausible, each call the same, to be copied before a change."""
     return _summaries
 
 
+@cache
 def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
     import math
     import random

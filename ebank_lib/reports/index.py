@@ -48,7 +48,8 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
     """
     lang = language(lang)
     summaries, failed = list(summaries), list(failed)
-    gone = {one["branch"] for one in failed}
+    gone, old = {one["branch"] for one in failed}, {one["branch"] for one in summaries}
+    failed = [{"older": one["branch"] in old, **one} for one in failed]
     branches = [one for one in summaries if one["role"] == "branch" and one["branch"] not in gone]
     whole = next((one for one in summaries if one["role"] == "total" and one["branch"] not in gone), None)
     keys = {one["indicator"]["key"] for one in branches}
