@@ -58,10 +58,16 @@ def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
     return _Html(html_table(frame, caption=caption, **options), frame)
 
 
-def say(*sentences: str) -> _Html:
-    """Show sentences in a notebook as they are read on a page: one paragraph each, escaped."""
+def say(*sentences: str, about: Iterable[str] = ()) -> _Html:
+    """Show sentences in a notebook as they are read on a page: one paragraph each, escaped.
+
+    Parameters
+    ----------
+    about : iterable of str
+        Columns of recorded tables in which their numbers stand, as in :func:`ebank_lib.state`.
+    """
     said = [s for s in sentences if s]
-    return _Html("".join(f'<p class="reading">{html.escape(s)}</p>' for s in said), "\n".join(said))
+    return _Said("".join(f'<p class="reading">{html.escape(s)}</p>' for s in said), "\n".join(said), tuple(about))
 
 
 def as_html(text: str, plain: pd.DataFrame | str) -> _Html:
@@ -92,6 +98,18 @@ class _Html:
 
     def __repr__(self) -> str:
         return self._plain if isinstance(self._plain, str) else self._plain.to_string(index=False)
+
+
+class _Said(_Html):
+    """Sentences that carry with them, unseen, where their numbers stand."""
+
+    def __init__(self, text: str, plain: str, about: tuple[str, ...]):
+        super().__init__(text, plain)
+        self._about = about
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return ({"text/html": self._text, "text/plain": self._plain},
+                {"ebank": {"about": list(self._about)}} if self._about else {})
 
 
 def _heading(name: str, lang: str) -> str:

@@ -20,7 +20,9 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
+from .cells import Cell
 from .formula import svg_of
+from .narrative import carry_cells
 from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 
@@ -53,6 +55,7 @@ class Item:
     caption: str = ""
     alt: str = ""
     wide: bool = False
+    about: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     origin: Origin | None = None
 
@@ -90,6 +93,8 @@ class Content:
     state: list[dict[str, Any]] = field(default_factory=list)
     first_screen: list[Item] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
+    cited: dict[str, list[Cell]] = field(default_factory=dict)
+    sentences: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:
@@ -123,6 +128,7 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
+    carry_cells(content, lang)
     return content
 
 
@@ -230,8 +236,9 @@ def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
             content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
             records.append(noted["table"]["name"])
         if "state" in noted:
-            content.state.append({**noted["state"], "anchor": anchor})
-        items += _output_items(output, origin)
+            content.state.append({**noted["state"], "anchor": anchor, "notebook": origin.notebook})
+        about = tuple(noted.get("about") or noted.get("state", {}).get("about", ()))
+        items += [replace(item, about=about) for item in _output_items(output, origin)]
     figures = [n for n, item in enumerate(items) if item.kind == "figure"]
     targets = figures or [n for n, item in enumerate(items) if item.kind == "table"]
     for at, n in enumerate(targets):

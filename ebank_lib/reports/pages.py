@@ -19,6 +19,7 @@ from traitlets.config import Config
 from .. import __version__
 from ..wording import language, month_name, t
 from .content import Content
+from .narrative import listed
 from .setting import HTML_LANG, MAX_BYTES, finished, policy, read_part
 
 __all__ = ["MAX_BYTES", "About", "build_page"]
@@ -81,6 +82,7 @@ def build_page(content: Content, about: About) -> str:
         "about": about, "lang": lang, "html_lang": HTML_LANG[lang], "version": __version__,
         "style": style, "policy": policy(style), "stages": content.stages,
         "state": content.state[:_STATE_LINES], "pictures": content.first_screen[:_PICTURES],
+        "records": listed(content),
         "months": t("report.months", lang, first=month_name(about.first, lang), last=month_name(about.last, lang)),
     }
     text, _ = exporter.from_notebook_node(nbformat.v4.new_notebook(), resources={"page": page})

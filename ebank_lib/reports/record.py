@@ -56,7 +56,8 @@ def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, st
     _publish({}, {"table": table_of(name, result, title, kinds=kinds, heads=heads, notes=notes, lang=lang)})
 
 
-def state(name: str, sentence: str, *, cells: Iterable[tuple[str, object, str]] = (), level: str = "info") -> None:
+def state(name: str, sentence: str, *, about: Iterable[str] = (), cells: Iterable[tuple[str, object, str]] = (),
+          level: str = "info") -> None:
     """Say one line of the branch's state: shown here, and on the first screen of the page.
 
     Parameters
@@ -65,21 +66,25 @@ def state(name: str, sentence: str, *, cells: Iterable[tuple[str, object, str]] 
         Names the line; once in a report.
     sentence : str
         In the reader's language; an empty one is not said.
+    about : iterable of str
+        Columns of recorded tables in which the sentence's numbers stand (``growth.last_yoy``), and rows that it counts
+        (``growth[vol_verdict=rises]``). The report finds the cells, and the page shows them; see
+        :mod:`ebank_lib.reports.cells`.
     cells : iterable of (table, row, column)
-        The recorded cells that the sentence states; ``row`` is the position or the value of the table's first column.
+        Recorded cells that the sentence states besides; ``row`` is the position or the value of the first column.
     level : {"info", "good", "attention"}
         How it is marked.
 
     Examples
     --------
-    >>> state("growth", "Customers grew by 3.1% a month.", cells=[("growth", "personal_online", "mean_index")])
+    >>> state("growth", "Customers grew by 3.1% a month.", about=["growth.mean_index"])
     """
     _check_name(name)
     if not sentence:
         return
     if level not in ("info", "good", "attention"):
         raise ConfigError("unknown level", key=name, found=level, expected="info, good or attention")
-    said = {"name": name, "text": sentence, "level": level,
+    said = {"name": name, "text": sentence, "level": level, "about": list(about),
             "cells": [[table, row if isinstance(row, int) else str(row), column] for table, row, column in cells]}
     _publish({"text/html": f'<p class="reading">{html.escape(sentence)}</p>', "text/plain": sentence}, {"state": said})
 
