@@ -224,8 +224,8 @@ def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int
         series[key] = y.loc[y.first_valid_index(): y.last_valid_index()] if y.notna().any() else y.iloc[:0]
         for n in cutoffs_of(len(series[key]), how[key]["horizon"], origins):
             wanted.setdefault(series[key].index[n - 1], []).append(key)
-    then = cleaned if reclean else replace(cleaned, entries=cleaned.entries.iloc[:0], cells=cleaned.cells.iloc[:0])
-    jobs = [(then, beside, reclean, branch, cutoff, {key: (series[key], how[key]) for key in wanted[cutoff]})
+    then = cleaned if reclean else Context.of(cleaned)
+    jobs = [(then, beside, branch, cutoff, {key: (series[key], how[key]) for key in wanted[cutoff]})
             for cutoff in sorted(wanted)]
     blocks = _shared_out(_at, jobs, workers)
     found = {}
@@ -238,13 +238,13 @@ def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int
 
 def _at(job) -> list[tuple[str, pd.DataFrame]]:
     """What was said of each indicator at one origin."""
-    cleaned, beside, reclean, branch, cutoff, series = job
-    if reclean:
-        cleaned = clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff, cells=cleaned.cells)
-    context, said = Context.of(cleaned, cutoff), []
+    known, beside, branch, cutoff, series = job
+    if isinstance(known, Cleaned):
+        known = Context.of(clean(known.source, known.policy, start=known.months[0], end=cutoff, cells=known.cells))
+    context, said = known.until(cutoff), []
     for key, (y, how) in series.items():
-        past = context.series(branch, key) if branch in context.panel.index.get_level_values("branch") else y.iloc[:0]
-        kind = kind_of(cleaned.catalog.indicator(key))
+        past = context.series(branch, key) if branch in context.present else y.iloc[:0]
+        kind = kind_of(context.catalog.indicator(key))
         forecaster = _beside(context, branch, key) if beside else None
         said.append((key, at_origin(y, past, cutoff, how["horizon"], how["level"], how["models"], kind, key,
                                     forecaster)))

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from scipy.signal import lfilter
 
-from ebank_lib.events import calendar_regressors
+from ebank_lib.events import calendar_regressors, festival_dates
 
-__all__ = ["EFFECTS", "CalendarEffect", "fit_calendar"]
+__all__ = ["EFFECTS", "CalendarEffect", "fit_calendar", "fit_values"]
 
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
@@ -55,10 +56,13 @@ class CalendarEffect:
 
     def at(self, months: pd.PeriodIndex) -> np.ndarray:
         """Return what the calendar adds in each month, history or future, (T,)."""
-        first = months[0].ordinal
-        added = np.zeros(len(months)) if self.season is None else self.season[months.asi8 % 12]
+        return self.between(months[0].ordinal, len(months))
+
+    def between(self, first: int, n: int) -> np.ndarray:
+        """Return what the calendar adds in `n` months, the first one given by its ordinal, (n,)."""
+        added = np.zeros(n) if self.season is None else self.season[np.arange(first, first + n) % 12]
         if self.used.any():
-            added = added + _columns(first, first + len(months) - 1, self.calendar, self.window) @ self.used
+            added = added + _columns(first, first + n - 1, self.calendar, self.window) @ self.used
         return added
 
     def columns(self, months: pd.PeriodIndex) -> np.ndarray:
@@ -71,9 +75,24 @@ class CalendarEffect:
 NOTHING = CalendarEffect()
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _columns(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
     """The columns of :data:`EFFECTS` from one month to another, (T, 4)."""
+    start, known = _known(calendar, window)
+    if start <= first <= last < start + len(known):
+        return known[first - start: last + 1 - start].copy()
+    return _worked_out(first, last, calendar, window)       # which says that the festival's date is not known
+
+
+@cache
+def _known(calendar: str, window: tuple[int, int]) -> tuple[int, np.ndarray]:
+    """The first month with a known festival, and the columns from there on: a month's row is the same in any span."""
+    years = festival_dates(calendar)
+    first, last = pd.Period(f"{min(years)}-01", "M").ordinal, pd.Period(f"{max(years)}-12", "M").ordinal
+    return first, _worked_out(first, last, calendar, window)
+
+
+def _worked_out(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
     months = pd.PeriodIndex.from_ordinals(np.arange(first, last + 1), freq="M")
     moving = calendar_regressors(months, calendar, *window)
     column = moving["festival"].to_numpy() if "festival" in moving else np.zeros(len(months))
@@ -116,40 +135,77 @@ def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple
     >>> found.window, round(float(found.used[0]), 1)
     ((10, 10), -0.3)
     """
-    if calendar == "none" or len(z) < _LEAST:
+    return NOTHING if not len(z) else fit_values(z.to_numpy(dtype=float), z.index[0].ordinal, calendar, prior, window)
+
+
+def fit_values(values: np.ndarray, first: int, calendar: str = "none",
+               prior: Mapping[str, tuple[float, float]] | None = None,
+               window: tuple[int, int] | None = None) -> CalendarEffect:
+    """Return what :func:`fit_calendar` does, of values (T,) whose first month is given by its ordinal."""
+    n = len(values)
+    if calendar == "none" or n < _LEAST:
         return NOTHING
-    values, n = z.to_numpy(dtype=float), len(z)
-    span = z.index[0].ordinal, z.index[-1].ordinal, calendar
-    steps = np.arange(n)
-    turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
-    fixed = _columns(*span, WINDOWS[0])[:, 1:]
     tried = WINDOWS if window is None else (window,)
-    windows = [_columns(*span, w)[:, 0] for w in tried]
-    stack = np.column_stack([values, steps, fixed, np.sin(turns), np.cos(turns), *windows])
-    # The fourth wave is the quarter's pattern, which has columns of its own.
-    waves = [[], [5, 6, 10, 11], [5, 6, 7, 9, 10, 11, 12, 14]] if n >= 36 else [[]]
-    seen = np.stack([lfilter([1.0], [1.0, theta], np.diff(stack, axis=0), axis=0) for theta in _THETAS])
+    fixed = _filtered(first, n, calendar, tried)
+    seen = np.empty((len(_THETAS), n - 1, fixed.shape[2] + 1))
+    seen[:, :, 0] = _differences(values, np.array(_THETAS))
+    seen[:, :, 1:] = fixed
     gram = seen.transpose(0, 2, 1) @ seen
-    gram += 1e-9 * np.eye(stack.shape[1]) * gram[:, 1:2, 1:2]      # a festival's column may be empty
-    best = (np.inf, np.zeros(4), np.zeros(4), tried[0])
-    for wave in waves:
-        for w, days in enumerate(tried):
-            use = [15 + w, 2, 3, 4, 1, *wave]
-            inverse = np.linalg.inv(gram[np.ix_(range(len(_THETAS)), use, use)])
-            beta = (inverse @ gram[:, use, :1])[..., 0]
-            sse = np.maximum(gram[:, 0, 0] - (beta * gram[:, use, 0]).sum(axis=1), 1e-300)
-            i = int(sse.argmin())
-            value = (n - 1) * np.log(sse[i]) + len(use) * np.log(n)
+    gram += 1e-9 * np.eye(seen.shape[2]) * gram[:, 1:2, 1:2]      # a festival's column may be empty
+    best = (np.inf, 0, 0, 0, 0)
+    found = []
+    for use in _used_columns(len(tried), n >= 36):
+        inverse = np.linalg.inv(gram[:, use[:, :, None], use[:, None, :]])      # (thetas, windows, k, k)
+        onto = gram[:, use, 0]
+        beta = (inverse @ onto[..., None])[..., 0]
+        sse = np.maximum(gram[:, :1, 0] - (beta * onto).sum(axis=2), 1e-300)
+        found.append((inverse, beta, sse))
+        for w, i in enumerate(sse.argmin(axis=0).tolist()):
+            value = (n - 1) * np.log(sse[i, w]) + use.shape[1] * np.log(n)
             if value < best[0] - 1e-9:
-                best = (value, beta[i, :4], np.diag(inverse[i])[:4] * sse[i] / max(n - 1 - len(use), 1), days)
-    _, estimate, variance, window = best
+                best = (value, len(found) - 1, i, w, use.shape[1])
+    _, form, i, w, k = best
+    inverse, beta, sse = found[form]
+    estimate = beta[i, w, :4].copy()
+    variance = np.diag(inverse[i, w])[:4] * sse[i, w] / max(n - 1 - k, 1)
     se = np.sqrt(np.maximum(variance, 0.0))
     ratio = np.divide(estimate, se, out=np.zeros(4), where=se > 1e-12)
     used = np.where(ratio**2 > _DOUBT, estimate * (1 - _DOUBT / np.maximum(ratio**2, _DOUBT)), 0.0)
     for j, name in enumerate(EFFECTS):
         if prior and name in prior:
             used[j] = drawn_to(estimate[j], se[j], *prior[name])
-    return CalendarEffect(calendar, window, estimate, se, used)
+    return CalendarEffect(calendar, tried[w], estimate, se, used)
+
+
+@lru_cache(maxsize=1024)
+def _filtered(first: int, n: int, calendar: str, tried: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """The regressors as each theta's noise sees them, (thetas, n - 1, k): drift, effects, waves, windows."""
+    steps = np.arange(n)
+    turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
+    fixed = _columns(first, first + n - 1, calendar, WINDOWS[0])[:, 1:]
+    windows = [_columns(first, first + n - 1, calendar, w)[:, 0] for w in tried]
+    stack = np.diff(np.column_stack([steps, fixed, np.sin(turns), np.cos(turns), *windows]), axis=0)
+    return np.stack([lfilter([1.0], [1.0, theta], stack, axis=0) for theta in _THETAS])
+
+
+@cache
+def _used_columns(windows: int, waves: bool) -> list[np.ndarray]:
+    """The columns of each form of the season, (windows, k): the effects, the drift, the waves."""
+    # The fourth wave is the quarter's pattern, which has columns of its own.
+    forms = [[], [5, 6, 10, 11], [5, 6, 7, 9, 10, 11, 12, 14]] if waves else [[]]
+    return [np.array([[15 + w, 2, 3, 4, 1, *form] for w in range(windows)]) for form in forms]
+
+
+@njit(cache=True)
+def _differences(values, thetas):
+    """The series' changes as each theta's noise sees them, (thetas, n - 1)."""
+    out = np.empty((thetas.size, values.size - 1))
+    for i in range(thetas.size):
+        before = 0.0
+        for t in range(values.size - 1):
+            out[i, t] = values[t + 1] - values[t] + before
+            before = -thetas[i] * out[i, t]
+    return out
 
 
 def drawn_to(estimate: float, se: float, mean: float, sd: float) -> float:

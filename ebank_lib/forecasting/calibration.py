@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "panel_shape", "shape_of"]
+__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "own_shape", "panel_shape", "shape_of"]
 
 PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
 _NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
@@ -163,7 +163,13 @@ def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorS
             own[h] = _weighted_quantiles(near, np.broadcast_to(weights[:, None], near.shape))
     n = owner.nunique()
     share = n / (n + _PRIOR)
-    return replace(shipped, source=f"{n} branches", branches=n, quantiles=(1 - share) * shipped.quantiles + share * own)
+    return own_shape(shipped, (1 - share) * shipped.quantiles + share * own, [n])
+
+
+def own_shape(shipped: ErrorShape, quantiles: np.ndarray, branches) -> ErrorShape:
+    """Return the shape of a panel whose quantiles are known, from so many branches [n]; without any the shipped one."""
+    n = int(branches[0])
+    return replace(shipped, source=f"{n} branches", branches=n, quantiles=quantiles) if n else shipped
 
 
 def shape_table(shapes: dict[str, ErrorShape]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.events.noise import shape
 
 from .calendar import EFFECTS, NOTHING, CalendarEffect
-from .ets import FORMS, fit_ets, select_ets
+from .ets import ETS, FORMS, fit_ets, select_ets
 from .season import Season, find_season
 
 __all__ = ["CANDIDATES", "MEMBERS", "Prediction", "Work", "predict"]
@@ -51,40 +51,60 @@ class Prediction:
 class Work:
     """One series at work: complete, on its modelling scale. Methods share what they have in common.
 
-    ``z`` is without the events that are beyond doubt and without what the calendar adds, ``plain`` is without the
-    events only, ``raw`` is as it was. ``calendar`` says what the calendar adds, ``events`` (kind, position) what was
-    taken out.
+    ``values`` (T,) are without the events that are beyond doubt and without what the calendar adds, ``given`` (T,) is
+    as it was; ``first`` is the ordinal of the first month. ``calendar`` says what the calendar adds, ``events``
+    (kind, position) what was taken out.
     """
 
-    z: pd.Series
-    raw: pd.Series
+    values: np.ndarray
+    given: np.ndarray
+    first: int
     calendar: CalendarEffect = NOTHING
     events: tuple[tuple[str, int], ...] = ()
+    name: object = None
     _done: dict = field(default_factory=dict)
+
+    @property
+    def months(self) -> pd.PeriodIndex:
+        """The months of the series."""
+        if "months" not in self._done:
+            n = len(self.values)
+            self._done["months"] = pd.PeriodIndex.from_ordinals(np.arange(self.first, self.first + n), freq="M")
+        return self._done["months"]
+
+    def _series(self, values: np.ndarray) -> pd.Series:
+        return pd.Series(values, index=self.months, name=self.name)
+
+    @property
+    def raw(self) -> pd.Series:
+        """The series as it was."""
+        return self._series(self.given)
 
     @property
     def plain(self) -> pd.Series:
         """The series without its events, with what the calendar adds."""
+        return self._series(self.plain_values)
+
+    @property
+    def plain_values(self) -> np.ndarray:
+        """The same as an array (T,)."""
         if "plain" not in self._done:
-            self._done["plain"] = self.z + self.calendar.at(self.z.index)
+            self._done["plain"] = self.values + self.calendar.between(self.first, len(self.values))
         return self._done["plain"]
 
     @property
     def ahead(self) -> pd.PeriodIndex:
         """The months that follow, as many as a forecast may reach."""
         if "ahead" not in self._done:
-            self._done["ahead"] = pd.period_range(self.z.index[-1] + 1, periods=_LONGEST, freq="M")
+            end = self.first + len(self.values)
+            self._done["ahead"] = pd.PeriodIndex.from_ordinals(np.arange(end, end + _LONGEST), freq="M")
         return self._done["ahead"]
 
     def until(self, back: int) -> Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
-        n = len(self.z) - back
-        return Work(self.z.iloc[:n], self.raw.iloc[:n], self.calendar, tuple(e for e in self.events if e[1] < n))
-
-    @property
-    def values(self) -> np.ndarray:
-        """The series as an array (T,)."""
-        return self.z.to_numpy(dtype=float)
+        n = len(self.values) - back
+        return Work(self.values[:n], self.given[:n], self.first, self.calendar,
+                    tuple(e for e in self.events if e[1] < n), self.name)
 
     @property
     def season(self) -> Season:
@@ -97,11 +117,26 @@ class Work:
     @property
     def adjusted(self) -> pd.Series:
         """The series less its season."""
-        return self.z - self.season.at(np.arange(len(self.z)))
+        return self._series(self.adjusted_values)
+
+    @property
+    def adjusted_values(self) -> np.ndarray:
+        """The same as an array (T,); the very array of the series where there is no season."""
+        if "adjusted" not in self._done:
+            terms = self.season.at(np.arange(len(self.values)))
+            self._done["adjusted"] = self.values - terms if terms.any() else self.values
+        return self._done["adjusted"]
 
     def season_ahead(self, horizon: int) -> np.ndarray:
         """Return the season's terms of the months ahead."""
-        return self.season.at(np.arange(len(self.z), len(self.z) + horizon))
+        return self.season.at(np.arange(len(self.values), len(self.values) + horizon))
+
+    def smoothed(self, y: np.ndarray, form: str) -> ETS:
+        """Return exponential smoothing of one of its arrays, fitted once: several methods begin with it."""
+        at = (id(y), form)      # the arrays that it is asked for are kept here as long as the fits
+        if at not in self._done:
+            self._done[at] = fit_ets(y, form)
+        return self._done[at]
 
 
 Candidate = Callable[[Work, int], Prediction]
@@ -116,8 +151,8 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
         The method cannot be used on this series; the message says why.
     """
     method, least = CANDIDATES[name]
-    if len(work.z) < least:
-        raise SeriesError("too few months for this method", found=len(work.z), expected=f"at least {least}")
+    if len(work.values) < least:
+        raise SeriesError("too few months for this method", found=len(work.values), expected=f"at least {least}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -130,7 +165,7 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
     if not (np.isfinite(got.mean).all() and np.isfinite(got.cov).all()):
         raise SeriesError("the method returned no finite forecast")
     known = name in AS_IT_WAS or work.calendar is NOTHING
-    mean = got.mean if known else got.mean + work.calendar.at(work.ahead[:horizon])
+    mean = got.mean if known else got.mean + work.calendar.between(work.first + len(work.values), horizon)
     # What a library says about its own future versions is no remark on this series.
     notes = dict.fromkeys(str(w.message).splitlines()[0] for w in caught
                           if not issubclass(w.category, (FutureWarning, DeprecationWarning)))
@@ -145,7 +180,7 @@ def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float, detail: str)
 
 def snaive(work: Work, horizon: int) -> Prediction:
     """The same month of last year, as it was. Yearly changes that persist (lag one) hang together in the errors."""
-    z = work.raw.to_numpy(dtype=float)
+    z = work.given
     mean = np.tile(z[-12:], horizon // 12 + 1)[:horizon]
     return Prediction(mean, _yearly_errors(z[12:] - z[:-12], horizon))
 
@@ -198,13 +233,13 @@ def naive(work: Work, horizon: int) -> Prediction:
 def ets(work: Work, horizon: int) -> Prediction:
     """Exponential smoothing, the form of least AICc."""
     # Where the branches' common season is off already, a season of its own would be noise, at five times the work.
-    fit = select_ets(work.values, FORMS if work.calendar.season is None else FORMS[:3])
+    fit = select_ets(work.values, FORMS if work.calendar.season is None else FORMS[:3], work.smoothed)
     return _from_weights(*fit.forecast(horizon), fit.sigma2, f"ETS({','.join(_letters(fit.form))})")
 
 
 def damped(work: Work, horizon: int) -> Prediction:
     """Damped trend on the series less its shrunk season (Gardner & McKenzie 1985)."""
-    fit = fit_ets(work.adjusted.to_numpy(), "AAdN")
+    fit = work.smoothed(work.adjusted_values, "AAdN")
     mean, psi = fit.forecast(horizon)
     return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2, f"phi={fit.weights[3]:.2f}")
 
@@ -214,9 +249,9 @@ def theta(work: Work, horizon: int) -> Prediction:
 
     Assimakopoulos & Nikolopoulos (2000); in this form Hyndman & Billah (2003).
     """
-    x = work.adjusted.to_numpy()
+    x = work.adjusted_values
     slope = np.polyfit(np.arange(x.size), x, 1)[0]
-    fit = fit_ets(x, "ANN")
+    fit = work.smoothed(x, "ANN")
     alpha = fit.weights[0]
     level, psi = fit.forecast(horizon)
     lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
@@ -244,12 +279,12 @@ def arima(work: Work, horizon: int) -> Prediction:
 
 
 def _most(work: Work) -> int:
-    return min(_MOST, len(work.z) // 8)
+    return min(_MOST, len(work.values) // 8)
 
 
 def regarma(work: Work, horizon: int) -> Prediction:
     """Regression on the calendar and the events with ARMA errors, all estimated together (Box & Tiao 1975)."""
-    z, n = work.raw, len(work.raw)
+    z, n = work.raw, len(work.given)
     calendar = work.calendar
     if not calendar.used.size and not work.events:
         raise SeriesError("nothing to regress on", found="no calendar and no events",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ebank_lib.errors import SeriesError
 
 from .candidates import MEMBERS, Prediction, Work, predict
 from .series import Prepared
+from .transforms import Transform
 
-__all__ = ["COMBINATIONS", "errors_of", "run_models"]
+__all__ = ["COMBINATIONS", "SCALES", "Said", "run_models", "said_of"]
+
+SCALES = ("none", "log", "sqrt", "logit")
 
 _LATE = (12, 8, 4)          # months before the end, of the origins that weights are learnt from
 
@@ -86,39 +91,62 @@ def _late(work: Work) -> list[tuple[np.ndarray, dict[str, Prediction]]]:
     if "late" not in work._done:
         found = []
         for back in _LATE:
-            if len(work.z) - back >= 24:
+            if len(work.values) - back >= 24:
                 then = work.until(back)
                 said = {m: _tried(m, then, back, {}) for m in MEMBERS}
-                found.append((work.plain.to_numpy(dtype=float)[-back:],
+                found.append((work.plain_values[-back:],
                               {m: p for m, p in said.items() if isinstance(p, Prediction)}))
         work._done["late"] = found
     return work._done["late"]
 
 
-def errors_of(then: Prepared, came: np.ndarray) -> np.ndarray:
-    """Return the errors that the plain mean of the members made, (months,), in units of the spread it stated.
-
-    Parameters
-    ----------
-    then : Prepared
-        The series as it was known at the origin.
-    came : array (months,)
-        What came, on the series' own scale; NaN where it is not known.
+def said_of(then: Prepared | None, horizon: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return what the plain mean of the members said from the end of a series, as it was known then.
 
     Returns
     -------
-    array
-        NaN throughout where fewer than two members could be used.
+    mean, sd : array (horizon,)
+        On the modelling scale; NaN where there is no series, it is constant, or fewer than two members can be used.
+    scale : int
+        Place of the scale's name among :data:`SCALES`.
     """
-    said = [p for p in (_tried(m, then.work, len(came), {}) for m in MEMBERS) if isinstance(p, Prediction)]
+    nothing = np.full(horizon, np.nan)
+    if then is None or then.constant:
+        return nothing, nothing, 0
+    scale = SCALES.index(then.transform.name)
+    said = [p for p in (_tried(m, then.work, horizon, {}) for m in MEMBERS) if isinstance(p, Prediction)]
     if len(said) < 2:
-        return np.full(len(came), np.nan)
-    sd = np.sqrt(np.mean([np.diag(p.cov) for p in said], axis=0))
-    # A month of nothing lies infinitely far off on the log scale: no error of a size.
-    scale = then.transform.name
-    came = np.where(came > 0, came, np.nan) if scale == "log" else np.maximum(came, 0) if scale == "sqrt" else came
-    off = then.transform.forward(came) - np.mean([p.mean for p in said], axis=0)
-    return np.divide(off, sd, out=np.full(len(came), np.nan), where=sd > 0)
+        return nothing, nothing, scale
+    return np.mean([p.mean for p in said], axis=0), np.sqrt(np.mean([np.diag(p.cov) for p in said], axis=0)), scale
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the forecasts of many series said, a row a series; see :func:`said_of`."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    scale: np.ndarray
+
+    def missed(self, rows, came: np.ndarray) -> np.ndarray:
+        """Return the errors that some of the series' forecasts made, (series, months), in units of the spread stated.
+
+        Parameters
+        ----------
+        rows : list of int
+        came : array (series, months)
+            What came, on each series' own scale; NaN where it is not known.
+        """
+        scale, n = self.scale[rows], came.shape[1]
+        off = np.full(came.shape, np.nan)
+        for at, name in enumerate(SCALES):
+            mine = scale == at
+            y = came[mine]
+            # A month of nothing lies infinitely far off on the log scale: no error of a size.
+            y = np.where(y > 0, y, np.nan) if name == "log" else np.maximum(y, 0) if name == "sqrt" else y
+            off[mine] = Transform(name).forward(y)
+        sd = self.sd[rows][:, :n]
+        return np.divide(off - self.mean[rows][:, :n], sd, out=np.full(came.shape, np.nan), where=sd > 0)
 
 
 def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:

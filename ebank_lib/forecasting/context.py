@@ -6,8 +6,7 @@ this indicator missed by in all of them. ``forecast`` knows a series only; these
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,19 +16,21 @@ from ebank_lib.catalog import Catalog
 from ebank_lib.cleaning import clean
 from ebank_lib.errors import EbankError
 from ebank_lib.events import known_events
+from ebank_lib.store import digest, kept_arrays
 
 from .backtest import Backtest, backtest
-from .calibration import ErrorShape, panel_shape, shape_of
+from .calibration import ErrorShape, own_shape, panel_shape, shape_of
 from .coherence import Plan, plan_of
-from .combination import errors_of, run_models
+from .combination import Said, run_models, said_of
+from .dependence import surprises_of
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
-from .pooling import Pooled, learn_pooled
+from .grid import Grid
+from .pooling import Pooled, arrays_of, learn_pooled
 from .series import Prepared, prepare, with_calendar
 
 __all__ = ["Context", "backtest_indicator", "forecast_indicator"]
 
 _DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
-_END = 2            # months
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD, _LEAST = 12, 24
 
@@ -38,10 +39,13 @@ _AHEAD, _LEAST = 12, 24
 class Context:
     """What is known beside each series of a panel; everything is computed when first asked for, and once.
 
+    What is learnt from all branches is kept in the store (:mod:`ebank_lib.store`), where there is one, under the
+    content of what it is learnt from: the figures up to the month, the calendar, the listed events.
+
     Parameters
     ----------
     panel : DataFrame
-        Index (branch, month), a column an indicator; nothing after its last month is looked at.
+        Index (branch, month), a column an indicator.
     catalog : Catalog
     calendar : {"none", "china", "india"}
         The source's.
@@ -53,6 +57,8 @@ class Context:
         taken for news, and is left out.
     most : int, optional
         Learn from so many branches at most, evenly spread over the catalogue's order.
+    last : Period, optional
+        Nothing after this month is looked at; default: the panel's last.
     """
 
     panel: pd.DataFrame = field(repr=False)
@@ -61,66 +67,104 @@ class Context:
     events: pd.DataFrame | None = field(default=None, repr=False)
     doubtful: pd.DataFrame | None = field(default=None, repr=False)
     most: int | None = None
-    _family: dict = field(default_factory=dict, repr=False)     # last month -> the context of then
+    last: pd.Period | None = None
+    _family: dict = field(default_factory=dict, repr=False)     # last month -> the context of then; "grid"
     _done: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        if "grid" not in self._family:
+            self._family["grid"] = Grid(self.panel, self.doubtful)
+        self.last = pd.Period(ordinal=self.grid.last, freq="M") if self.last is None else self.last
+        self._family.setdefault(self.last, self)
 
     @classmethod
     def of(cls, cleaned, until: pd.Period | None = None, most: int | None = None) -> Context:
         """Return the context of cleaned data, as of the end of a month if one is given; made once for each."""
-        family = getattr(cleaned, "contexts", {}).setdefault(most, {})
-        last = cleaned.panel.index.get_level_values("month").max()
-        if last not in family:
+        made = getattr(cleaned, "contexts", {})
+        if None not in made or made[None].panel is not cleaned.panel:
+            made.clear()
             source = getattr(cleaned, "source", None)
             about = {} if source is None else {"calendar": source.config.calendar, "events": known_events(source),
-                                               "doubtful": _doubtful(cleaned.entries)}
-            family[last] = cls(cleaned.panel, cleaned.catalog, **about, most=most, _family=family)._without_doubtful()
-        return family[last].until(last if until is None else until)
+                                               "doubtful": _doubtful(cleaned)}
+            made[None] = cls(cleaned.panel, cleaned.catalog, **about)
+        if most not in made:
+            made[most] = replace(made[None], most=most, _family={"grid": made[None].grid}, _done={})
+        return made[most] if until is None else made[most].until(until)
+
+    @property
+    def grid(self) -> Grid:
+        """The panel as an array, shared by all months."""
+        return self._family["grid"]
 
     def until(self, month: pd.Period) -> Context:
         """Return what was known at the end of a month, this one's last or an earlier one."""
         if month not in self._family:
-            months = self.panel.index.get_level_values("month")
-            then = replace(self, panel=self.panel[months <= month], _done={})
-            self._family[month] = then._without_doubtful()
+            month = min(month, pd.Period(ordinal=self.grid.last, freq="M"))
+        if month not in self._family:
+            self._family[month] = replace(self, last=month, _done={})
         return self._family[month]
 
-    def alone(self) -> Context:
-        """Return the same without anything worked out, to be sent to another process."""
-        return replace(self, _family={}, _done={})
+    def __getstate__(self) -> dict:
+        # Another process begins with nothing worked out: what is sent must not grow while it is sent.
+        return self.__dict__ | {"_family": {}, "_done": {}}
 
-    def _without_doubtful(self) -> Context:
-        if self.doubtful is None or self.doubtful.empty:
-            return self
-        ends = self.panel.index.get_level_values("month").unique()[-_END:]
-        rows = self.doubtful[self.doubtful["month"].isin(ends)]
-        panel = self.panel.copy() if len(rows) else self.panel
-        for row in rows.itertuples(index=False):
-            if (row.branch, row.month) in panel.index and row.indicator in panel.columns:
-                panel.loc[(row.branch, row.month), row.indicator] = np.nan
-        return replace(self, panel=panel)
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
+    def _once(self, at: tuple, make: Callable):
+        if at not in self._done:
+            self._done[at] = make()
+        return self._done[at]
+
+    @property
+    def present(self) -> set[str]:
+        """Branches that the panel speaks of by then, the total of all among them."""
+        return self._once(("present",), lambda: self.grid.present(self.last.ordinal))
 
     @property
     def branches(self) -> list[str]:
         """Branches that are learnt from: those that report, without the total."""
-        present = set(self.panel.index.get_level_values("branch"))
-        there = [b for b in self.catalog.reporting if b in present]
+        return self._once(("branches",), self._branches)
+
+    def _branches(self) -> list[str]:
+        there = [b for b in self.catalog.reporting if b in self.present]
         if self.most is None or len(there) <= self.most:
             return there
         return [there[i] for i in np.linspace(0, len(there) - 1, self.most).astype(int)]
 
+    def _column(self, key: str) -> np.ndarray:
+        return self._once(("column", key), lambda: self.grid.column(key, self.last.ordinal))
+
+    def _rows(self) -> np.ndarray:
+        """Where the branches that are learnt from stand in a column."""
+        return self._once(("rows",), lambda: np.array([self.grid.branches[b] for b in self.branches], dtype=int))
+
     def series(self, branch: str, key: str) -> pd.Series:
         """Return one series (T,)."""
-        if ("block", branch) not in self._done:
-            block = self.panel.loc[branch]
-            self._done["block", branch] = block.set_axis(pd.PeriodIndex(block.index, freq="M")).astype(float)
-        return self._done["block", branch][key]
+        values = self._column(key)[self.grid.branches[branch]]
+        months = self._once(("months",), lambda: self.grid.months[: values.size])
+        return pd.Series(values, index=months, name=key)
+
+    def content(self, key: str) -> str:
+        """Return the hash of all that is learnt from of an indicator: branches, figures, calendar, listed events."""
+        return self._once(("content", key), lambda: digest(
+            self.grid.first, self._column(key)[self._rows()], self._able(key), self.calendar, self._kind(key),
+            self._once(("names",), lambda: digest(self.branches)),
+            [self.listed(b, key) for b in self.branches] if self._listed(key) else []))
+
+    def _kind(self, key: str) -> str:
+        return kind_of(self.catalog.indicator(key))
+
+    def _able(self, key: str) -> np.ndarray:
+        """Which of the branches' forecasts from here are looked at to learn from their errors."""
+        return self._once(("able", key), lambda: self.grid.able(key, self.last.ordinal, _LEAST)[self._rows()])
 
     def pooled(self, key: str) -> Pooled | None:
         """Return what the branches say of an indicator."""
-        if ("pooled", key) not in self._done:
-            kind = kind_of(self.catalog.indicator(key))
-            self._done["pooled", key] = learn_pooled(self.bases(key).values(), kind, self.calendar)
-        return self._done["pooled", key]
+        return self._once(("pooled", key), lambda: Pooled.of_arrays(kept_arrays(
+            "forecasting-pooled", (self.content(key),), lambda: arrays_of(
+                learn_pooled(self.bases(key).values(), self._kind(key), self.calendar)))))
 
     def bases(self, key: str) -> dict[str, Prepared]:
         """Return an indicator's series as each branch alone has them, of those branches where it can be forecast."""
@@ -130,23 +174,27 @@ class Context:
     def _base(self, branch: str, key: str) -> Prepared | EbankError:
         """A series prepared by itself, or why it cannot be."""
         if ("base", branch, key) not in self._done:
-            kind = kind_of(self.catalog.indicator(key))
             try:
-                found = prepare(self.series(branch, key), kind, self.calendar, events=self.listed(branch, key))
+                found = prepare(self.series(branch, key), self._kind(key), self.calendar,
+                                events=self.listed(branch, key))
             except EbankError as error:
                 found = error
             self._done["base", branch, key] = found
         return self._done["base", branch, key]
 
-    def listed(self, branch: str, key: str) -> list[tuple[str | None, pd.Period]]:
-        """Return the events that the source lists for a series, (kind or None, month)."""
+    def _listed(self, key: str) -> list[tuple]:
+        """The listed events of an indicator, (branches, kind, month)."""
         if self.events is None or self.events.empty:
             return []
-        if ("events",) not in self._done:
-            columns = ("branches", "indicators", "kind", "month")
-            self._done["events",] = list(zip(*(self.events[c] for c in columns), strict=True))
-        return [(kind or None, month) for branches, keys, kind, month in self._done["events",]
-                if _applies(branch, branches) and _applies(key, keys)]
+        columns = ("branches", "indicators", "kind", "month")
+        return self._once(("events", key), lambda: [
+            (branches, kind or None, month)
+            for branches, keys, kind, month in zip(*(self.events[c] for c in columns), strict=True)
+            if _applies(key, keys)])
+
+    def listed(self, branch: str, key: str) -> list[tuple[str | None, pd.Period]]:
+        """Return the events that the source lists for a series, (kind or None, month)."""
+        return [(kind, month) for branches, kind, month in self._listed(key) if _applies(branch, branches)]
 
     def ready(self, branch: str, key: str) -> Prepared:
         """Return a series prepared with all of this; the total of all branches counts as a branch.
@@ -163,45 +211,91 @@ class Context:
             self._done["ready", branch, key] = with_calendar(base, self.calendar, self.pooled(key))
         return self._done["ready", branch, key]
 
+    def said(self, key: str) -> Said:
+        """Return what the branches' forecasts of an indicator said from here, of those whose errors are learnt from."""
+        return self._once(("said", key), lambda: Said(**kept_arrays(
+            "forecasting-said", (self.content(key),), lambda: self._say(key))))
+
+    def _say(self, key: str) -> dict[str, np.ndarray]:
+        rows = [said_of(self._ready_or_none(b, key), _AHEAD) if able else said_of(None, _AHEAD)
+                for b, able in zip(self.branches, self._able(key), strict=True)]
+        mean, sd, scale = zip(*rows, strict=True)
+        return {"mean": np.array(mean), "sd": np.array(sd), "scale": np.array(scale, dtype=np.int8)}
+
+    def _ready_or_none(self, branch: str, key: str) -> Prepared | None:
+        try:
+            return self.ready(branch, key)
+        except EbankError:
+            return None         # it could not be forecast then, and so has no error
+
+    def errors(self, key: str) -> np.ndarray:
+        """Return what the combination would have missed the last months by, (branches, origins, 12), NaN where none.
+
+        In units of the spread it stated. Everything is as it was known at each origin: the branch's events, and what
+        all branches said of the calendar.
+        """
+        return self._once(("errors", key), lambda: self._errors(key))
+
+    def _errors(self, key: str) -> np.ndarray:
+        out = np.full((len(self.branches), len(_BACK), _AHEAD), np.nan)
+        column = self._column(key)[self._rows()]
+        for i, then in enumerate(self._origins()):
+            able = self.grid.able(key, then, _LEAST)[self._rows()]
+            if able.any():
+                origin = self.until(pd.Period(ordinal=then, freq="M"))
+                # A branch that did not report yet is not among those of then.
+                at = {b: n for n, b in enumerate(origin.branches)}
+                mine = [n for n, b in enumerate(self.branches) if able[n] and b in at]
+                theirs = [at[self.branches[n]] for n in mine]
+                came = column[mine, then + 1 - self.grid.first:][:, :_AHEAD]
+                out[mine, i, : came.shape[1]] = origin.said(key).missed(theirs, came)
+        return out
+
+    def _origins(self) -> list[int]:
+        """The months, as ordinals, from which forecasts are looked at whose errors are learnt from."""
+        return [self.last.ordinal - back for back in _BACK]
+
     def shape(self, key: str) -> ErrorShape:
         """Return the shape of the combination's errors on an indicator, as all branches have made them.
 
         Of an indicator that follows from others it is the shipped one: its forecast is made of theirs.
         """
-        if ("shape", key) not in self._done:
-            shape = shape_of("combination")
-            if key in self.plan.free:
-                kind = kind_of(self.catalog.indicator(key))
-                alike = [k for k in self.plan.free if kind_of(self.catalog.indicator(k)) == kind]
-                of = [(b, self.late_errors(b, k)) for b in self.branches for k in alike]
-                shape = panel_shape([e for _, e in of], [b for b, _ in of], shape)
-            self._done["shape", key] = shape
-        return self._done["shape", key]
+        shipped = shape_of("combination")
+        if key not in self.plan.free:
+            return shipped
+        return self._once(("shape", self._kind(key)), lambda: self._shape(self._kind(key), shipped))
+
+    def _shape(self, kind: str, shipped: ErrorShape) -> ErrorShape:
+        alike = [k for k in self.plan.free if self._kind(k) == kind]
+        able = [(k, then) for k in alike for then in self._origins()
+                if self.grid.able(k, then, _LEAST)[self._rows()].any()]
+        content = [*(self.content(k) for k in alike),
+                   *(self.until(pd.Period(ordinal=then, freq="M")).content(k) for k, then in able)]
+
+        def learn() -> dict[str, np.ndarray]:
+            errors = [self.errors(k) for k in alike]
+            of = [(b, e[n]) for n, b in enumerate(self.branches) for e in errors]
+            found = panel_shape([e for _, e in of], [b for b, _ in of], shipped)
+            return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
+
+        return own_shape(shipped, **kept_arrays("forecasting-shape", (alike, content), learn))
 
     @property
     def plan(self) -> Plan:
         """Which indicators of the panel are modelled and how the others follow."""
-        if ("plan",) not in self._done:
-            there = [k for k in self.catalog.indicators if k in self.panel.columns and self.panel[k].notna().any()]
-            self._done["plan",] = plan_of(self.catalog, there)
-        return self._done["plan",]
+        return self._once(("plan",), lambda: plan_of(self.catalog, self.available))
 
-    def late_errors(self, branch: str, key: str) -> np.ndarray:
-        """Return what the combination would have missed the last months by, (origins, 12) scaled, NaN where none.
+    @property
+    def available(self) -> list[str]:
+        """Indicators that the panel says anything of."""
+        return [k for k in self.catalog.indicators
+                if k in self.grid.keys and not np.isnan(self._column(k)).all()]
 
-        Everything is as it was known at each origin: the branch's events, and what all branches said of the calendar.
-        """
-        if ("late", branch, key) not in self._done:
-            rows = np.full((len(_BACK), _AHEAD), np.nan)
-            y, last = self.series(branch, key), self.panel.index.get_level_values("month").max()
-            for row, back in zip(rows, _BACK, strict=True):
-                came = y.iloc[-back:][:_AHEAD]
-                if y.iloc[:-back].notna().sum() >= _LEAST and np.isfinite(y.iloc[-back - 1]):
-                    with suppress(EbankError):      # it could not be forecast then, and so has no error
-                        then = self.until(last - back).ready(branch, key)
-                        row[: len(came)] = np.nan if then.constant else errors_of(then, came.to_numpy())
-            self._done["late", branch, key] = rows
-        return self._done["late", branch, key]
+    def surprises(self, key: str) -> np.ndarray:
+        """Return the one-step errors of an indicator in every branch, (branches, months), NaN where there are none."""
+        return self._once(("surprises", key), lambda: kept_arrays(
+            "forecasting-surprises", (self.content(key),), lambda: {"errors": surprises_of(
+                self.bases(key), self.branches, self.grid.months)})["errors"])
 
     def take(self, done: Mapping) -> None:
         """Take over what another process worked out."""
@@ -225,8 +319,7 @@ class Context:
 
     def reach(self, branch: str, key: str, horizon: int) -> int:
         """Return the months ahead of the series' own last month that `horizon` months after the panel's are."""
-        return min(horizon + (self.panel.index.get_level_values("month").max() - self.ready(branch, key).y.index[-1]).n,
-                   LONGEST)
+        return min(horizon + (self.last - self.ready(branch, key).y.index[-1]).n, LONGEST)
 
     def ran(self, branch: str, key: str, horizon: int, models: tuple[str, ...]):
         """Return what the methods say of a series, see ``combination.run_models``."""
@@ -293,7 +386,9 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
                     unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)
 
 
-def _doubtful(ledger: pd.DataFrame) -> pd.DataFrame:
+def _doubtful(cleaned) -> pd.DataFrame:
+    judged = getattr(cleaned, "judged", None)       # a small part of a ledger, where it is kept apart
+    ledger = cleaned.entries if judged is None else judged
     rows = ledger[(ledger["decision"] == "flagged") & ledger["rule"].isin(_DOUBTFUL)]
     return rows[["branch", "month", "indicator"]].astype({"branch": str, "indicator": str}).drop_duplicates()
 

@@ -8,17 +8,16 @@ whether it is simulated alone or with the province.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from .ets import fit_ets
 from .series import Prepared
 
-__all__ = ["Dependence", "learn_dependence", "shrunk_correlation"]
+__all__ = ["Dependence", "dependence_of", "learn_dependence", "shrunk_correlation", "surprises_of"]
 
 _LEAST = 12     # months that two series must share before their correlation counts
 
@@ -118,12 +117,13 @@ def learn_dependence(prepared: Callable[[str], Mapping[str, Prepared]], indicato
     """
     keys, names = tuple(indicators), list(branches)
     months = pd.PeriodIndex(panel.index.get_level_values("month").unique(), freq="M")
-    errors = np.full((len(names), len(months), len(keys)), np.nan)
-    for i, key in enumerate(keys):
-        for branch, ready in prepared(key).items():
-            if not ready.constant and len(ready.y) >= _LEAST:
-                at = months.get_loc(ready.y.index[0])
-                errors[names.index(branch), at: at + len(ready.y), i] = _surprises(ready)
+    return dependence_of(keys, [surprises_of(prepared(key), names, months) for key in keys])
+
+
+def dependence_of(indicators: tuple[str, ...], surprises: Sequence[np.ndarray]) -> Dependence:
+    """Learn the dependence from the surprises of each indicator (branches, months), see :func:`surprises_of`."""
+    keys, errors = indicators, np.stack(surprises, axis=-1)
+    names, months = range(errors.shape[0]), range(errors.shape[1])
     seen = np.isfinite(errors).sum(axis=1, keepdims=True)
     scale = np.sqrt(np.nansum(errors**2, axis=1, keepdims=True) / np.maximum(seen, 1))
     errors = errors / np.where(scale > 0, scale, np.nan)
@@ -136,10 +136,21 @@ def learn_dependence(prepared: Callable[[str], Mapping[str, Prepared]], indicato
     return Dependence(keys, rho, common, own, (a, b))
 
 
+def surprises_of(prepared: Mapping[str, Prepared], branches: Sequence[str], months: pd.PeriodIndex) -> np.ndarray:
+    """Return the one-step errors of an indicator in every branch, (branches, months), NaN where there are none."""
+    errors = np.full((len(branches), len(months)), np.nan)
+    for row, branch in zip(errors, branches, strict=True):
+        ready = prepared.get(branch)
+        if ready is not None and not ready.constant and len(ready.y) >= _LEAST:
+            at = months.get_loc(ready.y.index[0])
+            row[at: at + len(ready.y)] = _surprises(ready)
+    return errors
+
+
 def _surprises(ready: Prepared) -> np.ndarray:
     """One-step errors of a damped trend on the modelling scale, less season and calendar; NaN where there are none."""
-    x = ready.work.adjusted.to_numpy()
-    e = fit_ets(x, "AAdN").residuals(x)
+    x = ready.work.adjusted_values
+    e = ready.work.smoothed(x, "AAdN").residuals(x)
     out = np.where(ready.y.notna(), e, np.nan)
     out[:2] = np.nan        # the start is fitted to the first months
     return out

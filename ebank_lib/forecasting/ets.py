@@ -10,6 +10,7 @@ together, at 60 ms a form and more; this takes about a millisecond and does not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -234,8 +235,10 @@ def fit_ets(y: np.ndarray, form: str = "ANN") -> ETS:
     return ETS(form, weights, float(sse) * scale**2, int(np.isfinite(y).sum()), k, start, last, y.size)
 
 
-def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS) -> ETS:
+def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS, fit: Callable[[np.ndarray, str], ETS] = fit_ets) -> ETS:
     """Fit every form that the length admits and return the one of least AICc; a season needs 24 months.
+
+    `fit` does it, where another keeps what has been fitted.
 
     Examples
     --------
@@ -244,6 +247,6 @@ def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS) -> ETS:
     'AAN'
     """
     n = int(np.isfinite(y).sum())
-    fits = [fit_ets(y, form) for form in forms if form[-1] == "N" or (len(y) >= 24 and n >= 20)]
-    best = min(fits, key=lambda fit: (fit.aicc, fit.k))
-    return best if np.isfinite(best.aicc) else min(fits, key=lambda fit: fit.k)
+    fits = [fit(y, form) for form in forms if form[-1] == "N" or (len(y) >= 24 and n >= 20)]
+    best = min(fits, key=lambda found: (found.aicc, found.k))
+    return best if np.isfinite(best.aicc) else min(fits, key=lambda found: found.k)

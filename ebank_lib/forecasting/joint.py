@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 
@@ -18,9 +19,9 @@ import pandas as pd
 from ebank_lib.catalog import Catalog
 from ebank_lib.errors import EbankError, SeriesError, UnknownNameError
 
-from .coherence import Plan, Rule, follow, plan_of
+from .coherence import Plan, Rule, follow
 from .context import Context
-from .dependence import Dependence, learn_dependence
+from .dependence import Dependence, dependence_of
 from .forecast import LONGEST, Forecast
 from .simulation import paths_from
 
@@ -224,22 +225,17 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
         raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
     if not 1 <= n <= 100_000:
         raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
-    catalog, panel = cleaned.catalog, cleaned.panel
-    present = set(panel.index.get_level_values("branch"))
-    every = [b for b in catalog.reporting if b in present]
-    chosen = every if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
-    unknown = [b for b in chosen if b not in present]
+    catalog, panel, context = cleaned.catalog, cleaned.panel, Context.of(cleaned)
+    chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
+    unknown = [b for b in chosen if b not in context.present]
     if unknown:
-        raise UnknownNameError("branch with data", unknown[0], sorted(present))
-    plan = _plan_for(catalog, panel, indicators)
-    months = panel.index.get_level_values("month")
-    origin = pd.Period(months.max(), "M")
-    context = Context.of(cleaned)
+        raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
+    plan, origin = _plan_for(context, indicators), context.last
     said = _forecasts(context, chosen, plan.free, horizon, workers)
     forecasts = {at: f for at, f in said.items() if isinstance(f, Forecast)}
     reasons = {at: f for at, f in said.items() if isinstance(f, str)}
     ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
-    dependence = learn_dependence(context.bases, plan.free, every, panel)
+    dependence = dependence_of(plan.free, [context.surprises(key) for key in plan.free])
     values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
     late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
     for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):
@@ -252,9 +248,8 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     return JointPaths(values, tuple(chosen), ahead, origin, panel, catalog, plan, seed, reasons, forecasts, dependence)
 
 
-def _plan_for(catalog: Catalog, panel: pd.DataFrame, indicators) -> Plan:
-    there = [k for k in catalog.indicators if k in panel.columns and panel[k].notna().any()]
-    plan = plan_of(catalog, there)
+def _plan_for(context: Context, indicators) -> Plan:
+    catalog, plan, there = context.catalog, context.plan, context.available
     if indicators is None:
         wanted = set(there)
     else:
@@ -272,8 +267,7 @@ def _plan_for(catalog: Catalog, panel: pd.DataFrame, indicators) -> Plan:
 def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> dict:
     """(branch, indicator) -> Forecast, or why there is none."""
     if workers > 1 and len(branches) > 1:
-        empty = context.alone()     # what is sent must not grow while it is sent
-        jobs = [(empty, key, branches, horizon) for key in keys]
+        jobs = [(context, key, branches, horizon) for key in keys]
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for found in pool.map(_work_out, jobs):
                 context.take(found)
@@ -290,12 +284,12 @@ def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> 
 def _work_out(job) -> dict:
     """All of an indicator that takes time and needs no other indicator, in every branch that is simulated."""
     context, key, branches, horizon = job
-    there = context.bases(key)
+    context.errors(key)
+    context.surprises(key)
     for branch in branches:
-        if branch in there:
-            context.late_errors(branch, key)
+        with suppress(EbankError):      # what cannot be forecast says so when it is asked for
             context.ran(branch, key, horizon, ("combination",))
-    return context.done("base", "pooled", "ready", "late", "ran")
+    return context.done("pooled", "errors", "surprises", "ready", "ran")
 
 
 def _last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ more. Each branch's own estimate is drawn towards what all say, as far as they a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +15,11 @@ import pandas as pd
 
 from ebank_lib.errors import EbankError
 
-from .calendar import EFFECTS, drawn_to, fit_calendar
+from .calendar import EFFECTS, drawn_to, fit_values
 from .season import find_season
 from .series import Prepared, prepare
 
-__all__ = ["Pooled", "learn_pooled"]
+__all__ = ["Pooled", "arrays_of", "learn_pooled"]
 
 _FEWEST = 4         # branches below which nothing is pooled
 _SHARED = 0.5       # part of an estimate's error that the branches are thought to have in common
@@ -46,19 +46,41 @@ class Pooled:
     spread: float = 0.0
     branches: int = 0
 
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Pooled | None:
+        """Return what :func:`arrays_of` made arrays of."""
+        branches = int(arrays["branches"][0])
+        if not branches:
+            return None
+        effects = {name: tuple(row) for name, row in zip(EFFECTS, arrays["effects"].tolist(), strict=True)
+                   if np.isfinite(row).all()}
+        return cls(tuple(arrays["window"].tolist()), effects, arrays["season"], float(arrays["spread"][0]), branches)
+
     @property
     def prior(self) -> tuple[dict[str, tuple[float, float]], tuple[int, int]]:
         """The calendar's effects and the festival's window, for ``fit_calendar``."""
         return self.effects, self.window
 
-    def season_for(self, z: pd.Series) -> np.ndarray:
-        """Return the season (12,) of a series from which the calendar is off: its own, drawn towards the branches'."""
-        own = find_season(z.to_numpy(dtype=float))
+    def season_for(self, values: np.ndarray, first: int) -> np.ndarray:
+        """Return the season (12,) of a series from which the calendar is off: its own, drawn towards the branches'.
+
+        `first` is the ordinal of its first month.
+        """
+        own = find_season(values)
         if not np.isfinite(own.noise):
             return self.season
-        terms = own.raw[(np.arange(12) - (z.index[0].month - 1)) % 12]
+        terms = own.raw[(np.arange(12) - first) % 12]
         se = np.sqrt(own.noise)
         return np.array([drawn_to(e, se, m, self.spread) for e, m in zip(terms, self.season, strict=True)])
+
+
+def arrays_of(pooled: Pooled | None) -> dict[str, np.ndarray]:
+    """Return what the branches say as arrays, for the store; of nothing as well."""
+    if pooled is None:
+        return {"branches": np.array([0])}
+    return {"branches": np.array([pooled.branches]), "window": np.array(pooled.window), "season": pooled.season,
+            "spread": np.array([pooled.spread]),
+            "effects": np.array([pooled.effects.get(name, (np.nan, np.nan)) for name in EFFECTS], dtype=float)}
 
 
 def learn_pooled(series: Iterable[pd.Series | Prepared], kind: str | None = None,
@@ -99,7 +121,7 @@ def learn_pooled(series: Iterable[pd.Series | Prepared], kind: str | None = None
     window = max(sorted(windows), key=windows.__getitem__) if fitted else (10, 10)
     effects = {}
     if len(fitted) >= _FEWEST:
-        again = [f if f.window == window else fit_calendar(p.work.plain, calendar, window=window)
+        again = [f if f.window == window else fit_values(p.work.plain_values, p.work.first, calendar, window=window)
                  for p, f in ((p, p.work.calendar) for p in ready) if f.used.size]
         for j, name in enumerate(EFFECTS):
             said = np.array([[f.estimate[j], f.se[j]] for f in again])
@@ -107,7 +129,7 @@ def learn_pooled(series: Iterable[pd.Series | Prepared], kind: str | None = None
             if len(said) >= _FEWEST:
                 effects[name] = _common(said[:, 0], said[:, 1] ** 2)
     seasons = [(p, find_season(p.work.values)) for p in ready]
-    seasons = [(p.y.index[0].month - 1, s) for p, s in seasons if np.isfinite(s.noise) and s.noise > 0]
+    seasons = [(p.work.first, s) for p, s in seasons if np.isfinite(s.noise) and s.noise > 0]
     if len(seasons) < _FEWEST:
         return Pooled(window, effects, np.zeros(12), 0.0, len(ready)) if effects else None
     terms = np.array([s.raw[(np.arange(12) - first) % 12] for first, s in seasons])

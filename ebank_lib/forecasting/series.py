@@ -10,7 +10,7 @@ import pandas as pd
 from ebank_lib.errors import SeriesError
 from ebank_lib.events import take_out
 
-from .calendar import NOTHING, fit_calendar
+from .calendar import NOTHING, fit_values
 from .candidates import Work
 from .transforms import Transform, choose_transform
 
@@ -126,27 +126,30 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, eve
         Fewer than three observed months, or no series at all.
     """
     y, numbered = as_monthly(y)
-    seen = np.flatnonzero(y.notna().to_numpy())
+    values = y.to_numpy()
+    seen = np.flatnonzero(~np.isnan(values))
     if seen.size < _FEWEST:
         raise SeriesError("too few months to forecast", found=int(seen.size), expected=f"at least {_FEWEST} observed")
     late = len(y) - 1 - int(seen[-1])
-    y = y.iloc[seen[0]: seen[-1] + 1]
-    constant = bool(y.dropna().nunique() == 1)
-    transform = choose_transform(y, kind)
+    known, first = values[seen], y.index[0].ordinal + int(seen[0])
+    if seen.size < len(y):
+        y, values = y.iloc[seen[0]: seen[-1] + 1], values[seen[0]: seen[-1] + 1]
+    constant = bool((known == known[0]).all())
+    transform = choose_transform(known, kind)
     transform = Transform("none") if constant else transform
-    if kind == "stock" and not constant and len(y) >= 24 and (y.dropna().diff().dropna() >= 0).all():
+    if kind == "stock" and not constant and len(y) >= 24 and (np.diff(known) >= 0).all():
         # A stock that never fell in two years and more is not forecast to fall.
-        transform = Transform(transform.name, float(y.iloc[-1]), transform.high, monotone=True)
-    z = pd.Series(transform.forward(y), index=y.index, name=y.name)
-    gaps = tuple(z.index[z.isna()])
-    if gaps:
-        z = z.interpolate(method="linear")
-    adjusted, events = (z.to_numpy(), []) if constant else take_out(
-        z.to_numpy(), z.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
-    plain = pd.Series(adjusted, index=z.index, name=y.name)
-    work = Work(plain, z, NOTHING, tuple((kind, at) for kind, at, _ in events))
+        transform = Transform(transform.name, float(values[-1]), transform.high, monotone=True)
+    z = transform.forward(values)
+    missing = np.flatnonzero(np.isnan(z))
+    if missing.size:
+        there = np.flatnonzero(~np.isnan(z))
+        z[missing] = np.interp(missing, there, z[there])
+    adjusted, events = (z, []) if constant else take_out(
+        z, y.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
+    work = Work(adjusted, z, first, NOTHING, tuple((kind, at) for kind, at, _ in events), y.name)
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
-    ready = Prepared(y, work, transform, gaps, late, numbered, constant, told)
+    ready = Prepared(y, work, transform, tuple(y.index[missing]), late, numbered, constant, told)
     return with_calendar(ready, calendar, pooled)
 
 
@@ -154,8 +157,11 @@ def with_calendar(ready: Prepared, calendar: str, pooled=None) -> Prepared:
     """Return a prepared series with the calendar's effects estimated anew, drawn towards what `pooled` says."""
     if ready.constant or ready.numbered:
         return ready
-    plain = ready.work.plain
-    effect = fit_calendar(plain, calendar, *(pooled.prior if pooled else ()))
+    work = ready.work
+    plain, first = work.plain_values, work.first
+    effect = fit_values(plain, first, calendar, *(pooled.prior if pooled else ()))
     if pooled is not None:
-        effect = replace(effect, season=pooled.season_for(plain - effect.at(plain.index)))
-    return replace(ready, work=Work(plain - effect.at(plain.index), ready.work.raw, effect, ready.work.events))
+        less = plain - effect.between(first, len(plain))
+        effect = replace(effect, season=pooled.season_for(less, first))
+    return replace(ready, work=Work(plain - effect.between(first, len(plain)), work.given, first, effect, work.events,
+                                    work.name))

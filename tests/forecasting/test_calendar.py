@@ -117,5 +117,5 @@ def test_fewer_than_four_branches_teach_nothing():
 def test_a_branch_unlike_the_others_keeps_much_of_its_own():
     pooled = learn_pooled(many(own=0.5), "flow")
     z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
-    drawn = pooled.season_for(z)
+    drawn = pooled.season_for(z.to_numpy(), z.index[0].ordinal)
     assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4
