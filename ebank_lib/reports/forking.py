@@ -88,7 +88,7 @@ class WarmParent:
         self._plain_calls: weakref.WeakSet[Call] = weakref.WeakSet()
 
     @classmethod
-    def start(cls, folder: Path, log: Path | None = None, fork: bool = True) -> WarmParent:
+    def start(cls, folder: Path, log: Path | None = None, fork: bool = True, warm: bool = True) -> WarmParent:
         """Start a warm parent and return at once; the first request waits until it is warm.
 
         Parameters
@@ -100,6 +100,8 @@ class WarmParent:
             Where the warm parent writes its errors.
         fork : bool
             False for plain processes.
+        warm : bool
+            False for a parent that has imported nothing: there at once, and each process imports for itself.
 
         Raises
         ------
@@ -118,7 +120,8 @@ class WarmParent:
         }
         with contextlib.ExitStack() as stack:
             errors = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
-            command = [sys.executable, "-m", f"{__package__}.warm", str(theirs.fileno()), str(folder)]
+            command = [sys.executable, "-m", f"{__package__}.warm", str(theirs.fileno()), str(folder),
+                       "warm" if warm else "bare"]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd=_LIBRARY,
                                        env=environ, pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()

@@ -26,11 +26,15 @@ from traitlets.config import Config
 if TYPE_CHECKING:
     from .forking import WarmParent
 
-__all__ = ["ForkedProvisioner", "OwnKernelManager", "config", "environment", "manager"]
+__all__ = ["ForkedProvisioner", "KernelNotStarted", "OwnKernelManager", "config", "environment", "manager"]
 
 # Small matrices: a second thread costs more than it brings, and two notebooks run side by side anyway.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
                "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class KernelNotStarted(RuntimeError):
+    """A kernel that died or did not answer before its first cell; Jupyter's own managers raise a RuntimeError too."""
 
 
 class OwnKernelSpecs(KernelSpecManager):
@@ -53,26 +57,26 @@ class OwnKernelClient(AsyncKernelClient):
 
         Raises
         ------
-        RuntimeError
+        KernelNotStarted
             The kernel died, or did not answer in time.
         """
         end = time.monotonic() + (float("inf") if timeout is None else timeout)
         while True:
             asked = self.kernel_info()
             try:
-                # Its outputs are heard of when this client has subscribed: else it is asked again.
+                while (reply := await self.get_shell_msg(timeout=1))["parent_header"].get("msg_id") != asked:
+                    pass
+                # What it says to all is heard once this client has subscribed: until then it is asked again.
                 while True:
-                    said = await self.get_iopub_msg(timeout=1)
+                    said = await self.get_iopub_msg(timeout=0.2)
                     ours = said["parent_header"].get("msg_id") == asked
                     if ours and said["content"].get("execution_state") == "idle":
                         break
-                while (reply := await self.get_shell_msg(timeout=1))["parent_header"].get("msg_id") != asked:
-                    pass
             except Empty:
                 if not await self.parent.is_alive():
-                    raise RuntimeError("Kernel died before replying to kernel_info") from None
+                    raise KernelNotStarted("the kernel ended before it answered") from None
                 if time.monotonic() > end:
-                    raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds") from None
+                    raise KernelNotStarted(f"the kernel did not answer within {timeout:g} s") from None
             else:
                 self._handle_kernel_info_reply(reply)
                 return
@@ -120,7 +124,7 @@ class ForkedProvisioner(LocalProvisioner):
         ------
         EbankError
             The warm parent has ended.
-        RuntimeError
+        KernelNotStarted
             The kernel died, or did not listen in time.
         """
         argv = cmd[cmd.index("ipykernel_launcher") + 1:]
@@ -132,10 +136,10 @@ class ForkedProvisioner(LocalProvisioner):
         while self.process.poll() is None and not self.process.ready:
             if time.monotonic() > end:
                 self.process.close()
-                raise RuntimeError(f"Kernel didn't respond in {self.start_limit:g} seconds")
+                raise KernelNotStarted(f"the kernel did not listen within {self.start_limit:g} s")
             await asyncio.sleep(0.005)
         if not self.process.ready:
-            raise RuntimeError(f"Kernel died before it listened (status {self.process.returncode})")
+            raise KernelNotStarted(f"the kernel ended before it listened (status {self.process.returncode})")
         # No pgid: signals go through the warm parent, which knows whose process an id is.
         self.pid = self.process.pid
         return self.connection_info

@@ -12,7 +12,6 @@ makes one call, for where processes cannot be forked.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import gc
@@ -20,15 +19,11 @@ import importlib
 import json
 import os
 import pkgutil
-import random
 import selectors
 import shutil
 import signal
 import socket
 import sys
-import tempfile
-import threading
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -37,6 +32,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..wording import t
+from . import forked
 
 # Not matplotlib_inline.backend_inline: its import is what ties pictures to a kernel, and belongs into the kernel.
 _LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api", "arch.unitroot",
@@ -69,7 +65,7 @@ def warm_up() -> list:
         warnings.simplefilter("ignore")
         _load_engine()
         _load_faces()
-    # A kernel's own filters come before its imports' (see _kernel).
+    # A kernel's own filters come before its imports' (see forked).
     warnings.filters[:] = before
     for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:
         vars(module).pop("__warningregistry__", None)
@@ -225,8 +221,8 @@ class _Parent:
             os._exit(1)
         ours.close()
         self._let_go(life)
-        _become(request, life.files)
-        return lambda: _work(request, life.conn, theirs, self.filters, self.folder)
+        forked.become(request, life.files)
+        return lambda: forked.work(request, life.conn, theirs, self.filters, self.folder)
 
     def _let_go(self, own: _Life) -> None:
         """In a fork: close what belongs to the parent and to other processes."""
@@ -298,140 +294,19 @@ def _kill(pid: int) -> None:
     _send(pid, signal.SIGKILL)
 
 
-# ---------------------------------------------------------------- a fork
-
-def _become(request: dict, files: list[int]) -> None:
-    """Take on the state that a new process would have."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (2, 1):
-        os.dup2(files[-1], number)
-        os.close(files.pop())
-    os.environ.clear()
-    os.environ.update(request["env"])
-    time.tzset()
-    os.chdir(request["cwd"])
-    tempfile.tempdir = None
-    random.seed()
-    import numpy as np
-
-    np.random.seed()        # noqa: NPY002 - the global generator is the one that forks would share
-    gc.enable()
-
-
-def _work(request: dict, conn: socket.socket, channel: socket.socket, filters: list, folder: Path) -> int:
-    """Do what was asked for and return the exit status."""
-    say = _speaker(conn)
-    say({"pid": os.getpid()})
-    if request["do"] == "kernel":
-        channel.close()
-        return _kernel(request["argv"], conn, say, filters)
-    import matplotlib as mpl
-
-    from . import forking
-
-    warnings.filters[:0] = filters
-    mpl.rcParams["backend"] = os.environ.get("MPLBACKEND", "agg")
-    forking._inherited = forking.WarmParent(folder, channel, reason="")
-    return _called(request, say)
-
-
-def _kernel(argv: list[str], conn: socket.socket, say: Callable[[dict], None], filters: list) -> int:
-    """Be a kernel until it is asked to end."""
-    import ipywidgets
-    from ipykernel.kernelapp import IPKernelApp
-
-    sys.argv = ["ipykernel_launcher", *argv]
-    app = IPKernelApp.instance(parent_handle=0)     # the kernel of this system, not a poller, watches the parent
-    app.initialize(argv)
-    ipywidgets.register_comm_target()       # what its import does in a kernel
-    # Where a notebook's imports would have put them: before those that the kernel set.
-    warnings.filters[:0] = filters
-    say({"ready": True})
-    conn.close()
-    app.start()
-    return 0
-
-
-def _speaker(conn: socket.socket) -> Callable[[dict], None]:
-    lock = threading.Lock()
-
-    def say(what: dict) -> None:
-        line = json.dumps(what).encode() + b"\n"
-        with lock:
-            conn.sendall(line)
-    return say
-
-
-def _called(request: dict, say: Callable[[dict], None]) -> int:
-    """Call the function and say what it returned or raised; the traceback goes to the log."""
-    module, _, name = request["function"].partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-        say({"result": function(request["payload"], lambda event: say({"event": event}))})
-    except Exception as error:
-        traceback.print_exc()
-        say({"raised": [type(error).__name__, str(error)]})
-        return 1
-    return 0
-
-
-def _finish(work: Callable[[], int]) -> None:
-    """Do a fork's work and end as a process does, except that nothing is taken apart object by object."""
-    status = 1
-    try:
-        status = work()
-    except SystemExit as asked:
-        status = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        try:
-            threading._shutdown()
-            atexit._run_exitfuncs()
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-
-
-# ---------------------------------------------------------------- how this module is started
-
-def _plain() -> int:
-    """Make one call in a process that was not forked: asked on standard input, telling on standard output."""
-    with os.fdopen(os.dup(1), "wb", buffering=0) as told:
-        os.dup2(2, 1)
-        request = json.loads(sys.stdin.buffer.readline())
-        threading.Thread(target=_end_with_caller, daemon=True).start()
-        lock = threading.Lock()
-
-        def say(what: dict) -> None:
-            with lock:
-                told.write(json.dumps(what).encode() + b"\n")
-        return _called(request, say)
-
-
-def _end_with_caller() -> None:
-    while os.read(0, 1):        # not through sys.stdin, whose lock would be held when the interpreter ends
-        pass
-    if os.name == "posix":
-        os.killpg(os.getpgid(0), signal.SIGKILL)
-    os._exit(1)
-
-
 def main(argv: list[str]) -> int:
-    """Be the warm parent: the socket's number and the private folder; or, without them, make one plain call."""
+    """Be the warm parent: the socket's number, the private folder, whether to warm up; without them, make a call."""
     if not argv:
-        return _plain()
+        return forked.plain()
     global _libc
     _libc = ctypes.CDLL(None, use_errno=True)
-    channel, folder = socket.socket(fileno=int(argv[0])), Path(argv[1])
+    channel, folder, warm = socket.socket(fileno=int(argv[0])), Path(argv[1]), argv[2] == "warm"
     channel.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C is for the orchestrator, which then ends this
     if sys.path[0] == str(Path.cwd()):                  # where -m was run; a kernel puts its own there
         del sys.path[0]
     gc.disable()
-    parent = _Parent(channel, folder, warm_up())
+    parent = _Parent(channel, folder, warm_up() if warm else [])
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         channel.send(json.dumps({"refused": t("cli.fork_threads", threads=threads)}).encode())
@@ -440,7 +315,7 @@ def main(argv: list[str]) -> int:
     if work is None:
         parent.end()
         return 0
-    _finish(work)
+    forked.finish(work)
 
 
 if __name__ == "__main__":
