@@ -236,6 +236,8 @@ class _Run:
         label = {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}
         self._say({"event": "plan", "all": 1, "todo": 1, "unchanged": 0})
         self._reports([_Task(task.branch, name, label, task.notebooks)])
+        if self.outcome.failed and not self.outcome.stopped:
+            self._alone({**self._common(self._inputs), "do": "finish", "name": "index", "failed": self.outcome.failed})
         return self.outcome
 
     # ------------------------------------------------------------ jobs
@@ -351,8 +353,7 @@ class _Run:
         if result["state"] == "failed":
             raise EbankError(failing.said(result["failure"]))
         freshness.write_json(self._state / "index.json", {
-            "made_from": made_from, "files": {name: freshness.sha256_of(out / name)
-                                              for name in [*result["files"], "run.json"]}})
+            "made_from": made_from, "files": {name: freshness.sha256_of(out / name) for name in result["files"]}})
 
 
 def _too_long(seconds: float) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 ::
 
     reports/rizhao/
-      report.html   tables.xlsx   run.json
+      report.html   tables.xlsx   summary.json   run.json
+      previous.json the last summary that said something else, if there was one
       notebooks/    01_data_cleaning.ipynb ...     as executed
       tables/       growth.csv growth.parquet ...  every recorded table
       failed/       the notebook that stopped the last run, if one did
@@ -37,6 +38,7 @@ from .artefacts import Artefacts, about_plain, build
 from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
 from .pages import About
 from .seal import library_versions, package_sha256, run_json_bytes
+from .summary import summarise, summary_bytes
 
 __all__ = ["Province", "Report", "make_province_report", "make_report", "open_province"]
 
@@ -228,7 +230,10 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
     about = About(branch, label, catalog.indicator(indicator).label(lang), source.title(lang), source.simulated,
                   *months, lang, files=tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
     made = build([book.path for book in executed], about, province.links)
+    summary = summary_bytes(summarise(about, made.content, province.cleaned, executed))
+    made.add("summary", {"summary.json": summary}, len(summary))
 
+    _keep_previous(folder, summary)
     for name, content in made.files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         write_atomically(folder / name, content)
@@ -236,6 +241,16 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
     write_atomically(folder / "run.json", run_json_bytes(_run(province, executed, about, made), made.files))
     shutil.rmtree(folder / "failed", ignore_errors=True)
     return Report(branch, folder, tuple(replace(b, path=folder / "notebooks" / b.path.name) for b in executed))
+
+
+def _keep_previous(folder: Path, summary: bytes) -> None:
+    """Keep the summary of the report before for comparison, where it said something else."""
+    try:
+        before = (folder / "summary.json").read_bytes()
+    except FileNotFoundError:
+        return
+    if before != summary:
+        write_atomically(folder / "previous.json", before)
 
 
 def _remove_others(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -28,7 +28,8 @@ def failure_of(error: EbankError) -> dict[str, Any]:
     """Return the failure that an error is."""
     if hasattr(error, "notebook"):
         kind = "memory" if error.error == "Kernel died" else "time" if error.error == "Timeout" else "notebook"
-        return failure(kind, error.error, error.message, error.notebook, error.cell)
+        kept = {"kept": error.kept.name} if error.kept else {}
+        return failure(kind, error.error, error.message, error.notebook, error.cell) | kept
     full = getattr(error, "found", None) in ("No space left on device", "Disk quota exceeded")
     return failure("disk" if full else "input", type(error).__name__, str(error))
 

@@ -3,68 +3,83 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..files import write_atomically
+from ..files import own_folder, write_atomically
 from . import freshness
+from .changes import build_changes
+from .failed import build_failed_page
 from .index import build_index
+from .parameters import read_notebook
 from .seal import run_json_bytes
+from .summary import SCHEMA
 
 __all__ = ["finish"]
 
 
 def finish(payload: Mapping[str, Any], tell: Callable[[dict], None]) -> dict[str, Any]:
-    """Write ``index.html`` and ``run.json`` of the whole run, and the page of each branch that failed.
+    """Write the page of each branch that failed and, of a run of all, ``index.html``, ``changes.html``, ``run.json``.
 
     Parameters
     ----------
     payload : mapping
-        ``out``; ``request``; ``source``, ``title``, ``simulated``; ``branches``: ``[{id, label}]`` in the order of the
-        index, the province's own report last; ``failed``: what went wrong, by the branch's id.
+        ``out``; ``request``; ``failed``: what went wrong, by the branch's id; of a run of all also ``source``,
+        ``title``, ``simulated``, and ``branches``: ``[{id, label}]`` in the order of the index, the province's own
+        report last.
 
     Raises
     ------
     ConfigError
         A page would be too large, or cannot be written.
     """
-    out, lang = Path(payload["out"]), payload["request"]["lang"]
-    failed = payload["failed"]
+    out, lang, failed = Path(payload["out"]), payload["request"]["lang"], payload["failed"]
+    for name, one in failed.items():
+        page = build_failed_page({**one, "code": _code(out / name / "failed", one)}, lang)
+        _write(own_folder(out, name, "failed") / "index.html", page)
+    if "branches" not in payload:
+        return {"state": "done", "files": []}
     tell({"event": "start", "stage": "index", "seconds": 0.0})
-    summaries = list(_summaries(out, payload["branches"]))
-    page = build_index(summaries, list(failed.values()), {"title": payload["title"], "changes": False,
-                                                          "simulated": payload["simulated"]}, lang)
-    files = {"index.html": page.encode("utf-8")}
-    for name, content in files.items():
-        write_if_other(out / name, content)
-    run = {"ebank": __version__, "source": payload["source"], "simulated": payload["simulated"], "lang": lang,
-           "request": dict(payload["request"]),
-           "branches": [{"id": one["id"], "label": one["label"], "state": _state(out, one["id"], failed),
+    now = {one["id"]: found for one in payload["branches"] if (found := _summary(out / one["id"] / "summary.json"))}
+    about = {"title": payload["title"], "simulated": payload["simulated"]}
+    pairs = [(_summary(out / name / "previous.json"), one) for name, one in now.items() if name not in failed]
+    files = {"index.html": build_index(now.values(), failed.values(), about, lang),
+             "changes.html": build_changes(pairs, about, lang)}
+    for name, page in files.items():
+        _write(out / name, page)
+    given = Path(payload["source"])
+    run = {"ebank": __version__, "source": given.name if given.is_absolute() else payload["source"], "lang": lang, **about, "request": payload["request"],
+           "branches": [{"id": one["id"], "label": one["label"], "state": "failed" if one["id"] in failed else "done",
                          "run": freshness.sha256_of(out / one["id"] / "run.json")} for one in payload["branches"]]}
-    write_if_other(out / "run.json", run_json_bytes(run, files))
+    _write(out / "run.json", run_json_bytes(run, {name: page.encode("utf-8") for name, page in files.items()}))
     tell({"event": "done", "stage": "index", "seconds": 0.0})
-    return {"state": "done", "page": str(out / "index.html"), "files": sorted(files)}
+    return {"state": "done", "files": [*files, "run.json"]}
 
 
-def _summaries(out: Path, branches: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    for one in branches:
-        try:
-            yield json.loads((out / one["id"] / "summary.json").read_bytes())
-        except FileNotFoundError:
-            continue    # it failed, and has no report of a run before
-
-
-def _state(out: Path, name: str, failed: Mapping[str, Any]) -> str:
-    return "failed" if name in failed else "done"
-
-
-def write_if_other(path: Path, content: bytes) -> None:
-    """Write a file unless it holds just that."""
+def _summary(path: Path) -> dict[str, Any] | None:
+    """Return a summary; None where there is none, or one that an older or newer program wrote."""
     try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
+
+
+def _code(folder: Path, failed: Mapping[str, Any]) -> str:
+    """Return the code of the cell that failed."""
+    if not failed.get("kept") or not failed.get("cell"):
+        return ""
+    book = read_notebook(folder / failed["kept"])
+    return next((cell.source for cell in book.cells if cell.get("execution_count") == failed["cell"]), "")
+
+
+def _write(path: Path, page: str | bytes) -> None:
+    """Write a file unless it holds just that."""
+    content = page.encode("utf-8") if isinstance(page, str) else page
+    with suppress(OSError):
         if path.read_bytes() == content:
             return
-    except OSError:
-        pass
     write_atomically(path, content)
