@@ -32,7 +32,8 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[
         ``share`` of the old value (null of a ratio or of nothing); ``came``:
         ``[{month, actual, old, lo-80, hi-80, lo-95, hi-95}]``, months that were forecast then and are known now;
         ``grade``: ``[old, new]`` where it changed, else null; ``odds``: ``[{key, label, old, new, said}]`` that
-        changed; ``why``: ``[{code, text {zh, en}}]``, what else differs: new months, source files, the branch's own data, parameters, the indicator, the program.
+        changed; ``why``: ``[{code, text {zh, en}}]``, what else differs: new months, source files, the branch's own
+        data, parameters, the indicator, the program.
 
     Examples
     --------

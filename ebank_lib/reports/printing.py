@@ -1,0 +1,127 @@
+"""Pages printed to PDF by a Chromium that is installed, headless and without network.
+
+The same page, browser and fonts give the same bytes: the dates that the browser writes are set to 1970. Another
+version of the browser, or other fonts, give other bytes, so a PDF is no part of the chain of hashes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..files import write_atomically
+
+__all__ = ["VARIABLE", "find_chromium", "print_pdf"]
+
+VARIABLE = "EBANK_CHROMIUM"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+_FLAGS = (
+    "--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--disable-extensions",
+    "--disable-sync", "--disable-background-networking", "--disable-component-update", "--disable-default-apps",
+    "--disable-breakpad",
+    # A container's /dev/shm is too small for a page with pictures.
+    "--disable-dev-shm-usage",
+    # No name is looked up: a report needs none.
+    "--host-resolver-rules=MAP * ~NOTFOUND", "--no-pdf-header-footer", "--log-level=3",
+)
+_DATE = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)(\d{14})")
+
+
+def find_chromium() -> Path:
+    """Return the browser that prints: what ``EBANK_CHROMIUM`` names, else Chromium, Chrome or Edge on the path.
+
+    Raises
+    ------
+    ConfigError
+        There is none, or ``EBANK_CHROMIUM`` names nothing that can be run.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            raise ConfigError("cannot be run", key=VARIABLE, found=named, expected="a Chromium or Chrome")
+        return Path(found)
+    for name in _NAMES:
+        found = shutil.which(name)
+        if found:
+            return Path(found)
+    raise ConfigError("no browser to print with", expected="chromium or google-chrome on PATH",
+                      hint=f"Install Chromium, or name one in {VARIABLE}; the pages can be printed from any browser.")
+
+
+def print_pdf(page: str | Path, target: str | Path, seconds: float = 120) -> Path:
+    """Print a page on A4.
+
+    Parameters
+    ----------
+    page : path
+        An HTML file.
+    target : path
+        Written whole or not at all.
+    seconds : float
+        The longest that it may take.
+
+    Raises
+    ------
+    ConfigError
+        There is no browser, the page does not exist, the browser failed or took too long, or the target cannot be
+        written.
+    """
+    page, target = Path(page), Path(target)
+    if not page.is_file():
+        raise ConfigError("no such page", file=str(page))
+    browser = find_chromium()
+    with tempfile.TemporaryDirectory(prefix="ebank-print-", ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / "page.pdf"
+        command = [str(browser), *_FLAGS, *_sandbox(), f"--user-data-dir={Path(folder) / 'profile'}",
+                   f"--print-to-pdf={made}", page.resolve().as_uri()]
+        said = _run(command, seconds, page)
+        content = made.read_bytes() if made.is_file() else b""
+    if not content.startswith(b"%PDF-"):
+        raise ConfigError("was not printed", file=str(page), found=_last_line(said), expected="a PDF")
+    write_atomically(target, _DATE.sub(rb"\g<1>19700101000000", content))
+    return target
+
+
+def _sandbox() -> list[str]:
+    """Chromium refuses to run as root with its sandbox, as in a container; anybody else keeps it."""
+    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+
+def _run(command: list[str], seconds: float, page: Path) -> str:
+    """Run the browser in a group of its own, so that none of its processes outlives it; return what it said."""
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   start_new_session=True)
+    except OSError as error:
+        raise ConfigError("cannot be run", file=command[0], found=error.strerror) from error
+    try:
+        _, said = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise ConfigError("took too long to print", file=str(page), expected=f"at most {seconds:g} s") from None
+    finally:
+        _end(process)
+    return said.decode("utf-8", "replace")
+
+
+def _end(process: subprocess.Popen) -> None:
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.poll() is None:
+        process.kill()
+    if process.stderr:
+        process.stderr.close()
+    process.wait()
+
+
+def _last_line(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip() and "dbus" not in line]
+    return lines[-1] if lines else "nothing"

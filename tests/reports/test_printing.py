@@ -1,0 +1,97 @@
+"""Printing needs a browser, says so where there is none, ends with its processes, and repeats its bytes."""
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from ebank_lib.errors import ConfigError
+from ebank_lib.reports.printing import VARIABLE, find_chromium, print_pdf
+
+unix = pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
+
+
+@pytest.fixture
+def page(tmp_path):
+    path = tmp_path / "a page # 页.html"
+    path.write_text("<!DOCTYPE html><html lang='en'><title>t</title><p>text 文字</p></html>", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def browser(tmp_path, monkeypatch):
+    """A browser of our own making."""
+    def made(script):
+        path = tmp_path / "browser"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv(VARIABLE, str(path))
+        return path
+    return made
+
+
+def test_without_a_browser_one_line_says_what_to_install(page, tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"no browser.*chromium.*EBANK_CHROMIUM") as error:
+        print_pdf(page, tmp_path / "out.pdf")
+    assert "\n" not in str(error.value)
+
+
+def test_a_named_browser_that_is_none_is_an_error_not_a_guess(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "no-such-browser")
+    with pytest.raises(ConfigError, match="EBANK_CHROMIUM.*no-such-browser"):
+        find_chromium()
+
+
+def test_a_page_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="no such page"):
+        print_pdf(tmp_path / "no.html", tmp_path / "out.pdf")
+
+
+@unix
+def test_a_browser_that_fails_leaves_the_file_as_it_was(page, tmp_path, browser):
+    target = tmp_path / "out.pdf"
+    target.write_bytes(b"before")
+    browser("echo cannot do it >&2; exit 3")
+    with pytest.raises(ConfigError, match="not printed.*cannot do it"):
+        print_pdf(page, target)
+    assert target.read_bytes() == b"before" and sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [page.name, "browser", "out.pdf"])
+
+
+@unix
+def test_a_browser_that_hangs_is_ended_with_its_children(page, tmp_path, browser):
+    mark = tmp_path / "child"
+    browser(f"sleep 61 & echo $! > '{mark}'; wait")
+    begun = time.monotonic()
+    with pytest.raises(ConfigError, match="took too long"):
+        print_pdf(page, tmp_path / "out.pdf", seconds=1)
+    assert time.monotonic() - begun < 20
+    child = int(mark.read_text())
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        if (state := _state(child)) in ("Z", ""):      # ended; nobody has asked for its exit code yet
+            return
+        time.sleep(0.05)
+    pytest.fail(f"process {child} is still there ({state})")
+
+
+def _state(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
+
+
+@unix
+def test_dates_are_taken_out_and_nothing_moves(page, tmp_path, browser):
+    browser("""for a in "$@"; do case "$a" in --print-to-pdf=*) out="${a#--print-to-pdf=}";; esac; done
+printf '%%PDF-1.4\\n/CreationDate (D:20261124133436+00)\\n/ModDate (D:20261124133436+00)>>' > "$out" """)
+    made = print_pdf(page, tmp_path / "out.pdf").read_bytes()
+    assert made == b"%PDF-1.4\n/CreationDate (D:19700101000000+00)\n/ModDate (D:19700101000000+00)>>"
