@@ -59,6 +59,23 @@ class GrowthAnalysis:
         return [key for key in rows["indicator"] if self.catalog.indicators[key].kind in kinds and key not in new
                 and group in (None, self.catalog.indicators[key].group)]
 
+    def full(self) -> pd.DataFrame:
+        """Return the summary for recording, with what the readings say besides.
+
+        ``of`` tells what a row counts as (size: stocks and flows, ratio, new: net new customers, none: no value);
+        ``y_first, y_last, gain, base`` are the first and last value, their difference and the last multiple of the
+        base month.
+        """
+        size, ratio = set(self.keys()), set(self.keys(("ratio",)))
+        rows = []
+        for key, n in zip(self.summary["indicator"], self.summary["n"], strict=True):
+            y, base = self.series(key).dropna(), self.series(key, "base").dropna()
+            ends = (float(y.iloc[0]), float(y.iloc[-1])) if len(y) else (math.nan, math.nan)
+            rows.append({"of": "size" if key in size else "ratio" if key in ratio else "new" if n > 0 else "none",
+                         "y_first": ends[0], "y_last": ends[1], "gain": ends[1] - ends[0],
+                         "base": float(base.iloc[-1]) if len(base) else math.nan})
+        return pd.concat([self.summary, pd.DataFrame(rows, index=self.summary.index)], axis=1)
+
     def groups(self, kinds: Sequence[str] = ("stock", "flow")) -> list[str]:
         """Return the groups that have something to draw, in the catalogue's order."""
         here = {self.catalog.indicators[key].group for key in self.keys(kinds)}
