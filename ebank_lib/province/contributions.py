@@ -62,6 +62,13 @@ class GrowthDecomposition:
         sums = self.known.groupby(what, sort=False)[["before", "after", "change", "points"]].sum()
         return sums.sort_values("change", ascending=False, kind="stable")
 
+    def full(self) -> pd.DataFrame:
+        """Return branch by branch, the largest change first, and all together what :meth:`reading` says."""
+        rows = self.by().reset_index()
+        total = {"branch": self.catalog.total or "total", "before": rows["before"].sum(), "after": rows["after"].sum(),
+                 "change": rows["change"].sum(), "points": self.growth}
+        return pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
+
     def points(self) -> pd.DataFrame:
         """Return the contributions rounded to tenths of a percentage point, branches by parts with margins, adding up.
 
@@ -221,6 +228,18 @@ class Carriers:
         """Return by when, or over which twelve months, in words."""
         kind = self.catalog.indicator(self.indicator).kind
         return t(f"province.by_{kind}", lang, month=month_name(self.month, language(lang)))
+
+    def full(self) -> pd.DataFrame:
+        """Return the table for recording, the largest increase first, with what :meth:`reading` says besides.
+
+        ``order`` counts the branches from the largest increase, ``cumulative`` is the share of all up to there; the
+        last row is the province, its ``target`` what is asked of it.
+        """
+        rows = self.table.sort_values("increase", ascending=False, kind="stable")
+        known = rows["reason"] == ""
+        rows = rows.assign(order=known.cumsum().where(known), cumulative=rows["share"].where(known).cumsum())
+        total = {**self.total, "branch": self.catalog.total or "total", "target": self.target}
+        return pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
 
     def reading(self, lang: str | None = None) -> str:
         """Say in a sentence who is expected to carry the increase."""

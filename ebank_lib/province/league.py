@@ -51,6 +51,12 @@ class League:
             raise UnknownNameError("indicator in the table", key, self.indicators)
         return self.table[self.table["indicator"] == key].sort_values("rank", kind="stable", ignore_index=True)
 
+    def largest(self, indicator: str = "", n: int = 3) -> pd.DataFrame:
+        """Return what the largest branches together have of an indicator: ``indicator, branches, share``."""
+        ranked = self.of(indicator).dropna(subset=["rank"])
+        return pd.DataFrame({"indicator": [indicator or self.indicators[0]], "branches": [min(n, len(ranked))],
+                             "share": [ranked["share"].iloc[:n].sum()]})
+
     def reading(self, lang: str | None = None, indicator: str = "") -> str:
         """Say in a sentence who leads, who is last and who grows fastest."""
         lang = language(lang)
@@ -68,7 +74,7 @@ class League:
 
         text = t(f"province.league_{'ratio' if ind.kind == 'ratio' else 'sum'}", lang, label=ind.short_label(lang),
                  when=self._when(ind, lang), high=write(ranked["value"].iloc[0]), low=write(ranked["value"].iloc[-1]),
-                 share=percent(ranked["share"].iloc[:3].sum(), 0), **said)
+                 share=percent(self.largest(indicator)["share"].iloc[0], 0), **said)
         quick = ranked.sort_values("rank_growth", kind="stable").iloc[0]
         if not np.isfinite(quick["growth"]):
             return text

@@ -230,6 +230,27 @@ class Scenarios:
                 "hardest": (self._hardest(hardest, lang), self._pace(hardest, lang)),
                 "measures": (self._extreme("lever", base, lang), self._extreme("stress", base, lang))}
 
+    def about(self) -> dict[str, list[str]]:
+        """Return in which cells of the recorded tables ``scenarios``, ``targets`` and ``effects`` the numbers of
+        :meth:`stated` stand, as :func:`ebank_lib.state` takes it."""
+        judged = "scenarios[kind=baseline,reason=]"
+        measures = []
+        for kind in ("lever", "stress"):
+            row = self._moves_most(kind)
+            if row is not None:
+                i = self._move_for(row["scenario"], row["indicator"])
+                effect = f"effects[{row['scenario']},{self.drawn[row['scenario']].lever.moves[i].indicator}]"
+                measures += [f"scenarios[baseline,{row['target']}].p_at",
+                             f"scenarios[{row['scenario']},{row['target']}].p_at", f"{effect}.low", f"{effect}.high",
+                             f"{effect}.k"]
+        base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")]
+        hard = self.hardest if len(base) else ""
+        return {"targets": [judged, judged.replace("]", ",p_at>=0.5]"), judged + ".p_at"],
+                "hardest": [f"scenarios[baseline,{hard}].{c}" for c in ("p_at", "p_by", "expected")] + [
+                    f"targets[{hard}].{c}" for c in ("goal", "reached_from", "needed_per_month",
+                                                     "achieved_per_month_12m", "ratio")],
+                "measures": measures or [judged]}
+
     def reading(self, lang: str | None = None) -> str:
         """Return the sentences as one text."""
         return ("" if language(lang) == "zh" else " ").join(self.sentences(lang))
@@ -269,12 +290,10 @@ class Scenarios:
 
     def _extreme(self, kind: str, base: pd.DataFrame, lang: str) -> str:
         """The lever that adds most to the odds of any target, or the stress that takes most."""
-        rows = self.table[(self.table["kind"] == kind) & (self.table["reason"] == "")]
-        if rows.empty:
+        row = self._moves_most(kind)
+        if row is None:
             return ""
-        sign = 1 if kind == "lever" else -1
-        row = rows.loc[(sign * rows["change_vs_baseline"]).idxmax()]
-        best = row["scenario"]
+        sign, best = 1 if kind == "lever" else -1, row["scenario"]
         if sign * row["change_vs_baseline"] <= 2 * row["change_se"]:
             return t(f"scenarios.first_{kind}_nothing", lang)
         before = base.set_index("target")["p_at"][row["target"]]
@@ -283,11 +302,20 @@ class Scenarios:
                  before=self._odds(before, lang), after=self._odds(row["p_at"], lang),
                  mark=self._because(best, row["indicator"], lang))
 
+    def _moves_most(self, kind: str) -> pd.Series | None:
+        rows = self.table[(self.table["kind"] == kind) & (self.table["reason"] == "")]
+        sign = 1 if kind == "lever" else -1
+        return None if rows.empty else rows.loc[(sign * rows["change_vs_baseline"]).idxmax()]
+
+    def _move_for(self, key: str, indicator: str) -> int:
+        """Return which effect of a lever matters for an indicator, or for what it follows from."""
+        plan = self.base.paths.plan
+        wanted = (indicator, *plan.movers(indicator)) if indicator in plan.derived else (indicator,)
+        return next((i for i, move in enumerate(self.drawn[key].lever.moves) if move.indicator in wanted), 0)
+
     def _because(self, key: str, indicator: str, lang: str) -> str:
         """The range of the effect that matters for an indicator, or for what it follows from, and whence it is."""
-        drawn, plan = self.drawn[key], self.base.paths.plan
-        wanted = (indicator, *plan.movers(indicator)) if indicator in plan.derived else (indicator,)
-        i = next((i for i, move in enumerate(drawn.lever.moves) if move.indicator in wanted), 0)
+        drawn, i = self.drawn[key], self._move_for(key, indicator)
         move, pooled = drawn.lever.moves[i], drawn.pooled.get(i)
         low, high = (float(size_at(move, z, pooled)) for z in (-Z90, Z90))
         about = {"range": said_range(self.catalog, move.indicator, move.how, low, high, lang),
