@@ -140,9 +140,11 @@ def cite(text: str, tables: Sequence[Mapping[str, Any]], about: Iterable[str] = 
     about = tuple(about)
     numbers = numbers_in(text)
     places = [place for place in (parse(one) for one in about) if place is not None]
-    found = ([cell for place in places for cell in cells_at(tables, place)] if about else
-             [cell for table in tables if table.get("notebook") == notebook
-              for cell in cells_at([table], parse(table["name"]))])
+    groups = ([cells_at(tables, place) for place in places] if about else
+              [cells_at([table], parse(table["name"])) for table in tables if table.get("notebook") == notebook])
+    found = [cell for group in groups for cell in group]
+    # A count, and a cell that is pointed at alone, is said once and in its turn.
+    pointed = {id(group[0]) for group in groups if len(group) == 1}
     fits = [[(cell, how) for cell in found if (how := _fits(number, cell))] if about or not _plain(number) else []
             for number in numbers]
     support: dict[tuple[str, int], int] = {}
@@ -152,19 +154,19 @@ def cite(text: str, tables: Sequence[Mapping[str, Any]], about: Iterable[str] = 
     named = _named_rows(text, tables)
     ends = _extremes(found)
     order = {id(cell): n for n, cell in enumerate(found)}
-    counted: set[int] = set()
+    used: set[int] = set()
 
     def worth(one: tuple[Cell, int]) -> tuple:
         cell, how = one
-        count = 1 if cell.column else 0 if id(cell) in counted else 2       # a count is said once, in its turn
-        return (count, support.get((cell.table, cell.at), 0), (cell.table, cell.at) in named, how,
+        turn = 1 if id(cell) not in pointed else 0 if id(cell) in used else 2
+        return (turn, support.get((cell.table, cell.at), 0), (cell.table, cell.at) in named, how,
                 cell.value in ends.get((cell.table, cell.column), ()), -order[id(cell)])
 
     chosen = []
     for some in fits:
         best = max(some, key=worth)[0] if some else None
         chosen.append(() if best is None else (best,))
-        counted |= {id(best)} if best is not None and not best.column else set()
+        used |= {id(best)}
     known = [cell for some in chosen for cell in some]
     chosen = [some or _derived(number, known) for number, some in zip(numbers, chosen, strict=True)]
     return Cited(text, tuple(numbers), tuple(chosen), _tables_named(about, tables))
