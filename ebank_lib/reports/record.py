@@ -26,8 +26,8 @@ _MAX_ROWS = 100_000
 # Columns that are fractions in every result that has them.
 _FRACTIONS = frozenset((
     "last_yoy", "volatility", "robust", "vol_first", "vol_last", "share", "cumulative", "p_at", "p_by", "se_at",
-    "se_by", "p_now", "p_most", "percentile", "coverage", "coverage-80", "coverage-95", "missing_share", "change_vs_baseline",
-    "change_se"))
+    "se_by", "p_now", "p_most", "percentile", "coverage", "coverage-80", "coverage-95", "missing_share",
+    "change_vs_baseline", "change_se"))
 
 
 def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,
