@@ -17,7 +17,6 @@ __all__ = ["scan"]
 
 _END = 0xFFFFFFFA            # sector numbers from here on are marks
 _MAX_SHEETS = 1_000
-_OF_ALL_SHEETS = 4           # times the limit of one sheet
 _ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
 _BOF, _EOF, _LOCKED, _SHEET, _XF, _FORMAT = 0x0809, 0x000A, 0x002F, 0x0085, 0x00E0, 0x041E
 _FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, _DIMENSIONS = 0x0006, 0x0203, 0x027E, 0x00BD, 0x0205, 0x0200
@@ -122,9 +121,12 @@ def _scan_book(stream: bytes, name: str, limits: Limits) -> dict[int, Extras]:
     for n, start in enumerate(starts):
         rows, columns, found[n] = _scan_sheet(stream, start, as_percent)
         total += rows * columns
-        if rows * columns > limits.sheet_cells or total > _OF_ALL_SHEETS * limits.sheet_cells:
+        if rows * columns > limits.sheet_cells:
             raise limits.refuse("sheet_cells", "has too large a used area", f"{rows} rows x {columns} columns",
                                 file=name, sheet=f"number {n + 1}")
+        if total > limits.book_cells:
+            raise limits.refuse("book_cells", "has too large used areas", f"{total} cells in {n + 1} sheets or more",
+                                file=name)
     return found
 
 

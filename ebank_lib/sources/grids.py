@@ -174,20 +174,32 @@ def decode(data: bytes, name: str, encoding: str | None) -> str:
                       expected="UTF-8, GB18030 or the one declared as encoding")
 
 
-def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits) -> list[list[str]]:
-    """Return the records of a CSV file (comma, semicolon or tab: whichever the first line has most of)."""
+def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
+             most: str = "table_cells") -> list[list[str]]:
+    """Return the records of a CSV file (comma, semicolon or tab: whichever the first line has most of).
+
+    `most` names the limit on how many fields there are.
+    """
     if name.lower().endswith(".gz"):
         data = unpack_gzip(data, name, limits)
     text = decode(data, name, encoding)
     first = text[:100_000].split("\n", 1)[0]
     comma = max(",;\t", key=lambda c: (first.count(c), c == ","))
+    # Counted before they are split: a line of nothing but commas would be sixty million texts.
+    fields = text.count(comma) + text.count("\n")
+    if fields > 2 * getattr(limits, most):
+        raise limits.refuse(most, "has too many fields", f"about {fields}", file=name)
     rows: list[list[str]] = []
+    fields = 0
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
     try:
         for row in reader:
             rows.append(row)
+            fields += len(row)
             if len(rows) > limits.table_rows:
                 raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
+            if fields > getattr(limits, most):
+                raise limits.refuse(most, "has too many fields", f"more than {getattr(limits, most)}", file=name)
     except csv.Error as error:
         raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
                           expected="quoted fields closed, one record a line") from None
@@ -196,7 +208,7 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits) -> li
 
 def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Grid:
     """Return a CSV file saved from a sheet as that sheet's grid; its merged ranges are lost."""
-    rows = csv_rows(data, name, encoding, limits)
+    rows = csv_rows(data, name, encoding, limits, "sheet_cells")
     width = max(map(len, rows), default=0)
     if width * len(rows) > limits.sheet_cells:
         raise limits.refuse("sheet_cells", "has too large a used area", f"{len(rows)} rows x {width} columns",

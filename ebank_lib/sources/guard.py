@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SourceError
+from ..files import read_limited
 from .biff import scan as scan_xls
 from .extras import Extras, percent_styles, place, sheet_extras
 from .ods import ods_extras
@@ -25,6 +26,7 @@ __all__ = ["Package", "files_under", "open_package", "read_bytes", "unpack_gzip"
 
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
+_SMALL_PART = 16_000_000     # styles, names and relations: Excel itself stops far below
 _COPIES = 4
 _PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
                     r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
@@ -69,8 +71,7 @@ def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
 def read_bytes(path: Path, name: str, limits: Limits) -> bytes:
     """Return a file's bytes, unless it is too large or cannot be read."""
     try:
-        with path.open("rb") as stream:
-            data = stream.read(limits.file_bytes + 1)
+        data = read_limited(path, limits.file_bytes)
     except OSError as error:
         raise SourceError("cannot be read", file=name, found=error.strerror, expected="a readable file") from None
     if len(data) > limits.file_bytes:
@@ -110,14 +111,19 @@ def open_package(data: bytes, name: str, limits: Limits) -> Package:
     parts = _parts(data, name, limits)
     lower = {part.lower(): content for part, content in parts.items()}
     longest = 0
+    areas: dict[str, tuple[int, int]] = {}
     for part, content in lower.items():
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
             raise SourceError("is no plain workbook", file=name, sheet=part,
                               found="a document type or another encoding", expected="XML in UTF-8 as Excel writes it")
         if part.startswith("xl/worksheets/"):
-            _sheet_extent(part, content, name, limits)
+            areas[part] = _sheet_extent(part, content, name, limits)
         elif part == "xl/sharedstrings.xml":
             longest = max(map(len, content.split(b"</si>")))
+        elif len(content) > _SMALL_PART and part != "content.xml":
+            raise SourceError("is no plain workbook", file=name, sheet=part, found=f"{len(content)} bytes",
+                              expected=f"at most {_SMALL_PART}")
+    _book_extent(areas, lower, name, limits)
     extras = ods_extras(lower["content.xml"], name, limits) if "content.xml" in lower else _extras(lower, name)
     # Every cell that refers to a text becomes a copy of it.
     copies = sum(len(_SHARED.findall(content)) for part, content in lower.items() if part.startswith("xl/worksheets/"))
@@ -199,8 +205,20 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
     return parts
 
 
-def _sheet_extent(part: str, content: bytes, name: str, limits: Limits) -> None:
-    """Check a sheet's used area before it is allocated."""
+def _book_extent(areas: dict[str, tuple[int, int]], parts: dict[str, bytes], name: str, limits: Limits) -> None:
+    """Check the used areas of all sheets together: a thousand sheets of one far cell each are small as a file."""
+    if sum(rows * columns for rows, columns in areas.values()) <= limits.book_cells:
+        return
+    valued = {part: min(area, _valued_extent(parts[part], name, part), key=lambda a: a[0] * a[1])
+              for part, area in areas.items()}
+    total = sum(rows * columns for rows, columns in valued.values())
+    if total > limits.book_cells:
+        raise limits.refuse("book_cells", "has too large used areas", f"{total} cells in {len(areas)} sheets",
+                            file=name)
+
+
+def _sheet_extent(part: str, content: bytes, name: str, limits: Limits) -> tuple[int, int]:
+    """Return a sheet's used area, rows and columns, checked before it is allocated."""
     refs = _REF.findall(content)
     # Tags without an address follow the one before them: at worst all of them add to the last row and column.
     of_rows = sum(map(bytes.isdigit, refs))
@@ -220,6 +238,7 @@ def _sheet_extent(part: str, content: bytes, name: str, limits: Limits) -> None:
         if rows * columns > limits.sheet_cells:
             raise limits.refuse("sheet_cells", "has too large a used area", f"{rows} rows x {columns} columns",
                                 file=name, sheet=part)
+    return rows, columns
 
 
 def _valued_extent(content: bytes, name: str, part: str) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from dataclasses import dataclass, field
 
 from ..errors import SourceError, nearest, quote
@@ -12,6 +13,9 @@ from .grids import as_text, csv_rows
 from .months import SUCH_AS, month_in_cell
 from .spec import DatabaseSpec, Limits, LongSpec
 from .tables import Naming, month_of_name, name_of_branch
+
+_MAX_COLUMNS = 10_000
+_READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
 
 __all__ = ["LongBlock", "Table", "database_table", "file_table", "read_long"]
 
@@ -92,25 +96,69 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
 
     try:
         with pq.ParquetFile(io.BytesIO(data)) as file:
-            meta = file.metadata
-            size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
-            if meta.num_rows > limits.table_rows or size > limits.unpacked_bytes or meta.num_columns > 10_000:
-                raise SourceError("is too large", file=name, found=f"{meta.num_rows} rows, {size} bytes unpacked",
-                                  expected=f"at most {limits.table_rows} rows, {limits.unpacked_bytes} bytes (limits)")
+            _check_parquet(file.metadata, name, limits)
+            schema = file.schema_arrow
+        odd = next((f for f in schema if not _is_plain(f.type)), None)
+        if odd is not None:
+            raise SourceError("has a column that is no table's", file=name, column=odd.name, found=str(odd.type),
+                              expected="texts, numbers or dates")
+        # Repeated texts stay one text each until it is known how long all of them are.
+        texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        with pq.ParquetFile(io.BytesIO(data), read_dictionary=texts) as file:
             table = file.read()
-        nested = next((f for f in table.schema if pa.types.is_nested(f.type) or pa.types.is_binary(f.type)), None)
-        values = [] if nested is not None else [column.to_pylist() for column in table.columns]
+        length = sum(_text_bytes(column) for column in table.columns)
+        if length > limits.unpacked_bytes:
+            raise limits.refuse("unpacked_bytes", "holds too long texts", f"{length} bytes", file=name)
+        values = [column.to_pylist() for column in table.columns]
     except SourceError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
         raise SourceError("is damaged or no Parquet file", file=name, found=(str(error).splitlines() or [""])[0],
                           expected="a Parquet file") from None
-    if nested is not None:
-        raise SourceError("has a column that is no table's", file=name, column=nested.name, found=str(nested.type),
-                          expected="texts, numbers or dates")
     columns = [[as_text(value) for value in column] for column in values]
     _check_text(columns, table.column_names, name, limits)
     return Table(name, list(table.column_names), columns, values, first=1)
+
+
+def _check_parquet(meta, name: str, limits: Limits) -> None:
+    """Refuse what would be too large once read, by what the file says of itself."""
+    size = sum(max(0, meta.row_group(n).total_byte_size) for n in range(meta.num_row_groups))
+    if meta.num_rows > limits.table_rows:
+        raise limits.refuse("table_rows", "has too many rows", meta.num_rows, file=name)
+    if meta.num_rows * meta.num_columns > limits.table_cells or meta.num_columns > _MAX_COLUMNS:
+        raise limits.refuse("table_cells", "has too many cells", f"{meta.num_rows} rows x {meta.num_columns} columns",
+                            file=name)
+    if size > limits.unpacked_bytes:
+        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"{size} bytes", file=name)
+
+
+def _is_plain(kind) -> bool:
+    """Whether a column of this type holds what a cell may: nothing nested, no bytes, nothing of an extension."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    is_ = pa.types
+    return (is_.is_string(kind) or is_.is_large_string(kind) or is_.is_integer(kind) or is_.is_floating(kind)
+            or is_.is_decimal(kind) or is_.is_boolean(kind) or is_.is_date(kind) or is_.is_timestamp(kind)
+            or is_.is_time(kind) or is_.is_null(kind)) and not isinstance(kind, pa.BaseExtensionType)
+
+
+def _text_bytes(column) -> int:
+    """Return how many bytes the texts of a column have when each is written out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    total = 0
+    for chunk in column.chunks:
+        sizes = None
+        if pa.types.is_dictionary(chunk.type):
+            if pa.types.is_string(chunk.type.value_type) or pa.types.is_large_string(chunk.type.value_type):
+                sizes = pc.binary_length(chunk.dictionary).take(chunk.indices)
+        elif pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
+            sizes = pc.binary_length(chunk)
+        total += (pc.sum(sizes.cast("int64")).as_py() or 0) if sizes is not None else 0
+    return total
 
 
 def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
@@ -132,19 +180,30 @@ def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
         raise SourceError("needs SQLAlchemy", file=name, expected="pip install 'ebank[db]'") from None
     failure = None
     names, rows = [], []
+    if not _READS.match(spec.query):
+        raise SourceError("is no query", file=name, found=spec.query, expected="a statement that begins with SELECT or "
+                                                                               "WITH")
     try:
         engine = sqlalchemy.create_engine(url)
-        with engine.connect() as connection:
+        # Whatever the YAML asks for, nothing is written.
+        options = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
+        with engine.connect().execution_options(**options) as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA query_only = ON")
             result = connection.execute(sqlalchemy.text(spec.query))
-            names, rows = list(result.keys()), result.fetchmany(limits.table_rows + 1)
+            names = list(result.keys())
+            most = min(limits.table_rows, limits.table_cells // max(1, len(names)))
+            while len(rows) <= most and (block := result.fetchmany(min(10_000, most + 1 - len(rows)))):
+                rows += block
             connection.rollback()
         engine.dispose()
     except Exception as error:  # drivers raise what they like
         failure = type(error).__name__
     if failure is not None:
         raise SourceError("the query failed", file=name, found=failure, expected="a query that the database answers")
-    if len(rows) > limits.table_rows:
-        raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
+    if len(rows) > most:
+        key = "table_rows" if most == limits.table_rows else "table_cells"
+        raise limits.refuse(key, "has too many rows", f"more than {most}", file=name)
     values = [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
     columns = [[as_text(value) for value in column] for column in values]
     _check_text(columns, names, name, limits)

@@ -43,9 +43,12 @@ class _Walk:
     def held(self) -> None:
         """The cell being read is not blank."""
         self.rows, self.columns = self.bottom, max(self.columns, self.right)
-        if self.before + self.rows * self.columns > self.limits.sheet_cells:
+        if self.rows * self.columns > self.limits.sheet_cells:
             raise self.limits.refuse("sheet_cells", "has too large a used area",
                                      f"{self.rows} rows x {self.columns} columns", file=self.name)
+        if self.before + self.rows * self.columns > self.limits.book_cells:
+            raise self.limits.refuse("book_cells", "has too large used areas",
+                                     f"{self.before + self.rows * self.columns} cells or more", file=self.name)
 
 
 def _repeated(attributes: dict[str, str], what: str) -> int:

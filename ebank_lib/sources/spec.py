@@ -19,16 +19,20 @@ __all__ = ["DatabaseSpec", "FileSpec", "Limits", "LongSpec", "SheetSpec", "Sourc
 
 
 class Limits(Strict):
-    """How large an input may be before it is refused; a province's workbook has some 50 kB and 2,000 cells."""
+    """How large an input may be before it is refused; a province's workbook has some 50 kB and 2,000 cells.
+
+    Each can be set under ``limits:`` in the ``sources.yaml``, higher or lower.
+    """
 
     files: PositiveInt = 10_000
     file_bytes: PositiveInt = 64_000_000
-    unpacked_bytes: PositiveInt = 256_000_000     # all parts of a workbook, or a .csv.gz
+    unpacked_bytes: PositiveInt = 100_000_000     # all parts of a workbook, a .csv.gz, the texts of a Parquet file
     packing_ratio: PositiveInt = 200              # of a part of more than a megabyte
     sheet_cells: PositiveInt = 1_000_000          # rows x columns of a sheet's used area
-    table_rows: PositiveInt = 5_000_000           # of a long table
+    book_cells: PositiveInt = 4_000_000           # of all sheets of a workbook together
+    table_rows: PositiveInt = 2_000_000           # of a long table
+    table_cells: PositiveInt = 5_000_000          # rows x columns of a long table
     text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
-
 
     def refuse(self, key: str, message: str, found: object, **where) -> SourceError:
         """Return the error for something larger than the limit `key`."""
@@ -253,15 +257,18 @@ def _file(item: dict[str, Any], key: str, path: Path) -> WideSpec | LongSpec | D
 
 def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
     """The folder that holds the files: given by the caller, by the environment, or the one of the YAML itself."""
-    if root is None and spec.root_env is not None:
+    named = root is None and spec.root_env is not None
+    if named:
         value = os.environ.get(spec.root_env, "")
         if not value:
             raise ConfigError("names an environment variable that is not set", file=str(path), key="root_env",
                               found=spec.root_env, expected="the folder that holds the files")
         root = Path(value)
     folder = path.parent if root is None else Path(root)
-    if not folder.is_dir():
-        raise ConfigError("is no folder", file=str(path), key="root_env", found=str(folder),
+    if "\0" in str(folder) or not folder.is_dir():
+        # The YAML may name any variable, one with a password among them: its value is not quoted.
+        raise ConfigError("is no folder", file=str(path), key="root_env" if named else None,
+                          found=f"what {spec.root_env} holds" if named else str(folder),
                           expected="the folder that holds the files")
     return folder.resolve()
 
