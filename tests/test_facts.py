@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ebank_lib.catalog import load_catalog
+from ebank_lib.cleaning import Cleaned
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.facts import STATISTICS, stylised_facts, total_frame
 from ebank_lib.growth import log_growth
@@ -28,7 +29,8 @@ def cleaned_of(catalog, frames, facts=None):
                       names=["branch", "month"])
     source = SimpleNamespace(config=SimpleNamespace(facts=facts.name if facts else None),
                              path=facts.parent / "sources.yaml" if facts else None)
-    return SimpleNamespace(catalog=catalog, panel=panel, source=source)
+    none = pd.DataFrame()
+    return Cleaned(source, catalog, panel, none, none, "none", none)
 
 
 def judge(tmp_path, catalog, frame, *checks, **fact):

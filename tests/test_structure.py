@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "store", "sources",
+ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "reads", "keeping", "store", "sources",
          "cleaning",
          "growth", "facts", "reference", "peers", "problems", "stationarity", "arma", "events", "forecasting",
          "province", "scenarios", "charts", "reports", "cli", "__main__"]

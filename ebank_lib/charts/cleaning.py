@@ -33,14 +33,15 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, KINDS)
-    used = [k for k in cleaned.panel if cleaned.panel[k].notna().any()]
-    gone = cleaned.panel[used].isna()
+    gone, judged = cleaned.map()
+    gone = gone.loc[:, ~gone.all()]
+    absent = gone
     if kind != "missing":
         wanted = [kind] if kind != "trouble" else ["corrected", "flagged", "filled"]
-        e = cleaned.entries[cleaned.entries["decision"].isin(wanted) & cleaned.entries["indicator"].isin(used)]
+        e = judged[judged["decision"].isin(wanted) & judged["indicator"].isin(gone.columns)]
         heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
-        where = pd.DataFrame({"branch": e["branch"].astype(object).replace(heirs), "month": e["month"],
-                              "indicator": e["indicator"].astype(object)}).drop_duplicates()
+        where = pd.DataFrame({"branch": e["branch"].replace(heirs), "month": e["month"],
+                              "indicator": e["indicator"]}).drop_duplicates()
         hit = pd.DataFrame(False, index=gone.index, columns=gone.columns)
         rows = hit.index.get_indexer(pd.MultiIndex.from_frame(where[["branch", "month"]]))
         columns = hit.columns.get_indexer(where["indicator"])
@@ -49,7 +50,7 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
         gone = pd.DataFrame(marked | (gone.to_numpy() if kind == "trouble" else False), gone.index, gone.columns)
     shape = (len(cleaned.branches), len(cleaned.months))
     share = gone.mean(axis=1).to_numpy().reshape(shape)
-    there = cleaned.panel[used].notna().any(axis=1).to_numpy().reshape(shape)
+    there = (~absent).any(axis=1).to_numpy().reshape(shape)
     own = np.logical_or.accumulate(there, axis=1) & np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
     return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
 
@@ -93,7 +94,7 @@ def printed_series(cleaned: Cleaned, branch: str, indicator: str) -> pd.Series:
     """Return what the cells of a series said before anything was corrected (the sum, where branches merged)."""
     own = cleaned.catalog.branch(branch).id
     heirs = [b.id for b in cleaned.catalog.branches.values() if b.merged_into == own]
-    e = cleaned.entries
+    e = cleaned.rows(branch)
     e = e[e["branch"].isin([own, *heirs]) & (e["indicator"] == indicator) & (e["cell"] >= 0)]
     dead = set(e.loc[e["decision"] == "rejected", "cell"])
     read = e[e["decision"].isin(["parsed", "converted"]) & ~e["rule"].isin(["revision", "merger", "alias"])
@@ -136,7 +137,7 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
 
 
 def _mark(ax: Axes, cleaned: Cleaned, y: pd.Series, branch: str, indicator: str, lang: str) -> None:
-    e = cleaned.entries
+    e = cleaned.rows(branch)
     e = e[(e["branch"] == cleaned.catalog.branch(branch).id) & (e["indicator"] == indicator)]
     decision = e["decision"].astype(str).where(e["rule"] != "revision", "revision")
     for name, (marker, colour) in _MARKS.items():

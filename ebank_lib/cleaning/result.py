@@ -8,13 +8,37 @@ from pathlib import Path
 
 import pandas as pd
 
+from .. import reads
 from ..catalog import Catalog
 from ..display import html_table
 from ..errors import UnknownNameError
 from ..wording import language, percent, t
+from .counting import JUDGED, count, decisions
+from .fingerprints import fingerprints_of, missing_and_judged
+from .kept import Kept, Later
 from .ledger import COLUMNS, DECISIONS, plain, reasons, safe_for_spreadsheets, shown
+from .totals import total_frame
 
-__all__ = ["Cleaned"]
+__all__ = ["Cleaned", "fingerprints"]
+
+
+class _Table:
+    """A whole table of a cleaned source: loaded, and noted, when it is asked for."""
+
+    def __init__(self, part: str):
+        self.part = part
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.slot = f"_{name}"
+
+    def __get__(self, cleaned, owner=None):
+        if cleaned is None:
+            raise AttributeError(self.slot)     # a field without a default
+        cleaned._note(self.part)
+        return cleaned._whole(self.slot)
+
+    def __set__(self, cleaned, value) -> None:
+        cleaned.__dict__[self.slot] = value
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,27 +52,127 @@ class Cleaned:
         to the last; a float column an indicator, in base units (ratios as fractions); NaN where nothing is known.
     entries : DataFrame
         The ledger, neutral in language: `ledger` without ``reason``, with ``detail`` and ``cell``.
+    cells : DataFrame
+        The cells as printed.
     conservation : DataFrame
         ``cells, in_panel, rejected``: the first is the sum of the others (checked on every run).
+
+    What was looked at is noted (:mod:`ebank_lib.reads`): the whole panel, ledger or cells by touching them, one
+    branch by asking for that branch alone.
     """
 
     source: object
     catalog: Catalog
-    panel: pd.DataFrame
-    entries: pd.DataFrame
-    cells: pd.DataFrame
+    panel: pd.DataFrame = _Table("panel")
+    entries: pd.DataFrame = _Table("ledger")
+    cells: pd.DataFrame = _Table("cells")
     policy: str
     conservation: pd.DataFrame
+    # Policy, first and last month; None where the cells came from elsewhere, whose reader has noted them.
+    how: tuple | None = field(default=None, repr=False, compare=False)
     _reasons: dict = field(default_factory=dict, repr=False, compare=False)
     # What later stages learn from the whole panel, month by month; kept with the data it was learnt from.
     contexts: dict = field(default_factory=dict, repr=False, compare=False)
+    _reads: set = field(default_factory=set, repr=False, compare=False)
+    _kept: Kept | None = field(default=None, init=False, repr=False, compare=False)
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"contexts": {}}     # another process learns what it needs itself
+        for name in ("panel", "ledger", "cells"):   # what another process looks at, it does not note here
+            self._note(name)
+        return self.__dict__ | {"contexts": {}}     # it learns what it needs itself
 
     def __repr__(self) -> str:
+        self._note("counts")
         return (f"Cleaned({self.source!r}, {self.months[0]}..{self.months[-1]}, "
                 f"{int(self.conservation['cells'].iloc[0])} cells, policy {self.policy!r})")
+
+    # --- what is asked for, and noted -----------------------------------------------------------------------------
+
+    def _note(self, name: str) -> None:
+        self._reads.add(name)
+        path = getattr(self.source, "path", None)
+        if path is not None and self.how is not None:
+            reads.note(name, str(path), self.how)
+
+    def _whole(self, slot: str) -> pd.DataFrame:
+        table = self.__dict__[slot]
+        if isinstance(table, Later):
+            table = self.__dict__[slot] = table()
+        return table
+
+    def _once(self, name: str, make):
+        if name not in self.__dict__:
+            self.__dict__[name] = make()
+        return self.__dict__[name]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names of the parts that were looked at, see :mod:`ebank_lib.reads`."""
+        return frozenset(self._reads)
+
+    @property
+    def _counts(self) -> dict:
+        self._note("counts")
+        return self._kept.record["counts"] if self._kept is not None else self._once(
+            "_counted", lambda: count(self._whole("_entries"), self._whole("_panel"), self.catalog))
+
+    def _rows(self, names: Iterable[str]) -> pd.DataFrame:
+        """Return the ledger's rows of some branches, as numbered in the whole."""
+        names = list(names)
+        if self._kept is not None and isinstance(self.__dict__["_entries"], Later):
+            return self._kept.entries_of(names)
+        entries = self._whole("_entries")
+        return entries[entries["branch"].isin(names)]
+
+    def rows(self, branch: str) -> pd.DataFrame:
+        """Return the rows of `entries` of a branch and of those that merged into it.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch in the panel.
+        """
+        branch = self.branch_id(branch)
+        self._note(f"branch:{branch}")
+        return self._rows([branch, *(b.id for b in self.catalog.branches.values() if b.merged_into == branch)])
+
+    def block(self, branch: str) -> pd.DataFrame:
+        """Return the panel's rows of one branch: a row a month (monthly ``PeriodIndex``), a column an indicator.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch in the panel.
+        """
+        branch = self.branch_id(branch)
+        self._note(f"branch:{branch}")
+        block = self._whole("_panel").loc[branch]
+        return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
+
+    def total(self) -> pd.DataFrame:
+        """Return all branches together, see :func:`~ebank_lib.cleaning.totals.total_frame`."""
+        self._note("total")
+        return self._once("_total", lambda: total_frame(self._whole("_panel"), self.catalog)).copy()
+
+    @property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `entries` of numbers that were corrected, flagged or filled: a small part of a ledger."""
+        self._note("judged")
+        return self._judged()
+
+    def _judged(self) -> pd.DataFrame:
+        if self._kept is not None and isinstance(self.__dict__["_entries"], Later):
+            return self._once("_judgements", self._kept.judged)
+        entries = self._whole("_entries")
+        return entries[entries["decision"].isin(JUDGED)]
+
+    def map(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return where the panel has no number (its axes, True or False) and ``branch, month, indicator, decision`` of
+        what was judged: what a map of the trouble is drawn from, whatever the numbers are."""
+        self._note("map")
+        return missing_and_judged(self._whole("_panel"), self._judged())
+
+    # --- the ledger -----------------------------------------------------------------------------------------------
 
     @property
     def ledger(self) -> pd.DataFrame:
@@ -87,12 +211,15 @@ class Cleaned:
     @property
     def branches(self) -> list[str]:
         """Ids of the branches of the panel, in its order."""
-        return list(self.panel.index.get_level_values("branch").unique())
+        return list(self._once("_ids", lambda: list(self._axis("branch"))))
 
     @property
     def months(self) -> pd.PeriodIndex:
         """The months of the panel."""
-        return pd.PeriodIndex(self.panel.index.get_level_values("month").unique(), name="month")
+        return self._once("_months", lambda: pd.PeriodIndex(self._axis("month"), name="month"))
+
+    def _axis(self, name: str) -> pd.Index:
+        return self._whole("_panel").index.get_level_values(name).unique()
 
     def series(self, branch: str, indicator: str, start=None, end=None) -> pd.Series:
         """Return one series on a monthly ``PeriodIndex``, NaN where missing, in the base unit.
@@ -106,7 +233,8 @@ class Cleaned:
         """
         branch = self.branch_id(branch)
         indicator = self.catalog.indicator(indicator).key
-        y = self.panel.loc[branch, indicator].copy()
+        self._note(f"branch:{branch}")
+        y = self._whole("_panel").loc[branch, indicator].copy()
         y.index = pd.PeriodIndex(y.index, freq="M", name="month")
         first, last = as_month(start, self.months), as_month(end, self.months)
         return y.loc[first or y.index[0]: last or y.index[-1]].rename(indicator)
@@ -135,7 +263,7 @@ class Cleaned:
         month = as_month(month, self.months)
         names = [branch, *(b.id for b in self.catalog.branches.values()
                            if b.merged_into == branch and month < b.merged_month)]
-        e = self.entries
+        e = self.rows(branch)
         mine = e["branch"].isin(names) & (e["month"] == month) & (e["indicator"] == key)
         return self._with_reasons(e[mine], lang).reset_index(drop=True)
 
@@ -149,27 +277,19 @@ class Cleaned:
 
     def summary(self, lang: str | None = None) -> pd.DataFrame:
         """Return one row per rule and decision: ``rule, decision, cells, reason``, the commonest first."""
-        count = self.entries.groupby(["decision", "rule"], observed=True).size().rename("cells").reset_index()
-        count = count.sort_values(["decision", "cells", "rule"], ascending=[True, False, True], kind="stable")
-        count["rule"] = count["rule"].astype(str)
-        count["reason"] = [t(f"cleaning.about_{r}", lang) for r in count["rule"]]
-        return count[["rule", "decision", "cells", "reason"]].reset_index(drop=True)
+        found = pd.DataFrame(self._counts["rules"], columns=["rule", "decision", "cells"])
+        found["decision"] = pd.Categorical(found["decision"], DECISIONS)
+        found["reason"] = [t(f"cleaning.about_{r}", lang) for r in found["rule"]]
+        return found
 
     def quality(self, lang: str | None = None) -> pd.DataFrame:
         """Return one row per branch: decisions on its cells, numbers missing from the panel and their share."""
-        e = self.entries[self.entries["cell"] >= 0]
-        once = e.drop_duplicates(["cell", "decision"])
-        counts = pd.crosstab(once["branch"].astype(str), once["decision"].astype(str))
-        counts = counts.reindex(columns=list(DECISIONS), fill_value=0)
-        fills = self.entries[self.entries["decision"] == "filled"].groupby("branch", observed=True).size()
-        used = self.panel.notna().any().pipe(lambda s: s.index[s])
-        missing = self.panel[used].isna().sum(axis=1).groupby(level=0, sort=False).sum()
-        rows = []
-        for b in [i for i in self.catalog.branches if i in counts.index]:
-            gone = int(missing.get(b, 0))
-            size = len(self.months) * len(used)
-            rows.append({"branch": self.catalog.branches[b].label(lang), **counts.loc[b].astype(int).to_dict(),
-                         "filled": int(fills.get(b, 0)), "missing": gone,
+        found, rows = self._counts, []
+        for b in [i for i in self.catalog.branches if i in found["cells"]]:
+            numbers = found["cells"][b]
+            gone, size = found["missing"].get(b, 0), len(self.months) * found["used"]
+            rows.append({"branch": self.catalog.branches[b].label(lang), **dict(zip(DECISIONS, numbers, strict=True)),
+                         "filled": found["filled"].get(b, 0), "missing": gone,
                          "missing_share": gone / size if b in self.branches and size else float("nan")})
         return pd.DataFrame(rows, columns=["branch", *DECISIONS, "missing", "missing_share"])
 
@@ -184,8 +304,8 @@ class Cleaned:
         UnknownNameError
             No such branch.
         """
-        e = self.entries
-        mine = e[(e["branch"] == self.branch_id(branch)) & e["decision"].isin(["corrected", "flagged", "filled"])]
+        e = self.rows(branch)
+        mine = e[(e["branch"] == self.branch_id(branch)) & e["decision"].isin(JUDGED)]
         proofs = [_proof(d, lang) for d in mine["detail"]]
         mine = self._with_reasons(mine, lang).astype({"decision": str, "indicator": str})
         mine["reason"] = list(zip(mine["reason"], proofs, strict=True))
@@ -216,16 +336,22 @@ class Cleaned:
 
     def reading(self, branch: str | None = None, lang: str | None = None) -> str:
         """Say in a sentence what cleaning did: in all, or to the numbers of one branch."""
-        e = self.entries
         if branch is not None:
-            e = e[e["branch"] == self.branch_id(branch)]
-        count = e.drop_duplicates(["cell", "decision", "branch", "month", "indicator"])["decision"].value_counts()
-        count = {name: int(count.get(name, 0)) for name in DECISIONS}
-        if branch is not None:
-            return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **count)
-        done = self.conservation.iloc[0]
+            e = self.rows(branch)
+            made = decisions(e[e["branch"] == self.branch_id(branch)])
+            return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **made)
+        done, made = self.conservation.iloc[0], self._counts["decisions"]
         return t("cleaning.reading", lang, cells=f"{done['cells']:,}", in_panel=f"{done['in_panel']:,}",
-                 kept_out=f"{done['rejected']:,}", **count)
+                 kept_out=f"{done['rejected']:,}", **made)
+
+    def decided(self, branch: str | None = None) -> pd.DataFrame:
+        """Return the figures that :meth:`reading` says, for recording: ``decision, numbers``, in all or of a branch."""
+        if branch is None:
+            made = self._counts["decisions"]
+        else:
+            e = self.rows(branch)
+            made = decisions(e[e["branch"] == self.branch_id(branch)])
+        return pd.DataFrame({"decision": list(made), "numbers": list(made.values())})
 
     def examples(self, rule: str, n: int = 5, lang: str | None = None) -> pd.DataFrame:
         """Return the first `n` ledger rows of a rule.
@@ -275,7 +401,7 @@ class Cleaned:
         table = pd.DataFrame({"rule": table["reason"],
                               "decision": [t(f"cleaning.{d}") for d in table["decision"].astype(str)],
                               "cells": table["cells"]})
-        note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))
+        note = t("cleaning.missing", share=percent(self._counts["missing_share"]))
         return html_table(table, caption=caption, notes=[note, t("cleaning.several")])
 
 
@@ -300,6 +426,16 @@ def _once(reasons: Iterable[tuple[str, str]]) -> list[str]:
         before.add(proof)
         said[reason] = None
     return list(said)
+
+
+def fingerprints(cleaned: Cleaned) -> dict[str, str]:
+    """Return the hash of every part that :attr:`Cleaned.reads` can name; asking looks at none of them."""
+    if cleaned._kept is not None:
+        return dict(cleaned._kept.record["fingerprints"])
+    tables = (cleaned._whole(f"_{name}") for name in ("panel", "entries", "cells"))
+    return dict(cleaned._once("_fingerprints", lambda: fingerprints_of(
+        cleaned.source, cleaned.catalog, *tables, cleaned.policy,
+        count(cleaned._whole("_entries"), cleaned._whole("_panel"), cleaned.catalog))))
 
 
 def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog
+from ebank_lib.cleaning.totals import total_frame
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.facts.result import Facts
 from ebank_lib.facts.spec import load_facts
@@ -48,12 +48,11 @@ def stylised_facts(cleaned, branch: str, facts: str | Path | None = None) -> Fac
     if path is None:
         return Facts(branch, catalog, pd.DataFrame(columns=columns))
     spec = load_facts(Path(path), catalog)
-    here = cleaned.panel.index.get_level_values("branch")
-    if branch not in here:
-        raise UnknownNameError("branch in the panel", branch, here.unique())
-    frames = {"branch": cleaned.panel.xs(branch, level="branch")}
+    if branch not in cleaned.branches:
+        raise UnknownNameError("branch in the panel", branch, cleaned.branches)
+    frames = {"branch": cleaned.block(branch)}
     if any(f.scope == "total" for f in spec.facts):
-        frames["total"] = total_frame(cleaned.panel, catalog)
+        frames["total"] = cleaned.total()
     rows = [{"fact": fact.fact, "part": chr(ord("a") + n),
              **_judge(Data(frames[fact.scope], check, fact.year, spec.replications, spec.seed + 100 * fact.fact + n),
                       spec.level)}
@@ -64,20 +63,6 @@ def stylised_facts(cleaned, branch: str, facts: str | Path | None = None) -> Fac
 def _named_by(source) -> Path | None:
     name = source.config.facts
     return None if name is None else source.path.parent / name
-
-
-def total_frame(panel: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
-    """Return all branches together, months x indicators: the printed total where there is one, else the branches' sum
-    (only of months in which every branch reports); ratios from their numerators and denominators."""
-    branches = panel[panel.index.get_level_values("branch").isin(catalog.reporting)]
-    sums = branches.groupby(level="month").agg(lambda x: x.sum(skipna=False))
-    if catalog.total in panel.index.get_level_values("branch"):
-        sums = panel.xs(catalog.total, level="branch").combine_first(sums)[list(panel.columns)]
-    for key, indicator in catalog.indicators.items():
-        if key in sums and indicator.kind == "ratio" and indicator.denominators:
-            below = sums[indicator.denominators].sum(axis=1, skipna=False)
-            sums[key] = sums[indicator.numerator] / below.where(below > 0)
-    return sums
 
 
 def _judge(data: Data, level: float) -> dict:

@@ -148,15 +148,15 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     UnknownNameError
         Branch or indicator; lists what exists.
     """
-    panel = data if isinstance(data, pd.DataFrame) else data.panel
     catalog = data.catalog if catalog is None else catalog
-    if panel is not data:
-        events = events or data.source.config.events
     branch = catalog.branch(branch).id
-    rows = panel.index.get_level_values("branch") == branch
-    if not rows.any():
-        raise UnknownNameError("branch in the panel", branch, panel.index.get_level_values("branch").unique())
-    frame = panel[rows].droplevel("branch").sort_index()
+    whole = isinstance(data, pd.DataFrame)
+    known = data.index.get_level_values("branch").unique() if whole else data.branches
+    if branch not in known:
+        raise UnknownNameError("branch in the panel", branch, known)
+    frame = (data.xs(branch, level="branch") if whole else data.block(branch)).sort_index()
+    if not whole:
+        events = events or data.source.config.events
     keys = [k for k in catalog.indicators if k in frame.columns] if indicators is None else list(indicators)
     for key in keys:
         if catalog.indicator(key).key not in frame.columns:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from .. import reads
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
+from ..keeping import frame_of, parquet_of
 from ..paths import find_source
+from ..store import Store, code_version, digest, store
 from .frames import accounting_frame, cells_frame, files_frame, notes_frame
 from .grids import csv_grid, workbook_grids
 from .guard import files_under, read_bytes
@@ -34,14 +37,6 @@ class _File:
     name: str
     path: Path | None
     part: WideSpec | LongSpec | DatabaseSpec
-
-
-@dataclass
-class _Reading:
-    cells: pd.DataFrame
-    notes: pd.DataFrame
-    accounting: pd.DataFrame
-    files: pd.DataFrame
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,11 +89,11 @@ class Source:
         SourceError
             With file, sheet, row and column, what was found and what was expected.
         """
-        return self._reading.cells.copy()
+        return self._table("cells").copy()
 
     def notes(self) -> pd.DataFrame:
         """Return the texts of the sheets that are neither headings nor cells: ``file, sheet, row, column, text``."""
-        return self._reading.notes.copy()
+        return self._table("notes").copy()
 
     def accounting(self) -> pd.DataFrame:
         """Return one row a sheet: how many non-blank cells it prints and what each was taken for.
@@ -110,15 +105,67 @@ class Source:
             Headings include the names of branches and months beside the rows; ``ignored`` are columns and
             sheets that the YAML leaves out.
         """
-        return self._reading.accounting.copy()
+        return self._table("accounting").copy()
 
     def files(self) -> pd.DataFrame:
         """Return one row a file: ``file, first, last`` (months), ``revision, cells, bytes, sha256``."""
-        return self._reading.files.copy()
+        return self._table("files").copy()
 
     @cached_property
-    def _reading(self) -> _Reading:
-        return _read(self)
+    def content(self) -> str:
+        """The hash of all that is read: what the YAML says, the files' names and bytes, this code.
+
+        Raises
+        ------
+        SourceError
+            A file cannot be read, or is too large.
+        """
+        return _content(self, self._hashes or dict(zip(*(self.table("files")[c] for c in ("file", "sha256")))))
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        """The files by name with their hashes; none where a database is read, which has no bytes to hash."""
+        files = _listed(self)
+        if any(file.path is None for file in files):
+            return {}
+        limits = self.config.limits
+        return {f.name: hashlib.sha256(read_bytes(f.path, f.name, limits)).hexdigest() for f in files}
+
+    @cached_property
+    def _held(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """Return what was read: from the store where it is there, else from the files."""
+        reads.note("accounting" if name == "accounting" else "files", str(self.path))
+        return self.table(name)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return ``cells``, ``notes``, ``accounting`` or ``files`` for a stage that notes itself what it looks at.
+
+        Not a copy, and not to be changed.
+        """
+        held, place = self._held, store()
+        if name not in held and place is not None and self._hashes:
+            body = place.read(f"source-{name}", self.content)
+            if body is not None:
+                held[name] = frame_of(body)
+        if name not in held:
+            held.update(_read(self))
+            if place is not None and self._hashes:
+                self._keep(place)
+        return held[name]
+
+    def _keep(self, place: Store) -> None:
+        """Keep what was read under the hash of the files that it was read from."""
+        found = dict(zip(*(self._held["files"][c] for c in ("file", "sha256"))))
+        for name, sha in self._hashes.items():
+            if found.get(name) != sha:
+                self._held.clear()
+                raise SourceError("was changed while it was read", file=name, found="other bytes than a moment before",
+                                  expected="files that keep still", hint="Run it again")
+        for name, table in self._held.items():
+            place.write(f"source-{name}", self.content, parquet_of(table))
 
 
 def open_source(source: str | Path, root: str | Path | None = None) -> Source:
@@ -142,6 +189,7 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
     spec = loaded.spec
     found = Source(path, spec.title, spec.simulated, loaded.catalog, spec, loaded.root, loaded.files)
     _check_headings(found)
+    reads.note("about", str(path))
     return found
 
 
@@ -194,7 +242,13 @@ def _revision(rule: Revision | None, file: str, sheet: str) -> int:
     return int(digits)
 
 
-def _read(source: Source) -> _Reading:
+def _content(source: Source, files: dict[str, str]) -> str:
+    # Printed records say all that the YAML said, in its order.
+    return digest("source", repr(source.config), repr(source.parts), repr(source.catalog), list(files.items()),
+                  code_version())
+
+
+def _read(source: Source) -> dict[str, pd.DataFrame]:
     limits, naming = source.config.limits, Naming(source.catalog)
     blocks: list[Block | LongBlock] = []
     files: list[tuple] = []
@@ -214,7 +268,8 @@ def _read(source: Source) -> _Reading:
         months = [m for b in found for m in (min(b.months, default=None), max(b.months, default=None)) if m is not None]
         files.append((file.name, min(months, default=None), max(months, default=None),
                       max((b.revision for b in found), default=0), sum(b.cells for b in found), size, digest))
-    return _Reading(cells_frame(blocks), notes_frame(blocks), accounting_frame(blocks), files_frame(files))
+    return {"cells": cells_frame(blocks), "notes": notes_frame(blocks), "accounting": accounting_frame(blocks),
+            "files": files_frame(files)}
 
 
 def _sheets(file: _File, data: bytes, source: Source, naming: Naming) -> list[Block]:
