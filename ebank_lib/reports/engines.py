@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..errors import EbankError
 from ..files import own_folder
 from ..store import VARIABLE
 from .calls import Call
 from .forking import WarmParent, private_folder
 from .lock import HOME
 
-__all__ = ["JOB", "Engine", "Job", "LocalEngine", "environment_of"]
+__all__ = ["Engine", "Job", "Jobs", "LocalEngine"]
 
 JOB = "ebank_lib.reports.job:run_job"
 
@@ -37,7 +39,9 @@ class Job(Protocol):
 
 
 class Engine(Protocol):
-    """Starts jobs."""
+    """Starts jobs; ``capacity`` is how many it runs at once."""
+
+    capacity: int
 
     def start(self, payload: Mapping[str, Any]) -> Job:
         """Start a job."""
@@ -49,10 +53,43 @@ class Engine(Protocol):
         """End all that was started, and leave nothing of it behind."""
 
 
-def environment_of(cache: Path | None) -> dict[str, str]:
-    """Return the environment of a job: this process's, with the store in `cache` or without one."""
-    environ = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    return environ | ({VARIABLE: str(cache)} if cache else {})
+class Jobs:
+    """Starts jobs as forks of a warm parent, and another warm parent when somebody has ended that one.
+
+    Parameters
+    ----------
+    place : Path
+        A private folder; what is in it is removed.
+    """
+
+    def __init__(self, place: Path, log: Path | None = None, fork: bool = True):
+        self._place, self._log, self._fork = place, log, fork
+        self._lock = threading.Lock()
+        self._warm = WarmParent.start(self._place, log, fork)
+
+    @property
+    def reason(self) -> str:
+        """Why jobs are not forked, "" when they are."""
+        return self._warm.reason
+
+    def start(self, payload: Mapping[str, Any], cache: Path | None, log: Path | None = None,
+              cwd: Path | None = None) -> Call:
+        """Start a job."""
+        environ = {name: value for name, value in os.environ.items() if name != VARIABLE}
+        environ |= {VARIABLE: str(cache)} if cache else {}
+        warm = self._warm
+        try:
+            return warm.call(JOB, payload, env=environ, log=log, cwd=cwd)
+        except EbankError:      # what ran with it has ended too, and is told as that; the next one need not suffer
+            with self._lock:
+                if warm is self._warm:
+                    warm.close()
+                    self._warm = WarmParent.start(self._place, self._log, self._fork)
+            return self._warm.call(JOB, payload, env=environ, log=log, cwd=cwd)
+
+    def close(self) -> None:
+        """End all that was started."""
+        self._warm.close()
 
 
 class LocalEngine:
@@ -65,16 +102,20 @@ class LocalEngine:
     place : Path
         What of it this run holds alone: the folder itself, or one branch's.
     cache : Path or None
+    capacity : int
+        Jobs at once.
     fork : bool
         False for plain processes.
     told : callable
         Told in a sentence why processes are not forked, where they are not.
     """
 
-    def __init__(self, out: Path, place: Path, cache: Path | None, fork: bool, told: Callable[[str], None]):
-        self._environment = environment_of(cache)
+    def __init__(self, out: Path, place: Path, cache: Path | None, capacity: int, fork: bool,
+                 told: Callable[[str], None]):
+        self.capacity = capacity
+        self._cache = cache
         self._logs = own_folder(out, HOME, "log")
-        self._warm = WarmParent.start(private_folder(place), self._logs / "warm.log", fork)
+        self._jobs = Jobs(private_folder(place), self._logs / "warm.log", fork)
         self._told: Callable[[str], None] | None = told if fork else None
 
     def start(self, payload: Mapping[str, Any]) -> Call:
@@ -83,14 +124,14 @@ class LocalEngine:
         Raises
         ------
         EbankError
-            The warm parent has ended.
+            The warm parent has ended, and another one too.
         """
-        if self._told and self._warm.reason:
-            self._told(self._warm.reason)
+        if self._told and self._jobs.reason:
+            self._told(self._jobs.reason)
         self._told = None
         log = self._logs / f"{payload.get('name') or payload['do']}.log"
         log.unlink(missing_ok=True)
-        return self._warm.call(JOB, payload, env=self._environment, log=log)
+        return self._jobs.start(payload, self._cache, log)
 
     def wait(self, jobs: Iterable[Call], seconds: float) -> None:
         """Return when there is news of one of the jobs, or after so many seconds."""
@@ -103,7 +144,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """End all that was started, and leave nothing of it behind but what a job that ended badly has said."""
-        self._warm.close()
+        self._jobs.close()
         for log in self._logs.glob("*.log"):
             if not log.stat().st_size:
                 log.unlink()

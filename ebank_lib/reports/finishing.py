@@ -51,7 +51,8 @@ def finish(payload: Mapping[str, Any], tell: Callable[[dict], None]) -> dict[str
     for name, page in files.items():
         _write(out / name, page)
     given = Path(payload["source"])
-    run = {"ebank": __version__, "source": given.name if given.is_absolute() else payload["source"], "lang": lang, **about, "request": payload["request"],
+    run = {"ebank": __version__, "source": given.name if given.is_absolute() else payload["source"], "lang": lang,
+           **about, "request": payload["request"],
            "branches": [{"id": one["id"], "label": one["label"], "state": "failed" if one["id"] in failed else "done",
                          "run": freshness.sha256_of(out / one["id"] / "run.json")} for one in payload["branches"]]}
     _write(out / "run.json", run_json_bytes(run, {name: page.encode("utf-8") for name, page in files.items()}))
