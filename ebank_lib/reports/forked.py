@@ -17,9 +17,19 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["become", "finish", "plain", "work"]
+__all__ = ["Filters", "become", "finish", "plain", "work"]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The warning filters that imports set, as they would stand before those of a kernel or a plain process."""
+
+    of_notebook: list
+    of_job: list
 
 
 def become(request: dict, files: list[int]) -> None:
@@ -40,7 +50,7 @@ def become(request: dict, files: list[int]) -> None:
     gc.enable()
 
 
-def work(request: dict, conn: socket.socket, channel: socket.socket, filters: list, folder: Path) -> int:
+def work(request: dict, conn: socket.socket, channel: socket.socket, filters: Filters, folder: Path) -> int:
     """Do what was asked for and return the exit status."""
     say = _speaker(conn)
     say({"pid": os.getpid()})
@@ -49,24 +59,26 @@ def work(request: dict, conn: socket.socket, channel: socket.socket, filters: li
         return _kernel(request["argv"], conn, say, filters)
     from . import forking
 
-    warnings.filters[:0] = filters
+    warnings.filters[:0] = filters.of_job
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib"].use(os.environ.get("MPLBACKEND", "agg"))
     forking._inherited = forking.WarmParent(folder, channel, reason="")
     return _called(request, say)
 
 
-def _kernel(argv: list[str], conn: socket.socket, say: Callable[[dict], None], filters: list) -> int:
+def _kernel(argv: list[str], conn: socket.socket, say: Callable[[dict], None], filters: Filters) -> int:
     """Be a kernel until it is asked to end."""
     from ipykernel.kernelapp import IPKernelApp
 
-    sys.argv = ["ipykernel_launcher", *argv]
+    sys.argv = [find_spec("ipykernel_launcher").origin, *argv]
     app = IPKernelApp.instance(parent_handle=0)     # the kernel of this system, not a poller, watches the parent
     app.initialize(argv)
     if "ipywidgets" in sys.modules:
         sys.modules["ipywidgets"].register_comm_target()        # what its import does in a kernel
+    if "pandas" in sys.modules:
+        sys.modules["pandas"].set_option("display.max_columns", 20)     # its import asks whether this is a terminal
     # Where a notebook's imports would have put them: before those that the kernel set.
-    warnings.filters[:0] = filters
+    warnings.filters[:0] = filters.of_notebook
     say({"ready": True})
     conn.close()
     app.start()

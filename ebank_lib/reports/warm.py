@@ -33,43 +33,60 @@ from types import ModuleType
 
 from ..wording import t
 from . import forked
+from .forked import Filters
 
+# In the order in which a kernel comes to them: what it imports itself, what notebooks import, what only jobs import.
+_KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger",
+           "IPython.core.completer", "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect",
+           "IPython.core.pylabtools", "IPython.extensions.storemagic", "tornado.platform.asyncio", "psutil",
+           "faulthandler")
 # Not matplotlib_inline.backend_inline: its import is what ties pictures to a kernel, and belongs into the kernel.
-_LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api", "arch.unitroot",
-              "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "ipykernel.kernelapp",
-              "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "IPython.core.completer",
-              "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect", "IPython.core.pylabtools",
-              "IPython.extensions.storemagic", "tornado.platform.asyncio", "psutil", "faulthandler", "ipywidgets",
-              "papermill", "nbclient", "nbconvert", "xlsxwriter")
+_NOTEBOOKS = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api",
+              "arch.unitroot", "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "ipywidgets")
+_JOBS = ("papermill", "nbclient", "nbconvert", "xlsxwriter")
 _DIE_WITH_PARENT = 1        # PR_SET_PDEATHSIG
 
 
 # ---------------------------------------------------------------- warming up
 
-def warm_up() -> list:
-    """Import what notebooks and jobs use, load the compiled engine; return the warning filters that this added."""
-    before = list(warnings.filters)
-    for name in _LIBRARIES:
+def warm_up() -> Filters:
+    """Import what notebooks and jobs use, load the compiled engine."""
+    for name in _KERNEL:
         importlib.import_module(name)
-    package = importlib.import_module(__package__.partition(".")[0])
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith("__main__"):
-            try:
-                importlib.import_module(module.name)
-            except ImportError:     # needs an extra that is not installed; whoever needs it will be told
-                traceback.print_exc()
-    added = [one for one in warnings.filters if one not in before]
+    of_kernel = list(warnings.filters)
+    for name in (*_NOTEBOOKS, *_modules(of_jobs=False)):
+        _import(name)
+    of_notebook = list(warnings.filters)
+    for name in (*_JOBS, *_modules(of_jobs=True)):
+        _import(name)
+    of_job = list(warnings.filters)
     import matplotlib as mpl
 
     with warnings.catch_warnings(), mpl.rc_context():
         warnings.simplefilter("ignore")
         _load_engine()
         _load_faces()
-    # A kernel's own filters come before its imports' (see forked).
-    warnings.filters[:] = before
+    # A kernel's own filters come before its imports' (see forked), and what was warned of here was not seen there.
+    warnings.filters[:] = of_kernel
     for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:
         vars(module).pop("__warningregistry__", None)
-    return added
+    return Filters([one for one in of_notebook if one not in of_kernel],
+                   [one for one in of_job if one not in of_kernel])
+
+
+def _modules(of_jobs: bool) -> list[str]:
+    """Return this package's modules: those that notebooks come to, or those of the command and its reports."""
+    package = importlib.import_module(__package__.partition(".")[0])
+    own = (f"{package.__name__}.reports", f"{package.__name__}.cli")
+    names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    return [name for name in names if name.startswith(own) == of_jobs and not name.endswith("__main__")]
+
+
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ImportError:     # needs an extra that is not installed; whoever needs it will be told
+        traceback.print_exc()
 
 
 def _load_engine() -> None:
@@ -122,7 +139,7 @@ class _Life:
 class _Parent:
     channel: socket.socket
     folder: Path
-    filters: list
+    filters: Filters
     news: selectors.BaseSelector = field(default_factory=selectors.PollSelector)
     lives: list[_Life] = field(default_factory=list)
     alarm: tuple[socket.socket, socket.socket] = field(default_factory=socket.socketpair)
@@ -306,7 +323,7 @@ def main(argv: list[str]) -> int:
     if sys.path[0] == str(Path.cwd()):                  # where -m was run; a kernel puts its own there
         del sys.path[0]
     gc.disable()
-    parent = _Parent(channel, folder, warm_up() if warm else [])
+    parent = _Parent(channel, folder, warm_up() if warm else Filters([], []))
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         channel.send(json.dumps({"refused": t("cli.fork_threads", threads=threads)}).encode())
