@@ -41,7 +41,8 @@ def svg_of(latex: str, block: bool = False) -> str:
     hang = min(9, max(0, math.ceil(depth / _EM * 10 - 0.3)))
     svg = (f'<svg class="formula d{hang}" role="img" aria-label="{label}" width="{width / _EM * _GROW:.2f}em" '
            f'height="{height / _EM * _GROW:.2f}em" viewBox="0 0 {width:.1f} {height:.1f}"><path d="{path}"/></svg>')
-    return f'<span class="display">{svg}</span>' if block else svg
+    # Wider than a phone, it is moved sideways, by keyboard too.
+    return f'<span class="display" tabindex="0">{svg}</span>' if block else svg
 
 
 def _outline(source: str) -> tuple[float, float, float, str]:
