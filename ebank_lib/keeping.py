@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .errors import ConfigError
+
 __all__ = ["frame_of", "from_plain", "parquet_of", "to_plain"]
 
 _MARK = "~"
@@ -102,6 +104,18 @@ def parquet_of(frame: pd.DataFrame, kinds: Mapping[str, type] | None = None,
 
 def frame_of(body: bytes, kinds: Mapping[str, type] | None = None, groups: Sequence[int] | None = None) -> pd.DataFrame:
     """Return a table from :func:`parquet_of`: all of it, or some parts, whose rows keep their numbers and order."""
+    import pyarrow as pa
+
+    try:
+        return _frame_of(body, kinds, groups)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError,
+            RecursionError) as error:
+        # Its hash was right: somebody else has put it there.
+        raise ConfigError("is no table of this store", found=type(error).__name__, expected="what was kept",
+                          hint="Delete the folder of kept results; they are made again") from error
+
+
+def _frame_of(body: bytes, kinds: Mapping[str, type] | None, groups: Sequence[int] | None) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(io.BytesIO(body))

@@ -11,6 +11,9 @@ import hashlib
 import io
 import json
 import os
+import re
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +23,14 @@ import numpy as np
 import pandas as pd
 
 from .errors import ConfigError
-from .files import write_atomically
+from .files import own_folder, read_limited, write_atomically
 from .versions import code_version
 
 __all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "store"]
 
 VARIABLE = "EBANK_CACHE"
 _MOST_BYTES = 4_000_000_000
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _SUM = 32
 
 
@@ -95,13 +99,15 @@ class Store:
     folder: Path
 
     def path(self, what: str, key: str) -> Path:
-        """Return where an entry is kept."""
+        """Return where an entry is kept; what it is called cannot lead out of the folder."""
+        if not (_PLAIN.fullmatch(what) and _PLAIN.fullmatch(key) and len(key) > 2):
+            raise ConfigError("is no name of an entry", key=what, found=key, expected="letters, digits, _ and -")
         return self.folder / what / key[:2] / key[2:]
 
     def read(self, what: str, key: str) -> bytes | None:
         """Return an entry; None where there is none, or it is damaged."""
         try:
-            content = self.path(what, key).read_bytes()
+            content = read_limited(self.path(what, key), _MOST_BYTES)
         except OSError:
             return None
         body = content[_SUM:]
@@ -113,22 +119,29 @@ class Store:
         Raises
         ------
         ConfigError
-            The folder cannot be written to.
+            The folder cannot be written to, or a link leads out of it.
         """
         path = self.path(what, key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError("cannot be made", file=str(path.parent), found=error.strerror) from error
+        own_folder(self.folder, what, key[:2])
         write_atomically(path, hashlib.sha256(body).digest() + body)
 
     def arrays(self, what: str, key: str) -> dict[str, np.ndarray] | None:
-        """Return arrays kept by name."""
+        """Return arrays of numbers kept by name; None where there is none, or what is there is anything else."""
         body = self.read(what, key)
         if body is None:
             return None
-        with np.load(io.BytesIO(body), allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+        try:
+            with zipfile.ZipFile(io.BytesIO(body)) as parts:
+                # What was kept was not packed: whatever is, was put there by somebody else, and may be endless.
+                if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
+                    return None
+            with np.load(io.BytesIO(body), allow_pickle=False) as held:
+                found = {name: held[name] for name in held.files}
+        except (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, OverflowError,
+                NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            return None
+        return found if all(isinstance(one, np.ndarray) and one.dtype.kind in "biufMU" for one in found.values()) \
+            else None
 
     def keep_arrays(self, what: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep arrays of numbers by name."""
@@ -139,7 +152,10 @@ class Store:
     def data(self, what: str, key: str) -> Any | None:
         """Return what JSON can say."""
         body = self.read(what, key)
-        return None if body is None else json.loads(body)
+        try:
+            return None if body is None else json.loads(body)
+        except (ValueError, RecursionError):
+            return None
 
     def keep_data(self, what: str, key: str, data: Any) -> None:
         """Keep what JSON can say; a float comes back as it was."""

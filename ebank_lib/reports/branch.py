@@ -29,7 +29,7 @@ from .. import __version__
 from ..catalog import ID, Catalog
 from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
-from ..files import write_atomically
+from ..files import own_folder, write_atomically
 from ..paths import portable_source
 from ..sources import open_source
 from ..wording import t, use_language
@@ -184,14 +184,7 @@ def _folder(out: Path, branch: str) -> Path:
     """Return the branch's folder, made; never outside `out`, whatever the branch is called or `out` holds."""
     if not ID.fullmatch(branch):
         raise ConfigError("bad branch id", found=branch, expected="letters, digits, _ and -")
-    folder = out / branch
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError("cannot be made", file=str(folder), found=error.strerror, expected="a folder") from error
-    if folder.resolve().parent != out.resolve():
-        raise ConfigError("leads out of the output folder", file=str(folder), found=str(folder.resolve()))
-    return folder
+    return own_folder(out, branch)
 
 
 def _reported(province: Province, branch: str) -> list[str]:
@@ -235,8 +228,8 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
 
     _keep_previous(folder, summary)
     for name, content in made.files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        write_atomically(folder / name, content)
+        *folders, file = name.split("/")
+        write_atomically(own_folder(folder, *folders) / file, content)
     _remove_others(folder, made.files)
     write_atomically(folder / "run.json", run_json_bytes(_run(province, executed, about, made), made.files))
     shutil.rmtree(folder / "failed", ignore_errors=True)
@@ -256,7 +249,7 @@ def _keep_previous(folder: Path, summary: bytes) -> None:
 def _remove_others(folder: Path, files: Mapping[str, bytes]) -> None:
     """Remove what a run before left in the folders that are wholly a report's own."""
     for name in ("notebooks", "tables"):
-        for old in (folder / name).glob("*"):
+        for old in own_folder(folder, name).glob("*"):
             if f"{name}/{old.name}" not in files and old.is_file():
                 old.unlink()
 
@@ -290,8 +283,7 @@ def _keep(error: NotebookError, folder: Path) -> NotebookError:
     """Move what a failed notebook left out of the work folder, where it would be deleted."""
     if error.kept is None:
         return error
-    target = folder / "failed" / error.kept.name
-    target.parent.mkdir(exist_ok=True)
+    target = own_folder(folder, "failed") / error.kept.name
     for old in target.parent.glob("*.ipynb"):
         old.unlink()
     write_atomically(target, error.kept.read_bytes())

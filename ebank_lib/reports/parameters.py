@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config import hidden_sign
 from ..errors import ConfigError, SeriesError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["check_parameters", "defaults", "plan", "read_notebook"]
 
 TAG, INJECTED = "parameters", "injected-parameters"
 MAX_BYTES = 50_000_000
-_LONGEST_MESSAGE = 500
+_LONGEST_MESSAGE, _LONGEST_VALUE = 500, 1_000
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
@@ -140,6 +141,10 @@ def plan(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any],
 
 def _like(default: Any, text: Any, name: str) -> Any:
     """Read what a user typed as the type of the default: text stays text, whatever it looks like."""
+    if isinstance(text, str) and len(text) > _LONGEST_VALUE:
+        raise ConfigError("too long a value", key=name, found=text, expected=f"at most {_LONGEST_VALUE} characters")
+    if isinstance(text, str) and (sign := hidden_sign(text)):
+        raise ConfigError("holds a control character", key=name, found=sign, expected="text that can be read")
     if default is None or isinstance(default, str) or not isinstance(text, str):
         return text
     if isinstance(default, bool):
@@ -147,7 +152,7 @@ def _like(default: Any, text: Any, name: str) -> Any:
     else:
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             value = None
         if isinstance(default, float) and type(value) is int:
             value = float(value)
