@@ -70,6 +70,7 @@ def use_style() -> None:
         "font.family": [*chinese_faces(), "DejaVu Sans"],
         "font.size": 10.0,
         "axes.unicode_minus": False,
+        "text.parse_math": False,       # a dollar in a branch's name is a dollar
         "text.color": INK, "axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
         "axes.prop_cycle": mpl.cycler(color=list(colours)),
         "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,

@@ -140,8 +140,8 @@ def plain(value: float) -> str:
 
 
 def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy in which no text can be taken for a formula: a text that begins with = + - @ or a control
-    character gets an apostrophe in front."""
+    """Return a copy in which no text can be taken for a formula: a text that begins with = + - @, narrow or
+    wide, or a control character gets an apostrophe in front."""
     out = frame.copy()
     for name in out.columns:
         if isinstance(out[name].dtype, (pd.CategoricalDtype, pd.StringDtype)) or out[name].dtype == object:
@@ -150,4 +150,5 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-_FORMULA = tuple("=+-@\t\r\n")
+# The wide ones too: a spreadsheet in Chinese takes them for the narrow ones.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
