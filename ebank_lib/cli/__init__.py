@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import EbankError, nearest
-from . import holds, proof, report
+from . import holds, proof, report, way
 
 __all__ = ["main"]
 
@@ -26,6 +26,9 @@ _EXAMPLES = """examples:
   ebank branches --source data/shandong
   ebank check --source data/shandong --branch rizhao --strict
   ebank trace --source data/shandong --branch rizhao --indicator sms --month 2008-10
+  ebank trace reports/rizhao "Figure 3"
+  ebank trace reports/rizhao/report.html "growth[sms].y_last"
+  ebank trace reports/rizhao "+149%" --all
   ebank verify reports
   ebank verify reports/rizhao --source data/shandong
 
@@ -68,10 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", "say what cleaning did, rule by rule", holds.check)
     check.add_argument("--branch", metavar="B", help="the cells of one branch only")
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
-    trace = command("trace", "show the printed cells that one value comes from", holds.trace)
-    trace.add_argument("--branch", required=True, metavar="B")
-    trace.add_argument("--indicator", required=True, metavar="I")
-    trace.add_argument("--month", required=True, metavar="YYYY-MM")
+    way.add_options(command("trace", "show the printed cells that a number of a report, or one value, comes from",
+                            way.trace, source=False))
     proof.add_options(command("verify", "compute the chain of a report or a whole run again and name the first link "
                               "that does not hold", proof.verify, source=False))
     return parser

@@ -1,8 +1,9 @@
 """Which cells a sentence states: every number in it is looked up in the tables that were recorded.
 
 A sentence may say in which columns its numbers stand (``about``); else all tables of its notebook are looked through.
-Where several cells round to the printed number, the row wins that explains most numbers of the sentence, then the one
-whose texts the sentence names, then the largest and smallest of a column, because sentences tell extremes.
+Where several cells round to the printed number, a cell or count that is pointed at alone is taken in its turn; then
+the row wins that explains most numbers of the sentence, the one whose texts the sentence names, and the largest and
+smallest of a column, because sentences tell extremes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..wording import LANGUAGES, t
@@ -23,9 +24,11 @@ _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _WORDS = re.compile("|".join((
     r"\d{4}年(?:\d{1,2}月)?", r"\d{1,2}月(?!\d)", r"\d{4}-\d{2}(?:-\d{2})?(?!\d)", rf"(?:{_MONTHS})[a-z]*\.? \d{{4}}",
     rf"(?:{_MONTHS})[a-z]* \d{{1,2}}\b", r"\(\d+(?:, ?\d+)+\)", "“[^”]*”", r"[dD]=\d", "近12个月",
-    "(?:last|past) 12 months")))
+    r"(?:last|past) 12\b", r"12个月", '"[^"]*"', r"12 (?:months )?(?:to|before)", r"(?:为|as )1(?![\d.,])", r"提前1至",
+    r"1 to (?=\d+ months? ahead)")))
 _NUMBER = re.compile(r"(?P<sign>[<>+−-] ?)?(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<unit> ?(?:%|‰|万|亿|个?百分点|"
                      r"percentage points?|points|bn\b|m\b|k\b))?")
+_BETWEEN = re.compile(r" ?(?:到|至|to|and|–|~) ?")
 _SCALES = {"万": 1e-4, "亿": 1e-8, "k": 1e-3, "m": 1e-6, "bn": 1e-9, "‰": 1e3}
 
 
@@ -44,9 +47,12 @@ class Number:
     @property
     def scales(self) -> tuple[float, ...]:
         """What a cell may have been multiplied by."""
-        if self.unit == "%" or "point" in self.unit or "百分点" in self.unit:
-            return (100.0, 1.0)
-        return (_SCALES.get(self.unit, 1.0),)
+        return (100.0, 1.0) if self.unit == "%" else (100.0,) if self.points else (_SCALES.get(self.unit, 1.0),)
+
+    @property
+    def points(self) -> bool:
+        """Whether it is a difference in percentage points."""
+        return "point" in self.unit or "百分点" in self.unit
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def numbers_in(text: str) -> list[Number]:
     hidden = _WORDS.sub(lambda m: "\0" * len(m[0]), text)
     found = []
     for match in _NUMBER.finditer(hidden):
-        before = hidden[match.start() - 1:match.start()]
+        before = hidden[max(0, match.start() - 1):match.start()]
         sign, digits = (match["sign"] or "").strip(), match["digits"].rstrip(",")
         if before.isalnum() and before.isascii():
             if not sign:      # B2B
@@ -91,11 +97,16 @@ def numbers_in(text: str) -> list[Number]:
         start = match.start() if sign else match.start("digits")
         found.append(Number(start, end, text[start:end], float(digits.replace(",", "")),
                             len(digits.partition(".")[2]), "-" if sign == "−" else sign, (match["unit"] or "").strip()))
+    for n in range(len(found) - 2, -1, -1):     # -6.0 to -2.0 points: the unit is said once
+        one, two = found[n], found[n + 1]
+        if not one.unit and two.unit and _BETWEEN.fullmatch(hidden[one.end:two.start]):
+            found[n] = replace(one, unit=two.unit)
     return found
 
 
 def matches(number: Number, value: Any) -> int:
-    """Return how a cell says a number: 0 not at all, 3 as it stands, 2 without its sign, 1 as index or remainder.
+    """Return how a cell says a number: 0 not at all, 4 as it stands (a fraction of a number in per cent), 3 as it
+    stands though in per cent itself, 2 without its sign, 1 as index or remainder.
 
     An index of 1.117 is said as +11.7%, a ratio of 0.19 as 81% less.
 
@@ -103,22 +114,22 @@ def matches(number: Number, value: Any) -> int:
     --------
     >>> [matches(numbers_in(text)[0], value) for text, value in
     ...  [("12.3%", 0.1234), ("+11.7%", 1.117), ("81%", 0.189), ("< 1%", 0.004), ("5.0%", -0.05), ("12", 12.6)]]
-    [3, 1, 1, 3, 2, 0]
+    [4, 1, 1, 4, 2, 0]
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0
     slack = 0.5 * 10.0 ** -number.decimals * (1 + 1e-6) + 1e-9 * abs(number.value)
     said = -number.value if number.sign == "-" else number.value
-    for scale in number.scales:
-        if number.sign in ("<", ">"):
-            if (value * scale < number.value) if number.sign == "<" else (value * scale > number.value):
-                return 3
-        elif abs(value * scale - said) <= slack:
-            return 3
+    if number.sign in ("<", ">"):
+        shown = value * number.scales[0]
+        return 4 * bool(shown < number.value if number.sign == "<" else shown > number.value)
+    for how, scale in zip((4, 3), number.scales, strict=False):
+        if abs(value * scale - said) <= slack:
+            return how
     for scale in number.scales if number.sign == "" else ():
         if abs(abs(value) * scale - said) <= slack:
             return 2
-    if number.unit == "%" and number.sign not in ("<", ">") and any(
+    if number.unit == "%" and any(
             abs(v * 100 - said) <= slack for v in (value - 1, *((1 - value,) if number.sign == "" else ()))):
         return 1
     return 0
@@ -159,7 +170,8 @@ def cite(text: str, tables: Sequence[Mapping[str, Any]], about: Iterable[str] = 
     def worth(one: tuple[Cell, int]) -> tuple:
         cell, how = one
         turn = 1 if id(cell) not in pointed else 0 if id(cell) in used else 2
-        return (turn, support.get((cell.table, cell.at), 0), (cell.table, cell.at) in named, how,
+        told = (support.get((cell.table, cell.at), 0), (cell.table, cell.at) in named)
+        return (turn, 0 if turn == 1 else -order[id(cell)], *((how, *told) if about else (*told, how)),
                 cell.value in ends.get((cell.table, cell.column), ()), -order[id(cell)])
 
     chosen = []
@@ -180,10 +192,10 @@ def _plain(number: Number) -> bool:
 def _fits(number: Number, cell: Cell) -> int:
     """How a cell says a number; a count is a whole number without a unit, a column's name may hold the level."""
     if not cell.column:
-        return 3 if number.unit == "" and number.decimals == 0 and number.value == cell.value else 0
+        return 4 if number.unit == "" and number.decimals == 0 and number.value == cell.value else 0
     named = re.search(r"-(\d+(?:\.\d+)?)$", cell.column)
     if named and number.unit == "%" and not number.sign and float(named[1]) == number.value and cell.value is not None:
-        return 3
+        return 4
     return matches(number, cell.value)
 
 
@@ -202,7 +214,10 @@ def _extremes(cells: Iterable[Cell]) -> dict[tuple[str, str], tuple]:
 
 
 def _derived(number: Number, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return two cells that the sentence states anyway and of which the number is the change, ratio or difference."""
+    """Return two cells that the sentence states anyway and of which a number in per cent or points is the change, ratio
+    or difference."""
+    if number.unit != "%" and not number.points:
+        return ()
     plain = [c for c in dict.fromkeys(cells) if c.column and isinstance(c.value, (int, float))]
     for one in plain:
         for two in plain:

@@ -22,9 +22,10 @@ from ..errors import ConfigError
 from ..wording import LANGUAGES, t
 from .cells import Cell
 from .formula import svg_of
-from .narrative import carry_cells
+from .narrative import Said, carry_cells
 from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
+from .scopes import with_scopes
 
 __all__ = ["Content", "Item", "Stage", "read_content"]
 
@@ -93,6 +94,7 @@ class Content:
     state: list[dict[str, Any]] = field(default_factory=list)
     first_screen: list[Item] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     cited: dict[str, list[Cell]] = field(default_factory=dict)
     sentences: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -236,7 +238,7 @@ def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
             content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
             records.append(noted["table"]["name"])
         if "state" in noted:
-            content.state.append({**noted["state"], "anchor": anchor, "notebook": origin.notebook})
+            content.state.append({**noted["state"], "anchor": anchor, "origin": origin})
         about = tuple(noted.get("about") or noted.get("state", {}).get("about", ()))
         items += [replace(item, about=about) for item in _output_items(output, origin)]
     figures = [n for n, item in enumerate(items) if item.kind == "figure"]
@@ -310,7 +312,7 @@ def _html_items(text: str, origin: Origin) -> Iterable[Item]:
     for part in re.split(r"(<table\b.*?</table>(?:\s*<p class=\"note\">.*?</p>)*)", _clean(without), flags=re.S):
         if part.startswith("<table"):
             caption = re.search(r"<caption>(.*?)</caption>", part, flags=re.S)
-            body = part.replace(caption[0], "", 1) if caption else part
+            body = with_scopes(part.replace(caption[0], "", 1) if caption else part)
             words = html.unescape(re.sub(r"<[^>]*>", "", caption[1])).strip() if caption else ""
             columns = len(re.findall(r"<th\b", body.split("</thead>")[0]))
             yield Item("table", body, caption=words, wide=columns > _WIDE, origin=origin)

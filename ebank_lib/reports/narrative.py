@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ConfigError
 from .cells import Cell, cells_at, parse, row_ids, value_text
 from .citing import Cited, cite, tooltips
+from .origin import Origin
 
-__all__ = ["carry_cells", "listed"]
+__all__ = ["Said", "carry_cells", "listed"]
 
 _READING = re.compile(r'<p class="reading">([^<]*)</p>')
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence of a report with its cells: of ``state`` (where: the line's name) or of ``readings`` (its cell)."""
+
+    kind: str
+    where: str
+    cited: Cited
+    origin: Origin | None
 
 
 def carry_cells(content: Any, lang: str) -> None:
@@ -36,8 +47,8 @@ def carry_cells(content: Any, lang: str) -> None:
     for line in content.state:
         named = [_named(line["name"], one, scribe.tables) for one in line["cells"]]
         about = [*line.get("about", ()), *named]
-        cited = cite(line["text"], content.tables, about, line["notebook"])
-        line["html"] = scribe.html("state", line["name"], cited)
+        cited = cite(line["text"], content.tables, about, line["origin"].notebook)
+        line["html"] = scribe.html(Said("state", line["name"], cited, line["origin"]))
         line["cells"] = list(dict.fromkeys([*named, *cited.ids]))
         line["uncited"] = cited.uncited
         for one in named:
@@ -46,7 +57,7 @@ def carry_cells(content: Any, lang: str) -> None:
         items = tuple(_cited_item(item, stage.notebook, content, scribe) for item in stage.items)
         content.stages[at] = replace(stage, items=items)
     content.cited = {name: list(some.values()) for name, some in scribe.cited.items()}
-    content.sentences = scribe.counted
+    content.said, content.sentences = scribe.said, scribe.counted
 
 
 def listed(content: Any) -> list[dict[str, Any]]:
@@ -76,7 +87,7 @@ def _cited_item(item: Any, notebook: str, content: Any, scribe: _Scribe) -> Any:
 
     def linked(match: re.Match) -> str:
         cited = cite(html.unescape(match[1]), content.tables, item.about, notebook)
-        return f'<p class="reading">{scribe.html("readings", item.origin.short, cited)}</p>'
+        return f'<p class="reading">{scribe.html(Said("readings", item.origin.short, cited, item.origin))}</p>'
 
     return replace(item, html=_READING.sub(linked, item.html))
 
@@ -86,6 +97,7 @@ class _Scribe:
 
     def __init__(self, content: Any, lang: str):
         self.tables = {table["name"]: table for table in content.tables}
+        self.said: list[Said] = []
         self.cited: dict[str, dict[str, Cell]] = {}
         self.counted = {kind: {"numbers": 0, "cited": 0, "uncited": {}} for kind in ("state", "readings")}
         shown = {name: item.anchor for stage in content.stages for item in stage.items if item.kind == "table"
@@ -93,8 +105,10 @@ class _Scribe:
         self._anchors = {name: shown.get(name, f"rec-{name}") for name in self.tables}
         self._lang, self._next = lang, 1
 
-    def html(self, kind: str, where: str, cited: Cited) -> str:
+    def html(self, said: Said) -> str:
         """Return a sentence as HTML."""
+        self.said.append(said)
+        cited, kind, where = said.cited, said.kind, said.where
         count = self.counted[kind]
         count["numbers"] += len(cited.numbers)
         count["cited"] += len(cited.numbers) - len(cited.uncited)

@@ -242,7 +242,7 @@ class Scenarios:
                 effect = f"effects[{row['scenario']},{self.drawn[row['scenario']].lever.moves[i].indicator}]"
                 measures += [f"scenarios[baseline,{row['target']}].p_at",
                              f"scenarios[{row['scenario']},{row['target']}].p_at", f"{effect}.low", f"{effect}.high",
-                             f"{effect}.k"]
+                             *([f"{effect}.k"] if self.drawn[row["scenario"]].pooled.get(i) else [])]
         base = self.table[(self.table["kind"] == "baseline") & (self.table["reason"] == "")]
         hard = self.hardest if len(base) else ""
         return {"targets": [judged, judged.replace("]", ",p_at>=0.5]"), judged + ".p_at"],
