@@ -59,6 +59,11 @@ class Call:
         """Return what a selector can wait for: readable when there is news (then :meth:`events` or :meth:`poll`)."""
         return self._conn.fileno()
 
+    @property
+    def news(self) -> bool:
+        """Whether :meth:`poll` has brought events that nobody has taken yet: a selector does not tell of them."""
+        return bool(self._events)
+
     def poll(self) -> int | None:
         """Return the exit status, negative for a signal; None while the process runs."""
         with self._lock:
