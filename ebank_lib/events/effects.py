@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -42,16 +42,25 @@ class FestivalEffect(NamedTuple):
     shrunk: float
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _columns(first: int, n: int, calendar: str, windows: tuple[tuple[int, int], ...]):
-    months = pd.PeriodIndex.from_ordinals(np.arange(first, first + n), freq="M")
-    columns = np.stack([festival(months, calendar, *window).to_numpy() for window in windows], axis=1)
+    start, known, festivals = _known(calendar, windows)
+    if not start <= first <= first + n <= start + len(known):
+        festival(pd.PeriodIndex.from_ordinals([first, first + n - 1], freq="M"), calendar)      # raises
+    columns = known[first - start: first - start + n].copy()
     usual = yearly_shares(calendar, 20, 20)
     touched = [m for m in range(12) if usual[m] > 0.01]
-    yearly = tuple(tuple(2.0 * (month.month - 1 == m) for m in touched) for month in months[:12])
+    yearly = tuple(tuple(2.0 * (month % 12 == m) for m in touched) for month in range(first, first + min(n, 12)))
+    return columns, yearly, int(((festivals >= first) & (festivals < first + n)).sum())
+
+
+@cache
+def _known(calendar: str, windows: tuple[tuple[int, int], ...]) -> tuple[int, np.ndarray, np.ndarray]:
+    """The first month of the years known, the regressors from there on, the festivals' months."""
     days = festival_dates(calendar)
-    seen = sum(pd.Period(days[year], "M") in months for year in range(months[0].year, months[-1].year + 1))
-    return columns, yearly, seen
+    months = pd.period_range(f"{min(days)}-01", f"{max(days)}-12", freq="M")
+    columns = np.stack([festival(months, calendar, *window).to_numpy() for window in windows], axis=1)
+    return months[0].ordinal, columns, np.array([pd.Period(day, "M").ordinal for day in days.values()])
 
 
 def candidates(months: pd.PeriodIndex, calendar: str, windows: tuple[tuple[int, int], ...] = WINDOWS):

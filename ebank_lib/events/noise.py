@@ -81,31 +81,50 @@ def _whiteners(n: int) -> np.ndarray:
     return np.stack([whitener(*noise, n) for noise in _NOISES])
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=96)
 def _bank(n: int, yearly: tuple[tuple[float, ...], ...] | None) -> _Bank:
-    noises = _whiteners(n)
-    log_det = np.log(np.diagonal(noises, axis1=1, axis2=2)).sum(axis=1)
-    steps = np.arange(n)
-    drift = np.column_stack([np.ones(n), (steps - steps.mean()) / n])
-    turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
-    waves = [turns[:, :k] for k in ((2, 5) if n >= _SEASONAL else ())]
-    bases = [drift, *(np.hstack([drift, np.sqrt(2) * np.sin(w), np.sqrt(2) * np.cos(w)]) for w in waves)]
+    parts = _usual(n)
     if yearly is not None:
-        bases.append(np.hstack([drift, np.resize(np.array(yearly), (n, len(yearly[0])))]))
-    events = np.stack([shape(kind, at, n) for kind in KINDS for at in range(n)], axis=1)
-    raw = noises @ events
-    orthonormal, spare, start, norms = [], [], [], []
-    width = max(base.shape[1] for base in bases)
-    for base in bases:
-        q, r = np.linalg.qr(noises @ base)
-        p = base.shape[1]
-        orthonormal.append(np.concatenate([q, np.zeros((len(q), n, width - p))], axis=2))
-        size = np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))).sum(axis=1)
-        start.append(log_det - size - (p - 2) * np.log(_SEASON))
-        norms.append(np.maximum((raw**2).sum(axis=1) - ((q.transpose(0, 2, 1) @ raw)**2).sum(axis=1), 0.0))
-        spare.append(np.full(len(q), n - p))
-    return _Bank(noises, np.concatenate(orthonormal), np.concatenate(spare).astype(float),
-                 np.concatenate(start), np.concatenate(norms))
+        season = np.resize(np.array(yearly), (n, len(yearly[0])))
+        parts = [*parts, _with_base(n, np.hstack([_drift(n), season]))]
+    q, spare, start, norms = zip(*parts, strict=True)
+    width = max(base.shape[2] for base in q)
+    return _Bank(_whiteners(n), np.concatenate([np.concatenate(
+        [base, np.zeros((len(base), n, width - base.shape[2]))], axis=2) for base in q]),
+        np.concatenate(spare).astype(float), np.concatenate(start), np.concatenate(norms))
+
+
+def _drift(n: int) -> np.ndarray:
+    steps = np.arange(n)
+    return np.column_stack([np.ones(n), (steps - steps.mean()) / n])
+
+
+@lru_cache(maxsize=48)
+def _usual(n: int) -> list[tuple[np.ndarray, ...]]:
+    """The bases that are the same in whatever month a series begins: none, few and all of a season's waves."""
+    drift = _drift(n)
+    turns = 2 * np.pi * np.arange(n)[:, None] / 12 * np.arange(1, 6)
+    waves = [turns[:, :k] for k in ((2, 5) if n >= _SEASONAL else ())]
+    return [_with_base(n, base) for base in (drift, *(
+        np.hstack([drift, np.sqrt(2) * np.sin(w), np.sqrt(2) * np.cos(w)]) for w in waves))]
+
+
+@lru_cache(maxsize=48)
+def _whitened_events(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every kind of event in every month, whitened (noises, n, 3n), its squared length, the noises' determinants."""
+    noises = _whiteners(n)
+    raw = noises @ np.stack([shape(kind, at, n) for kind in KINDS for at in range(n)], axis=1)
+    return raw, (raw**2).sum(axis=1), np.log(np.diagonal(noises, axis1=1, axis2=2)).sum(axis=1)
+
+
+def _with_base(n: int, base: np.ndarray) -> tuple[np.ndarray, ...]:
+    """All noises with one base: as in :class:`_Bank`."""
+    raw, length, log_det = _whitened_events(n)
+    q, r = np.linalg.qr(_whiteners(n) @ base)
+    p = base.shape[1]
+    size = np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))).sum(axis=1)
+    norms = np.maximum(length - ((q.transpose(0, 2, 1) @ raw)**2).sum(axis=1), 0.0)
+    return q, np.full(len(q), n - p), log_det - size - (p - 2) * np.log(_SEASON), norms
 
 
 class State:
@@ -157,6 +176,7 @@ class State:
         self.columns: list[np.ndarray] = []     # (S, n) orthonormal, one an event
         self.taken: list[int] = []
         self.total = 0.0
+        self._factors: np.ndarray | None = None
 
     def _whitened(self, x: np.ndarray) -> np.ndarray:
         """(S, n): `x` as each model's shocks see it, off its base."""
@@ -176,6 +196,11 @@ class State:
 
     def factors(self) -> np.ndarray:
         """(S, 3n + k): log Bayes factor of each candidate in each model."""
+        if self._factors is None:
+            self._factors = self._worked_out()
+        return self._factors
+
+    def _worked_out(self) -> np.ndarray:
         prior = SPREAD**2 * self.norms
         # g^2 / v is what the event takes off the sum of squares.
         share = SPREAD**2 * self.gains**2 / (1 + prior) / self.ssr[:, None]
@@ -200,6 +225,7 @@ class State:
         """Return the state with candidate `j` fitted."""
         new = object.__new__(State)
         new.__dict__.update(self.__dict__)
+        new._factors = None
         factor = self.factors()[:, j]
         new.weight = self.weight + factor
         gained = log_sum(new.weight)

@@ -177,7 +177,7 @@ def fit_values(values: np.ndarray, first: int, calendar: str = "none",
     return CalendarEffect(calendar, tried[w], estimate, se, used)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _filtered(first: int, n: int, calendar: str, tried: tuple[tuple[int, int], ...]) -> np.ndarray:
     """The regressors as each theta's noise sees them, (thetas, n - 1, k): drift, effects, waves, windows."""
     steps = np.arange(n)

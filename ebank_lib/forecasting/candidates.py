@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -172,9 +173,14 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
     return Prediction(mean, got.cov, got.detail, (*got.notes, *notes))
 
 
+@cache
+def _lags(horizon: int) -> np.ndarray:
+    return np.subtract.outer(np.arange(horizon), np.arange(horizon))
+
+
 def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float, detail: str) -> Prediction:
     """Errors that are sums of past shocks: e_h = shock_h + psi_1 shock_(h-1) + ..."""
-    below = toeplitz(psi, np.zeros(len(psi)))
+    below = np.where(_lags(len(psi)) >= 0, psi[_lags(len(psi))], 0.0)
     return Prediction(mean, sigma2 * below @ below.T, detail)
 
 
@@ -203,9 +209,10 @@ def _yearly_errors(changes: np.ndarray, horizon: int) -> np.ndarray:
         return np.zeros((horizon, horizon))
     lag1 = float(np.mean(changes[1:] * changes[:-1])) / power if changes.size > 2 else 0.0
     steps = np.arange(horizon)
-    one = toeplitz(np.clip(lag1, 0.0, 0.95) ** steps)
+    lags = _lags(horizon)
+    one = (np.clip(lag1, 0.0, 0.95) ** steps)[np.abs(lags)]
     # The error h months ahead adds up the yearly changes of its calendar month.
-    adds = ((steps[:, None] - steps[None, :]) % 12 == 0) & (steps[:, None] >= steps[None, :])
+    adds = (lags % 12 == 0) & (lags >= 0)
     return power * adds @ one @ adds.T
 
 
