@@ -62,7 +62,7 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
     import pandas as pd
 
     from ebank_lib.catalog import load_catalog
-    from ebank_lib.forecasting.trust import Grade
+    from ebank_lib.forecasting.trust import Grade, grade_rule
     from ebank_lib.reports.summary import _attention
 
     catalog = load_catalog(ROOT / "data" / "catalog.yaml", ROOT / "data" / "branches.csv")
@@ -82,7 +82,8 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
         ahead = [{"month": month, "y_hat": level * 1.03 ** h}
                  | {name: level * (1.03 ** h + k * width * h ** 0.5) for name, k in by.items()}
                  for h, month in enumerate(months[36:], 1)]
-        grade = Grade(rng.choice("AABBBBCCDE"), rng.uniform(0.4, 1.3), rng.uniform(4, 25), 0.93, 95.0, 12)
+        figures = (rng.uniform(0.2, 1.15), rng.uniform(4, 25), 0.93, 95.0, rng.choice([12] * 9 + [4]))
+        grade = Grade(grade_rule(*figures), *figures)
         odds = [rng.random() ** (1 if at % 3 else 2) for _ in range(3)]
         names = [("存量客户转化率80%", "Conversion of existing customers 80%"),
                  ("房贷客户覆盖率100%", "Mortgage coverage 100%"),

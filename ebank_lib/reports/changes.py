@@ -153,9 +153,8 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
     rows = [_said(changes(previous, now), now, lang) for previous, now in pairs]
     moved = sorted((row for row in rows if row["differs"]), key=lambda row: -row["size"])
     compared = [row for row in rows if not row["first"]]
-    # What differs behind every report is said once.
-    common = [line for line in (compared[0]["why"] if len(compared) > 1 else []) if all(
-        line in row["why"] for row in compared)]
+    # What is behind every move is said once.
+    common = [line for line in (moved[0]["why"] if len(moved) > 1 else []) if all(line in row["why"] for row in moved)]
     for row in moved:
         row["own"] = [line for line in row["why"] if line not in common]
     about = pairs[0][1]["source"] if pairs else {"title": run.get("title"), "simulated": run.get("simulated")}

@@ -3,7 +3,7 @@
 (() => {
   const table = document.getElementById("rows"), body = table.tBodies[0], rows = [...body.rows];
   const form = document.getElementById("tools"), count = document.getElementById("count");
-  const [search, grade, only] = ["search", "grade", "only"].map((id) => document.getElementById(id));
+  const [search, grade, only, order] = ["search", "grade", "only", "order"].map((id) => document.getElementById(id));
 
   const filter = () => {
     const words = search.value.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean);
@@ -27,9 +27,9 @@
     return turn * order || a.dataset.at - b.dataset.at;
   };
 
-  const sort = (head) => {
-    const key = head.dataset.sort, words = key === "text" || key === "grade" || key === "odds";
-    const first = words ? "ascending" : "descending", now = head.getAttribute("aria-sort");
+  const sort = (head, turned) => {
+    const key = head.dataset.sort, rising = ["text", "grade", "odds"].includes(key);
+    const first = rising ? "ascending" : "descending", now = turned ? head.getAttribute("aria-sort") : null;
     const next = now === null ? first : now === "ascending" ? "descending" : "ascending";
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", next);
@@ -37,14 +37,19 @@
     body.append(...rows);
   };
 
-  for (const head of table.tHead.rows[0].cells) {
-    if (!head.dataset.sort) continue;
+  const heads = [...table.tHead.rows[0].cells].filter((head) => head.dataset.sort);
+  for (const head of heads) {
+    order.add(new Option(head.textContent.trim(), head.dataset.sort));
     const button = document.createElement("button");
     button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => sort(head));
+    button.setAttribute("aria-label", table.dataset.sortBy.replace("#", head.textContent.trim()));
+    head.append("\u00a0", button);
+    // The whole head can be clicked; the button in it is what a keyboard reaches.
+    head.addEventListener("click", () => sort(head, true));
   }
+  order.addEventListener("input", () => {
+    if (order.value) sort(heads.find((head) => head.dataset.sort === order.value), false);
+  });
   for (const control of [search, grade, only]) control.addEventListener("input", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => event.preventDefault());
