@@ -62,7 +62,7 @@ def parse(text: str) -> Place | None:
     >>> parse("forecast[2011-12].lo-95"), parse("growth.last_yoy").rows, parse("growth[of=size]").counts, parse("a b")
     (Place(table='forecast', rows='2011-12', column='lo-95'), None, True, None)
     """
-    match = re.fullmatch(r"([A-Za-z_]\w*)(?:\[(.*)\])?(?:\.([^\[\]]+))?", text.strip(), flags=re.S | re.A)
+    match = re.fullmatch(r"([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:\.([^\[\]]+))?", text.strip(), flags=re.S | re.A)
     return Place(match[1], match[2], match[3] or "") if match else None
 
 

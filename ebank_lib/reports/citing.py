@@ -28,7 +28,7 @@ _WORDS = re.compile("|".join((
     r"1 to (?=\d+ months? ahead)")))
 _NUMBER = re.compile(r"(?P<sign>[<>+−-] ?)?(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<unit> ?(?:%|‰|万|亿|个?百分点|"
                      r"percentage points?|points|bn\b|m\b|k\b))?")
-_BETWEEN = re.compile(r" ?(?:到|至|to|and|–|~) ?")
+_BETWEEN = re.compile(r" ?(?:到|至|to|–|~) ?")
 _SCALES = {"万": 1e-4, "亿": 1e-8, "k": 1e-3, "m": 1e-6, "bn": 1e-9, "‰": 1e3}
 
 
@@ -162,7 +162,8 @@ def cite(text: str, tables: Sequence[Mapping[str, Any]], about: Iterable[str] = 
     for some in fits:
         for key in {(cell.table, cell.at) for cell, _ in some if cell.at >= 0}:
             support[key] = support.get(key, 0) + 1
-    named = _named_rows(text, tables)
+    used_tables = {cell.table for cell in found}
+    named = _named_rows(text, [table for table in tables if table["name"] in used_tables])
     ends = _extremes(found)
     order = {id(cell): n for n, cell in enumerate(found)}
     used: set[int] = set()
