@@ -46,6 +46,9 @@ class Quiet:
             for line in event["warnings"]:
                 self._print("ebank: " + t("cli.warned", lang, text=line))
 
+    def clear(self) -> None:
+        """Nothing is there to be taken away."""
+
     def _print(self, text: str) -> None:
         print(text, file=self._stream)
 
