@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..reports.printing import find_chromium
+from .printed import print_pages
 
 __all__ = ["add_options", "report"]
 
@@ -43,6 +45,7 @@ def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]
         help="with --branch or --province: keep the notebooks that are as they would come out again")
     add("--keep-going", action="store_true",
         help="exit code 0 although a branch failed; it is said and marked all the same")
+    add("--pdf", action="store_true", help="print each page beside it too, by an installed Chromium")
     add("--wait", action="store_true", help="wait for another run in DIR instead of refusing")
     add("--cache", metavar="DIR", help="where intermediate results are kept (default: DIR of --out/.ebank/cache)")
     add("--no-cache", action="store_true", help="keep none; the results are the same")
@@ -93,12 +96,15 @@ def report(options: argparse.Namespace) -> int:
         else:
             print(t("cli.summary", options.lang, **counts, seconds=seconds))
         print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
-    bad = (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
+    unprinted = print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
+    bad = unprinted or (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
     return 1 if bad else 0
 
 
 def _agree(options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
+    if options.pdf:
+        find_chromium()     # said before the work rather than after it
     if options.cache and options.no_cache:
         raise ConfigError("contradicts --no-cache", key="--cache", found=options.cache)
     if options.engine == "dask" and not options.scheduler:

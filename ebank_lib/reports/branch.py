@@ -5,6 +5,7 @@
     reports/rizhao/
       report.html   tables.xlsx   summary.json   run.json
       previous.json the last summary that said something else, if there was one
+      report.pdf    the page printed, if that was asked for
       notebooks/    01_data_cleaning.ipynb ...     as executed
       tables/       growth.csv growth.parquet ...  every recorded table
       failed/       the notebook that stopped the last run, if one did
@@ -227,6 +228,7 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
     made.add("summary", {"summary.json": summary}, len(summary))
 
     _keep_previous(folder, summary)
+    (folder / "report.pdf").unlink(missing_ok=True)     # of the page before
     for name, content in made.files.items():
         *folders, file = name.split("/")
         write_atomically(own_folder(folder, *folders) / file, content)

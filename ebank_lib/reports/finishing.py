@@ -83,4 +83,6 @@ def _write(path: Path, page: str | bytes) -> None:
     with suppress(OSError):
         if path.read_bytes() == content:
             return
+    if path.suffix == ".html":
+        path.with_suffix(".pdf").unlink(missing_ok=True)    # the page before, printed
     write_atomically(path, content)

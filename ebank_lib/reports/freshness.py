@@ -139,7 +139,7 @@ def how_of(request: Mapping[str, Any]) -> list[str | None]:
 def file_hashes(folder: Path) -> dict[str, str]:
     """Return the hash of every file of a finished report, by its path in the folder."""
     return {path.relative_to(folder).as_posix(): sha256_of(path) or "" for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.relative_to(folder).parts[0] not in ("failed", "previous.json")}
+            if path.is_file() and path.relative_to(folder).parts[0] not in ("failed", "previous.json", "report.pdf")}
 
 
 def report_is_fresh(folder: Path, state: Mapping[str, Any], request: Mapping[str, Any],

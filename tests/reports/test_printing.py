@@ -4,9 +4,12 @@ import os
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ebank_lib.cli import main
+from ebank_lib.cli.printed import print_pages
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.printing import VARIABLE, find_chromium, print_pdf
 
@@ -95,3 +98,26 @@ def test_dates_are_taken_out_and_nothing_moves(page, tmp_path, browser):
 printf '%%PDF-1.4\\n/CreationDate (D:20261124133436+00)\\n/ModDate (D:20261124133436+00)>>' > "$out" """)
     made = print_pdf(page, tmp_path / "out.pdf").read_bytes()
     assert made == b"%PDF-1.4\n/CreationDate (D:19700101000000+00)\n/ModDate (D:19700101000000+00)>>"
+
+
+@unix
+def test_the_command_prints_what_has_no_pdf_yet_and_one_failure_costs_only_itself(tmp_path, browser, capsys):
+    for name in ("index.html", "a/report.html", "b/report.html", "c/report.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("<!DOCTYPE html>")
+    (tmp_path / "a" / "report.pdf").write_bytes(b"as it is")
+    browser("""for a in "$@"; do case "$a" in --print-to-pdf=*) out="${a#--print-to-pdf=}";; esac; done
+case "$*" in */c/*) echo no >&2;; *) echo %PDF-1.4 > "$out";; esac""")
+    options = SimpleNamespace(out=tmp_path, all=True, workers=2, lang="en")
+    assert print_pages(options, ["a", "b", "c"]) == 1
+    said = capsys.readouterr()
+    assert "2 PDF printed" in said.out and "report.html" in said.err
+    assert (tmp_path / "a" / "report.pdf").read_bytes() == b"as it is"
+    assert (tmp_path / "index.pdf").exists() and not (tmp_path / "c" / "report.pdf").exists()
+
+
+@unix
+def test_a_missing_browser_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(VARIABLE, "no-such-browser")
+    assert main(["report", "--source", str(tmp_path / "nowhere"), "--all", "--pdf"]) == 2
+    assert "no-such-browser" in capsys.readouterr().err
