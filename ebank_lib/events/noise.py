@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 import numpy as np
+from numba import njit
 from scipy.linalg import toeplitz
-from scipy.signal import lfilter
 
 __all__ = ["FADE", "KINDS", "LEAST", "SPREAD", "State", "log_sum", "shape", "whitener"]
 
@@ -74,6 +74,19 @@ class _Bank:
     spare: np.ndarray       # (S,) months less columns
     start: np.ndarray       # (S,) log weight, but for the fit
     norms: np.ndarray       # (S, 3n) squared length of each event, whitened, off the base
+    extras: dict = field(default_factory=dict)      # id of further candidates -> they, and `_lengths`
+
+    def lengths(self, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what series of the same months share: squared lengths of all candidates, 1 + prior, its logarithm."""
+        if id(extra) not in self.extras:
+            norms = self.norms
+            if extra.shape[1]:
+                white = np.tile(self.white @ extra, (len(self.spare) // len(self.white), 1, 1))
+                inside = ((self.base.transpose(0, 2, 1) @ white)**2).sum(axis=1)
+                norms = np.hstack([norms, np.maximum((white**2).sum(axis=1) - inside, 0.0)])
+            prior = SPREAD**2 * norms
+            self.extras[id(extra)] = extra, (norms, 1 + prior, np.log1p(prior))
+        return self.extras[id(extra)][1]
 
 
 @lru_cache(maxsize=48)
@@ -127,6 +140,23 @@ def _with_base(n: int, base: np.ndarray) -> tuple[np.ndarray, ...]:
     return q, np.full(len(q), n - p), log_det - size - (p - 2) * np.log(_SEASON), norms
 
 
+@cache
+def _none(n: int) -> np.ndarray:
+    return np.zeros((n, 0))
+
+
+@njit(cache=True)
+def _sums(u, out):
+    """Write the products with outliers, level shifts and temporary changes, given those with each month's shock."""
+    models, n = u.shape
+    for s in range(models):
+        level, fading = 0.0, 0.0
+        for t in range(n - 1, -1, -1):
+            level = level + u[s, t]
+            fading = u[s, t] + FADE * fading
+            out[s, t], out[s, n + t], out[s, 2 * n + t] = u[s, t], level, fading
+
+
 class State:
     """A series, the events taken in so far, and the evidence for each further one.
 
@@ -166,17 +196,16 @@ class State:
         self.spare = bank.spare.copy()
         self.weight = bank.start - 0.5 * (n - 2) * np.log(self.ssr / bank.spare)
         self.weight -= log_sum(self.weight)
-        self.extra = np.zeros((n, 0)) if extra is None else extra
-        self.norms = bank.norms
-        if self.extra.shape[1]:
-            white = np.tile(bank.white @ self.extra, (self._bases, 1, 1))
-            inside = ((bank.base.transpose(0, 2, 1) @ white)**2).sum(axis=1)
-            self.norms = np.hstack([self.norms, np.maximum((white**2).sum(axis=1) - inside, 0.0)])
+        self.extra = _none(n) if extra is None else extra
+        self.norms, *self._prior = bank.lengths(self.extra)
         self.gains = self._products(z)
         self.columns: list[np.ndarray] = []     # (S, n) orthonormal, one an event
         self.taken: list[int] = []
         self.total = 0.0
+        # The search comes back to a state again and again.
         self._factors: np.ndarray | None = None
+        self._evidence: np.ndarray | None = None
+        self._next: dict[int, State] = {}
 
     def _whitened(self, x: np.ndarray) -> np.ndarray:
         """(S, n): `x` as each model's shocks see it, off its base."""
@@ -190,9 +219,10 @@ class State:
         # (noises, bases, n) @ (noises, n, n): one product a noise serves all its bases.
         u = residual.reshape(self._bases, len(white), self.n).transpose(1, 0, 2) @ white
         u = u.transpose(1, 0, 2).reshape(residual.shape)
-        back = u[:, ::-1]
-        fading = lfilter([1.0], [1.0, -FADE], back, axis=1)[:, ::-1]
-        return np.hstack([u, np.cumsum(back, axis=1)[:, ::-1], fading, u @ self.extra])
+        out = np.empty((len(u), 3 * self.n + self.extra.shape[1]))
+        _sums(u, out)
+        out[:, 3 * self.n:] = u @ self.extra
+        return out
 
     def factors(self) -> np.ndarray:
         """(S, 3n + k): log Bayes factor of each candidate in each model."""
@@ -201,16 +231,20 @@ class State:
         return self._factors
 
     def _worked_out(self) -> np.ndarray:
-        prior = SPREAD**2 * self.norms
+        if not self._prior:
+            prior = SPREAD**2 * self.norms
+            self._prior = [1 + prior, np.log1p(prior)]
+        more, log_more = self._prior
         # g^2 / v is what the event takes off the sum of squares.
-        share = SPREAD**2 * self.gains**2 / (1 + prior) / self.ssr[:, None]
-        return -0.5 * (self.spare[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12)) + np.log1p(prior))
+        share = SPREAD**2 * self.gains**2 / more / self.ssr[:, None]
+        return -0.5 * (self.spare[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12)) + log_more)
 
     def evidence(self) -> np.ndarray:
         """(3n + k,): logarithm of the weighted mean of the Bayes factors of each candidate."""
-        value = log_sum(self.factors() + self.weight[:, None])
-        value[[0, self.n, 2 * self.n]] = -np.inf        # before the first month nothing is known
-        return value
+        if self._evidence is None:
+            self._evidence = log_sum(self.factors() + self.weight[:, None])
+            self._evidence[[0, self.n, 2 * self.n]] = -np.inf       # before the first month nothing is known
+        return self._evidence.copy()
 
     def event(self, j: int) -> tuple[str, int]:
         """Return kind and position of candidate `j`; of a further one ``festival`` and its number."""
@@ -223,9 +257,15 @@ class State:
 
     def take(self, j: int) -> State:
         """Return the state with candidate `j` fitted."""
+        if j not in self._next:
+            self._next[j] = self._with(j)
+        return self._next[j]
+
+    def _with(self, j: int) -> State:
         new = object.__new__(State)
         new.__dict__.update(self.__dict__)
-        new._factors = None
+        new._factors = new._evidence = None
+        new._next, new._prior = {}, []
         factor = self.factors()[:, j]
         new.weight = self.weight + factor
         gained = log_sum(new.weight)
