@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import stat
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,6 +39,8 @@ __all__ = ["WarmParent", "available", "inherited", "private_folder"]
 # The first compilation of the engine after an installation takes the better part of this.
 _WARM_WITHIN = 300.0
 _LIBRARY = Path(__file__).parents[2]
+# The file in a private folder that says which warm parent it belongs to.
+OWNER = "owner"
 # Set in a job that was forked: its own way to the warm parent.
 _inherited: WarmParent | None = None
 
@@ -61,14 +65,37 @@ def private_folder(out: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"ebank-{user}-{key}"
 
 
-def _made_anew(folder: Path) -> None:
-    """Make a private folder, after removing what an ended run left; never one of somebody else."""
-    with contextlib.suppress(FileNotFoundError):
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
-            raise ConfigError("is in the way", file=str(folder), expected="a folder of this user, or nothing")
-        shutil.rmtree(folder)
-    folder.mkdir(mode=0o700)
+def _made_anew(folder: Path) -> str:
+    """Make a private folder, after removing what an ended run left; never one of somebody else. Returns whose it is."""
+    end = time.monotonic() + 5.0        # processes of a run that was just killed may still be ending in it
+    while True:
+        try:
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+                raise ConfigError("is in the way", file=str(folder), expected="a folder of this user, or nothing")
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        try:
+            folder.mkdir(mode=0o700)
+            break
+        except FileExistsError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.05)
+    owner = secrets.token_hex(8)
+    (folder / OWNER).write_text(owner)
+    return owner
+
+
+def remove_own(folder: Path, owner: str) -> None:
+    """Remove a private folder, unless another run has made it its own."""
+    with contextlib.suppress(OSError):
+        if (folder / OWNER).read_text() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class WarmParent:
@@ -81,8 +108,8 @@ class WarmParent:
     """
 
     def __init__(self, folder: Path, channel: socket.socket | None = None, process: subprocess.Popen | None = None,
-                 reason: str | None = None):
-        self.folder = folder
+                 reason: str | None = None, owner: str = ""):
+        self.folder, self._owner = folder, owner
         self._channel, self._process, self._reason = channel, process, reason
         self._lock = threading.Lock()
         self._plain_calls: weakref.WeakSet[Call] = weakref.WeakSet()
@@ -108,10 +135,10 @@ class WarmParent:
         ConfigError
             The folder is somebody else's.
         """
-        _made_anew(folder)
+        owner = _made_anew(folder)
         reason = available() if fork else t("cli.fork_unwanted")
         if reason:
-            return cls(folder, reason=reason)
+            return cls(folder, reason=reason, owner=owner)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environ = {name: value for name, value in environment(folder).items() if not name.startswith("JPY_")} | {
             # The one thread that pyarrow's memory allocator would start; a fork must find none but the main one.
@@ -120,12 +147,12 @@ class WarmParent:
         }
         with contextlib.ExitStack() as stack:
             errors = stack.enter_context(log.open("ab")) if log else subprocess.DEVNULL
-            command = [sys.executable, "-m", f"{__package__}.warm", str(theirs.fileno()), str(folder),
+            command = [sys.executable, "-m", f"{__package__}.warm", str(theirs.fileno()), str(folder), owner,
                        "warm" if warm else "bare"]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd=_LIBRARY,
                                        env=environ, pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()
-        return cls(folder, ours, process)
+        return cls(folder, ours, process, owner=owner)
 
     @property
     def reason(self) -> str:
@@ -228,8 +255,7 @@ class WarmParent:
     def close(self) -> None:
         """End the warm parent and all that was started from it; remove the private folder."""
         self._end()
-        if _inherited is not self:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        remove_own(self.folder, self._owner)
 
     def __enter__(self) -> WarmParent:
         return self

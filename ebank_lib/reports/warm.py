@@ -19,21 +19,23 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import selectors
-import shutil
 import signal
 import socket
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
 from ..wording import t
 from . import forked
 from .forked import Filters
+from .forking import remove_own
 
 # In the order in which a kernel comes to them: what it imports itself, what notebooks import, what only jobs import.
 _KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger",
@@ -49,16 +51,18 @@ _DIE_WITH_PARENT = 1        # PR_SET_PDEATHSIG
 
 # ---------------------------------------------------------------- warming up
 
-def warm_up() -> Filters:
-    """Import what notebooks and jobs use, load the compiled engine."""
+def warm_up(still_wanted: Callable[[], None] = lambda: None) -> Filters:
+    """Import what notebooks and jobs use, load the compiled engine; `still_wanted` is called now and then."""
     for name in _KERNEL:
         importlib.import_module(name)
     of_kernel = list(warnings.filters)
-    for name in (*_NOTEBOOKS, *_modules(of_jobs=False)):
+    for name in chain(_NOTEBOOKS, _modules(of_jobs=False)):
         _import(name)
+        still_wanted()
     of_notebook = list(warnings.filters)
-    for name in (*_JOBS, *_modules(of_jobs=True)):
+    for name in chain(_JOBS, _modules(of_jobs=True)):
         _import(name)
+        still_wanted()
     of_job = list(warnings.filters)
     import matplotlib as mpl
 
@@ -74,12 +78,13 @@ def warm_up() -> Filters:
                    [one for one in of_job if one not in of_kernel])
 
 
-def _modules(of_jobs: bool) -> list[str]:
-    """Return this package's modules: those that notebooks come to, or those of the command and its reports."""
+def _modules(of_jobs: bool) -> Iterator[str]:
+    """Yield this package's modules: those that notebooks come to, or those of the command and its reports."""
     package = importlib.import_module(__package__.partition(".")[0])
     own = (f"{package.__name__}.reports", f"{package.__name__}.cli")
-    names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    return [name for name in names if name.startswith(own) == of_jobs and not name.endswith("__main__")]
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.startswith(own) == of_jobs and not module.name.endswith("__main__"):
+            yield module.name
 
 
 def _import(name: str) -> None:
@@ -142,6 +147,7 @@ class _Life:
 class _Parent:
     channel: socket.socket
     folder: Path
+    owner: str
     filters: Filters
     news: selectors.BaseSelector = field(default_factory=selectors.PollSelector)
     lives: list[_Life] = field(default_factory=list)
@@ -298,7 +304,7 @@ class _Parent:
             _kill(pid)
         for pid in running:
             os.waitpid(pid, 0)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_own(self.folder, self.owner)
 
 
 def _send(pid: int, number: int) -> None:
@@ -315,18 +321,29 @@ def _kill(pid: int) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Be the warm parent: the socket's number, the private folder, whether to warm up; without them, make a call."""
+    """Be the warm parent: the socket's number, the private folder and whose it is, whether to warm up. Without these
+    arguments make one call.
+    """
     if not argv:
         return forked.plain()
     global _libc
     _libc = ctypes.CDLL(None, use_errno=True)
-    channel, folder, warm = socket.socket(fileno=int(argv[0])), Path(argv[1]), argv[2] == "warm"
+    channel, folder, owner = socket.socket(fileno=int(argv[0])), Path(argv[1]), argv[2]
     channel.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C is for the orchestrator, which then ends this
     if sys.path[0] == str(Path.cwd()):                  # where -m was run; a kernel puts its own there
         del sys.path[0]
     gc.disable()
-    parent = _Parent(channel, folder, warm_up() if warm else Filters([], []))
+
+    def still_wanted() -> None:
+        hung_up = select.poll()
+        hung_up.register(channel, select.POLLHUP)
+        if any(event & select.POLLHUP for _, event in hung_up.poll(0)):
+            remove_own(folder, owner)
+            sys.exit(0)
+
+    filters = warm_up(still_wanted) if argv[3] == "warm" else Filters([], [])
+    parent = _Parent(channel, folder, owner, filters)
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         channel.send(json.dumps({"refused": t("cli.fork_threads", threads=threads)}).encode())

@@ -234,6 +234,13 @@ def test_nothing_is_left_when_one_of_them_is_killed(orchestrator, tmp_path, vict
 
 
 @forks
+def test_a_parent_that_is_warming_up_ends_with_its_orchestrator(tmp_path):
+    with started(tmp_path / "private", warm=True) as parent:
+        parent._channel.close()
+        assert parent._process.wait(60) == 0 and not (tmp_path / "private").exists()
+
+
+@forks
 def test_a_parent_that_was_killed_is_an_error_of_the_next_request(tmp_path):
     with started(tmp_path / "private") as parent:
         of = call(parent, "hangs")
@@ -270,7 +277,7 @@ sys.exit(warm.main(sys.argv[1:]))
 def test_a_parent_with_a_second_thread_refuses(tmp_path):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        process = subprocess.Popen([sys.executable, "-c", THREADED, str(theirs.fileno()), str(tmp_path), "bare"],
+        process = subprocess.Popen([sys.executable, "-c", THREADED, str(theirs.fileno()), str(tmp_path), "", "bare"],
                                    pass_fds=[theirs.fileno()])
         parent = WarmParent(tmp_path, ours, process)
         assert "2" in parent.reason
@@ -284,7 +291,10 @@ def test_a_private_folder_is_this_users_and_this_outputs(tmp_path):
     own.mkdir()
     (own / "left.sock").touch()
     with WarmParent.start(own, fork=False):     # left by a run that was killed
-        assert list(own.iterdir()) == [] and own.stat().st_mode & 0o777 == 0o700
+        assert [f.name for f in own.iterdir()] == ["owner"] and own.stat().st_mode & 0o777 == 0o700
+    with WarmParent.start(own, fork=False) as killed, WarmParent.start(own, fork=False):
+        killed.close()      # late, when the next run has made the folder its own
+        assert own.exists()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "precious").touch()
     own.symlink_to(tmp_path / "elsewhere")
