@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
+
 from .. import wording
 from .parameters import check_parameters
 
@@ -43,18 +45,25 @@ def _show_small_pictures() -> None:
     if shell is None or not hasattr(shell, "kernel"):
         return
     # Imported first because it registers a printer of its own, which the next line replaces.
+    import matplotlib
+    import matplotlib.pyplot as plt
     import matplotlib_inline.backend_inline  # noqa: F401
     from matplotlib.figure import Figure
 
     shell.display_formatter.formatters["image/png"].for_type(Figure, _png)
+    if "inline" in matplotlib.get_backend():
+        plt.uninstall_repl_displayhook()    # draws every figure once more before it is printed, for nobody to see
 
 
 def _png(figure) -> tuple[bytes, dict[str, int]]:
     """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png", metadata={"Software": None})
-    Image.open(full).convert("RGB").quantize(_COLOURS).save(small, "png", optimize=True)
+    # Drawn once, into the pixels themselves: `savefig` goes through all of it twice, and packs what is unpacked here.
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn, small = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), io.BytesIO()
+    drawn.quantize(_COLOURS).save(small, "png")
     width, height = (round(100 * side) for side in figure.get_size_inches())
     return small.getvalue(), {"width": width, "height": height}

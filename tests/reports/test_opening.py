@@ -3,6 +3,7 @@
 import io
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -32,6 +33,21 @@ def test_pictures_are_palette_files_with_their_size_and_no_date():
     assert image.mode == "P" and not image.info.get("Software")
     assert size == {"width": 500, "height": 300}
     assert (data, size) == again
+
+
+def test_a_picture_is_drawn_once_and_is_what_matplotlib_would_save():
+    setup("zh")
+    fig, axes = plt.subplots(2, 2, figsize=(5, 3))
+    axes[0, 0].set_title("日照")
+    times, draw = [], type(fig).draw
+    fig.draw = lambda renderer: (times.append(1), draw(fig, renderer))
+    data, _ = _png(fig)
+    assert len(times) == 1
+    saved = io.BytesIO()
+    fig.savefig(saved, format="png")
+    plt.close(fig)
+    drawn, saved = (np.asarray(Image.open(f).convert("RGB"), int) for f in (io.BytesIO(data), saved))
+    assert drawn.shape == saved.shape and abs(drawn - saved).mean() < 1
 
 
 def test_a_compact_picture_keeps_its_letters():
