@@ -137,7 +137,7 @@ class LocalEngine:
         """Return when there is news of one of the jobs, or after so many seconds."""
         with selectors.DefaultSelector() as news:
             for job in jobs:
-                if job.poll() is not None:
+                if job.poll() is not None or job.news:
                     return
                 news.register(job.fileno(), selectors.EVENT_READ)
             news.select(seconds)
