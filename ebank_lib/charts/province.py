@@ -236,7 +236,7 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
         ax.set_xlabel(unit)
     _write(ax, at, np.maximum(rows["value"].to_numpy(), 0), texts)
     _names(ax, at, [league.catalog.branch(b).label(lang) for b in rows["branch"]])
-    ax.set_title(t("province.title_league", lang, label=ind.label(lang), when=t(
+    ax.set_title(t("province.title_league", lang, label=ind.short_label(lang), when=t(
         f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(league.end, lang))))
     return ax
 
