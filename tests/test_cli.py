@@ -7,7 +7,6 @@ import time
 import pytest
 
 from ebank_lib.cli import main
-from ebank_lib.cli.report import _Progress
 
 SAMPLE = ["--source", "data/shandong"]
 
@@ -64,6 +63,11 @@ def test_version(capsys):
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "branch=x"], "--branch"),
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "indicaotr=x"], "Did you mean 'indicator'"),
     (["report", *SAMPLE, "--branch", "rizhao", "--workers", "0"], "above 0"),
+    (["report", *SAMPLE, "--branch", "rizhao", "--force"], "--all"),
+    (["report", *SAMPLE, "--all", "--resume"], "--branch"),
+    (["report", *SAMPLE, "--all", "--cache", "x", "--no-cache"], "--no-cache"),
+    (["report", *SAMPLE, "--all", "--engine", "dask"], "--scheduler"),
+    (["report", *SAMPLE, "--all", "--scheduler", "tcp://127.0.0.1:1"], "--engine dask"),
     (["branches", "--source", "data/nowhere"], "data/nowhere"),
     (["check", *SAMPLE, "--branch", "mars"], "rizhao"),
     (["trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", "2008"], "2008-01"),
@@ -149,12 +153,3 @@ def test_the_package_runs_as_a_module():
 
     done = subprocess.run([sys.executable, "-m", "ebank_lib", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"ebank {__version__}\n"
-
-
-def test_progress_is_quiet_when_asked_and_plain_when_piped(capsys):
-    for quiet, said in ((True, ""), (False, "  01_data_cleaning               4.2 s\n")):
-        progress = _Progress(sys.stderr, quiet)
-        progress("start", "01_data_cleaning", 0.0)
-        progress("tick", "", 0.0)
-        progress("done", "01_data_cleaning", 4.2)
-        assert capsys.readouterr().err == said

@@ -37,8 +37,8 @@ def contents(folder):
 
 def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
     assert sorted(contents(report.folder)) == ["notebooks/01_cleaning.ipynb", "notebooks/02_forecast.ipynb",
-                                               "report.html", "run.json", "tables.xlsx", "tables/series.csv",
-                                               "tables/series.parquet"]
+                                               "report.html", "run.json", "summary.json", "tables.xlsx",
+                                               "tables/series.csv", "tables/series.parquet"]
     assert report.folder.name == "0351" and report.warnings == [] and language() == "zh"
     page = report.page.read_text(encoding="utf-8")
     assert "East: e-banking report" in page and "Simulated data" in page and 'alt="East"' in page and "0351 1" in page
@@ -55,7 +55,8 @@ def test_run_json_tells_what_was_run_on_what(report, project):
                                                 "lang": "en", "horizon": 6}
     assert run["files"][0]["sha256"] == hashlib.sha256((project / "data/small/cells.csv").read_bytes()).hexdigest()
     links = {link["step"]: link for link in run["chain"]}
-    assert list(links) == ["source", "cells", "ledger", "panel", "notebooks", "tables", "workbook", "exports", "page"]
+    assert list(links) == ["source", "cells", "ledger", "panel", "notebooks", "tables", "workbook", "exports", "page",
+                           "summary"]
     assert links["page"]["sha256"] == hashlib.sha256(report.page.read_bytes()).hexdigest()
     assert links["panel"]["count"] == 96 and set(run["tables"]) == {"series"}
     assert str(project) not in json.dumps(run)
@@ -87,16 +88,17 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
     import nbformat
 
     from ebank_lib.cli import main
-    from ebank_lib.reports import execution
+    from ebank_lib.reports import batch
 
     books = [project / "notebooks" / "01_cleaning.ipynb", tmp_path / "02_order.ipynb"]
     nbformat.write(make.notebook(*make.prose("# 定阶", "# Order"), make.code(STOPPED),
                                  *make.prose("## 其后", "## After"), make.code("1 + 1")), books[1])
     monkeypatch.chdir(project)
-    monkeypatch.setattr(execution, "branch_notebooks", lambda: books)
+    monkeypatch.setattr(batch, "branch_notebooks", lambda: books)
     found = []
     for out in ("one", "two"):
-        words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet"]
+        words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet",
+                 "--no-fork"]
         assert main([*words, "--out", str(tmp_path / out)]) == 0
         err = capsys.readouterr().err
         assert len(err.splitlines()) == 1 and "02_order" in err and "too short; <b>x</b>; found 3" in err
@@ -147,31 +149,16 @@ def test_the_way_back_from_a_value_ends_at_its_cell(province):
         trace(province.cleaned, "0351", "online", "1999-01")
 
 
-def test_all_branches_survive_a_bad_one(project, monkeypatch, capsys):
-    """The command over all branches: the bad one is named with the command to run it again, the others are done."""
-    from ebank_lib.cli import main
-
-    monkeypatch.chdir(project)
-    # `west` has no such indicator when the run is for an indicator that only the other has; here the notebook fails.
-    code = main(["report", "--source", "data/small", "--all", "--lang", "en", "--out", "all", "-p", "horizon=13"])
-    out, err = capsys.readouterr()
-    assert code == 1 and "0 reports done, 2 failed" in out
-    assert "run again: ebank report --source data/small --branch west --lang en --out all -p horizon=13" in err
-    assert main(["report", "--source", "data/small", "--branch", "west", "--out", "all", "--quiet", "--strict"]) == 0
-    out, err = capsys.readouterr()
-    assert "report.html" in out and err == ""
-
-
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_kernel_and_no_file(project, tmp_path, number):
+@pytest.mark.parametrize("number, how", [(signal.SIGINT, ["--no-fork"]), (signal.SIGTERM, [])])
+def test_an_interrupted_run_leaves_no_kernel_and_no_file(project, tmp_path, number, how):
     command = [sys.executable, "-c", "import sys; from ebank_lib.cli import main; sys.exit(main())", "report",
-               "--source", "data/small", "--branch", "0351", "--out", str(tmp_path / "out")]
+               "--source", "data/small", "--branch", "0351", "--out", str(tmp_path / "out"), *how]
     temporary = tmp_path / "t"
     temporary.mkdir()
     run = subprocess.Popen(command, cwd=project, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while run.poll() is None and not list(temporary.glob("eb-*/*.json")):   # until a kernel is there
+    while run.poll() is None and not list(temporary.glob("*/eb-*/*.json")):   # until a kernel is there
         time.sleep(0.05)
     run.send_signal(number)
     _, said = run.communicate(timeout=60)

@@ -1,0 +1,72 @@
+"""What a batch says while it works: a bar on a terminal, lines on a pipe, JSON for machines, nothing when asked."""
+
+import io
+import json
+
+import pytest
+
+from ebank_lib.reports.progress import JsonLines, Lines, Quiet
+
+EVENTS = [
+    {"event": "plan", "all": 4, "todo": 3, "unchanged": 1},
+    {"event": "start", "branch": "a", "label": "甲", "stage": ""},
+    {"event": "stage", "branch": "a", "label": "甲", "what": "start", "stage": "01_x", "seconds": 0.0},
+    {"event": "tick"},
+    {"event": "stage", "branch": "a", "label": "甲", "what": "done", "stage": "01_x", "seconds": 4.2},
+    {"event": "done", "branch": "a", "label": "甲", "seconds": 60.0, "page": "a/report.html",
+     "warnings": ["01_x [3] w"], "not_done": {"02_y": {"cell": 3, "message": "too short"}}, "reused": []},
+    {"event": "start", "branch": "b", "label": "乙", "stage": ""},
+    {"event": "failed", "branch": "b", "label": "乙", "seconds": 1.0, "message": "02_y: no", "command": "again",
+     "kind": "notebook"},
+]
+TROUBLE = ["ebank: 甲: the data do not allow 02_y; it ends at cell [3]: too short",
+           "ebank: a notebook wrote to stderr: 01_x [3] w", "ebank: 乙 failed: 02_y: no", "  run again: again"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_quiet_says_what_went_wrong_and_nothing_else():
+    stream = io.StringIO()
+    for event in EVENTS:
+        Quiet("en", stream)(event)
+    assert stream.getvalue().splitlines() == TROUBLE
+
+
+@pytest.mark.parametrize("stages, lines", [
+    (False, ["1 reports are as they were, 3 are done again", "  [1/3] 甲  60.0 s"]),
+    (True, ["1 reports are as they were, 3 are done again", "  01_x                           4.2 s"]),
+])
+def test_a_pipe_gets_plain_lines(stages, lines):
+    stream = io.StringIO()
+    say = Lines("en", 2, stages, stream)
+    for event in EVENTS:
+        say(event)
+    say.clear()
+    said = stream.getvalue()
+    assert said.splitlines() == [*lines, *TROUBLE] and "\x1b" not in said
+
+
+def test_a_terminal_gets_a_bar_with_what_runs_and_the_time_left_and_it_is_taken_away():
+    stream, now = Terminal(), [0.0]
+    say = Lines("en", 2, False, stream, clock=lambda: now[0])
+    for event in EVENTS[:4]:
+        now[0] += 2.0
+        say(event)
+    assert stream.getvalue().split("\r\x1b[K")[-1] == f"[{'·' * 24}] 0/3 · 甲 01_x 2 s"
+    for event in EVENTS[4:6]:
+        say(event)
+    assert stream.getvalue().split("\r\x1b[K")[-1] == f"[{'█' * 8}{'·' * 16}] 1/3 · about 1:00 min left"
+    say.clear()
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_machines_get_an_event_a_line():
+    stream = io.StringIO()
+    for event in EVENTS:
+        JsonLines(stream)(event)
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [one["event"] for one in said] == ["plan", "start", "stage", "stage", "done", "start", "failed"]
+    assert said[4]["not_done"] == {"02_y": {"cell": 3, "message": "too short"}} and "label" not in said[4]
