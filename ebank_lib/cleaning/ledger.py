@@ -140,14 +140,20 @@ def plain(value: float) -> str:
 
 
 def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy in which no text can be taken for a formula: a text that begins with = + - @, narrow or
-    wide, or a control character gets an apostrophe in front."""
+    """Return a copy in which no text can be taken for a formula: one that begins with = + - @, narrow or wide, or a
+    control character gets an apostrophe in front. A carriage return ends a line whatever stands around it, so that the
+    rest of the text would begin one; it becomes a line feed, which a CSV file quotes."""
     out = frame.copy()
     for name in out.columns:
         if isinstance(out[name].dtype, (pd.CategoricalDtype, pd.StringDtype)) or out[name].dtype == object:
             texts = out[name].astype(object)
-            out[name] = texts.map(lambda v: "'" + v if isinstance(v, str) and v[:1] in _FORMULA and v else v)
+            out[name] = texts.map(lambda v: _inert(v) if isinstance(v, str) else v)
     return out
+
+
+def _inert(text: str) -> str:
+    mark = "'" if text and text[0] in _FORMULA else ""
+    return mark + text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 # The wide ones too: a spreadsheet in Chinese takes them for the narrow ones.
