@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class Store:
             with np.load(io.BytesIO(body), allow_pickle=False) as held:
                 found = {name: held[name] for name in held.files}
         except (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, OverflowError,
-                NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
+                NotImplementedError, RuntimeError, TokenError, zipfile.BadZipFile, zlib.error):
             return None
         return found if all(isinstance(one, np.ndarray) and one.dtype.kind in "biufMU" for one in found.values()) \
             else None
