@@ -106,8 +106,8 @@ def test_a_notebook_cannot_tell_a_forked_kernel_from_a_new_one(monkeypatch, warm
 
 
 @pytest.mark.slow
-def test_notebook_three_leaves_the_same_bytes(monkeypatch, warm, tmp_path, root):
-    one, other = both_ways(monkeypatch, warm, tmp_path, root / "notebooks" / "03_stationarity_and_order.ipynb",
+def test_notebook_two_leaves_the_same_bytes(monkeypatch, warm, tmp_path, root):
+    one, other = both_ways(monkeypatch, warm, tmp_path, root / "notebooks" / "02_indicator_analysis.ipynb",
                            source="data/shandong", branch="rizhao", lang="en")
     assert one == other
 
