@@ -182,6 +182,13 @@ class Battery:
 
     reading = verdict
 
+    def about(self) -> list[str]:
+        """Return in which cells of the recorded table ``unit_roots`` the numbers of :meth:`verdict` stand, as
+        :func:`ebank_lib.say` takes it."""
+        tests = [f"unit_roots[transform={x},null=unit_root,test!=za,rejects{how}]"
+                 for x in (("log", "dlog") if self.log else ("level", "diff")) for how in ("!=", "=True")]
+        return [*tests, "unit_roots[test=seasonal_strength].statistic"]
+
     def _part(self, transform: str, lang: str) -> str:
         rows = self.table[(self.table["transform"] == transform) & self.table["test"].isin(_ROOT)]
         done = rows["rejects"].dropna().astype(bool)

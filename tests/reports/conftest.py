@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import struct
+import threading
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,3 +173,102 @@ def project(tmp_path_factory) -> Path:
     for name, book in (("01_cleaning", first), ("02_forecast", second)):
         nbformat.write(book, root / "notebooks" / f"{name}.ipynb")
     return root
+
+
+@pytest.fixture(scope="session")
+def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
+    """The notebooks as they are stored, executed, made into reports: Rizhao's and the province's. Nothing runs."""
+    from ebank_lib.reports.artefacts import about_plain, build
+    from ebank_lib.reports.seal import library_versions, package_sha256, run_json_bytes
+    from ebank_lib.reports.trace import chained
+
+    made = {}
+    files = cleaned.source.files()[["file", "bytes", "sha256"]].to_dict("records")
+    for branch, numbers in (("rizhao", "01 02 03 04 05"), ("shandong", "06")):
+        books = sorted(p for p in (root / "notebooks").glob("*.ipynb") if p.name[:2] in numbers.split())
+        label, indicator = cleaned.catalog.branch(branch).label("zh"), cleaned.catalog.indicator("")
+        about = About(branch, label, indicator.label("zh"), cleaned.source.title("zh"), True, cleaned.months[0],
+                      cleaned.months[-1], "zh", files=tuple(files))
+        report = build(books, about)
+        folder = made[branch] = tmp_path_factory.mktemp("sample") / branch
+        for name, content in report.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        run = {"code": package_sha256(), "versions": library_versions(), "about": about_plain(about), "files": files,
+               "stages": [p.stem for p in books], "source": "data/shandong", "chain": chained(report.links),
+               "parameters": {p.stem: {"branch": branch, "indicator": indicator.key} for p in books}}
+        (folder / "run.json").write_bytes(run_json_bytes(run, report.files))
+    return made
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """One warm parent for all tests that only need one to be there."""
+    from ebank_lib.reports.forking import WarmParent
+
+    with WarmParent.start(tmp_path_factory.mktemp("warm") / "private") as parent:
+        yield parent
+
+
+@pytest.fixture(scope="module")
+def one_warm_parent(warm):
+    """The command's jobs come from that one, which outlives them."""
+    from ebank_lib.reports import engines
+
+    class Shared(engines.Jobs):
+        def __init__(self, place, log=None, fork=True):
+            self._place, self._log, self._fork, self._warm, self._lock = place, log, fork, warm, threading.Lock()
+
+        def close(self):
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "Jobs", Shared)
+        yield
+
+
+LOOK = """\
+import pathlib, ebank_lib as eb
+assert not pathlib.Path(f"{branch}.bad").exists(), "a bad day"
+eb.clean(eb.open_source(source)).series(branch, indicator).iloc[-1]"""
+
+
+@pytest.fixture(scope="session")
+def whole_project(project, make, tmp_path_factory):
+    """A project with a notebook of all branches; the second one looks at the branch and fails on a bad day."""
+    root = tmp_path_factory.mktemp("batch") / "project"
+    shutil.copytree(project, root, ignore=shutil.ignore_patterns("reports", "again", "all", "unwanted"))
+    parameters = 'source = ""\nindicator = ""\nstart = ""\nend = ""\nlang = "zh"'
+    book = make.notebook(*make.prose("# 全省", "# All"), make.code("import ebank_lib as eb\neb.setup(lang)"),
+                         make.code("eb.clean(eb.open_source(source)).branches"), parameters=parameters)
+    nbformat.write(book, root / "notebooks" / "06_all.ipynb")
+    second = nbformat.read(root / "notebooks" / "02_forecast.ipynb", as_version=4)
+    second.cells[-1].source = LOOK
+    nbformat.write(second, root / "notebooks" / "02_forecast.ipynb")
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(whole_project, tmp_path_factory, one_warm_parent):
+    """That project with all its reports in ``all``, made by a run that nobody disturbed."""
+    from ebank_lib.cli import main
+
+    root = shutil.copytree(whole_project, tmp_path_factory.mktemp("finished") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert main(["report", "--source", "data/small", "--all", "--lang", "en", "--out", "all", "--quiet"]) == 0
+    return root
+
+
+def contents(folder: Path, history: bool = True) -> dict[str, bytes]:
+    """Every file of a run by its path; without what tells of the run before, if that is asked for."""
+    gone = () if history else ("previous.json", "changes.html", "run.json")
+    return {path: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+            and not (path := p.relative_to(folder).as_posix()).startswith(".ebank")
+            and not ((path in gone or p.name == "previous.json") and gone)}
+
+
+@pytest.fixture(scope="session")
+def files_of():
+    """The function above."""
+    return contents
