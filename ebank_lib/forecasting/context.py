@@ -33,6 +33,7 @@ __all__ = ["Context", "backtest_indicator", "forecast_indicator"]
 _DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD, _LEAST = 12, 24
+PEERS = 12          # branches that a backtest learns from at each origin
 
 
 @dataclass
@@ -358,7 +359,7 @@ def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
 
 
 def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, origins: int = 12, level=(80, 95),
-                       models=DEFAULT, reclean: bool = False, peers: int | None = 12) -> Backtest:
+                       models=DEFAULT, reclean: bool = False, peers: int | None = PEERS) -> Backtest:
     """Test the forecasts of :func:`forecast_indicator` by a rolling origin.
 
     At each origin calendar, season, events, weights and limits are learnt anew from what the panel held by then, of

@@ -1,0 +1,93 @@
+"""What forecasts learn from all branches, learnt once for all of them: a batch does it before its reports begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import numpy as np
+import pandas as pd
+
+from ebank_lib.store import store
+
+from .backtest import cutoffs_of
+from .context import PEERS, Context
+
+__all__ = ["learn"]
+
+
+def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEERS, workers: int = 1) -> None:
+    """Fill the store with what the forecasts of any branch learn from all branches.
+
+    Of every indicator: what the branches say of calendar and season, what their forecasts missed by (the shape of the
+    limits) and how their surprises hang together, as of every month that is asked for by
+    :func:`~ebank_lib.forecasting.forecast_indicator`, :func:`~ebank_lib.forecasting.revise_indicator` (a month ago),
+    :func:`~ebank_lib.forecasting.backtest_indicator` and :func:`~ebank_lib.forecasting.simulate_joint`, of a series
+    that reaches the panel's last month. Those of a series that ended earlier learn, and keep, the rest themselves.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    horizon, origins, peers
+        As they will be asked for.
+    workers : int
+        Processes; 1 runs in this one.
+
+    Raises
+    ------
+    ConfigError
+        The store cannot be written to.
+
+    Notes
+    -----
+    Without a store nothing is done. What is in the store already is not worked out again. A number is the same whether
+    it was learnt here or when it was asked for.
+    """
+    if store() is None:
+        return
+    now = Context.of(cleaned)
+    asked = [(now, {now.last, now.last - 1}), (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins))]
+    jobs = [(fresh(context), key, sorted(months)) for context, months in asked for key in now.available]
+    if workers > 1:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            list(pool.map(_learn_one, jobs))
+    else:
+        for context, *job in jobs:
+            _learn_one((fresh(context), *job))
+    for context, months in asked:
+        for then in _each(fresh(context), months):
+            for key in then.plan.free:
+                then.shape(key)
+
+
+def fresh(context: Context) -> Context:
+    """Return a context of the same data with nothing worked out: what is learnt goes to the store, not to memory."""
+    return replace(context, _family={"grid": context.grid}, _done={})
+
+
+def _cutoffs(context: Context, horizon: int, origins: int) -> set[pd.Period]:
+    """The origins of the backtests of all series that reach the panel's last month."""
+    grid, found = context.grid, set()
+    for key in context.available:
+        seen = ~np.isnan(grid.column(key, grid.last))
+        for first in set(seen[seen[:, -1]].argmax(axis=1).tolist()):
+            found |= {first + n - 1 for n in cutoffs_of(seen.shape[1] - first, horizon, origins)}
+    return {grid.months[at] for at in found}
+
+
+def _each(context: Context, months) -> Iterator[Context]:
+    for month in sorted(months):
+        yield context.until(month)
+
+
+def _learn_one(job) -> None:
+    """All of one indicator that needs no other."""
+    context, key, months = job
+    for then in _each(context, months):
+        then.pooled(key)
+        if key in then.plan.free:
+            then.errors(key)
+    if context.most is None:
+        context.surprises(key)
