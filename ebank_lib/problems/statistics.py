@@ -13,6 +13,7 @@ import pandas as pd
 from ebank_lib.facts.statistics import Data, later_volatility
 from ebank_lib.growth.measures import as_month, as_months, log_growth, robust_sd
 from ebank_lib.peers import compare_peers, percentile_interval
+from ebank_lib.peers.measured import by_branch
 
 __all__ = ["STATISTICS", "Asked", "Figure", "Statistic"]
 
@@ -83,8 +84,11 @@ class Statistic:
 
 
 def _last_year(y: pd.Series) -> float:
-    y = y.loc[:y.last_valid_index()].tail(YEAR)
-    return float(y.mean()) if y.notna().sum() >= MIN_OF_YEAR else math.nan
+    values = y.to_numpy(float)
+    known = ~np.isnan(values)
+    end = len(known) - int(known[::-1].argmax()) if known.any() else 0
+    last, there = (a[max(end - YEAR, 0):end] for a in (values, known))
+    return float(np.where(there, last, 0).sum() / there.sum()) if there.sum() >= MIN_OF_YEAR else math.nan
 
 
 def _found(value: float, item: str = "", **more) -> Figure:
@@ -126,11 +130,11 @@ def percentile(asked: Asked) -> list[Figure]:
 
 
 def _per(asked: Asked, key: str) -> Figure:
-    panel, peers = asked.cleaned.panel, {}
-    here = panel.index.get_level_values("branch").unique()
-    for b in (b for b in asked.cleaned.catalog.reporting if b in here):
-        below = sum(_last_year(panel.loc[b, k]) for k in asked.rule.of)
-        peers[b] = _last_year(panel.loc[b, key]) / below if below > 0 else math.nan
+    peers = {}
+    wide = {k: by_branch(asked.cleaned.panel, k) for k in dict.fromkeys([key, *asked.rule.of])}
+    for b in (b for b in asked.cleaned.catalog.reporting if b in wide[key]):
+        below = sum(_last_year(wide[k][b]) for k in asked.rule.of)
+        peers[b] = _last_year(wide[key][b]) / below if below > 0 else math.nan
     values = pd.Series(peers, dtype=float).dropna()
     if asked.branch not in values.index:
         return Figure(item=key, missing="too_few")
