@@ -18,72 +18,21 @@ import pytest
 from ebank_lib.cli import main
 from ebank_lib.reports import engines
 from ebank_lib.reports.calls import CallFailed
-from ebank_lib.reports.forking import WarmParent, available
+from ebank_lib.reports.forking import available
 from ebank_lib.reports.job import run_job
 from ebank_lib.reports.lock import OutputBusy, locked, sweep
 
-pytestmark = [pytest.mark.notebook, pytest.mark.skipif(bool(available()), reason="jobs are forked")]
+pytestmark = [pytest.mark.notebook, pytest.mark.skipif(bool(available()), reason="jobs are forked"),
+              pytest.mark.usefixtures("one_warm_parent")]
 
 ALL = ["report", "--source", "data/small", "--all", "--lang", "en"]
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-    with WarmParent.start(tmp_path_factory.mktemp("warm") / "private") as parent:
-        yield parent
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shared(warm):
-    """Jobs of every run come from one warm parent, which outlives it."""
-    class Shared(engines.Jobs):
-        def __init__(self, place, log=None, fork=True):
-            self._place, self._log, self._fork, self._warm, self._lock = place, log, fork, warm, threading.Lock()
-
-        def close(self):
-            pass
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "Jobs", Shared)
-        yield
-
-
-LOOK = """\
-import pathlib, ebank_lib as eb
-assert not pathlib.Path(f"{branch}.bad").exists(), "a bad day"
-eb.clean(eb.open_source(source)).series(branch, indicator).iloc[-1]"""
-
-
-@pytest.fixture(scope="module")
-def begun(project, make, tmp_path_factory):
-    """A project whose second notebook fails for a branch on a bad day, and looks at the branch."""
-    root = tmp_path_factory.mktemp("batch") / "project"
-    shutil.copytree(project, root, ignore=shutil.ignore_patterns("reports", "again", "all", "unwanted"))
-    parameters = 'source = ""\nindicator = ""\nstart = ""\nend = ""\nlang = "zh"'
-    book = make.notebook(*make.prose("# 全省", "# All"), make.code("import ebank_lib as eb\neb.setup(lang)"),
-                         make.code("eb.clean(eb.open_source(source)).branches"), parameters=parameters)
-    nbformat.write(book, root / "notebooks" / "06_all.ipynb")
-    second = nbformat.read(root / "notebooks" / "02_forecast.ipynb", as_version=4)
-    second.cells[-1].source = LOOK
-    nbformat.write(second, root / "notebooks" / "02_forecast.ipynb")
-    return root
-
-
 @pytest.fixture
-def ours(begun, tmp_path, monkeypatch):
-    """That project, to change."""
-    monkeypatch.chdir(shutil.copytree(begun, tmp_path / "project"))
+def ours(whole_project, tmp_path, monkeypatch):
+    """A project to change."""
+    monkeypatch.chdir(shutil.copytree(whole_project, tmp_path / "project"))
     return tmp_path / "project"
-
-
-@pytest.fixture(scope="module")
-def finished(begun, tmp_path_factory):
-    """That project with all its reports, made by a run that nobody disturbed."""
-    root = shutil.copytree(begun, tmp_path_factory.mktemp("finished") / "project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        assert main([*ALL, "--out", "all", "--quiet"]) == 0
-    return root
 
 
 @pytest.fixture
@@ -91,14 +40,6 @@ def done(finished, tmp_path, monkeypatch):
     """A project with all its reports, to change."""
     monkeypatch.chdir(shutil.copytree(finished, tmp_path / "project"))
     return tmp_path / "project"
-
-
-def contents(folder, history=True):
-    """Every file of a run by its path; without what tells of the run before, if that is asked for."""
-    gone = () if history else ("previous.json", "changes.html", "run.json")
-    return {path: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-            and not (path := p.relative_to(folder).as_posix()).startswith(".ebank")
-            and not ((path in gone or p.name == "previous.json") and gone)}
 
 
 def told(capsys, *words):
@@ -122,10 +63,10 @@ def change_a_cell(root):
     path.write_text(text.replace("东城,2009-03,10074,", "东城,2009-03,10075,"), encoding="utf-8")
 
 
-def test_a_run_of_all_leaves_reports_an_index_and_what_moved_and_then_has_nothing_to_do(ours, capsys):
+def test_a_run_of_all_leaves_reports_an_index_and_what_moved_and_then_has_nothing_to_do(files_of, ours, capsys):
     code, out, events, _ = told(capsys, "--out", "all")
     assert code == 0 and "3 reports done, 0 unchanged, 0 failed" in out
-    made = contents(ours / "all")
+    made = files_of(ours / "all")
     assert {name for name in made if "/" not in name} == {"index.html", "changes.html", "run.json"}
     assert {name.split("/")[0] for name in made if "/" in name} == {"0351", "west", "province"}
     assert [one["state"] for one in json.loads(made["run.json"])["branches"]] == ["done"] * 3
@@ -147,13 +88,13 @@ def test_a_run_with_nothing_to_do_says_so_at_once_and_loads_nothing_heavy(done, 
     assert "nothing to do" in run.stdout and run.stdout.endswith("0 []\n")
 
 
-def test_one_changed_cell_runs_again_what_looked_at_it_and_the_bytes_are_a_fresh_runs(done, capsys):
+def test_one_changed_cell_runs_again_what_looked_at_it_and_the_bytes_are_a_fresh_runs(files_of, done, capsys):
     change_a_cell(done)
     code, _, events, _ = told(capsys, "--out", "all")
     assert code == 0
     assert executed(events) == [("0351", "01_cleaning"), ("0351", "02_forecast")]
     assert main([*ALL, "--out", "fresh", "--quiet", "--no-cache"]) == 0
-    assert contents(done / "all", history=False) == contents(done / "fresh", history=False)
+    assert files_of(done / "all", history=False) == files_of(done / "fresh", history=False)
     moved = json.loads((done / "all" / "0351" / "previous.json").read_bytes())
     assert moved["branch"] == "0351" and not (done / "fresh" / "0351" / "previous.json").exists()
 
@@ -168,14 +109,14 @@ def test_a_changed_notebook_or_parameter_runs_again_where_it_counts(done, capsys
         (branch, book) for branch in ("0351", "west") for book in ("01_cleaning", "02_forecast")]
 
 
-def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(ours, finished, capsys):
+def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(files_of, ours, finished, capsys):
     (ours / "west.bad").touch()
     code, out, events, said = told(capsys, "--out", "all")
     assert code == 1 and "2 reports done, 0 unchanged, 1 failed" in out
     failed = [e for e in events if e["event"] == "failed"]
     assert [(e["branch"], e["kind"]) for e in failed] == [("west", "notebook")] and said == []
     assert failed[0]["command"] == "ebank report --source data/small --branch west --lang en --out all"
-    made = contents(ours / "all")
+    made = files_of(ours / "all")
     assert {name for name in made if name.startswith("west/")} == {
         "west/failed/02_forecast.ipynb", "west/failed/failed.json", "west/failed/index.html"}
     page = made["west/failed/index.html"].decode()
@@ -187,27 +128,27 @@ def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(ours, fin
     assert executed(events) == [("west", "02_forecast")]
     (ours / "west.bad").unlink()
     assert executed(told(capsys, "--out", "all")[2]) == [("west", "02_forecast")]
-    assert contents(ours / "all") == contents(finished / "all") and not (ours / "all/.ebank/partial/west").exists()
+    assert files_of(ours / "all") == files_of(finished / "all") and not (ours / "all/.ebank/partial/west").exists()
 
 
-def test_a_failure_leaves_the_report_before_it(done, capsys):
-    before = contents(done / "all" / "0351")
+def test_a_failure_leaves_the_report_before_it(files_of, done, capsys):
+    before = files_of(done / "all" / "0351")
     (done / "0351.bad").touch()
     change_a_cell(done)
     assert told(capsys, "--out", "all")[0] == 1
-    after = contents(done / "all" / "0351")
+    after = files_of(done / "all" / "0351")
     assert {k: v for k, v in after.items() if not k.startswith("failed/")} == before
     assert "report.html" in after["failed/index.html"].decode()     # the way to the older report
 
 
-def test_a_damaged_file_is_made_again(done, capsys):
-    good = contents(done / "all")
+def test_a_damaged_file_is_made_again(files_of, done, capsys):
+    good = files_of(done / "all")
     for name in ("west/report.html", "0351/notebooks/01_cleaning.ipynb", "index.html"):
         (done / "all" / name).write_bytes(b"x")
     (done / "all" / ".ebank" / "state" / "province.json").write_bytes(b"{")
     code, _, events, _ = told(capsys, "--out", "all")
     assert code == 0 and executed(events) == [("0351", "01_cleaning"), ("province", "06_all")]
-    assert contents(done / "all") == good
+    assert files_of(done / "all") == good
 
 
 # ---------------------------------------------------------------- jobs that end badly
@@ -285,16 +226,16 @@ def test_however_a_job_ends_the_others_go_on(ends, done, capsys, end, kind, says
     assert (done / "all/0351/failed/index.html").is_file()
 
 
-def test_a_full_disk_stops_the_run_and_says_how_to_go_on(ends, done, capsys):
+def test_a_full_disk_stops_the_run_and_says_how_to_go_on(files_of, ends, done, capsys):
     ends({"state": "failed", "failure": {"kind": "disk", "error": "OSError", "message": "No space left on device",
                                          "notebook": None, "cell": None}})
-    before = contents(done / "all")
+    before = files_of(done / "all")
     code, _, _, said = told(capsys, "--out", "all", "--workers", "1")
     assert code == 1 and "the disk is full" in said[-1] and "--all" in said[-1]
-    assert contents(done / "all") == before
+    assert files_of(done / "all") == before
 
 
-def test_a_job_on_a_full_disk_says_so_and_leaves_no_unfinished_file(ours, monkeypatch):
+def test_a_job_on_a_full_disk_says_so_and_leaves_no_unfinished_file(files_of, ours, monkeypatch):
     import errno
 
     def full(path, content):
@@ -308,7 +249,7 @@ def test_a_job_on_a_full_disk_says_so_and_leaves_no_unfinished_file(ours, monkey
                       "name": "province", "notebooks": [notebook], "at_once": 1, "cell_timeout": 60, "again": False},
                      lambda event: None)
     assert result["state"] == "failed" and result["failure"]["kind"] == "disk"
-    assert contents(ours / "all") == {}
+    assert files_of(ours / "all") == {}
 
 
 # ---------------------------------------------------------------- one run at a time, and what a killed one left
@@ -354,7 +295,7 @@ def test_unfinished_files_of_a_killed_run_are_removed_and_nothing_else(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
-def test_a_run_that_is_ended_goes_on_where_it_was(ours, finished, capsys, tmp_path, number):
+def test_a_run_that_is_ended_goes_on_where_it_was(files_of, ours, finished, capsys, tmp_path, number):
     """Ended when the first report is there; then the same command makes the bytes of a run that nobody ended."""
     (tmp_path / "t").mkdir()
     env = {**os.environ, "TMPDIR": str(tmp_path / "t")}
@@ -375,4 +316,4 @@ def test_a_run_that_is_ended_goes_on_where_it_was(ours, finished, capsys, tmp_pa
     assert list((tmp_path / "t").iterdir()) == []
     _, out, events, _ = told(capsys, "--out", "all")
     assert " 0 unchanged" not in out and len(executed(events)) < 5
-    assert contents(ours / "all") == contents(finished / "all")
+    assert files_of(ours / "all") == files_of(finished / "all")

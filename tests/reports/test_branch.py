@@ -83,6 +83,7 @@ if horizon != 12:
     ("zh", "本分行的数据无法完成这一环节，止于单元格 [3]："),
     ("en", "The data of this branch do not allow this stage; it ends at cell [3]: "),
 ], ids=["zh", "en"])
+@pytest.mark.usefixtures("one_warm_parent")
 def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(project, tmp_path, monkeypatch, capsys,
                                                                             make, lang, says):
     import nbformat
@@ -97,8 +98,7 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
     monkeypatch.setattr(batch, "branch_notebooks", lambda: books)
     found = []
     for out in ("one", "two"):
-        words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet",
-                 "--no-fork"]
+        words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet"]
         assert main([*words, "--out", str(tmp_path / out)]) == 0
         err = capsys.readouterr().err
         assert len(err.splitlines()) == 1 and "02_order" in err and "too short; <b>x</b>; found 3" in err

@@ -1,0 +1,65 @@
+"""Branches on a Dask cluster: the same bytes as here, also when a worker is killed while it works."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from ebank_lib.cli import main
+from ebank_lib.errors import ConfigError
+from ebank_lib.reports.cluster import DaskEngine
+from ebank_lib.reports.forking import available
+
+pytestmark = [pytest.mark.notebook, pytest.mark.skipif(bool(available()), reason="jobs are forked")]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+                                  host="127.0.0.1", local_directory=str(tmp_path_factory.mktemp("d"))) as made:
+        yield made
+
+
+def run(cluster, out):
+    return main(["report", "--source", "data/small", "--all", "--lang", "en", "--out", str(out), "--quiet",
+                 "--no-cache", "--engine", "dask", "--scheduler", cluster.scheduler_address])
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_bytes_that_this_machine_makes_and_so_does_one_after_the_other_is_killed(
+        cluster, finished, files_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(finished)
+    assert run(cluster, tmp_path / "two") == 0
+    assert files_of(tmp_path / "two") == files_of(finished / "all")
+    killed = []
+
+    def kill():
+        while not list((tmp_path / "one").glob(".ebank/partial/*/01*.json")):   # a worker is in the middle of a report
+            time.sleep(0.01)
+        killed.append(next(iter(cluster.workers.values())).pid)
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    assert run(cluster, tmp_path / "one") == 0
+    assert killed and files_of(tmp_path / "one") == files_of(finished / "all")
+
+
+def test_an_address_where_no_scheduler_answers_is_said(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+
+    def nobody(address, **_):
+        raise OSError(f"Timed out trying to connect to {address}")
+
+    monkeypatch.setattr(distributed, "Client", nobody)
+    with pytest.raises(ConfigError, match="no Dask scheduler answers; found 'tcp://127.0.0.1:1'"):
+        DaskEngine("tcp://127.0.0.1:1", None)
+
+
+def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"--engine.*needs the extra dask.*pip install 'ebank\[dask\]'"):
+        DaskEngine("tcp://127.0.0.1:1", None)
