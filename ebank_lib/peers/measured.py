@@ -55,10 +55,11 @@ def matrix(panel: pd.DataFrame, catalog: Catalog, key: str) -> pd.DataFrame:
     SeriesError
         The panel holds none of the catalogue's branches.
     """
-    here = panel.index.get_level_values("branch")
-    branches = [b for b in catalog.reporting if b in here]
+    here = panel.index.get_level_values("branch").unique()
+    known = set(here)
+    branches = [b for b in catalog.reporting if b in known]
     if not branches:
-        raise SeriesError("holds no branch to compare", found=", ".join(map(str, here.unique()[:5])) or "nothing",
+        raise SeriesError("holds no branch to compare", found=", ".join(map(str, here[:5])) or "nothing",
                           expected="branches of the catalogue")
     wide = by_branch(panel, key)[branches]
     wide = wide.reindex(pd.period_range(wide.index[0], wide.index[-1], freq="M", name="month"))
