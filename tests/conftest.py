@@ -49,7 +49,7 @@ def cleaned(shandong):
 
 @pytest.fixture(scope="session")
 def summaries():
-    """A maker of n branches' summaries, with a total of all if asked: plausible, each call the same, to be copied before a change."""
+    """A maker of n branches' summaries, with a total of all if asked: plausible, to be copied before a change."""
     return _summaries
 
 
@@ -97,16 +97,18 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
             "lang": lang, "source": {"title": {"zh": "电子银行月报", "en": "Monthly workbooks"}, "simulated": True},
             "indicator": indicator, "months": [months[0], months[35]], "spark": {"months": months[:36], "y": y},
             "latest": {"month": months[35], "y": y[-1], "yoy": y[-1] / y[-13] - 1, "mom": y[-1] / y[-2] - 1},
-            "forecast": ahead, "trust": {"grade": grade.letter, "why": {lg: grade.reading(lg) for lg in ("zh", "en")}},
+            "forecast": ahead, "trust": {"grade": grade.letter, "cells": ["grade[combination].letter"],
+                                         "why": {lg: grade.reading(lg) for lg in ("zh", "en")}},
             "targets": [{"key": f"t{k}", "label": {"zh": zh, "en": en}, "deadline": "2012-12", "odds": p,
-                         "said": f"{p:.0%}", "verdict": "on_course" if p >= 0.5 else "behind"}
+                         "said": f"{p:.0%}", "verdict": "on_course" if p >= 0.5 else "behind",
+                         "cells": [f"targets[t{k}].p_at"]}
                         for k, (p, (zh, en)) in enumerate(zip(odds, names, strict=True))],
             "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12}, "ebank": "0",
             "hashes": {"panel": f"{at:064d}", "code": "0" * 64},
             "files": [{"file": f"{month}.xlsx", "sha256": "0" * 64} for month in months[:36]],
         }
         check = [{"month": months[35], "actual": y[-1], "y_hat": y[-2], "lo-95": y[-2] * 0.9, "hi-95": y[-2] * 0.95,
-                  "inside-95": bool(at % 7)}]
+                  "inside-95": bool(at % 7), "_id": months[35]}]
         if at % 11 == 5:
             made["not_done"] = {"05_strategy_scenarios": {"cell": 9, "message": "needs 24 months; found 20"}}
         none = pd.DataFrame({"branch": [], "decision": [], "month": pd.PeriodIndex([], freq="M"), "indicator": []})

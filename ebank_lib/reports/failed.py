@@ -22,7 +22,7 @@ def build_failed_page(failed: Mapping[str, Any], lang: str) -> str:
         ``branch``, ``label`` {zh, en}; ``error`` (its kind) and ``message``; ``command``: what does it again. May be
         left out: ``kind`` (notebook, input, disk, system, crash, memory, time, bug), ``notebook`` and ``cell`` where it
         failed; ``code`` of that cell; ``kept``: the notebook's file name in the same folder; ``older``: whether the
-        report of an earlier run stands.
+        report of an earlier run stands; ``index``: whether the index does (default: yes).
     lang : {"zh", "en"}
     """
     lang = language(lang)
@@ -32,4 +32,4 @@ def build_failed_page(failed: Mapping[str, Any], lang: str) -> str:
         "failed.html.j2", lang, title=t("index.failed_title", lang, branch=failed["label"][lang]), simulated=False,
         where=where_of(failed, lang), message=message_of(failed), code=failed.get("code") or "",
         advice=t(advice, lang) if has(advice) else "", kept=kept or "", kept_href=quote(str(kept or ""), safe=""),
-        older=bool(failed.get("older")), command=failed.get("command") or "")
+        older=bool(failed.get("older")), index=bool(failed.get("index", True)), command=failed.get("command") or "")

@@ -38,7 +38,9 @@ def finish(payload: Mapping[str, Any], tell: Callable[[dict], None]) -> dict[str
     """
     out, lang, failed = Path(payload["out"]), payload["request"]["lang"], payload["failed"]
     for name, one in failed.items():
-        page = build_failed_page({**one, "code": _code(out / name / "failed", one)}, lang)
+        about = {"code": _code(out / name / "failed", one), "index": "branches" in payload or (
+            out / "index.html").exists()}
+        page = build_failed_page({**one, **about}, lang)
         _write(own_folder(out, name, "failed") / "index.html", page)
     if "branches" not in payload:
         return {"state": "done", "files": []}

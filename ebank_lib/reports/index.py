@@ -141,11 +141,12 @@ def _reasons(branches, failed, lang: str) -> list[dict[str, Any]]:
     for code in CODES:
         if code == "failed":
             who = [{"label": one["label"][lang], "page": _href(one["branch"], "failed", "index.html"),
-                    "text": t("index.failed_in", lang, where=where_of(one, lang), message=message_of(one))}
+                    "text": t("index.failed_in", lang, where=where_of(one, lang), message=message_of(one)),
+                    "cells": ""}
                    for one in failed]
         else:
             who = [{"label": one["label"][lang], "page": _href(one["branch"], "report.html"),
-                    "text": item["text"][lang]}
+                    "text": item["text"][lang], "cells": " ".join(item["cells"])}
                    for one in branches for item in one["attention"] if item["code"] == code]
         if who:
             found.append({"code": code, "label": t(f"index.chip_{code}", lang), "rule": t(f"index.rule_{code}", lang),

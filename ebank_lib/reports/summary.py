@@ -10,11 +10,11 @@
     spark        {months, y}: the last 36 months, null where nothing is known
     latest       {month, y, yoy, mom}; of a ratio yoy and mom are differences, else rates; null without any value
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
-    trust        {grade, why {zh, en}}, of the forecast above; null without a backtest
-    targets      [{key, label {zh, en}, deadline, odds, said, verdict}]; odds that it is reached *in* the deadline's
-                 month, and how they are said
+    trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
+    targets      [{key, label {zh, en}, deadline, odds, said, verdict, cells}]; odds that it is reached *in* the
+                 deadline's month, and how they are said
     state        [{name, text, level, cells}]: the lines of the first screen, in the page's language
-    attention    [{code, level: act | watch, text {zh, en}}]; [] when all is well
+    attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
     parameters   {name: value} that the notebooks were run with
     hashes       {panel: of this branch's rows, code: of this package, its libraries and the processor's kind}
@@ -33,7 +33,8 @@ A branch needs attention when, in this order (``act`` before ``watch``)
 ``suspicious`` watch  cells of the last three months are suspicious, left as they were printed
 =============  =====  ==================================================================================
 
-Floats have ten significant digits; there is no time of day, machine or path in it.
+``cells`` are the ids (reports/cells.py) of the recorded cells that a text states, where it states any. Floats have
+ten significant digits; there is no time of day, machine or path in it.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from ..scenarios.loading import load_targets
 from ..scenarios.odds import said_odds
 from ..store import code_version
 from ..wording import LANGUAGES, percent, t
+from .cells import row_ids
 from .record import _plain
 from .saying import said_change, said_month, said_value
 from .trace import frame_sha256
@@ -122,8 +124,14 @@ def _both(text) -> dict[str, str]:
 
 
 def _rows(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a recorded table's rows; ``_id`` names the row within the table."""
     names = [column["name"] for column in table["columns"]]
-    return [dict(zip(names, row, strict=True)) for row in table["rows"]]
+    return [dict(zip(names, row, strict=True), _id=name) for row, name in zip(table["rows"], row_ids(table),
+                                                                              strict=True)]
+
+
+def _cells(table: str, row: Mapping[str, Any], *columns: str) -> list[str]:
+    return [f"{table}[{row['_id']}].{column}" for column in columns]
 
 
 def _parameters(executed) -> dict[str, Any]:
@@ -188,15 +196,17 @@ def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     if not rows:
         return None
     row = {name: math.nan if value is None else value for name, value in rows[0].items()}
+    cells = _cells("grade", rows[0], "letter", "ratio", "smape", "coverage", "level", "origins")
     grade = Grade(row["letter"], row["ratio"], row["smape"], row["coverage"], row["level"], int(row["origins"]))
-    return {"grade": grade.letter, "why": _both(grade.reading)}
+    return {"grade": grade.letter, "why": _both(grade.reading), "cells": cells}
 
 
 def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_targets(source)} if rows else {}
     return [{"key": row["target"], "label": _both(known.get(row["target"], lambda lang, key=row["target"]: key)),
              "deadline": row["deadline"], "odds": row["p_at"], "verdict": row["verdict"],
-             "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"])}
+             "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
+             "cells": _cells("targets", row, "p_at")}
             for row in rows]
 
 
@@ -204,30 +214,30 @@ def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
 
 def _attention(made: Mapping[str, Any], tables: Mapping[str, list], cleaned) -> list[dict[str, Any]]:
     said = [*_stages(made), *_no_latest(made), *_grade(made), *_outside(made, tables.get("check", [])), *_odds(made),
-            *_falling(made), *_suspicious(made, cleaned)]
-    return [{"code": code, "level": level, "text": text} for code, level, text in said]
+            *_falling(made, tables.get("growth", [])), *_suspicious(made, cleaned)]
+    return [{"code": code, "level": level, "text": text, "cells": cells} for code, level, text, cells in said]
 
 
 def _stages(made) -> Iterable[tuple]:
     for name, end in made["not_done"].items():
         yield "not_done", "act", _both(lambda lang, name=name, end=end: t(
-            "index.why_not_done", lang, stage=name, message=end["message"]))
+            "index.why_not_done", lang, stage=name, message=end["message"])), []
 
 
 def _no_latest(made) -> Iterable[tuple]:
     last, label = pd.Period(made["months"][1], "M"), made["indicator"]["label"]
     latest = made["latest"]
     if latest is None:
-        yield "no_latest", "act", _both(lambda lang: t("index.why_no_value", lang, indicator=label[lang]))
+        yield "no_latest", "act", _both(lambda lang: t("index.why_no_value", lang, indicator=label[lang])), []
     elif pd.Period(latest["month"], "M") < last:
         yield "no_latest", "act", _both(lambda lang: t(
             "index.why_no_latest", lang, indicator=label[lang], month=said_month(str(last), lang),
-            latest=said_month(latest["month"], lang)))
+            latest=said_month(latest["month"], lang))), []
 
 
 def _grade(made) -> Iterable[tuple]:
     if made["trust"] and made["trust"]["grade"] in "DE":
-        yield "grade", "act", made["trust"]["why"]
+        yield "grade", "act", made["trust"]["why"], made["trust"]["cells"]
 
 
 def _outside(made, check: list) -> Iterable[tuple]:
@@ -238,7 +248,8 @@ def _outside(made, check: list) -> Iterable[tuple]:
             "index.why_outside", lang, indicator=indicator["label"][lang],
             month=said_month(row["month"], lang),
             **{name: said_value(indicator, row[key], lang) for name, key in (
-                ("actual", "actual"), ("expected", "y_hat"), ("lo", "lo-95"), ("hi", "hi-95"))}))
+                ("actual", "actual"), ("expected", "y_hat"), ("lo", "lo-95"), ("hi", "hi-95"))})), _cells(
+                    "check", row, "actual", "y_hat", "lo-95", "hi-95")
 
 
 def _odds(made) -> Iterable[tuple]:
@@ -251,15 +262,18 @@ def _odds(made) -> Iterable[tuple]:
                   odds=target["said"]) for target in low)
 
         yield "odds", "watch", _both(lambda lang: t("index.why_odds", lang, n=len(low), all=len(made["targets"]),
-                                                    low=percent(LOW_ODDS, 0), targets=named(lang)))
+                                                    low=percent(LOW_ODDS, 0), targets=named(lang))), [
+                                                        "targets[]", *(cell for t in low for cell in t["cells"])]
 
 
-def _falling(made) -> Iterable[tuple]:
+def _falling(made, growth: list) -> Iterable[tuple]:
     latest, indicator = made["latest"], made["indicator"]
     if latest and latest["yoy"] is not None and latest["yoy"] < 0:
         yield "falling", "watch", _both(lambda lang: t(
             "index.why_falling", lang, indicator=indicator["label"][lang], month=said_month(latest["month"], lang),
-            change=said_change(indicator, latest["yoy"], lang)))
+            change=said_change(indicator, latest["yoy"], lang))), [
+                cell for row in growth if row.get("indicator") == indicator["key"]
+                for cell in _cells("growth", row, "last_yoy")]
 
 
 def _suspicious(made, cleaned) -> Iterable[tuple]:
@@ -275,4 +289,4 @@ def _suspicious(made, cleaned) -> Iterable[tuple]:
             return ("、" if lang == "zh" else ", ").join(labels)
 
         yield "suspicious", "watch", _both(lambda lang: t("index.why_suspicious", lang, n=len(cells), months=_RECENT,
-                                                          indicators=named(lang) or "–"))
+                                                          indicators=named(lang) or "–")), []

@@ -19,6 +19,7 @@ def test_it_says_where_what_and_how_to_do_it_again(failures, lang):
 
 def test_without_notebook_or_older_report_none_is_linked(failures):
     page = build_failed_page(failures[1], "en")
+    assert "../../index.html" not in build_failed_page(failures[1] | {"index": False}, "en")
     assert "../report.html" not in page and ".ipynb" not in page and "MemoryError" in page
 
 

@@ -109,7 +109,8 @@ def test_hostile_texts_are_shown_and_not_run(summaries, label, message, key):
     one, plain = copy.deepcopy(summaries(1)[0]), Read(build_index(summaries(1), [], {}, "en"))
     hostile = f"<script>alert(1)</script><img src=x onerror=y>{label}"
     one |= {"label": {"zh": hostile, "en": hostile}, "branch": key,
-            "attention": [{"code": "grade", "level": "act", "text": {"zh": message, "en": message}}]}
+            "attention": [{"code": "grade", "level": "act", "text": {"zh": message, "en": message},
+                           "cells": [message]}]}
     for target in one["targets"]:
         target["label"] = {"zh": hostile, "en": hostile}
     page = build_index([one], [], {}, "en")

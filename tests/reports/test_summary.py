@@ -92,6 +92,8 @@ def test_attention_follows_the_rules_in_their_order(cleaned, odds, inside, lette
     expected = [("grade", "act")] * (letter in "DE") + [("outside", "act")] * (not inside)
     expected += [("odds", "watch")] * any(p < LOW_ODDS for p in odds)
     assert codes(said) == expected
+    ids = {"grade": "grade[combination].letter", "outside": "check[2010-12].actual", "odds": "targets[]"}
+    assert all(one["cells"][0] == ids[one["code"]] for one in said["attention"])
     assert all(one["text"][lang].strip() for one in said["attention"] for lang in ("zh", "en"))
 
 
