@@ -1,0 +1,172 @@
+"""The store of results takes arrays of numbers, tables and JSON; whatever else somebody plants there is not believed.
+
+The hash in front of an entry tells damage, not intent: here each planted entry has a right one.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.errors import ConfigError
+from ebank_lib.keeping import frame_of, parquet_of
+from ebank_lib.store import Store, kept_arrays
+
+KEY = "ab" + "0" * 62
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.mkdir, ("planted",)
+
+
+def sealed(body):
+    return hashlib.sha256(body).digest() + body
+
+
+def npz(compressed=False, **arrays):
+    buffer = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=True, **arrays)
+    return buffer.getvalue()
+
+
+def with_header(header):
+    """An array file whose header says `header`."""
+    text = header.encode().ljust(117) + b"\n"
+    body = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.npy", body)
+    return buffer.getvalue()
+
+
+PLANTED = [
+    npz(a=np.array([Bomb()], dtype=object)),
+    npz(compressed=True, a=np.zeros(10**7)),
+    b"",
+    b"PK\x03\x04",
+    b"\x80\x04.",
+    b"x" * 100,
+    with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }"),
+    with_header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"),
+    with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }"),
+    with_header("__import__('os').mkdir('planted')"),
+    with_header("{" * 100),
+    npz(a=np.array([(1, 2)], dtype=[("x", int), ("y", int)])),
+    npz(a=np.array([b"x"])),
+]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Store(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("body", PLANTED, ids=range(len(PLANTED)))
+def test_planted_arrays_are_made_again_and_nothing_in_them_runs(place, monkeypatch, body):
+    monkeypatch.setenv("EBANK_CACHE", str(place.folder))
+    good = kept_arrays("fit", (1,), lambda: {"a": np.arange(3.0)})
+    entry = next(path for path in place.folder.rglob("*") if path.is_file())
+    entry.write_bytes(sealed(body))
+    again = kept_arrays("fit", (1,), lambda: {"a": np.arange(3.0)})
+    assert again["a"].tolist() == good["a"].tolist()
+    assert entry.read_bytes()[:32] != hashlib.sha256(body).digest()
+    assert not Path("planted").exists()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"\xff", b"NaN,", b"'a'"])
+def test_planted_json_counts_as_none(place, body):
+    place.write("x", KEY, b"1")
+    place.path("x", KEY).write_bytes(sealed(body))
+    assert place.data("x", KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "key"),
+    [
+        ("..", KEY),
+        ("a/b", KEY),
+        ("/etc", KEY),
+        ("", KEY),
+        ("x", "../../etc/passwd"),
+        ("x", "ab/../../x"),
+        ("x", ""),
+        ("x", "ab"),
+        ("x", ".."),
+        ("x", "a\0bc"),
+        ("C:\\x", KEY),
+        ("x\n", KEY),
+    ],
+)
+def test_no_name_of_an_entry_leads_out(place, what, key):
+    for call in (place.path, place.read, place.arrays, place.data, lambda w, k: place.write(w, k, b"x")):
+        with pytest.raises(ConfigError, match="no name of an entry"):
+            call(what, key)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_a_pipe_and_a_device_are_no_entries(place):
+    path = place.path("x", KEY)
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    assert place.read("x", KEY) is None
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert place.read("x", KEY) is None
+
+
+def test_what_is_kept_is_not_written_through_a_link(place, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    place.folder.mkdir()
+    (place.folder / "x").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(ConfigError, match="leads out"):
+        place.write("x", KEY, b"1")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def _parquet(metadata, **columns):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"PAR1",
+        b"x" * 1000,
+        _parquet({}, a=[1]),
+        _parquet({"ebank": "{"}, **{"~row": [0]}),
+        _parquet(
+            {"ebank": json.dumps({"order": ["a"], "about": {"a": {"kind": "object"}}})},
+            **{"~row": [0], "a": ['{"~": "os.system"}']},
+        ),
+        _parquet(
+            {"ebank": json.dumps({"order": ["a"], "about": {"a": {"kind": "pickle"}}})}, **{"~row": [0], "a": ["x"]}
+        ),
+        _parquet({"ebank": json.dumps({"order": ["b"], "about": {}})}, **{"~row": [0]}),
+    ],
+)
+def test_a_planted_table_is_an_error_that_says_what_to_do(body):
+    try:
+        frame = frame_of(body)
+    except ConfigError as error:
+        assert "Delete the folder of kept results" in str(error)
+    else:
+        assert frame.map(lambda v: isinstance(v, (dict, str, int, float))).all().all()
+
+
+def test_what_was_kept_comes_back():
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+    assert frame_of(parquet_of(frame)).equals(frame)
