@@ -21,12 +21,14 @@ from ebank_lib.province.league import League
 from ebank_lib.province.windows import full_years, reporting
 from ebank_lib.wording import language, month_name, number, percent, t
 
+from . import style
 from .growth import empty_figure
 from .style import BAND, GRID, INK, MUTED, WIDTH, colours, month_axis, month_numbers, percent_axis, unit_axis
 
 __all__ = ["plot_carriers", "plot_decomposition", "plot_league", "plot_multiples", "plot_total_fan"]
 
 _HALO = [withStroke(linewidth=2.5, foreground="white")]
+MOST = 24       # panels or bars of a picture; hundreds could not be read, nor would the page bear them
 
 
 # --- small multiples
@@ -36,7 +38,8 @@ def plot_multiples(data, indicator: str = "", paths: JointPaths | None = None, l
     """Draw every branch in a panel of its own, all on one scale.
 
     Stocks and flows as an index of the first month in which all branches have a figure (= 100) on a log scale, so that
-    equal slopes are equal growth; ratios as they are.
+    equal slopes are equal growth; ratios as they are. Of more than 24 branches the largest are drawn (of a ratio: those
+    with the largest denominator), unless `grid` says where each stands.
 
     Parameters
     ----------
@@ -56,8 +59,10 @@ def plot_multiples(data, indicator: str = "", paths: JointPaths | None = None, l
     lang = language(lang)
     catalog, panel = data.catalog, data.panel
     ind = catalog.indicator(indicator)
-    history = {b: _monthly(panel.loc[b, ind.key]) for b in reporting(catalog, panel)}
-    history = {b: y for b, y in history.items() if y.notna().any()}
+    there = [b for b, some in panel[ind.key].notna().groupby(level="branch", sort=False).any().items() if some]
+    there = [b for b in reporting(catalog, panel) if b in set(there)]
+    chosen = there if grid else _largest_of(data, ind, there)
+    history = {b: _monthly(panel.loc[b, ind.key]) for b in chosen}
     title = t("province.title_multiples", lang, label=ind.label(lang))
     if not history:
         return empty_figure(title, lang)
@@ -97,12 +102,28 @@ def plot_multiples(data, indicator: str = "", paths: JointPaths | None = None, l
     key = "note_multiples_ratio" if ratio else "note_multiples"
     note = t(f"province.{key}", lang, **({} if ratio else {"first": month_name(begin, lang)}),
              end=month_name(panel.index.get_level_values("month").max(), lang))
+    if len(there) > len(history):
+        note = style.wrap(_some_of(len(history), len(there), lang) + note, 138)
     fig.suptitle(title, x=0.01, ha="left")
     fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=MUTED)
     if paths is not None:
         line = Line2D([], [], color=BAND, label=t("province.forecast_median", lang))
         fig.legend(handles=[line], loc="upper right", handlelength=1.6)
     return fig
+
+
+def _largest_of(data, ind, branches: list[str]) -> list[str]:
+    """Return at most 24 branches, the largest at the end, in the catalogue's order."""
+    if len(branches) <= MOST:
+        return branches
+    of = [k for k in ind.denominators if k in data.panel.columns] or [ind.key]
+    size = data.panel[of].groupby(level="branch", sort=False).last().sum(axis=1).loc[branches]
+    chosen = set(size.sort_values(ascending=False, kind="stable").index[:MOST])
+    return [b for b in branches if b in chosen]
+
+
+def _some_of(n: int, total: int, lang: str) -> str:
+    return t("province.chart_some", lang, n=n, total=total) + ("" if lang == "zh" else " ")
 
 
 def _monthly(y: pd.Series) -> pd.Series:
@@ -188,16 +209,25 @@ def _total_history(paths: JointPaths, ind) -> pd.Series:
 def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw each branch's contribution to the province's growth, divided by channel where the indicator is a sum.
 
-    A sentence instead of bars where the province began at nothing.
+    Of more than 24 branches those that moved it most, and the sum of the others as a figure. A sentence instead of bars
+    where the province began at nothing.
     """
     lang = language(lang)
     rows = found.by()
     if not np.isfinite(found.growth):
         return empty_figure(found.catalog.indicator(found.indicator).label(lang), lang, found.reading(lang)).axes[0]
-    ax = _bar_axes(len(rows), ax)
-    wide = found.wide() * 100
-    at = np.arange(len(rows))
-    right, left = np.zeros(len(rows)), np.zeros(len(rows))
+    wide, points = found.wide() * 100, found.points().iloc[:-1, -1]
+    names = [found.catalog.branch(b).label(lang) for b in rows.index]
+    if len(rows) > MOST:
+        most = rows["change"].abs().sort_values(ascending=False, kind="stable").index[:MOST]
+        drawn = rows.index.isin(most)
+        names = [name for name, here in zip(names, drawn, strict=True) if here] + [_others(len(rows) - MOST, lang)]
+        # Together they are much longer than any: written, not drawn.
+        wide = pd.concat([wide[drawn], pd.DataFrame(0.0, [""], wide.columns)])
+        points = [*points[drawn], points[~drawn].sum()]
+    ax = _bar_axes(len(names), ax)
+    at = np.arange(len(names))
+    right, left = np.zeros(len(names)), np.zeros(len(names))
     for n, key in enumerate(found.parts):
         width = wide[key].to_numpy()
         start = np.where(width >= 0, right, left)
@@ -205,8 +235,8 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
                 label=found.catalog.indicator(key).short_label(lang))
         right += np.maximum(width, 0)
         left += np.minimum(width, 0)
-    _write(ax, at, right, [points_text(v) for v in found.points().iloc[:-1, -1]])
-    _names(ax, at, [found.catalog.branch(b).label(lang) for b in rows.index])
+    _write(ax, at, right, [points_text(v) for v in points])
+    _names(ax, at, names)
     ind = found.catalog.indicator(found.indicator)
     ax.set_title(t("province.title_growth", lang, label=ind.short_label(lang), growth=percent(found.growth, sign=True),
                    span=span_text(ind, found.end, found.months, lang)))
@@ -217,9 +247,11 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
 
 
 def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lang: str | None = None) -> Axes:
-    """Draw an indicator's ranking, each bar with its figure and its growth on the year."""
+    """Draw an indicator's ranking (of more than 24 branches the first), each bar with its figure and its growth on the
+    year."""
     lang = language(lang)
-    rows = league.of(indicator).dropna(subset=["rank"])
+    ranked = league.of(indicator).dropna(subset=["rank"])
+    rows = ranked.iloc[:MOST]
     ind = league.catalog.indicator(league.of(indicator)["indicator"].iloc[0])
     ax = _bar_axes(len(rows), ax)
     at = np.arange(len(rows))
@@ -238,26 +270,40 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
     _names(ax, at, [league.catalog.branch(b).label(lang) for b in rows["branch"]])
     ax.set_title(t("province.title_league", lang, label=ind.short_label(lang), when=t(
         f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(league.end, lang))))
+    if len(ranked) > len(rows):
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{_some_of(len(rows), len(ranked), lang)}".strip())
     return ax
 
 
 def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = None) -> Axes:
-    """Draw each branch's expected increase with its 80% limits and its share of the province's."""
+    """Draw each branch's expected increase with its 80% limits and its share of the province's; of more than 24
+    branches the first, and the sum of the others as a figure."""
     lang = language(lang)
     rows = found.table[found.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
+    names = [found.catalog.branch(b).label(lang) for b in rows["branch"]]
+    if len(rows) > MOST:
+        rest = {name: rows[name].iloc[MOST:].sum(min_count=1) for name in ("increase", "share")}
+        names = [*names[:MOST], _others(len(rows) - MOST, lang)]
+        rows = pd.concat([rows.iloc[:MOST], pd.DataFrame([rest])], ignore_index=True)
     ax = _bar_axes(len(rows), ax)
     at = np.arange(len(rows))
     ind = found.catalog.indicator(found.indicator)
-    ax.barh(at, rows["increase"], height=0.68, color=BAND, lw=0)
+    ends = np.maximum(rows["hi-80"].to_numpy(), 0)
+    drawn = np.isfinite(ends)                 # the others together would be much longer than any: written, not drawn
+    ax.barh(at[drawn], rows["increase"][drawn], height=0.68, color=BAND, lw=0)
     ax.hlines(at, rows["lo-80"], rows["hi-80"], color=INK, lw=1.0)
     texts = [number(v, "", lang) + (f"  {percent(s, 0)}" if np.isfinite(s) else "")
              for v, s in zip(rows["increase"], rows["share"], strict=True)]
-    _write(ax, at, np.maximum(rows["hi-80"].to_numpy(), 0), texts)
-    _names(ax, at, [found.catalog.branch(b).label(lang) for b in rows["branch"]])
+    _write(ax, at, np.where(drawn, ends, 0), texts)
+    _names(ax, at, names)
     ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
     ax.set_xlabel(found.catalog.unit_label(ind.key, lang))
     ax.set_title(t("province.title_carry", lang, label=ind.short_label(lang), when=found.when(lang)))
     return ax
+
+
+def _others(n: int, lang: str) -> str:
+    return t("province.chart_others", lang, n=n)
 
 
 def _bar_axes(rows: int, ax: Axes | None) -> Axes:

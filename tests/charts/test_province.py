@@ -15,6 +15,7 @@ from ebank_lib.errors import SeriesError
 from ebank_lib.forecasting import JointPaths
 from ebank_lib.forecasting.coherence import plan_of
 from ebank_lib.province import growth_decomposition, league_table, who_carries
+from ebank_lib.province.contributions import Carriers
 
 _spec = importlib.util.spec_from_file_location("readable", Path(__file__).with_name("test_style.py"))
 _style = importlib.util.module_from_spec(_spec)
@@ -109,3 +110,55 @@ def test_league_and_carriers_are_readable_and_in_order(cleaned, paths, lang):
     ax = found.plot(lang=lang)
     assert_readable(ax.figure)
     assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(found.total["increase"])
+
+
+@pytest.fixture(scope="module")
+def many(cleaned):
+    """A province of forty branches: the sample's over and over, none the size of another."""
+    catalog, branches, blocks = cleaned.catalog, {}, []
+    for n in range(40):
+        like = catalog.reporting[n % len(catalog.reporting)]
+        name = f"b{n}"
+        branches[name] = replace(catalog.branches[like], id=name, zh=f"第{n}支行", en=f"Branch {n}", aliases=())
+        ratio = np.array([catalog.indicators[k].kind == "ratio" for k in cleaned.panel.columns])
+        blocks.append(cleaned.block(like).to_numpy() * np.where(ratio, 1, 1 + n / 7))
+    index = pd.MultiIndex.from_product([list(branches), cleaned.months], names=["branch", "month"])
+    catalog = replace(catalog, branches=branches)
+    return replace(cleaned, catalog=catalog, panel=pd.DataFrame(np.concatenate(blocks), index, cleaned.panel.columns))
+
+
+@LANGS
+def test_of_many_branches_the_largest_have_a_panel_and_the_picture_says_so(many, lang):
+    for indicator in ("mobile", "coverage"):
+        fig = plot_multiples(many, indicator, lang=lang)
+        assert_readable(fig)
+        drawn = [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()]
+        size = many.panel[indicator if indicator == "mobile" else "affluent"].groupby(level="branch").last()
+        largest = {many.catalog.branch(b).label(lang) for b in size.nlargest(24).index}
+        assert set(drawn) == largest and len(drawn) == 24
+        assert any("24" in text and "40" in text for text in words(fig))
+
+
+@LANGS
+def test_bars_of_many_branches_are_the_largest_and_the_others_are_a_figure(many, lang):
+    found = growth_decomposition(many, "mobile")
+    fig = found.plot(lang=lang).figure
+    assert_readable(fig)
+    assert len(fig.axes[0].get_yticklabels()) == 25
+    written = [float(text.replace("−", "-")) for text in words(fig) if text.startswith(("+", "−", "-"))]
+    assert sum(written) == pytest.approx(found.growth * 100, abs=25 * 0.051)
+    league = league_table(many, "mobile").plot(lang=lang)
+    assert_readable(league.figure)
+    assert len(league.get_yticklabels()) == 24 and "24" in league.get_xlabel() and "40" in league.get_xlabel()
+
+
+@LANGS
+def test_carriers_of_many_branches_add_up(many, lang):
+    rng, ids = np.random.default_rng(0), list(many.catalog.reporting)
+    rise = rng.lognormal(8, 1, len(ids))
+    table = pd.DataFrame({"branch": ids, "now": 1.0, "then": 1 + rise, "increase": rise, "share": rise / rise.sum(),
+                          "lo-80": 0.5 * rise, "hi-80": 1.5 * rise, "needed": np.nan, "reason": ""})
+    total = {"now": 40.0, "then": 40 + rise.sum(), "increase": rise.sum()}
+    ax = Carriers(table, total, "mobile", many.months[-1] + 12, many.months[-1], None, many.catalog).plot(lang=lang)
+    assert_readable(ax.figure)
+    assert len(ax.get_yticklabels()) == 25 and len(ax.patches) == 24
