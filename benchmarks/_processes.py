@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import tempfile
 import threading
@@ -63,12 +64,14 @@ def _kib(text: str, name: str) -> int:
 
 @dataclass
 class Usage:
-    """What a run took: seconds, and the peaks in MiB of its first process, its warm parent, and of all together.
+    """What a run took: seconds, those of all processors, and the peaks in MiB of its first process, its warm parent,
+    and of all together.
 
     Memory that forks share counts once in the sum (the proportional set size).
     """
 
     seconds: float = 0.0
+    processor: float = 0.0
     code: int = 0
     peak: float = 0.0
     warm: float = 0.0
@@ -78,7 +81,7 @@ class Usage:
 
 def measured(command: Sequence[object], *, cwd: Path, env: Mapping[str, str], log: Path, told: str = "") -> Usage:
     """Run a command to its end and return what it took; it reads `told`, and what it says goes to `log`."""
-    usage, ended = Usage(), threading.Event()
+    usage, ended, before = Usage(), threading.Event(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with log.open("wb") as out, tempfile.TemporaryFile() as given:
         given.write(told.encode())
         given.seek(0)
@@ -90,6 +93,8 @@ def measured(command: Sequence[object], *, cwd: Path, env: Mapping[str, str], lo
         try:
             usage.code = process.wait()
             usage.seconds = time.perf_counter() - began
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            usage.processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         except BaseException:
             process.terminate()     # as Ctrl-C: it ends what it started
             process.wait(30)

@@ -31,7 +31,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from benchmarks._processes import descendants, marked
-from benchmarks.batch import environment, files, hashes
+from benchmarks.batch import environment, hashes
 
 MARK = "EBANK_KILLING"
 VICTIMS = ("orchestrator", "warm", "fork", "all")
@@ -126,7 +126,7 @@ class Place:
     """A project, its output folder, and a folder of its own for temporary files."""
 
     root: Path
-    seconds: float = 0.0        # of the undisturbed runs
+    seconds: dict[bool, float] = field(default_factory=dict)    # of the undisturbed runs: anew, after a change
     counts: dict[bool, int] = field(default_factory=dict)       # files that they wrote
     wanted: dict[bool, dict[str, str]] = field(default_factory=dict)
 
@@ -176,16 +176,14 @@ def prepare(root: Path) -> Place:
     small_project(place.project)
     for changed in (False, True):
         place.begin(changed)
-        before = set(files(place.out)) if changed else set()
+        before = _stamps(place.out)
         began = time.monotonic()
         code = place.start().wait(LONGEST)
-        if changed:     # the shorter of both: moments beyond the end kill nothing
-            place.seconds = min(place.seconds, time.monotonic() - began)
-        else:
-            place.seconds = time.monotonic() - began
+        place.seconds[changed] = time.monotonic() - began
+        if not changed:
             shutil.copytree(place.out, root / "before", symlinks=True)
         place.wanted[changed] = hashes(place.out)
-        place.counts[changed] = len(set(files(place.out)) - before) or len(before)
+        place.counts[changed] = len(_stamps(place.out) - before)
         left = leftovers(place)
         if code or left:
             log = (root / "log").read_text(encoding="utf-8", errors="replace")
@@ -253,17 +251,20 @@ def trial(place: Place, seed: int) -> tuple[str, list[str]]:
     place.begin(changed)
     done, wrong = ["changed" if changed else "anew"], []
     kills = draw.randint(1, 3)
+    share = 0.95        # of an undisturbed run, in which the moment lies
     for attempt in range(TRIES):
         process = place.start()
         try:
             if attempt < kills:
-                by_file = draw.random() < 0.5
-                moment = draw.uniform(0, place.seconds)
-                count = draw.randint(1, place.counts[changed]) if by_file else None
-                victim = draw.choice(VICTIMS)
+                by_file, part, victim = draw.random() < 0.5, draw.uniform(0, share), draw.choice(VICTIMS)
+                moment, count = part * place.seconds[changed], int(part * place.counts[changed]) if by_file else None
                 if _wait_for(place, process, moment, count):
-                    at = f"file {count}" if by_file else f"{moment:.1f} s"
-                    done.append(f"{_kill(place, process, victim, draw)} at {at}")
+                    done.append(f"{_kill(place, process, victim, draw)} at "
+                                + (f"file {count}" if by_file else f"{moment:.1f} s"))
+                elif len(done) == 1:    # over before anything was killed: once more from the beginning
+                    process.wait()
+                    place.begin(changed)
+                    share /= 2
             code = process.wait(LONGEST)
         except subprocess.TimeoutExpired:
             wrong.append(f"command {attempt + 1} did not end")
@@ -274,7 +275,7 @@ def trial(place: Place, seed: int) -> tuple[str, list[str]]:
                 process.wait()
         if draw.random() < 0.5 or code >= 0:    # else the next run begins while orphans may be ending
             wrong += _orphans(place)
-        if code == 0 and attempt + 1 >= kills:
+        if code == 0 and attempt + 1 >= kills and len(done) > 1:
             break
     else:
         wrong.append(f"not done after {TRIES} commands")
@@ -328,7 +329,7 @@ def main(argv: list[str] | None = None) -> int:
     failed = 0
     with tempfile.TemporaryDirectory(prefix="ek-", ignore_cleanup_errors=True) as folder:
         place = prepare(Path(folder))
-        print(f"undisturbed: {place.seconds:.1f} s, {place.counts[False]} files", flush=True)
+        print(f"undisturbed: {place.seconds[False]:.1f} s, {place.counts[False]} files written", flush=True)
         for seed in range(args.seed, args.seed + args.trials):
             done, wrong = trial(place, seed)
             failed += bool(wrong)
