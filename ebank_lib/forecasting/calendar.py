@@ -21,6 +21,7 @@ __all__ = ["EFFECTS", "CalendarEffect", "fit_calendar", "fit_values"]
 
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
+_FIXED = 15         # columns before the festival's windows: the series, drift, three effects, five waves
 _LEAST = 26         # months: two festivals, and two years of working days
 _THETAS = (0.0, -0.2, -0.4, -0.6, -0.8, -0.95)
 _DOUBT = 2.0        # squared t below which an effect is taken for nothing
@@ -145,11 +146,14 @@ def fit_values(values: np.ndarray, first: int, calendar: str = "none",
     n = len(values)
     if calendar == "none" or n < _LEAST:
         return NOTHING
-    tried = WINDOWS if window is None else (window,)
-    fixed = _filtered(first, n, calendar, tried)
-    seen = np.empty((len(_THETAS), n - 1, fixed.shape[2] + 1))
+    tried = WINDOWS if window is None else (tuple(window),)
+    windows = WINDOWS if window is None or window in WINDOWS else (*WINDOWS, tuple(window))
+    fixed = _filtered(first, n, calendar, windows)
+    seen = np.empty((len(_THETAS), n - 1, _FIXED + len(tried)))
     seen[:, :, 0] = _differences(values, np.array(_THETAS))
-    seen[:, :, 1:] = fixed
+    seen[:, :, 1: _FIXED] = fixed[:, :, : _FIXED - 1]
+    for w, days in enumerate(tried):
+        seen[:, :, _FIXED + w] = fixed[:, :, _FIXED - 1 + windows.index(days)]
     gram = seen.transpose(0, 2, 1) @ seen
     gram += 1e-9 * np.eye(seen.shape[2]) * gram[:, 1:2, 1:2]      # a festival's column may be empty
     best = (np.inf, 0, 0, 0, 0)
@@ -177,14 +181,14 @@ def fit_values(values: np.ndarray, first: int, calendar: str = "none",
     return CalendarEffect(calendar, tried[w], estimate, se, used)
 
 
-@lru_cache(maxsize=256)
-def _filtered(first: int, n: int, calendar: str, tried: tuple[tuple[int, int], ...]) -> np.ndarray:
+@lru_cache(maxsize=512)
+def _filtered(first: int, n: int, calendar: str, windows: tuple[tuple[int, int], ...]) -> np.ndarray:
     """The regressors as each theta's noise sees them, (thetas, n - 1, k): drift, effects, waves, windows."""
     steps = np.arange(n)
     turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
     fixed = _columns(first, first + n - 1, calendar, WINDOWS[0])[:, 1:]
-    windows = [_columns(first, first + n - 1, calendar, w)[:, 0] for w in tried]
-    stack = np.diff(np.column_stack([steps, fixed, np.sin(turns), np.cos(turns), *windows]), axis=0)
+    moving = [_columns(first, first + n - 1, calendar, w)[:, 0] for w in windows]
+    stack = np.diff(np.column_stack([steps, fixed, np.sin(turns), np.cos(turns), *moving]), axis=0)
     return np.stack([lfilter([1.0], [1.0, theta], stack, axis=0) for theta in _THETAS])
 
 
@@ -193,7 +197,7 @@ def _used_columns(windows: int, waves: bool) -> list[np.ndarray]:
     """The columns of each form of the season, (windows, k): the effects, the drift, the waves."""
     # The fourth wave is the quarter's pattern, which has columns of its own.
     forms = [[], [5, 6, 10, 11], [5, 6, 7, 9, 10, 11, 12, 14]] if waves else [[]]
-    return [np.array([[15 + w, 2, 3, 4, 1, *form] for w in range(windows)]) for form in forms]
+    return [np.array([[_FIXED + w, 2, 3, 4, 1, *form] for w in range(windows)]) for form in forms]
 
 
 @njit(cache=True)

@@ -149,7 +149,8 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, eve
         z, y.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
     work = Work(adjusted, z, first, NOTHING, tuple((kind, at) for kind, at, _ in events), y.name)
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
-    ready = Prepared(y, work, transform, tuple(y.index[missing]), late, numbered, constant, told)
+    gaps = tuple(y.index[missing]) if missing.size else ()
+    ready = Prepared(y, work, transform, gaps, late, numbered, constant, told)
     return with_calendar(ready, calendar, pooled)
 
 
