@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..wording import t
-from .cells import Cell, cells_at, parse
+from .cells import Cell, cells_at, parse, row_ids
 from .citing import Number, matches, numbers_in
 from .content import Item
 from .opened import Opened
@@ -17,6 +17,7 @@ from .origin import Origin
 
 __all__ = ["Found", "find", "printed_numbers"]
 
+_ABOVE = re.compile(r"[（(](万|亿|k|m|bn)(?=[^a-z]|$)")
 _ITEM = re.compile(r"(?:(?P<fig>图|figures?|fig)|(?:表|tables?|tab))[ \-.]*(?P<n>\d+)", re.I)
 
 
@@ -53,20 +54,45 @@ def find(report: Opened, text: str, labels: Mapping[str, str]) -> list[Found]:
         cells = tuple(cells_at(report.content.tables, place))
         return [_cell(report, cell) for cell in cells]
     numbers = numbers_in(text)
-    return [] if len(numbers) != 1 else [found for found in printed_numbers(report, labels)
-                                         if _same(found.shown, numbers[0].text)]
+    return [] if len(numbers) != 1 else list(printed_numbers(report, labels, numbers[0].text))
 
 
-def printed_numbers(report: Opened, labels: Mapping[str, str]) -> Iterable[Found]:
-    """Yield every number that the page prints in its lines of state, its tables and its readings."""
+def printed_numbers(report: Opened, labels: Mapping[str, str], text: str | None = None,
+                    look: bool = True) -> Iterable[Found]:
+    """Yield every number (or those printed like `text`) of the page's lines of state, its readings and its tables.
+
+    `look`: whether to look for the recorded cells of what stands in tables, which takes long for a whole page.
+    """
     lang = report.about.lang
     for said in report.content.said:
         for number, cells in zip(said.cited.numbers, said.cited.cells, strict=True):
-            label = t(f"trace.in_{said.kind}", lang, where=said.where, text=said.cited.text)
-            yield Found(said.kind, label, number.text, said.origin, tuple(cells))
+            if text is None or _same(number.text, text):
+                label = t(f"trace.in_{said.kind}", lang, where=said.where, text=said.cited.text)
+                yield Found(said.kind, label, number.text, said.origin, tuple(cells))
+    rows = [_Rows(table) for table in report.content.tables]
     for _, one in _all_items(report):
         if one.kind == "table":
-            yield from _in_table(report, one, labels)
+            yield from _in_table(report, one, labels, rows, text, look)
+
+
+class _Rows:
+    """A recorded table made ready for being looked through often: the texts of each row, ids made once."""
+
+    def __init__(self, table: Mapping[str, Any]):
+        self.table = table
+        self.texts = [{v for v in row if isinstance(v, str) and v} for row in table["rows"]]
+        self._ids: list[str] | None = None
+
+    def fit(self, at: int, number: Number) -> Cell | None:
+        """Return the cell of a row that says a number best; None where none does."""
+        hows = [matches(number, value) for value in self.table["rows"][at]]
+        column = max(range(len(hows)), key=hows.__getitem__)
+        if not hows[column]:
+            return None
+        if self._ids is None:
+            self._ids = row_ids(self.table)
+        return Cell(self.table["name"], self._ids[at], self.table["columns"][column]["name"],
+                    self.table["rows"][at][column], at)
 
 
 def _all_items(report: Opened) -> Iterable[tuple[Any, Item]]:
@@ -90,47 +116,48 @@ def _cell(report: Opened, cell: Cell) -> Found:
     return Found("cell", cell.id, origin=origin, cells=(cell,), records=(cell.table,))
 
 
-def _in_table(report: Opened, item: Item, labels: Mapping[str, str]) -> Iterable[Found]:
-    head, *rows = _grid(item.html)
-    for row in rows:
+def _in_table(report: Opened, item: Item, labels: Mapping[str, str], rows: list[_Rows], wanted: str | None,
+              look: bool) -> Iterable[Found]:
+    head, *body = _grid(item.html)
+    mine = [one for one in rows if item.origin is not None and one.table["notebook"] == item.origin.notebook]
+    for row in body:
+        numbers = [(at, number) for at, text in enumerate(row) if text not in labels for number in numbers_in(text)]
+        if wanted is not None and not any(_same(number.text, wanted) for _, number in numbers):
+            continue
+        numbers = [(at, _in_unit(number, head[at] if at < len(head) else "", item.caption)) for at, number in numbers]
         keys = {labels[text] for text in row if text in labels} | set(row)
-        for at, text in enumerate(row):
-            if text in labels or not (numbers := numbers_in(text)):
-                continue
-            for number in numbers:
+        best = _rows_like(mine, item.origin, [number for _, number in numbers], keys) if look else []
+        for at, number in numbers:
+            if wanted is None or _same(number.text, wanted):
                 label = f"{_label(report, item)} · {row[0]} · {head[at] if at < len(head) else at + 1}"
-                yield Found("number", label, number.text, item.origin,
-                            _recorded(report, item, number, keys, len(numbers) == 1), item.records)
+                cell = next((cell for one, n in best if (cell := one.fit(n, number)) is not None), None)
+                yield Found("number", label, number.text, item.origin, () if cell is None else (cell,), item.records)
+
+
+def _in_unit(number: Number, head: str, caption: str) -> Number:
+    """Return a number with the scale that stands above its column or table."""
+    said = next((m for m in map(_ABOVE.search, (head, caption)) if m), None)
+    return number if said is None or number.unit or number.sign else replace(number, unit=said[1])
+
+
+def _rows_like(rows: Iterable[_Rows], origin: Origin | None, numbers: list[Number],
+               keys: set[str]) -> list[tuple[_Rows, int]]:
+    """Return the recorded rows that a row of the page shows, the likeliest first: named by it, or with its numbers."""
+    found = []
+    for one in rows:
+        here = origin is not None and one.table["prompt"] == origin.prompt
+        for at, texts in enumerate(one.texts):
+            named, values = len(texts & keys), one.table["rows"][at]
+            fits = sum(any(matches(number, v) >= 3 for v in values) for number in numbers)
+            if fits and (named or fits >= max(3, 0.6 * len(numbers))):
+                found.append(((named, fits, here), one, at))
+    return [(one, at) for _, one, at in sorted(found, key=lambda x: x[0], reverse=True)]
 
 
 def _grid(text: str) -> list[list[str]]:
     return [[html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
              for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row, flags=re.S)]
             for row in re.findall(r"<tr\b[^>]*>(.*?)</tr>", text, flags=re.S)] or [[]]
-
-
-def _recorded(report: Opened, item: Item, number: Number, keys: set[str], alone: bool) -> tuple[Cell, ...]:
-    """Return the recorded cell of the same notebook that a printed number is: of a row that the page's row names."""
-    best: tuple[int, Cell] | None = None
-    for table in report.content.tables:
-        if item.origin is None or table["notebook"] != item.origin.notebook:
-            continue
-        for cell in _fitting(table, number, keys):
-            row = table["rows"][cell.at]
-            named = sum(str(v) in keys for v in row if isinstance(v, str))
-            worth = 10 * named + 3 * (table["prompt"] == item.origin.prompt) + matches(number, cell.value)
-            if named and (best is None or worth > best[0]):
-                best = worth, cell
-    return (best[1],) if best and alone else ()
-
-
-def _fitting(table: Mapping[str, Any], number: Number, keys: set[str]) -> Iterable[Cell]:
-    rows = [n for n, row in enumerate(table["rows"]) if any(isinstance(v, str) and v in keys for v in row)]
-    if not rows:
-        return
-    for cell in cells_at([table], parse(table["name"])):
-        if cell.at in set(rows) and matches(number, cell.value):
-            yield cell
 
 
 def _same(one: str, two: str) -> bool:
