@@ -18,7 +18,7 @@ from ..files import own_folder
 from ..paths import portable_source
 from ..wording import LANGUAGES, t
 from . import failing, freshness
-from .listing import applicable, branch_notebooks, check_extra, province_notebooks
+from .listing import applicable, branch_notebooks, check_extra, learners, province_notebooks
 from .lock import HOME, locked, sweep
 from .orders import Order, Outcome, Task
 from .running import Runner
@@ -38,7 +38,7 @@ def run_batch(order: Order, say: Say) -> Outcome:
     ----------
     order : Order
     say : callable
-        Takes dictionaries with ``event``: ``waiting, plain, plan, prepared, start, stage, done, failed, tick``.
+        Takes dictionaries with ``event``: ``waiting, plain, plan, prepared, learnt, start, stage, done, failed, tick``.
 
     Raises
     ------
@@ -115,6 +115,8 @@ class _Run:
         tasks, names = _tasks(source, one, together), {task.name for task in stale}
         self._outcome.unchanged = [task.name for task in tasks if task.name not in names]
         self._say({"event": "plan", "all": len(tasks), "todo": len(stale), "unchanged": len(tasks) - len(stale)})
+        if sum(1 for task in stale if task.branch) > 1:
+            self._learnt(one)
         self._runner.reports(stale, self._payload, self._ended)
         if not self._outcome.stopped:
             self._finish(source, tasks)
@@ -148,6 +150,20 @@ class _Run:
         self._inputs = source["inputs"]
         self._say({"event": "prepared", "seconds": time.monotonic() - begun, "branches": len(source["branches"])})
         return source
+
+    def _learnt(self, notebooks: list[Path]) -> None:
+        """Have what several reports will ask for worked out once; without it each of them does so by itself."""
+        if self._order.cache is None:
+            return
+        asked = learners(notebooks, self._order.extra)
+        if not asked:
+            return
+        self._say({"event": "start", "branch": "", "label": "", "stage": "learn"})
+        begun = time.monotonic()
+        result = self._runner.alone({**self._common(self._inputs), "do": "learn", "name": "learn", "asked": asked,
+                                     "workers": self._order.workers})
+        failed = failing.said(result["failure"]) if result["state"] == "failed" else ""
+        self._say({"event": "learnt", "seconds": time.monotonic() - begun, "message": failed})
 
     def _inputs_of(self, task: Task) -> dict[str, Any]:
         names = {path.stem for path in task.notebooks}

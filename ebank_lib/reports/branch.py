@@ -28,11 +28,13 @@ import pandas as pd
 
 from .. import __version__
 from ..catalog import ID, Catalog
-from ..cleaning import clean
+from ..cleaning import clean, fingerprints
 from ..errors import ConfigError, UnknownNameError
 from ..files import own_folder, write_atomically
 from ..paths import portable_source
 from ..sources import open_source
+from ..store import digest, store
+from ..versions import code_version
 from ..wording import t, use_language
 from . import trace
 from .artefacts import Artefacts, about_plain, build
@@ -95,8 +97,20 @@ def open_province(source: str | Path) -> Province:
     opened = open_source(source)
     cleaned = clean(opened)
     files = opened.files()
-    links = trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
-    return Province(portable_source(source), cleaned, files, tuple(links))
+    return Province(portable_source(source), cleaned, files, tuple(_source_links(files, cleaned)))
+
+
+def _source_links(files: pd.DataFrame, cleaned: Any) -> list[dict[str, Any]]:
+    """Return the links from the files to the panel; from the store, since they are every report's, and long to hash."""
+    place = store()
+    if place is None:
+        return trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
+    key = digest("source-links", code_version(), fingerprints(cleaned), list(files["file"]), list(files["sha256"]))
+    found = place.data("source-links", key)
+    if found is None:
+        found = trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
+        place.keep_data("source-links", key, found)
+    return found
 
 
 def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,

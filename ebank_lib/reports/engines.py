@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
+import subprocess
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +23,7 @@ from .lock import HOME
 __all__ = ["Engine", "Job", "Jobs", "LocalEngine"]
 
 JOB = "ebank_lib.reports.job:run_job"
+_PATIENCE = 10.0    # seconds that a plain job is given to end its kernels
 
 
 class Job(Protocol):
@@ -65,6 +69,7 @@ class Jobs:
     def __init__(self, place: Path, log: Path | None = None, fork: bool = True):
         self._place, self._log, self._fork = place, log, fork
         self._lock = threading.Lock()
+        self._plain: weakref.WeakSet[Call] = weakref.WeakSet()
         self._warm = WarmParent.start(self._place, log, fork)
 
     @property
@@ -79,7 +84,10 @@ class Jobs:
         environ |= {VARIABLE: str(cache)} if cache else {}
         warm = self._warm
         try:
-            return warm.call(JOB, payload, env=environ, log=log, cwd=cwd)
+            call = warm.call(JOB, payload, env=environ, log=log, cwd=cwd)
+            if warm.reason:
+                self._plain.add(call)
+            return call
         except EbankError:      # what ran with it has ended too, and is told as that; the next one need not suffer
             with self._lock:
                 if warm is self._warm:
@@ -89,6 +97,12 @@ class Jobs:
 
     def close(self) -> None:
         """End all that was started."""
+        # Nobody but a plain job itself knows its kernels: it is asked to end them, before it is ended.
+        for call in list(self._plain):
+            call.terminate()
+        for call in list(self._plain):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                call.wait(_PATIENCE)
         self._warm.close()
 
 

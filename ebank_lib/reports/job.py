@@ -1,13 +1,16 @@
 """One piece of a batch, in a process of its own: JSON in, JSON out, files written each whole or not at all.
 
-There are three kinds: ``prepare`` reads and cleans the source once, so that the store holds it for all others;
-``report`` makes one branch's report or the province's; ``finish`` makes the pages around them. A job may be run twice,
-or twice at once: it writes the same bytes. What goes wrong in a report is part of its result, not an exception.
+There are four kinds: ``prepare`` reads and cleans the source once, so that the store holds it for all others, and
+``learn`` works out what all branches teach, to the same end; ``report`` makes one branch's report or the province's;
+``finish`` makes the pages around them. A job may be run twice, or twice at once: it writes the same bytes. What goes
+wrong in a report is part of its result, not an exception.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from typing import Any
 from ..cleaning import clean, fingerprints
 from ..errors import EbankError
 from ..files import own_folder, write_atomically
+from ..forecasting.learning import learn
 from ..sources import open_source
 from ..wording import LANGUAGES
 from . import execution, failing, finishing, freshness
@@ -32,8 +36,8 @@ def run_job(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     Parameters
     ----------
     payload : mapping
-        ``do`` (prepare, report or finish), ``out``, ``source``, ``request`` (lang, indicator, start, end, extra) and
-        ``inputs`` (of today); see the functions below for the rest.
+        ``do`` (prepare, learn, report or finish), ``out``, ``source``, ``request`` (lang, indicator, start, end, extra)
+        and ``inputs`` (of today); see the functions below for the rest.
     tell : callable
         Takes ``{"event": start | done | failed | held | tick, "stage", "seconds"}`` while notebooks run.
 
@@ -42,8 +46,11 @@ def run_job(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     dict
         ``state`` (done or failed) and what the batch is to say of it.
     """
+    with contextlib.suppress(ValueError):       # only a main thread may set a handler
+        signal.signal(signal.SIGTERM, _ended)
     try:
-        return {"prepare": _prepare, "report": _report, "finish": finishing.finish}[payload["do"]](payload, tell)
+        kinds = {"prepare": _prepare, "learn": _learn, "report": _report, "finish": finishing.finish}
+        return kinds[payload["do"]](payload, tell)
     except EbankError as error:
         return {"state": "failed", "failure": failing.failure_of(error)}
     except OSError as error:
@@ -51,8 +58,13 @@ def run_job(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         return {"state": "failed", "failure": failing.failure(kind, type(error).__name__, error.strerror or str(error))}
 
 
+def _ended(number: int, frame: object) -> None:
+    """Take a polite request to end as an interruption: kernels end, nothing half-written stays."""
+    raise KeyboardInterrupt
+
+
 def _prepare(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Read and clean a source and note what is in it; with ``learn``, learn what all branches teach."""
+    """Read and clean a source and note what is in it."""
     request, inputs = payload["request"], dict(payload["inputs"])
     tell({"event": "start", "stage": "clean", "seconds": 0.0})
     province = open_province(payload["source"])
@@ -79,10 +91,25 @@ def _label(catalog: Any, name: str) -> dict[str, str]:
     return {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}
 
 
+def _cleaned(source: str, request: Mapping[str, Any]) -> Any:
+    """Return the source as the notebooks clean it."""
+    policy, start, end = freshness.how_of(request)
+    return clean(open_source(source), policy or "conservative", start, end)
+
+
+def _learn(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Learn what all branches teach, with ``workers`` processes, for each of ``asked``: horizon and origins."""
+    tell({"event": "start", "stage": "learn", "seconds": 0.0})
+    cleaned = _cleaned(payload["source"], payload["request"])
+    for asked in payload["asked"]:
+        learn(cleaned, **asked, workers=payload["workers"])
+    tell({"event": "done", "stage": "learn", "seconds": 0.0})
+    return {"state": "done"}
+
+
 def _fingerprints(source: str, request: Mapping[str, Any]) -> dict[str, str]:
     """Return the hashes of the parts of the source, as the notebooks clean it."""
-    policy, start, end = freshness.how_of(request)
-    return fingerprints(clean(open_source(source), policy or "conservative", start, end))
+    return fingerprints(_cleaned(source, request))
 
 
 def _report(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

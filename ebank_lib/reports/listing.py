@@ -13,7 +13,10 @@ from ..files import read_limited
 from ..paths import project_root
 from .parameters import MAX_BYTES, TAG, assigned, plan
 
-__all__ = ["applicable", "branch_notebooks", "check_extra", "parameters_of", "province_notebooks"]
+__all__ = ["applicable", "branch_notebooks", "check_extra", "learners", "parameters_of", "province_notebooks"]
+
+# The verbs that learn from all branches, as far as a notebook's text tells: what is not found only comes later.
+_LEARN = re.compile(r"\beb\.(?:forecast_indicator|backtest_indicator|revise_indicator|simulate_joint|simulate_for)\(")
 
 
 def branch_notebooks(folder: Path | None = None) -> list[Path]:
@@ -57,18 +60,7 @@ def parameters_of(path: Path) -> dict[str, Any]:
     ConfigError
         The file cannot be read, is no notebook, or has no cell of plain assignments tagged ``parameters``.
     """
-    try:
-        raw = read_limited(path, MAX_BYTES)
-    except OSError as error:
-        raise ConfigError("cannot be read", file=str(path), found=error.strerror, expected="a notebook") from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError("is too large", file=str(path), expected=f"at most {MAX_BYTES} bytes")
-    try:
-        sources = [_source(cell) for cell in json.loads(raw)["cells"] if cell["cell_type"] == "code"
-                   and TAG in cell["metadata"].get("tags", ())]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError("is no notebook", file=str(path), found=f"{type(error).__name__}: {error}",
-                          expected="Jupyter's JSON, version 4") from error
+    sources = [source for source, tagged in _code(path) if tagged]
     if not sources:
         raise ConfigError("has no parameters", file=path.name, expected=f"a code cell tagged {TAG!r}")
     try:
@@ -78,8 +70,47 @@ def parameters_of(path: Path) -> dict[str, Any]:
                           found=error.msg) from error
 
 
-def _source(cell: Mapping[str, Any]) -> str:
-    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+def learners(notebooks: Iterable[Path], extra: Mapping[str, str]) -> list[dict[str, int]]:
+    """Return what notebooks that forecast will ask of :func:`~ebank_lib.forecasting.learning.learn`, each once.
+
+    Parameters
+    ----------
+    notebooks : iterable of Path
+    extra : mapping of parameter to text
+        As a user typed them.
+
+    Returns
+    -------
+    list of dict
+        ``horizon`` and ``origins`` where a notebook has both, else nothing, which is what is asked for by default; no
+        element where none of the notebooks forecasts.
+    """
+    asked: list[dict[str, int]] = []
+    found = [path for path in notebooks if any(_LEARN.search(source) for source, _ in _code(path))]
+    for path in found:
+        known = {name: value for name, value in parameters_of(path).items() if name in ("horizon", "origins")}
+        typed = {name: text for name, text in extra.items() if name in known}
+        one = plan({path.stem: known}, known, typed)[path.stem]
+        if len(one) == 2 and one not in asked:
+            asked.append(one)
+    return asked or [{} for _ in found[:1]]
+
+
+def _code(path: Path) -> list[tuple[str, bool]]:
+    """Return the code of a notebook's cells, and whether each holds the parameters."""
+    try:
+        raw = read_limited(path, MAX_BYTES)
+    except OSError as error:
+        raise ConfigError("cannot be read", file=str(path), found=error.strerror, expected="a notebook") from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError("is too large", file=str(path), expected=f"at most {MAX_BYTES} bytes")
+    try:
+        return [(cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"]),
+                 TAG in cell["metadata"].get("tags", ()))
+                for cell in json.loads(raw)["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError("is no notebook", file=str(path), found=f"{type(error).__name__}: {error}",
+                          expected="Jupyter's JSON, version 4") from error
 
 
 def check_extra(extra: Mapping[str, str], notebooks: Iterable[Path] | None = None) -> None:

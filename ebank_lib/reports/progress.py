@@ -13,7 +13,8 @@ from ..wording import t
 __all__ = ["JsonLines", "Lines", "Quiet", "seconds_left"]
 
 _WIDTH = 24
-_EVENTS = ("waiting", "plain", "plan", "prepared", "start", "stage", "done", "failed", "interrupted", "summary")
+_EVENTS = ("waiting", "plain", "plan", "prepared", "learnt", "start", "stage", "done", "failed", "interrupted",
+           "summary")
 
 
 def seconds_left(todo: int, means: float, workers: int) -> float:
@@ -79,7 +80,12 @@ class Lines(Quiet):
             if event["unchanged"] and event["todo"]:
                 self._print(t("cli.unchanged_some", lang, n=event["unchanged"], todo=event["todo"]))
         elif kind == "prepared":
+            self._running.pop("", None)
             self._print(t("cli.prepared", lang, branches=event["branches"], seconds=f"{event['seconds']:.1f}"))
+        elif kind == "learnt":
+            self._running.pop("", None)
+            self._print(t("cli.unlearnt", lang, message=event["message"]) if event["message"] else
+                        t("cli.learnt", lang, seconds=f"{event['seconds']:.1f}"))
         elif kind == "start":
             self._running[name] = (label, {})
         elif kind == "stage":

@@ -217,7 +217,8 @@ def one_warm_parent(warm):
 
     class Shared(engines.Jobs):
         def __init__(self, place, log=None, fork=True):
-            self._place, self._log, self._fork, self._warm, self._lock = place, log, fork, warm, threading.Lock()
+            self._place, self._log, self._fork, self._warm, self._plain = place, log, fork, warm, set()
+            self._lock = threading.Lock()
 
         def close(self):
             pass
