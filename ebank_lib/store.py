@@ -27,7 +27,7 @@ from .errors import ConfigError
 from .files import own_folder, read_limited, write_atomically
 from .versions import code_version
 
-__all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "store"]
+__all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "kept_data", "store"]
 
 VARIABLE = "EBANK_CACHE"
 _MOST_BYTES = 4_000_000_000
@@ -197,4 +197,17 @@ def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray
     if found is None:
         found = make()
         place.keep_arrays(what, key, found)
+    return found
+
+
+def kept_data(what: str, parts: tuple, make: Callable[[], Any]) -> Any:
+    """Return what JSON can say from the store, or make and keep it; see :func:`kept_arrays`."""
+    place = store()
+    if place is None:
+        return make()
+    key = digest(what, parts, code_version())
+    found = place.data(what, key)
+    if found is None:
+        found = make()
+        place.keep_data(what, key, found)
     return found

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebank_lib.store import VARIABLE, Store, code_version, digest, kept_arrays, store
+from ebank_lib.store import VARIABLE, Store, code_version, digest, kept_arrays, kept_data, store
 
 PLAIN = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
                      lambda inner: st.lists(inner, max_size=4), max_leaves=8)
@@ -87,3 +87,17 @@ def test_the_oldest_entries_go_first(tmp_path):
 
 def test_the_code_has_one_version():
     assert code_version() == code_version() and len(code_version()) == 64
+
+
+def test_data_that_is_kept_is_not_made_again_until_its_parts_change(tmp_path, monkeypatch):
+    made = []
+
+    def make():
+        made.append(1)
+        return [0.1, None, {"a": "甲"}]
+
+    assert kept_data("x", (1,), make) == kept_data("x", (1,), make) and len(made) == 2
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert kept_data("x", (1,), make) == kept_data("x", (1,), make) == [0.1, None, {"a": "甲"}] and len(made) == 3
+    kept_data("x", (2,), make)
+    assert len(made) == 4

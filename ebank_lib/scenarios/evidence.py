@@ -14,9 +14,12 @@ from statsmodels.stats.meta_analysis import combine_effects
 from ebank_lib.catalog import Catalog
 from ebank_lib.errors import SeriesError
 from ebank_lib.events import find_interventions
+from ebank_lib.keeping import from_plain, to_plain
+from ebank_lib.store import kept_data
 
 __all__ = ["Pooled", "pool", "pooled_effect"]
 
+_COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en"]
 LEAST = 3               # fewer do not show how far effects differ
 _TAIL = float(norm.ppf(0.99))
 
@@ -100,28 +103,43 @@ def pooled_effect(history: pd.DataFrame, catalog: Catalog, indicators: Iterable[
     SeriesError
         Fewer than three interventions.
     """
-    named, found = [], []
-    for key in indicators:
-        for branch in catalog.reporting:
-            if branch not in history.index.get_level_values("branch"):
-                continue
-            y = history.loc[branch, key]
-            y = y[y.index <= origin] if origin is not None else y
-            rows = _interventions(y, _aimed(events, branch, key))
-            for row in rows:
-                about = {"branch": branch, "indicator": key, **{c: row[c] for c in ("month", "size", "t", "zh", "en")}}
-                if row["en"]:
-                    named.append(about)
-                elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
-                    found.append(about)
+    indicators = list(indicators)
+    named, found = from_plain(kept_data("evidence", _parts(history, catalog, indicators, origin, events), lambda: (
+        to_plain(_pushes(history, catalog, indicators, origin, events)))))
     rows = named if len(named) >= LEAST else found
     if len(rows) < LEAST:
         raise SeriesError("too few comparable interventions to learn from", found=len(rows),
                           expected=f"at least {LEAST} of {', '.join(indicators)}")
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     log = np.log1p(table["size"].to_numpy())
     mu, tau, se = pool(log, (log / table["t"].to_numpy()) ** 2)
     return Pooled(table, mu, tau, se, len(named) >= LEAST)
+
+
+def _parts(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> tuple:
+    """Everything that the pushes are found in."""
+    codes, names = pd.factorize(history.index.get_level_values("branch"))
+    months = pd.PeriodIndex(history.index.get_level_values("month"), freq="M")
+    return (history[indicators].to_numpy(float), codes, list(map(str, names)), months, indicators, catalog.reporting,
+            origin, events)
+
+
+def _pushes(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> list[list]:
+    """Return what is known of the pushes that the source names, and of the upward shifts that the search found."""
+    named, found = [], []
+    there = dict(iter(history[indicators].groupby(level="branch", sort=False)))
+    for key in indicators:
+        for branch in (b for b in catalog.reporting if b in there):
+            y = there[branch][key].droplevel("branch")
+            y = y[y.index <= origin] if origin is not None else y
+            rows = _interventions(y, _aimed(events, branch, key))
+            for row in rows:
+                about = [branch, key, *(row[c] for c in _COLUMNS[2:])]
+                if row["en"]:
+                    named.append(about)
+                elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
+                    found.append(about)
+    return [named, found]
 
 
 def _interventions(y: pd.Series, events: pd.DataFrame | None) -> list[dict]:

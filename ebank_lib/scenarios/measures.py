@@ -11,6 +11,7 @@ import pandas as pd
 
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.forecasting.coherence import follow
+from ebank_lib.peers.measured import by_branch
 
 from .loading import yearly
 from .spec import Target
@@ -36,6 +37,8 @@ class View:
     paths: JointPaths = field(repr=False)
     at: int
     changed: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    # What was looked up in the past, which no scenario changes: a search asks for it thousands of times.
+    _past: dict = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, paths: JointPaths, branch: str) -> View:
@@ -71,8 +74,10 @@ class View:
 
     def history(self, key: str) -> pd.Series:
         """Return the branch's past of an indicator, up to the origin."""
-        y = self.paths.history.loc[self.branch, key]
-        return y[y.index <= self.paths.origin]
+        if key not in self._past:
+            y = self.paths.history.loc[self.branch, key]
+            self._past[key] = y[y.index <= self.paths.origin]
+        return self._past[key]
 
     def must_be_free(self, key: str) -> None:
         """Refuse an indicator that follows from others, or that has no paths."""
@@ -95,7 +100,7 @@ class View:
             self.must_be_free(key)
         # What did not change keeps its very bytes, and so does all that follows from it.
         new = {key: y for key, y in changed.items() if not np.array_equal(y, self[key], equal_nan=True)}
-        out = View(self.paths, self.at, {**self.changed, **new})
+        out = View(self.paths, self.at, {**self.changed, **new}, self._past)
         touched = plan.touched(new)
         last = {key: y[self.at] for key, y in self.paths.last.items()} if touched else {}
         values = dict(out.changed)
@@ -190,6 +195,13 @@ def _filled(like: np.ndarray, value: float) -> np.ndarray:
 
 def past_values(view: View, target: Target) -> pd.Series:
     """Return the past of a branch in the terms of a target's goal; a yearly one's over the last twelve months."""
+    known = view._past.get(("goal", id(target)))        # the target is held beside, so that its id stays its own
+    if known is None:
+        known = view._past["goal", id(target)] = (target, _past_values(view, target))
+    return known[1]
+
+
+def _past_values(view: View, target: Target) -> pd.Series:
     key, history = target.indicator, view.paths.history
     y = view.history(key)
     if yearly(target, view.paths.catalog):
@@ -201,7 +213,7 @@ def past_values(view: View, target: Target) -> pd.Series:
         whole = sum(view.history(part) for part in target.of)
         return y / whole.where(whole > 0)
     if target.kind == "rank":
-        every = pd.DataFrame({branch: history.loc[branch, key] for branch in view.paths.branches}).loc[y.index]
+        every = by_branch(history, key)[list(view.paths.branches)].loc[y.index]
         return every.rank(axis=1, ascending=False, method="min")[view.branch]
     return y
 
