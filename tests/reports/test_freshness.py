@@ -24,7 +24,8 @@ def inputs(root):
 
 @pytest.mark.parametrize("change, moved", [
     ("data/small/cells.csv", "data"), ("data/small/branches.csv", "described"),
-    ("data/small/sources.yaml", "described"), ("data/catalog.yaml", "described"), ("notebooks/01_cleaning.ipynb", "notebooks"),
+    ("data/small/sources.yaml", "described"), ("data/catalog.yaml", "described"),
+    ("notebooks/01_cleaning.ipynb", "notebooks"),
 ])
 def test_every_file_that_a_run_reads_is_among_its_inputs(copied, change, moved):
     before = inputs(copied).plain()
