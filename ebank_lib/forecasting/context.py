@@ -27,12 +27,14 @@ from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_
 from .grid import Grid
 from .pooling import Pooled, arrays_of, learn_pooled
 from .series import Prepared, prepare, with_calendar
+from .sharing import beside, spare_core
 
 __all__ = ["Context", "backtest_indicator", "forecast_indicator"]
 
 _DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD, _LEAST = 12, 24
+_LONG = 800         # forecasts that are worth another process: two seconds and more
 PEERS = 12          # branches that a backtest learns from at each origin
 
 
@@ -274,12 +276,21 @@ class Context:
                    *(self.until(pd.Period(ordinal=then, freq="M")).content(k) for k, then in able)]
 
         def learn() -> dict[str, np.ndarray]:
-            errors = [self.errors(k) for k in alike]
+            errors = self._errors_of(alike, len(able))
             of = [(b, e[n]) for n, b in enumerate(self.branches) for e in errors]
             found = panel_shape([e for _, e in of], [b for b, _ in of], shipped)
             return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
 
         return own_shape(shipped, **kept_arrays("forecasting-shape", (alike, content), learn))
+
+    def _errors_of(self, keys: list[str], origins: int) -> list[np.ndarray]:
+        """The errors on several indicators; of hundreds of branches half of them on another core."""
+        new = [k for k in keys if ("errors", k) not in self._done]
+        if len(new) > 1 and origins * len(self.branches) >= _LONG and spare_core():
+            mine, theirs = new[::2], new[1::2]
+            found = beside(lambda: {k: self.errors(k) for k in theirs}, lambda: [self.errors(k) for k in mine])
+            self._done |= {("errors", k): e for k, e in (found or {}).items()}
+        return [self.errors(k) for k in keys]
 
     @property
     def plan(self) -> Plan:
