@@ -291,6 +291,7 @@ def _run(province, executed, about: About, made: Artefacts) -> dict[str, Any]:
         "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
         "stages_not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                             for book in executed if book.not_done},
+        "sentences": made.content.sentences,
         "chain": trace.chained(made.links),
     }
 

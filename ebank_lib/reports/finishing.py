@@ -57,7 +57,10 @@ def finish(payload: Mapping[str, Any], tell: Callable[[dict], None]) -> dict[str
            **about, "request": payload["request"],
            "branches": [{"id": one["id"], "label": one["label"], "state": "failed" if one["id"] in failed else "done",
                          "run": freshness.sha256_of(out / one["id"] / "run.json")} for one in payload["branches"]]}
-    _write(out / "run.json", run_json_bytes(run, {name: page.encode("utf-8") for name, page in files.items()}))
+    beside = {path.relative_to(out).as_posix(): path.read_bytes() for one in payload["branches"]
+              for path in (out / one["id"] / "previous.json", *sorted((out / one["id"] / "failed").glob("*")))
+              if path.is_file() and path.suffix != ".pdf"}
+    _write(out / "run.json", run_json_bytes(run, {**beside, **{n: page.encode("utf-8") for n, page in files.items()}}))
     tell({"event": "done", "stage": "index", "seconds": 0.0})
     return {"state": "done", "files": [*files, "run.json"]}
 

@@ -3,7 +3,8 @@
 What is found: every changed, missing or additional byte of a file; a hash that was changed with it, because each link
 holds all before it and the seal holds them all; and a chain computed anew, where page, workbook and tables can be made
 again from the notebooks, and cells, ledger and panel from the source. What is not found: somebody who changes numbers
-inside a notebook and computes everything after it anew. Only running the notebooks again (``ebank report``) finds that.
+inside a notebook, or in ``summary.json``, and computes everything after it anew. Only running the notebooks again
+(``ebank report``) finds that.
 """
 
 from __future__ import annotations
@@ -89,6 +90,10 @@ def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict
     named = [folder / str(b.get("id", "")) for b in run["branches"] if isinstance(b, Mapping)]
     if verdict.holds:
         _files(verdict, run)
+        for one, path in ((b, folder / str(b.get("id", ""))) for b in run["branches"] if isinstance(b, Mapping)):
+            if one.get("run") and (path / "run.json").is_file():    # the index tells of this report and no other
+                verdict.expect("run", f"{path.name}/run.json", one["run"],
+                               trace.text_sha256((path / "run.json").read_bytes()))
     return [verdict, *(_report(one, source, sources)
                        for one in dict.fromkeys([*(n for n in named if (n / "run.json").is_file()), *below]))]
 

@@ -39,10 +39,10 @@ def names(folder):
 
 def test_a_report_as_it_was_written_holds_and_is_made_again_from_notebooks_and_source(copy, capsys):
     (verdict,) = verify(copy)
-    assert verdict.holds and verdict.files == len(names(copy)) - 1 and verdict.links == 9
+    assert verdict.holds and verdict.files == len(names(copy)) - 1 and verdict.links == 10
     assert [key for key, _ in verdict.remarks] == ["remade", "source_held"]
     assert main(["verify", str(copy.parent), "--lang", "en"]) == 0
-    assert "all 6 files and 9 links hold" in capsys.readouterr().out
+    assert "all 7 files and 10 links hold" in capsys.readouterr().out
 
 
 def test_one_flipped_byte_in_any_file_is_found_and_named(copy, capsys):
@@ -161,6 +161,10 @@ def test_a_whole_run_is_verified_from_its_top(copy, report, tmp_path):
                          {"index.html": b"<p>index", "0351/run.json": (copy / "run.json").read_bytes()})
     (tmp_path / "run.json").write_bytes(top)
     assert [v.holds for v in verify(tmp_path)] == [True] * 3
+    other = json.loads(top) | {"branches": [{"id": "0351", "run": "0" * 64}]}
+    (tmp_path / "run.json").write_bytes(run_json_bytes(other, other.pop("artefacts")))
+    assert [(b.step, b.file) for b in verify(tmp_path)[0].broken] == [("run", "0351/run.json")]
+    (tmp_path / "run.json").write_bytes(top)
     (tmp_path / "index.html").write_text("<p>Index")
     (tmp_path / "other" / "report.html").write_text("")
     first, one, two = verify(tmp_path)
