@@ -67,3 +67,36 @@ def test_a_line_may_name_its_cells_and_one_that_was_not_recorded_is_an_error(exe
     executed[0].write_text(changed, encoding="utf-8")
     with pytest.raises(ConfigError, match="valeu"):
         read_content(executed, "zh")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("branch", ["jinan", "laiwu"])
+def test_other_branches_and_english_sentences_have_their_cells_too(root, cleaned, monkeypatch, branch):
+    """What notebooks 01 and 02 say and record, run here without their pictures, in both languages."""
+    import nbformat
+
+    import ebank_lib
+    from ebank_lib.reports.citing import cite
+    from ebank_lib.wording import use_language
+
+    said = []
+    monkeypatch.setattr("ebank_lib.reports.record._publish", lambda data, noted: said.append(noted))
+    monkeypatch.setattr(ebank_lib, "clean", lambda *source, **options: cleaned, raising=False)
+    monkeypatch.setattr(ebank_lib, "setup", lambda lang: None, raising=False)
+    for lang in ("zh", "en"):
+        use_language(lang)
+        for number in ("01", "02"):
+            book = nbformat.read(next((root / "notebooks").glob(f"{number}_*.ipynb")), as_version=4)
+            names: dict = {}
+            for cell in book.cells:
+                if cell.cell_type == "code" and not re.search(r"plot\(|eb\.show|compact", cell.source):
+                    code = cell.source.replace('eb.record("ledger_branch", mine)', "")
+                    exec(code, names)
+                    if "parameters" in cell.metadata.get("tags", ()):
+                        names |= {"branch": branch, "lang": lang}
+            tables = [{**one["table"], "notebook": number} for one in said if "table" in one]
+            lines = [one["state"] for one in said if "state" in one]
+            assert len(lines) >= 1 and all(line["about"] for line in lines)
+            for line in lines:
+                assert cite(line["text"], tables, line["about"]).uncited == [], line["text"]
+            said.clear()
