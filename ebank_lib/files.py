@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import ConfigError
 
-__all__ = ["own_folder", "read_limited", "write_atomically"]
+__all__ = ["holds", "own_folder", "read_limited", "write_atomically"]
 
 
 def read_limited(path: Path, most: int) -> bytes:
@@ -53,6 +53,14 @@ def own_folder(root: Path, *names: str) -> Path:
             raise ConfigError("cannot be made", file=str(folder), found=error.strerror,
                               expected="a folder") from error
     return folder
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether a file, not a link to one, holds just that: then it need not be written again."""
+    try:
+        return not path.is_symlink() and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def write_atomically(path: Path, content: bytes) -> None:

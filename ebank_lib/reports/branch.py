@@ -30,7 +30,7 @@ from .. import __version__
 from ..catalog import ID, Catalog
 from ..cleaning import clean, fingerprints
 from ..errors import ConfigError, UnknownNameError
-from ..files import own_folder, write_atomically
+from ..files import holds, own_folder, write_atomically
 from ..paths import portable_source
 from ..sources import open_source
 from ..store import digest, store
@@ -242,14 +242,23 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
     made.add("summary", {"summary.json": summary}, len(summary))
 
     _keep_previous(folder, summary)
-    (folder / "report.pdf").unlink(missing_ok=True)     # of the page before
     for name, content in made.files.items():
-        *folders, file = name.split("/")
-        write_atomically(own_folder(folder, *folders) / file, content)
+        _write_if_other(folder, name, content)
     _remove_others(folder, made.files)
-    write_atomically(folder / "run.json", run_json_bytes(_run(province, executed, about, made), made.files))
+    _write_if_other(folder, "run.json", run_json_bytes(_run(province, executed, about, made), made.files))
     shutil.rmtree(folder / "failed", ignore_errors=True)
     return Report(branch, folder, tuple(replace(b, path=folder / "notebooks" / b.path.name) for b in executed))
+
+
+def _write_if_other(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of a report unless it holds just that."""
+    *folders, file = name.split("/")
+    path = own_folder(folder, *folders) / file
+    if holds(path, content):
+        return
+    if name == "report.html":
+        (folder / "report.pdf").unlink(missing_ok=True)     # of the page before
+    write_atomically(path, content)
 
 
 def _keep_previous(folder: Path, summary: bytes) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..files import own_folder, write_atomically
+from ..files import holds, own_folder, write_atomically
 from . import freshness
 from .changes import build_changes
 from .failed import build_failed_page
@@ -85,9 +84,8 @@ def _code(folder: Path, failed: Mapping[str, Any]) -> str:
 def _write(path: Path, page: str | bytes) -> None:
     """Write a file unless it holds just that."""
     content = page.encode("utf-8") if isinstance(page, str) else page
-    with suppress(OSError):
-        if path.read_bytes() == content:
-            return
+    if holds(path, content):
+        return
     if path.suffix == ".html":
         path.with_suffix(".pdf").unlink(missing_ok=True)    # the page before, printed
     write_atomically(path, content)
