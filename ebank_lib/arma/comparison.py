@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..display import html_table
+from ..store import kept_arrays
 from ..wording import t
 from .design import trend_columns
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "SimulationStudy", "compare", "simulation_study"]
 
 MISS = 1e-3  # a log-likelihood this much below the best one is not the optimum
+_THEIRS = {"loglik_theirs": float, "criterion_theirs": float, "converged": bool, "warnings": np.int64}
 STUDY = Path(__file__).with_name("simulation_study.csv")
 
 
@@ -73,17 +75,33 @@ class Comparison:
 
 def compare(selection: OrderSelection) -> Comparison:
     """Return what `OrderSelection.against_statsmodels` returns."""
+    d, orders = selection.design, sorted(selection._optima)
+    exog = d.x.drop(columns=list(trend_columns(d.y.index, d.trend, d.d + d.big_d)))
+    theirs = kept_arrays("theirs", (d.y, exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
+                                    selection.seasonal_order, orders), lambda: _theirs(selection, exog, orders))
+    table = pd.DataFrame({"p": [p for p, _ in orders], "d": d.d, "q": [q for _, q in orders],
+                          "loglik": [selection.fit(p, q).loglik for p, q in orders],
+                          **{name: theirs[name] for name in _THEIRS}})
+    table.insert(5, "missed", table["loglik"] - table["loglik_theirs"])
+    table.insert(6, "misses", ~(table["missed"] <= MISS))
+    table.insert(7, "better", table["missed"] < -MISS)
+    value = table["criterion_theirs"]
+    best = table.loc[value.idxmin(), ["p", "d", "q"]] if value.notna().any() else None
+    return Comparison(table, selection.order, selection.raw_order, None if best is None else tuple(map(int, best)),
+                      {"aicc": "AICc"}.get(selection.criterion, selection.criterion.upper()))
+
+
+def _theirs(selection: OrderSelection, exog: pd.DataFrame, orders: list[tuple[int, int]]) -> dict[str, np.ndarray]:
+    """Fit every order by statsmodels: where it ends, what it reports."""
     from statsmodels.tsa.arima.model import ARIMA  # slow to import, and used here only
 
     d, (sp, big_d, sq, season) = selection.design, selection.seasonal_order
     lost = d.d + d.big_d
     trend = {"c": "c" if lost == 0 else "n", "ct": "ct" if lost == 0 else "t", "n": "n"}[d.trend]
-    exog = d.x.drop(columns=list(trend_columns(d.y.index, d.trend, lost)))
     rows = []
-    for p, q in sorted(selection._optima):
+    for p, q in orders:
         ours = selection.fit(p, q)
-        row = {"p": p, "d": d.d, "q": q, "loglik": ours.loglik, "loglik_theirs": np.nan, "criterion_theirs": np.nan,
-               "converged": False}
+        row = {"loglik_theirs": np.nan, "criterion_theirs": np.nan, "converged": False}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
@@ -98,14 +116,7 @@ def compare(selection: OrderSelection) -> Comparison:
             row["criterion_theirs"] = getattr(fit, selection.criterion)
             row["converged"] = bool(fit.mle_retvals["converged"]) if fit.mle_retvals else True
         rows.append(row | {"warnings": len(caught)})
-    table = pd.DataFrame(rows)
-    table.insert(5, "missed", table["loglik"] - table["loglik_theirs"])
-    table.insert(6, "misses", ~(table["missed"] <= MISS))
-    table.insert(7, "better", table["missed"] < -MISS)
-    theirs = table["criterion_theirs"]
-    best = table.loc[theirs.idxmin(), ["p", "d", "q"]] if theirs.notna().any() else None
-    return Comparison(table, selection.order, selection.raw_order, None if best is None else tuple(map(int, best)),
-                      {"aicc": "AICc"}.get(selection.criterion, selection.criterion.upper()))
+    return {name: np.array([row[name] for row in rows], kind) for name, kind in _THEIRS.items()}
 
 
 @dataclass(frozen=True, eq=False)

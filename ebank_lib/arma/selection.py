@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..display import html_table, show
 from ..errors import SeriesError, UnknownNameError
+from ..store import kept_arrays
 from ..wording import t
 from .design import Design, as_series, check_order, prepare
 from .diagnostics import arch_lag, arch_lm, default_lag, jarque_bera, ljung_box, tail
@@ -146,6 +147,16 @@ class OrderSelection:
         DataFrame
             ``p, q, share, picks``, most frequent first.
         """
+        model, d = self.best, self.design
+        found = kept_arrays("order-uncertainty", (
+            d.columns, d.gaps, d.nobs, d.scale, d.x.shape[1], self._allowed, self.seasonal_order, self.criterion,
+            model.ar_polynomial, model.ma_polynomial, n, seed), lambda: {"picks": self._picks(n, seed)})
+        out = pd.DataFrame([(p, q, c / n, c) for p, q, c in found["picks"].tolist()],
+                           columns=["p", "q", "share", "picks"])
+        return out.sort_values(["picks", "p", "q"], ascending=[False, True, True], ignore_index=True)
+
+    def _picks(self, n: int, seed: int) -> np.ndarray:
+        """Return p, q and how often the order was chosen, an order a row."""
         rng, model, d = np.random.default_rng(seed), self.best, self.design
         transition, disturbance, observe, initial = state_space(model.ar_polynomial, model.ma_polynomial, np.zeros(0))
         value, vector = np.linalg.eigh(initial)
@@ -160,8 +171,7 @@ class OrderSelection:
             found = climb_grid(columns, d.gaps, self._allowed, (self.seasonal_order[0], *self.seasonal_order[2:]))
             chosen = choose(criteria_of(d, found, self.seasonal_order), self.criterion)[0]
             picks[chosen] = picks.get(chosen, 0) + 1
-        out = pd.DataFrame([(p, q, c / n, c) for (p, q), c in picks.items()], columns=["p", "q", "share", "picks"])
-        return out.sort_values(["picks", "p", "q"], ascending=[False, True, True], ignore_index=True)
+        return np.array([(p, q, c) for (p, q), c in picks.items()], np.int64).reshape(-1, 3)
 
     def against_statsmodels(self):
         """Fit the same grid by statsmodels as it comes, and compare; a few seconds. See `comparison.Comparison`."""

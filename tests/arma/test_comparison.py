@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.arma import select_order, simulation_study
+from ebank_lib.store import VARIABLE
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,18 @@ def test_study_says_what_its_table_holds():
     for lang in ("zh", "en"):
         assert study.figure("95% interval", "profile", 44) in study.reading(lang)
         assert "<table>" in study._repr_html_() and study.summary(lang).notna().all(axis=None)
+
+
+def test_what_the_store_has_of_a_series_is_what_was_worked_out(y, tmp_path, monkeypatch):
+    direct = select_order(y, 1, 1, d=1)
+    wanted = direct.selection_uncertainty(n=5), direct.against_statsmodels().table
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    for _ in range(2):
+        kept = select_order(y, 1, 1, d=1)
+        for a, b in zip((kept.selection_uncertainty(n=5), kept.against_statsmodels().table), wanted, strict=True):
+            pd.testing.assert_frame_equal(a, b, check_exact=True)
+        monkeypatch.setattr("ebank_lib.arma.selection.OrderSelection._picks", None)   # not asked again
+        monkeypatch.setattr("ebank_lib.arma.comparison._theirs", None)
+    other = select_order(y, 1, 1, d=1, criterion="bic")
+    with pytest.raises(TypeError):
+        other.selection_uncertainty(n=5)
