@@ -159,8 +159,8 @@ class Store:
             return None
 
     def keep_data(self, what: str, key: str, data: Any) -> None:
-        """Keep what JSON can say; a float comes back as it was."""
-        self.write(what, key, json.dumps(data, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass"))
+        """Keep what JSON can say; a float comes back as it was, and a dictionary in its order: rows are made of it."""
+        self.write(what, key, json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
     def trim(self, most: int = _MOST_BYTES) -> None:
         """Remove the entries that were written longest ago until at most so many bytes are left."""

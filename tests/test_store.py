@@ -69,6 +69,13 @@ def test_what_is_kept_is_not_made_again_until_its_parts_change(tmp_path, monkeyp
     assert len(made) == 2
 
 
+def test_what_json_says_comes_back_in_its_order(tmp_path):
+    place, said = Store(tmp_path), {"parsed": 2, "filled": {"b": 0.1, "a": [1, None]}}
+    place.keep_data("x", "ab12", said)
+    back = place.data("x", "ab12")
+    assert back == said and list(back) == list(said) and list(back["filled"]) == ["b", "a"]
+
+
 def test_without_the_variable_nothing_is_kept(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     assert store() is None
