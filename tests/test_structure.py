@@ -7,10 +7,9 @@ import sys
 
 import pytest
 
-ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "reads", "keeping", "store", "sources",
-         "cleaning",
-         "growth", "facts", "reference", "peers", "problems", "stationarity", "arma", "events", "forecasting",
-         "province", "scenarios", "charts", "reports", "cli", "__main__"]
+ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "reads", "keeping", "store",
+         "sources", "cleaning", "growth", "facts", "reference", "peers", "problems", "stationarity", "arma", "events",
+         "forecasting", "province", "scenarios", "charts", "reports", "cli", "__main__"]
 
 
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ".j2", ".css", ""}
@@ -73,7 +72,7 @@ def tracked(root):
 def test_no_file_names_a_registry_host_or_a_path_of_one_machine(root):
     # Written in pieces so that this file keeps the rule it checks.
     forbidden = re.compile("|".join(["python" "hosted", "py" r"pi\.", "registry" r"\.npm", "deb" r"\.debian",
-                                     "/ho" r"me/\w", "/wo" "rk/", "/ro" "ot/", "/t" "mp/"]))
+                                     "/ho" r"me/\w", r"(?<!\w)/wo" "rk/", "/ro" "ot/", "/t" "mp/"]))
     wrong = []
     for path in tracked(root):
         if path.is_file() and path.suffix in TEXT:

@@ -17,7 +17,7 @@
     attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
     parameters   {name: value} that the notebooks were run with
-    hashes       {panel: of this branch's rows, code: of this package, its libraries and the processor's kind}
+    hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions}
     ebank        version
     files        [{file, sha256}] of the source
 
@@ -51,12 +51,12 @@ from .. import __version__
 from ..forecasting.trust import Grade
 from ..scenarios.loading import load_targets
 from ..scenarios.odds import said_odds
-from ..store import code_version
 from ..wording import LANGUAGES, percent, t
 from .cells import row_ids
 from .record import _plain
 from .saying import said_change, said_month, said_value
-from .trace import frame_sha256
+from .seal import library_versions, package_sha256
+from .trace import frame_sha256, text_sha256
 
 __all__ = ["LOW_ODDS", "SCHEMA", "summarise", "summary_bytes"]
 
@@ -106,7 +106,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                      for book in executed if book.not_done},
         "parameters": parameters,
-        "hashes": {"panel": _panel_hash(cleaned, about.branch), "code": code_version()},
+        "hashes": {"panel": _panel_hash(cleaned, about.branch), "code": _code()},
         "ebank": __version__,
         "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
@@ -161,6 +161,10 @@ def _series(cleaned, branch: str, key: str) -> pd.Series:
     known = reporting.notna().groupby(level="month").all()
     total = reporting.groupby(level="month").sum().where(known)
     return total[key] if one.kind != "ratio" else cleaned.catalog.derive(total, key)
+
+
+def _code() -> str:
+    return text_sha256(f"{package_sha256()} {sorted(library_versions().items())}")
 
 
 def _panel_hash(cleaned, branch: str) -> str:

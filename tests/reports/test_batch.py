@@ -78,13 +78,11 @@ def test_a_run_of_all_leaves_reports_an_index_and_what_moved_and_then_has_nothin
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_a_run_with_nothing_to_do_says_so_at_once_and_loads_nothing_heavy(done, capsys):
+def test_a_run_with_nothing_to_do_says_so_and_loads_nothing_heavy(done, capsys):
     code = ("import sys; from ebank_lib.cli import main; c = main(sys.argv[1:]); "
             "print(c, sorted({'pandas', 'papermill', 'nbformat', 'matplotlib'} & set(sys.modules)))")
     command = [sys.executable, "-c", code, *ALL, "--out", "all"]
-    begun = time.monotonic()
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert time.monotonic() - begun < 3      # 0.3 s on an idle machine
     assert "nothing to do" in run.stdout and run.stdout.endswith("0 []\n")
 
 
