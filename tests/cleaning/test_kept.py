@@ -246,3 +246,16 @@ def test_where_a_branch_stands_among_all_cells_does_not_move_it(shandong, cleane
 def test_the_store_takes_little_room(place, root):
     size = sum(p.stat().st_size for p in Store(place).folder.rglob("*") if p.is_file())
     assert size < 3 * sum(p.stat().st_size for p in (root / "data" / "shandong").glob("*.xlsx"))
+
+
+def test_a_long_table_of_many_banks_comes_back_as_it_was(root, shared_data, tmp_path, monkeypatch):
+    folder, there = root / "tests" / "rbi" / "mobile", shared_data.parent
+    direct = clean(open_source(folder, there))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    clean(open_source(folder, there))
+    for name in TABLES:
+        equal(getattr(clean(open_source(folder, there)), name), getattr(direct, name))
+    kept = clean(open_source(folder, there))
+    for branch in direct.branches[::20]:
+        equal(kept.rows(branch), direct.rows(branch))
+        equal(kept.of(branch), direct.of(branch))
