@@ -282,7 +282,7 @@ def _falling(made, growth: list) -> Iterable[tuple]:
 
 def _suspicious(made, cleaned) -> Iterable[tuple]:
     last = pd.Period(made["months"][1], "M")
-    entries = cleaned.entries
+    entries = cleaned.judged        # the whole ledger has hundreds of thousands of rows, and is read for each report
     mine = entries[(entries["branch"] == made["branch"]) & (entries["decision"] == "flagged")
                    & (entries["month"] > last - _RECENT) & (entries["month"] <= last)]
     cells = mine.drop_duplicates(["month", "indicator"])

@@ -110,7 +110,7 @@ def test_a_stage_that_ended_early_is_named_with_its_reason(cleaned):
 
 
 def changed(cleaned, **what):
-    given = {name: getattr(cleaned, name) for name in ("source", "catalog", "panel", "entries")}
+    given = {name: getattr(cleaned, name) for name in ("source", "catalog", "panel", "judged")}
     return SimpleNamespace(**given | what)
 
 
@@ -131,9 +131,9 @@ def test_suspicious_cells_count_for_three_months(cleaned):
     entries["decision"] = "parsed"
     mine = (entries["branch"] == "0351") & (entries["indicator"] == "phone")
     entries.loc[mine & (entries["month"] == LAST - 3), "decision"] = "flagged"
-    assert made(changed(cleaned, entries=entries))["attention"] == []
+    assert made(changed(cleaned, judged=entries))["attention"] == []
     entries.loc[mine & (entries["month"] == LAST - 2), "decision"] = "flagged"
-    said = made(changed(cleaned, entries=entries))
+    said = made(changed(cleaned, judged=entries))
     assert codes(said) == [("suspicious", "watch")] and "Phone customers" in said["attention"][0]["text"]["en"]
 
 
