@@ -18,13 +18,14 @@ from ebank_lib.errors import EbankError
 from ebank_lib.events import known_events
 from ebank_lib.store import digest, kept_arrays
 
-from .backtest import Backtest, backtest
+from .backtest import Backtest, backtest, cutoffs_of
 from .calibration import ErrorShape, own_shape, panel_shape, shape_of
 from .coherence import Plan, plan_of
 from .combination import Said, run_models, said_of
 from .dependence import surprises_of
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
 from .grid import Grid
+from .halving import learn_in_halves
 from .pooling import Pooled, arrays_of, learn_pooled
 from .series import Prepared, prepare, with_calendar
 from .sharing import beside, spare_core
@@ -270,8 +271,7 @@ class Context:
 
     def _shape(self, kind: str, shipped: ErrorShape) -> ErrorShape:
         alike = [k for k in self.plan.free if self._kind(k) == kind]
-        able = [(k, then) for k in alike for then in self._origins()
-                if self.grid.able(k, then, _LEAST)[self._rows()].any()]
+        able = self._able_of(alike)
         content = [*(self.content(k) for k in alike),
                    *(self.until(pd.Period(ordinal=then, freq="M")).content(k) for k, then in able)]
 
@@ -282,6 +282,15 @@ class Context:
             return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
 
         return own_shape(shipped, **kept_arrays("forecasting-shape", (alike, content), learn))
+
+    def _able_of(self, alike: list[str]) -> list[tuple[str, int]]:
+        return [(k, then) for k in alike for then in self._origins()
+                if self.grid.able(k, then, _LEAST)[self._rows()].any()]
+
+    def learnt_from(self, key: str) -> list[tuple[int, str]]:
+        """Return the months, as ordinals, and the indicators whose forecasts :meth:`shape` learns from."""
+        kind, free = self._kind(key), self.plan.free
+        return [(then, k) for k, then in self._able_of([k for k in free if key in free and self._kind(k) == kind])]
 
     def _errors_of(self, keys: list[str], origins: int) -> list[np.ndarray]:
         """The errors on several indicators; of hundreds of branches half of them on another core."""
@@ -394,7 +403,13 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
                                                  cells=cleaned.cells)
         return Context.of(then, cutoff, peers).forecast(branch, key, horizon, level, models)
 
-    return backtest(cleaned.series(branch, key), models, horizon, origins, level, kind=cleaned.catalog.indicator(key),
+    y = cleaned.series(branch, key)
+    horizon, level, models = checked(horizon, level, (models,) if isinstance(models, str) else models)
+    if not reclean and origins > 0 and "combination" in models and y.notna().any():
+        first, last = y.first_valid_index(), y.last_valid_index()
+        learn_in_halves([Context.of(cleaned, first + n - 1, peers)
+                         for n in cutoffs_of((last - first).n + 1, horizon, origins)], key)
+    return backtest(y, models, horizon, origins, level, kind=cleaned.catalog.indicator(key),
                     unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)
 
 

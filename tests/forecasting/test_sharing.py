@@ -5,9 +5,10 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ebank_lib.forecasting import Context, sharing
+from ebank_lib.forecasting import Context, backtest_indicator, halving, sharing
 from ebank_lib.forecasting import context as context_module
 from ebank_lib.forecasting.sharing import beside, spare_core
 from ebank_lib.store import VARIABLE
@@ -57,3 +58,13 @@ def test_the_errors_are_the_same_on_one_core_and_on_two(cleaned, monkeypatch):
         context = Context(cleaned.panel[["counter_txn", "mobile_txn"]], cleaned.catalog, most=5)
         found.append(context.shape("mobile_txn").quantiles)
     assert np.array_equal(*found)
+
+
+def test_a_backtest_says_the_same_on_one_core_and_on_two(cleaned, monkeypatch):
+    found = []
+    for cores in (False, True):
+        monkeypatch.setattr(halving, "spare_core", lambda cores=cores: cores)
+        cleaned.contexts.clear()
+        found.append(backtest_indicator(cleaned, "rizhao", "mobile_txn", origins=4, peers=5).table)
+    cleaned.contexts.clear()
+    pd.testing.assert_frame_equal(*found, check_exact=True)
