@@ -106,7 +106,7 @@ def _theirs(selection: OrderSelection, exog: pd.DataFrame, orders: list[tuple[in
             warnings.simplefilter("always")
             try:
                 fit = ARIMA(d.y, exog if exog.shape[1] else None, order=(p, d.d, q), trend=trend,
-                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit()
+                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit(cov_type="none")
             except (ValueError, np.linalg.LinAlgError):  # it cannot start: the row stays, without a figure
                 fit = None
         if fit is not None:
