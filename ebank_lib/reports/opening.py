@@ -13,6 +13,8 @@ __all__ = ["setup"]
 
 # Charts use few colours: a palette loses nothing that can be seen and leaves a quarter of the bytes.
 _COLOURS = 192
+_AS_DRAWN = 64      # of them: those of most pixels
+_WEIGHT = 16        # of one of the others, at most
 
 
 def setup(lang: str = "zh") -> None:
@@ -58,12 +60,37 @@ def _show_small_pictures() -> None:
 def _png(figure) -> tuple[bytes, dict[str, int]]:
     """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
 
     # Drawn once, into the pixels themselves: `savefig` goes through all of it twice, and packs what is unpacked here.
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     canvas.draw()
-    drawn, small = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), io.BytesIO()
-    drawn.quantize(_COLOURS).save(small, "png")
+    small = io.BytesIO()
+    _with_palette(np.asarray(canvas.buffer_rgba())).save(small, "png")
     width, height = (round(100 * side) for side in figure.get_size_inches())
     return small.getvalue(), {"width": width, "height": height}
+
+
+def _with_palette(pixels: np.ndarray):
+    """Return a picture of few colours, those of most pixels as they are; `pixels` are (height, width, 4) bytes.
+
+    Pillow would look for the colours among all pixels, of which nearly all are white: here it is only asked for what
+    the edges of letters and lines are mixed of.
+    """
+    import pandas as pd
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    codes, colours = pd.factorize(np.ascontiguousarray(pixels).view(np.uint32).ravel())
+    often, colours = np.bincount(codes), colours.view(np.uint8).reshape(-1, 4)[:, :3]
+    order = np.argsort(-often, kind="stable")
+    kept, rest = np.split(order, [_COLOURS if len(order) <= _COLOURS else _AS_DRAWN])
+    place, palette = np.empty(len(order), np.uint8), colours[kept]
+    place[kept] = np.arange(len(kept))
+    if rest.size:
+        times = np.minimum(often[rest], _WEIGHT)
+        mixed = Image.fromarray(np.repeat(colours[rest], times, axis=0)[None]).quantize(_COLOURS - len(kept))
+        place[rest] = len(kept) + np.asarray(mixed)[0, np.cumsum(times) - 1]
+        palette = np.vstack([palette, np.reshape(mixed.getpalette(), (-1, 3)).astype(np.uint8)])[:_COLOURS]
+    picture = Image.frombytes("P", (width, height), place[codes].tobytes())
+    picture.putpalette(palette.tobytes())
+    return picture
