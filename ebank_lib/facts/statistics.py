@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -66,9 +67,14 @@ class Data:
         """Row numbers of every bootstrap sample, replications x n; the kept rows are in each."""
         kept = np.zeros(0, dtype=int) if kept is None else kept
         free = np.setdiff1d(np.arange(n), kept)
-        boot = StationaryBootstrap(max(1.0, free.size ** (1 / 3)), free, seed=np.random.default_rng(self.seed))
-        rows = np.array([sample[0][0] for sample in boot.bootstrap(self.replications)])
+        rows = free[_positions(free.size, self.replications, self.seed)]
         return np.hstack([rows, np.tile(kept, (len(rows), 1))])
+
+
+@lru_cache(maxsize=8)       # most facts draw from the same months
+def _positions(n: int, replications: int, seed: int) -> np.ndarray:
+    boot = StationaryBootstrap(max(1.0, n ** (1 / 3)), np.arange(n), seed=np.random.default_rng(seed))
+    return np.array([sample[0][0] for sample in boot.bootstrap(replications)])
 
 
 def _percentiles(replicates: np.ndarray) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
