@@ -76,12 +76,6 @@ def _drawable(result: GrowthAnalysis, key: str, kind: str) -> bool:
     return bool(result.series(key, "y" if kind == "ratio" else kind).notna().any())
 
 
-def _months(result: GrowthAnalysis) -> pd.PeriodIndex:
-    """Return the months from the first to the last in which the branch has a figure."""
-    there = result.table[result.table["y"].notna()]["month"]
-    return pd.period_range(there.min(), there.max(), freq="M")
-
-
 def _line(ax: Axes, y: pd.Series, **options):
     """Draw a series; a month between two gaps has no line to lie on and gets a dot."""
     x = style.month_numbers(y.index)
@@ -145,7 +139,7 @@ def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, floa
     ax.axhline(0, color=style.MUTED, lw=0.8)
     _line(ax, y, color=colour, lw=1.2)
     ax.set_ylim(low, high)
-    style.month_axis(ax, lang, _months(result))
+    style.month_axis(ax, lang, result.months)
     style.percent_axis(ax, lang, sign=True)
     ax.locator_params(axis="y", nbins=4)
     ax.set_title(result.catalog.indicators[key].short_label(lang), fontsize=9.5, pad=5)
@@ -196,7 +190,7 @@ def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, l
         _line(ax, series[key], color=colour, label=result.catalog.indicators[key].short_label(lang))
     if log:
         ax.set_yscale("log")
-    months = _months(result) if kind == "base" else _months(result)[12:]
+    months = result.months if kind == "base" else result.months[12:]
     style.month_axis(ax, lang, months)
     if kind == "base":
         ax.axhline(1, color=style.MUTED, lw=0.8, zorder=1)
@@ -230,7 +224,7 @@ def _ratio(result: GrowthAnalysis, keys: list[str], title: str, lang: str) -> Fi
         # From zero, and to 100% where that is the most there can be: a steady rise must not look like a leap.
         top = 1.0 if members[0] in bounded and ax.get_ylim()[1] > 0.6 else ax.get_ylim()[1]
         ax.set_ylim(min(0.0, ax.get_ylim()[0] if ax.dataLim.y0 < 0 else 0.0), top)
-        style.month_axis(ax, lang, _months(result))
+        style.month_axis(ax, lang, result.months)
         style.percent_axis(ax, lang)
         _mark_events(ax, result, members, lang)
         if len(members) > 1:

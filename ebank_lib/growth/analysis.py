@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -44,10 +45,22 @@ class GrowthAnalysis:
 
     def series(self, indicator: str, column: str = "y") -> pd.Series:
         """Return one column of the table for one indicator, by month."""
-        rows = self.table[self.table["indicator"] == indicator]
-        if rows.empty:
+        if indicator not in self._rows_of:
             raise UnknownNameError("indicator", indicator, self.summary["indicator"])
-        return pd.Series(rows[column].to_numpy(), pd.PeriodIndex(rows["month"], freq="M"), name=indicator)
+        rows, months = self._rows_of[indicator]
+        return pd.Series(self.table[column].to_numpy()[rows], months, name=indicator)
+
+    @cached_property
+    def _rows_of(self) -> dict[str, tuple[np.ndarray, pd.PeriodIndex]]:
+        """Each indicator's rows of the table and its months: pictures and readings ask hundreds of times."""
+        months = pd.PeriodIndex(self.table["month"], freq="M")
+        return {key: (rows, months[rows]) for key, rows in self.table.groupby("indicator", sort=False).indices.items()}
+
+    @cached_property
+    def months(self) -> pd.PeriodIndex:
+        """The months from the first to the last in which the branch has a figure."""
+        there = self.table.loc[self.table["y"].notna(), "month"]
+        return pd.period_range(there.min(), there.max(), freq="M")
 
     def keys(self, kinds: Sequence[str] = ("stock", "flow"), group: str | None = None) -> list[str]:
         """Return the analysed indicators of these kinds (and group) that have a value, without net new customers,

@@ -48,7 +48,9 @@ def as_months(y: pd.Series, minimum: int = 0) -> pd.Series:
                           expected="finite or missing values")
     if y.notna().sum() < minimum:
         raise SeriesError("is too short", found=f"{int(y.notna().sum())} months", expected=f"at least {minimum}")
-    if len(y):
+    if len(y) and (y.index[-1] - y.index[0]).n + 1 == len(y):       # every month is there
+        y.index = y.index.rename(None)
+    elif len(y):
         y = y.reindex(pd.period_range(y.index[0], y.index[-1], freq="M"))
     return y
 
