@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from .noise import KINDS, SPREAD, State, log_sum
 
@@ -56,7 +56,7 @@ def critical_value(months: int, kind: str = "level_shift") -> float:
 
 def listed_value(months: int, tried: int) -> float:
     """Return the |t| at which an event shows that was named beforehand, `tried` kinds and months being tried (5%)."""
-    return float(student.ppf(1 - 0.025 / tried, max(months - 4, 2)))
+    return float(stdtrit(max(months - 4, 2), 1 - 0.025 / tried))
 
 
 def _net(state: State, limit: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 __all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "own_shape", "panel_shape", "shape_of"]
 
@@ -51,13 +51,13 @@ class ErrorShape:
 
     def quantile(self, p: float, horizon: int) -> np.ndarray:
         """Return the quantile of probability `p` for each month ahead, (horizon,)."""
-        return self.warp(np.full((1, horizon), norm.ppf(p)))[0]
+        return self.warp(np.full((1, horizon), ndtri(p)))[0]
 
     def warp(self, shocks: np.ndarray) -> np.ndarray:
         """Give standard normal draws (n, horizon) this shape, month by month."""
         if self.probs is None:
             return shocks
-        xp = norm.ppf(self.probs)
+        xp = ndtri(self.probs)
         out = np.empty_like(shocks)
         for h in range(shocks.shape[1]):
             # On the normal scale tails are nearly straight: interpolate there, go on straight beyond the last point.

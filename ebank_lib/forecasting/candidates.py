@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from scipy.linalg import toeplitz
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ebank_lib.arma import select_order
 from ebank_lib.errors import EbankError, SeriesError
@@ -315,7 +315,7 @@ def regarma(work: Work, horizon: int) -> Prediction:
 def _arma(z: pd.Series, horizon: int, future: pd.DataFrame | None = None, **search) -> Prediction:
     chosen = select_order(z, **search)
     table = chosen.best.forecast(horizon, level=(95,), exog=future)
-    sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * norm.ppf(0.975))
+    sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
     psi = _psi(chosen.best.params, chosen.order[1], horizon)
     shape = toeplitz(psi, np.zeros(horizon))
     shape = shape / np.linalg.norm(shape, axis=1, keepdims=True)

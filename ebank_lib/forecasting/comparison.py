@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import chdtrc, stdtr
 
 from ebank_lib.display import html_table
 from ebank_lib.errors import SeriesError, UnknownNameError
@@ -105,8 +105,8 @@ def diebold_mariano(loss_a, loss_b, horizon: int = 1, alternative: str = "two-si
         return LossTest(statistic=np.nan, p_value=np.nan, variance="none", distribution="none", reason=reason, **said)
     power, how, correction, df = _of_cosines(d, horizon) if variance == "cosines" else _of_autocovariances(d, horizon)
     statistic = float(correction * d.mean() / np.sqrt(power))
-    tail = {"two-sided": 2 * stats.t.sf(abs(statistic), df), "less": stats.t.cdf(statistic, df),
-            "greater": stats.t.sf(statistic, df)}[alternative]
+    tail = {"two-sided": 2 * stdtr(df, -abs(statistic)), "less": stdtr(df, statistic),
+            "greater": stdtr(df, -statistic)}[alternative]
     return LossTest(statistic=statistic, p_value=float(tail), variance=how, distribution=f"t({df})", **said)
 
 
@@ -145,7 +145,7 @@ def giacomini_white(loss_a, loss_b, horizon: int = 1) -> LossTest:
         omega, how = _long_run(z, 1 - np.arange(1, horizon) / horizon), "bartlett"
     mean = z.mean(axis=0)
     statistic = float(n * mean @ np.linalg.pinv(omega, hermitian=True) @ mean)
-    return LossTest(statistic=statistic, p_value=float(stats.chi2.sf(statistic, 2)), variance=how,
+    return LossTest(statistic=statistic, p_value=float(chdtrc(2, statistic)), variance=how,
                     distribution="chi2(2)", **said)
 
 

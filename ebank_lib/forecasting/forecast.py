@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ebank_lib.catalog import Indicator
 from ebank_lib.display import html_table
@@ -26,7 +26,7 @@ __all__ = ["DEFAULT", "Forecast", "forecast", "kind_of"]
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
 # Equally likely points of the normal distribution: their mean is its mean, without the tails that have no evidence.
-_GRID = norm.ppf((np.arange(200) + 0.5) / 200)
+_GRID = ndtri((np.arange(200) + 0.5) / 200)
 
 
 @dataclass(frozen=True)

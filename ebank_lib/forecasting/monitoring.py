@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from ebank_lib.cleaning import clean
 from ebank_lib.display import say
@@ -266,5 +266,5 @@ def _check(before: Forecast, came: pd.Series, lead: pd.DataFrame, model: str) ->
         return check, np.nan
     # Months of one forecast err together: the sum of their normal scores has the spread that its paths have.
     corr = part.cov[np.ix_(at, at)] / np.outer(part.sd[at], part.sd[at])
-    score = norm.ppf(check["pit"].clip(0.5 / POINTS, 1 - 0.5 / POINTS)).sum() / np.sqrt(corr.sum())
-    return check, float(2 * norm.sf(abs(score)))
+    score = ndtri(check["pit"].clip(0.5 / POINTS, 1 - 0.5 / POINTS).to_numpy()).sum() / np.sqrt(corr.sum())
+    return check, float(2 * ndtr(-abs(score)))

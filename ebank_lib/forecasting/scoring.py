@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 from utilsforecast import losses
 
 from .forecast import Forecast, scale_of
@@ -34,7 +34,7 @@ def distribution(f: Forecast, model: str | None = None, points: int = POINTS) ->
         The quantiles of (i + 1/2) / points, i = 0..points - 1; limits and paths are of the same distribution.
     """
     model = f.headline if model is None else model
-    part, scores = f.parts[model], norm.ppf((np.arange(points) + 0.5) / points)
+    part, scores = f.parts[model], ndtri((np.arange(points) + 0.5) / points)
     z = part.mean + part.sd * f.shapes[model].warp(np.repeat(scores[:, None], f.horizon, axis=1))
     return scale_of(model, f.transform).back(z)
 
