@@ -106,6 +106,8 @@ def cell_id(table: Mapping[str, Any], at: int, column: str) -> str:
 
 def rows_at(table: Mapping[str, Any], rows: str | None) -> list[int]:
     """Return the positions of the rows that are named: by key values (some of them do), position or conditions."""
+    if rows and rows in (ids := row_ids(table)):
+        return [ids.index(rows)]
     found = list(range(len(table["rows"])))
     for part in [p.strip() for p in (rows or "").split(",") if p.strip()]:
         condition = _CONDITION.fullmatch(part)

@@ -301,7 +301,8 @@ def test_a_run_that_is_ended_goes_on_where_it_was(files_of, ours, finished, caps
     env = {**os.environ, "TMPDIR": str(tmp_path / "t")}
     run = subprocess.Popen([sys.executable, "-m", "ebank_lib", *ALL, "--out", "all"], env=env, text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while run.poll() is None and not list(Path("all").glob("*/run.json")):
+    state = Path("all", ".ebank", "state")      # written when all of a report is
+    while run.poll() is None and not {p.stem for p in state.glob("*.json")} & {"0351", "west", "province"}:
         time.sleep(0.02)
     run.send_signal(number)
     _, said = run.communicate(timeout=60)

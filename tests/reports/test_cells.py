@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ebank_lib.reports.cells import cell_id, cells_at, keys_of, parse, row_ids, value_text
@@ -14,6 +14,7 @@ frames = st.lists(st.tuples(words, words, st.integers(-5, 5), st.floats(allow_na
 
 
 @given(frames)
+@example([("1", "1", 0, 0.0), ("1", "11", 0, 0.0), ("11", "1", 0, 0.0)])
 def test_every_cell_has_an_id_of_its_own_that_leads_back_to_it(rows):
     table = table_of("t", pd.DataFrame(rows, columns=["a", "b", "n", "x"]))
     ids = [cell_id(table, n, "x") for n in range(len(rows))]
