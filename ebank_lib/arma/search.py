@@ -16,7 +16,7 @@ import numpy as np
 from .likelihood import axpy, cholesky, copy, dot, objective, solve
 from .polynomials import compiled, levinson, step_down
 
-__all__ = ["MODES", "Optimum", "climb_from", "climb_grid", "climb_lowest"]
+__all__ = ["MODES", "Optimum", "climb_from", "climb_grid"]
 
 MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
@@ -249,46 +249,6 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     -------
     dict of (p, q) to Optimum
     """
-    angles, ends = survey(columns, gaps, allowed, seasonal, random, seed)
-    found = {}
-    for (p, q), f in ends.items():
-        best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q])
-        agreeing = sum(v < best.value + SAME_VALUE for v in f)
-        found[p, q] = replace(best, starts=len(f), starts_agreeing=agreeing)
-    return found
-
-
-def climb_lowest(columns, gaps, allowed, seasonal, penalty, fit):
-    """The order of lowest value plus `penalty` of those that are `fit`, of all where none is: a last climb for few.
-
-    The choice of `climb_grid` with its lowest order looked for, without the last climb of every other one.
-
-    Parameters
-    ----------
-    columns, gaps, allowed, seasonal
-        As for `climb_grid`.
-    penalty : array (max_p + 1, max_q + 1)
-    fit : callable
-        Of (order, Optimum): whether an order may be chosen.
-
-    Returns
-    -------
-    (p, q)
-    """
-    angles, ends = survey(columns, gaps, allowed, seasonal)
-    about = sorted((min(f) + penalty[o], place, o) for place, (o, f) in enumerate(ends.items()))
-    lowest = {True: (np.inf, 0, None), False: (np.inf, 0, None)}
-    for value, place, o in about:
-        if value - SAME_VALUE > lowest[True][0]:
-            break
-        best = climb_from(columns, gaps, (*o, *seasonal), angles[o])
-        mine = fit(o, best)
-        lowest[mine] = min(lowest[mine], (best.value + penalty[o], place, o))
-    return lowest[True][2] or lowest[False][2]
-
-
-def survey(columns, gaps, allowed, seasonal, random=0, seed=0):
-    """Return, for every allowed order, the angles where its climbs ended best, and the values that they ended at."""
     rows, cols = allowed.shape
     extra = seasonal[0] + seasonal[1]
     widest = rows + cols - 2 + extra
@@ -362,7 +322,13 @@ def survey(columns, gaps, allowed, seasonal, random=0, seed=0):
             if p + q + extra:
                 visit(p, q, rng.uniform(-1.4, 1.4, (MORE * random, p + q + extra)))
         sweep()
-    return {(p, q): angles[p, q, :p + q + extra] for p, q in orders}, ends
+    found = {}
+    for p, q in orders:
+        k = p + q + extra
+        best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q, :k])
+        agreeing = sum(f < best.value + SAME_VALUE for f in ends[p, q])
+        found[p, q] = replace(best, starts=len(ends[p, q]), starts_agreeing=agreeing)
+    return found
 
 
 def climb_from(columns, gaps, shape, start) -> Optimum:

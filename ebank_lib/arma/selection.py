@@ -17,7 +17,7 @@ from .diagnostics import arch_lag, arch_lm, default_lag, jarque_bera, ljung_box,
 from .kalman import state_space
 from .model import ARMA
 from .polynomials import expanded, natural
-from .search import MODES, Optimum, climb_grid, climb_lowest
+from .search import MODES, Optimum, climb_grid
 
 __all__ = ["CRITERIA", "NEAR_UNIT", "OrderSelection", "combine", "select_order"]
 
@@ -157,30 +157,21 @@ class OrderSelection:
 
     def _picks(self, n: int, seed: int) -> np.ndarray:
         """Return p, q and how often the order was chosen, an order a row."""
-        d, (sp, _, sq, season), picks = self.design, self.seasonal_order, {}
-        k = np.add(*np.indices(self._allowed.shape)) + sp + sq + d.x.shape[1] + 1
-        half = penalties(k, d.nobs)[self.criterion] / 2  # the search minimises -loglik, the criteria are of twice that
-
-        def regular(order, best):
-            return bool(criteria_of(d, {order: best}, self.seasonal_order)["regular"][0])
-
-        for columns in self._samples(n, seed):
-            chosen = climb_lowest(columns, d.gaps, self._allowed, (sp, sq, season), half, regular)
-            picks[chosen] = picks.get(chosen, 0) + 1
-        return np.array([(p, q, c) for (p, q), c in picks.items()], np.int64).reshape(-1, 3)
-
-    def _samples(self, n: int, seed: int):
-        """Yield `n` series drawn from the best model, each under the gaps and regressors of the design."""
         rng, model, d = np.random.default_rng(seed), self.best, self.design
         transition, disturbance, observe, initial = state_space(model.ar_polynomial, model.ma_polynomial, np.zeros(0))
         value, vector = np.linalg.eigh(initial)
+        length, picks = d.columns.shape[1], {}
         for _ in range(n):
             state = vector @ (np.sqrt(np.maximum(value, 0)) * rng.standard_normal(len(value)))
-            w = np.empty(d.columns.shape[1])
-            for s, shock in enumerate(rng.standard_normal(w.size)):
+            w = np.empty(length)
+            for s, shock in enumerate(rng.standard_normal(length)):
                 w[s] = observe @ state
                 state = transition @ state + disturbance * shock
-            yield np.vstack([d.columns[:-1], w[None] / w.std()])
+            columns = np.vstack([d.columns[:-1], w[None] / w.std()])
+            found = climb_grid(columns, d.gaps, self._allowed, (self.seasonal_order[0], *self.seasonal_order[2:]))
+            chosen = choose(criteria_of(d, found, self.seasonal_order), self.criterion)[0]
+            picks[chosen] = picks.get(chosen, 0) + 1
+        return np.array([(p, q, c) for (p, q), c in picks.items()], np.int64).reshape(-1, 3)
 
     def against_statsmodels(self):
         """Fit the same grid by statsmodels as it comes, and compare; a few seconds. See `comparison.Comparison`."""
@@ -319,8 +310,11 @@ def criteria_of(design, found, seasonal) -> dict[str, np.ndarray]:
     loglik = design.loglik(0.0) - np.array([found[o].value for o in orders])
     both = [expanded(natural(found[p, q].angles, (p, q, sp, sq, season)), (p, q, sp, sq, season)) for p, q in orders]
     ar, ma = inverse_roots([phi for phi, _ in both]), inverse_roots([-theta for _, theta in both])
+    spare = n - k - 1
     out = {"p": np.array([o[0] for o in orders]), "q": np.array([o[1] for o in orders]), "k": k, "loglik": loglik,
-           **{name: penalty - 2 * loglik for name, penalty in penalties(k, n).items()}}
+           "aic": 2 * k - 2 * loglik,
+           "aicc": np.where(spare > 0, 2 * k * n / np.where(spare > 0, spare, 1) - 2 * loglik, np.inf),
+           "bic": np.log(n) * k - 2 * loglik, "hqic": 2 * np.log(np.log(n)) * k - 2 * loglik}
     for name in ("converged", "gradient_norm", "starts", "starts_agreeing"):
         out[name] = np.array([getattr(found[o], name) for o in orders])
     for name, roots in (("min_ar_root", ar), ("min_ma_root", ma)):
@@ -330,13 +324,6 @@ def criteria_of(design, found, seasonal) -> dict[str, np.ndarray]:
     out["near_unit"] = np.minimum(out["min_ar_root"], out["min_ma_root"]) < 1 / NEAR_UNIT
     out["regular"] = out["converged"] & ~out["near_unit"] & ~out["cancelling"]
     return out
-
-
-def penalties(k: np.ndarray, n: int) -> dict[str, np.ndarray]:
-    """Return what each criterion adds to -2 loglik for `k` parameters and `n` values."""
-    spare = n - k - 1
-    return {"aic": 2 * k, "aicc": np.where(spare > 0, 2 * k * n / np.where(spare > 0, spare, 1), np.inf),
-            "bic": np.log(n) * k, "hqic": 2 * np.log(np.log(n)) * k}
 
 
 def choose(core: dict[str, np.ndarray], criterion: str) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -7,8 +7,6 @@ from scipy.stats import norm
 
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.arma.inference import profile_of
-from ebank_lib.arma.search import climb_grid
-from ebank_lib.arma.selection import CRITERIA, choose, criteria_of
 from ebank_lib.errors import SeriesError
 
 
@@ -155,17 +153,3 @@ def test_rivals_are_the_choice_the_near_and_what_was_passed_over():
     chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0)
     text = chosen.rivals()._repr_html_()
     assert text.count("<tr>") == 1 + len(chosen.near) + 1
-
-
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_a_repeated_choice_is_the_choice_of_the_whole_grid(criterion):
-    rng = np.random.default_rng(11)
-    for n in (30, 44):
-        chosen = select_order(rng.standard_normal(n).cumsum(), 2, 2, d=1, criterion=criterion, trend="c")
-        counts = {}
-        for columns in chosen._samples(4, 2):
-            found = climb_grid(columns, chosen.design.gaps, chosen._allowed)
-            order = choose(criteria_of(chosen.design, found, chosen.seasonal_order), criterion)[0]
-            counts[order] = counts.get(order, 0) + 1
-        picks = chosen.selection_uncertainty(n=4, seed=2)
-        assert {(p, q): c for p, q, _, c in picks.itertuples(index=False)} == counts
