@@ -126,10 +126,12 @@ class _Engine(NBClientEngine):
             env = kernels.environment(folder) | {reads.VARIABLE: str(folder / f"{name}.reads")}
             with (folder / f"{name}.log").open("wb") as log:
                 return client.execute(env=env, stdout=log, stderr=log)
+        except BaseException:
+            nb_man.save()       # else papermill saves it, with the error of a cell in it
+            raise
         finally:
             with running.lock:
                 running.clients.discard(client)
-            nb_man.save()
 
 
 papermill_engines.register("ebank", _Engine)

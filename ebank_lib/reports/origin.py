@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -109,6 +110,7 @@ def _returned(function: Callable) -> type | None:
     return found if isinstance(found, type) else None
 
 
+@cache
 def _locate(name: str, function: object) -> Call | None:
     try:
         file = Path(inspect.getsourcefile(function))
