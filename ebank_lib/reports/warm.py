@@ -32,7 +32,7 @@ from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
-from ..wording import t
+from ..wording import t, words
 from . import forked
 from .forked import Filters
 from .forking import remove_own
@@ -68,6 +68,7 @@ def warm_up(still_wanted: Callable[[], None] = lambda: None) -> Filters:
 
     with warnings.catch_warnings(), mpl.rc_context():
         warnings.simplefilter("ignore")
+        words()
         _load_engine()
         _load_faces()
     # A kernel's own filters come before its imports' (see forked), and what was warned of here was not seen there.
