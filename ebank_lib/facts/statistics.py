@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +16,7 @@ import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 
 from ebank_lib.growth import log_growth, robust_sd, trend
+from ebank_lib.store import kept_arrays
 from ebank_lib.wording import percent, t
 
 __all__ = ["MIN_MONTHS", "STATISTICS", "Data", "Estimate", "in_points", "written"]
@@ -71,10 +71,14 @@ class Data:
         return np.hstack([rows, np.tile(kept, (len(rows), 1))])
 
 
-@lru_cache(maxsize=8)       # most facts draw from the same months
 def _positions(n: int, replications: int, seed: int) -> np.ndarray:
-    boot = StationaryBootstrap(max(1.0, n ** (1 / 3)), np.arange(n), seed=np.random.default_rng(seed))
-    return np.array([sample[0][0] for sample in boot.bootstrap(replications)])
+    def make() -> dict[str, np.ndarray]:
+        boot = StationaryBootstrap(max(1.0, n ** (1 / 3)), np.arange(n, dtype=np.int32),
+                                   seed=np.random.default_rng(seed))
+        return {"at": np.array([sample[0][0] for sample in boot.bootstrap(replications)])}
+
+    # No figure goes in: every branch with as many months draws the same ones.
+    return kept_arrays("facts-draws", (n, replications, seed), make)["at"]
 
 
 def _percentiles(replicates: np.ndarray) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
