@@ -248,17 +248,17 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
     known = [b for b in catalog.reporting if b in here]
     if branch not in known:
         raise UnknownNameError("branch among the peers", branch, known)
-    rows, fields, bases = [], [], {}
+    rows, fields, bases, own = [], [], {}, panel.loc[branch]
     for key in comparable_keys(panel, catalog, indicators):
         wide = matrix(panel, catalog, key)
         measures = {"level": wide}
         if catalog.indicators[key].kind != "ratio":
             measures["growth"], bases[key] = indexed(wide)
         for measure, values in measures.items():
-            rows.append(_rows(values, branch, level, _why_absent(panel.loc[branch, key], wide[branch], measure)).assign(
-                indicator=key, measure=measure))
-            fields.append(_everyone(values, branch).assign(indicator=key, measure=measure))
-    table = pd.concat(rows, ignore_index=True)[_COLUMNS] if rows else pd.DataFrame(columns=_COLUMNS)
+            about = {"indicator": key, "measure": measure}
+            rows.append(_rows(values, branch, level, _why_absent(own[key], wide[branch], measure), about))
+            fields.append(_everyone(values, branch, about))
+    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=_COLUMNS)
     columns = ["indicator", "measure", "month", "branch", "y", "rank", "percentile"]
     everyone = pd.concat(fields, ignore_index=True)[columns] if fields else pd.DataFrame(columns=columns)
     return Peers(branch, catalog, table, everyone, bases, level)
@@ -271,7 +271,7 @@ def _why_absent(printed: pd.Series, compared: pd.Series, measure: str) -> str:
     return "late" if measure == "growth" and compared.notna().any() else "missing"
 
 
-def _rows(values: pd.DataFrame, branch: str, level: float, absent: str) -> pd.DataFrame:
+def _rows(values: pd.DataFrame, branch: str, level: float, absent: str, about: dict[str, str]) -> pd.DataFrame:
     x, own = values.to_numpy(), values[branch].to_numpy()
     there = np.isfinite(x)
     n = there.sum(axis=1)
@@ -284,22 +284,22 @@ def _rows(values: pd.DataFrame, branch: str, level: float, absent: str) -> pd.Da
     median = np.full(len(x), np.nan)
     median[n > 0] = np.nanmedian(x[n > 0], axis=1)
     lead = np.where(there, x, -np.inf).argmax(axis=1)
-    out = pd.DataFrame({
+    leader_y = np.where(n > 0, x[np.arange(len(x)), lead], np.nan)
+    states = [(("", math.nan), ("", math.nan)) if not ok[i] else
+              (_behind(median[:i + 1], own[:i + 1]),
+               ("leader", 0) if above[i] == 0 else _behind(x[:i + 1, lead[i]], own[:i + 1])) for i in range(len(x))]
+    columns = values.columns.to_list()
+    return pd.DataFrame({
         "month": values.index, "y": own, "n": n, "rank": np.where(ok, above + 1.0, np.nan),
         "percentile": np.where(enough, below / np.where(others > 0, others, 1), np.nan),
         "lo": np.where(enough, lo, np.nan), "hi": np.where(enough, hi, np.nan), "median": median,
         "gap_median": own - median,
-        "leader": [values.columns[k] if n[i] else "" for i, k in enumerate(lead)],
-        "leader_y": np.where(n > 0, x[np.arange(len(x)), lead], np.nan),
-        "status": np.where(ok, np.where(enough, "ok", "few"), absent if not ok.any() else "missing")})
-    out["gap_leader"] = out["y"] - out["leader_y"]
-    states = [(("", math.nan), ("", math.nan)) if not ok[i] else
-              (_behind(median[:i + 1], own[:i + 1]),
-               ("leader", 0) if above[i] == 0 else _behind(x[:i + 1, lead[i]], own[:i + 1])) for i in range(len(x))]
-    for name, which in (("median", 0), ("leader", 1)):
-        out[f"{name}_state"] = [s[which][0] for s in states]
-        out[f"{name}_months"] = [float(s[which][1]) for s in states]
-    return out
+        "leader": [columns[k] if n[i] else "" for i, k in enumerate(lead)],
+        "leader_y": leader_y, "gap_leader": own - leader_y,
+        "status": np.where(ok, np.where(enough, "ok", "few"), absent if not ok.any() else "missing"),
+        **{f"{name}_state": [s[at][0] for s in states] for at, name in enumerate(("median", "leader"))},
+        **{f"{name}_months": [float(s[at][1]) for s in states] for at, name in enumerate(("median", "leader"))},
+        **about})[_COLUMNS]
 
 
 def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
@@ -311,12 +311,12 @@ def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
     return (f"{state}_window" if since_the_beginning else state), months
 
 
-def _everyone(values: pd.DataFrame, branch: str) -> pd.DataFrame:
+def _everyone(values: pd.DataFrame, branch: str, about: dict[str, str]) -> pd.DataFrame:
     there = values[branch].notna().to_numpy()
     at = int(np.flatnonzero(there)[-1]) if there.any() else len(values) - 1
     y = values.iloc[at]
     n = int(y.notna().sum())
     rank = y.rank(ascending=False, method="min")
     share = (y.rank() - 1) / (n - 1) if n - 1 >= MIN_OTHERS else y * np.nan
-    return pd.DataFrame({"month": values.index[at], "branch": values.columns, "y": y.to_numpy(),
+    return pd.DataFrame({**about, "month": values.index[at], "branch": values.columns, "y": y.to_numpy(),
                          "rank": rank.to_numpy(), "percentile": share.to_numpy()})
