@@ -113,7 +113,7 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
             made["not_done"] = {"05_strategy_scenarios": {"cell": 9, "message": "needs 24 months; found 20"}}
         none = pd.DataFrame({"branch": [], "decision": [], "month": pd.PeriodIndex([], freq="M"), "indicator": []})
         made["attention"] = [] if whole else _attention(made, {"check": check},
-                                                        SimpleNamespace(entries=none, catalog=catalog))
+                                                        SimpleNamespace(judged=none, catalog=catalog))
         said.append(made)
     return said
 
