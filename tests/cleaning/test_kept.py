@@ -14,7 +14,7 @@ from ebank_lib import analyse_growth, reads, stylised_facts
 from ebank_lib.charts.cleaning import printed_series, share_table
 from ebank_lib.cleaning import Cleaned, clean, fingerprints
 from ebank_lib.sources import open_source, source
-from ebank_lib.store import VARIABLE, Store
+from ebank_lib.store import VARIABLE
 
 TABLES = ("panel", "entries", "ledger", "cells", "conservation", "judged")
 
