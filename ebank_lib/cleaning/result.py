@@ -16,8 +16,9 @@ from ..wording import language, percent, t
 from .counting import JUDGED, count, decisions
 from .fingerprints import fingerprints_of, missing_and_judged
 from .kept import Kept, Later
-from .ledger import COLUMNS, DECISIONS, plain, reasons, safe_for_spreadsheets, shown
+from .ledger import COLUMNS, DECISIONS, reasons, safe_for_spreadsheets
 from .totals import total_frame
+from .treated import treated
 
 __all__ = ["Cleaned", "fingerprints"]
 
@@ -94,6 +95,12 @@ class Cleaned:
         if path is not None and self.how is not None:
             reads.note(name, str(path), self.how)
 
+    def _looked_at(self, branch: str) -> str:
+        """Note that one branch was asked for; returns its id in the panel."""
+        branch = self.branch_id(branch)
+        self._note(f"branch:{branch}")
+        return branch
+
     def _whole(self, slot: str) -> pd.DataFrame:
         table = self.__dict__[slot]
         if isinstance(table, Later):
@@ -132,8 +139,7 @@ class Cleaned:
         UnknownNameError
             No such branch in the panel.
         """
-        branch = self.branch_id(branch)
-        self._note(f"branch:{branch}")
+        branch = self._looked_at(branch)
         return self._rows([branch, *(b.id for b in self.catalog.branches.values() if b.merged_into == branch)])
 
     def block(self, branch: str) -> pd.DataFrame:
@@ -144,8 +150,7 @@ class Cleaned:
         UnknownNameError
             No such branch in the panel.
         """
-        branch = self.branch_id(branch)
-        self._note(f"branch:{branch}")
+        branch = self._looked_at(branch)
         block = self._whole("_panel").loc[branch]
         return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
 
@@ -231,9 +236,8 @@ class Cleaned:
         UnknownNameError
             Listing the branches, indicators or months that exist.
         """
-        branch = self.branch_id(branch)
+        branch = self._looked_at(branch)
         indicator = self.catalog.indicator(indicator).key
-        self._note(f"branch:{branch}")
         y = self._whole("_panel").loc[branch, indicator].copy()
         y.index = pd.PeriodIndex(y.index, freq="M", name="month")
         first, last = as_month(start, self.months), as_month(end, self.months)
@@ -306,52 +310,27 @@ class Cleaned:
         """
         e = self.rows(branch)
         mine = e[(e["branch"] == self.branch_id(branch)) & e["decision"].isin(JUDGED)]
-        proofs = [_proof(d, lang) for d in mine["detail"]]
-        mine = self._with_reasons(mine, lang).astype({"decision": str, "indicator": str})
-        mine["reason"] = list(zip(mine["reason"], proofs, strict=True))
-        number = ["month", "decision", "file", "sheet", "row", "column", "indicator"]
-        single = mine.groupby(number, sort=False, dropna=False, observed=True).agg(
-            text=("text", "first"), after=("after", "last"),
-            reason=("reason", lambda r: t("cleaning.and", lang).join(_once(r))))
-        rows = single.reset_index().groupby(["month", "decision", "reason"], sort=False).agg(
-            {"indicator": ["first", "size"], "file": "first", "sheet": "first", "column": "first", "row": "first",
-             "text": "first", "after": "first"})
-        rows.columns = ["indicator", "numbers", *rows.columns.get_level_values(0)[2:]]
-        rows = rows.reset_index().sort_values("month", kind="stable", ignore_index=True)
-        printed = rows["file"].fillna("").astype(str) != ""
-        return pd.DataFrame({
-            "month": rows["month"],
-            "indicator": [self.catalog.indicator(k).label(lang) for k in rows["indicator"]],
-            "numbers": rows["numbers"],
-            "address": [_address(r) if p else None for r, p in zip(rows.itertuples(), printed, strict=True)],
-            "text": rows["text"].astype(object).where(printed),
-            "after": [self._said(k, v, lang) for k, v in zip(rows["indicator"], rows["after"], strict=True)],
-            "decision": [t(f"cleaning.{d}", lang) for d in rows["decision"]],
-            "reason": rows["reason"]})
-
-    def _said(self, key: str, value: float, lang: str | None) -> str:
-        if pd.isna(value) or self.catalog.indicators[key].kind == "ratio":
-            return percent(value, 2)
-        return f"{plain(value)}{'' if language(lang) == 'zh' else ' '}{self.catalog.unit_label(key, lang)}"
+        return treated(mine, self.catalog, lang)
 
     def reading(self, branch: str | None = None, lang: str | None = None) -> str:
         """Say in a sentence what cleaning did: in all, or to the numbers of one branch."""
+        made = self._decisions(branch)
         if branch is not None:
-            e = self.rows(branch)
-            made = decisions(e[e["branch"] == self.branch_id(branch)])
             return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **made)
-        done, made = self.conservation.iloc[0], self._counts["decisions"]
+        done = self.conservation.iloc[0]
         return t("cleaning.reading", lang, cells=f"{done['cells']:,}", in_panel=f"{done['in_panel']:,}",
                  kept_out=f"{done['rejected']:,}", **made)
 
     def decided(self, branch: str | None = None) -> pd.DataFrame:
         """Return the figures that :meth:`reading` says, for recording: ``decision, numbers``, in all or of a branch."""
-        if branch is None:
-            made = self._counts["decisions"]
-        else:
-            e = self.rows(branch)
-            made = decisions(e[e["branch"] == self.branch_id(branch)])
+        made = self._decisions(branch)
         return pd.DataFrame({"decision": list(made), "numbers": list(made.values())})
+
+    def _decisions(self, branch: str | None) -> dict[str, int]:
+        if branch is None:
+            return self._counts["decisions"]
+        e = self.rows(branch)
+        return decisions(e[e["branch"] == self.branch_id(branch)])
 
     def examples(self, rule: str, n: int = 5, lang: str | None = None) -> pd.DataFrame:
         """Return the first `n` ledger rows of a rule.
@@ -403,29 +382,6 @@ class Cleaned:
                               "cells": table["cells"]})
         note = t("cleaning.missing", share=percent(self._counts["missing_share"]))
         return html_table(table, caption=caption, notes=[note, t("cleaning.several")])
-
-
-def _address(cell) -> str:
-    """Return where a cell stands as a spreadsheet writes it; a column with a name of its own follows the row."""
-    letters = cell.column.isupper() and cell.column.isascii() and len(cell.column) <= 3
-    return f"{cell.file} {cell.sheet}!" + (f"{cell.column}{cell.row}" if letters else f"{cell.row} {cell.column}")
-
-
-def _proof(detail: object, lang: str | None) -> str:
-    """Return the proof that ends a reason, in words."""
-    return shown("proof", detail["proof"], lang) if isinstance(detail, dict) and "proof" in detail else ""
-
-
-def _once(reasons: Iterable[tuple[str, str]]) -> list[str]:
-    """Return reasons of one number without repeating any, nor the proof that several of them end on."""
-    said: dict[str, None] = {}
-    before: set[str] = set()
-    for reason, proof in reasons:
-        if proof and proof in before:
-            reason = reason.removesuffix(proof).rstrip(" ,，")
-        before.add(proof)
-        said[reason] = None
-    return list(said)
 
 
 def fingerprints(cleaned: Cleaned) -> dict[str, str]:
