@@ -189,25 +189,21 @@ def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray
         All that it is made from, as :func:`digest` takes it; the code and the libraries are added.
     make : callable
     """
-    place = store()
-    if place is None:
-        return make()
-    key = digest(what, parts, code_version())
-    found = place.arrays(what, key)
-    if found is None:
-        found = make()
-        place.keep_arrays(what, key, found)
-    return found
+    return _kept(what, parts, make, Store.arrays, Store.keep_arrays)
 
 
 def kept_data(what: str, parts: tuple, make: Callable[[], Any]) -> Any:
     """Return what JSON can say from the store, or make and keep it; see :func:`kept_arrays`."""
+    return _kept(what, parts, make, Store.data, Store.keep_data)
+
+
+def _kept(what: str, parts: tuple, make: Callable[[], Any], find: Callable, keep: Callable) -> Any:
     place = store()
     if place is None:
         return make()
     key = digest(what, parts, code_version())
-    found = place.data(what, key)
+    found = find(place, what, key)
     if found is None:
         found = make()
-        place.keep_data(what, key, found)
+        keep(place, what, key, found)
     return found

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..files import holds, write_atomically
 from ..wording import t
 from . import trace
 from .content import Content, read_content
@@ -20,7 +21,7 @@ from .exports import export_files
 from .pages import About, build_page
 from .workbook import workbook_bytes
 
-__all__ = ["STEPS", "Artefacts", "about_of", "about_plain", "build", "files_sha256", "step_of"]
+__all__ = ["STEPS", "Artefacts", "about_of", "about_plain", "build", "files_sha256", "renew", "step_of"]
 
 # The links of the chain in their order, and the files that each one is about.
 STEPS = ("source", "cells", "ledger", "panel", "notebooks", "tables", "workbook", "exports", "page", "summary")
@@ -112,3 +113,18 @@ def about_of(plain: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Ab
     values = {name: plain[name] for name in _PLAIN if name in known}
     months = {name: pd.Period(values[name], "M") for name in ("first", "last")}
     return About(**{**values, **months}, files=tuple(dict(file) for file in files))
+
+
+def renew(path: Path, content: bytes) -> None:
+    """Write a file unless it holds just that; with a page that changes goes the PDF that it was printed to.
+
+    Raises
+    ------
+    ConfigError
+        The folder cannot be written to.
+    """
+    if holds(path, content):
+        return
+    if path.suffix == ".html":
+        path.with_suffix(".pdf").unlink(missing_ok=True)
+    write_atomically(path, content)

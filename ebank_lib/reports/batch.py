@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import EbankError
 from ..files import own_folder
 from ..paths import portable_source
-from ..wording import LANGUAGES, t
 from . import failing, freshness
 from .listing import applicable, branch_notebooks, check_extra, learners, province_notebooks
 from .lock import HOME, locked, sweep
-from .orders import Order, Outcome, Task
+from .orders import Order, Outcome, Task, labels_of
 from .running import Runner
 
 if TYPE_CHECKING:
@@ -70,9 +69,7 @@ def _one_task(order: Order) -> Task:
         catalog.indicator(order.indicator)
     branch = None if order.whole else catalog.branch(order.branch).id
     name = branch or catalog.total or failing.PROVINCE
-    one = catalog.branches.get(name)
-    label = {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}
-    return Task(branch, name, label, tuple(branch_notebooks() if branch else province_notebooks()))
+    return Task(branch, name, labels_of(catalog, name), tuple(branch_notebooks() if branch else province_notebooks()))
 
 
 class _Run:

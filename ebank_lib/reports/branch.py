@@ -30,14 +30,13 @@ from .. import __version__
 from ..catalog import ID, Catalog
 from ..cleaning import clean, fingerprints
 from ..errors import ConfigError, UnknownNameError
-from ..files import holds, own_folder, write_atomically
+from ..files import own_folder, write_atomically
 from ..paths import portable_source
 from ..sources import open_source
-from ..store import digest, store
-from ..versions import code_version
+from ..store import kept_data, store
 from ..wording import t, use_language
 from . import trace
-from .artefacts import Artefacts, about_plain, build
+from .artefacts import Artefacts, about_plain, build, renew
 from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
 from .pages import About
 from .seal import library_versions, package_sha256, run_json_bytes
@@ -102,15 +101,12 @@ def open_province(source: str | Path) -> Province:
 
 def _source_links(files: pd.DataFrame, cleaned: Any) -> list[dict[str, Any]]:
     """Return the links from the files to the panel; from the store, since they are every report's, and long to hash."""
-    place = store()
-    if place is None:
+    def made() -> list[dict[str, Any]]:
         return trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
-    key = digest("source-links", code_version(), fingerprints(cleaned), list(files["file"]), list(files["sha256"]))
-    found = place.data("source-links", key)
-    if found is None:
-        found = trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
-        place.keep_data("source-links", key, found)
-    return found
+
+    if store() is None:     # then fingerprints are as long to hash
+        return made()
+    return kept_data("source-links", (fingerprints(cleaned), list(files["file"]), list(files["sha256"])), made)
 
 
 def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,
@@ -253,12 +249,7 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
 def _write_if_other(folder: Path, name: str, content: bytes) -> None:
     """Write a file of a report unless it holds just that."""
     *folders, file = name.split("/")
-    path = own_folder(folder, *folders) / file
-    if holds(path, content):
-        return
-    if name == "report.html":
-        (folder / "report.pdf").unlink(missing_ok=True)     # of the page before
-    write_atomically(path, content)
+    renew(own_folder(folder, *folders) / file, content)
 
 
 def _keep_previous(folder: Path, summary: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from ..errors import EbankError, quote
 from ..files import own_folder, write_atomically
 
-__all__ = ["FILE", "PROVINCE", "failure", "failure_of", "note_failure", "said"]
+__all__ = ["FILE", "PROVINCE", "failure", "failure_of", "is_full", "note_failure", "said"]
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 FILE = "failed.json"
@@ -30,8 +31,12 @@ def failure_of(error: EbankError) -> dict[str, Any]:
         kind = "memory" if error.error == "Kernel died" else "time" if error.error == "Timeout" else "notebook"
         kept = {"kept": error.kept.name} if error.kept else {}
         return failure(kind, error.error, error.message, error.notebook, error.cell) | kept
-    full = getattr(error, "found", None) in ("No space left on device", "Disk quota exceeded")
-    return failure("disk" if full else "input", type(error).__name__, str(error))
+    return failure("disk" if is_full(error.__cause__) else "input", type(error).__name__, str(error))
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error says that there is no room left on a disk."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def said(failed: Mapping[str, Any]) -> str:

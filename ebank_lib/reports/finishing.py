@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..files import holds, own_folder, write_atomically
+from ..files import own_folder
+from ..store import store
 from . import freshness
+from .artefacts import renew
 from .changes import build_changes
 from .failed import build_failed_page
 from .index import build_index
@@ -40,17 +42,17 @@ def finish(payload: Mapping[str, Any], tell: Callable[[dict], None]) -> dict[str
         about = {"code": _code(out / name / "failed", one), "index": "branches" in payload or (
             out / "index.html").exists()}
         page = build_failed_page({**one, **about}, lang)
-        _write(own_folder(out, name, "failed") / "index.html", page)
+        renew(own_folder(out, name, "failed") / "index.html", page.encode("utf-8"))
     if "branches" not in payload:
         return {"state": "done", "files": []}
     tell({"event": "start", "stage": "index", "seconds": 0.0})
     now = {one["id"]: found for one in payload["branches"] if (found := _summary(out / one["id"] / "summary.json"))}
     about = {"title": payload["title"], "simulated": payload["simulated"]}
     pairs = [(_summary(out / name / "previous.json"), one) for name, one in now.items() if name not in failed]
-    files = {"index.html": build_index(now.values(), failed.values(), about, lang),
-             "changes.html": build_changes(pairs, about, lang)}
+    files = {"index.html": build_index(now.values(), failed.values(), about, lang).encode("utf-8"),
+             "changes.html": build_changes(pairs, about, lang).encode("utf-8")}
     for name, page in files.items():
-        _write(out / name, page)
+        renew(out / name, page)
     given = Path(payload["source"])
     run = {"ebank": __version__, "source": given.name if given.is_absolute() else payload["source"], "lang": lang,
            **about, "request": payload["request"],
@@ -59,7 +61,9 @@ def finish(payload: Mapping[str, Any], tell: Callable[[dict], None]) -> dict[str
     beside = {path.relative_to(out).as_posix(): path.read_bytes() for one in payload["branches"]
               for path in (out / one["id"] / "previous.json", *sorted((out / one["id"] / "failed").glob("*")))
               if path.is_file() and path.suffix != ".pdf"}
-    _write(out / "run.json", run_json_bytes(run, {**beside, **{n: page.encode("utf-8") for n, page in files.items()}}))
+    renew(out / "run.json", run_json_bytes(run, {**beside, **files}))
+    if (kept := store()) is not None:       # a month's results are of no use once all have been made from the next's
+        kept.trim()
     tell({"event": "done", "stage": "index", "seconds": 0.0})
     return {"state": "done", "files": [*files, "run.json"]}
 
@@ -79,13 +83,3 @@ def _code(folder: Path, failed: Mapping[str, Any]) -> str:
         return ""
     book = read_notebook(folder / failed["kept"])
     return next((cell.source for cell in book.cells if cell.get("execution_count") == failed["cell"]), "")
-
-
-def _write(path: Path, page: str | bytes) -> None:
-    """Write a file unless it holds just that."""
-    content = page.encode("utf-8") if isinstance(page, str) else page
-    if holds(path, content):
-        return
-    if path.suffix == ".html":
-        path.with_suffix(".pdf").unlink(missing_ok=True)    # the page before, printed
-    write_atomically(path, content)

@@ -76,11 +76,6 @@ class Inputs:
         """Return it as JSON."""
         return {**asdict(self), "notebooks": dict(self.notebooks)}
 
-    @property
-    def known(self) -> bool:
-        """Whether two of them that are equal stand for the same data."""
-        return self.data is not None
-
 
 def inputs_of(source: str | Path, notebooks: Iterable[Path]) -> Inputs:
     """Hash what a run reads, without opening any of it but ``sources.yaml``.

@@ -9,7 +9,6 @@ wrong in a report is part of its result, not an exception.
 from __future__ import annotations
 
 import contextlib
-import errno
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..wording import LANGUAGES
 from . import execution, failing, finishing, freshness
 from .branch import make_province_report, make_report, open_province
 from .lock import HOME
+from .orders import labels_of
 
 __all__ = ["run_job"]
 
@@ -54,7 +54,7 @@ def run_job(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     except EbankError as error:
         return {"state": "failed", "failure": failing.failure_of(error)}
     except OSError as error:
-        kind = "disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "system"
+        kind = "disk" if failing.is_full(error) else "system"
         return {"state": "failed", "failure": failing.failure(kind, type(error).__name__, error.strerror or str(error))}
 
 
@@ -78,17 +78,10 @@ def _prepare(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         "inputs": inputs, "how": freshness.how_of(request), "fingerprints": _fingerprints(payload["source"], request),
         "title": {lang: province.cleaned.source.title(lang) for lang in LANGUAGES},
         "simulated": province.cleaned.source.simulated,
-        "branches": [{"id": name, "label": _label(catalog, name), "data": name in known} for name in catalog.reporting],
-        "whole": {"id": whole, "label": _label(catalog, whole)}})
+        "branches": [{"id": name, "label": labels_of(catalog, name), "data": name in known} for name in catalog.reporting],
+        "whole": {"id": whole, "label": labels_of(catalog, whole)}})
     tell({"event": "done", "stage": "clean", "seconds": 0.0})
     return {"state": "done"}
-
-
-def _label(catalog: Any, name: str) -> dict[str, str]:
-    from ..wording import t
-
-    one = catalog.branches.get(name)
-    return {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}
 
 
 def _cleaned(source: str, request: Mapping[str, Any]) -> Any:

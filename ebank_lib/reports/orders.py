@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Order", "Outcome", "Task"]
+from ..wording import LANGUAGES, t
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+
+__all__ = ["Order", "Outcome", "Task", "labels_of"]
 
 
 @dataclass(frozen=True)
@@ -93,3 +98,9 @@ class Task:
     name: str
     label: Mapping[str, str]
     notebooks: tuple[Path, ...]
+
+
+def labels_of(catalog: Catalog, name: str) -> dict[str, str]:
+    """Return what a report is called in each language: the branch's label, or words for all branches together."""
+    one = catalog.branches.get(name)
+    return {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}

@@ -2,6 +2,7 @@
 bytes are the same whichever way they were made.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -16,7 +17,9 @@ import nbformat
 import pytest
 
 from ebank_lib.cli import main
-from ebank_lib.reports import engines
+from ebank_lib.errors import ConfigError
+from ebank_lib.files import write_atomically
+from ebank_lib.reports import engines, failing
 from ebank_lib.reports.calls import CallFailed
 from ebank_lib.reports.forking import available
 from ebank_lib.reports.job import run_job
@@ -235,13 +238,22 @@ def test_a_full_disk_stops_the_run_and_says_how_to_go_on(files_of, ends, done, c
     assert files_of(done / "all") == before
 
 
-def test_a_job_on_a_full_disk_says_so_and_leaves_no_unfinished_file(files_of, ours, monkeypatch):
-    import errno
+def test_a_file_that_finds_no_room_is_a_full_disk_in_any_language(tmp_path, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, "Auf dem Gerät ist kein Speicherplatz mehr verfügbar")
 
+    monkeypatch.setattr("ebank_lib.files.tempfile.mkstemp", full)
+    with pytest.raises(ConfigError) as caught:
+        write_atomically(tmp_path / "a", b"")
+    assert failing.failure_of(caught.value)["kind"] == "disk"
+    assert failing.failure_of(ConfigError("cannot be written", found="Permission denied"))["kind"] == "input"
+
+
+def test_a_job_on_a_full_disk_says_so_and_leaves_no_unfinished_file(files_of, ours, monkeypatch):
     def full(path, content):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("ebank_lib.reports.branch.write_atomically", full)
+    monkeypatch.setattr("ebank_lib.reports.artefacts.write_atomically", full)
     request = {"lang": "en", "indicator": None, "start": None, "end": None, "extra": {}}
     notebook = str(ours / "notebooks" / "06_all.ipynb")
     result = run_job({"do": "report", "out": str(ours / "all"), "source": "data/small", "request": request,
