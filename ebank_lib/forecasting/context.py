@@ -177,14 +177,13 @@ class Context:
 
     def _base(self, branch: str, key: str) -> Prepared | EbankError:
         """A series prepared by itself, or why it cannot be."""
-        if ("base", branch, key) not in self._done:
-            try:
-                found = prepare(self.series(branch, key), self._kind(key), self.calendar,
-                                events=self.listed(branch, key))
-            except EbankError as error:
-                found = error
-            self._done["base", branch, key] = found
-        return self._done["base", branch, key]
+        return self._once(("base", branch, key), lambda: self._prepared(branch, key))
+
+    def _prepared(self, branch: str, key: str) -> Prepared | EbankError:
+        try:
+            return prepare(self.series(branch, key), self._kind(key), self.calendar, events=self.listed(branch, key))
+        except EbankError as error:
+            return error
 
     def _listed(self, key: str) -> list[tuple]:
         """The listed events of an indicator, (branches, kind, month)."""
@@ -208,12 +207,13 @@ class Context:
         SeriesError
             It cannot be forecast.
         """
-        if ("ready", branch, key) not in self._done:
-            base = self._base(branch, key)
-            if isinstance(base, EbankError):
-                raise base
-            self._done["ready", branch, key] = with_calendar(base, self.calendar, self.pooled(key))
-        return self._done["ready", branch, key]
+        return self._once(("ready", branch, key), lambda: self._with_all(branch, key))
+
+    def _with_all(self, branch: str, key: str) -> Prepared:
+        base = self._base(branch, key)
+        if isinstance(base, EbankError):
+            raise base
+        return with_calendar(base, self.calendar, self.pooled(key))
 
     def said(self, key: str) -> Said:
         """Return what the branches' forecasts of an indicator said from here, of those whose errors are learnt from."""
@@ -270,7 +270,7 @@ class Context:
         return self._once(("shape", self._kind(key)), lambda: self._shape(self._kind(key), shipped))
 
     def _shape(self, kind: str, shipped: ErrorShape) -> ErrorShape:
-        alike = [k for k in self.plan.free if self._kind(k) == kind]
+        alike = self._alike(kind)
         able = self._able_of(alike)
         content = [*(self.content(k) for k in alike),
                    *(self.until(pd.Period(ordinal=then, freq="M")).content(k) for k, then in able)]
@@ -283,14 +283,18 @@ class Context:
 
         return own_shape(shipped, **kept_arrays("forecasting-shape", (alike, content), learn))
 
+    def _alike(self, kind: str) -> list[str]:
+        """The indicators of a kind that are modelled by themselves: they learn from one another's errors."""
+        return [k for k in self.plan.free if self._kind(k) == kind]
+
     def _able_of(self, alike: list[str]) -> list[tuple[str, int]]:
         return [(k, then) for k in alike for then in self._origins()
                 if self.grid.able(k, then, _LEAST)[self._rows()].any()]
 
     def learnt_from(self, key: str) -> list[tuple[int, str]]:
         """Return the months, as ordinals, and the indicators whose forecasts :meth:`shape` learns from."""
-        kind, free = self._kind(key), self.plan.free
-        return [(then, k) for k, then in self._able_of([k for k in free if key in free and self._kind(k) == kind])]
+        alike = self._alike(self._kind(key)) if key in self.plan.free else []
+        return [(then, k) for k, then in self._able_of(alike)]
 
     def _errors_of(self, keys: list[str], origins: int) -> list[np.ndarray]:
         """The errors on several indicators; of hundreds of branches half of them on another core."""
@@ -336,7 +340,7 @@ class Context:
         shape = self.shape(key) if "combination" in models else None
         return forecast_ready(self.ready(branch, key), self.reach(branch, key, horizon), level, models,
                               self.ran(branch, key, horizon, models), shape, unit=unit, label=label,
-                              kind=kind_of(self.catalog.indicator(key)), unique_id=unique_id or key)
+                              kind=self._kind(key), unique_id=unique_id or key)
 
     def reach(self, branch: str, key: str, horizon: int) -> int:
         """Return the months ahead of the series' own last month that `horizon` months after the panel's are."""
@@ -344,10 +348,8 @@ class Context:
 
     def ran(self, branch: str, key: str, horizon: int, models: tuple[str, ...]):
         """Return what the methods say of a series, see ``combination.run_models``."""
-        at = ("ran", branch, key, horizon, models)
-        if at not in self._done:
-            self._done[at] = run_models(self.ready(branch, key), self.reach(branch, key, horizon), models)
-        return self._done[at]
+        return self._once(("ran", branch, key, horizon, models), lambda: run_models(
+            self.ready(branch, key), self.reach(branch, key, horizon), models))
 
 
 def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, level=(80, 95), models=DEFAULT,

@@ -49,7 +49,7 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
         return
     now = Context.of(cleaned)
     asked = [(now, {now.last, now.last - 1}), (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins))]
-    jobs = [(fresh(context), key, sorted(months)) for context, months in asked for key in now.available]
+    jobs = [(context, key, sorted(months)) for context, months in asked for key in now.available]
     if workers > 1:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             list(pool.map(_learn_one, jobs))
