@@ -212,6 +212,11 @@ def write_project(root: Path) -> Path:
     return root
 
 
+def run_all(project: Path, out: str, *words: str) -> subprocess.CompletedProcess:
+    """Have all reports of the hostile source made."""
+    return run(project, "report", "--source", "data/hostile", "--all", "--lang", "en", "--out", out, *words)
+
+
 NOTE = "\"'); raise SystemExit(1) #\\ {x} <script>alert(9)</script>"
 
 
@@ -219,21 +224,7 @@ NOTE = "\"'); raise SystemExit(1) #\\ {x} <script>alert(9)</script>"
 def made(tmp_path_factory) -> Made:
     """All reports of the hostile project; the branch west fails."""
     project = write_project(tmp_path_factory.mktemp("hostile"))
-    done = run(
-        project,
-        "report",
-        "--source",
-        "data/hostile",
-        "--all",
-        "--lang",
-        "en",
-        "--out",
-        "out",
-        "--log",
-        "json",
-        "-p",
-        f"note={NOTE}",
-    )
+    done = run_all(project, "out", "--log", "json", "-p", f"note={NOTE}")
     log = project / "guard" / "log"
     return Made(
         project, project / "out", done.returncode, done.stdout, done.stderr, log.read_text() if log.exists() else ""

@@ -16,7 +16,7 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from .conftest import FORMULA, LABEL, NOTE, SECRET, run
+from .conftest import FORMULA, LABEL, NOTE, SECRET, run_all
 
 pytestmark = pytest.mark.slow
 
@@ -233,19 +233,7 @@ def test_links_planted_in_the_output_folder_are_not_followed(made, tmp_path):
         (planted / branch / folder).symlink_to(elsewhere, target_is_directory=True)
     for file in ("report.html", "run.json"):
         (planted / "0351" / file).symlink_to(elsewhere / "run.json")
-    done = run(
-        made.project,
-        "report",
-        "--source",
-        "data/hostile",
-        "--all",
-        "--lang",
-        "en",
-        "--out",
-        "planted",
-        "--cache",
-        "out/.ebank/cache",
-    )
+    done = run_all(made.project, "planted", "--cache", "out/.ebank/cache")
     try:
         assert {path.name: path.read_text(encoding="utf-8") for path in elsewhere.iterdir()} == dict.fromkeys(
             ("01_first.ipynb", "hostile.csv", "keep.txt", "run.json"), "mine"

@@ -82,29 +82,28 @@ def limits(folder, **values):
 BOOK, ROWS = "2010-03.xlsx", "t.csv"
 
 
+def refused_then_read(folder, key, low, high):
+    """A source's cells under the higher limit, after the lower one refused it by its name."""
+    text = (folder.path / "sources.yaml").read_text(encoding="utf-8")
+    limits(folder, **{key: low})
+    with pytest.raises(SourceError, match=rf"expected at most {low} \(limits\.{key}\)"):
+        folder.cells()
+    (folder.path / "sources.yaml").write_text(text, encoding="utf-8")
+    limits(folder, **{key: high})
+    return folder.cells()
+
+
 @pytest.mark.parametrize(("key", "low", "high"), [
     ("file_bytes", 1_000, 100_000), ("unpacked_bytes", 5_000, 100_000), ("sheet_cells", 20, 1_000),
     ("book_cells", 20, 1_000), ("text_length", 5, 100)])
 def test_a_workbook_over_a_limit_is_refused_by_its_key_and_read_once_it_is_raised(province, key, low, high):
-    text = (province.path / "sources.yaml").read_text(encoding="utf-8")
-    limits(province, **{key: low})
-    with pytest.raises(SourceError, match=rf"expected at most {low} \(limits\.{key}\)"):
-        province.cells()
-    (province.path / "sources.yaml").write_text(text, encoding="utf-8")
-    limits(province, **{key: high})
-    assert len(province.cells()) == 16
+    assert len(refused_then_read(province, key, low, high)) == 16
 
 
 @pytest.mark.parametrize(("key", "low", "high"), [
     ("file_bytes", 20, 100), ("table_rows", 2, 5), ("table_cells", 5, 9), ("text_length", 3, 9)])
 def test_a_table_over_a_limit_is_refused_by_its_key_and_read_once_it_is_raised(table, key, low, high):
-    text = (table.path / "sources.yaml").read_text(encoding="utf-8")
-    limits(table, **{key: low})
-    with pytest.raises(SourceError, match=rf"expected at most {low} \(limits\.{key}\)"):
-        table.cells()
-    (table.path / "sources.yaml").write_text(text, encoding="utf-8")
-    limits(table, **{key: high})
-    assert table.cells().text.tolist() == ["1", "2"]
+    assert refused_then_read(table, key, low, high).text.tolist() == ["1", "2"]
 
 
 def test_the_number_of_files_is_a_limit(province):

@@ -73,6 +73,16 @@ def make():
 
 
 @pytest.fixture
+def books(tmp_path, make):
+    """Write a notebook with these cells of code."""
+    def written(*sources, name="01_a"):
+        path = tmp_path / f"{name}.ipynb"
+        nbformat.write(make.notebook(*[make.code(s) for s in sources]), path)
+        return path
+    return written
+
+
+@pytest.fixture
 def executed(tmp_path) -> list[Path]:
     """Two executed notebooks with figures, tables, records and lines of state."""
     frame = pd.DataFrame({"indicator": [HOSTILE, "b"], "value": [1.25, float("nan")],

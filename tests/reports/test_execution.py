@@ -7,18 +7,10 @@ import nbformat
 import pytest
 
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.reports.execution import NotebookError, branch_notebooks, run_notebooks, write_atomically
+from ebank_lib.files import write_atomically
+from ebank_lib.reports.execution import NotebookError, branch_notebooks, run_notebooks
 
 pytestmark = pytest.mark.notebook
-
-
-@pytest.fixture
-def books(tmp_path, make):
-    def written(*sources, name="01_a"):
-        path = tmp_path / f"{name}.ipynb"
-        nbformat.write(make.notebook(*[make.code(s) for s in sources]), path)
-        return path
-    return written
 
 
 def run(tmp_path, *paths, **options):

@@ -28,15 +28,6 @@ def bare(tmp_path):
         yield parent
 
 
-@pytest.fixture
-def books(tmp_path, make):
-    def written(*sources, name="01_a"):
-        path = tmp_path / f"{name}.ipynb"
-        nbformat.write(make.notebook(*[make.code(s) for s in sources]), path)
-        return path
-    return written
-
-
 def both_ways(monkeypatch, warm, out, *paths, **how):
     """Run notebooks in new kernels and in forked ones; the bytes that they leave."""
     left = []
