@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,11 @@ class Backtest:
 
     def scored(self) -> pd.DataFrame:
         """Return the rows that every method that worked at all can be compared on."""
+        return self._scored.copy()
+
+    # Worked out once: the display, the grades and the sentences all ask for it.
+    @cached_property
+    def _scored(self) -> pd.DataFrame:
         known = self.table[self.table["y"].notna()]
         bad = known.loc[known["y_hat"].isna(), ["cutoff", "horizon", "model"]]
         able = [m for m in known["model"].unique() if (bad["model"] == m).sum() < (known["model"] == m).sum()]
@@ -85,30 +91,23 @@ class Backtest:
             ``rmsse``, ``smape``, ``wape``, ``bias`` (these three in per cent), ``crps``, ``msis-80`` ...,
             ``coverage-80`` ...; then ``ratio``, the mean absolute error against seasonal naive's on the same months.
         """
-        known = self.scored()
-        keys = ["model"] if by is None else ["model", by]
-        if known.empty:
-            return pd.DataFrame(columns=[*keys, *names_of(self.level)])
-        out = measures(known, keys, self.level)
-        naive = out[out["model"] == "snaive"].set_index(by)["mae"] if by else None
-        if by:
-            out["ratio"] = _over(out["mae"], out[by].map(naive))
-        else:
-            base = out.loc[out["model"] == "snaive", "mae"]
-            out["ratio"] = _over(out["mae"], float(base.iloc[0]) if len(base) else np.nan)
-        return out.drop(columns="mae")
+        return self._by_model.copy() if by is None else scores_of(self._scored, self.level, by)
 
-    def grade(self, model: str | None = None) -> Grade:
-        """Return the trust grade of a method (default: the first)."""
+    @cached_property
+    def _by_model(self) -> pd.DataFrame:
+        return scores_of(self._scored, self.level)
+
+    def grade(self, model: str | None = None, scores: pd.DataFrame | None = None) -> Grade:
+        """Return the trust grade of a method (default: the first), from its scores where they are known already."""
         model = self.models[0] if model is None else model
-        scores = self.scores()
+        scores = self._by_model if scores is None else scores
         row = scores[scores["model"] == model]
         widest = max(self.level)
         if row.empty:
             return Grade("E", np.nan, np.nan, np.nan, widest, self.origins)
         row = row.iloc[0]
         figures = (float(row["ratio"]), float(row["smape"]), float(row[f"coverage-{widest:g}"]), widest,
-                   int(self.scored()["cutoff"].nunique()))
+                   int(self._scored["cutoff"].nunique()))
         return Grade(grade_rule(*figures), *figures)
 
     def grades(self) -> pd.DataFrame:
@@ -171,6 +170,20 @@ class Backtest:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def scores_of(known: pd.DataFrame, level, by: str | None = None) -> pd.DataFrame:
+    """Return the accuracy of each method on rows of :meth:`Backtest.scored`, see :meth:`Backtest.scores`."""
+    keys = ["model"] if by is None else ["model", by]
+    if known.empty:
+        return pd.DataFrame(columns=[*keys, *names_of(level)])
+    out = measures(known, keys, level)
+    naive = out[out["model"] == "snaive"]
+    if by:
+        out["ratio"] = _over(out["mae"], out[by].map(naive.set_index(by)["mae"]))
+    else:
+        out["ratio"] = _over(out["mae"], float(naive["mae"].iloc[0]) if len(naive) else np.nan)
+    return out.drop(columns="mae")
 
 
 def _over(value, base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from multiprocessing import get_context
 
 import numpy as np
@@ -15,7 +16,7 @@ from ebank_lib.display import html_table
 from ebank_lib.errors import EbankError, SeriesError
 from ebank_lib.wording import language, percent, t
 
-from .backtest import Backtest, at_origin, backtest, cutoffs_of, empty_table
+from .backtest import Backtest, at_origin, backtest, cutoffs_of, empty_table, scores_of
 from .context import Context
 from .forecast import DEFAULT, checked, in_language, kind_of
 from .many import _series_of
@@ -65,14 +66,20 @@ class Backtests:
 
     def _grades(self, model: str | None = None) -> dict[str, Grade]:
         none = Grade("E", np.nan, np.nan, np.nan, max(self.level), 0)
-        return {uid: self.parts[uid].grade(model) if uid in self.parts else none for uid in self.labels}
+        by = dict(iter(self._scores.groupby("unique_id", sort=False)))
+        return {uid: self.parts[uid].grade(model, by.get(uid, self._scores.iloc[:0])) if uid in self.parts else none
+                for uid in self.labels}
 
     def scores(self) -> pd.DataFrame:
         """Return each method's accuracy on each series, see :meth:`Backtest.scores`."""
-        tables = [part.scores().assign(unique_id=uid) for uid, part in self.parts.items()]
-        if not tables:
-            return pd.DataFrame(columns=["unique_id", "model"])
-        out = pd.concat(tables, ignore_index=True)
+        return self._scores.copy()
+
+    # All series in one call, and once: the measures cost as much for one series as for twenty.
+    @cached_property
+    def _scores(self) -> pd.DataFrame:
+        rows = [part.scored().assign(unique_id=uid) for uid, part in self.parts.items()]
+        rows = [known for known in rows if len(known)] or [empty_table(self.level)]
+        out = scores_of(pd.concat(rows, ignore_index=True), self.level, "unique_id")
         return out[["unique_id", *out.columns.drop("unique_id")]]
 
     def reading(self, lang: str | None = None) -> str:

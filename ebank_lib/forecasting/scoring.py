@@ -96,8 +96,7 @@ def measures(rows: pd.DataFrame, keys: list[str], level) -> pd.DataFrame:
     limits = [f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")]
     frame = pd.DataFrame({"unique_id": uid, "y": rows["y"].to_numpy(float), "m": rows["y_hat"].to_numpy(float)}
                          | {f"m-{c}": rows[c].to_numpy(float) for c in limits})
-    scale = rows["scale"].where(rows["scale"] > 0).to_numpy(float)
-    power = rows["scale2"].where(rows["scale2"] > 0).to_numpy(float)
+    scale, power = (np.where(c > 0, c, np.nan) for c in (rows[name].to_numpy(float) for name in ("scale", "scale2")))
     # Divided row by row first, the library's plain means are the scaled ones; a row without a scale counts for nothing.
     scaled = frame.div(scale, axis=0).assign(unique_id=uid)[np.isfinite(scale)]
     error = frame["m"] - frame["y"]

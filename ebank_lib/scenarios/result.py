@@ -353,10 +353,11 @@ class Scenarios:
         if self.table.empty:
             return f'<p class="note">{html.escape(t("scenarios.no_targets", lang))}</p>'
         rows, column = [], {target.key: f"target_{n}" for n, target in enumerate(self.strategy.targets)}
+        base = self.table.drop_duplicates("target").set_index("target")["expected"].to_dict()   # the baseline's
         for scenario, block in self.table.groupby("scenario", sort=False):
             row = {"scenario": self.name(str(scenario), lang)}
             for one in block.to_dict("records"):
-                row[column[one["target"]]] = self._cell(one, lang)
+                row[column[one["target"]]] = self._cell(one, base[one["target"]], lang)
             rows.append(row)
         heads = {column[target.key]: target.label(lang) for target in self.strategy.targets}
         return html_table(pd.DataFrame(rows), caption=t("scenarios.scenarios_caption", lang,
@@ -365,11 +366,10 @@ class Scenarios:
                           notes=[*self.sentences(lang), *self._failures(lang),
                                  t("scenarios.scenarios_note", lang, n=self.n)])
 
-    def _cell(self, row: dict, lang: str) -> str:
+    def _cell(self, row: dict, base: float, lang: str) -> str:
         if row["reason"]:
             return "–"
-        base = self.block(row["target"]).iloc[0]
-        if row["kind"] != "baseline" and row["expected"] == base["expected"]:
+        if row["kind"] != "baseline" and row["expected"] == base:
             return t("scenarios.untouched", lang)
         return t("scenarios.both_odds", lang, p_at=self._odds(row["p_at"], lang), p_by=self._odds(row["p_by"], lang))
 
