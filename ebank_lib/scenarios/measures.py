@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,15 @@ class View:
             y = self.paths.history.loc[self.branch, key]
             self._past[key] = y[y.index <= self.paths.origin]
         return self._past[key]
+
+    def narrowed(self, months: int, chosen: np.ndarray, keys: Iterable[str]) -> View:
+        """Return some paths' first months of these indicators; they are moved and judged as they are among all."""
+        def part(y: np.ndarray) -> np.ndarray:
+            return y[..., :months, :][..., chosen]
+
+        values = {key: part(self.paths.values[key]) for key in keys if key in self.paths.values}
+        changed = {key: part(y) for key, y in self.changed.items()}
+        return View(replace(self.paths, values=values, months=self.paths.months[:months]), self.at, changed, self._past)
 
     def must_be_free(self, key: str) -> None:
         """Refuse an indicator that follows from others, or that has no paths."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -234,7 +234,7 @@ def _required(view: View, drawn: Drawn, target: Target, by: pd.Period, odds: flo
     if not any(medians):
         raise ConfigError("a lever without effect cannot be scaled", key=lever.key, found=0, expected="a range above 0")
 
-    def reached(times) -> np.ndarray:
+    def reached(times, view: View = view, drawn: Drawn = drawn) -> np.ndarray:
         m = judged(apply_lever(view, drawn.times(times), wanted), target, by)
         if isinstance(m, str):
             raise SeriesError("the target has no odds on these paths", key=target.key, found=m)
@@ -242,12 +242,19 @@ def _required(view: View, drawn: Drawn, target: Target, by: pd.Period, odds: flo
 
     most = max(_limit(move, paths) / abs(size) for move, size in zip(lever.moves, medians, strict=True) if size)
     now, then = reached(0.0), reached(most)
-    low, high = np.zeros(paths.n), np.full(paths.n, most)
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        ok = reached(middle)
-        low, high = np.where(ok, low, middle), np.where(ok, middle, high)
-    least = np.sort(np.where(now, 0.0, np.where(then, high, np.inf)))
+    # Only where the size decides is it searched for, and only up to the deadline.
+    undecided = np.flatnonzero(~now & then)
+    least = np.where(now, 0.0, np.inf)
+    if undecided.size:
+        near = view.narrowed(paths.months.get_loc(by) + 1, undecided, _looked_at(view, lever, target, wanted))
+        few = replace(drawn, sizes=tuple(size[undecided] for size in drawn.sizes))
+        low, high = np.zeros(undecided.size), np.full(undecided.size, most)
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            ok = reached(middle, near, few)
+            low, high = np.where(ok, low, middle), np.where(ok, middle, high)
+        least[undecided] = high
+    least.sort()
     rank = math.ceil(odds * paths.n) - 1
     # The bootstrapped quantile is the rank-th of n positions drawn at random, whose distribution is known: a beta.
     ends = np.floor(paths.n * beta.ppf([0.025, 0.975], rank + 1, paths.n - rank)).astype(int)
@@ -259,6 +266,14 @@ def _required(view: View, drawn: Drawn, target: Target, by: pd.Period, odds: flo
                           "median": [size for _, size in helps]})
     return RequiredEffect(lever, target, by, odds, float(least[rank]), (float(interval[0]), float(interval[1])),
                           float(now.mean()), float(then.mean()), paths.n, moves, paths.catalog, drawn.assumed)
+
+
+def _looked_at(view: View, lever: Lever, target: Target, wanted: frozenset[str]) -> set[str]:
+    """The indicators that a lever moves, that a target asks for, and that what follows from the moved is made of."""
+    plan, named = view.paths.plan, {key for move in lever.moves for key in (move.indicator, *move.takes_from)}
+    follows = plan.touched(wanted & named)
+    parts = {part for key in follows for part in plan.derived[key].parts}
+    return named | parts | {*follows, target.indicator, *target.of}
 
 
 def _limit(move, paths: JointPaths) -> float:
