@@ -279,37 +279,41 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
 
 def at_origin(y, past, cutoff, horizon, level, models, kind, uid, forecaster) -> pd.DataFrame:
     """What the methods said at one origin, for the months known now."""
-    change = past.diff(12).dropna()
+    seen = past.to_numpy(float)
+    change = seen[12:] - seen[:-12]
+    change = change[~np.isnan(change)]
     # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
     last = past.last_valid_index()
     late = 0 if last is None else (cutoff - last).n
     try:
         f = (forecast(past, horizon + late, level, models, kind, unique_id=uid) if forecaster is None
              else forecaster(past, horizon + late, level, models, cutoff))
-        said = f.table.assign(crps=_crps_of(f, y))
-        said = said[said["model"].isin(models)]
+        said, score = f.table, _crps_of(f, y)
     except EbankError as error:
         months = [cutoff + h for h in range(1, horizon + 1)]
         said = pd.concat([pd.DataFrame({"unique_id": uid, "month": months, "horizon": range(1, horizon + 1), "model": m,
                                         "reason": str(error)}) for m in models])
-        said = said.reindex(columns=empty_table(level).columns)
-    said = said[said["month"].isin(y.index) & (said["month"] > cutoff)].copy()
-    said["horizon"] = [(m - cutoff).n for m in said["month"]]
-    said = said[said["horizon"] <= horizon]
-    said["cutoff"] = cutoff
-    said["y"] = y.reindex(said["month"]).to_numpy()
-    said["scale"] = float(change.abs().mean()) if len(change) else np.nan
-    said["scale2"] = float((change**2).mean()) if len(change) else np.nan
-    return said[list(empty_table(level).columns)]
+        said, score = said.reindex(columns=empty_table(level).columns), np.full(len(said), np.nan)
+    months = pd.PeriodIndex(said["month"], freq="M")
+    ahead, at = months.asi8 - cutoff.ordinal, y.index.get_indexer(months)
+    rows = np.flatnonzero(np.isin(said["model"].to_numpy(), models) & (at >= 0) & (ahead > 0) & (ahead <= horizon))
+    about = {"cutoff": pd.PeriodIndex.from_ordinals(np.full(rows.size, cutoff.ordinal), freq="M"),
+             "horizon": ahead[rows], "y": y.to_numpy()[at[rows]], "crps": score[rows],
+             "scale": np.abs(change).mean() if change.size else np.nan,
+             "scale2": (change**2).mean() if change.size else np.nan}
+    said = said.take(rows)
+    return pd.DataFrame({c: about[c] if c in about else said[c].array for c in empty_table(level).columns},
+                        index=said.index)
 
 
-def _crps_of(f: Forecast, y: pd.Series) -> pd.Series:
+def _crps_of(f: Forecast, y: pd.Series) -> np.ndarray:
     """Scores of a forecast's rows against what came; none where a method failed or the month is not known."""
-    score = pd.Series(np.nan, index=f.table.index)
+    score, models = np.full(len(f.table), np.nan), f.table["model"].to_numpy()
+    at = y.index.get_indexer(pd.PeriodIndex(f.table["month"], freq="M"))
+    came = np.where(at >= 0, y.to_numpy(float)[at], np.nan)
     for model in f.parts:
-        rows = f.table["model"] == model
-        came = y.reindex(pd.PeriodIndex(f.table.loc[rows, "month"])).to_numpy(dtype=float)
-        score[rows] = crps(distribution(f, model), came)
+        rows = models == model
+        score[rows] = crps(distribution(f, model), came[rows])
     return score
 
 
