@@ -162,3 +162,8 @@ def test_interrupt_and_restart_reach_the_kernel(bare, tmp_path):
     (one, two), alive = asyncio.run(lived())
     assert one != two and not alive and not any(Path(f"/proc/{pid}").exists() for pid in (one, two))
     assert not list(bare.folder.glob("k*")), "a file of the kernel was left"
+
+
+def test_a_manager_makes_the_client_that_does_not_wait_on_a_kernel_that_has_answered():
+    for made in (kernels.manager(), kernels.OwnKernelManager):
+        assert type(made().client()) is kernels.OwnKernelClient
