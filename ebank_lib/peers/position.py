@@ -258,10 +258,18 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
             about = {"indicator": key, "measure": measure}
             rows.append(_rows(values, branch, level, _why_absent(own[key], wide[branch], measure), about))
             fields.append(_everyone(values, branch, about))
-    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=_COLUMNS)
     columns = ["indicator", "measure", "month", "branch", "y", "rank", "percentile"]
-    everyone = pd.concat(fields, ignore_index=True)[columns] if fields else pd.DataFrame(columns=columns)
-    return Peers(branch, catalog, table, everyone, bases, level)
+    return Peers(branch, catalog, _table(rows, _COLUMNS), _table(fields, columns), bases, level)
+
+
+def _table(blocks: list[dict], columns: list[str]) -> pd.DataFrame:
+    """Blocks of columns one below the other; ``month`` holds ordinals, what is one value is repeated."""
+    if not blocks:
+        return pd.DataFrame(columns=columns)
+    sizes = [len(block["y"]) for block in blocks]
+    found = {c: np.concatenate([np.broadcast_to(block[c], n) for block, n in zip(blocks, sizes, strict=True)])
+             for c in columns}
+    return pd.DataFrame(found | {"month": pd.PeriodIndex.from_ordinals(found["month"], freq="M")})
 
 
 def _why_absent(printed: pd.Series, compared: pd.Series, measure: str) -> str:
@@ -271,7 +279,7 @@ def _why_absent(printed: pd.Series, compared: pd.Series, measure: str) -> str:
     return "late" if measure == "growth" and compared.notna().any() else "missing"
 
 
-def _rows(values: pd.DataFrame, branch: str, level: float, absent: str, about: dict[str, str]) -> pd.DataFrame:
+def _rows(values: pd.DataFrame, branch: str, level: float, absent: str, about: dict[str, str]) -> dict:
     x, own = values.to_numpy(), values[branch].to_numpy()
     there = np.isfinite(x)
     n = there.sum(axis=1)
@@ -288,18 +296,18 @@ def _rows(values: pd.DataFrame, branch: str, level: float, absent: str, about: d
     states = [(("", math.nan), ("", math.nan)) if not ok[i] else
               (_behind(median[:i + 1], own[:i + 1]),
                ("leader", 0) if above[i] == 0 else _behind(x[:i + 1, lead[i]], own[:i + 1])) for i in range(len(x))]
-    columns = values.columns.to_list()
-    return pd.DataFrame({
-        "month": values.index, "y": own, "n": n, "rank": np.where(ok, above + 1.0, np.nan),
+    columns = values.columns.to_numpy(object)
+    return {
+        "month": values.index.asi8, "y": own, "n": n, "rank": np.where(ok, above + 1.0, np.nan),
         "percentile": np.where(enough, below / np.where(others > 0, others, 1), np.nan),
         "lo": np.where(enough, lo, np.nan), "hi": np.where(enough, hi, np.nan), "median": median,
         "gap_median": own - median,
-        "leader": [columns[k] if n[i] else "" for i, k in enumerate(lead)],
+        "leader": np.where(n > 0, columns[lead], ""),
         "leader_y": leader_y, "gap_leader": own - leader_y,
         "status": np.where(ok, np.where(enough, "ok", "few"), absent if not ok.any() else "missing"),
         **{f"{name}_state": [s[at][0] for s in states] for at, name in enumerate(("median", "leader"))},
         **{f"{name}_months": [float(s[at][1]) for s in states] for at, name in enumerate(("median", "leader"))},
-        **about})[_COLUMNS]
+        **about}
 
 
 def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
@@ -311,12 +319,13 @@ def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
     return (f"{state}_window" if since_the_beginning else state), months
 
 
-def _everyone(values: pd.DataFrame, branch: str, about: dict[str, str]) -> pd.DataFrame:
+def _everyone(values: pd.DataFrame, branch: str, about: dict[str, str]) -> dict:
     there = values[branch].notna().to_numpy()
     at = int(np.flatnonzero(there)[-1]) if there.any() else len(values) - 1
-    y = values.iloc[at]
-    n = int(y.notna().sum())
-    rank = y.rank(ascending=False, method="min")
-    share = (y.rank() - 1) / (n - 1) if n - 1 >= MIN_OTHERS else y * np.nan
-    return pd.DataFrame({**about, "month": values.index[at], "branch": values.columns, "y": y.to_numpy(),
-                         "rank": rank.to_numpy(), "percentile": share.to_numpy()})
+    y = values.iloc[at].to_numpy()
+    seen = ~np.isnan(y)
+    n, above = int(seen.sum()), (y > y[:, None]).sum(axis=1)
+    tied = (y == y[:, None]).sum(axis=1) - 1
+    share = (n - 1 - above - 0.5 * tied) / (n - 1) if n - 1 >= MIN_OTHERS else np.full(y.size, np.nan)
+    return {**about, "month": values.index[at].ordinal, "branch": values.columns.to_numpy(object), "y": y,
+            "rank": np.where(seen, above + 1.0, np.nan), "percentile": np.where(seen, share, np.nan)}
