@@ -27,7 +27,7 @@ STUDY = Path(__file__).with_name("simulation_study.csv")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The grid of an `OrderSelection` fitted again by statsmodels as it comes; made by its ``against_statsmodels()``.
+    """The orders of an `OrderSelection` fitted again by statsmodels as it comes; made by its ``against_statsmodels()``.
 
     Attributes
     ----------
@@ -73,9 +73,10 @@ class Comparison:
                           formats=dict.fromkeys(keep[3:6], "{:.2f}"))
 
 
-def compare(selection: OrderSelection) -> Comparison:
+def compare(selection: OrderSelection, max_order: int | None = None) -> Comparison:
     """Return what `OrderSelection.against_statsmodels` returns."""
-    d, orders = selection.design, sorted(selection._optima)
+    d, most = selection.design, np.inf if max_order is None else max_order
+    orders = sorted(order for order in selection._optima if sum(order) <= most)
     exog = d.x.drop(columns=list(trend_columns(d.y.index, d.trend, d.d + d.big_d)))
     theirs = kept_arrays("theirs", (d.y, exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
                                     selection.seasonal_order, orders), lambda: _theirs(selection, exog, orders))

@@ -37,6 +37,14 @@ def test_statsmodels_is_judged_by_the_same_likelihood(y, d):
     assert "<table>" in got._repr_html_()
 
 
+def test_only_the_smaller_orders_are_compared_where_that_is_asked_for(y):
+    chosen = select_order(y, 2, 1, d=1)
+    whole, small = (chosen.against_statsmodels(max_order=most).table for most in (None, 1))
+    assert small[["p", "q"]].values.tolist() == [[0, 0], [0, 1], [1, 0]]
+    kept = whole[whole["p"] + whole["q"] <= 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(small, kept, check_exact=True)
+
+
 def test_statsmodels_with_gaps_regressors_and_a_seasonal_factor(y):
     x = pd.Series(np.sin(np.arange(44)), index=y.index, name="x")
     chosen = select_order(y.where(np.arange(44) != 20), 1, 0, d=0, exog=x, seasonal_order=(1, 0, 0, 12))
