@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..wording import has, number, percent, t
 
-__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "Say", "reasons", "safe_for_spreadsheets"]
+__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "Say", "inert", "reasons", "safe_for_spreadsheets"]
 
 DECISIONS = ("parsed", "converted", "corrected", "flagged", "rejected", "filled")
 COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "decision", "rule",
@@ -147,11 +147,12 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
     for name in out.columns:
         if isinstance(out[name].dtype, (pd.CategoricalDtype, pd.StringDtype)) or out[name].dtype == object:
             texts = out[name].astype(object)
-            out[name] = texts.map(lambda v: _inert(v) if isinstance(v, str) else v)
+            out[name] = texts.map(lambda v: inert(v) if isinstance(v, str) else v)
     return out
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
+    """Return a text as :func:`safe_for_spreadsheets` has it."""
     mark = "'" if text and text[0] in _FORMULA else ""
     return mark + text.replace("\r\n", "\n").replace("\r", "\n")
 

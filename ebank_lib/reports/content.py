@@ -27,7 +27,7 @@ from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 from .scopes import with_scopes
 
-__all__ = ["Content", "Item", "Stage", "read_content"]
+__all__ = ["Content", "Item", "Stage", "read_content", "set_prose"]
 
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
@@ -143,7 +143,7 @@ def _read_stage(path: Path, lang: str, fills: dict[str, str], content: Content, 
     for cell in read_notebook(path).cells:
         marks = tags(cell)
         if cell.cell_type == "markdown" and not marks & other:
-            items.append(Item("prose", _prose(cell.source, anchor, prose)))
+            items.append(Item("prose", set_prose(cell.source, anchor, prose)))
         elif cell.cell_type == "code":
             origin = reader.read(cell.source, cell.get("execution_count"))
             if marks & {TAG, INJECTED}:
@@ -203,7 +203,7 @@ class _Renderer(IPythonRenderer):
         return self._aside(body, True)
 
 
-def _prose(source: str, anchor: str, headings: list[Heading]) -> str:
+def set_prose(source: str, anchor: str, headings: list[Heading]) -> str:
     """Return markdown as clean HTML, one level of headings lower, each with an id of ours."""
     renderer = _Renderer()
     plain = re.sub("[\ue000\ue001]", "", source)
@@ -277,7 +277,7 @@ def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
     if "text/latex" in data:
         return [Item("block", svg_of(data["text/latex"].strip().strip("$"), True), origin=origin)]
     if "text/markdown" in data:
-        return [Item("prose", _prose(data["text/markdown"], "", []), origin=origin)]
+        return [Item("prose", set_prose(data["text/markdown"], "", []), origin=origin)]
     return []
 
 

@@ -6,13 +6,12 @@ same table gives the same bytes.
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pandas as pd
-
-from ..cleaning.ledger import safe_for_spreadsheets
+from ..cleaning.ledger import inert
 
 __all__ = ["csv_bytes", "export_files", "parquet_bytes"]
 
@@ -41,9 +40,11 @@ def csv_bytes(table: Mapping[str, Any]) -> bytes:
     "a,b\\n'=1+1,0.5\\n"
     """
     names = [column["name"] for column in table["columns"]]
-    frame = pd.DataFrame([names, *table["rows"]], dtype=object)     # the heading is a text like any other
-    safe = safe_for_spreadsheets(frame)
-    return safe.to_csv(index=False, header=False, lineterminator="\n").encode("utf-8-sig", "replace")
+    buffer = io.StringIO()
+    lines = csv.writer(buffer, lineterminator="\n")
+    for row in [names, *table["rows"]]:     # the heading is a text like any other
+        lines.writerow([inert(v) if isinstance(v, str) else None if v != v else v for v in row])
+    return buffer.getvalue().encode("utf-8-sig", "replace")
 
 
 def parquet_bytes(table: Mapping[str, Any]) -> bytes:

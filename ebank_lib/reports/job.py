@@ -78,7 +78,8 @@ def _prepare(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         "inputs": inputs, "how": freshness.how_of(request), "fingerprints": _fingerprints(payload["source"], request),
         "title": {lang: province.cleaned.source.title(lang) for lang in LANGUAGES},
         "simulated": province.cleaned.source.simulated,
-        "branches": [{"id": name, "label": labels_of(catalog, name), "data": name in known} for name in catalog.reporting],
+        "branches": [{"id": name, "label": labels_of(catalog, name), "data": name in known}
+                     for name in catalog.reporting],
         "whole": {"id": whole, "label": labels_of(catalog, whole)}})
     tell({"event": "done", "stage": "clean", "seconds": 0.0})
     return {"state": "done"}

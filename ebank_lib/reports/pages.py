@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ class About:
                 "start": month_name(self.first, self.lang), "end": month_name(self.last, self.lang)}
 
 
+@cache
+def _exporter(lang: str) -> TemplateExporter:
+    """Return what sets a page; its template is compiled once a process."""
+    return TemplateExporter(
+        config=Config(), template_file=str(_TEMPLATE / "index.html.j2"), template_name="ebank",
+        extra_template_basedirs=[], template_paths=[str(_TEMPLATE)], file_extension=".html",
+        filters={"say": lambda key, **values: t(key, lang, **values)})
+
+
 def build_page(content: Content, about: About) -> str:
     """Return the page as HTML.
 
@@ -74,10 +84,6 @@ def build_page(content: Content, about: About) -> str:
     """
     lang = language(about.lang)
     style = read_part("ebank/style.css")
-    exporter = TemplateExporter(
-        config=Config(), template_file=str(_TEMPLATE / "index.html.j2"), template_name="ebank",
-        extra_template_basedirs=[], template_paths=[str(_TEMPLATE)], file_extension=".html",
-        filters={"say": lambda key, **values: t(key, lang, **values)})
     page = {
         "about": about, "lang": lang, "html_lang": HTML_LANG[lang], "version": __version__,
         "style": style, "policy": policy(style), "stages": content.stages,
@@ -85,5 +91,5 @@ def build_page(content: Content, about: About) -> str:
         "records": listed(content),
         "months": t("report.months", lang, first=month_name(about.first, lang), last=month_name(about.last, lang)),
     }
-    text, _ = exporter.from_notebook_node(nbformat.v4.new_notebook(), resources={"page": page})
+    text, _ = _exporter(lang).from_notebook_node(nbformat.v4.new_notebook(), resources={"page": page})
     return finished(text)

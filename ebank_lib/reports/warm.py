@@ -71,6 +71,7 @@ def warm_up(still_wanted: Callable[[], None] = lambda: None) -> Filters:
         words()
         _load_engine()
         _load_faces()
+        _load_pages()
     # A kernel's own filters come before its imports' (see forked), and what was warned of here was not seen there.
     warnings.filters[:] = of_kernel
     for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:
@@ -129,6 +130,30 @@ def _load_faces() -> None:
     figure.subplots().plot([1, 2])
     figure.suptitle("预测 forecast")
     figure.savefig(io.BytesIO(), format="png")
+
+
+def _load_pages() -> None:
+    """Set an invented page in each language, so that templates are compiled and every function's line is looked up.
+
+    No table is written: pyarrow would start threads.
+    """
+    import nbformat
+    import pandas as pd
+
+    import ebank_lib as eb
+
+    from ..wording import LANGUAGES
+    from .content import Content, Item, Stage, set_prose
+    from .origin import Reader
+    from .pages import About, build_page
+
+    nbformat.validate(nbformat.v4.new_notebook())
+    items = (Item("prose", set_prose("# 1\n\n*x* $y_1$", "s01", [])),)
+    origin = Reader("01").read("\n".join(f"eb.{name}()" for name in eb.__all__), 1)
+    month = pd.Period("2007-01", freq="M")
+    for lang in LANGUAGES:
+        build_page(Content([Stage("s01", "1", "01", (*items, Item("block", "", origin=origin)), ())]),
+                   About("b", "b", "i", "s", True, month, month, lang))
 
 
 # ---------------------------------------------------------------- the parent

@@ -51,3 +51,8 @@ def test_odd_tables_are_written_too(frame):
     table = table_of("t", frame)
     assert len(pd.read_parquet(io.BytesIO(parquet_bytes(table)))) == len(frame) or frame.columns.empty
     assert csv_bytes(table).startswith(b"\xef\xbb\xbf")
+
+
+def test_half_a_sign_spoils_neither_its_cell_nor_the_table():
+    table = {"columns": [{"name": "a"}], "rows": [["\ud800"], [None], ["=\ud800"]]}
+    assert csv_bytes(table).decode("utf-8-sig") == "a\n?\n\"\"\n'=?\n"

@@ -5,7 +5,6 @@ import json
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from ebank_lib.reports import forking, kernels
