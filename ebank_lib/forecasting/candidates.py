@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -136,8 +136,13 @@ class Work:
         """Return exponential smoothing of one of its arrays, fitted once: several methods begin with it."""
         at = (id(y), form)      # the arrays that it is asked for are kept here as long as the fits
         if at not in self._done:
-            self._done[at] = fit_ets(y, form)
+            self._done[at] = _fitted(np.asarray(y, dtype=float).tobytes(), form)
         return self._done[at]
+
+
+@lru_cache(maxsize=2048)    # the late months of one origin are another origin's own: a quarter of a backtest's fits
+def _fitted(values: bytes, form: str) -> ETS:
+    return fit_ets(np.frombuffer(values), form)
 
 
 Candidate = Callable[[Work, int], Prediction]

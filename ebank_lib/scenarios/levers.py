@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -268,11 +269,18 @@ def _ceiling(move: Move, view: View) -> float:
     plain = _plain_top(move, view)
     if move.ceiling != "saturation":
         return plain if move.ceiling is None else move.ceiling
-    top = saturation(view.history(move.indicator), ratio=plain == 1.0).ceiling
+    y = view.history(move.indicator)
+    top = _saturates_at(y.to_numpy(float).tobytes(), y.index.asi8.tobytes(), plain == 1.0)
     if move.how == "ceiling" and not np.isfinite(top):
         raise SeriesError("the history shows no ceiling, so no gap to one can be closed", found=move.indicator,
                           expected="a ceiling stated as a number, or how: level")
     return top
+
+
+@lru_cache(maxsize=256)     # several levers, and every set of targets, ask for the same history
+def _saturates_at(values: bytes, months: bytes, ratio: bool) -> float:
+    index = pd.PeriodIndex.from_ordinals(np.frombuffer(months, np.int64), freq="M")
+    return saturation(pd.Series(np.frombuffer(values), index=index), ratio).ceiling
 
 
 def apply_all(view: View, drawn: Sequence[Drawn], wanted: frozenset[str] | None = None) -> View:
