@@ -25,7 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
-from matplotlib.transforms import IdentityTransform, ScaledTranslation
+from matplotlib.transforms import Affine2D, IdentityTransform, ScaledTranslation
 
 from ebank_lib.wording import language, number
 
@@ -276,8 +276,8 @@ class _EndLabel(Annotation):
     def __init__(self, ax: Axes, text: str, point: tuple[float, float], colour: str, size: float):
         super().__init__(text, xy=point, xycoords="data", xytext=(0, 0), textcoords="axes pixels", color=colour,
                          fontsize=size, ha="left", va="center_baseline", annotation_clip=False,
-                         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 1,
-                                     "shrinkB": 1, "relpos": (0, 0.5)})
+                         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 3,
+                                     "shrinkB": 1, "relpos": (0, 0.5), "patchA": None})
         self.siblings: list[_EndLabel] = [self]
         self.set_transform(IdentityTransform())
         ax.add_artist(self)
@@ -286,6 +286,12 @@ class _EndLabel(Annotation):
     def update_positions(self, renderer):
         self._place()
         super().update_positions(renderer)
+
+    def get_tightbbox(self, renderer=None):
+        # The words only: their pointer lies between the axes and them, and its shape takes longer than all else here.
+        self._place()
+        self.set_transform(Affine2D().translate(*self.axes.bbox.p0))
+        return Text.get_window_extent(self, renderer)
 
     def _place(self) -> None:
         # At drawing time, in pixels: right whatever layout, limits or scale were set after the call.
