@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -47,19 +50,36 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
     """
     if store() is None:
         return
-    now = Context.of(cleaned)
-    asked = [(now, {now.last, now.last - 1}), (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins))]
-    jobs = [(context, key, sorted(months)) for context, months in asked for key in now.available]
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with _processes(workers) as pool:
+        now = Context.of(cleaned)
+        asked = [(now, {now.last, now.last - 1}), (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins))]
+        jobs = [(context, key, sorted(months)) for context, months in asked for key in now.available]
+        if pool is not None:
             list(pool.map(_learn_one, jobs))
-    else:
-        for context, *job in jobs:
-            _learn_one((fresh(context), *job))
+        else:
+            for context, *job in jobs:
+                _learn_one((fresh(context), *job))
     for context, months in asked:
         for then in _each(fresh(context), months):
             for key in then.plan.free:
                 then.shape(key)
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Start processes, at once; None where this one does the work.
+
+    Those of a batch's job are forks: they have all imported and compiled, which spares each of them seconds. They are
+    forked before a table is read, since reading one starts threads, and beside a thread, which may hold a lock, forking
+    is not sound.
+    """
+    if workers <= 1:
+        yield None
+        return
+    alone = sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork" if alone else "spawn")) as pool:
+        pool.submit(int).result()
+        yield pool
 
 
 def fresh(context: Context) -> Context:
