@@ -16,7 +16,7 @@ import numpy as np
 from .likelihood import axpy, cholesky, copy, dot, objective, solve
 from .polynomials import compiled, levinson, step_down
 
-__all__ = ["MODES", "Optimum", "climb_from", "climb_grid"]
+__all__ = ["MODES", "Optimum", "climb_from", "climb_grid", "explore"]
 
 MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
@@ -249,6 +249,26 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     -------
     dict of (p, q) to Optimum
     """
+    angles, _, ends = explore(columns, gaps, allowed, seasonal, random, seed)
+    found = {}
+    for p, q in ends:
+        best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q, :p + q + seasonal[0] + seasonal[1]])
+        agreeing = sum(f < best.value + SAME_VALUE for f in ends[p, q])
+        found[p, q] = replace(best, starts=len(ends[p, q]), starts_agreeing=agreeing)
+    return found
+
+
+def explore(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0, worth=None):
+    """Where every order's climbs ended, before the last climb; arguments as of `climb_grid`.
+
+    `worth(degree, angles, values)` is asked before the orders with p + q = degree are tried, from 3 on; where it says
+    no, these and all larger orders are left out.
+
+    Returns
+    -------
+    angles (max_p + 1, max_q + 1, widest), values (max_p + 1, max_q + 1) infinite where not tried, and the values at
+    which the climbs ended, a dict by (p, q) in the order of p + q
+    """
     rows, cols = allowed.shape
     extra = seasonal[0] + seasonal[1]
     widest = rows + cols - 2 + extra
@@ -262,6 +282,7 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     version = dict.fromkeys(orders, 0)
     ends: dict = {order: [] for order in orders}
     seen: dict = {}
+    tried = -1
 
     def visit(p, q, starts):
         k, before = p + q + extra, values[p, q]
@@ -290,7 +311,12 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
         if starts:
             visit(p, q, starts)
 
-    for p, q in orders:
+    for p, q in list(orders):
+        if worth is not None and p + q > max(tried, 2) and not worth(p + q, angles, values):
+            orders = [order for order in orders if sum(order) < p + q]
+            version = {order: version[order] for order in orders}
+            break
+        tried = p + q
         starts = first_starts(p, q, extra, z, e, lags, angles, values)
         k = p + q + extra
         if k:
@@ -322,13 +348,7 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
             if p + q + extra:
                 visit(p, q, rng.uniform(-1.4, 1.4, (MORE * random, p + q + extra)))
         sweep()
-    found = {}
-    for p, q in orders:
-        k = p + q + extra
-        best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q, :k])
-        agreeing = sum(f < best.value + SAME_VALUE for f in ends[p, q])
-        found[p, q] = replace(best, starts=len(ends[p, q]), starts_agreeing=agreeing)
-    return found
+    return angles, values, {order: ends[order] for order in orders}
 
 
 def climb_from(columns, gaps, shape, start) -> Optimum:

