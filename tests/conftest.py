@@ -110,7 +110,8 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
                          "cells": [f"targets[t{k}].p_at"]}
                         for k, (p, (zh, en)) in enumerate(zip(odds, names, strict=True))],
             "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12}, "ebank": "0",
-            "hashes": {"panel": f"{at:064d}", "code": "0" * 64},
+            "hashes": {"panel": f"{at:064d}", "code": "0" * 64,
+                       "notebooks": {"04_forecasting": "0" * 64}},
             "files": [{"file": f"{month}.xlsx", "sha256": "0" * 64} for month in months[:36]],
         }
         check = [{"month": months[35], "actual": y[-1], "y_hat": y[-2], "lo-95": y[-2] * 0.9, "hi-95": y[-2] * 0.95,

@@ -33,7 +33,7 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[
         ``[{month, actual, old, lo-80, hi-80, lo-95, hi-95}]``, months that were forecast then and are known now;
         ``grade``: ``[old, new]`` where it changed, else null; ``odds``: ``[{key, label, old, new, said}]`` that
         changed; ``why``: ``[{code, text {zh, en}}]``, what else differs: new months, source files, the branch's own
-        data, parameters, the indicator, the program.
+        data, parameters, the indicator, notebooks, the program.
 
     Examples
     --------
@@ -114,6 +114,11 @@ def _why(previous, now) -> Iterable[tuple[str, dict[str, str]]]:
         before, after = (one["parameters"].get(name, "–") for one in (previous, now))
         if before != after:
             yield "parameter", _both("index.because_parameter", name=name, old=before, new=after)
+    # Summaries of a version before this one do not name notebooks.
+    books = [one["hashes"].get("notebooks", {}) for one in (previous, now)]
+    other = sorted(name for name in books[0].keys() & books[1].keys() if books[0][name] != books[1][name])
+    if other:
+        yield "notebooks", _both("index.because_notebooks", n=len(other), names=lambda lang: _listed(other, lang))
     if previous["hashes"]["code"] != now["hashes"]["code"]:
         yield "code", _both("index.because_code")
 

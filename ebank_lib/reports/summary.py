@@ -17,7 +17,8 @@
     attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
     parameters   {name: value} that the notebooks were run with
-    hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions}
+    hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions,
+                 notebooks {name: of its code}}
     ebank        version
     files        [{file, sha256}] of the source
 
@@ -106,7 +107,8 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                      for book in executed if book.not_done},
         "parameters": parameters,
-        "hashes": {"panel": _panel_hash(cleaned, about.branch), "code": _code()},
+        "hashes": {"panel": _panel_hash(cleaned, about.branch), "code": _code(),
+                   "notebooks": {book.name: _notebook_hash(book.path) for book in executed}},
         "ebank": __version__,
         "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
@@ -165,6 +167,13 @@ def _series(cleaned, branch: str, key: str) -> pd.Series:
 
 def _code() -> str:
     return text_sha256(f"{package_sha256()} {sorted(library_versions().items())}")
+
+
+def _notebook_hash(path: Path) -> str:
+    """Return the hash of an executed notebook's code as it was written: without the parameters of this run."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return text_sha256("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
+                                 and "injected-parameters" not in cell["metadata"].get("tags", ())))
 
 
 def _panel_hash(cleaned, branch: str) -> str:

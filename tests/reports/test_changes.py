@@ -57,6 +57,7 @@ def test_of_a_shifted_forecast_only_shared_months_count_and_what_came_is_held_ag
     (lambda old: old["files"][3].update(sha256="1") or old["hashes"].update(panel="1"), "files_changed"),
     (lambda old: old["hashes"].update(panel="1"), "panel"),
     (lambda old: old["hashes"].update(code="1"), "code"),
+    (lambda old: old["hashes"]["notebooks"].update({"04_forecasting": "1"}), "notebooks"),
     (lambda old: old["parameters"].update(horizon=18), "parameter"),
     (lambda old: old["months"].__setitem__(0, "2007-01"), "start"),
 ])
@@ -67,6 +68,12 @@ def test_each_cause_is_named(pair, change, code):
     assert code in codes(made) and all(one["text"]["zh"] and one["text"]["en"] for one in made["why"])
     # Other files, the same data: it is other branches that differ.
     assert ("others" in codes(made)) == (code.startswith("files") and old["hashes"] == now["hashes"])
+
+
+def test_notebooks_are_compared_where_both_runs_name_them(pair):
+    old, now = pair
+    del old["hashes"]["notebooks"]
+    assert codes(changes(old, now)) == []
 
 
 def test_another_indicator_is_not_compared(pair):

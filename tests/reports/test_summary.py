@@ -1,6 +1,7 @@
 """A branch's summary: its figures are the report's, and its list of what needs attention follows written rules."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import LOW_ODDS, summarise, summary_bytes
 from ebank_lib.sources import open_source
 
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "04_forecasting.ipynb"
 FIRST, LAST = pd.Period("2009-01", "M"), pd.Period("2010-12", "M")
 
 
@@ -50,9 +52,10 @@ def check(inside):
                                             "hi-95": 9900.0, "inside-95": inside}]))
 
 
-def made(cleaned, *tables, branch="0351", not_done=None, first=FIRST, last=LAST, source="data/small", **state):
-    books = [Executed("04_forecasting", None, {"source": source, "branch": branch, "lang": "en",
-                                               "indicator": "online"}, 1.5, not_done=not_done)]
+def made(cleaned, *tables, branch="0351", not_done=None, first=FIRST, last=LAST, source="data/small",
+         path=NOTEBOOK, **state):
+    books = [Executed("04_forecasting", path, {"source": source, "branch": branch, "lang": "en", "indicator": "online"},
+                      1.5, not_done=not_done)]
     about = About(branch, "East", "Online", "Trial", True, first, last, "en",
                   files=({"file": "cells.csv", "bytes": 3, "sha256": "cd" * 32},))
     return summarise(about, Content(tables=list(tables), **state), cleaned, books)
@@ -78,6 +81,18 @@ def test_its_figures_are_those_of_the_data_and_of_the_recorded_tables(cleaned):
 def test_it_is_plain_json_that_repeats(cleaned):
     first, second = (summary_bytes(made(cleaned, forecast(), grade(), targets(0.1))) for _ in range(2))
     assert first == second and json.loads(first)["schema"] == 1
+
+
+def test_a_notebook_is_known_by_its_code_whatever_it_was_run_with(cleaned, tmp_path):
+    book = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    code = next(cell for cell in book["cells"] if cell["cell_type"] == "code")
+    hashes = []
+    for text, tags in (("horizon = 99", ["injected-parameters"]), ("horizon = 99", [])):
+        path = tmp_path / f"{len(hashes)}.ipynb"
+        told = code | {"source": text, "outputs": [], "metadata": {"tags": tags}}
+        path.write_text(json.dumps(book | {"cells": [told, *book["cells"]]}), encoding="utf-8")
+        hashes.append(made(cleaned, path=path)["hashes"]["notebooks"])
+    assert hashes[0] == made(cleaned)["hashes"]["notebooks"] != hashes[1]
 
 
 def test_a_source_outside_the_project_is_named_without_its_folder(cleaned):
