@@ -17,11 +17,13 @@ from ebank_lib.store import store
 
 from .backtest import cutoffs_of
 from .context import PEERS, Context
+from .forecast import kind_of
 
 __all__ = ["learn"]
 
 
-def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEERS, workers: int = 1) -> None:
+def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEERS, workers: int = 1,
+          indicator: str | None = None) -> None:
     """Fill the store with what the forecasts of any branch learn from all branches.
 
     Of every indicator: what the branches say of calendar and season, what their forecasts missed by (the shape of the
@@ -37,6 +39,9 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
         As they will be asked for.
     workers : int
         Processes; 1 runs in this one.
+    indicator : str, optional
+        The one that will be tried out at past months: of indicators of another kind, which it learns nothing from, only
+        what forecasts from the last month ask for is learnt. Default: any may be tried out.
 
     Raises
     ------
@@ -52,17 +57,21 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
         return
     with _processes(workers) as pool:
         now = Context.of(cleaned)
-        asked = [(now, {now.last, now.last - 1}), (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins))]
-        jobs = [(context, key, sorted(months)) for context, months in asked for key in now.available]
+        kind = None if indicator is None else kind_of(now.catalog.indicator(indicator))
+        tried = [key for key in now.available if kind in (None, kind_of(now.catalog.indicator(key)))]
+        asked = [(now, {now.last}, now.available), (now, {now.last - 1}, tried),
+                 (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins), tried)]
+        jobs = [(context, key, sorted(months)) for context, months, keys in asked for key in keys]
         if pool is not None:
             list(pool.map(_learn_one, jobs))
         else:
             for context, *job in jobs:
                 _learn_one((fresh(context), *job))
-    for context, months in asked:
+    for context, months, keys in asked:
         for then in _each(fresh(context), months):
             for key in then.plan.free:
-                then.shape(key)
+                if key in keys:
+                    then.shape(key)
 
 
 @contextmanager
@@ -109,5 +118,5 @@ def _learn_one(job) -> None:
         then.pooled(key)
         if key in then.plan.free:
             then.errors(key)
-    if context.most is None:
+    if context.most is None and context.last in months:
         context.surprises(key)

@@ -95,8 +95,9 @@ def _learn(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Learn what all branches teach, with ``workers`` processes, for each of ``asked``: horizon and origins."""
     tell({"event": "start", "stage": "learn", "seconds": 0.0})
     cleaned = _cleaned(payload["source"], payload["request"])
+    indicator = cleaned.catalog.indicator(payload["request"]["indicator"] or "").key
     for asked in payload["asked"]:
-        learn(cleaned, **asked, workers=payload["workers"])
+        learn(cleaned, **asked, workers=payload["workers"], indicator=indicator)
     tell({"event": "done", "stage": "learn", "seconds": 0.0})
     return {"state": "done"}
 

@@ -90,6 +90,18 @@ def test_after_learning_no_branch_learns_anything(few, place, monkeypatch):
     assert entries(place) == kept
 
 
+def test_of_one_indicator_no_more_is_learnt_than_is_asked_for_of_it(few, place, monkeypatch):
+    learn(few, origins=2, indicator="counter_txn")
+    kept = entries(place)
+    with monkeypatch.context() as patched:
+        no_more(patched)
+        asked(few)
+    learn(few, origins=2)
+    whole = entries(place)
+    # Stocks do not teach flows: what they would be tried out at is learnt when that is asked for.
+    assert kept < whole and {what for what, _ in whole - kept} == {"pooled", "said", "shape"}
+
+
 @pytest.mark.slow
 def test_two_processes_learn_the_same(few, place):
     learn(few, origins=1)
