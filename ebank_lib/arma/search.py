@@ -10,6 +10,7 @@ grid then carry every improvement to the neighbours until nothing changes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -282,7 +283,6 @@ def explore(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0, worth=
     version = dict.fromkeys(orders, 0)
     ends: dict = {order: [] for order in orders}
     seen: dict = {}
-    tried = -1
 
     def visit(p, q, starts):
         k, before = p + q + extra, values[p, q]
@@ -311,19 +311,18 @@ def explore(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0, worth=
         if starts:
             visit(p, q, starts)
 
-    for p, q in list(orders):
-        if worth is not None and p + q > max(tried, 2) and not worth(p + q, angles, values):
-            orders = [order for order in orders if sum(order) < p + q]
+    for degree, alike in groupby(list(orders), key=sum):
+        if worth is not None and degree > 2 and not worth(degree, angles, values):
+            orders = [order for order in orders if sum(order) < degree]
             version = {order: version[order] for order in orders}
             break
-        tried = p + q
-        starts = first_starts(p, q, extra, z, e, lags, angles, values)
-        k = p + q + extra
-        if k:
-            starts.extend(rng.uniform(-1.4, 1.4, (random, k)))
-        visit(p, q, starts)
-        for other in ((p - 1, q), (p, q - 1)):
-            seen[p, q, other] = version.get(other)
+        for p, q in alike:
+            starts = first_starts(p, q, extra, z, e, lags, angles, values)
+            if degree + extra:
+                starts.extend(rng.uniform(-1.4, 1.4, (random, degree + extra)))
+            visit(p, q, starts)
+            for other in ((p - 1, q), (p, q - 1)):
+                seen[p, q, other] = version.get(other)
 
     def sweep():
         for _ in range(3):

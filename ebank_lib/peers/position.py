@@ -322,10 +322,8 @@ def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
 def _everyone(values: pd.DataFrame, branch: str, about: dict[str, str]) -> dict:
     there = values[branch].notna().to_numpy()
     at = int(np.flatnonzero(there)[-1]) if there.any() else len(values) - 1
-    y = values.iloc[at].to_numpy()
-    seen = ~np.isnan(y)
-    n, above = int(seen.sum()), (y > y[:, None]).sum(axis=1)
-    tied = (y == y[:, None]).sum(axis=1) - 1
-    share = (n - 1 - above - 0.5 * tied) / (n - 1) if n - 1 >= MIN_OTHERS else np.full(y.size, np.nan)
-    return {**about, "month": values.index[at].ordinal, "branch": values.columns.to_numpy(object), "y": y,
-            "rank": np.where(seen, above + 1.0, np.nan), "percentile": np.where(seen, share, np.nan)}
+    y = values.iloc[at]
+    n = int(y.notna().sum())
+    share = (y.rank() - 1) / (n - 1) if n - 1 >= MIN_OTHERS else y * np.nan
+    return {**about, "month": values.index[at].ordinal, "branch": values.columns.to_numpy(object), "y": y.to_numpy(),
+            "rank": y.rank(ascending=False, method="min").to_numpy(), "percentile": share.to_numpy()}
