@@ -14,7 +14,8 @@ import pandas as pd
 
 from ..wording import has, number, percent, t
 
-__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "Say", "inert", "reasons", "safe_for_spreadsheets"]
+__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "Say", "inert", "reasons", "safe_for_spreadsheets",
+           "with_reasons"]
 
 DECISIONS = ("parsed", "converted", "corrected", "flagged", "rejected", "filled")
 COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "decision", "rule",
@@ -112,6 +113,11 @@ def reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.Series:
         values = {k: shown(k, v, lang) for k, v in details[n].items()}
         said[n] = t(_key(*kinds[n].split("|")), lang, **values)
     return pd.Series(said, index=out.index, dtype=object)
+
+
+def with_reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
+    """Return entries as rows of the ledger: with the reason of each in words."""
+    return entries.assign(reason=reasons(entries, lang))[COLUMNS]
 
 
 def _key(rule: str, decision: str) -> str:

@@ -16,7 +16,7 @@ from ..wording import language, percent, t
 from .counting import JUDGED, count, decisions
 from .fingerprints import fingerprints_of, missing_and_judged
 from .kept import Kept, Later
-from .ledger import COLUMNS, DECISIONS, reasons, safe_for_spreadsheets
+from .ledger import DECISIONS, safe_for_spreadsheets, with_reasons
 from .totals import total_frame
 from .treated import treated
 
@@ -184,14 +184,11 @@ class Cleaned:
         """One row a decision, in the order of the cells, with the reason in the language in use."""
         lang = language()
         if lang not in self._reasons:
-            self._reasons[lang] = self._with_reasons(self.entries, lang)
+            self._reasons[lang] = with_reasons(self.entries, lang)
         return self._reasons[lang]
 
-    def _with_reasons(self, entries: pd.DataFrame, lang: str | None) -> pd.DataFrame:
-        return entries.assign(reason=reasons(entries, lang))[COLUMNS]
-
     def _only(self, decision: str) -> pd.DataFrame:
-        return self._with_reasons(self.entries[self.entries["decision"] == decision], None).reset_index(drop=True)
+        return with_reasons(self.entries[self.entries["decision"] == decision], None).reset_index(drop=True)
 
     @property
     def rejected(self) -> pd.DataFrame:
@@ -269,7 +266,7 @@ class Cleaned:
                            if b.merged_into == branch and month < b.merged_month)]
         e = self.rows(branch)
         mine = e["branch"].isin(names) & (e["month"] == month) & (e["indicator"] == key)
-        return self._with_reasons(e[mine], lang).reset_index(drop=True)
+        return with_reasons(e[mine], lang).reset_index(drop=True)
 
     def labelled(self, ledger: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
         """Return rows of the ledger with names instead of keys, for showing."""
@@ -343,7 +340,7 @@ class Cleaned:
         found = self.entries[self.entries["rule"] == rule]
         if found.empty:
             raise UnknownNameError("rule", rule, sorted(self.entries["rule"].astype(str).unique()))
-        return self._with_reasons(found.head(n), lang).reset_index(drop=True)
+        return with_reasons(found.head(n), lang).reset_index(drop=True)
 
     def plot(self, branch: str | None = None, indicator: str | None = None, kind: str = "trouble", ax=None,
              lang: str | None = None):
@@ -364,7 +361,7 @@ class Cleaned:
         folder.mkdir(parents=True, exist_ok=True)
         flat = self.panel.reset_index()
         flat["month"] = flat["month"].astype(str)
-        ledger = self._with_reasons(self.entries, lang).assign(month=lambda d: d["month"].astype(str))
+        ledger = with_reasons(self.entries, lang).assign(month=lambda d: d["month"].astype(str))
         paths = [folder / "panel.csv", folder / "panel.parquet", folder / "ledger.csv"]
         options = {"index": False, "encoding": "utf-8-sig", "lineterminator": "\n", "float_format": "%.15g"}
         safe_for_spreadsheets(flat).to_csv(paths[0], **options)

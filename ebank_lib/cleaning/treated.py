@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..catalog import Catalog
 from ..wording import language, percent, t
-from .ledger import COLUMNS, plain, reasons, shown
+from .ledger import plain, shown, with_reasons
 
 __all__ = ["treated"]
 
@@ -18,7 +18,7 @@ _NUMBER = ["month", "decision", "file", "sheet", "row", "column", "indicator"]
 def treated(entries: pd.DataFrame, catalog: Catalog, lang: str | None) -> pd.DataFrame:
     """Return rows of the ledger for reading, see :meth:`ebank_lib.cleaning.Cleaned.of`."""
     proofs = [_proof(d, lang) for d in entries["detail"]]
-    rows = entries.assign(reason=reasons(entries, lang))[COLUMNS].astype({"decision": str, "indicator": str})
+    rows = with_reasons(entries, lang).astype({"decision": str, "indicator": str})
     rows["reason"] = list(zip(rows["reason"], proofs, strict=True))
     single = rows.groupby(_NUMBER, sort=False, dropna=False, observed=True).agg(
         text=("text", "first"), after=("after", "last"),

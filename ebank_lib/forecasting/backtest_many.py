@@ -251,7 +251,7 @@ def _at(job) -> list[tuple[str, pd.DataFrame]]:
     context, said = known.until(cutoff), []
     for key, (y, how) in series.items():
         past = context.series(branch, key) if branch in context.present else y.iloc[:0]
-        kind = kind_of(context.catalog.indicator(key))
+        kind = context.kind(key)
         forecaster = _beside(context, branch, key) if beside else None
         said.append((key, at_origin(y, past, cutoff, how["horizon"], how["level"], how["models"], kind, key,
                                     forecaster)))

@@ -153,11 +153,12 @@ class Context:
     def content(self, key: str) -> str:
         """Return the hash of all that is learnt from of an indicator: branches, figures, calendar, listed events."""
         return self._once(("content", key), lambda: digest(
-            self.grid.first, self._column(key)[self._rows()], self._able(key), self.calendar, self._kind(key),
+            self.grid.first, self._column(key)[self._rows()], self._able(key), self.calendar, self.kind(key),
             self._once(("names",), lambda: digest(self.branches)),
             [self.listed(b, key) for b in self.branches] if self._listed(key) else []))
 
-    def _kind(self, key: str) -> str:
+    def kind(self, key: str) -> str:
+        """Return the kind of series that an indicator is, see ``forecast.kind_of``."""
         return kind_of(self.catalog.indicator(key))
 
     def _able(self, key: str) -> np.ndarray:
@@ -168,7 +169,7 @@ class Context:
         """Return what the branches say of an indicator."""
         return self._once(("pooled", key), lambda: Pooled.of_arrays(kept_arrays(
             "forecasting-pooled", (self.content(key),), lambda: arrays_of(
-                learn_pooled(self.bases(key).values(), self._kind(key), self.calendar)))))
+                learn_pooled(self.bases(key).values(), self.kind(key), self.calendar)))))
 
     def bases(self, key: str) -> dict[str, Prepared]:
         """Return an indicator's series as each branch alone has them, of those branches where it can be forecast."""
@@ -181,7 +182,7 @@ class Context:
 
     def _prepared(self, branch: str, key: str) -> Prepared | EbankError:
         try:
-            return prepare(self.series(branch, key), self._kind(key), self.calendar, events=self.listed(branch, key))
+            return prepare(self.series(branch, key), self.kind(key), self.calendar, events=self.listed(branch, key))
         except EbankError as error:
             return error
 
@@ -267,7 +268,7 @@ class Context:
         shipped = shape_of("combination")
         if key not in self.plan.free:
             return shipped
-        return self._once(("shape", self._kind(key)), lambda: self._shape(self._kind(key), shipped))
+        return self._once(("shape", self.kind(key)), lambda: self._shape(self.kind(key), shipped))
 
     def _shape(self, kind: str, shipped: ErrorShape) -> ErrorShape:
         alike = self._alike(kind)
@@ -285,7 +286,7 @@ class Context:
 
     def _alike(self, kind: str) -> list[str]:
         """The indicators of a kind that are modelled by themselves: they learn from one another's errors."""
-        return [k for k in self.plan.free if self._kind(k) == kind]
+        return [k for k in self.plan.free if self.kind(k) == kind]
 
     def _able_of(self, alike: list[str]) -> list[tuple[str, int]]:
         return [(k, then) for k in alike for then in self._origins()
@@ -293,7 +294,7 @@ class Context:
 
     def learnt_from(self, key: str) -> list[tuple[int, str]]:
         """Return the months, as ordinals, and the indicators whose forecasts :meth:`shape` learns from."""
-        alike = self._alike(self._kind(key)) if key in self.plan.free else []
+        alike = self._alike(self.kind(key)) if key in self.plan.free else []
         return [(then, k) for k, then in self._able_of(alike)]
 
     def _errors_of(self, keys: list[str], origins: int) -> list[np.ndarray]:
@@ -340,7 +341,7 @@ class Context:
         shape = self.shape(key) if "combination" in models else None
         return forecast_ready(self.ready(branch, key), self.reach(branch, key, horizon), level, models,
                               self.ran(branch, key, horizon, models), shape, unit=unit, label=label,
-                              kind=self._kind(key), unique_id=unique_id or key)
+                              kind=self.kind(key), unique_id=unique_id or key)
 
     def reach(self, branch: str, key: str, horizon: int) -> int:
         """Return the months ahead of the series' own last month that `horizon` months after the panel's are."""

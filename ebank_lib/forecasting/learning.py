@@ -17,7 +17,6 @@ from ebank_lib.store import store
 
 from .backtest import cutoffs_of
 from .context import PEERS, Context
-from .forecast import kind_of
 
 __all__ = ["learn"]
 
@@ -57,8 +56,7 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
         return
     with _processes(workers) as pool:
         now = Context.of(cleaned)
-        kind = None if indicator is None else kind_of(now.catalog.indicator(indicator))
-        tried = [key for key in now.available if kind in (None, kind_of(now.catalog.indicator(key)))]
+        tried = [key for key in now.available if indicator is None or now.kind(key) == now.kind(indicator)]
         asked = [(now, {now.last}, now.available), (now, {now.last - 1}, tried),
                  (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins), tried)]
         jobs = [(context, key, sorted(months)) for context, months, keys in asked for key in keys]

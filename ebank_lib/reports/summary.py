@@ -54,6 +54,7 @@ from ..scenarios.loading import load_targets
 from ..scenarios.odds import said_odds
 from ..wording import LANGUAGES, percent, t
 from .cells import row_ids
+from .parameters import INJECTED, tags
 from .record import _plain
 from .saying import said_change, said_month, said_value
 from .seal import library_versions, package_sha256
@@ -173,7 +174,7 @@ def _notebook_hash(path: Path) -> str:
     """Return the hash of an executed notebook's code as it was written: without the parameters of this run."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return text_sha256("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
-                                 and "injected-parameters" not in cell["metadata"].get("tags", ())))
+                                 and INJECTED not in tags(cell)))
 
 
 def _panel_hash(cleaned, branch: str) -> str:
