@@ -134,10 +134,7 @@ class Work:
 
     def smoothed(self, y: np.ndarray, form: str) -> ETS:
         """Return exponential smoothing of one of its arrays, fitted once: several methods begin with it."""
-        at = (id(y), form)      # the arrays that it is asked for are kept here as long as the fits
-        if at not in self._done:
-            self._done[at] = _fitted(np.asarray(y, dtype=float).tobytes(), form)
-        return self._done[at]
+        return _fitted(np.asarray(y, dtype=float).tobytes(), form)
 
 
 @lru_cache(maxsize=2048)    # the late months of one origin are another origin's own: a quarter of a backtest's fits

@@ -20,7 +20,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
-from traitlets import DottedObjectName, Float, Instance, Type, default
+from traitlets import Float, Instance, Type, default
 from traitlets.config import Config
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class OwnKernelManager(AsyncKernelManager):
     """Starts this Python's kernel: as a new process, or from `warm` in the subclasses that :func:`manager` makes."""
 
     warm: WarmParent | None = None
-    client_class = DottedObjectName(f"{__name__}.OwnKernelClient")
-    # Jupyter's own asynchronous manager no longer looks at client_class: this is what it makes a client with.
+    # Not client_class, which Jupyter's own asynchronous manager does not look at.
     client_factory = Type(OwnKernelClient, klass=AsyncKernelClient)
     kernel_spec_manager = Instance(KernelSpecManager)
 
