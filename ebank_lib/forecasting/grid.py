@@ -55,9 +55,11 @@ class Grid:
         return out
 
     def able(self, key: str, last: int, least: int) -> np.ndarray:
-        """Return which branches had so many figures by the end of a month and one in it, doubtful or not, (branches,).
+        """Return which branches had so many figures by the end of a month and one in it, (branches,).
+
+        A doubtful figure is none: a forecast that began before it would be compared with later months than its own.
         """
-        values = self.values[self.keys[key], :, : max(last - self.first + 1, 0)]
+        values = self.column(key, last)
         if not values.shape[1]:
             return np.zeros(len(self.branches), dtype=bool)
         return ((~np.isnan(values)).sum(axis=1) >= least) & np.isfinite(values[:, -1])

@@ -52,6 +52,21 @@ def test_a_figure_at_the_end_that_the_ledger_doubts_is_not_taken_for_news(cleane
     assert f.block()["month"].iloc[-1] == pd.Period("2011-09", "M")
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_errors_are_those_of_the_months_that_were_forecast(cleaned, before):
+    # A figure in doubt at an origin is left out there, and with it the origin: what a forecast from the month before
+    # said of its first month is not held against what came a month later. One in doubt the month before is a gap.
+    plain = Context.of(cleaned)
+    origin = plain.last - 6
+    doubtful = pd.DataFrame({"branch": ["rizhao"], "month": [origin - before], "indicator": ["sms"]})
+    context = Context(cleaned.panel, cleaned.catalog, calendar=plain.calendar, events=plain.events, doubtful=doubtful)
+    n = context.branches.index("rizhao")
+    assert np.isfinite(plain.errors("sms")[n, 2, :6]).all()
+    assert np.isfinite(context.errors("sms")[n, 2, :6]).all() == bool(before)
+    assert np.isnan(context.errors("sms")[n, 2]).all() != bool(before)
+    assert np.isfinite(context.errors("sms")[n, 0]).all()
+
+
 def test_listed_events_are_those_of_the_branch_and_indicator(cleaned):
     context = Context.of(cleaned)
     assert (None, pd.Period("2008-10", "M")) in context.listed("rizhao", "sms")

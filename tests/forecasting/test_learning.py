@@ -165,5 +165,7 @@ def test_a_grid_is_the_panel_and_leaves_out_what_is_doubtful_at_the_end(cleaned)
         expected[out] = np.nan
         known = grid.column("sms", last.ordinal - back)[grid.branches["jinan"]]
         assert np.array_equal(known, expected, equal_nan=True)
+    able = [bool(grid.able("sms", last.ordinal - back, 24)[grid.branches["jinan"]]) for back in range(7)]
+    assert able == [True, False, True, True, True, False, True]
     assert grid.column("sms", grid.first - 1).shape == (len(grid.branches), 0)
     assert grid.present(last.ordinal) == set(cleaned.branches)
