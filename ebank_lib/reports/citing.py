@@ -22,10 +22,10 @@ __all__ = ["Cited", "Number", "cite", "matches", "numbers_in", "tooltips"]
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 # Dates, orders such as (1,1,2) and what stands in quotation marks (a target's name) are words.
 _WORDS = re.compile("|".join((
-    r"\d{4}年(?:\d{1,2}月)?", r"\d{1,2}月(?!\d)", r"\d{4}-\d{2}(?:-\d{2})?(?!\d)", rf"(?:{_MONTHS})[a-z]*\.? \d{{4}}",
-    rf"(?:{_MONTHS})[a-z]* \d{{1,2}}\b", r"\(\d+(?:, ?\d+)+\)", "“[^”]*”", r"[dD]=\d", "近12个月",
-    r"(?:last|past) 12\b", r"12个月", '"[^"]*"', r"12 (?:months )?(?:to|before)", r"(?:为|as )1(?![\d.,])", r"提前1至",
-    r"1 to (?=\d+ months? ahead)")))
+    r"(?<![\d.,])(?:\d{4}年(?:\d{1,2}月)?|\d{1,2}月(?!\d)|\d{4}-\d{2}(?:-\d{2})?(?!\d)|12个月"
+    r"|12 (?:months (?:to|before)|before)|(?:(?<=the )|(?<=average of ))12 to|1 to (?=\d+ months? ahead))",
+    rf"(?:{_MONTHS})[a-z]*\.? \d{{4}}", rf"(?:{_MONTHS})[a-z]* \d{{1,2}}\b", r"\(\d+(?:, ?\d+)+\)", "“[^”]*”",
+    '"[^"]*"', r"[dD]=\d", "近12个月", r"(?:last|past) 12\b", r"(?:为|as )1(?![\d.,])", r"提前1至")))
 _NUMBER = re.compile(r"(?P<sign>[<>+−-] ?)?(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<unit> ?(?:%|‰|万|亿|个?百分点|"
                      r"percentage points?|points|bn\b|m\b|k\b))?")
 _BETWEEN = re.compile(r" ?(?:到|至|to|–|~) ?")

@@ -41,9 +41,17 @@ def test_points_and_ranges_share_the_unit_that_is_said_once(value, lang):
     assert matches(low, -value) == 4 == matches(high, value) and low.points
 
 
+@pytest.mark.parametrize(("text", "said"), [
+    ("-42.12 to +42.12 points", ["-42.12", "+42.12 points"]), ("from 12 to 15", ["12", "15"]), ("212个月", ["212"]),
+    ("81.12个月", ["81.12"]), ("1.1 to 3 months ahead", ["1.1", "3"])])
+def test_a_number_that_ends_like_a_word_is_a_number(text, said):
+    assert [n.text for n in numbers_in(text)] == said
+
+
 @pytest.mark.parametrize("text", [
     "2011年8月", "Aug 2011", "2011-08", "ARIMA(1,1,2)", "“转化率80%”", 'of "80% converted"', "以2008年1月为1，",
-    "近12个月", "B2B", "到2011年8月的12个月", "the 12 months to Aug 2011 against the 12 before", "d=1，D=0",
+    "近12个月", "B2B", "到2011年8月的12个月", "the 12 months to Aug 2011 against the 12 before",
+    "average month of the 12 to Aug 2011", "d=1，D=0",
 ])
 def test_dates_orders_and_names_are_words(text):
     assert numbers_in(text) == []
