@@ -3,8 +3,9 @@
 from ebank_lib.forecasting.backtest import Backtest, Grade, backtest
 from ebank_lib.forecasting.backtest_many import Backtests, as_known, backtest_many
 from ebank_lib.forecasting.comparison import Comparison, compare, diebold_mariano, giacomini_white
-from ebank_lib.forecasting.context import Context, backtest_indicator, forecast_indicator
+from ebank_lib.forecasting.context import Context
 from ebank_lib.forecasting.forecast import Forecast, forecast, kind_of
+from ebank_lib.forecasting.indicator import backtest_indicator, forecast_indicator
 from ebank_lib.forecasting.joint import JointPaths, simulate_joint
 from ebank_lib.forecasting.learning import learn
 from ebank_lib.forecasting.many import forecast_many

@@ -1,7 +1,7 @@
-"""A forecast of a branch's indicator with all that is known beside the series itself.
+"""What is known beside a series itself at the end of a month.
 
 The source's calendar and its listed events, what the branches say of calendar and season, and what the forecasts of
-this indicator missed by in all of them. ``forecast`` knows a series only; these verbs know its place.
+this indicator missed by in all of them.
 """
 
 from __future__ import annotations
@@ -13,30 +13,26 @@ import numpy as np
 import pandas as pd
 
 from ebank_lib.catalog import Catalog
-from ebank_lib.cleaning import clean
 from ebank_lib.errors import EbankError
 from ebank_lib.events import known_events
 from ebank_lib.store import digest, kept_arrays
 
-from .backtest import Backtest, backtest, cutoffs_of
 from .calibration import ErrorShape, own_shape, panel_shape, shape_of
 from .coherence import Plan, plan_of
 from .combination import Said, run_models, said_of
 from .dependence import surprises_of
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready, kind_of
 from .grid import Grid
-from .halving import learn_in_halves
 from .pooling import Pooled, arrays_of, learn_pooled
 from .series import Prepared, prepare, with_calendar
 from .sharing import beside, spare_core
 
-__all__ = ["Context", "backtest_indicator", "forecast_indicator"]
+__all__ = ["Context"]
 
 _DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD, _LEAST = 12, 24
 _LONG = 800         # forecasts that are worth another process: two seconds and more
-PEERS = 12          # branches that a backtest learns from at each origin
 
 
 @dataclass
@@ -333,7 +329,7 @@ class Context:
 
     def forecast(self, branch: str, key: str, horizon: int = 12, level=(80, 95), models=DEFAULT,
                  unit: object = "", label: object = "", unique_id: str | None = None) -> Forecast:
-        """Return the forecast of a series, see :func:`forecast_indicator`.
+        """Return the forecast of a series, see :func:`ebank_lib.forecasting.forecast_indicator`.
 
         The horizon counts from the panel's last month: of a series that ends earlier the forecast reaches further.
         """
@@ -353,69 +349,6 @@ class Context:
             self.ready(branch, key), self.reach(branch, key, horizon), models))
 
 
-def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, level=(80, 95), models=DEFAULT,
-                       context: Context | None = None) -> Forecast:
-    """Forecast an indicator of a branch with all that is known beside the series.
-
-    Parameters
-    ----------
-    cleaned : Cleaned
-    branch, indicator : str
-        "" is the catalogue's first headline indicator.
-    horizon, level, models
-        As in :func:`ebank_lib.forecasting.forecast`.
-    context : Context, optional
-        To be shared by several calls.
-
-    Returns
-    -------
-    Forecast
-        With the same limits as :func:`ebank_lib.forecasting.simulate_joint` simulates.
-
-    Raises
-    ------
-    UnknownNameError, SeriesError
-        An unknown name; a series that cannot be forecast.
-    """
-    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
-    return (context or Context.of(cleaned)).forecast(branch, key, horizon, level, models, **_about(cleaned, key))
-
-
-def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, origins: int = 12, level=(80, 95),
-                       models=DEFAULT, reclean: bool = False, peers: int | None = PEERS) -> Backtest:
-    """Test the forecasts of :func:`forecast_indicator` by a rolling origin.
-
-    At each origin calendar, season, events, weights and limits are learnt anew from what the panel held by then, of
-    this branch and of the others.
-
-    Parameters
-    ----------
-    cleaned, branch, indicator, horizon, level, models
-        As in :func:`forecast_indicator`.
-    origins : int
-    reclean : bool
-        Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
-        an earlier forecast.
-    peers : int, optional
-        Learn from so many branches at most at each origin, evenly spread: with hundreds it would take minutes.
-    """
-    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
-
-    def forecaster(past, horizon, level, models, cutoff) -> Forecast:
-        then = cleaned if not reclean else clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff,
-                                                 cells=cleaned.cells)
-        return Context.of(then, cutoff, peers).forecast(branch, key, horizon, level, models)
-
-    y = cleaned.series(branch, key)
-    horizon, level, models = checked(horizon, level, (models,) if isinstance(models, str) else models)
-    if not reclean and origins > 0 and "combination" in models and y.notna().any():
-        first, last = y.first_valid_index(), y.last_valid_index()
-        learn_in_halves([Context.of(cleaned, first + n - 1, peers)
-                         for n in cutoffs_of((last - first).n + 1, horizon, origins)], key)
-    return backtest(y, models, horizon, origins, level, kind=cleaned.catalog.indicator(key),
-                    unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)
-
-
 def _doubtful(cleaned) -> pd.DataFrame:
     judged = getattr(cleaned, "judged", None)       # a small part of a ledger, where it is kept apart
     ledger = cleaned.entries if judged is None else judged
@@ -425,8 +358,3 @@ def _doubtful(cleaned) -> pd.DataFrame:
 
 def _applies(name: str, listed: str) -> bool:
     return not listed or name in listed.split(";")
-
-
-def _about(cleaned, key: str) -> dict:
-    return {"unit": lambda lang=None: cleaned.catalog.unit_label(key, lang),
-            "label": cleaned.catalog.indicator(key).short_label, "unique_id": key}

@@ -16,7 +16,8 @@ import pandas as pd
 from ebank_lib.store import store
 
 from .backtest import cutoffs_of
-from .context import PEERS, Context
+from .context import Context
+from .indicator import PEERS
 
 __all__ = ["learn"]
 

@@ -1,23 +1,11 @@
-"""A branch's forecast with all that is known beside the series: nothing leaks, the same limits as the joint paths."""
+"""What is known beside a series: nothing of later months, and what the branches teach."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.errors import UnknownNameError
-from ebank_lib.forecasting import (
-    Context,
-    backtest_indicator,
-    forecast_indicator,
-    simulate_joint,
-)
+from ebank_lib.forecasting import Context
 from ebank_lib.forecasting.calibration import GAUSSIAN, panel_shape, shape_of
-
-
-def test_the_forecast_is_the_one_that_is_simulated(cleaned):
-    f = forecast_indicator(cleaned, "rizhao", "counter_txn", horizon=24)
-    joint = simulate_joint(cleaned, branches=["rizhao"], indicators=["counter_txn"], n=10)
-    pd.testing.assert_frame_equal(f.block(), joint.forecasts["rizhao", "counter_txn"].block())
 
 
 def test_nothing_after_the_cutoff_is_looked_at(cleaned):
@@ -31,14 +19,6 @@ def test_nothing_after_the_cutoff_is_looked_at(cleaned):
     Changed.panel.loc[later] *= np.random.default_rng(0).uniform(0.2, 5, (later.sum(), 1))
     a, b = (Context.of(x, cutoff).forecast("rizhao", "counter_txn") for x in (cleaned, Changed))
     pd.testing.assert_frame_equal(a.table, b.table)
-
-
-def test_the_backtest_counts_from_each_cutoff(cleaned):
-    b = backtest_indicator(cleaned, "rizhao", "counter_txn", origins=2, models=("combination",), peers=None)
-    assert b.origins == 2 and b.table["horizon"].max() <= 12 and (b.table["month"] > b.table["cutoff"]).all()
-    direct = Context.of(cleaned, b.table["cutoff"].min()).forecast("rizhao", "counter_txn", models=("combination",))
-    rows = b.table[(b.table["cutoff"] == b.table["cutoff"].min()) & (b.table["model"] == "combination")]
-    assert np.allclose(rows["y_hat"].astype(float), direct.block()["y_hat"].iloc[: len(rows)])
 
 
 def test_a_figure_at_the_end_that_the_ledger_doubts_is_not_taken_for_news(cleaned):
@@ -120,10 +100,3 @@ def test_months_hang_together_more_than_the_model_says():
     corr = shape.hanging_together(np.eye(3))
     assert np.allclose(np.diag(corr), 1) and np.allclose(corr[0, 1:], shape.common) and 0.1 < shape.common < 0.2
     assert np.array_equal(GAUSSIAN.hanging_together(np.eye(3)), np.eye(3))
-
-
-def test_wrong_names_are_errors(cleaned):
-    with pytest.raises(UnknownNameError, match="rizhao"):
-        forecast_indicator(cleaned, "rizao", "sms")
-    with pytest.raises(UnknownNameError, match="sms"):
-        forecast_indicator(cleaned, "rizhao", "smss")
