@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ import pandas as pd
 from ebank_lib.cleaning import Cleaned, clean
 from ebank_lib.display import html_table
 from ebank_lib.errors import EbankError, SeriesError
+from ebank_lib.pools import pool
 from ebank_lib.wording import language, percent, t
 
 from .backtest import Backtest, at_origin, backtest, cutoffs_of, empty_table, scores_of
@@ -209,8 +208,8 @@ def _shared_out(work: Callable, jobs: list, workers: int) -> list:
     """Do the jobs in this process or in several, results in the order of the jobs."""
     if workers < 2 or len(jobs) < 2:
         return [work(job) for job in jobs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(work, jobs))
+    with pool(workers) as processes:
+        return list(processes.map(work, jobs))
 
 
 def _one(job) -> Backtest | str:

@@ -8,16 +8,15 @@ computed on every path, so that totals, shares and net changes hold exactly on e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 
 from ebank_lib.catalog import Catalog
 from ebank_lib.errors import EbankError, SeriesError, UnknownNameError
+from ebank_lib.pools import pool
 
 from .coherence import Plan, Rule, follow
 from .context import Context
@@ -268,8 +267,8 @@ def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> 
     """(branch, indicator) -> Forecast, or why there is none."""
     if workers > 1 and len(branches) > 1:
         jobs = [(context, key, branches, horizon) for key in keys]
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for found in pool.map(_work_out, jobs):
+        with pool(workers) as processes:
+            for found in processes.map(_work_out, jobs):
                 context.take(found)
     out = {}
     for branch in branches:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ebank_lib.pools import pool
 from ebank_lib.store import store
 
 from .backtest import cutoffs_of
@@ -55,14 +55,14 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
     """
     if store() is None:
         return
-    with _processes(workers) as pool:
+    with _processes(workers) as processes:
         now = Context.of(cleaned)
         tried = [key for key in now.available if indicator is None or now.kind(key) == now.kind(indicator)]
         asked = [(now, {now.last}, now.available), (now, {now.last - 1}, tried),
                  (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins), tried)]
         jobs = [(context, key, sorted(months)) for context, months, keys in asked for key in keys]
-        if pool is not None:
-            list(pool.map(_learn_one, jobs))
+        if processes is not None:
+            list(processes.map(_learn_one, jobs))
         else:
             for context, *job in jobs:
                 _learn_one((fresh(context), *job))
@@ -85,9 +85,9 @@ def _processes(workers: int) -> Iterator[ProcessPoolExecutor | None]:
         yield None
         return
     alone = sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork" if alone else "spawn")) as pool:
-        pool.submit(int).result()
-        yield pool
+    with pool(workers, "fork" if alone else "spawn") as processes:
+        processes.submit(int).result()
+        yield processes
 
 
 def fresh(context: Context) -> Context:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.pools import pool
 
 from .forecast import DEFAULT, checked, forecast
 
@@ -39,11 +40,8 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
     jobs = [(uid, y, horizon, level, models, kind if own is None else own, calendar)
             for uid, y, own in _series_of(data)]
     if workers > 1 and len(jobs) >= _MANY:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            tables = list(pool.map(_one, jobs, chunksize=max(1, len(jobs) // (workers * 8))))
+        with pool(workers) as processes:
+            tables = list(processes.map(_one, jobs, chunksize=max(1, len(jobs) // (workers * 8))))
     else:
         tables = [_one(job) for job in jobs]
     if not tables:

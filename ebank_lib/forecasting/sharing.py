@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ebank_lib.pools import end_with
 from ebank_lib.store import store
 
 __all__ = ["beside", "spare_core"]
@@ -42,6 +43,7 @@ def beside(theirs: Callable[[], dict[str, np.ndarray]], mine: Callable[[], objec
         an error, no memory). The caller then does it itself, and meets the error itself.
     """
     read, write = os.pipe()
+    me = os.getpid()
     with warnings.catch_warnings():
         # Forking beside threads may leave a lock held in the copy: it is waited for within bounds.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -53,6 +55,7 @@ def beside(theirs: Callable[[], dict[str, np.ndarray]], mine: Callable[[], objec
             mine()
             return None
     if copy == 0:
+        end_with(me)
         _answer(read, write, theirs)
     os.close(write)
     try:

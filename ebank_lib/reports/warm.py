@@ -13,7 +13,6 @@ makes one call, for where processes cannot be forked.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -32,6 +31,7 @@ from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
+from ..pools import end_with
 from ..wording import t, words
 from . import forked
 from .forked import Filters
@@ -46,7 +46,6 @@ _KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "i
 _NOTEBOOKS = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api",
               "arch.unitroot", "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "ipywidgets")
 _JOBS = ("papermill", "nbclient", "nbconvert", "xlsxwriter")
-_DIE_WITH_PARENT = 1        # PR_SET_PDEATHSIG
 
 
 # ---------------------------------------------------------------- warming up
@@ -268,9 +267,7 @@ class _Parent:
                 ours.close()
             return None
         os.setsid()
-        _libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() != me:
-            os._exit(1)
+        end_with(me)
         ours.close()
         self._let_go(life)
         forked.become(request, life.files)
@@ -352,8 +349,6 @@ def main(argv: list[str]) -> int:
     """
     if not argv:
         return forked.plain()
-    global _libc
-    _libc = ctypes.CDLL(None, use_errno=True)
     channel, folder, owner = socket.socket(fileno=int(argv[0])), Path(argv[1]), argv[2]
     channel.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C is for the orchestrator, which then ends this
