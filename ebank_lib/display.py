@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from .wording import has, language, month_name, percent, t
+from .wording import Text, has, language, month_name, percent, t
 
-__all__ = ["as_html", "html_table", "say", "show"]
+__all__ = ["as_html", "describe", "html_table", "plain_cells", "say", "show"]
 
 Format = Callable[[object], str]
 
@@ -61,13 +61,59 @@ def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
 def say(*sentences: str, about: Iterable[str] = ()) -> _Html:
     """Show sentences in a notebook as they are read on a page: one paragraph each, escaped.
 
+    Those made of cited values (:func:`ebank_lib.wording.cite`) carry their cells to the report, unseen.
+    """
+    return _Sentences([s for s in sentences if s], tuple(about))
+
+
+def plain_cells(sentence: str) -> list[list]:
+    """Return the cells of a sentence as plain JSON: ``[start, end, [{table, column, rows}]]``."""
+    return [[start, end, [{"table": ref.table, "column": ref.column,
+                           "rows": {name: _condition(value) for name, value in ref.rows}} for ref in refs]]
+            for start, end, refs in sentence.cells] if isinstance(sentence, Text) else []
+
+
+def _condition(value: object) -> str | None:
+    return None if value is None or (np.isscalar(value) and pd.isna(value)) else str(value)
+
+
+def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, heads: Mapping[str, str] | None = None,
+             branch: str = "@", indicator: str = "@", months: Mapping[str, str] | None = None,
+             exact: Iterable[str] = (), across: Iterable[str] = (), pooled: bool = False) -> pd.DataFrame:
+    """Say of a result's table what its columns are; the report writes and traces them accordingly.
+
     Parameters
     ----------
-    about : iterable of str
-        Columns of recorded tables in which their numbers stand, as in :func:`ebank_lib.state`.
+    frame : DataFrame
+        Gets the description as ``attrs["ebank"]`` and is returned.
+    kinds : mapping of column to {"text", "integer", "number", "percent", "month", "date", "flag"}, optional
+        Where the type does not say it: above all fractions that are written as per cent.
+    heads : mapping of column to heading, optional
+        Else the wording's heading of that column.
+    branch, indicator : str
+        The column that names the branch and the indicator that a row is about; "@" for the report's own, "*" for all.
+    months : mapping of column to str, optional
+        Which months of the panel a column's values are made of: ``row`` (the row's month), ``first``, ``last``,
+        ``ends`` (both), ``yoy`` (last and a year before), ``window`` (of a flow the last twelve months, else the last),
+        ``before`` (a year before that), ``windows`` (both); every other column is made of all months.
+    exact : iterable of str
+        Columns that are values of the panel as they stand.
+    across : iterable of str
+        Columns in which all branches are compared, whichever the row is about.
+    pooled : bool
+        Whether the numbers rest on forecasts, which learn from the other branches too.
+
+    Examples
+    --------
+    >>> made = describe(pd.DataFrame({"indicator": ["sms"], "share": [0.25]}), kinds={"share": "percent"},
+    ...                 indicator="indicator")
+    >>> made.attrs["ebank"]["kinds"]
+    {'share': 'percent'}
     """
-    said = [s for s in sentences if s]
-    return _Said("".join(f'<p class="reading">{html.escape(s)}</p>' for s in said), "\n".join(said), tuple(about))
+    frame.attrs["ebank"] = {
+        "kinds": dict(kinds or {}), "heads": dict(heads or {}), "branch": branch, "indicator": indicator,
+        "months": dict(months or {}), "exact": list(exact), "across": list(across), "pooled": pooled}
+    return frame
 
 
 def as_html(text: str, plain: pd.DataFrame | str) -> _Html:
@@ -100,16 +146,17 @@ class _Html:
         return self._plain if isinstance(self._plain, str) else self._plain.to_string(index=False)
 
 
-class _Said(_Html):
-    """Sentences that carry with them, unseen, where their numbers stand."""
+class _Sentences(_Html):
+    """Sentences that carry with them, unseen, the cells that they state."""
 
-    def __init__(self, text: str, plain: str, about: tuple[str, ...]):
-        super().__init__(text, plain)
-        self._about = about
+    def __init__(self, sentences: list[str], about: tuple[str, ...] = ()):
+        super().__init__("".join(f'<p class="reading">{html.escape(s)}</p>' for s in sentences), "\n".join(sentences))
+        self._sentences, self._about = sentences, about
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        return ({"text/html": self._text, "text/plain": self._plain},
-                {"ebank": {"about": list(self._about)}} if self._about else {})
+        readings = [{"text": str(one), "cells": plain_cells(one)} for one in self._sentences]
+        own = {"readings": readings} | ({"about": list(self._about)} if self._about else {})
+        return {"text/html": self._text, "text/plain": self._plain}, {"ebank": own}
 
 
 def _heading(name: str, lang: str) -> str:

@@ -2,12 +2,17 @@
 
 A key is ``file.name``; its two texts hold the same ``{placeholders}``. The language is the one chosen by
 :func:`use_language` unless a call names its own.
+
+A number put into a text can carry the cell of the recorded table that it states (:func:`cite`); the text that results
+knows its cells, and where in it they are stated.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -19,7 +24,8 @@ from .errors import ConfigError, UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd  # a batch that has nothing to do says so before pandas would be loaded
 
-__all__ = ["LANGUAGES", "language", "month_name", "number", "percent", "t", "use_language"]
+__all__ = ["LANGUAGES", "Ref", "Text", "cell", "cite", "join", "language", "month_name", "number", "percent", "t",
+           "use_language"]
 
 LANGUAGES = ("zh", "en")
 _WORDS = Path(__file__).parent / "words"
@@ -74,7 +80,88 @@ def t(key: str, lang: str | None = None, **values: object) -> str:
         text = words()[key][language(lang)]
     except KeyError:
         raise UnknownNameError("wording key", key, words()) from None
-    return text.format(**values) if values else text
+    return _filled(text, values) if values else text
+
+
+def _filled(text: str, values: dict[str, object]) -> str:
+    """Fill placeholders; texts that know their cells keep them."""
+    if not any(isinstance(value, Text) for value in values.values()):
+        return text.format(**values)
+    form, parts = Formatter(), []
+    for before, name, spec, conversion in form.parse(text):
+        parts.append(before)
+        if name is not None:
+            value = form.get_field(name, (), values)[0]
+            plain = isinstance(value, Text) and not spec and not conversion
+            parts.append(value if plain else form.format_field(form.convert_field(value, conversion), spec))
+    return join(parts)
+
+
+# ---------------------------------------------------------------- texts that know their cells
+
+@dataclass(frozen=True)
+class Ref:
+    """A cell of a recorded table: its column, and the values of other columns that pick its row.
+
+    Without a column it is the number of rows that the conditions pick. A condition is a value (None: missing), or a
+    text that begins with one of ``= != > < >= <=``; ``"!="`` alone means "not missing".
+    """
+
+    table: str
+    column: str = ""
+    rows: tuple[tuple[str, object], ...] = ()
+
+
+class Text(str):
+    """A text that knows which cells it states: ``cells`` holds ``(start, end, refs)`` in the order of the text."""
+
+    cells: tuple[tuple[int, int, tuple[Ref, ...]], ...]
+
+    def __new__(cls, text: str = "", cells: Iterable[tuple[int, int, tuple[Ref, ...]]] = ()):
+        made = super().__new__(cls, text)
+        made.cells = tuple(cells)
+        return made
+
+    def __add__(self, other: str) -> Text:
+        return join([self, other])
+
+    def __radd__(self, other: str) -> Text:
+        return join([other, self])
+
+
+def cell(table: str, column: str = "", **rows: object) -> Ref:
+    """Name a cell of a recorded table, or without a column the number of rows that are so; see :class:`Ref`.
+
+    Examples
+    --------
+    >>> cell("growth", "last_yoy", indicator="sms")
+    Ref(table='growth', column='last_yoy', rows=(('indicator', 'sms'),))
+    """
+    return Ref(table, column, tuple(rows.items()))
+
+
+def cite(text: object, *cells: Ref) -> Text:
+    """Return a number's text as one that knows the cells it states: one as a rule, two for a difference of two.
+
+    Examples
+    --------
+    >>> said = cite("3", cell("growth", of="ratio"))
+    >>> whole = t("general.months", "en", n=said)
+    >>> whole, [(whole[start:end], refs[0].table) for start, end, refs in whole.cells]
+    ('3 months', [('3', 'growth')])
+    """
+    text = str(text)
+    return Text(text, [(0, len(text), cells)] if cells and text else ())
+
+
+def join(parts: Iterable[str], between: str = "") -> Text:
+    """Join texts as ``str.join`` does; each keeps its cells."""
+    text, cells = "", []
+    for n, part in enumerate(parts):
+        text += between if n else ""
+        cells += [(start + len(text), end + len(text), refs) for start, end, refs in getattr(part, "cells", ())]
+        text += str(part)
+    return Text(text, cells)
 
 
 def has(key: str) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ebank_lib import wording
 from ebank_lib.errors import UnknownNameError
+from ebank_lib.wording import cell, cite, join, t
 
 LIBRARY = Path(wording.__file__).parent
 
@@ -57,3 +58,18 @@ def test_a_written_number_is_within_half_a_percent(value):
 def test_months():
     assert wording.month_name(pd.Period("2011-08", "M"), "zh") == "2011年8月"
     assert wording.month_name(pd.NaT, "en") == "–"
+
+
+def test_a_text_keeps_the_cells_of_the_values_that_are_put_into_it():
+    one, two = cell("growth", "last_yoy", indicator="sms"), cell("growth", of="size", last_yoy="!=")
+    said = t("growth.reading_yoy", "en", last="Aug 2011", n=cite("12", two), branch="Rizhao", high="SMS",
+             high_value=cite("+12.3%", one), low="Phone", low_value="+1.0%")
+    assert [(said[start:end], refs) for start, end, refs in said.cells] == [("12", (two,)), ("+12.3%", (one,))]
+    assert said == t("growth.reading_yoy", "en", last="Aug 2011", n="12", branch="Rizhao", high="SMS",
+                     high_value="+12.3%", low="Phone", low_value="+1.0%")
+
+
+def test_texts_that_are_joined_keep_their_cells_in_place():
+    one, two = cite("3", cell("a", "x")), cite("4", cell("b", "y"))
+    for said in (join(["of ", one, two], " / "), "of  / " + one + " / " + two):
+        assert [(said[start:end], refs[0].table) for start, end, refs in said.cells] == [("3", "a"), ("4", "b")]

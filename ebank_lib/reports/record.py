@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ConfigError
+from ..display import plain_cells
 from ..wording import has, language, t
 
 __all__ = ["KINDS", "record", "state", "table_of"]
@@ -89,7 +90,7 @@ def state(name: str, sentence: str, *, about: Iterable[str] = (), cells: Iterabl
         return
     if level not in ("info", "good", "attention"):
         raise ConfigError("unknown level", key=name, found=level, expected="info, good or attention")
-    said = {"name": name, "text": sentence, "level": level, "about": list(about),
+    said = {"name": name, "text": str(sentence), "level": level, "about": list(about), "refs": plain_cells(sentence),
             "cells": [[table, row if isinstance(row, int) else str(row), column] for table, row, column in cells]}
     _publish({"text/html": f'<p class="reading">{html.escape(sentence)}</p>', "text/plain": sentence}, {"state": said})
 
@@ -107,6 +108,7 @@ def table_of(name: str, result: object, title: str = "", *, kinds: Mapping[str, 
     """
     _check_name(name)
     frame = _frame(result)
+    known = _described(result)
     kinds, heads = dict(kinds or {}), dict(heads or {})
     for column in [*kinds, *heads]:
         if column not in frame.columns:
@@ -117,11 +119,20 @@ def table_of(name: str, result: object, title: str = "", *, kinds: Mapping[str, 
     if len(frame) > _MAX_ROWS:
         raise ConfigError("too many rows to record", key=name, found=len(frame), expected=f"at most {_MAX_ROWS}")
     lang = language(lang)
+    kinds, heads = known.get("kinds", {}) | kinds, known.get("heads", {}) | heads
     columns = [{"name": str(c), "head": str(heads.get(c) or _heading(str(c), lang)),
                 "kind": kinds.get(c) or _kind(frame.iloc[:, at])} for at, c in enumerate(frame.columns)]
     cells = [[_plain(value) for value in frame.iloc[:, at]] for at in range(frame.shape[1])]
     return {"name": name, "title": title or name, "columns": columns,
-            "rows": [list(row) for row in zip(*cells, strict=True)], "notes": [str(note) for note in notes]}
+            "rows": [list(row) for row in zip(*cells, strict=True)], "notes": [str(note) for note in notes],
+            "from": {name: known[name] for name in ("branch", "indicator", "months", "exact", "across", "pooled")
+                     if name in known}}
+
+
+def _described(result: object) -> dict[str, Any]:
+    """Return what a result says of its table, see :func:`ebank_lib.display.describe`."""
+    table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
+    return getattr(table, "attrs", {}).get("ebank", {})
 
 
 def _publish(data: dict[str, str], content: dict[str, Any]) -> None:
