@@ -8,7 +8,7 @@ import sys
 import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "reads", "keeping", "store",
-         "pools", "sources", "cleaning", "growth", "facts", "reference", "peers", "problems", "stationarity", "arma",
+         "compiled", "pools", "sources", "cleaning", "growth", "facts", "reference", "peers", "problems", "stationarity", "arma",
          "events", "forecasting", "province", "scenarios", "charts", "reports", "cli", "__main__"]
 
 

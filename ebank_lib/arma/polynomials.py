@@ -7,10 +7,11 @@ An adjoint takes the derivative of a number by a function's output and gives the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ..compiled import compiled as _compiled
 
 # Sums may be reordered, so that they vectorise; NaN and infinity keep their meaning, 0 / 0 is NaN and not an error.
-compiled = njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+compiled = _compiled(error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 # Largest partial autocorrelation of the AR part. The likelihood can rise all the way to an AR root on the circle
 # (beside an MA root that nearly cancels it) without reaching a maximum; on this closed set it has one.

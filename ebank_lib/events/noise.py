@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 import numpy as np
-from numba import njit
 from scipy.linalg import toeplitz
+
+from ..compiled import compiled
 
 __all__ = ["FADE", "KINDS", "LEAST", "SPREAD", "State", "log_sum", "shape", "whitener"]
 
@@ -145,7 +146,7 @@ def _none(n: int) -> np.ndarray:
     return np.zeros((n, 0))
 
 
-@njit(cache=True)
+@compiled
 def _sums(u, out):
     """Write the products with outliers, level shifts and temporary changes, given those with each month's shock."""
     models, n = u.shape

@@ -12,9 +12,9 @@ from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
-from ebank_lib.events import calendar_regressors, festival_dates
+from ..compiled import compiled
+from ..events import calendar_regressors, festival_dates
 
 __all__ = ["EFFECTS", "CalendarEffect", "fit_calendar", "fit_values"]
 
@@ -199,7 +199,7 @@ def _used_columns(windows: int, waves: bool) -> list[np.ndarray]:
     return [np.array([[_FIXED + w, 2, 3, 4, 1, *form] for w in range(windows)]) for form in forms]
 
 
-@njit(cache=True)
+@compiled
 def _differences(values, thetas):
     """The series' changes as each theta's noise sees them, (thetas, n - 1)."""
     out = np.empty((thetas.size, values.size - 1))
@@ -211,7 +211,7 @@ def _differences(values, thetas):
     return out
 
 
-@njit(cache=True)
+@compiled
 def _recursive(columns, thetas):
     """Columns (n, k) as each theta's noise sees them, (thetas, n, k): x[t] - theta y[t - 1]."""
     # scipy.signal does this too, and takes a tenth of a second to import.

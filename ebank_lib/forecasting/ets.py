@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+
+from ..compiled import compiled
 
 __all__ = ["ETS", "FORMS", "fit_ets", "select_ets"]
 
@@ -23,7 +24,7 @@ _PHI = (0.80, 0.98)     # weaker damping is no damping, stronger is no trend (Hy
 _EDGE = 1e-4
 
 
-@njit(cache=True)
+@compiled
 def _weights(theta, trend, season):
     """Unbounded search values -> alpha, beta, gamma, phi within their admissible intervals."""
     alpha = _EDGE + (1 - 2 * _EDGE) / (1 + np.exp(-theta[0]))
@@ -39,7 +40,7 @@ def _weights(theta, trend, season):
     return alpha, beta, gamma, phi
 
 
-@njit(cache=True)
+@compiled
 def _step(state, e, alpha, beta, gamma, phi, season, at):
     """One step of the recursion in place; `state` is level, trend, then 12 seasonal terms (a ring, `at` now)."""
     level = state[0] + phi * state[1] + alpha * e
@@ -49,7 +50,7 @@ def _step(state, e, alpha, beta, gamma, phi, season, at):
         state[2 + at] += gamma * e
 
 
-@njit(cache=True)
+@compiled
 def _residuals(y, alpha, beta, gamma, phi, trend, season, start):
     """Residuals (0 where y is missing) from the given starting state, and the final state."""
     state = start.copy()
@@ -63,7 +64,7 @@ def _residuals(y, alpha, beta, gamma, phi, trend, season, start):
     return e, state
 
 
-@njit(cache=True)
+@compiled
 def _without_season(y, alpha, beta, phi, trend):
     """As `_concentrated`: level and slope from each starting state in one pass over the months."""
     free = 2 if trend > 0 else 1
@@ -97,7 +98,7 @@ def _without_season(y, alpha, beta, phi, trend):
     return sse, start, last
 
 
-@njit(cache=True)
+@compiled
 def _concentrated(y, alpha, beta, gamma, phi, trend, season):
     """Sum of squares at the best initial state, that state."""
     if not season:
@@ -131,7 +132,7 @@ def _concentrated(y, alpha, beta, gamma, phi, trend, season):
     return (e * e).sum(), start, last
 
 
-@njit(cache=True)
+@compiled
 def _objective(theta, y, trend, season):
     alpha, beta, gamma, phi = _weights(theta, trend, season)
     sse, _, _ = _concentrated(y, alpha, beta, gamma, phi, trend, season)
@@ -139,7 +140,7 @@ def _objective(theta, y, trend, season):
     return y.size * np.log(sse + 1e-300) + 1e-4 * (theta * theta).sum()
 
 
-@njit(cache=True)
+@compiled
 def _nelder_mead(start, y, trend, season, steps):
     """Nelder and Mead (1965) with the usual constants; at most four unknowns."""
     n = start.size
@@ -181,7 +182,7 @@ def _nelder_mead(start, y, trend, season, steps):
     return simplex[best]
 
 
-@njit(cache=True)
+@compiled
 def _fit(y, trend, season):
     n = 1 + (trend > 0) + (1 if season else 0) + (trend == 2)
     best, found = np.inf, np.zeros(n)
@@ -199,7 +200,7 @@ def _fit(y, trend, season):
     return np.array([alpha, beta, gamma, phi]), sse, start_state, last
 
 
-@njit(cache=True)
+@compiled
 def _ahead(last, weights, trend, season, now, horizon):
     """Mean forecast and the weights psi_1.. of the innovations in it."""
     alpha, beta, gamma, phi = weights
