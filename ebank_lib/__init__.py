@@ -15,7 +15,7 @@ _HOME = {
     "load_catalog": "catalog", "number": "wording", "percent": "wording",
     "t": "wording", "show": "display", "say": "display",
     "open_source": "sources", "clean": "cleaning",
-    "analyse_growth": "growth", "growth": "growth", "stylised_facts": "facts",
+    "analyse_growth": "growth", "growth_rates": "growth", "stylised_facts": "facts",
     "compare_peers": "peers", "convergence": "peers", "growth_clusters": "peers",
     "reference_facts": "reference", "assess_problems": "problems", "load_problems": "problems",
     "unit_root_battery": "stationarity", "choose_d": "stationarity",

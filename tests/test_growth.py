@@ -12,15 +12,14 @@ from ebank_lib.catalog import load_catalog
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.growth import (
     analyse_growth,
-    as_months,
-    growth,
+    growth_rates,
     log_growth,
     robust_sd,
-    share,
     total12,
     trend,
     volatility,
 )
+from ebank_lib.sources.spec import Event
 from ebank_lib.wording import use_language
 
 
@@ -42,24 +41,24 @@ def panel_of(frames):
 
 def test_growth_on_the_month_the_year_and_the_base():
     y = series(100 * 1.02 ** np.arange(30))
-    assert growth(y).iloc[1:].to_numpy() == pytest.approx(0.02)
-    assert growth(y, "yoy").dropna().to_numpy() == pytest.approx(1.02**12 - 1)
-    assert growth(y, "yoy").isna().sum() == 12
-    assert growth(y, "base", "2008-03")["2008-03"] == 1
-    assert growth(y, "base")["2008-02"] == pytest.approx(1.02)
+    assert growth_rates(y).iloc[1:].to_numpy() == pytest.approx(0.02)
+    assert growth_rates(y, "yoy").dropna().to_numpy() == pytest.approx(1.02**12 - 1)
+    assert growth_rates(y, "yoy").isna().sum() == 12
+    assert growth_rates(y, "base", "2008-03")["2008-03"] == 1
+    assert growth_rates(y, "base")["2008-02"] == pytest.approx(1.02)
 
 
 def test_a_missing_month_stays_missing_and_so_does_what_needs_it():
     y = series([1.0, 2.0, np.nan, 4.0, 5.0])
-    assert growth(y).isna().tolist() == [True, False, True, True, False]
+    assert growth_rates(y).isna().tolist() == [True, False, True, True, False]
     # A month that is not even in the index is a gap, not a neighbour.
-    assert growth(y.drop(y.index[2])).isna().tolist() == [True, False, True, True, False]
+    assert growth_rates(y.drop(y.index[2])).isna().tolist() == [True, False, True, True, False]
 
 
 def test_growth_from_zero_or_to_below_zero_is_no_number():
-    assert growth(series([0, 5, -3, 4])).isna().all()
-    assert growth(series([5, 0])).tolist()[1] == -1      # all gone: -100% is a fact
-    assert growth(series([0, 5]), "base").isna().all()
+    assert growth_rates(series([0, 5, -3, 4])).isna().all()
+    assert growth_rates(series([5, 0])).tolist()[1] == -1      # all gone: -100% is a fact
+    assert growth_rates(series([0, 5]), "base").isna().all()
 
 
 @given(st.lists(st.one_of(st.floats(allow_nan=True, allow_infinity=False), st.just(0.0)), min_size=1, max_size=40),
@@ -67,7 +66,7 @@ def test_growth_from_zero_or_to_below_zero_is_no_number():
 def test_growth_is_never_infinite_for_ordinary_figures(values, kind):
     y = series(values)
     y = y.where((y.abs() < 1e15) & ((y.abs() > 1e-9) | (y == 0)))
-    found = growth(y, kind)
+    found = growth_rates(y, kind)
     assert not np.isinf(found).any()
     assert len(found) == len(y)
 
@@ -75,20 +74,14 @@ def test_growth_is_never_infinite_for_ordinary_figures(values, kind):
 @given(st.lists(st.floats(0.01, 1e9), min_size=3, max_size=40), st.floats(0.001, 1e6))
 def test_growth_does_not_depend_on_the_unit(values, factor):
     y = series(values)
-    assert growth(y * factor).to_numpy() == pytest.approx(growth(y).to_numpy(), rel=1e-9, abs=1e-9, nan_ok=True)
+    scaled = growth_rates(y * factor).to_numpy()
+    assert scaled == pytest.approx(growth_rates(y).to_numpy(), rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 def test_total_of_twelve_months_needs_all_twelve():
     y = series(np.ones(14))
     y.iloc[0] = np.nan
     assert total12(y).dropna().to_dict() == {pd.Period("2009-01", "M"): 12.0, pd.Period("2009-02", "M"): 12.0}
-
-
-def test_share_of_nothing_is_missing(root):
-    frame = panel_of({"rizhao": {"mobile_txn": [1, 2, 3], "etxn_total": [4, 0, np.nan]}})
-    assert share(frame, "mobile_txn", "etxn_total").tolist() == pytest.approx([0.25, np.nan, np.nan], nan_ok=True)
-    with pytest.raises(UnknownNameError, match="mobile_txn"):
-        share(frame, "mobil_txn", "etxn_total")
 
 
 def test_volatility_of_a_straight_path_is_zero_and_of_a_noisy_one_is_its_noise():
@@ -115,16 +108,14 @@ def test_one_jump_moves_the_standard_deviation_and_not_the_robust_one():
                                    pd.Series([1.0, 2.0], pd.period_range("2008", periods=2, freq="Y"))])
 def test_what_is_no_monthly_series_is_refused_with_a_reason(wrong):
     with pytest.raises(SeriesError, match="expected"):
-        growth(wrong)
+        growth_rates(wrong)
 
 
 def test_unknown_kinds_and_months_say_what_exists():
     with pytest.raises(UnknownNameError, match="yoy"):
-        growth(series([1, 2]), "yoyo")
+        growth_rates(series([1, 2]), "yoyo")
     with pytest.raises(SeriesError, match="YYYY-MM"):
-        growth(series([1, 2]), "base", "soon")
-    with pytest.raises(SeriesError, match="at least 5"):
-        as_months(series([1, 2]), minimum=5)
+        growth_rates(series([1, 2]), "base", "soon")
 
 
 # --- trends
@@ -176,8 +167,8 @@ def analysis(root):
                          "mobile_txn": 10 * 1.1**months, "echannel_share": 0.3 + 0.01 * months},
               "jinan": {k: np.full(30, np.nan) for k in ("personal_online", "personal_online_new", "phone", "sms",
                                                          "mobile_txn", "echannel_share")}}
-    events = [{"month": "2008-10", "indicators": ["sms"], "branches": ["rizhao"], "zh": "推动", "en": "push"},
-              {"month": "2009-01", "indicators": [], "branches": ["jinan"], "zh": "别处", "en": "elsewhere"}]
+    events = [Event(month="2008-10", indicators=["sms"], branches=["rizhao"], zh="推动", en="push"),
+              Event(month="2009-01", branches=["jinan"], zh="别处", en="elsewhere")]
     return analyse_growth(panel_of(frames), "rizhao", catalog_of(root), events=events)
 
 
@@ -238,6 +229,38 @@ def test_every_picture_has_a_sentence(analysis, kind, lang):
     text = analysis.reading(lang, kind)
     assert text.endswith("。" if lang == "zh" else ".")
     assert "nan" not in text and "inf" not in text and "{" not in text
+
+
+def cells_of(text):
+    """What a sentence states: (as printed, table, column, rows)."""
+    return [(text[start:end], ref.table, ref.column, dict(ref.rows)) for start, end, refs in text.cells for ref in refs]
+
+
+def test_sentences_know_the_cells_they_state(analysis):
+    assert cells_of(analysis.reading("en", "yoy")) == [
+        ("4", "growth", "", {"of": "size", "last_yoy": "!="}),
+        ("+214%", "growth", "last_yoy", {"indicator": "mobile_txn"}),
+        ("+10%", "growth", "last_yoy", {"indicator": "sms"})]
+    assert cells_of(analysis.reading("en", "mom")) == [
+        ("4", "growth", "", {"of": "size", "mean_index": ">1"}),
+        ("4", "growth", "", {"of": "size", "mean_index": "!="}),
+        ("+10.0%", "growth", "mean_index", {"indicator": "mobile_txn"}),
+        ("+0.9%", "growth", "mean_index", {"indicator": "sms"})]
+    assert cells_of(analysis.reading("zh", "base")) == [
+        ("15.86", "growth", "base", {"indicator": "mobile_txn"}), ("1.33", "growth", "base", {"indicator": "phone"})]
+    assert cells_of(analysis.reading("zh", "ratio")) == [
+        ("1", "growth", "", {"of": "ratio"}), ("1", "growth", "", {"of": "ratio", "gain": ">0"}),
+        ("30.0%", "growth", "y_first", {"indicator": "echannel_share"}),
+        ("59.0%", "growth", "y_last", {"indicator": "echannel_share"})]
+    stated = cells_of(analysis.reading("en", "volatility"))
+    assert [(column, rows) for _, _, column, rows in stated] == [
+        ("volatility", {"indicator": "sms"}), ("volatility", {"indicator": "mobile_txn"}),
+        ("", {"of": "size", "volatility": "!="})]
+    rows = analysis.summary.set_index("indicator")
+    assert rows["of"].to_dict() == {"personal_online": "size", "personal_online_new": "new", "phone": "size",
+                                    "sms": "size", "mobile_txn": "size", "echannel_share": "ratio"}
+    assert rows.loc["echannel_share", ["y_first", "y_last", "gain"]].tolist() == pytest.approx([0.30, 0.59, 0.29])
+    assert rows.loc["mobile_txn", "base"] == pytest.approx(1.1**29)
 
 
 def test_sentences_name_what_they_count_and_what_there_is_none_of(analysis, root):

@@ -10,14 +10,19 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.display import html_table
-from ebank_lib.errors import UnknownNameError
-from ebank_lib.growth import measures
-from ebank_lib.growth.measures import as_month, as_months, growth, log_growth, robust_sd, total12, trend, volatility
-from ebank_lib.wording import language, month_name, number, percent, t
+from ..catalog import Catalog
+from ..display import describe, html_table
+from ..errors import UnknownNameError
+from ..wording import cell, cite, language, month_name, number, percent, t
+from .measures import MIN_TREND, as_month, as_months, growth_rates, log_growth, robust_sd, total12, trend, volatility
 
 __all__ = ["GrowthAnalysis", "analyse_growth"]
+
+# What each picture's sentence is about: a column of the summary, and how its values are written.
+_READ = {"mom": ("mean_index", lambda v, lang: percent(v - 1, 1, True)),
+         "base": ("base", lambda v, lang: f"{v:.2f}" if v < 100 else number(v, "", lang)),
+         "yoy": ("last_yoy", lambda v, lang: percent(v, 0, True)),
+         "volatility": ("volatility", lambda v, lang: percent(v))}
 
 
 @dataclass(frozen=True)
@@ -67,27 +72,9 @@ class GrowthAnalysis:
         which have no growth of their own."""
         if group is not None and group not in self.catalog.groups:
             raise UnknownNameError("group", group, self.catalog.groups)
-        new = {part for i in self.catalog.identities if i.kind == "change" for part in i.parts}
-        rows = self.summary[self.summary["n"] > 0]
-        return [key for key in rows["indicator"] if self.catalog.indicators[key].kind in kinds and key not in new
+        rows = self.summary[self.summary["of"].isin(("size", "ratio"))]
+        return [key for key in rows["indicator"] if self.catalog.indicators[key].kind in kinds
                 and group in (None, self.catalog.indicators[key].group)]
-
-    def full(self) -> pd.DataFrame:
-        """Return the summary for recording, with what the readings say besides.
-
-        ``of`` tells what a row counts as (size: stocks and flows, ratio, new: net new customers, none: no value);
-        ``y_first, y_last, gain, base`` are the first and last value, their difference and the last multiple of the
-        base month.
-        """
-        size, ratio = set(self.keys()), set(self.keys(("ratio",)))
-        rows = []
-        for key, n in zip(self.summary["indicator"], self.summary["n"], strict=True):
-            y, base = self.series(key).dropna(), self.series(key, "base").dropna()
-            ends = (float(y.iloc[0]), float(y.iloc[-1])) if len(y) else (math.nan, math.nan)
-            rows.append({"of": "size" if key in size else "ratio" if key in ratio else "new" if n > 0 else "none",
-                         "y_first": ends[0], "y_last": ends[1], "gain": ends[1] - ends[0],
-                         "base": float(base.iloc[-1]) if len(base) else math.nan})
-        return pd.concat([self.summary, pd.DataFrame(rows, index=self.summary.index)], axis=1)
 
     def groups(self, kinds: Sequence[str] = ("stock", "flow")) -> list[str]:
         """Return the groups that have something to draw, in the catalogue's order."""
@@ -96,39 +83,69 @@ class GrowthAnalysis:
 
     def events_for(self, keys: Sequence[str]) -> list[dict]:
         """Return the events that concern these indicators: ``month, zh, en``; one without indicators concerns all."""
-        return [{"month": as_month(_get(e, "month")), "zh": str(_get(e, "zh")), "en": str(_get(e, "en"))}
-                for e in self.events if not _get(e, "indicators") or set(keys) & set(_get(e, "indicators"))]
+        return [{"month": as_month(e.month), "zh": e.zh, "en": e.en} for e in self.events
+                if not e.indicators or set(keys) & set(e.indicators)]
 
     def plot(self, kind: str = "mom", group: str | None = None, lang: str | None = None):
         """Draw ``mom`` (figure 4-1), ``base`` (4-3), ``ratio`` (4-4), ``yoy`` or ``volatility``; returns the Figure."""
-        from ebank_lib.charts.growth import plot_growth, plot_volatility
+        from ..charts.growth import plot_growth, plot_volatility
 
         return plot_volatility(self, group, lang) if kind == "volatility" else plot_growth(self, kind, group, lang)
 
-    def reading(self, lang: str | None = None, kind: str = "yoy", group: str | None = None) -> str:
+    def reading(self, lang: str | None = None, kind: str = "yoy") -> str:
         """Say in one sentence what the picture of this kind shows."""
-        return _reading(self, language(lang), kind, group)
+        lang = language(lang)
+        if kind == "ratio":
+            return self._ratios(lang)
+        column, write = _READ[kind]
+        who = self.catalog.branch(self.branch).label(lang)
+        sizes = self.summary[self.summary["of"] == "size"].set_index("indicator")
+        rows = sizes.dropna(subset=[column, "geo_mean"] if kind == "base" else [column])
+        if rows.empty:
+            return t("growth.reading_nothing", lang, branch=who)
+        ends = {"high": rows[column].idxmax(), "low": rows[column].idxmin()}
+        values = {}
+        for name, key in ends.items():
+            value = rows.loc[key, column]
+            text = cite(write(value, lang), cell("growth", column, indicator=key))
+            if kind == "base":
+                text = t(f"growth.times_{'up' if value >= 1 else 'down'}", lang, value=text)
+            values |= {name: self.catalog.indicators[key].short_label(lang), f"{name}_value": text}
+        months = self.table.loc[self.table["indicator"].isin(sizes.index) & self.table["y"].notna(), "month"]
+        counted, more = {"of": "size", column: "!="}, int((rows["vol_verdict"] == "rises").sum())
+        return t(f"growth.reading_{kind}" + ("_none" if kind == "volatility" and not more else ""), lang, branch=who,
+                 n=cite(len(rows), cell("growth", **counted)), base=month_name(self.base_month, lang),
+                 up=cite(int((rows["mean_index"] > 1).sum()), cell("growth", of="size", mean_index=">1")),
+                 more=cite(more, cell("growth", of="size", vol_verdict="rises")),
+                 first=month_name(months.min(), lang), last=month_name(months.max(), lang), **values)
 
-    def labelled(self, lang: str | None = None) -> pd.DataFrame:
-        """Return the summary with labels instead of keys and verdicts in words, for showing."""
-        out = self.summary.copy()
-        out["indicator"] = [self.catalog.indicators[key].label(lang) for key in out["indicator"]]
-        for column in ("verdict", "vol_verdict"):
-            out[column] = [t(f"growth.{column}_{value}", lang) for value in out[column]]
-        return out
+    def _ratios(self, lang: str) -> str:
+        who = self.catalog.branch(self.branch).label(lang)
+        rows = self.summary[self.summary["of"] == "ratio"].set_index("indicator")
+        if rows.empty:
+            known = any(self.catalog.indicators[k].kind == "ratio" for k in self.summary["indicator"])
+            return t("growth.reading_no_ratio" if known else "growth.reading_without_ratio", lang, branch=who)
+        bounded = [key for key in rows.index if self.catalog.indicators[key].bounded]
+        best = rows.loc[bounded or rows.index, "gain"].idxmax()
+        first, last = (cite(percent(rows.loc[best, column]), cell("growth", column, indicator=best))
+                       for column in ("y_first", "y_last"))
+        return t("growth.reading_ratio", lang, branch=who, best=self.catalog.indicators[best].short_label(lang),
+                 up=cite(int((rows["gain"] > 0).sum()), cell("growth", of="ratio", gain=">0")),
+                 n=cite(len(rows), cell("growth", of="ratio")), before=first, after=last)
 
     def _repr_html_(self) -> str:
-        shown = self.labelled().query("n > 0")
-        shown = shown[["indicator", "n", "mean_index", "last_yoy", "volatility", "robust", "verdict", "vol_verdict"]]
-        heads = {name: t(f"growth.{name}") for name in shown.columns if name != "indicator"}
+        keep = ["indicator", "n", "mean_index", "last_yoy", "volatility", "robust", "verdict", "vol_verdict"]
+        shown = self.summary.loc[self.summary["n"] > 0, keep]
+        shown = shown.assign(indicator=[self.catalog.indicators[key].label() for key in shown["indicator"]], **{
+            name: [t(f"growth.{name}_{value}") for value in shown[name]] for name in ("verdict", "vol_verdict")})
         there = self.table["y"].notna()
         months = self.table.loc[there if there.any() else slice(None), "month"]
         caption = t("growth.caption", branch=self.catalog.branch(self.branch).label(),
                     first=month_name(months.min()), last=month_name(months.max()))
         formats = {"mean_index": "{:.3f}", "last_yoy": lambda v: percent(v, sign=True), "volatility": percent,
                    "robust": percent}
-        return html_table(shown, caption=caption, heads=heads, formats=formats,
-                          notes=[t("growth.method"), *self.notes])
+        return html_table(shown, caption=caption, heads={name: t(f"growth.{name}") for name in keep[1:]},
+                          formats=formats, notes=[t("growth.method"), *self.notes])
 
 
 def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators: Sequence[str] | None = None,
@@ -153,8 +170,10 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
         Its ``summary`` has for each indicator: ``n`` months with a value, ``missing``, ``mean_index`` (mean of
         month-on-month indices), ``geo_mean`` (geometric), ``last_yoy`` (of the panel's last month), ``volatility`` (sd
         of log growth), ``robust`` (1.4826 MAD), ``vol_first, vol_last`` (12-month volatility of the first and last
-        year), ``slope, p_value, verdict`` (trend of log growth, per month) and ``vol_slope, vol_p, vol_verdict`` (trend
-        of its absolute deviations from that trend: whether growth becomes more or less steady), see :func:`trend`.
+        year), ``slope, p_value, verdict`` (trend of log growth, per month), ``vol_slope, vol_p, vol_verdict`` (trend
+        of its absolute deviations from that trend: whether growth becomes more or less steady), see :func:`trend`;
+        ``of`` (what it counts as: size for stocks and flows, ratio, new for net new customers, none without a value),
+        ``y_first, y_last, gain`` (first and last value, their difference), ``base`` (last multiple of the base month).
 
     Raises
     ------
@@ -178,62 +197,59 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     if base not in frame.index:
         raise UnknownNameError("base month", base, [str(frame.index[0]), "…", str(frame.index[-1])])
     table = pd.concat([_rows(frame[key], key, catalog.indicators[key].kind, base) for key in keys], ignore_index=True)
-    summary = pd.DataFrame([_summary(frame[key], key) for key in keys])
+    new = {part for identity in catalog.identities if identity.kind == "change" for part in identity.parts}
+    summary = pd.DataFrame([_summary(rows["y"], rows["base"].dropna(), key, catalog.indicators[key].kind, key in new)
+                            for key, rows in table.set_index("month").groupby("indicator", sort=False)])
+    describe(summary, indicator="indicator", exact=("y_first", "y_last"),
+             kinds=dict.fromkeys(("last_yoy", "volatility", "robust", "vol_first", "vol_last"), "percent"),
+             months={"y_first": "first", "y_last": "last", "last_yoy": "yoy", "gain": "ends", "base": "ends"})
     notes = tuple(_notes(frame[keys], catalog, base))
-    mine = tuple(e for e in events if not _get(e, "branches") or branch in _get(e, "branches"))
+    mine = tuple(e for e in events if not e.branches or branch in e.branches)
     return GrowthAnalysis(branch, catalog, base, table, summary, notes, mine)
 
 
 def _first_month(frame: pd.DataFrame) -> pd.Period:
-    """Return the month in which a branch's figures begin."""
     there = frame.loc[:, (frame > 0).any()] > 0
     share = there.mean(axis=1)
     begun = there.index[share >= min(0.5, share.max())] if there.shape[1] else there.index
     return begun[0]
 
 
-def _get(event: object, name: str):
-    return event.get(name) if isinstance(event, dict) else getattr(event, name, None)
-
-
 def _rows(y: pd.Series, key: str, kind: str, base: pd.Period) -> pd.DataFrame:
     y = as_months(y)
-    mom = growth(y)
+    mom, base, yoy = (growth_rates(y, *how).to_numpy() for how in (("mom",), ("base", base), ("yoy",)))
     return pd.DataFrame({
-        "indicator": key, "month": y.index, "y": y.to_numpy(), "mom": mom.to_numpy(),
-        "base": growth(y, "base", base).to_numpy(), "yoy": growth(y, "yoy").to_numpy(), "index": mom.to_numpy() + 1,
+        "indicator": key, "month": y.index, "y": y.to_numpy(), "mom": mom, "base": base, "yoy": yoy, "index": mom + 1,
         "total12": (total12(y) if kind == "flow" else y * np.nan).to_numpy(), "note": _why_missing(y)})
 
 
 def _why_missing(y: pd.Series) -> np.ndarray:
     earlier = y.shift(1)
-    codes = np.select(
-        [y.isna(), np.arange(len(y)) == 0, earlier.isna(), (earlier <= 0) | (y < 0)],
-        ["missing", "first", "earlier_missing", "not_positive"], default="")
-    return codes.astype(object)
+    return np.select([y.isna(), np.arange(len(y)) == 0, earlier.isna(), (earlier <= 0) | (y < 0)],
+                     ["missing", "first", "earlier_missing", "not_positive"], default="").astype(object)
 
 
-def _summary(y: pd.Series, key: str) -> dict:
-    y, dlog = as_months(y), log_growth(y)
-    mom, yoy, vol = growth(y), growth(y, "yoy"), volatility(y).dropna()
+def _summary(y: pd.Series, base: pd.Series, key: str, kind: str, new: bool) -> dict:
+    dlog, there, vol = log_growth(y), y.dropna(), volatility(y).dropna()
     drift = trend(dlog)
     time = pd.Series(np.arange(len(dlog), dtype=float), dlog.index)
-    centred = dlog - drift.slope * time if drift.n >= measures.MIN_TREND else dlog
+    centred = dlog - drift.slope * time if drift.n >= MIN_TREND else dlog
     spread = trend((centred - centred.median()).abs())
-    return {"indicator": key, "n": int(y.notna().sum()), "missing": int(y.isna().sum()),
-            "mean_index": float(mom.mean() + 1), "geo_mean": float(np.exp(dlog.mean())),
-            "last_yoy": float(yoy.iloc[-1]),
-            "volatility": float(dlog.std()), "robust": robust_sd(dlog),
-            "vol_first": float(vol.iloc[0]) if len(vol) else math.nan,
-            "vol_last": float(vol.iloc[-1]) if len(vol) else math.nan,
-            "slope": drift.slope, "p_value": drift.p_value, "verdict": drift.verdict,
-            "vol_slope": spread.slope, "vol_p": spread.p_value, "vol_verdict": spread.verdict}
+    first, last, vol_first, vol_last, _, of_base = (
+        float(x.iloc[at]) if len(x) else math.nan for x in (there, vol, base) for at in (0, -1))
+    return {"indicator": key, "n": len(there), "missing": len(y) - len(there),
+            "mean_index": float(growth_rates(y).mean() + 1), "geo_mean": float(np.exp(dlog.mean())),
+            "last_yoy": float(growth_rates(y, "yoy").iloc[-1]), "volatility": float(dlog.std()),
+            "robust": robust_sd(dlog), "vol_first": vol_first, "vol_last": vol_last, "slope": drift.slope,
+            "p_value": drift.p_value, "verdict": drift.verdict, "vol_slope": spread.slope, "vol_p": spread.p_value,
+            "vol_verdict": spread.verdict,
+            "of": "none" if there.empty else "new" if new else "ratio" if kind == "ratio" else "size",
+            "y_first": first, "y_last": last, "gain": last - first, "base": of_base}
 
 
 def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
     def names(keys) -> str:
-        return "、".join(catalog.indicators[k].short_label() for k in keys) if language() == "zh" else ", ".join(
-            catalog.indicators[k].short_label() for k in keys)
+        return ("、" if language() == "zh" else ", ").join(catalog.indicators[k].short_label() for k in keys)
 
     notes = []
     empty = [k for k in frame.columns if frame[k].isna().all()]
@@ -254,56 +270,3 @@ def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
     if low:
         notes.append(t("growth.note_not_positive", names=names(low)))
     return notes
-
-
-def _times(value: float, lang: str) -> str:
-    text = f"{value:.2f}" if value < 100 else number(value, "", lang)
-    return t(f"growth.times_{'up' if value >= 1 else 'down'}", lang, value=text)
-
-
-def _reading(result: GrowthAnalysis, lang: str, kind: str, group: str | None) -> str:
-    kinds = ("ratio",) if kind == "ratio" else ("stock", "flow")
-    rows = result.summary[result.summary["indicator"].isin(result.keys(kinds, group))].set_index("indicator")
-    label = {k: result.catalog.indicators[k].short_label(lang) for k in rows.index}
-    who = result.catalog.branch(result.branch).label(lang)
-    there = result.table[result.table["indicator"].isin(rows.index) & result.table["y"].notna()]
-    months = there["month"] if len(there) else result.table["month"]
-    if kind == "ratio":
-        if not any(result.catalog.indicators[k].kind == "ratio" for k in result.summary["indicator"]):
-            return t("growth.reading_without_ratio", lang, branch=who)
-        first, last = ({k: result.series(k).dropna().iloc[i] for k in rows.index if result.series(k).notna().any()}
-                       for i in (0, -1))
-        gain = {k: last[k] - first[k] for k in last}
-        if not gain:
-            return t("growth.reading_no_ratio", lang, branch=who)
-        bounded = [k for k in gain if result.catalog.indicators[k].bounded]
-        best = max(bounded or gain, key=gain.get)
-        return t("growth.reading_ratio", lang, branch=who, up=sum(g > 0 for g in gain.values()), n=len(gain),
-                 best=label[best], before=percent(first[best]), after=percent(last[best]))
-    column = {"mom": "mean_index", "volatility": "volatility", "base": "geo_mean"}.get(kind, "last_yoy")
-    rows = rows.dropna(subset=[column])
-    if rows.empty:
-        return t("growth.reading_nothing", lang, branch=who)
-    high, low = rows[column].idxmax(), rows[column].idxmin()
-    values = {"branch": who, "n": len(rows), "high": label[high], "low": label[low],
-              "first": month_name(months.min(), lang), "last": month_name(months.max(), lang)}
-    if kind == "mom":
-        mean = rows["mean_index"] - 1
-        return t("growth.reading_mom", lang, up=int((mean > 0).sum()), high_value=percent(mean[high], 1, True),
-                 low_value=percent(mean[low], 1, True), **values)
-    if kind == "volatility":
-        more = int((rows["vol_verdict"] == "rises").sum())
-        key = "growth.reading_volatility" if more else "growth.reading_volatility_none"
-        return t(key, lang, high_value=percent(rows.loc[high, column]), more=more,
-                 low_value=percent(rows.loc[low, column]), **values)
-    if kind == "base":
-        final = {k: result.series(k, "base").dropna() for k in rows.index}
-        final = {k: float(v.iloc[-1]) for k, v in final.items() if len(v)}
-        if not final:
-            return t("growth.reading_nothing", lang, branch=who)
-        high, low = max(final, key=final.get), min(final, key=final.get)
-        values |= {"high": label[high], "low": label[low]}
-        return t("growth.reading_base", lang, base=month_name(result.base_month, lang),
-                 high_value=_times(final[high], lang), low_value=_times(final[low], lang), **values)
-    return t("growth.reading_yoy", lang, high_value=percent(rows.loc[high, column], 0, True),
-             low_value=percent(rows.loc[low, column], 0, True), **values)

@@ -15,23 +15,22 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ebank_lib.errors import SeriesError, UnknownNameError
+from ..errors import SeriesError, UnknownNameError
 
-__all__ = ["MIN_TREND", "Trend", "as_month", "as_months", "growth", "log_growth", "robust_sd", "share", "total12",
-           "trend", "volatility"]
+__all__ = ["MIN_TREND", "Trend", "as_month", "as_months", "growth_rates", "log_growth", "robust_sd", "total12", "trend",
+           "volatility"]
 
 KINDS = ("mom", "base", "yoy")
 MIN_TREND = 12      # months: below this the normal approximation of Mann-Kendall's S is not to be trusted
 
 
-def as_months(y: pd.Series, minimum: int = 0) -> pd.Series:
+def as_months(y: pd.Series) -> pd.Series:
     """Return `y` as floats on every month from its first to its last, missing months as NaN.
 
     Raises
     ------
     SeriesError
-        `y` is no Series of numbers on a monthly PeriodIndex in order, holds an infinite value, or has fewer than
-        `minimum` values.
+        `y` is no Series of numbers on a monthly PeriodIndex in order, or holds an infinite value.
     """
     if not isinstance(y, pd.Series):
         raise SeriesError("is no series", found=type(y).__name__, expected="a pandas Series with a monthly PeriodIndex")
@@ -46,8 +45,6 @@ def as_months(y: pd.Series, minimum: int = 0) -> pd.Series:
     if np.isinf(y.to_numpy()).any():
         raise SeriesError("holds an infinite value", key=str(y.index[np.isinf(y.to_numpy())][0]),
                           expected="finite or missing values")
-    if y.notna().sum() < minimum:
-        raise SeriesError("is too short", found=f"{int(y.notna().sum())} months", expected=f"at least {minimum}")
     if len(y) and (y.index[-1] - y.index[0]).n + 1 == len(y):       # every month is there
         y.index = y.index.rename(None)
     elif len(y):
@@ -55,7 +52,7 @@ def as_months(y: pd.Series, minimum: int = 0) -> pd.Series:
     return y
 
 
-def growth(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | None = None) -> pd.Series:
+def growth_rates(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | None = None) -> pd.Series:
     """Return the growth of a monthly series.
 
     Parameters
@@ -75,9 +72,9 @@ def growth(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | None =
     Examples
     --------
     >>> y = pd.Series([100.0, 110.0, 0.0, 5.0], pd.period_range("2008-01", periods=4, freq="M"))
-    >>> growth(y).round(3).tolist()
+    >>> growth_rates(y).round(3).tolist()
     [nan, 0.1, -1.0, nan]
-    >>> growth(y, "base", "2008-02").round(3).tolist()
+    >>> growth_rates(y, "base", "2008-02").round(3).tolist()
     [0.909, 1.0, 0.0, 0.045]
     """
     if kind not in KINDS:
@@ -115,14 +112,6 @@ def log_growth(y: pd.Series) -> pd.Series:
     return pd.Series(np.diff(np.log(np.where(v > 0, v, np.nan)), prepend=np.nan), y.index, name=y.name)
 
 
-def share(panel: pd.DataFrame, part: str, whole: str) -> pd.Series:
-    """Return `part` / `whole` of a panel as fractions; NaN where the whole is missing or not above zero."""
-    for name in (part, whole):
-        if name not in panel.columns:
-            raise UnknownNameError("indicator", name, panel.columns)
-    return (panel[part] / panel[whole].where(panel[whole] > 0)).rename(part)
-
-
 def total12(y: pd.Series) -> pd.Series:
     """Return the sum of the last 12 months; NaN unless all twelve are there."""
     return as_months(y).rolling(12, min_periods=12).sum()
@@ -135,16 +124,12 @@ def robust_sd(x: Sequence[float]) -> float:
     return float(1.4826 * np.median(np.abs(x - np.median(x)))) if x.size else math.nan
 
 
-def volatility(y: pd.Series, window: int = 12, robust: bool = False) -> pd.Series:
+def volatility(y: pd.Series, window: int = 12) -> pd.Series:
     """Return the rolling standard deviation of log growth (0.05: months differ by about 5%).
 
-    A month's value uses the `window` growths up to it and is there when two thirds of them are. `robust` uses
-    1.4826 times the median absolute deviation, which one jump cannot move far.
+    A month's value uses the `window` growths up to it and is there when two thirds of them are.
     """
-    if window < 3:
-        raise SeriesError("window is too short", found=window, expected="at least 3 months")
-    rolling = log_growth(y).rolling(window, min_periods=math.ceil(window * 2 / 3))
-    return rolling.apply(robust_sd, raw=True) if robust else rolling.std()
+    return log_growth(y).rolling(window, min_periods=math.ceil(window * 2 / 3)).std()
 
 
 @dataclass(frozen=True)
