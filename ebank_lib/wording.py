@@ -103,8 +103,8 @@ def _filled(text: str, values: dict[str, object]) -> str:
 class Ref:
     """A cell of a recorded table: its column, and the values of other columns that pick its row.
 
-    Without a column it is the number of rows that the conditions pick. A condition is a value (None: missing), or a
-    text that begins with one of ``= != > < >= <=``; ``"!="`` alone means "not missing".
+    None is a missing value. Without a column it is the number of rows that conditions pick: a condition is a value, or
+    a text that begins with one of ``= != > < >= <=``; ``"!="`` alone means "not missing".
     """
 
     table: str

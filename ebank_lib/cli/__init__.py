@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import EbankError, nearest
-from . import holds, proof, report, way
+from . import holds, report, verify, way
 
 __all__ = ["main"]
 
@@ -73,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
     way.add_options(command("trace", "show the printed cells that a number of a report, or one value, comes from",
                             way.trace, source=False))
-    proof.add_options(command("verify", "compute the chain of a report or a whole run again and name the first link "
-                              "that does not hold", proof.verify, source=False))
+    verify.add_options(command("verify", "compare a report or a whole run with its hashes, its panel with the source",
+                               verify.verify, source=False))
     return parser
 
 

@@ -42,8 +42,7 @@ def trace(options: argparse.Namespace) -> int:
 
 
 def _in_report(options: argparse.Namespace) -> int:
-    from ..reports.opened import open_report
-    from ..reports.places import find
+    from ..reports.trace import find, open_report
     from ..wording import t, use_language
 
     use_language(options.lang)
@@ -85,13 +84,13 @@ def _source(options: argparse.Namespace, report: Any) -> tuple[Any, str]:
 
 
 def _labels(report: Any, cleaned: Any) -> dict[str, str]:
-    from ..reports.lineage import labels_of
+    from ..reports.trace import labels_of
 
     return {} if cleaned is None else labels_of(cleaned.catalog, report.months)
 
 
 def _show(one: Any, report: Any, cleaned: Any, remark: str, options: argparse.Namespace) -> None:
-    from ..reports.lineage import inputs_of
+    from ..reports.trace import inputs_of
     from ..wording import t
 
     lang = options.lang
@@ -125,7 +124,7 @@ def _said(cell: Any, lang: str) -> str:
 
 def _back(inputs: Any, cleaned: Any, options: argparse.Namespace) -> None:
     """Print what a number is made of and the printed cells behind it."""
-    from ..reports.lineage import printed_cells
+    from ..reports.trace import printed_cells
     from ..wording import month_name, t
 
     lang, catalog = options.lang, cleaned.catalog

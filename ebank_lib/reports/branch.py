@@ -16,7 +16,6 @@ page shows what there is of it and says why it ends there.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -35,12 +34,12 @@ from ..paths import portable_source
 from ..sources import open_source
 from ..store import kept_data, store
 from ..wording import t, use_language
-from . import trace
-from .artefacts import Artefacts, about_plain, build, renew
+from .artefacts import about_plain, build, renew
 from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
 from .pages import About
-from .seal import library_versions, package_sha256, run_json_bytes
+from .seal import library_versions, package_sha256, run_json_bytes, source_links
 from .summary import summarise, summary_bytes
+from .trace import month_of
 
 __all__ = ["Province", "Report", "make_province_report", "make_report", "open_province"]
 
@@ -102,7 +101,7 @@ def open_province(source: str | Path) -> Province:
 def _source_links(files: pd.DataFrame, cleaned: Any) -> list[dict[str, Any]]:
     """Return the links from the files to the panel; from the store, since they are every report's, and long to hash."""
     def made() -> list[dict[str, Any]]:
-        return trace.source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
+        return source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
 
     if store() is None:     # then fingerprints are as long to hash
         return made()
@@ -212,7 +211,7 @@ def _months(province: Province, start: str | None, end: str | None) -> tuple[pd.
     known = province.cleaned.panel.index.get_level_values("month").unique()
     chosen = []
     for text, default in ((start, known.min()), (end, known.max())):
-        month = default if text is None else trace.month_of(text)
+        month = default if text is None else month_of(text)
         if month not in known:
             raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])
         chosen.append(month)
@@ -232,16 +231,17 @@ def _write(province, branch, label, lang, indicator, months, executed, folder) -
     """Write everything, the seal last: a folder whose run.json fits its files is a finished report."""
     catalog, source = province.catalog, province.cleaned.source
     about = About(branch, label, catalog.indicator(indicator).label(lang), source.title(lang), source.simulated,
-                  *months, lang, files=tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
-    made = build([book.path for book in executed], about, province.links)
+                  *months, lang, province.links,
+                  tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
+    made = build([book.path for book in executed], about)
     summary = summary_bytes(summarise(about, made.content, province.cleaned, executed))
-    made.add("summary", {"summary.json": summary}, len(summary))
+    made.files["summary.json"] = summary
 
     _keep_previous(folder, summary)
     for name, content in made.files.items():
         _write_if_other(folder, name, content)
     _remove_others(folder, made.files)
-    _write_if_other(folder, "run.json", run_json_bytes(_run(province, executed, about, made), made.files))
+    _write_if_other(folder, "run.json", run_json_bytes(_run(province, executed, about), made.files))
     shutil.rmtree(folder / "failed", ignore_errors=True)
     return Report(branch, folder, tuple(replace(b, path=folder / "notebooks" / b.path.name) for b in executed))
 
@@ -270,7 +270,7 @@ def _remove_others(folder: Path, files: Mapping[str, bytes]) -> None:
                 old.unlink()
 
 
-def _run(province, executed, about: About, made: Artefacts) -> dict[str, Any]:
+def _run(province, executed, about: About) -> dict[str, Any]:
     """Return what was run on what, with what: no time, no machine, no path outside the project."""
     outside = Path(province.given).is_absolute()
     parameters = {book.name: {k: Path(v).name if outside and k == "source" else v for k, v in book.parameters.items()}
@@ -285,14 +285,10 @@ def _run(province, executed, about: About, made: Artefacts) -> dict[str, Any]:
         "parameters": parameters,
         "versions": library_versions(),
         "files": province.files[["file", "bytes", "sha256"]].to_dict("records"),
-        "notebooks": {book.name: trace.text_sha256(book.path.read_bytes()) for book in executed},
-        "tables": {table["name"]: trace.text_sha256(json.dumps(table, sort_keys=True, ensure_ascii=False))
-                   for table in made.content.tables},
         "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
         "stages_not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                             for book in executed if book.not_done},
-        "sentences": made.content.sentences,
-        "chain": trace.chained(made.links),
+        "data": list(about.chain),
     }
 
 

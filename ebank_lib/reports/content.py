@@ -20,12 +20,12 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
-from .cells import Cell
+from .cells import value_text
 from .formula import svg_of
-from .narrative import Said, carry_cells
 from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 from .scopes import with_scopes
+from .sentences import Sentence, cited_tables, linked, resolved
 
 __all__ = ["Content", "Item", "Stage", "read_content", "set_prose"]
 
@@ -56,7 +56,7 @@ class Item:
     caption: str = ""
     alt: str = ""
     wide: bool = False
-    about: tuple[str, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
     records: tuple[str, ...] = ()
     origin: Origin | None = None
 
@@ -91,12 +91,24 @@ class Content:
     """A whole report before it is set."""
 
     stages: list[Stage] = field(default_factory=list)
-    state: list[dict[str, Any]] = field(default_factory=list)
+    state: list[Sentence] = field(default_factory=list)
     first_screen: list[Item] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    cited: dict[str, list[Cell]] = field(default_factory=dict)
-    sentences: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Return the lines of state and all readings."""
+        return [*self.state, *(one for stage in self.stages for item in stage.items for one in item.sentences
+                               if one.kind == "reading")]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Return what the end of the page says of each recorded table: name, title, rows, origin, cells stated."""
+        cited = cited_tables(self.sentences)
+        return [{"name": table["name"], "title": table["title"], "rows": len(table["rows"]),
+                 "origin": f"{table['notebook'].split('_')[0]} [{table['prompt']}]",
+                 "cells": [f"{cell.id} = {value_text(cell.value)}" for cell in cited.get(table["name"], ())]}
+                for table in self.tables]
 
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:
@@ -126,12 +138,35 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
     count = {"figure": 0, "table": 0}
     for path in paths:
         _read_stage(path, lang, dict(fills or {}), content, count)
-    for kind, names in (("table", [x["name"] for x in content.tables]), ("state", [x["name"] for x in content.state])):
+    for kind, names in (("table", [x["name"] for x in content.tables]), ("state", [x.name for x in content.state])):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
-    carry_cells(content, lang)
+    _link_sentences(content, lang)
     return content
+
+
+def _link_sentences(content: Content, lang: str) -> None:
+    """Let every number that a sentence cites lead to its cell; only now are all tables known."""
+    tables = {table["name"]: table for table in content.tables}
+    shown = {name: item.anchor for stage in content.stages for item in stage.items if item.kind == "table"
+             for name in item.records}
+    anchors = {name: shown.get(name, f"rec-{name}") for name in tables}
+    number = 1
+
+    def link(sentence: Sentence) -> Sentence:
+        nonlocal number
+        sentence = resolved(sentence, content.tables)
+        sentence = replace(sentence, html=linked(sentence, tables, number, lang, anchors))
+        number += len(sentence.citations)
+        return sentence
+
+    content.state = [link(line) for line in content.state]
+    for at, stage in enumerate(content.stages):
+        items = [replace(item, sentences=tuple(link(one) for one in item.sentences)) for item in stage.items]
+        content.stages[at] = replace(stage, items=tuple(
+            replace(item, html="".join(f'<p class="reading">{one.html}</p>' for one in item.sentences))
+            if item.sentences else item for item in items))
 
 
 def _read_stage(path: Path, lang: str, fills: dict[str, str], content: Content, count: dict[str, int]) -> None:
@@ -237,10 +272,11 @@ def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
         if "table" in noted:
             content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
             records.append(noted["table"]["name"])
+        said = [Sentence.read("reading", one, origin, anchor) for one in noted.get("readings", ())]
         if "state" in noted:
-            content.state.append({**noted["state"], "anchor": anchor, "origin": origin})
-        about = tuple(noted.get("about") or noted.get("state", {}).get("about", ()))
-        items += [replace(item, about=about) for item in _output_items(output, origin)]
+            said = [Sentence.read("state", noted["state"], origin, anchor)]
+            content.state += said
+        items += [Item("block", "", sentences=tuple(said), origin=origin)] if said else _output_items(output, origin)
     figures = [n for n, item in enumerate(items) if item.kind == "figure"]
     targets = figures or [n for n, item in enumerate(items) if item.kind == "table"]
     for at, n in enumerate(targets):

@@ -6,8 +6,7 @@ Content-Security-Policy that allows nothing else, pictures are inside, and there
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from traitlets.config import Config
 from .. import __version__
 from ..wording import language, month_name, t
 from .content import Content
-from .narrative import listed
 from .setting import HTML_LANG, MAX_BYTES, finished, policy, read_part
 
 __all__ = ["MAX_BYTES", "About", "build_page"]
@@ -47,10 +45,6 @@ class About:
     lang: str
     chain: tuple[dict[str, Any], ...] = ()
     files: tuple[dict[str, Any], ...] = ()
-
-    def with_chain(self, links: Iterable[dict[str, Any]]) -> About:
-        """Return the same with the links of the chain."""
-        return replace(self, chain=tuple(links))
 
     @property
     def fills(self) -> dict[str, str]:
@@ -88,7 +82,7 @@ def build_page(content: Content, about: About) -> str:
         "about": about, "lang": lang, "html_lang": HTML_LANG[lang], "version": __version__,
         "style": style, "policy": policy(style), "stages": content.stages,
         "state": content.state[:_STATE_LINES], "pictures": content.first_screen[:_PICTURES],
-        "records": listed(content),
+        "records": content.records,
         "months": t("report.months", lang, first=month_name(about.first, lang), last=month_name(about.last, lang)),
     }
     text, _ = _exporter(lang).from_notebook_node(nbformat.v4.new_notebook(), resources={"page": page})

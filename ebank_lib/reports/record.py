@@ -62,8 +62,7 @@ def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, st
     _publish({}, {"table": table_of(name, result, title, kinds=kinds, heads=heads, notes=notes, lang=lang)})
 
 
-def state(name: str, sentence: str, *, about: Iterable[str] = (), cells: Iterable[tuple[str, object, str]] = (),
-          level: str = "info") -> None:
+def state(name: str, sentence: str, *, level: str = "info", about: Iterable[str] = ()) -> None:
     """Say one line of the branch's state: shown here, and on the first screen of the page.
 
     Parameters
@@ -71,28 +70,28 @@ def state(name: str, sentence: str, *, about: Iterable[str] = (), cells: Iterabl
     name : str
         Names the line; once in a report.
     sentence : str
-        In the reader's language; an empty one is not said.
-    about : iterable of str
-        Columns of recorded tables in which the sentence's numbers stand (``growth.last_yoy``), and rows that it counts
-        (``growth[vol_verdict=rises]``). The report finds the cells, and the page shows them; see
-        :mod:`ebank_lib.reports.cells`.
-    cells : iterable of (table, row, column)
-        Recorded cells that the sentence states besides; ``row`` is the position or the value of the first column.
+        In the reader's language; an empty one is not said. Made of cited values (:func:`ebank_lib.wording.cite`), its
+        numbers lead to the cells of the recorded tables that they state.
     level : {"info", "good", "attention"}
         How it is marked.
 
+    Raises
+    ------
+    ConfigError
+        A bad name or an unknown level.
+
     Examples
     --------
-    >>> state("growth", "Customers grew by 3.1% a month.", about=["growth.mean_index"])
+    >>> state("growth", "Customers grew by 3.1% a month.")
     """
     _check_name(name)
     if not sentence:
         return
     if level not in ("info", "good", "attention"):
         raise ConfigError("unknown level", key=name, found=level, expected="info, good or attention")
-    said = {"name": name, "text": str(sentence), "level": level, "about": list(about), "refs": plain_cells(sentence),
-            "cells": [[table, row if isinstance(row, int) else str(row), column] for table, row, column in cells]}
-    _publish({"text/html": f'<p class="reading">{html.escape(sentence)}</p>', "text/plain": sentence}, {"state": said})
+    said = {"name": name, "text": str(sentence), "level": level, "cells": plain_cells(sentence)}
+    _publish({"text/html": f'<p class="reading">{html.escape(sentence)}</p>', "text/plain": str(sentence)},
+             {"state": said})
 
 
 def table_of(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,

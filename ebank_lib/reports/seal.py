@@ -1,28 +1,66 @@
-"""``run.json`` as it is written and checked: the hash of every file, and a seal over itself.
+"""``run.json``: what was run on what, the hash of every file, and a seal over itself; and whether it all still agrees.
 
-The seal finds accidents and careless changes. It is no signature: who changes a file and computes every hash after it
-anew is found only by making the report again, which ``ebank verify`` does as far as notebooks and source are at hand.
+A hash finds accidents and careless changes. It is no signature: whoever can write to the folder can change a file and
+compute every hash anew, and nothing here would show it. What such a hand cannot change without its being found is the
+source, as far as its workbooks lie elsewhere: files, cells, ledger and panel are computed again from them. Numbers after
+the panel (tables, pages) are compared by their hashes only; making the report again (``ebank report --force``) is what
+shows whether they follow from the panel. PDFs are printed afterwards and are not covered.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .trace import text_sha256
+from ..errors import ConfigError, EbankError
 
-__all__ = ["library_versions", "package_sha256", "plain_path", "run_json_bytes", "seal_problem"]
+if TYPE_CHECKING:
+    import pandas as pd  # an answer that nothing has changed does without it
+
+__all__ = ["Broken", "Verdict", "frame_sha256", "library_versions", "package_sha256", "plain_path", "run_json_bytes",
+           "seal_problem", "source_links", "text_sha256", "verify"]
 
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "pillow", "papermill",
               "nbconvert", "xlsxwriter", "pyarrow")
 _TEXT = (".py", ".yaml", ".csv", ".j2", ".css", ".js", ".json")
+# Lies in a report's folder and is listed in the run.json of the whole run, if anywhere.
+_OF_THE_RUN = re.compile(r"(?:failed/.*|previous\.json|report\.pdf)")
+_AT_THE_TOP = re.compile(r"(?:\.ebank/.*|index\.pdf|changes\.pdf)")
+
+
+# ---------------------------------------------------------------- writing
+
+def text_sha256(text: str | bytes) -> str:
+    """Return the hash of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8") if isinstance(text, str) else text).hexdigest()
+
+
+def frame_sha256(frame: pd.DataFrame) -> str:
+    """Return the hash of a table: of its CSV text, every number in full, with its index if that has names."""
+    named = any(name is not None for name in frame.index.names)
+    return text_sha256(frame.to_csv(index=named, lineterminator="\n"))
+
+
+def source_links(files: pd.DataFrame, cells: pd.DataFrame, ledger: pd.DataFrame,
+                 panel: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what the panel was made from, step by step: ``[{step, count, sha256}]``.
+
+    The ledger's reasons are left out: they are words, in the reader's language, for the rules that stand beside them.
+    """
+    plain = ledger.drop(columns=[c for c in ("reason",) if c in ledger.columns])
+    steps = {"source": (len(files), text_sha256("\n".join(f"{f.file} {f.sha256}" for f in files.itertuples()))),
+             "cells": (len(cells), frame_sha256(cells)), "ledger": (len(ledger), frame_sha256(plain)),
+             "panel": (int(panel.notna().to_numpy().sum()), frame_sha256(panel))}
+    return [{"step": step, "count": int(count), "sha256": sha256} for step, (count, sha256) in steps.items()]
 
 
 def run_json_bytes(run: Mapping[str, Any], files: Mapping[str, bytes | str]) -> bytes:
@@ -55,11 +93,8 @@ def seal_problem(content: bytes) -> tuple[str, str] | None:
     >>> seal_problem(good), seal_problem(good.replace(b'"1"', b'"2"')) is None, seal_problem(good + b" ") is None
     (None, False, False)
     """
-    try:
-        run = json.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        run = None
-    if not isinstance(run, dict):
+    run = _plain(content)
+    if run is None:
         return "a sealed run.json", text_sha256(content)
     said = str(run.pop("seal", ""))
     expected = text_sha256(_canonical(run))
@@ -67,6 +102,14 @@ def seal_problem(content: bytes) -> tuple[str, str] | None:
         return said or "a sealed run.json", expected
     whole = _canonical({**run, "seal": said})       # white space is content here: one byte more is one too many
     return None if whole == content else (text_sha256(whole), text_sha256(content))
+
+
+def _plain(content: bytes) -> dict[str, Any] | None:
+    try:
+        run = json.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        return None
+    return run if isinstance(run, dict) else None
 
 
 def plain_path(name: str) -> bool:
@@ -98,3 +141,188 @@ def package_sha256() -> str:
                    if p.is_file() and p.suffix in _TEXT and not any(x.startswith(".") for x in p.parts[-3:]))
     plain = [(name, path.read_bytes().replace(b"\r\n", b"\n")) for name, path in files]
     return text_sha256("\n".join(f"{name} {text_sha256(content)}" for name, content in plain))
+
+
+# ---------------------------------------------------------------- comparing
+
+@dataclass(frozen=True)
+class Broken:
+    """What does not agree: a step or "files", the file, what was expected and what was found (hashes or a word)."""
+
+    step: str
+    file: str
+    expected: str
+    found: str
+
+
+@dataclass
+class Verdict:
+    """What was found in one folder: how many files were compared, what does not agree, and remarks."""
+
+    folder: Path
+    files: int = 0
+    broken: list[Broken] = field(default_factory=list)
+    remarks: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything agrees."""
+        return not self.broken
+
+    def expect(self, step: str, file: str, expected: object, found: object) -> None:
+        """Note a difference, if it is one."""
+        if expected != found:
+            self.broken.append(Broken(step, file, str(expected), str(found)))
+
+
+def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict]:
+    """Compare every file of a report, or of all reports of a run, with its hash, and the source with the panel.
+
+    Parameters
+    ----------
+    folder : path
+        A branch's folder, or the output folder of a run.
+    source : path, optional
+        The source; else the one that ``run.json`` names, where it is at hand.
+
+    Returns
+    -------
+    list of Verdict
+        Of the whole run first, then of each report.
+
+    Raises
+    ------
+    ConfigError
+        Nothing to verify there.
+    """
+    folder = Path(folder)
+    below = sorted(p.parent for p in folder.glob("*/run.json")) if folder.is_dir() else []
+    if not (folder / "run.json").is_file() and not below:
+        raise ConfigError("is no report", file=str(folder), found="no run.json", expected="a report's folder")
+    sources = _Sources(source)
+    if below or (folder / "index.html").exists():
+        whole = _whole_run(folder, below)
+        return [*([whole] if whole else []), *(_report(one, sources) for one in below)]
+    run = _plain((folder / "run.json").read_bytes())
+    return [_report(folder, sources) if run is None or "branches" not in run else _whole_run(folder, [])]
+
+
+def _opened(folder: Path) -> tuple[dict[str, Any] | None, Verdict]:
+    """Return a ``run.json`` and a verdict on its seal; None for one that nothing can be held against."""
+    verdict = Verdict(folder)
+    try:
+        content = (folder / "run.json").read_bytes()
+    except OSError:
+        verdict.broken.append(Broken("seal", "run.json", "run.json", "missing"))
+        return None, verdict
+    problem = seal_problem(content)
+    if problem:
+        verdict.broken.append(Broken("seal", "run.json", *problem))
+    return (None if problem else _plain(content)), verdict
+
+
+def _whole_run(folder: Path, reports: list[Path]) -> Verdict | None:
+    """Compare what lies around the reports, and whether they are those that the index tells of.
+
+    None for reports made one by one, around which nothing lies.
+    """
+    around = {p.name for p in folder.iterdir() if p.is_file()}
+    if not around:
+        return None
+    run, verdict = _opened(folder)
+    if run is None:
+        return verdict
+    branches = [one for one in run.get("branches", ()) if isinstance(one, Mapping) and plain_path(str(one.get("id")))]
+    listed = dict(run.get("artefacts", {})) | {f"{one['id']}/run.json": one["run"] for one in branches if one.get("run")}
+    own = {report.name for report in reports} | {str(one["id"]) for one in branches}
+    _files(verdict, listed, lambda name: _AT_THE_TOP.fullmatch(name) or (
+        name.split("/")[0] in own and "/" in name and not name.endswith("/run.json")))
+    return verdict
+
+
+def _report(folder: Path, sources: _Sources) -> Verdict:
+    run, verdict = _opened(folder)
+    if run is None:
+        return verdict
+    try:
+        _files(verdict, dict(run["artefacts"]), _OF_THE_RUN.fullmatch)
+        sources.compare(verdict, run)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:    # sealed, but no run.json of ours
+        verdict.broken.append(Broken("seal", "run.json", "run.json", f"{type(error).__name__}: {error}"))
+    return verdict
+
+
+def _files(verdict: Verdict, listed: Mapping[str, str], others: Any) -> None:
+    """Compare every listed file with its hash, and find files that are neither listed nor one of the `others`."""
+    for name, expected in sorted(listed.items()):
+        verdict.files += 1
+        path = verdict.folder / name
+        whole = plain_path(name) and path.is_file() and not path.is_symlink()
+        verdict.expect("files", name, expected, text_sha256(path.read_bytes()) if whole else "missing")
+    for path in sorted(verdict.folder.rglob("*")):
+        name = path.relative_to(verdict.folder).as_posix()
+        if (path.is_file() or path.is_symlink()) and name not in listed and name != "run.json" and not others(name):
+            verdict.expect("files", name, "unlisted", "a link" if path.is_symlink() else text_sha256(path.read_bytes()))
+
+
+class _Sources:
+    """The sources of reports, each read and cleaned once."""
+
+    def __init__(self, given: str | Path | None):
+        self._given, self._read = given, {}
+
+    def compare(self, verdict: Verdict, run: Mapping[str, Any]) -> None:
+        """Compare the source's files, and cells, ledger and panel computed again from them, with what was recorded."""
+        from ..paths import find_source
+
+        try:
+            path = find_source(self._given if self._given is not None else run["source"])
+        except EbankError:
+            if self._given is not None:
+                raise
+            verdict.remarks.append(("no_source", {}))
+            return
+        if path not in self._read:
+            self._read[path] = _Source(path)
+        held, recorded = self._read[path], {one["file"]: one["sha256"] for one in run["files"]}
+        for name, expected in recorded.items():
+            if "://" not in name:       # a database has no file to compare
+                verdict.expect("source", name, expected, held.sha256(name))
+        if any(one.step == "source" for one in verdict.broken):
+            return
+        if run["code"] != package_sha256() or run["versions"] != library_versions():
+            verdict.remarks.append(("other_code", {}))
+            return
+        try:
+            computed = held.links
+        except EbankError as error:
+            verdict.broken.append(Broken("source", str(run["source"]), "source", str(error)))
+            return
+        known = {one["step"]: one["sha256"] for one in run["data"]}
+        for one in computed:
+            verdict.expect(one["step"], str(run["source"]), known.get(one["step"], "missing"), one["sha256"])
+        verdict.remarks.append(("source_held", {"n": len(recorded)}))
+
+
+class _Source:
+    """A source that is read once for all reports of a run."""
+
+    def __init__(self, path: Path):
+        from ..sources import open_source
+
+        self._path, self._root, self._hashes = path, Path(open_source(path).root), {}
+
+    def sha256(self, name: str) -> str:
+        """Return the hash of a file below the source's folder, or "missing"."""
+        if name not in self._hashes:
+            path = self._root / name
+            there = plain_path(name) and path.is_file()
+            self._hashes[name] = text_sha256(path.read_bytes()) if there else "missing"
+        return self._hashes[name]
+
+    @functools.cached_property
+    def links(self) -> Iterable[dict[str, Any]]:
+        """Return the steps from the files to the panel, computed now."""
+        from .branch import open_province
+
+        return open_province(self._path).links

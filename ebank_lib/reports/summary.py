@@ -57,8 +57,7 @@ from .cells import row_ids
 from .parameters import INJECTED, tags
 from .record import _plain
 from .saying import said_change, said_month, said_value
-from .seal import library_versions, package_sha256
-from .trace import frame_sha256, text_sha256
+from .seal import frame_sha256, library_versions, package_sha256, text_sha256
 
 __all__ = ["LOW_ODDS", "SCHEMA", "summarise", "summary_bytes"]
 
@@ -104,7 +103,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), source),
-        "state": [{k: line[k] for k in ("name", "text", "level", "cells")} for line in content.state],
+        "state": [{"name": line.name, "text": line.text, "level": line.level, "cells": line.cells} for line in content.state],
         "not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                      for book in executed if book.not_done},
         "parameters": parameters,

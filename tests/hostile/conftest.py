@@ -96,7 +96,7 @@ print(socket.socket is sitecustomize.Closed)"""
 SHOW = """\
 frame = pd.DataFrame({"text": hostile, "value": range(len(hostile))})
 eb.record("hostile", frame, "=title " + label, notes=[label], heads={"text": "=head " + label})
-eb.state("hostile", label + note, cells=[("hostile", 0, "value")])
+eb.state("hostile", label + note)
 eb.show(frame, caption=label + note, notes=hostile[:3])"""
 DRAW = 'plt.plot([1, 2], label=label); plt.title(label + " $x_{1"); plt.xlabel(note); plt.legend();'
 

@@ -99,8 +99,8 @@ def executed(tmp_path) -> list[Path]:
         code("eb.record('growth', frame)", [shown({}, ebank={
             "table": table_of("growth", frame, "增长 " + HOSTILE, notes=["=1+1"], lang="zh")})], count=5),
         code("eb.state(...)", [shown({"text/html": f'<p class="reading">{"好"}</p>', "text/plain": "好"}, ebank={
-            "state": {"name": "growth", "text": "客户数增长 " + HOSTILE, "level": "attention",
-                      "cells": [["growth", HOSTILE, "value"]]}})], count=6))
+            "state": {"name": "growth", "text": "客户数1.25 " + HOSTILE, "level": "attention", "cells": [
+                [3, 7, [{"table": "growth", "column": "value", "rows": {"indicator": HOSTILE}}]]]}})], count=6))
     second = notebook(
         *prose("# 预测", "# Forecast"),
         code("figure", [shown({"image/svg+xml": "<svg onload='alert(1)'/>"})], count=2, caption_zh="路径",
@@ -162,6 +162,11 @@ eb.record("series", frame)
 eb.show(frame.reset_index(), caption="series")"""
 
 
+LAST = """\
+from ebank_lib.wording import cell, cite
+eb.state("last", branch + " " + cite(f"{frame['value'].iloc[0]:.0f}", cell("series", "value", month=frame.index[0])))"""
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory) -> Path:
     """A project with a source of two branches and two notebooks; the second fails for horizon 13."""
@@ -176,7 +181,7 @@ def project(tmp_path_factory) -> Path:
             for branch, base in (("东城", 10000), ("西城", 7000)) for n, month in enumerate(months)]
     (data / "cells.csv").write_text("branch,month,online,phone\n" + "\n".join(rows) + "\n", encoding="utf-8")
     first = notebook(*prose("# 清洗", "# Cleaning"), code(FIRST), code(TABLE),
-                     code('eb.state("last", str(branch) + " 1", cells=[("series", 0, "value")])'))
+                     code(LAST))
     second = notebook(*prose("# 预测", "# Forecast"), code("import matplotlib.pyplot as plt"),
                       code("plt.plot(range(horizon));", caption_zh="{branch}", caption_en="{branch}"),
                       code("assert horizon != 13, f'unlucky {horizon}'"), code("branch, source, horizon"))
@@ -190,7 +195,6 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
     """The notebooks as they are stored, executed, made into reports: Rizhao's and the province's. Nothing runs."""
     from ebank_lib.reports.artefacts import about_plain, build
     from ebank_lib.reports.seal import library_versions, package_sha256, run_json_bytes
-    from ebank_lib.reports.trace import chained
 
     made = {}
     files = cleaned.source.files()[["file", "bytes", "sha256"]].to_dict("records")
@@ -205,7 +209,7 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         run = {"code": package_sha256(), "versions": library_versions(), "about": about_plain(about), "files": files,
-               "stages": [p.stem for p in books], "source": "data/shandong", "chain": chained(report.links),
+               "stages": [p.stem for p in books], "source": "data/shandong", "data": [],
                "parameters": {p.stem: {"branch": branch, "indicator": indicator.key} for p in books}}
         (folder / "run.json").write_bytes(run_json_bytes(run, report.files))
     return made

@@ -1,8 +1,10 @@
-"""The command that computes the chain of a report, or of a whole run, again."""
+"""The command that compares a report, or a whole run, with the hashes it was written with."""
 
 from __future__ import annotations
 
 import argparse
+
+__all__ = ["add_options", "verify"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -12,36 +14,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Name the first link that does not hold."""
-    from ..reports.verify import verify as compute
-    from ..wording import t, use_language
+    """Name what does not agree."""
+    from ..reports.seal import verify as compare
+    from ..wording import has, t, use_language
 
     use_language(options.lang)
-    verdicts = compute(options.folder, options.source)
+    verdicts = compare(options.folder, options.source)
     for verdict in verdicts:
         folder = verdict.folder.as_posix()
         if verdict.holds:
-            print(t("verify.held", options.lang, folder=folder, n=verdict.files, links=verdict.links))
+            print(t("verify.held", options.lang, folder=folder, n=verdict.files))
         else:
             first, *more = verdict.broken
-            print(t("verify.broken", options.lang, folder=folder, step=_step(first.step, options.lang),
-                    file=first.file, expected=_said(first.expected, options.lang),
-                    found=_said(first.found, options.lang)))
+            step = next(key for key in (f"report.step_{first.step}", f"verify.step_{first.step}") if has(key))
+            expected, found = (t(f"verify.{said}", options.lang) if has(f"verify.{said}") else said
+                               for said in (first.expected, first.found))
+            print(t("verify.broken", options.lang, folder=folder, step=t(step, options.lang), file=first.file,
+                    expected=expected, found=found))
             if more:
                 print(t("verify.more", options.lang, n=len(more), files=", ".join(one.file for one in more[:5])
                         + (" …" if len(more) > 5 else "")))
         for key, values in verdict.remarks:
             print(t(f"verify.{key}", options.lang, **values))
     return 0 if all(verdict.holds for verdict in verdicts) else 1
-
-
-def _step(step: str, lang: str) -> str:
-    from ..wording import has, t
-
-    return t(next(key for key in (f"report.step_{step}", f"verify.step_{step}", "verify.step_other") if has(key)), lang)
-
-
-def _said(value: str, lang: str) -> str:
-    from ..wording import has, t
-
-    return t(f"verify.{value}", lang) if has(f"verify.{value}") else value
