@@ -68,7 +68,7 @@ def examine(place: Path) -> tuple[str, str]:
     from ebank_lib.errors import EbankError
     from ebank_lib.problems.spec import load_problems
     from ebank_lib.reference import reference_facts
-    from ebank_lib.scenarios.loading import load_strategy
+    from ebank_lib.scenarios import load_strategy
     from ebank_lib.sources import open_source
 
     try:
@@ -199,7 +199,7 @@ def _warm() -> None:
     from ebank_lib.cleaning import clean  # noqa: F401
     from ebank_lib.problems.spec import load_problems  # noqa: F401
     from ebank_lib.reference import reference_facts  # noqa: F401
-    from ebank_lib.scenarios.loading import load_strategy  # noqa: F401
+    from ebank_lib.scenarios import load_strategy  # noqa: F401
     from ebank_lib.sources import open_source  # noqa: F401
     from ebank_lib.wording import words
 

@@ -27,8 +27,7 @@ _HOME = {
     "reconcile_joint": "province", "reconciliation_backtest": "province", "growth_decomposition": "province",
     "league_table": "province", "who_carries": "province",
     "load_targets": "scenarios", "evaluate_targets": "scenarios", "load_strategy": "scenarios",
-    "run_scenarios": "scenarios", "apply_levers": "scenarios", "required_effect": "scenarios",
-    "required_effects": "scenarios",
+    "run_scenarios": "scenarios", "required_effects": "scenarios",
     "simulate_for": "scenarios", "learn_evidence": "scenarios", "saturation": "scenarios",
     "lever_board": "scenarios",
 }

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ebank_lib.scenarios import Targets, said_odds
-from ebank_lib.scenarios.said import said_value
+from ebank_lib.scenarios.odds import said_value
 from ebank_lib.wording import language, month_name, t
 
 from .growth import empty_figure

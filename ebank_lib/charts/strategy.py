@@ -9,10 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ebank_lib.scenarios import Scenarios, said_odds
-from ebank_lib.scenarios.loading import yearly
 from ebank_lib.scenarios.measures import Measure, threshold_of
-from ebank_lib.scenarios.odds import judged
-from ebank_lib.scenarios.said import said_value
+from ebank_lib.scenarios.odds import judged, said_value
+from ebank_lib.scenarios.strategy import yearly
 from ebank_lib.wording import language, month_name, t
 
 from .style import (

@@ -23,10 +23,10 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.display import html_table
-from ebank_lib.peers.measured import base_month, comparable_keys, matrix, scaled
-from ebank_lib.wording import language, percent, t
+from ..catalog import Catalog
+from ..display import html_table
+from ..wording import language, percent, t
+from .position import base_month, comparable_keys, matrix, scaled
 
 __all__ = ["Clusters", "growth_clusters", "silhouette"]
 
@@ -121,7 +121,7 @@ class Clusters:
 
     def plot(self, lang: str | None = None, branch: str = ""):
         """Draw the growth profile of each cluster in a panel of its own (`branch` marked); returns the Figure."""
-        from ebank_lib.charts.peers import plot_clusters
+        from ..charts.peers import plot_clusters
 
         return plot_clusters(self, lang, branch)
 

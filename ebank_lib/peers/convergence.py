@@ -27,10 +27,10 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.display import html_table
-from ebank_lib.peers.measured import base_month, comparable_keys, matrix, scaled
-from ebank_lib.wording import language, month_name, percent, t
+from ..catalog import Catalog
+from ..display import html_table
+from ..wording import language, month_name, percent, t
+from .position import base_month, comparable_keys, matrix, scaled
 
 __all__ = ["Convergence", "beta_convergence", "convergence", "pitman_morgan"]
 
@@ -117,7 +117,7 @@ class Convergence:
 
     def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None, branch: str = ""):
         """Draw growth against where each branch began (`branch` marked), one panel an indicator; returns the Figure."""
-        from ebank_lib.charts.peers import plot_convergence
+        from ..charts.peers import plot_convergence
 
         return plot_convergence(self, lang, indicators, branch)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ebank_lib.facts.statistics import Data, later_volatility
 from ebank_lib.growth.measures import as_month, as_months, log_growth, robust_sd
 from ebank_lib.peers import compare_peers, percentile_interval
-from ebank_lib.peers.measured import by_branch
+from ebank_lib.peers.position import by_branch
 
 __all__ = ["STATISTICS", "Asked", "Figure", "Statistic"]
 

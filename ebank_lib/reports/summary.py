@@ -50,8 +50,7 @@ import pandas as pd
 
 from .. import __version__
 from ..forecasting.trust import Grade
-from ..scenarios.loading import load_targets
-from ..scenarios.odds import said_odds
+from ..scenarios import load_targets, said_odds
 from ..wording import LANGUAGES, percent, t
 from .cells import row_ids
 from .parameters import INJECTED, tags

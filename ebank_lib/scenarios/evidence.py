@@ -11,11 +11,11 @@ from scipy.stats import norm
 from scipy.stats import t as student
 from statsmodels.stats.meta_analysis import combine_effects
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.errors import SeriesError
-from ebank_lib.events import find_interventions
-from ebank_lib.keeping import from_plain, to_plain
-from ebank_lib.store import kept_data
+from ..catalog import Catalog
+from ..errors import SeriesError
+from ..events import find_interventions
+from ..keeping import from_plain, to_plain
+from ..store import kept_data
 
 __all__ = ["Pooled", "pool", "pooled_effect"]
 

@@ -6,69 +6,81 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting import kind_of
-
+from ..catalog import Catalog
+from ..errors import SeriesError
+from ..forecasting import kind_of
+from ..forecasting.joint import JointPaths
+from ..wording import Ref, cite, percent, t
 from .evidence import Pooled, pooled_effect
 from .measures import View
 from .saturation import saturation
-from .spec import Lever, Move
+from .strategy import Lever, Move
 
-if TYPE_CHECKING:
-    from ebank_lib.forecasting.joint import JointPaths
-
-__all__ = ["Drawn", "apply_all", "apply_lever", "draw", "learn_evidence", "needed_for", "size_at", "standard_draws"]
+__all__ = ["Drawn", "Effect", "Evidenced", "apply_all", "apply_lever", "draw", "learn_evidence", "needed_for",
+           "said_range", "said_size", "size_at", "standard_draws"]
 
 Z90 = float(norm.ppf(0.9))
 _TOP = 0.999            # a share's shift is reckoned up to here: the logit of 1 is infinite
 
+Evidenced = Mapping[tuple[str, ...], Pooled | str]     # by the indicators named: what was learnt, or why nothing was
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One effect of a lever with its size on each path, (n,).
+
+    ``top`` is what it cannot lift the indicator above, ``pooled`` its evidence, ``reason`` why evidence asked for does
+    not do and the stated range is taken, or why no ceiling could be told.
+    """
+
+    move: Move
+    size: np.ndarray = field(repr=False)
+    top: float
+    pooled: Pooled | None = None
+    reason: str = ""
+
+    def at(self, z):
+        """Return the size at a point of its distribution, z standard deviations out."""
+        return size_at(self.move, z, self.pooled)
+
+    @property
+    def range_80(self) -> tuple[float, float]:
+        """The 80% range of its size."""
+        low, high = self.at(np.array([-Z90, Z90]))
+        return float(low), float(high)
+
+    def sized(self, size) -> Effect:
+        """Return the same effect with another size, one or one a path; no more than a whole gap is closed."""
+        size = np.broadcast_to(np.asarray(size, float), np.shape(self.size))
+        return replace(self, size=np.minimum(size, 1.0) if self.move.how == "ceiling" else size)
+
 
 @dataclass(frozen=True)
 class Drawn:
-    """A lever with the size of each of its effects on each path.
-
-    Attributes
-    ----------
-    sizes : tuple of array (n,), one a move
-    tops : tuple of float, one a move
-        What it cannot lift the indicator above.
-    pooled : mapping of move's position to Pooled
-        The evidence of the moves that have any.
-    reasons : mapping of move's position to str
-        Why a move's evidence does not do and its stated range is taken, or why no ceiling could be told.
-    """
+    """A lever with the size of each of its effects on each path."""
 
     lever: Lever
-    sizes: tuple[np.ndarray, ...] = field(repr=False)
-    tops: tuple[float, ...]
-    pooled: Mapping[int, Pooled] = field(default_factory=dict)
-    reasons: Mapping[int, str] = field(default_factory=dict)
+    effects: tuple[Effect, ...]
 
     @property
     def assumed(self) -> bool:
         """Whether any effect is a stated range."""
-        return any(n not in self.pooled for n in range(len(self.lever.moves)))
+        return any(effect.pooled is None for effect in self.effects)
 
     def at(self, z: float) -> Drawn:
         """Return the same lever with every size at one point of its distribution, z standard deviations out."""
-        n = len(self.sizes[0])
-        return replace(self, sizes=tuple(np.full(n, size_at(move, z, self.pooled.get(i)))
-                                         for i, move in enumerate(self.lever.moves)))
+        return replace(self, effects=tuple(effect.sized(effect.at(z)) for effect in self.effects))
 
     def times(self, factor) -> Drawn:
         """Return the same lever with every size so many times its median, one factor or one a path."""
-        n = len(self.sizes[0])
-        sizes = [np.broadcast_to(float(size_at(move, 0.0, self.pooled.get(i))) * np.asarray(factor, float), n)
-                 for i, move in enumerate(self.lever.moves)]
-        return replace(self, sizes=tuple(np.minimum(s, 1.0) if m.how == "ceiling" else s
-                                         for s, m in zip(sizes, self.lever.moves, strict=True)))
+        return replace(self, effects=tuple(effect.sized(float(effect.at(0.0)) * np.asarray(factor, float))
+                                           for effect in self.effects))
 
 
 def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
@@ -120,8 +132,7 @@ def _between(low: float, high: float, z):
     return (low + high) / 2 + np.asarray(z, float) * (high - low) / (2 * Z90)
 
 
-def learn_evidence(paths: JointPaths, levers: Iterable[Lever],
-                   events: pd.DataFrame | None = None) -> dict[tuple[str, ...], Pooled | str]:
+def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFrame | None = None) -> Evidenced:
     """Pool the past pushes that levers name as evidence, once for every branch.
 
     Parameters
@@ -131,7 +142,7 @@ def learn_evidence(paths: JointPaths, levers: Iterable[Lever],
 
     Returns
     -------
-    dict
+    mapping
         For each list of indicators that is named, what was learnt, or why nothing was.
     """
     learnt: dict[tuple[str, ...], Pooled | str] = {}
@@ -145,7 +156,7 @@ def learn_evidence(paths: JointPaths, levers: Iterable[Lever],
     return learnt
 
 
-def draw(lever: Lever, view: View, seed: int, evidence: Mapping[tuple[str, ...], Pooled | str]) -> Drawn:
+def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
     """Draw the size of each effect of a lever on each path.
 
     Parameters
@@ -164,26 +175,20 @@ def draw(lever: Lever, view: View, seed: int, evidence: Mapping[tuple[str, ...],
         taken from a history that is too short for one.
     """
     z = standard_draws(lever.key, view.paths.n, seed)
-    pooled, reasons = {}, {}
-    for i, move in enumerate(lever.moves):
+    effects = []
+    for move in lever.moves:
         learnt = evidence[tuple(move.evidence.interventions)] if move.evidence else None
-        if isinstance(learnt, Pooled):
-            pooled[i] = learnt
-        elif learnt is not None:
-            if move.low is None:
-                raise SeriesError(learnt, key=lever.key, expected="a range stated as low and high beside the evidence")
-            reasons[i] = learnt
-    sizes = tuple(size_at(move, z, pooled.get(i)) for i, move in enumerate(lever.moves))
-    tops = []
-    for i, move in enumerate(lever.moves):
+        pooled, reason = (learnt, "") if isinstance(learnt, Pooled) else (None, learnt or "")
+        if reason and move.low is None:
+            raise SeriesError(reason, key=lever.key, expected="a range stated as low and high beside the evidence")
         try:
-            tops.append(_ceiling(move, view))
+            top = _ceiling(move, view)
         except SeriesError as error:
             if move.how == "ceiling":
                 raise
-            tops.append(_plain_top(move, view))
-            reasons[i] = str(error)
-    return Drawn(lever, sizes, tuple(tops), pooled, reasons)
+            top, reason = _plain_top(move, view), str(error)
+        effects.append(Effect(move, size_at(move, z, pooled), top, pooled, reason))
+    return Drawn(lever, tuple(effects))
 
 
 def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:
@@ -203,16 +208,16 @@ def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) 
     UnknownNameError
         No paths of an indicator.
     """
-    lever = drawn.lever
     new: dict[str, np.ndarray] = {}
     gains: list[tuple[Move, np.ndarray]] = []
-    for move, size, top in zip(lever.moves, drawn.sizes, drawn.tops, strict=True):
+    for effect in drawn.effects:
+        move = effect.move
         for name in (move.indicator, *move.takes_from):
             view.must_be_free(name)
         if wanted is not None and wanted.isdisjoint((move.indicator, *move.takes_from)):
             continue
         y = view[move.indicator]
-        new[move.indicator] = _moved(y, move, size, top, lever, view)
+        new[move.indicator] = _moved(y, effect, drawn.lever, view)
         if move.takes_from:
             gains.append((move, np.maximum(new[move.indicator] - y, 0.0)))
     for move, gain in gains:
@@ -220,6 +225,13 @@ def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) 
             loser = new.get(name, view[name])
             new[name] = np.maximum(loser - part * gain, np.minimum(loser, 0.0))
     return view.with_free(new)
+
+
+def apply_all(view: View, drawn: Sequence[Drawn], wanted: frozenset[str] | None = None) -> View:
+    """Return the paths with several levers pulled, one after the other."""
+    for one in drawn:
+        view = apply_lever(view, one, wanted)
+    return view
 
 
 def needed_for(targets: Iterable, levers: Iterable[Lever], paths: JointPaths) -> frozenset[str]:
@@ -231,34 +243,27 @@ def needed_for(targets: Iterable, levers: Iterable[Lever], paths: JointPaths) ->
     return frozenset(wanted)
 
 
-def share_of_work(move: Move, lever: Lever, horizon: int) -> np.ndarray:
-    """Return how far an effect has come in each month, 0 to 1, (horizon,): a delay, a straight rise, an end."""
-    month = np.arange(1, horizon + 1, dtype=float)
-    work = np.clip((month - lever.delay) / lever.ramp, 0, 1) if lever.ramp else (month > lever.delay).astype(float)
-    return np.where(month > lever.delay + move.lasts, 0.0, work) if move.lasts else work
-
-
-def _moved(y: np.ndarray, move: Move, size: np.ndarray, top: float, lever: Lever, view: View) -> np.ndarray:
+def _moved(y: np.ndarray, effect: Effect, lever: Lever, view: View) -> np.ndarray:
     """One effect on one indicator, (horizon, n). Size 0 leaves every byte as it was."""
-    work = share_of_work(move, lever, len(y))[:, None]
-    ratio = kind_of(view.paths.catalog.indicator(move.indicator)) == "ratio"
+    move, size, top = effect.move, effect.size, effect.top
+    month = np.arange(1, len(y) + 1, dtype=float)[:, None]
+    # How far it has come in each month, 0 to 1: a delay, a straight rise, an end.
+    work = np.clip((month - lever.delay) / lever.ramp, 0, 1) if lever.ramp else (month > lever.delay).astype(float)
+    if move.lasts:
+        work = np.where(month > lever.delay + move.lasts, 0.0, work)
     if move.how == "ceiling":
         return y + size * work * np.maximum(top - y, 0.0)
     if move.how == "growth":
         work = np.cumsum(work, axis=0) / 12
-    if ratio:
-        now = _today(view, move.indicator, y)
+    if kind_of(view.paths.catalog.indicator(move.indicator)) == "ratio":
+        seen = view.history(move.indicator).dropna()
+        now = float(np.clip(seen.iloc[-1] if len(seen) else np.median(y[0]), 1 - _TOP, 1 - 1e-9))
         shift = logit(np.clip(now + size, 1 - _TOP, max(_TOP, now))) - logit(now)
         z = logit(np.clip(y, 1e-12, 1 - 1e-12))
         new = np.clip(y + (expit(z + shift * work) - expit(z)), 0.0, 1.0)
     else:
         new = y * np.exp(np.log1p(size) * work)
     return np.where(new > top, np.maximum(y, top), new) if np.isfinite(top) else new
-
-
-def _today(view: View, key: str, y: np.ndarray) -> float:
-    seen = view.history(key).dropna()
-    return float(np.clip(seen.iloc[-1] if len(seen) else np.median(y[0]), 1 - _TOP, 1 - 1e-9))
 
 
 def _plain_top(move: Move, view: View) -> float:
@@ -283,8 +288,31 @@ def _saturates_at(values: bytes, months: bytes, ratio: bool) -> float:
     return saturation(pd.Series(np.frombuffer(values), index=index), ratio).ceiling
 
 
-def apply_all(view: View, drawn: Sequence[Drawn], wanted: frozenset[str] | None = None) -> View:
-    """Return the paths with several levers pulled, one after the other."""
-    for one in drawn:
-        view = apply_lever(view, one, wanted)
-    return view
+# ---------------------------------------------------------------- in words
+
+def said_size(catalog: Catalog, indicator: str, how: str, value: float, lang: str | None = None) -> str:
+    """Return the size of an effect: per cent of a count, points of a share, the part of a gap that is closed."""
+    if not np.isfinite(value):
+        return "–"
+    if how == "ceiling":
+        return t("scenarios.of_gap", lang, n=percent(value, 0))
+    ratio = kind_of(catalog.indicator(indicator)) == "ratio"
+    said = t("scenarios.points", lang, n=f"{value * 100:+.1f}") if ratio else percent(value, sign=True)
+    return t("scenarios.a_year", lang, size=said) if how == "growth" else said
+
+
+def said_range(catalog: Catalog, indicator: str, how: str, low: float, high: float, lang: str | None = None,
+               cells: Sequence[Ref] = ()) -> str:
+    """Return a range of sizes, its unit said once; its ends know the two `cells` that they state."""
+    if not np.isfinite([low, high]).all():
+        return t("scenarios.range", lang, low=said_size(catalog, indicator, how, low, lang),
+                 high=said_size(catalog, indicator, how, high, lang))
+    ratio = kind_of(catalog.indicator(indicator)) == "ratio"
+    digits = 1 if min(abs(low), abs(high)) < 0.02 and how != "ceiling" else 0
+    low, high = (f"{value * 100:+.1f}" if ratio and how != "ceiling" else percent(value, digits, how != "ceiling")
+                 for value in (low, high))
+    said = t("scenarios.range", lang, low=cite(low, *cells[:1]), high=cite(high, *cells[1:]))
+    if how == "ceiling":
+        return t("scenarios.of_gap", lang, n=said)
+    said = t("scenarios.points", lang, n=said) if ratio else said
+    return t("scenarios.a_year", lang, size=said) if how == "growth" else said

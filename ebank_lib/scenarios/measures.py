@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.forecasting.coherence import follow
-from ebank_lib.peers.measured import by_branch
-
-from .loading import yearly
-from .spec import Target
-
-if TYPE_CHECKING:
-    from ebank_lib.forecasting.joint import JointPaths
+from ..errors import ConfigError, UnknownNameError
+from ..forecasting.coherence import follow
+from ..forecasting.joint import JointPaths
+from ..peers.position import by_branch
+from .strategy import Target, yearly
 
 __all__ = ["Measure", "View", "measure", "observed_total", "past_values", "threshold_of"]
 
@@ -31,14 +26,15 @@ class View:
     paths : JointPaths
     at : int
         The branch's position in ``paths.branches``.
+    past : DataFrame (months, indicators)
+        The branch's history up to the origin, which no scenario changes.
     changed : mapping of indicator to array (horizon, n)
     """
 
     paths: JointPaths = field(repr=False)
     at: int
+    past: pd.DataFrame = field(repr=False)      # looked up once: a search asks for it thousands of times
     changed: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    # What was looked up in the past, which no scenario changes: a search asks for it thousands of times.
-    _past: dict = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, paths: JointPaths, branch: str) -> View:
@@ -51,7 +47,8 @@ class View:
         """
         if branch not in paths.branches:
             raise UnknownNameError("branch of the simulated paths", branch, paths.branches)
-        return cls(paths, list(paths.branches).index(branch))
+        past = paths.history.loc[branch]
+        return cls(paths, list(paths.branches).index(branch), past[past.index <= paths.origin])
 
     @property
     def branch(self) -> str:
@@ -74,10 +71,7 @@ class View:
 
     def history(self, key: str) -> pd.Series:
         """Return the branch's past of an indicator, up to the origin."""
-        if key not in self._past:
-            y = self.paths.history.loc[self.branch, key]
-            self._past[key] = y[y.index <= self.paths.origin]
-        return self._past[key]
+        return self.past[key]
 
     def narrowed(self, months: int, chosen: np.ndarray, keys: Iterable[str]) -> View:
         """Return some paths' first months of these indicators; they are moved and judged as they are among all."""
@@ -86,7 +80,12 @@ class View:
 
         values = {key: part(self.paths.values[key]) for key in keys if key in self.paths.values}
         changed = {key: part(y) for key, y in self.changed.items()}
-        return View(replace(self.paths, values=values, months=self.paths.months[:months]), self.at, changed, self._past)
+        return replace(self, paths=replace(self.paths, values=values, months=self.paths.months[:months]),
+                       changed=changed)
+
+    def changes(self, target: Target) -> bool:
+        """Whether anything that a target is made of is changed."""
+        return not self.changed.keys().isdisjoint((target.indicator, *target.of))
 
     def must_be_free(self, key: str) -> None:
         """Refuse an indicator that follows from others, or that has no paths."""
@@ -109,7 +108,7 @@ class View:
             self.must_be_free(key)
         # What did not change keeps its very bytes, and so does all that follows from it.
         new = {key: y for key, y in changed.items() if not np.array_equal(y, self[key], equal_nan=True)}
-        out = View(self.paths, self.at, {**self.changed, **new}, self._past)
+        out = replace(self, changed={**self.changed, **new})
         touched = plan.touched(new)
         last = {key: y[self.at] for key, y in self.paths.last.items()} if touched else {}
         values = dict(out.changed)
@@ -132,16 +131,19 @@ class Measure:
         It is reached where ``value >= needed``; both in the indicator's unit (a rank with its sign turned).
     shown : array (h, n)
         The value in the terms of the goal: growth as a fraction, a rank as a place.
-    history : Series
-        The past in the terms of the goal.
     """
 
+    view: View = field(repr=False)
     target: Target
     months: pd.PeriodIndex
     value: np.ndarray = field(repr=False)
     needed: np.ndarray = field(repr=False)
     shown: np.ndarray = field(repr=False)
-    history: pd.Series = field(repr=False)
+
+    @property
+    def history(self) -> pd.Series:
+        """The past in the terms of the goal."""
+        return past_values(self.view, self.target)
 
     @property
     def reached(self) -> np.ndarray:
@@ -166,22 +168,22 @@ def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
         a missing one among them leaves NaN.
     """
     paths, key = view.paths, target.indicator
-    past, months, y = past_values(view, target), paths.months, view[key]
+    months, y = paths.months, view[key]
     if yearly(target, paths.catalog):
         return _of_year(view, target, deadline)
     if target.kind == "growth":
         before = _twelve_before(view.history(key), y, months)
         growth = np.divide(y, before, out=np.full_like(y, np.nan), where=before > 0) - 1
-        return Measure(target, months, y, (1 + threshold_of(view, target)) * before, growth, past)
+        return Measure(view, target, months, y, (1 + threshold_of(view, target)) * before, growth)
     if target.kind == "share":
         whole = sum(view[part] for part in target.of)
         share = np.divide(y, whole, out=np.full_like(y, np.nan), where=whole > 0)
-        return Measure(target, months, share, _filled(share, target.threshold), share, past)
+        return Measure(view, target, months, share, _filled(share, target.threshold), share)
     if target.kind == "rank":
         every = view.every_branch(key)
         place = np.where(np.isnan(y), np.nan, 1.0 + (every > y[None]).sum(axis=0))
-        return Measure(target, months, -place, _filled(place, -target.threshold), place, past)
-    return Measure(target, months, y, _filled(y, threshold_of(view, target)), y, past)
+        return Measure(view, target, months, -place, _filled(place, -target.threshold), place)
+    return Measure(view, target, months, y, _filled(y, threshold_of(view, target)), y)
 
 
 def threshold_of(view: View, target: Target) -> float:
@@ -204,13 +206,6 @@ def _filled(like: np.ndarray, value: float) -> np.ndarray:
 
 def past_values(view: View, target: Target) -> pd.Series:
     """Return the past of a branch in the terms of a target's goal; a yearly one's over the last twelve months."""
-    known = view._past.get(("goal", id(target)))        # the target is held beside, so that its id stays its own
-    if known is None:
-        known = view._past["goal", id(target)] = (target, _past_values(view, target))
-    return known[1]
-
-
-def _past_values(view: View, target: Target) -> pd.Series:
     key, history = target.indicator, view.paths.history
     y = view.history(key)
     if yearly(target, view.paths.catalog):
@@ -250,7 +245,7 @@ def _of_year(view: View, target: Target, deadline: pd.Period) -> Measure:
         needed = np.broadcast_to((1 + threshold_of(view, target)) * before, value.shape)
         shown = np.divide(value, before, out=np.full_like(value, np.nan),
                           where=np.broadcast_to(before > 0, value.shape)) - 1
-    return Measure(target, months[keep], value[keep], needed[keep], shown[keep], past_values(view, target))
+    return Measure(view, target, months[keep], value[keep], needed[keep], shown[keep])
 
 
 def observed_total(past: pd.Series, end: pd.Period) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.optimize import least_squares
 from scipy.special import expit
 
-from ebank_lib.errors import SeriesError
+from ..errors import SeriesError
 
 __all__ = ["Saturation", "saturation"]
 

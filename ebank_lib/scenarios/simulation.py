@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.errors import SeriesError, UnknownNameError
-
-from .evidence import Pooled
-from .levers import Drawn, apply_all, draw, learn_evidence, needed_for
-from .loading import as_month, check_strategy, yearly
+from ..display import describe
+from ..errors import SeriesError, UnknownNameError
+from ..forecasting.joint import JointPaths
+from .levers import Drawn, Evidenced, apply_all, draw, learn_evidence, needed_for
 from .measures import Measure, View
-from .odds import FIELDS, judged, odds_of, pace_of
+from .odds import judged, odds_of, pace_of
 from .result import COLUMNS, Scenarios
-from .spec import Lever, Strategy, Target
+from .strategy import Strategy, as_month, check_strategy, yearly
 from .targets import default_deadline
 
-if TYPE_CHECKING:
-    from ebank_lib.forecasting.joint import JointPaths
-
-__all__ = ["apply_levers", "run_scenarios"]
-
+__all__ = ["run_scenarios"]
 
 
 def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: str | pd.Period | None = None,
                   events: pd.DataFrame | None = None, seed: int | None = None,
-                  evidence: Mapping[tuple[str, ...], Pooled | str] | None = None) -> Scenarios:
+                  evidence: Evidenced | None = None) -> Scenarios:
     """Ask of every scenario with which odds a branch's targets are reached, all on the same random futures.
 
     Parameters
@@ -70,27 +62,41 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
              for target in strategy.targets}
     levers = (*strategy.levers, *strategy.stress)
     evidence = learn_evidence(paths, levers, events) if evidence is None else evidence
-    drawn, failed = _draws(levers, view, seed, evidence)
-    wanted = needed_for(strategy.targets, levers, paths) if strategy.targets else frozenset()
+    drawn: dict[str, Drawn] = {}
+    failed: dict[str, str] = {}
+    for lever in levers:
+        try:
+            drawn[lever.key] = draw(lever, view, seed, evidence)
+        except SeriesError as error:
+            failed[lever.key] = str(error)
+    wanted = needed_for(strategy.targets, levers, paths)
     base = {target.key: _judged(view, target, dates[target.key]) for target in strategy.targets}
-    rows = [_row("baseline", "baseline", target, dates, base[target.key], base, "", False)
-            for target in strategy.targets]
-    for key, kind, members in _scenarios(strategy):
-        reason = next((failed[m] for m in members if m in failed), "")
-        assumed = any(drawn[m].assumed for m in members if m in drawn)
+    members = {"baseline": (), **{lever.key: (lever.key,) for lever in strategy.levers},
+               **{bundle.key: bundle.levers for bundle in strategy.bundles},
+               **{stress.key: (stress.key,) for stress in strategy.stress}}
+    kinds = ["baseline", *["lever"] * len(strategy.levers), *["bundle"] * len(strategy.bundles),
+             *["stress"] * len(strategy.stress)]
+    rows = []
+    for (key, parts), kind in zip(members.items(), kinds, strict=True):
+        reason = next((failed[part] for part in parts if part in failed), "")
         moved = view
         if not reason:
             try:
-                moved = apply_all(view, [drawn[m] for m in members], wanted)
+                moved = apply_all(view, [drawn[part] for part in parts], wanted)
             except (SeriesError, UnknownNameError) as error:
                 reason = str(error)
         for target in strategy.targets:
-            here = base[target.key] if not _concerns(moved, target) else _judged(moved, target, dates[target.key])
-            rows.append(_row(key, kind, target, dates, here, base, reason, assumed))
+            by = dates[target.key]
+            here = _judged(moved, target, by) if moved.changes(target) else base[target.key]
+            rows.append({"scenario": key, "kind": kind, "target": target.key, "indicator": target.indicator,
+                         "deadline": by, "assumed": any(drawn[part].assumed for part in parts if part in drawn),
+                         **_counted(here, base[target.key], by, reason)})
     paces = {key: pace_of(m, view.history(m.target.indicator), dates[key], yearly(m.target, paths.catalog))
              for key, m in base.items() if isinstance(m, Measure)}
-    return Scenarios(pd.DataFrame(rows, columns=COLUMNS), view.branch, paths.catalog, strategy, dates, view, drawn,
-                     pd.DataFrame(paces).T.rename_axis("target"), seed, evidence)
+    table = describe(pd.DataFrame(rows, columns=COLUMNS), kinds=dict.fromkeys(
+        ("p_at", "p_by", "se_at", "se_by", "change_vs_baseline", "change_se"), "percent"), indicator="indicator",
+        pooled=True)
+    return Scenarios(table, view.branch, paths.catalog, strategy, dates, view, drawn, paces, seed, evidence)
 
 
 def _with_lines(strategy: Strategy) -> Strategy:
@@ -101,69 +107,18 @@ def _with_lines(strategy: Strategy) -> Strategy:
     return replace(strategy, lines={**lines, **strategy.lines}, channels={**channels, **strategy.channels})
 
 
-def _scenarios(strategy: Strategy) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [*((lever.key, "lever", (lever.key,)) for lever in strategy.levers),
-            *((bundle.key, "bundle", tuple(bundle.levers)) for bundle in strategy.bundles),
-            *((stress.key, "stress", (stress.key,)) for stress in strategy.stress)]
-
-
-def _draws(levers: Iterable[Lever], view: View, seed: int, evidence) -> tuple[dict[str, Drawn], dict[str, str]]:
-    drawn, failed = {}, {}
-    for lever in levers:
-        try:
-            drawn[lever.key] = draw(lever, view, seed, evidence)
-        except SeriesError as error:
-            failed[lever.key] = str(error)
-    return drawn, failed
-
-
-def _judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
+def _judged(view: View, target, deadline: pd.Period) -> Measure | str:
     try:
         return judged(view, target, deadline)
     except UnknownNameError as error:
         return str(error)
 
 
-def _concerns(view: View, target: Target) -> bool:
-    return not view.changed.keys().isdisjoint((target.indicator, *target.of))
-
-
-def _row(key, kind, target, dates, here, base, reason, assumed) -> dict:
+def _counted(here: Measure | str, before: Measure | str, deadline: pd.Period, reason: str) -> dict[str, object]:
     """One scenario's odds of one target, and how they differ from the baseline's on the same paths."""
-    deadline, before = dates[target.key], base[target.key]
-    row = {"scenario": key, "kind": kind, "target": target.key, "indicator": target.indicator, "deadline": deadline,
-           "assumed": assumed}
     if reason or isinstance(here, str):
-        return row | dict.fromkeys((*FIELDS, "change_vs_baseline", "change_se"), np.nan) | {
-            "month_50": pd.NaT, "month_80": pd.NaT, "n": 0, "reason": reason or here}
+        return {"month_50": pd.NaT, "month_80": pd.NaT, "n": 0, "reason": reason or here}
     at = here.months.get_loc(deadline)
     change = here.reached[at].astype(float) - before.reached[at]
-    return row | odds_of(here, deadline) | {
-        "change_vs_baseline": float(change.mean()), "change_se": float(change.std() / math.sqrt(len(change))),
-        "reason": ""}
-
-
-def apply_levers(paths: JointPaths, levers: Iterable[Lever], branches: Iterable[str] | None = None,
-                 events: pd.DataFrame | None = None, seed: int | None = None) -> JointPaths:
-    """Return a province's futures with levers pulled in some of its branches (default all): the same random paths.
-
-    A lever's size on a path is the same in every branch.
-
-    Raises
-    ------
-    ConfigError, UnknownNameError, SeriesError
-        As :func:`run_scenarios`; a branch or an indicator without paths.
-    """
-    chosen = paths.branches if branches is None else [paths.catalog.branch(b).id for b in branches]
-    seed = paths.seed if seed is None else int(seed)
-    levers = tuple(levers)
-    evidence = learn_evidence(paths, levers, events)
-    changed: dict[str, np.ndarray] = {}
-    for branch in chosen:
-        view = View.of(paths, branch)
-        moved = apply_all(view, [draw(lever, view, seed, evidence) for lever in levers])
-        for key in moved.changed.keys() & set(paths.plan.free):
-            if key not in changed:
-                changed[key] = paths.values[key].copy()
-            changed[key][view.at] = moved.changed[key]
-    return paths.with_free(dict(sorted(changed.items())))
+    return asdict(odds_of(here, deadline)) | {"change_vs_baseline": float(change.mean()), "reason": "",
+                                              "change_se": float(change.std() / np.sqrt(len(change)))}

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog, Indicator
-from ebank_lib.display import html_table
-from ebank_lib.errors import ConfigError, EbankError
-from ebank_lib.forecasting import forecast, kind_of
-from ebank_lib.forecasting.joint import JointPaths, simulate_joint
-from ebank_lib.wording import language, month_name, t
-
-from .loading import as_month, check_indicator, load_strategy, load_targets, yearly
+from ..catalog import Catalog
+from ..display import describe, html_table
+from ..errors import ConfigError
+from ..forecasting.joint import JointPaths, simulate_joint
+from ..wording import language, month_name, t
 from .measures import Measure, View, observed_total, past_values, threshold_of
-from .odds import FIELDS, judged, odds_of, pace_of, said_odds
-from .said import said_pace, said_value
-from .spec import Strategy, Target
+from .odds import REASONS, Odds, judged, odds_of, pace_of, said_odds, said_pace, said_value
+from .strategy import Strategy, Target, as_month, check_indicator, load_strategy, load_targets, yearly
 
 __all__ = ["Targets", "default_deadline", "evaluate_targets", "simulate_for"]
 
 VERDICTS = ("reached", "on_course", "behind", "far", "away", "past", "no_data")
 LONGEST = 120
-_FAR = 3.0          # without odds, a pace this many times the last twelve months' is called far
-_UNLIKELY = 0.05    # with odds, below this
+_UNLIKELY = 0.05    # odds below this are called far
 _YOUNG = 24         # months of data below which a forecast rests on next to nothing
 _COLUMNS = ["target", "line", "indicator", "kind", "goal", "reached_from", "month", "current", "deadline",
             "months_left", "gap", "needed_per_month", "achieved_per_month_12m", "needed_percent_per_month",
-            "achieved_percent_per_month_12m", "ratio", "trend_at_deadline", *FIELDS, "months_seen", "verdict", "reason"]
+            "achieved_percent_per_month_12m", "ratio", "trend_at_deadline", *(f.name for f in fields(Odds)),
+            "months_seen", "verdict", "reason"]
 _MONTHS = ("month", "deadline", "month_50", "month_80")
 
 
@@ -55,32 +51,25 @@ class Targets:
     table : DataFrame
         A row a target: ``target, line, indicator, kind, goal, reached_from, month`` (last observed), ``current,
         deadline, months_left, gap`` (what is missing to ``reached_from``, 0 when reached), ``needed_per_month,
-        achieved_per_month_12m``, both also in per cent, ``ratio`` (needed to achieved), ``trend_at_deadline`` (with
-        odds the median path, else the damped trend), the odds (:func:`ebank_lib.scenarios.odds.odds_of`),
-        ``months_seen, verdict, reason``. Shares are fractions, so paces are fractions a month.
+        achieved_per_month_12m``, both also in per cent, ``ratio`` (needed to achieved), ``trend_at_deadline`` (the
+        median path), the odds (:class:`ebank_lib.scenarios.odds.Odds`), ``months_seen, verdict, reason``. Shares are
+        fractions, so paces are fractions a month.
     horizon : int
-        Months simulated; 0 without odds.
+        Months simulated; 0 without targets.
     """
 
     table: pd.DataFrame = field(repr=False)
     branch: str
     catalog: Catalog = field(repr=False)
     targets: tuple[Target, ...] = field(default=(), repr=False)
-    history: dict[str, pd.Series] = field(default_factory=dict, repr=False)
     horizon: int = 0
-
-    @property
-    def with_odds(self) -> bool:
-        """Whether any target has odds."""
-        return bool(self.table["p_at"].notna().any())
 
     def sentences(self, lang: str | None = None) -> list[str]:
         """Return a sentence for each target, in their order; or the one that there are none."""
         lang = language(lang)
         if self.table.empty:
             return [self.reading(lang)]
-        return [self._sentence(target, row, lang)
-                for target, row in zip(self.targets, self.table.to_dict("records"), strict=True)]
+        return [self._sentence(target, row, lang) for target, row in self._rows()]
 
     def reading(self, lang: str | None = None) -> str:
         """Return the whole in a sentence: how many targets are reached, on course, behind."""
@@ -93,69 +82,75 @@ class Targets:
         return t("scenarios.reading", lang, branch=self.catalog.branch(self.branch).label(lang), n=len(self.table),
                  groups=sep.join(groups))
 
-    def hardest(self, lang: str | None = None) -> str:
-        """Return the sentence of the target that is furthest off, or that none is behind, or "".
-
-        Furthest by the odds at the deadline, and where these are alike or missing by needed against achieved pace.
-        """
-        behind = self.table[self.table["verdict"].isin(["behind", "far", "away"])]
-        if behind.empty:
-            return t("scenarios.none_behind", lang) if len(self.table) else ""
-        order = behind.assign(p_at=behind["p_at"].round(2).fillna(1.0), ratio=-behind["ratio"].fillna(-1.0))
-        return self.sentences(lang)[order.sort_values(["p_at", "ratio"], kind="stable").index[0]]
-
-    def said(self, indicator: str, value: float, lang: str | None = None) -> str:
-        """Return a value of an indicator as it is said."""
-        return said_value(self.catalog, indicator, value, lang)
-
-    def pace(self, indicator: str, value: float, lang: str | None = None) -> str:
-        """Return a change a month as it is said: points for a share, else units."""
-        return said_pace(self.catalog, indicator, value, lang)
+    def _rows(self) -> list[tuple[Target, dict]]:
+        return list(zip(self.targets, self.table.to_dict("records"), strict=True))
 
     def _terms(self, target: Target, value: float, lang: str) -> str:
         return said_value(self.catalog, target.indicator, value, lang, target.kind)
 
     def _paces(self, target: Target, row: dict, lang: str) -> dict[str, str]:
         """Needed and achieved pace as they are said; a year's total has average months instead of changes."""
-        total = yearly(target, self.catalog)
-        say = self.said if total else lambda key, value, lang: said_pace(self.catalog, key, value, lang, target.kind)
-        return {"needed": say(target.indicator, row["needed_per_month"], lang),
-                "achieved": say(target.indicator, row["achieved_per_month_12m"], lang)}
+        say, kind = (said_value, "level") if yearly(target, self.catalog) else (said_pace, target.kind)
+        return {"needed": say(self.catalog, target.indicator, row["needed_per_month"], lang, kind),
+                "achieved": say(self.catalog, target.indicator, row["achieved_per_month_12m"], lang, kind)}
 
     def _sentence(self, target: Target, row: dict, lang: str) -> str:
-        reason = f"scenarios.reason_{row['reason']}"
         about = {"target": target.label(lang), "current": self._terms(target, row["current"], lang),
-                 "month": month_name(row["month"], lang), "deadline": month_name(row["deadline"], lang),
-                 "goal": self._terms(target, row["reached_from"], lang), **self._paces(target, row, lang),
-                 "times": f"{row['ratio']:.1f}", "trend": self._terms(target, row["trend_at_deadline"], lang),
-                 "reason": t(reason, lang) if row["reason"] in REASONS else row["reason"]}
+                 "month": month_name(row["month"], lang), "deadline": month_name(row["deadline"], lang)}
         if not np.isfinite(row["p_at"]):
-            name = f"scenarios.verdict_{row['verdict']}"
-            if target.kind == "raise" and row["verdict"] not in ("past", "no_data"):
-                name = f"scenarios.raise_{row['verdict']}"
-            why = row["reason"] if self.horizon and row["verdict"] not in ("past", "no_data", "reached") else ""
-            return t(name, lang, **about) + (t("scenarios.without_odds", lang, **about) if why else "")
+            reason = t(f"scenarios.reason_{row['reason']}", lang) if row["reason"] in REASONS else row["reason"]
+            return t(f"scenarios.verdict_{row['verdict']}", lang, **about, reason=reason)
         n = int(row["n"])
-        about |= {"p_at": said_odds(row["p_at"], n, lang), "p_by": said_odds(row["p_by"], n, lang),
-                  "short": t(f"scenarios.short_{row['verdict']}", lang)}
         pace = ("none" if target.kind == "rank" else "total" if yearly(target, self.catalog)
                 else "kept" if row["needed_per_month"] == 0 else "change")
-        said = t("scenarios.odds_sentence", lang, **about) + t(f"scenarios.odds_pace_{pace}", lang, **about)
+        said = t("scenarios.odds_sentence", lang, p_at=said_odds(row["p_at"], n, lang), short=self._short(row, lang),
+                 p_by=said_odds(row["p_by"], n, lang), **about)
+        said += t(f"scenarios.odds_pace_{pace}", lang, **self._paces(target, row, lang))
         if row["months_seen"] < _YOUNG:
             said += t("scenarios.odds_young", lang, n=int(row["months_seen"]))
         return said
 
+    def _short(self, row: dict, lang: str) -> str:
+        return t(f"scenarios.short_{row['verdict']}", lang)
+
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw the targets with trend and goal, and needed against achieved pace; see ``charts.scenarios``."""
-        from ebank_lib.charts.scenarios import plot_targets
+        from ..charts.scenarios import plot_targets
 
         return plot_targets(self, ax=ax, lang=lang, **options)
 
     def plot_odds(self, ax=None, lang: str | None = None):
         """Draw both odds of every target; see :func:`ebank_lib.charts.scenarios.plot_odds`."""
-        from ebank_lib.charts.scenarios import plot_odds
+        from ..charts.scenarios import plot_odds
 
         return plot_odds(self, ax=ax, lang=lang)
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the targets as an HTML table with a sentence each, or the sentence that there are none."""
+        lang = language(lang)
+        if self.table.empty:
+            return f'<p class="note">{html.escape(self.reading(lang))}</p>'
+        odds = bool(self.table["p_at"].notna().any())
+        frame = pd.DataFrame([self._shown(target, row, odds, lang) for target, row in self._rows()])
+        caption = t("scenarios.caption", lang, branch=self.catalog.branch(self.branch).label(lang))
+        notes = [self.reading(lang), *self.sentences(lang), t("scenarios.note", lang)]
+        if odds:
+            notes.append(t("scenarios.odds_note", lang, n=int(self.table["n"].max()), horizon=self.horizon))
+        return html_table(frame, caption=caption, lang=lang, notes=notes,
+                          heads={c: t(f"scenarios.{c}", lang) for c in frame.columns})
+
+    def _shown(self, target: Target, row: dict, odds: bool, lang: str) -> dict[str, str]:
+        goal = self._terms(target, row["reached_from"] if target.goal is None else row["goal"], lang)
+        if target.goal is None:
+            goal = t(f"scenarios.{'higher' if target.kind == 'raise' else 'at_least'}", lang, value=goal)
+        shown = {"target": target.label(lang), "current": self._terms(target, row["current"], lang), "goal": goal,
+                 "deadline": row["deadline"], "trend_at_deadline": self._terms(target, row["trend_at_deadline"], lang)}
+        if odds:
+            shown |= {c: said_odds(row[c], int(row["n"]), lang, error=c == "p_at") for c in ("p_at", "p_by")}
+            shown["shortfall_if_missed"] = said_pace(self.catalog, target.indicator, row["shortfall_if_missed"], lang,
+                                                     target.kind, sign=False)
+            shown["passes"] = self._passed(target, row, lang)
+        return shown | {"paces": " / ".join(self._paces(target, row, lang).values()), "verdict": self._short(row, lang)}
 
     def _passed(self, target: Target, row: dict, lang: str) -> str:
         """The months when the odds pass 50% and 80%; those of a year's total end with its deadline."""
@@ -166,49 +161,13 @@ class Targets:
         return " / ".join(dict.fromkeys(none if pd.isna(row[c]) else month_name(row[c], lang)
                                         for c in ("month_50", "month_80")))
 
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the targets as an HTML table with a sentence each, or the sentence that there are none."""
-        lang = language(lang)
-        if self.table.empty:
-            return f'<p class="note">{html.escape(self.reading(lang))}</p>'
-        rows = [self._shown(target, row, lang)
-                for target, row in zip(self.targets, self.table.to_dict("records"), strict=True)]
-        frame = pd.DataFrame(rows)
-        caption = t("scenarios.caption", lang, branch=self.catalog.branch(self.branch).label(lang))
-        notes = [self.reading(lang), *self.sentences(lang), t("scenarios.note", lang)]
-        if self.with_odds:
-            notes.append(t("scenarios.odds_note", lang, n=int(self.table["n"].max()), horizon=self.horizon))
-        return html_table(frame, caption=caption, lang=lang, notes=notes,
-                          heads={c: t(f"scenarios.{c}", lang) for c in frame.columns})
-
-    def _shown(self, target: Target, row: dict, lang: str) -> dict[str, object]:
-        paces, judged_by_odds = self._paces(target, row, lang), np.isfinite(row["p_at"])
-        shown: dict[str, object] = {
-            "target": target.label(lang), "current": self._terms(target, row["current"], lang),
-            "goal": t("scenarios.higher", lang, value=self._terms(target, row["reached_from"], lang))
-            if target.kind == "raise" else t("scenarios.at_least", lang, value=self._terms(target, row["reached_from"],
-                                                                                           lang))
-            if target.goal is None else self._terms(target, row["goal"], lang),
-            "deadline": row["deadline"], "trend_at_deadline": self._terms(target, row["trend_at_deadline"], lang)}
-        if self.with_odds:
-            n = int(row["n"]) if judged_by_odds else 1
-            shown |= {c: said_odds(row[c], n, lang, error=c == "p_at") for c in ("p_at", "p_by")}
-            shown["shortfall_if_missed"] = said_pace(self.catalog, target.indicator, row["shortfall_if_missed"], lang,
-                                                     target.kind, sign=False)
-            shown["passes"] = self._passed(target, row, lang)
-        return shown | {"paces": f"{paces['needed']} / {paces['achieved']}",
-                        "verdict": t(f"scenarios.short_{row['verdict']}", lang)}
-
     def _repr_html_(self) -> str:
         return self.to_html()
 
 
-REASONS = ("past", "beyond_horizon", "no_paths", "missing_months", "needs_paths", "no_values")
-
-
 def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = None,
                      deadline: str | pd.Period | None = None, months_ahead: int | None = None,
-                     paths: JointPaths | None = None, odds: bool = True, n: int = 1000, seed: int = 0) -> Targets:
+                     paths: JointPaths | None = None, n: int = 1000, seed: int = 0) -> Targets:
     """Hold a branch's targets against its trend.
 
     Parameters
@@ -225,8 +184,6 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     paths : JointPaths, optional
         The branch's simulated futures (and, for a rank, its peers'); default :func:`simulate_for` these targets. Give
         the same paths here and to scenarios, so that both say the same odds.
-    odds : bool
-        False compares with the trend alone; only levels and raises can then be judged.
     n, seed : int
         Of the default paths.
 
@@ -247,8 +204,7 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     -----
     The verdict: ``reached`` (today already); ``past`` (the deadline is not after the data); ``on_course`` (odds at the
     deadline of a half or more); ``far`` (below 5%); ``away`` (moved the wrong way over the last twelve months);
-    ``behind``; ``no_data``. Without odds: ``on_course`` when the damped trend on the logit (share) or log scale gets
-    there, ``far`` when three times the pace of the last twelve months or more is needed.
+    ``behind``; ``no_data`` (nothing to judge by, and why).
     """
     catalog = cleaned.catalog
     branch = catalog.branch(branch).id
@@ -256,29 +212,23 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     for target in targets:
         check_indicator(target, catalog, at=target.key)
     last = cleaned.panel.index.get_level_values("month").max()
-    usual = _usual_deadline(last, deadline, months_ahead)
-    dates = {target.key: _deadline_of(target, usual, last) for target in targets}
-    if paths is None and odds and targets:
-        paths = simulate_for(cleaned, branch, Strategy(targets), usual, n=n, seed=seed)
-    view = View.of(paths, branch) if paths is not None else None
-    rows, history = [], {}
-    for target in targets:
-        y = cleaned.series(branch, target.indicator)
-        history[target.key] = y
-        about = {"target": target.key, "line": target.line or target.channel, "indicator": target.indicator,
-                 "kind": target.kind, "deadline": dates[target.key]}
-        rows.append(about | _evaluate(target, catalog.indicator(target.indicator), y, dates[target.key], view))
-    table = pd.DataFrame(rows, columns=_COLUMNS)
-    for column in _MONTHS:
-        table[column] = pd.PeriodIndex(table[column], freq="M") if rows else table[column]
-    return Targets(table, branch, catalog, targets, history, 0 if paths is None else paths.horizon)
-
-
-def _usual_deadline(last: pd.Period, deadline, months_ahead: int | None) -> pd.Period:
     if deadline is not None and months_ahead is not None:
         raise ConfigError("deadline and months_ahead exclude one another", found=months_ahead, expected="one of them")
-    if months_ahead is not None:
-        return last + int(months_ahead)
+    usual = _usual_deadline(last, deadline) if months_ahead is None else last + int(months_ahead)
+    dates = [_deadline_of(target, usual, last) for target in targets]
+    if paths is None and targets:
+        paths = simulate_for(cleaned, branch, Strategy(targets), usual, n=n, seed=seed)
+    view = View.of(paths, branch) if targets else None
+    table = pd.DataFrame([_evaluate(target, cleaned.series(branch, target.indicator), by, view)
+                          for target, by in zip(targets, dates, strict=True)], columns=_COLUMNS)
+    for column in _MONTHS if targets else ():
+        table[column] = pd.PeriodIndex(table[column], freq="M")
+    describe(table, kinds=dict.fromkeys(("p_at", "p_by", "se_at", "se_by"), "percent"), indicator="indicator",
+             months={"current": "row"}, exact=["current"], pooled=True)
+    return Targets(table, branch, catalog, targets, 0 if paths is None else paths.horizon)
+
+
+def _usual_deadline(last: pd.Period, deadline) -> pd.Period:
     return default_deadline(last) if deadline is None else as_month(deadline, key="deadline")
 
 
@@ -312,91 +262,57 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
     """
     strategy = load_strategy(cleaned.source) if strategy is None else strategy
     last = cleaned.panel.index.get_level_values("month").max()
-    usual = _usual_deadline(last, deadline, None)
-    named = [key for target in (*strategy.targets, *strategy.yardsticks) for key in (target.indicator, *target.of)]
-    for lever in (*strategy.levers, *strategy.stress):
-        named += [key for move in lever.moves for key in (move.indicator, *move.takes_from)]
+    usual = _usual_deadline(last, deadline)
+    aims, levers = (*strategy.targets, *strategy.yardsticks), (*strategy.levers, *strategy.stress)
+    named = [*(key for target in aims for key in (target.indicator, *target.of)),
+             *(key for lever in levers for move in lever.moves for key in (move.indicator, *move.takes_from))]
     data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
     known = [key for key in dict.fromkeys(named) if key in data]
     known = known or [key for key in cleaned.catalog.headline if key in data] or None
-    ends = [usual, *(_deadline_of(target, usual, last) for target in strategy.targets)]
-    ranked = any(target.kind == "rank" for target in (*strategy.targets, *strategy.yardsticks))
-    branches = None if ranked else [branch]
+    ends = [usual, *(_deadline_of(target, usual, last) for target in aims)]
     return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in ends)), LONGEST), n=n, seed=seed,
-                          branches=branches, indicators=known, workers=workers)
+                          branches=None if any(target.kind == "rank" for target in aims) else [branch],
+                          indicators=known, workers=workers)
 
 
-def _evaluate(target: Target, ind: Indicator, y: pd.Series, by: pd.Period, view: View | None) -> dict:
+def _evaluate(target: Target, y: pd.Series, by: pd.Period, view: View) -> dict:
     """Everything about one target that follows from its series and its paths."""
-    row = dict.fromkeys(_COLUMNS[4:-2], np.nan) | dict.fromkeys(_MONTHS, pd.NaT) | {
-        "months_left": 0, "n": 0, "months_seen": int(y.notna().sum()), "reason": ""}
-    del row["deadline"]
     goal = np.nan if target.goal is None else float(target.goal)
-    row |= {"goal": goal, "reached_from": goal if target.threshold is None else float(target.threshold)}
+    row = dict.fromkeys(_MONTHS, pd.NaT) | {
+        "target": target.key, "line": target.line or target.channel, "indicator": target.indicator,
+        "kind": target.kind, "deadline": by, "months_left": 0, "n": 0, "months_seen": int(y.notna().sum()),
+        "goal": goal, "reached_from": goal if target.threshold is None else float(target.threshold), "reason": ""}
     seen = y.dropna()
     if seen.empty:
         return row | {"verdict": "no_data", "reason": "no_values"}
-    there = view is not None and all(key in view.paths.values for key in (target.indicator, *target.of))
-    if not there and target.kind not in ("level", "raise"):
+    if not all(key in view.paths.values for key in (target.indicator, *target.of)):
         return row | {"verdict": "no_data", "reason": "needs_paths"}
-    past = past_values(view, target) if there else y
-    own = past.dropna()
-    month, current = seen.index[-1], float(own.iloc[-1]) if len(own) else np.nan
-    if target.kind == "raise":
-        row["reached_from"] = float(seen.iloc[-12:].mean())
-    elif target.threshold is None:
-        row["reached_from"] = threshold_of(view, target)
-    away = current - row["reached_from"] if target.kind == "rank" else row["reached_from"] - current
-    row |= {"month": month, "current": current, "months_left": max((by - month).n, 0), "gap": max(away, 0.0),
+    past = past_values(view, target)
+    own, month = past.dropna(), seen.index[-1]
+    current, enough = float(own.iloc[-1]) if len(own) else np.nan, threshold_of(view, target)
+    less = target.kind == "rank"        # the first place is the highest
+    row |= {"reached_from": enough, "month": month, "current": current, "months_left": max((by - month).n, 0),
+            "gap": max(current - enough if less else enough - current, 0.0),
             "achieved_per_month_12m": (float(seen.iloc[-1]) - float(seen.get(month - 12, np.nan))) / 12}
     if by <= month:
         at = observed_total(y, by) if target.kind == "total" else float(past.get(by, np.nan))
-        done = at <= row["reached_from"] if target.kind == "rank" else at >= row["reached_from"]
-        return row | {"trend_at_deadline": at, "verdict": "reached" if done and target.kind != "raise" else "past"}
-    m = judged(view, target, by) if there else ""
-    if isinstance(m, Measure):
-        return _with_odds(row, m, y, by, view)
-    if target.kind not in ("level", "raise"):
+        done = target.kind != "raise" and (at <= enough if less else at >= enough)
+        return row | {"trend_at_deadline": at, "verdict": "reached" if done else "past"}
+    m = judged(view, target, by)
+    if not isinstance(m, Measure):
         return row | {"verdict": "no_data", "reason": m}
-    return _with_trend(row, target, ind, y, by, m)
-
-
-def _with_odds(row: dict, m: Measure, y: pd.Series, by: pd.Period, view: View) -> dict:
-    target = m.target
     total = yearly(target, view.paths.catalog)
-    row |= odds_of(m, by)
-    row |= pace_of(m, y, by, total) | {"trend_at_deadline": row["median"]}
-    needed, achieved = row["needed_per_month"], row["achieved_per_month_12m"]
-    if np.isfinite(needed):
-        row["ratio"] = needed / achieved if achieved > 0 else np.inf if needed > 0 else 0.0
-    if row["gap"] == 0 and not total and target.goal is not None:
-        verdict = "reached"
-    elif row["p_at"] >= 0.5:
-        verdict = "on_course"
-    elif not total and np.isfinite(achieved) and achieved <= 0:
-        verdict = "away"
-    else:
-        verdict = "far" if row["p_at"] < _UNLIKELY else "behind"
-    return row | {"verdict": verdict}
+    odds, pace = odds_of(m, by), pace_of(m, y, by, total)
+    row |= asdict(odds) | asdict(pace) | {"ratio": pace.ratio, "trend_at_deadline": odds.median}
+    return row | {"verdict": _verdict(target, row["gap"], odds, pace.achieved_per_month_12m, total)}
 
 
-def _with_trend(row: dict, target: Target, ind: Indicator, y: pd.Series, by: pd.Period, reason: str) -> dict:
-    left = row["months_left"]
-    try:
-        trend = float(forecast(y, left, models=("damped",), kind=kind_of(ind)).block()["y_hat"].iloc[-1])
-    except EbankError as error:
-        return row | {"verdict": "no_data", "reason": str(error)}
-    needed, achieved = row["gap"] / left, row["achieved_per_month_12m"]
-    row |= {"trend_at_deadline": trend, "needed_per_month": needed, "reason": reason,
-            "ratio": needed / achieved if achieved > 0 else np.inf if needed > 0 else 0.0}
-    if target.kind == "raise":
-        return row | {"verdict": "on_course" if trend > row["reached_from"] else "away"}
-    if row["gap"] == 0:
-        verdict = "reached"
-    elif trend >= row["reached_from"]:
-        verdict = "on_course"
-    elif np.isfinite(achieved) and achieved <= 0:
-        verdict = "away"
-    else:
-        verdict = "far" if np.isfinite(row["ratio"]) and row["ratio"] >= _FAR else "behind"
-    return row | {"verdict": verdict}
+def _verdict(target: Target, gap: float, odds: Odds, achieved: float, total: bool) -> str:
+    """What the odds, the gap of today and the achieved pace come to; see the notes of :func:`evaluate_targets`."""
+    if gap == 0 and not total and target.goal is not None:
+        return "reached"
+    if odds.p_at >= 0.5:
+        return "on_course"
+    if not total and np.isfinite(achieved) and achieved <= 0:
+        return "away"
+    return "far" if odds.p_at < _UNLIKELY else "behind"

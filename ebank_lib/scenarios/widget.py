@@ -11,20 +11,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from ebank_lib.display import html_table
-from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
-from ebank_lib.wording import language, t
-
-from .odds import said_odds
-from .result import Scenarios
-from .said import said_range, said_value
+from ..display import html_table
+from ..errors import ConfigError, EbankError, UnknownNameError
+from ..wording import language, t
+from .levers import said_range
+from .odds import said_value
+from .result import Scenarios, said_timing
 from .simulation import run_scenarios
-from .spec import Lever, Stress
-from .targets import REASONS
+from .strategy import Lever, Stress
 
 __all__ = ["LeverBoard", "lever_board", "moved"]
 
@@ -64,7 +61,7 @@ def moved(scenarios: Scenarios, lever: str, sizes: Sizes | None = None, ramp: in
     ConfigError
         A range that runs backwards, is a bare point or does not fit its indicator; months out of range.
     """
-    changed = _changed(_lever(scenarios, lever), sizes, ramp, delay)
+    changed = _changed(scenarios.lever(lever), sizes, ramp, delay)
     strategy = replace(scenarios.strategy, levers=(), bundles=(), stress=(), yardsticks=())
     part = "stress" if isinstance(changed, Stress) else "levers"
     usual = next((scenarios.deadlines[target.key] for target in strategy.targets if target.deadline is None), None)
@@ -96,60 +93,46 @@ class LeverBoard:
     def table(self) -> pd.DataFrame:
         """A row a target: ``target, indicator, deadline, p_at_before, p_at, p_by_before, p_by, expected_before,
         expected, change_vs_baseline, change_se, reason``."""
-        columns = ["target", "indicator", "deadline", "p_at_before", "p_at", "p_by_before", "p_by", "expected_before",
-                   "expected", "change_vs_baseline", "change_se", "reason"]
         rows = self.scenarios.table
         base = rows[rows["kind"] == "baseline"][["target", "p_at", "p_by", "expected"]]
-        return rows[rows["scenario"] == self.lever].merge(base, on="target", suffixes=("", "_before"))[columns]
+        return rows[rows["scenario"] == self.lever].merge(base, on="target", suffixes=("", "_before"))[[
+            "target", "indicator", "deadline", "p_at_before", "p_at", "p_by_before", "p_by", "expected_before",
+            "expected", "change_vs_baseline", "change_se", "reason"]]
 
     def to_html(self) -> str:
         """Return the table with what the lever is said to do below it, or the sentence that there is none."""
         if not self.lever:
             return f'<p class="note">{html.escape(t("scenarios.board_empty", self.lang))}</p>'
-        about = {"branch": self.scenarios.catalog.branch(self.scenarios.branch).label(self.lang),
-                 "lever": self.scenarios.label(self.lever, self.lang)}
-        return html_table(self._shown(), caption=t("scenarios.board_caption", self.lang, **about), lang=self.lang,
-                          heads={"target": t("scenarios.target", self.lang),
-                                 "deadline": t("scenarios.deadline", self.lang),
-                                 "before": t("scenarios.board_before", self.lang),
-                                 "after": t("scenarios.board_after", self.lang),
-                                 "expected_before": t("scenarios.board_expected_before", self.lang),
-                                 "expected": t("scenarios.board_expected_after", self.lang)},
-                          notes=[*self._effects(), *self._failures()])
+        scenarios, rows = self.scenarios, []
+        before = scenarios.table[scenarios.table["kind"] == "baseline"].to_dict("records")
+        after = scenarios.table[scenarios.table["scenario"] == self.lever]
+        for old, new in zip(before, after.to_dict("records"), strict=True):
+            target = scenarios.target(new["target"])
+            same = not new["reason"] and new["expected"] == old["expected"]
+            ends = [said_value(scenarios.catalog, target.indicator, row["expected"], self.lang, target.kind)
+                    for row in (old, new)]
+            rows.append([target.label(self.lang), new["deadline"], scenarios.both_odds(old, math.nan, self.lang),
+                         scenarios.both_odds(new, old["expected"], self.lang), ends[0],
+                         t("scenarios.untouched", self.lang) if same else ends[1]])
+        heads = {name: t(f"scenarios.{name}", self.lang) for name in (
+            "target", "deadline", "board_before", "board_after", "board_expected_before", "board_expected_after")}
+        caption = t("scenarios.board_caption", self.lang, lever=scenarios.label(self.lever, self.lang),
+                    branch=scenarios.catalog.branch(scenarios.branch).label(self.lang))
+        failed = after[after["reason"] != ""].drop_duplicates("reason")
+        return html_table(pd.DataFrame(rows, columns=list(heads)), caption=caption, lang=self.lang, heads=heads,
+                          notes=[*self._effects(), *scenarios.failures(failed, self.lang, marked=False)])
 
     def plot(self, ax=None):
         """Draw the fans of the baseline and of the lever for one target; see ``charts.strategy.plot_paths``.
 
         A lever without a result leaves the baseline's fan, a target without paths a sentence.
         """
-        from ebank_lib.charts.strategy import plot_paths
+        from ..charts.strategy import plot_paths
 
-        rows = self.scenarios.table[self.scenarios.table["target"] == self.target]
-        failed = {row["scenario"] for row in rows.to_dict("records") if row["reason"] and row["reason"] not in REASONS}
-        target = "" if "baseline" in failed else self.target
-        return plot_paths(self.scenarios, "baseline" if self.lever in {"", *failed} else self.lever, target, ax=ax,
-                          lang=self.lang)
-
-    def _shown(self) -> pd.DataFrame:
-        catalog, rows = self.scenarios.catalog, []
-        for row in self.table.to_dict("records"):
-            target = self.scenarios.target(row["target"])
-            ends = {side: said_value(catalog, target.indicator, row[side], self.lang, target.kind)
-                    for side in ("expected_before", "expected")}
-            same = not row["reason"] and row["expected"] == row["expected_before"]
-            rows.append({"target": target.label(self.lang), "deadline": row["deadline"],
-                         "before": self._odds(row["p_at_before"], row["p_by_before"]),
-                         "after": t("scenarios.untouched", self.lang) if same else self._odds(row["p_at"], row["p_by"]),
-                         "expected_before": ends["expected_before"],
-                         "expected": t("scenarios.untouched", self.lang) if same else ends["expected"]})
-        return pd.DataFrame(rows, columns=["target", "deadline", "before", "after", "expected_before", "expected"])
-
-    def _odds(self, p_at: float, p_by: float) -> str:
-        if not np.isfinite(p_at):
-            return "–"
-        n = self.scenarios.n
-        return t("scenarios.both_odds", self.lang, p_at=said_odds(p_at, n, self.lang),
-                 p_by=said_odds(p_by, n, self.lang))
+        failed = set(self.scenarios.table["scenario"]) - set(
+            self.scenarios.rows().query("target == @self.target")["scenario"])
+        return plot_paths(self.scenarios, "baseline" if self.lever in {"", *failed} else self.lever,
+                          "" if "baseline" in failed else self.target, ax=ax, lang=self.lang)
 
     def _effects(self) -> list[str]:
         """What the lever is taken to do, and when, in a sentence."""
@@ -160,18 +143,10 @@ class LeverBoard:
             source = "assumed" if row["source"] == "assumed" else "estimated"
             said.append(t("scenarios.board_effect", self.lang, range=size, source=t(f"scenarios.{source}", self.lang),
                           indicator=self.scenarios.catalog.indicator(row["indicator"]).short_label(self.lang)))
-            lasts = row["lasts"] or np.nan
-            when.append(t("scenarios.for_months", self.lang, delay=row["delay"], lasts=int(lasts))
-                        if np.isfinite(lasts) else
-                        t("scenarios.after", self.lang, delay=row["delay"], ramp=row["ramp"]))
+            when.append(said_timing(row, self.lang))
         sep = "；" if self.lang == "zh" else "; "
         return [t("scenarios.board_effects", self.lang, effects=sep.join(said),
                   timing=sep.join(dict.fromkeys(when)))] if said else []
-
-    def _failures(self) -> list[str]:
-        names = {reason: self.scenarios.label(self.lever, self.lang) for reason in self.table["reason"] if reason}
-        return [t("scenarios.failed", self.lang, scenario=name, reason=t(f"scenarios.reason_{reason}", self.lang)
-                  if reason in REASONS else reason) for reason, name in names.items()]
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -218,11 +193,8 @@ def lever_board(scenarios: Scenarios, lever: str | None = None, target: str | No
     """
     lang = language(lang)
     levers = (*scenarios.strategy.levers, *scenarios.strategy.stress)
-    if target is not None:
-        scenarios.target(target)
-    if lever is not None:
-        _lever(scenarios, lever)
-    target = target or scenarios.most_moved
+    target = scenarios.most_moved if target is None else scenarios.target(target).key
+    lever = None if lever is None else scenarios.lever(lever).key
     if not levers or not scenarios.strategy.targets:
         board = LeverBoard(scenarios, "", target, lang)
     else:
@@ -234,16 +206,8 @@ def _board(scenarios: Scenarios, lever: str, target: str, lang: str, **changes) 
     return LeverBoard(moved(scenarios, lever, **changes), lever, target, lang)
 
 
-def _lever(scenarios: Scenarios, key: str) -> Lever:
-    by_key = {one.key: one for one in (*scenarios.strategy.levers, *scenarios.strategy.stress)}
-    if key not in by_key:
-        raise UnknownNameError("lever", key, by_key)
-    return by_key[key]
-
-
 def _helps_most(scenarios: Scenarios, target: str) -> str:
-    rows = scenarios.table[scenarios.table["target"] == target]
-    rows = rows[(rows["kind"] == "lever") & (rows["reason"] == "")]
+    rows = scenarios.rows("lever").query("target == @target")
     if rows.empty:
         return (*scenarios.strategy.levers, *scenarios.strategy.stress)[0].key
     order = rows.sort_values(["change_vs_baseline", "expected"], ascending=False, kind="stable")
@@ -313,7 +277,7 @@ class _Sliders:
 
     def _choose(self, _=None) -> None:
         """Set every slider to what the strategy states of the chosen lever."""
-        lever = _lever(self._scenarios, self.lever.value)
+        lever = self._scenarios.lever(self.lever.value)
         self._held = True       # so many changes, one answer
         for slider, value in ((self.delay, lever.delay), (self.ramp, lever.ramp)):
             slider.max = max(_MONTHS, value)
@@ -327,13 +291,12 @@ class _Sliders:
 
     def _ranges(self, lever: Lever) -> dict[str, tuple[float, float]]:
         """The 80% range of every effect, as evidence or the strategy has it."""
-        drawn, ranges = self._scenarios.drawn.get(lever.key), {}
-        for i, move in enumerate(lever.moves):
-            if drawn is not None and i in drawn.pooled:
-                ranges[move.indicator] = drawn.pooled[i].interval
-            else:       # where evidence is wanting and no range is stated, nothing, until one is set
-                ranges[move.indicator] = (0.0, 0.0) if move.low is None else (move.low, move.high)
-        return ranges
+        drawn = self._scenarios.drawn.get(lever.key)
+        if drawn is not None:
+            return {one.move.indicator: one.range_80 if one.pooled else (one.move.low, one.move.high)
+                    for one in drawn.effects}
+        # Where evidence is wanting and no range is stated, nothing, until one is set.
+        return {move.indicator: (0.0, 0.0) if move.low is None else (move.low, move.high) for move in lever.moves}
 
     def _slider(self, lever: Lever, i: int, low: float, high: float):
         move, harm = lever.moves[i], isinstance(lever, Stress)

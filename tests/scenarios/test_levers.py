@@ -69,7 +69,7 @@ def test_a_lever_without_effect_changes_nothing_to_the_byte(view, how, key):
 
 def test_a_level_comes_in_over_delay_and_ramp(view):
     one = lever({"indicator": "sms", "low": 0.1, "high": 0.4})
-    size = draw(one, view, 0, {}).sizes[0]
+    size = draw(one, view, 0, {}).effects[0].size
     moved = pulled(view, one)["sms"]
     assert (moved[:2] == 500).all()
     assert np.allclose(moved[4], 500 * (1 + size) ** 0.5)
@@ -79,7 +79,7 @@ def test_a_level_comes_in_over_delay_and_ramp(view):
 
 def test_growth_adds_up_over_years_and_a_stress_passes(view):
     grown = pulled(view, lever({"indicator": "sms", "how": "growth", "low": 0.1, "high": 0.2}, ramp=0, delay=0))
-    size = draw(lever({"indicator": "sms", "how": "growth", "low": 0.1, "high": 0.2}), view, 0, {}).sizes[0]
+    size = draw(lever({"indicator": "sms", "how": "growth", "low": 0.1, "high": 0.2}), view, 0, {}).effects[0].size
     assert np.allclose(grown["sms"][[11, 23]], 500 * (1 + size) ** np.array([[1], [2]]))
     down = lever({"indicator": "sms", "low": -0.3, "high": -0.1, "lasts": 3}, kind=Stress, ramp=0, delay=6)
     sms = pulled(view, down)["sms"]
@@ -104,7 +104,7 @@ def test_points_of_a_share_are_those_at_its_level_of_today(make_paths):
     flat = make_paths({"mobile_activity": np.full((H, 3), 0.4)}, {"mobile_activity": PAST["mobile_activity"]})
     view = View.of(flat, "rizhao")
     one = lever({"indicator": "mobile_activity", "low": 0.02, "high": 0.08})
-    assert np.allclose(pulled(view, one)["mobile_activity"][-1], 0.4 + draw(one, view, 0, {}).sizes[0])
+    assert np.allclose(pulled(view, one)["mobile_activity"][-1], 0.4 + draw(one, view, 0, {}).effects[0].size)
 
 
 def test_a_ceiling_stops_a_level_but_does_not_pull_down_what_is_above(view):
@@ -157,8 +157,8 @@ def known(*rows):
 def test_without_evidence_the_stated_range_is_taken_and_why_is_kept(view):
     one = lever({"indicator": "mobile", "low": 0.1, "high": 0.2, "evidence": Evidence(interventions=["mobile"])})
     drawn = draw(one, view, 0, learn_evidence(view.paths, [one]))
-    assert drawn.assumed and "at least 3" in drawn.reasons[0]
-    assert np.allclose(drawn.sizes[0], size_at(one.moves[0], standard_draws("x", N, 0)))
+    assert drawn.assumed and "at least 3" in drawn.effects[0].reason
+    assert np.allclose(drawn.effects[0].size, size_at(one.moves[0], standard_draws("x", N, 0)))
     bare = lever({"indicator": "mobile", "evidence": Evidence(interventions=["mobile"])})
     with pytest.raises(SeriesError, match="low and high beside the evidence"):
         draw(bare, view, 0, learn_evidence(view.paths, [bare]))
@@ -178,7 +178,7 @@ def test_evidence_recovers_pushes_of_known_size(make_paths, catalog):
     assert abs(pooled.mu - pushes.mean()) < 0.03 and 0.04 < pooled.tau < 0.2
     drawn = draw(one, View.of(paths, branches[0]), 0, learnt)
     low, high = pooled.interval
-    assert not drawn.assumed and abs(((drawn.sizes[0] > low) & (drawn.sizes[0] < high)).mean() - 0.8) < 0.03
+    assert not drawn.assumed and abs(((drawn.effects[0].size > low) & (drawn.effects[0].size < high)).mean() - 0.8) < 0.03
     # An event that names no indicator, a merger say, is no push; found shifts stand in, and say so.
     found = learn_evidence(paths, [one], known((paths.history.index[20][1], "", "")))[("mobile",)]
     assert not found.named and set(found.table["month"].astype(str)) >= {"2009-09"}

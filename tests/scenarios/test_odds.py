@@ -38,8 +38,8 @@ def walk(drift=0.5, sd=2.0, n=N):
 def test_a_drifting_walk_is_normal_at_the_date(make_paths):
     got = odds(make_paths({"sms": walk()}, {"sms": PAST}))
     p = norm.sf((110 - 100 - 0.5 * H) / (2 * np.sqrt(H)))
-    assert abs(got["p_at"] - p) < 4 * binomial_se(p, N)
-    assert abs(got["expected"] - 108) < 4 * 8 / np.sqrt(N)
+    assert abs(got.p_at - p) < 4 * binomial_se(p, N)
+    assert abs(got.expected - 108) < 4 * 8 / np.sqrt(N)
 
 
 def first_passage(level, drift, sd, months):
@@ -57,15 +57,15 @@ def first_passage(level, drift, sd, months):
 def test_reached_at_some_time_is_the_first_passage_of_the_walk(make_paths):
     got = odds(make_paths({"sms": walk()}, {"sms": PAST}))
     p = first_passage(10.0, 0.5, 2.0, H)
-    assert abs(got["p_by"] - p) < 4 * binomial_se(p, N)
-    assert got["p_by"] > got["p_at"] + 0.02
+    assert abs(got.p_by - p) < 4 * binomial_se(p, N)
+    assert got.p_by > got.p_at + 0.02
 
 
 def test_without_drift_it_is_the_reflection_principle_with_its_correction_for_months(make_paths):
     paths = make_paths({"sms": walk(drift=0.0)}, {"sms": PAST})
     # Siegmund 1985: a walk looked at in months is a continuous one with the level 0.5826 steps further.
     p = 2 * norm.sf((10 + 0.5826 * 2.0) / (2.0 * np.sqrt(H)))
-    assert abs(odds(paths)["p_by"] - p) < 4 * binomial_se(p, N) + 0.003
+    assert abs(odds(paths).p_by - p) < 4 * binomial_se(p, N) + 0.003
 
 
 def test_an_ar1_forgets_where_it_started(make_paths):
@@ -77,30 +77,30 @@ def test_an_ar1_forgets_where_it_started(make_paths):
     got = odds(make_paths({"sms": rows}, {"sms": PAST}))
     sd = 2 * np.sqrt((1 - phi ** (2 * H)) / (1 - phi**2))
     p = norm.sf((110 - mean - phi**H * (100 - mean)) / sd)
-    assert abs(got["p_at"] - p) < 4 * binomial_se(p, N)
+    assert abs(got.p_at - p) < 4 * binomial_se(p, N)
 
 
 @pytest.mark.parametrize("slope, reached", [(0.7, True), (0.5, False)])
 def test_a_trend_without_chance_is_certain_and_never_called_so(make_paths, slope, reached):
     line = 100 + slope * np.arange(1, H + 1)[:, None] * np.ones((1, 500))
     got = odds(make_paths({"sms": line}, {"sms": PAST}))
-    assert got["p_at"] == got["p_by"] == float(reached)
-    assert said_odds(got["p_at"], 500, "en") == ("> 99%" if reached else "< 1%")
-    assert got["month_50"] == got["month_80"] or (pd.isna(got["month_50"]) and not reached)
-    assert np.isclose(got["shortfall"], 0 if reached else 110 - 108)
+    assert got.p_at == got.p_by == float(reached)
+    assert said_odds(got.p_at, 500, "en") == ("> 99%" if reached else "< 1%")
+    assert got.month_50 == got.month_80 or (pd.isna(got.month_50) and not reached)
+    assert np.isclose(got.shortfall, 0 if reached else 110 - 108)
 
 
 def test_the_month_that_odds_pass_a_half_is_the_one_in_which_the_median_does(make_paths):
     got = odds(make_paths({"sms": walk(drift=1.0, sd=1.0)}, {"sms": PAST}))
-    assert got["month_50"] in (MONTHS[-1] + 10, MONTHS[-1] + 11) and got["month_80"] > got["month_50"]
+    assert got.month_50 in (MONTHS[-1] + 10, MONTHS[-1] + 11) and got.month_80 > got.month_50
 
 
 def test_shortfall_is_the_normal_loss(make_paths):
     got = odds(make_paths({"sms": walk()}, {"sms": PAST}))
     sd, gap = 8.0, 2.0
     loss = gap * norm.cdf(gap / sd) + sd * norm.pdf(gap / sd)
-    assert np.isclose(got["shortfall"], loss, rtol=0.03)
-    assert np.isclose(got["shortfall_if_missed"], loss / norm.cdf(gap / sd), rtol=0.03)
+    assert np.isclose(got.shortfall, loss, rtol=0.03)
+    assert np.isclose(got.shortfall_if_missed, loss / norm.cdf(gap / sd), rtol=0.03)
 
 
 def ar1(n=N, phi=0.9, start=0.0):
@@ -122,14 +122,14 @@ def test_the_spread_of_an_annual_total_and_the_mistake_of_independent_months(mak
     independent = np.sqrt(sum((1 - 0.9 ** (2 * k)) / (1 - 0.81) for k in range(1, 13)))
     assert 1.3 < total.std() / independent < 2.9
     got = odds_of(measure(View.of(paths, "rizhao"), goal, END), END)
-    assert abs(got["p_at"] - 0.5) < 4 * binomial_se(0.5, N)
+    assert abs(got.p_at - 0.5) < 4 * binomial_se(0.5, N)
 
 
 def test_months_of_the_year_already_observed_count_as_they_are(make_paths):
     paths = make_paths({"mobile_txn": np.full((4, 10), 50.0)}, {"mobile_txn": np.full(44, 100.0)})
     m = measure(View.of(paths, "rizhao"), target(indicator="mobile_txn", kind="total", goal=1000.0),
                 pd.Period("2011-12", "M"))
-    assert m.value[:, 0].tolist() == [850, 900, 950, 1000] and odds_of(m, m.months[-1])["p_at"] == 1
+    assert m.value[:, 0].tolist() == [850, 900, 950, 1000] and odds_of(m, m.months[-1]).p_at == 1
     past = np.full(44, 100.0)
     past[40] = np.nan
     paths = make_paths({"mobile_txn": np.full((4, 10), 50.0)}, {"mobile_txn": past})
@@ -164,10 +164,10 @@ def test_share_and_rank(make_paths):
     view = View.of(make_paths(values, past, branches=("rizhao", "jinan")), "rizhao")
     by = MONTHS[-1] + 1
     share = measure(view, target(kind="share", of=["sms", "mobile"], goal=0.5), by)
-    assert share.value.tolist() == [[0.75, 0.25]] and odds_of(share, by)["p_at"] == 0.5
+    assert share.value.tolist() == [[0.75, 0.25]] and odds_of(share, by).p_at == 0.5
     rank = measure(view, target(kind="rank", goal=1), by)
-    assert rank.shown.tolist() == [[1, 2]] and odds_of(rank, by)["p_at"] == 0.5
-    assert rank.history.iloc[-1] == 1 and odds_of(rank, by)["expected"] == 1.5
+    assert rank.shown.tolist() == [[1, 2]] and odds_of(rank, by).p_at == 0.5
+    assert rank.history.iloc[-1] == 1 and odds_of(rank, by).expected == 1.5
 
 
 @pytest.mark.parametrize("deadline, why", [("2011-08", "past"), ("2013-01", "beyond_horizon")])
@@ -191,25 +191,25 @@ def test_odds_are_never_certain_and_have_no_more_digits_than_paths(p, n):
 def test_twice_the_paths_change_odds_by_less_than_the_printed_error(make_paths):
     for seed in range(20):
         y = 100 + np.cumsum(0.5 + 2 * np.random.default_rng(seed).standard_normal((H, 2000)), axis=0)
-        half = odds(make_paths({"sms": y[:, :1000]}, {"sms": PAST}))["p_at"]
-        both = odds(make_paths({"sms": y}, {"sms": PAST}))["p_at"]
+        half = odds(make_paths({"sms": y[:, :1000]}, {"sms": PAST})).p_at
+        both = odds(make_paths({"sms": y}, {"sms": PAST})).p_at
         printed = int(said_odds(half, 1000, "en", error=True).split("±")[1].rstrip(")"))
         assert abs(both - half) * 100 < printed
 
 
 def test_the_standard_error_is_that_of_repeated_draws(make_paths):
     p = [odds(make_paths({"sms": 100 + np.cumsum(0.5 + 2 * np.random.default_rng(s).standard_normal((H, 200)), axis=0)},
-                         {"sms": PAST}))["p_at"] for s in range(100)]
+                         {"sms": PAST})).p_at for s in range(100)]
     assert np.isclose(np.std(p), binomial_se(np.mean(p), 200), rtol=0.25)
 
 
 def test_the_pace_in_units_and_per_cent(make_paths):
     paths = make_paths({"sms": walk(n=50)}, {"sms": PAST})
     got = pace_of(measure(View.of(paths, "rizhao"), target(), END), pd.Series(PAST, index=MONTHS), END, False)
-    assert np.isclose(got["needed_per_month"], 10 / 16)
-    assert np.isclose(got["achieved_per_month_12m"], 10 / 43)
-    assert np.isclose(100 * (1 + got["needed_percent_per_month"]) ** 16, 110)
-    assert np.isclose(PAST[-13] * (1 + got["achieved_percent_per_month_12m"]) ** 12, 100)
+    assert np.isclose(got.needed_per_month, 10 / 16)
+    assert np.isclose(got.achieved_per_month_12m, 10 / 43)
+    assert np.isclose(100 * (1 + got.needed_percent_per_month) ** 16, 110)
+    assert np.isclose(PAST[-13] * (1 + got.achieved_percent_per_month_12m) ** 12, 100)
 
 
 @given(st.floats(-0.3, 0.5), st.integers(1, 24), st.integers(1, 12))

@@ -1,5 +1,6 @@
 """Scenarios on common paths: paired changes, stable draws, tornado, the effect that is needed, plain sentences."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from ebank_lib.scenarios import (
     Stress,
     Target,
     View,
-    apply_levers,
+    draw,
     evaluate_targets,
     load_strategy,
     required_effect,
@@ -26,6 +27,7 @@ from ebank_lib.scenarios import (
     run_scenarios,
     simulate_for,
 )
+from ebank_lib.scenarios.odds import said_odds, said_pace, said_value
 
 H, N = 16, 1000
 PAST = {"sms": np.linspace(90.0, 100.0, 44), "coverage": np.linspace(0.4, 0.55, 44), "affluent": np.full(44, 1e4)}
@@ -99,16 +101,7 @@ def test_other_levers_and_more_paths_leave_a_lever_as_it_was(make_paths, paths, 
     alone = run_scenarios(paths, "rizhao", replace(STRATEGY, levers=STRATEGY.levers[:1], bundles=()))
     assert odds(alone, "push").equals(odds(result, "push"))
     more = run_scenarios(many(make_paths, 2 * N), "rizhao", STRATEGY)
-    assert (more.drawn["push"].sizes[0][:N] == result.drawn["push"].sizes[0]).all()
-
-
-def test_a_lever_in_some_branches_moves_the_province_by_the_same_paths(make_paths):
-    values = {"sms": np.full((2, H, 50), 100.0)}
-    paths = make_paths(values, {"sms": np.full((2, 44), 100.0)}, branches=("rizhao", "jinan"))
-    here, everywhere = apply_levers(paths, [lever()], ["rizhao"]), apply_levers(paths, [lever()])
-    assert (here.values["sms"][1] == 100).all() and (here.values["sms"][0] == everywhere.values["sms"][0]).all()
-    assert np.allclose(everywhere.total("sms") - 200, 2 * (here.total("sms") - 200))
-    assert np.allclose(here.values["sms_new"][0].sum(axis=0), here.values["sms"][0, -1] - 100)
+    assert (more.drawn["push"].effects[0].size[:N] == result.drawn["push"].effects[0].size).all()
 
 
 def test_the_tornado_is_the_odds_at_both_ends_of_each_effect(result):
@@ -120,50 +113,57 @@ def test_the_tornado_is_the_odds_at_both_ends_of_each_effect(result):
     assert table["swing"].is_monotonic_decreasing and np.isclose(table.loc["push", "expected_high"], 1.08 * sms.mean())
 
 
+def needed(paths, one, goal, odds=0.8):
+    view = View.of(paths, "rizhao")
+    by = pd.Period(goal.deadline or "2012-12", "M")
+    return required_effect(view, draw(one, view, 0, {}), goal, by, odds)
+
+
 def test_the_effect_that_is_needed_is_the_quantile_of_each_paths_own(paths):
     one = lever(low=0.03, high=0.03 * 4)        # median 0.06
-    got = required_effect(paths, "rizhao", one, target(), odds=0.8)
+    got = needed(paths, one, target())
     own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0)
     exact = np.sort(own)[799]
-    assert got.reachable and np.isclose(got.times * 0.06, exact, rtol=1e-6)
+    assert np.isclose(got.times * 0.06, exact, rtol=1e-6)
     assert got.interval[0] * 0.06 < exact < got.interval[1] * 0.06
     moved = View.of(paths, "rizhao")["sms"][-1] * (1 + got.table["required"].iloc[0] * (1 + 1e-9))
     assert (moved >= 110).mean() == 0.8
 
 
 def test_the_interval_is_that_of_resampled_paths(paths):
-    got = required_effect(paths, "rizhao", lever(low=0.03, high=0.12), target(), odds=0.8)
+    got = needed(paths, lever(low=0.03, high=0.12), target())
     own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0) / 0.06
     again = np.random.default_rng(0).choice(own, (2000, N))
     low, high = np.quantile(np.sort(again, axis=1)[:, 799], [0.025, 0.975])
     assert np.allclose(got.interval, (low, high), rtol=0.03)
 
 
-def test_needed_is_also_nothing_or_more_than_there_is(paths):
-    assert required_effect(paths, "rizhao", lever(), target(goal=60.0)).times == 0
-    never = required_effect(paths, "rizhao", lever(indicator="coverage"), target())
-    assert not never.reachable and "Even at the most" in never.reading("en") and "80%" in never.reading("zh")
-    capped = required_effect(paths, "rizhao", lever(ceiling=105.0), target())
-    assert not capped.reachable
+def test_needed_is_also_nothing_or_more_than_there_is(paths, catalog):
+    nothing = needed(paths, lever(), target(goal=60.0))
+    assert nothing.times == 0 and nothing.said(catalog, "en") == "not needed" and nothing.now == 1
+    never = needed(paths, lever(indicator="coverage"), target())
+    assert never.times == np.inf and never.now == never.most
+    assert never.said(catalog, "en") == f"not enough at the most it can do ({never.most * 100:.0f}%)"
+    assert needed(paths, lever(ceiling=105.0), target()).times == np.inf
     full = Lever(key="x", zh="甲", en="a", moves=[Move(indicator="coverage", how="ceiling", low=0.1, high=0.3)])
-    got = required_effect(paths, "rizhao", full, target(indicator="coverage", goal=0.9))
-    assert got.reachable and got.table["required"].iloc[0] < 1
+    got = needed(paths, full, target(indicator="coverage", goal=0.9))
+    assert got.table["required"].iloc[0] < 1 and "95% limits" in got.said(catalog, "en")
     with pytest.raises(ConfigError, match="between 0 and 1"):
-        required_effect(paths, "rizhao", lever(), target(), odds=80)
+        needed(paths, lever(), target(), odds=80)
     with pytest.raises(ConfigError, match="without effect"):
-        required_effect(paths, "rizhao", lever(low=0.0, high=0.0), target())
+        needed(paths, lever(low=0.0, high=0.0), target())
     with pytest.raises(SeriesError, match="beyond_horizon"):
-        required_effect(paths, "rizhao", lever(), target(deadline="2015-01"))
+        needed(paths, lever(), target(deadline="2015-01"))
 
 
 def test_every_lever_that_touches_a_target_is_asked_what_it_needs(result, paths):
-    needs = list(required_effects(result, odds=0.7))
-    assert [(one.target.key, one.lever.key) for one in needs] == [("goal", "push"), ("share", "cover")]
-    alone = required_effect(paths, "rizhao", STRATEGY.levers[0], STRATEGY.targets[0], odds=0.7)
-    assert needs[0].times == alone.times and needs[0].interval == alone.interval
     found = required_effects(result, odds=0.7)
-    assert found.table["target"].tolist() == ["goal", "share"] and "<table" in found.to_html("zh")
-    assert len(found.sentences("en")) == 2
+    assert found.table[["target", "lever"]].to_numpy().tolist() == [["goal", "push"], ["share", "cover"]]
+    alone = needed(paths, STRATEGY.levers[0], STRATEGY.targets[0], odds=0.7)
+    row = found.table.iloc[0]
+    assert (row["times"], row["times_low"], row["times_high"]) == (alone.times, *alone.interval)
+    assert row["required"] == pytest.approx(alone.times * np.sqrt(0.02 * 0.08)) and "<table" in found.to_html("zh")
+    assert row["p_now"] == odds(result, "baseline")["p_at"]
 
 
 def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
@@ -219,7 +219,53 @@ def test_an_effect_with_evidence_is_not_called_assumed(make_paths, catalog):
 
 def test_the_first_screen_has_the_same_five_sentences_in_three_lines(result):
     for lang, sep in (("zh", ""), ("en", " ")):
-        assert sep.join(result.stated(lang).values()) == sep.join(result.sentences(lang)) == result.reading(lang)
+        assert sep.join(result.stated(lang).values()) == sep.join(result.sentences(lang))
+
+
+def test_every_number_of_the_first_screen_knows_its_cell(result, paths):
+    tables = {"scenarios": result.table, "effects": result.levers_table(),
+              "targets": evaluate_targets(Data(paths), "rizhao", STRATEGY.targets, paths=paths).table}
+    for said in result.stated("en").values():
+        loose = [said[slice(*span)] for span in _numbers(said) if not any(a <= span[0] < b for a, b, _ in said.cells)]
+        assert loose == []
+        for start, end, (ref, *_) in said.cells:
+            rows = tables[ref.table]
+            for name, value in ref.rows:
+                rows = rows[rows[name].notna() if value == "!=" else rows[name] >= 0.5 if value == ">=0.5"
+                            else rows[name] == value]
+            assert said[start:end] == _as_said(rows, ref, result)
+
+
+def _numbers(text):
+    without = re.sub(r"[A-Z][a-z]{2} \d{4}|last 12", lambda m: "x" * len(m[0]), text)
+    return [m.span() for m in re.finditer(r"\d[\d.,]*", without)]
+
+
+def _as_said(rows, ref, result):
+    if not ref.column:
+        return str(len(rows))
+    value, goal = rows[ref.column].item(), rows.get("target", rows["scenario"] if "scenario" in rows else None).item()
+    if ref.column in ("p_at", "p_by"):
+        return said_odds(value, result.n, "en")
+    if ref.column in ("low", "high"):
+        share = rows["indicator"].item() == "coverage"
+        digits = 1 if share or rows[["low", "high"]].abs().min(axis=None) < 0.02 else 0
+        return f"{value * 100:+.{digits}f}" + ("" if share else "%")
+    if ref.column == "ratio":
+        return f"{value:.1f}"
+    kind = result.target(goal).indicator
+    say = said_value if ref.column in ("expected", "reached_from") else said_pace
+    return say(result.catalog, kind, value, "en")
+
+
+class Data:
+    """What targets need of cleaned data."""
+
+    def __init__(self, paths):
+        self.catalog, self.panel, self.source = paths.catalog, paths.history, None
+
+    def series(self, branch, indicator):
+        return self.panel.loc[branch, indicator]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -243,7 +289,7 @@ def test_nothing_to_say_is_said(paths):
 def test_a_bundle_of_independent_effects_is_wider_than_each(paths):
     strategy = Strategy((target(),), (lever(), lever("other")), (both("push", "other"),))
     got = run_scenarios(paths, "rizhao", strategy)
-    a, b = (np.log1p(got.drawn[k].sizes[0]) for k in ("push", "other"))
+    a, b = (np.log1p(got.drawn[k].effects[0].size) for k in ("push", "other"))
     together = np.log(got.view("both")["sms"][-1] / got.base["sms"][-1])
     assert np.allclose(together, a + b) and abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(N)
 

@@ -1,0 +1,375 @@
+"""A strategy: targets, levers, bundles and stresses, each a small record that refuses nonsense; and the file they stand
+in, read and held against the catalogue: what names nothing, passes 100% or contradicts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+from scipy.optimize import linprog
+
+from ..catalog import Catalog, Id, Texts
+from ..config import Strict, read_yaml, validate
+from ..errors import ConfigError, UnknownNameError
+from ..forecasting import kind_of
+from ..wording import language
+
+__all__ = ["Bundle", "Evidence", "Lever", "Move", "Strategy", "Stress", "Target", "as_month", "check_indicator",
+           "check_strategy", "load_strategy", "load_targets", "yearly"]
+
+
+class _Named(Strict):
+    key: Id
+    zh: str
+    en: str
+
+    def label(self, lang: str | None = None) -> str:
+        """Return it in words."""
+        return getattr(self, language(lang))
+
+
+class Target(_Named):
+    """One target of an indicator by a month.
+
+    ``kind`` says what must reach ``goal``: ``level``, the indicator itself; ``growth``, its growth over the year
+    (``over: month`` against the same month of the year before, the usual of a stock; ``over: year`` the calendar year's
+    total against that of the year before, the usual of a flow), which without a goal must not fall below that of the
+    last twelve months; ``total``, its sum from January to the deadline;
+    ``share``, its share of the sum ``of`` other indicators; ``rank``, its place among the branches, 1 the highest;
+    ``raise`` has no goal and means above the mean of the last twelve months.
+
+    ``reached`` is the value from which a goal counts as reached; without one, the goal itself.
+    """
+
+    line: Id | None = None
+    channel: Id | None = None
+    indicator: str
+    kind: Literal["level", "growth", "total", "share", "rank", "raise"] = "level"
+    goal: float | None = Field(default=None, gt=0)
+    reached: float | None = Field(default=None, gt=0)
+    of: list[str] = Field(default=[], max_length=50)
+    over: Literal["month", "year"] | None = None
+    deadline: str | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """The value from which the goal counts as reached."""
+        return self.goal if self.reached is None else self.reached
+
+
+class Evidence(Strict):
+    """Where the size of an effect is taken from: past pushes of these indicators, in this branch and its peers."""
+
+    interventions: list[str] = Field(min_length=1, max_length=20)
+
+
+class Move(Strict):
+    """What a lever does to one indicator, with an 80% range of its size once it is fully at work.
+
+    ``how``: ``level``, so much higher (a fraction of a count; points of a share, at its level of today); ``growth``, so
+    much more growth a year; ``ceiling``, the part of the gap to ``ceiling`` that is closed (1.0 for a share).
+    ``ceiling`` with the other two is what the lever cannot lift the indicator above; ``saturation`` is the level at
+    which the history itself saturates. ``takes_from``: the part of every unit gained that another indicator loses.
+    ``lasts``: months after which the effect is gone (a stress).
+    """
+
+    indicator: str
+    how: Literal["level", "growth", "ceiling"] = "level"
+    low: float | None = Field(default=None, gt=-1)
+    high: float | None = Field(default=None, gt=-1, le=20)
+    evidence: Evidence | None = None
+    ceiling: float | Literal["saturation"] | None = None
+    takes_from: dict[str, float] = {}
+    lasts: int | None = Field(default=None, ge=1, le=120)
+
+    @model_validator(mode="after")
+    def _sized(self):
+        if (self.low is None) != (self.high is None) or (self.low is None and self.evidence is None):
+            raise ValueError("an effect needs low and high, an 80% range, or evidence")
+        if self.low is not None:
+            if self.low > self.high:
+                raise ValueError(f"the range runs backwards: low {self.low:g} is above high {self.high:g}")
+            if self.low == self.high != 0:
+                raise ValueError(f"a bare point, {self.low:g}: say how uncertain it is, low below high")
+            if self.how == "ceiling" and not (0 < self.low < self.high < 1):
+                raise ValueError("the part of a gap that is closed lies between 0 and 1")
+        if self.evidence is not None and self.how != "level":
+            raise ValueError("evidence of interventions is about how: level")
+        bad = {k: v for k, v in self.takes_from.items() if not 0 < v <= 1}
+        if bad:
+            raise ValueError(f"takes_from is a part of what is gained, above 0 and at most 1: {bad}")
+        if isinstance(self.ceiling, float) and self.ceiling <= 0:
+            raise ValueError("a ceiling is above 0")
+        return self
+
+
+class Lever(_Named):
+    """A measure of the strategy: what it moves, after how many months' ``delay`` and with how many months' ``ramp``.
+
+    ``line`` or ``channel`` says where in the strategy it stands. ``cost`` is in yuan, when it is known. A lever never
+    has a negative effect; that is for a :class:`Stress`.
+    """
+
+    line: Id | None = None
+    channel: Id | None = None
+    moves: list[Move] = Field(min_length=1, max_length=30)
+    delay: int = Field(default=0, ge=0, le=120)
+    ramp: int = Field(default=12, ge=0, le=120)
+    cost: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _signed(self):
+        for n, move in enumerate(self.moves):
+            if move.low is not None and move.low < 0 and not isinstance(self, Stress):
+                raise ValueError(f"moves.{n} has a negative range ({move.low:g} to {move.high:g}); "
+                                 "what does harm belongs under stress")
+        moved = [move.indicator for move in self.moves]
+        if len(set(moved)) < len(moved):
+            raise ValueError("an indicator is moved twice")
+        return self
+
+    @property
+    def assumed(self) -> bool:
+        """Whether any of its effects is a stated range rather than an estimate."""
+        return any(move.evidence is None for move in self.moves)
+
+
+class Stress(Lever):
+    """What may go wrong: effects may be negative."""
+
+
+class Bundle(_Named):
+    """Levers pulled together."""
+
+    levers: list[str] = Field(min_length=1, max_length=50)
+
+
+class StrategyFile(Strict):
+    """A strategy file as it is written."""
+
+    lines: dict[str, Texts] = {}
+    channels: dict[str, Texts] = {}
+    targets: list[Target] = Field(default=[], max_length=200)
+    levers: list[Lever] = Field(default=[], max_length=100)
+    bundles: list[Bundle] = Field(default=[], max_length=50)
+    stress: list[Stress] = Field(default=[], max_length=50)
+    yardsticks: list[Target] = Field(default=[], max_length=200)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A checked strategy; see :func:`load_strategy`.
+
+    ``yardsticks`` are targets that the strategy does not set itself, by which its channels are measured.
+    """
+
+    targets: tuple[Target, ...] = ()
+    levers: tuple[Lever, ...] = ()
+    bundles: tuple[Bundle, ...] = ()
+    stress: tuple[Stress, ...] = ()
+    lines: dict[str, Texts] = field(default_factory=dict)
+    channels: dict[str, Texts] = field(default_factory=dict)
+    yardsticks: tuple[Target, ...] = ()
+
+    @property
+    def by_yardsticks(self) -> Strategy:
+        """The same measures held against the channels' yardsticks instead of the targets."""
+        return replace(self, targets=self.yardsticks, yardsticks=())
+
+
+def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
+    """Read the strategy that a source names under ``strategies:``; an empty one when it names no file.
+
+    Parameters
+    ----------
+    source : Source, or path of a YAML file
+    catalog : Catalog, optional
+        Default: the source's. Without one, names of indicators are not checked.
+
+    Raises
+    ------
+    ConfigError
+        Wrong YAML; a goal above the ceiling of a share; a deadline that is no month; a key that stands twice; targets
+        that contradict each other; a lever with a negative or empty range; a cycle of cannibalisation.
+    UnknownNameError
+        An indicator, line, channel or lever that does not exist.
+    """
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+    else:
+        named = source.config.strategies
+        if named is None:
+            return Strategy()
+        path, catalog = (Path(source.path).parent / named).resolve(), catalog or source.catalog
+    spec = validate(StrategyFile, read_yaml(path), path)
+    strategy = Strategy(tuple(spec.targets), tuple(spec.levers), tuple(spec.bundles), tuple(spec.stress), spec.lines,
+                        spec.channels, tuple(spec.yardsticks))
+    check_strategy(strategy, catalog, str(path))
+    return strategy
+
+
+def load_targets(source, catalog: Catalog | None = None) -> list[Target]:
+    """Read the targets of a source's strategy; see :func:`load_strategy`."""
+    return list(load_strategy(source, catalog).targets)
+
+
+def check_strategy(strategy: Strategy, catalog: Catalog | None = None, file: str | None = None) -> None:
+    """Hold a strategy against itself and a catalogue; raises as :func:`load_strategy`."""
+    seen: set[str] = set()
+    for section in ("targets", "levers", "bundles", "stress", "yardsticks"):
+        for n, item in enumerate(getattr(strategy, section)):
+            at = f"{section}.{n}"
+            if item.key in seen:
+                raise ConfigError("stands twice", file=file, key=f"{at}.key", found=item.key)
+            seen.add(item.key)
+            if isinstance(item, Bundle):
+                _known("lever", item.levers, [lever.key for lever in strategy.levers], file, f"{at}.levers")
+                continue
+            _known("line", [item.line], [None, *strategy.lines], file, f"{at}.line")
+            _known("channel", [item.channel], [None, *strategy.channels], file, f"{at}.channel")
+            if isinstance(item, Target):
+                _check_target(item, catalog, file, at)
+            elif catalog is not None:
+                for m, move in enumerate(item.moves):
+                    _check_move(move, catalog, file, f"{at}.moves.{m}")
+    _no_cycle(strategy.levers, file)
+    if catalog is not None:
+        _no_contradiction(strategy.targets, catalog, file)
+
+
+def yearly(target: Target, catalog: Catalog) -> bool:
+    """Whether a target is about the months of a calendar year added up."""
+    if target.kind == "growth":
+        return (target.over or ("year" if catalog.indicator(target.indicator).kind == "flow" else "month")) == "year"
+    return target.kind == "total"
+
+
+def as_month(text, **where) -> pd.Period:
+    """Return a month, or an error that says where it stands."""
+    try:
+        month = pd.Period(text, "M")
+    except ValueError:
+        month = pd.NaT
+    if pd.isna(month):
+        raise ConfigError("is no month", found=text, expected="YYYY-MM", **where)
+    return month
+
+
+def _known(what: str, names: Iterable, known: Iterable, file, key: str) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(what, name, [k for k in known if k is not None], file=file, key=key)
+
+
+def _check_target(target: Target, catalog: Catalog | None, file, at: str) -> None:
+    goal, reached = target.goal, target.reached
+    for wrong, said, column, found, expected in (
+            (target.line is None and target.channel is None, "a target belongs to a line or a channel", "", "neither",
+             None),
+            (target.kind == "raise" and (goal is not None or reached is not None), "a raise has no goal", ".goal", goal,
+             "nothing"),
+            (target.kind not in ("raise", "growth") and goal is None, f"a {target.kind} needs a goal", ".goal",
+             "nothing", "a number"),
+            ((target.kind == "share") != bool(target.of), "of goes with kind: share", ".of", target.of,
+             "the indicators whose sum is the whole"),
+            (target.over is not None and target.kind != "growth", "over goes with kind: growth", ".over", target.over,
+             None),
+            (goal is None and reached is not None, "without a goal nothing counts as reaching it", ".reached", reached,
+             "a goal"),
+            (goal is not None and reached is not None and reached > goal, "is above the goal", ".reached", reached,
+             f"at most {goal}")):
+        if wrong:
+            raise ConfigError(said, file=file, key=at + column, found=found, expected=expected)
+    if target.deadline is not None:
+        as_month(target.deadline, file=file, key=f"{at}.deadline")
+    if catalog is not None:
+        check_indicator(target, catalog, file, at)
+
+
+def check_indicator(target: Target, catalog: Catalog, file=None, at: str = "") -> None:
+    """Hold one target against the catalogue."""
+    _known("indicator", (target.indicator, *target.of), catalog.indicators, file, f"{at}.indicator")
+    ind, most = catalog.indicator(target.indicator), len(catalog.reporting)
+    share = target.kind == "share" or (kind_of(ind) == "ratio" and target.kind == "level")
+    whole = frozenset().union(*(leaves(key, catalog) for key in target.of))
+    for wrong, said, column, found, expected in (
+            (share and target.goal is not None and target.goal > 1, "is above the ceiling of a share", "goal",
+             target.goal, "at most 1.0 (which is 100%)"),
+            (target.kind in ("growth", "total", "share") and ind.kind == "ratio",
+             f"a {target.kind} is not set on a ratio", "kind", ind.key,
+             "a level, a rank or a raise; or a stock or flow"),
+            (yearly(target, catalog) and ind.kind != "flow", "only a flow adds up over a year", "kind",
+             f"{ind.key}, {ind.kind}", "a flow, or growth over: month"),
+            (target.kind == "rank" and (target.goal % 1 or target.goal > most or target.reached),
+             "is no place among the branches", "goal", target.goal, f"a whole number from 1 to {most}"),
+            (target.kind == "share" and not leaves(target.indicator, catalog) <= whole,
+             "is no part of the whole it is to be a share of", "of", target.indicator,
+             f"a part of {', '.join(target.of)}")):
+        if wrong:
+            raise ConfigError(said, file=file, key=f"{at}.{column}", found=found, expected=expected)
+
+
+def leaves(key: str, catalog: Catalog) -> frozenset[str]:
+    """Return the indicators that an indicator is the sum of; itself when it is no sum."""
+    for identity in catalog.identities:
+        if identity.kind == "sum" and identity.total == key:
+            return frozenset().union(*(leaves(part, catalog) for part in identity.parts))
+    return frozenset([key])
+
+
+def _check_move(move: Move, catalog: Catalog, file, at: str) -> None:
+    names = [move.indicator, *move.takes_from, *(move.evidence.interventions if move.evidence else [])]
+    _known("indicator", names, catalog.indicators, file, at)
+    ind = catalog.indicator(move.indicator)
+    ratio = kind_of(ind) == "ratio"
+    for wrong, said, column, found, expected in (
+            (ratio and isinstance(move.ceiling, float) and move.ceiling > 1, "is above the ceiling of a share",
+             "ceiling", move.ceiling, "at most 1.0 (which is 100%)"),
+            (move.how == "ceiling" and move.ceiling is None and not ratio,
+             "a count needs a ceiling to close the gap to", "ceiling", "nothing", "a number, or saturation"),
+            (ratio and move.high is not None and move.high > 1, "is more than a share has points", "high", move.high,
+             "at most 1.0 (which is 100 points)"),
+            *((catalog.indicator(name).unit != ind.unit or ratio or name == move.indicator,
+               "units gained can only be taken from another indicator in the same unit", "takes_from",
+               f"{move.indicator} from {name}", f"another count in {ind.unit}") for name in move.takes_from)):
+        if wrong:
+            raise ConfigError(said, file=file, key=f"{at}.{column}", found=found, expected=expected)
+
+
+def _no_contradiction(targets: Iterable[Target], catalog: Catalog, file) -> None:
+    """Is there a division of the whole that gives every share its goal? The least whole that would do is a linear
+    programme, and it must not pass 100%."""
+    wholes: dict[tuple, list[Target]] = {}
+    for target in targets:
+        if target.kind == "share":
+            whole = frozenset().union(*(leaves(key, catalog) for key in target.of))
+            wholes.setdefault((whole, target.deadline), []).append(target)
+    for (whole, _), same in wholes.items():
+        parts = sorted(whole)
+        inside = np.array([[part in leaves(target.indicator, catalog) for part in parts] for target in same], float)
+        least = linprog(np.ones(len(parts)), A_ub=-inside, b_ub=[-target.threshold for target in same])
+        if least.fun > 1 + 1e-9:
+            binding = [t.key for t, dual in zip(same, least.ineqlin.marginals, strict=True) if abs(dual) > 1e-9]
+            raise ConfigError("targets contradict each other: their shares of one whole pass 100%", file=file,
+                              key="targets", found=f"{' + '.join(binding)} = {least.fun * 100:.1f}%",
+                              expected="at most 100%")
+
+
+def _no_cycle(levers: Iterable[Lever], file) -> None:
+    """Nothing may take, over however many steps and levers, from what takes from it."""
+    takes: dict[str, list[str]] = {}
+    for lever in levers:
+        for move in lever.moves:
+            takes.setdefault(move.indicator, []).extend(move.takes_from)
+    try:
+        TopologicalSorter(takes).prepare()
+    except CycleError as error:
+        raise ConfigError("a cycle of cannibalisation", file=file, key="levers",
+                          found=" takes from ".join(error.args[1][::-1]),
+                          expected="an order of who takes from whom") from error
