@@ -178,7 +178,8 @@ def test_evidence_recovers_pushes_of_known_size(make_paths, catalog):
     assert abs(pooled.mu - pushes.mean()) < 0.03 and 0.04 < pooled.tau < 0.2
     drawn = draw(one, View.of(paths, branches[0]), 0, learnt)
     low, high = pooled.interval
-    assert not drawn.assumed and abs(((drawn.effects[0].size > low) & (drawn.effects[0].size < high)).mean() - 0.8) < 0.03
+    size = drawn.effects[0].size
+    assert not drawn.assumed and abs(((size > low) & (size < high)).mean() - 0.8) < 0.03
     # An event that names no indicator, a merger say, is no push; found shifts stand in, and say so.
     found = learn_evidence(paths, [one], known((paths.history.index[20][1], "", "")))[("mobile",)]
     assert not found.named and set(found.table["month"].astype(str)) >= {"2009-09"}

@@ -244,7 +244,7 @@ def _numbers(text):
 def _as_said(rows, ref, result):
     if not ref.column:
         return str(len(rows))
-    value, goal = rows[ref.column].item(), rows.get("target", rows["scenario"] if "scenario" in rows else None).item()
+    value, goal = rows[ref.column].item(), rows.get("target", rows.get("scenario")).item()
     if ref.column in ("p_at", "p_by"):
         return said_odds(value, result.n, "en")
     if ref.column in ("low", "high"):

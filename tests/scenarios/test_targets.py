@@ -66,7 +66,7 @@ LINE = np.linspace(0.40, 0.572, 44)         # 0.004 a month
 
 @pytest.fixture
 def judge(make_paths, catalog):
-    """Hold one target on coverage against a past and paths of which `hits` of 1,000 are at 0.8 and the others at 0.1."""
+    """Hold one target against a past and paths of which `hits` of 1,000 are at 0.8 and the others at 0.1."""
     def run(hits, past=LINE, horizon=16, **about):
         ahead = np.broadcast_to(np.where(np.arange(1000) < hits, 0.8, 0.1), (horizon, 1000))
         paths = make_paths({"coverage": ahead, "mobile_txn": ahead}, {"coverage": past, "mobile_txn": past})
