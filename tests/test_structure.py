@@ -3,7 +3,6 @@
 import ast
 import re
 import subprocess
-import sys
 
 import pytest
 
@@ -87,16 +86,3 @@ def test_no_unsafe_reading(root):
     for pattern in (r"\bpickle\b", r"\beval\(", r"\bexec\(", r"shell=True",
                     r"yaml\.(unsafe_|full_)?load\((?!text, Loader=_Plain)"):
         assert [p.name for p, body in text.items() if re.search(pattern, body)] == [], pattern
-
-
-def test_importing_the_package_loads_nothing_heavy():
-    heavy = ("pandas", "matplotlib", "statsmodels", "numba")
-    code = f"import sys, ebank_lib; print([m for m in {heavy} if m in sys.modules])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"
-
-
-def test_every_public_verb_exists():
-    import ebank_lib
-
-    assert [name for name in ebank_lib.__all__ if not hasattr(ebank_lib, name)] == []

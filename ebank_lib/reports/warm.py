@@ -101,17 +101,19 @@ def _load_engine() -> None:
     import pandas as pd
 
     import ebank_lib as eb
+    from ebank_lib.events import find_interventions
+    from ebank_lib.forecasting import backtest
     from ebank_lib.forecasting.ets import fit_ets
 
     months = np.arange(44.0)
     wave = 0.02 * months + 0.1 * np.sin(months * np.pi / 6) + 0.05 * np.cos(months * months)
     y = pd.Series(np.exp(5 + wave), index=pd.period_range("2007-01", periods=44, freq="M"))
     eb.forecast(y, kind="flow", calendar="china")
-    eb.backtest(y, origins=2).scores()
+    backtest(y, origins=2).scores()
     fit_ets(y.to_numpy(), "AAdN").residuals(y.to_numpy())
     eb.unit_root_battery(y)
     eb.select_order(np.log(y).diff().dropna())
-    eb.find_interventions(y)
+    find_interventions(y)
 
 
 def _load_faces() -> None:
