@@ -27,7 +27,7 @@ from .errors import ConfigError
 from .files import own_folder, read_limited, write_atomically
 from .versions import code_version
 
-__all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "kept_data", "store"]
+__all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "kept_data", "kept_frames", "store"]
 
 VARIABLE = "EBANK_CACHE"
 _MOST_BYTES = 4_000_000_000
@@ -162,6 +162,34 @@ class Store:
         """Keep what JSON can say; a float comes back as it was, and a dictionary in its order: rows are made of it."""
         self.write(what, key, json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
+    def frames(self, what: str, key: str) -> dict[str, pd.DataFrame] | None:
+        """Return tables kept by name; None where there are none, or what is there is anything else."""
+        import pyarrow as pa
+
+        body = self.read(what, key)
+        if body is None:
+            return None
+        source, found = pa.BufferReader(body), {}
+        try:
+            while source.tell() < source.size():
+                table = pa.ipc.open_stream(source).read_all()
+                found[table.schema.metadata[b"name"].decode()] = table.to_pandas()
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError):
+            return None
+        return found
+
+    def keep_frames(self, what: str, key: str, frames: Mapping[str, pd.DataFrame]) -> None:
+        """Keep tables by name: columns of numbers, texts, categories and months, and their index."""
+        import pyarrow as pa
+
+        out = pa.BufferOutputStream()
+        for name, frame in frames.items():
+            table = pa.Table.from_pandas(frame)
+            table = table.replace_schema_metadata({**table.schema.metadata, "name": name})
+            with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+                stream.write_table(table)
+        self.write(what, key, out.getvalue().to_pybytes())
+
     def trim(self, most: int = _MOST_BYTES) -> None:
         """Remove the entries that were written longest ago until at most so many bytes are left."""
         found = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in self.folder.glob("*/??/*")), reverse=True)
@@ -195,6 +223,11 @@ def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray
 def kept_data(what: str, parts: tuple, make: Callable[[], Any]) -> Any:
     """Return what JSON can say from the store, or make and keep it; see :func:`kept_arrays`."""
     return _kept(what, parts, make, Store.data, Store.keep_data)
+
+
+def kept_frames(what: str, parts: tuple, make: Callable[[], dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Return tables from the store, or make and keep them; see :func:`kept_arrays`."""
+    return _kept(what, parts, make, Store.frames, Store.keep_frames)
 
 
 def _kept(what: str, parts: tuple, make: Callable[[], Any], find: Callable, keep: Callable) -> Any:

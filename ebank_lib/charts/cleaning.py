@@ -33,14 +33,14 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, KINDS)
-    gone, judged = cleaned.map()
+    gone, judged = cleaned.panel.isna(), cleaned.judged
     gone = gone.loc[:, ~gone.all()]
     absent = gone
     if kind != "missing":
         wanted = [kind] if kind != "trouble" else ["corrected", "flagged", "filled"]
         e = judged[judged["decision"].isin(wanted) & judged["indicator"].isin(gone.columns)]
         heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
-        where = pd.DataFrame({"branch": e["branch"].replace(heirs), "month": e["month"],
+        where = pd.DataFrame({"branch": e["branch"].astype(object).replace(heirs), "month": e["month"],
                               "indicator": e["indicator"]}).drop_duplicates()
         hit = pd.DataFrame(False, index=gone.index, columns=gone.columns)
         rows = hit.index.get_indexer(pd.MultiIndex.from_frame(where[["branch", "month"]]))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..catalog import Catalog
 from ..errors import nearest
-from .ledger import Book
+from .ledger import Book, in_both
 from .parsing import PLAIN, read_number
 
 __all__ = ["Grid", "assemble"]
@@ -163,8 +163,7 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
         else:
             alive &= ~_reject(book, mine & ~has_number, "heading_row")
             near = nearest(_plain_name(str(text)), known)
-            label = catalog.branches[names[near]] if near else None
-            detail = {"name": str(text), "near": {"zh": label.zh, "en": label.en} if label else "–"}
+            detail = {"name": str(text), "near": in_both(catalog.branches[names[near]]) if near else "–"}
             alive &= ~_reject(book, mine & has_number, "unknown_branch", detail)
             foreign |= mine & readable
     return unit[codes], name[codes], alive, foreign
@@ -180,9 +179,8 @@ def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
     for n, i in enumerate(ids):
         if i is None or n == usual[i] or catalog.branches[i].role == "total":
             continue
-        b = catalog.branches[i]
         book.add(np.flatnonzero(codes == n), "parsed", "alias",
-                 detail={"name": str(printed[n]), "branch": {"zh": b.zh, "en": b.en}})
+                 detail={"name": str(printed[n]), "branch": in_both(catalog.branches[i])})
 
 
 # --- units ---------------------------------------------------------------------------------------------------------
@@ -302,7 +300,7 @@ def _merged_branches(cells, catalog: Catalog, name, alive, book: Book) -> np.nda
         if b.role == "merged":
             late = alive & (name == b.id) & (months >= b.merged_month)
             heir = catalog.branches[b.merged_into]
-            alive = alive & ~_reject(book, late, "merger", {"heir": {"zh": heir.zh, "en": heir.en}})
+            alive = alive & ~_reject(book, late, "merger", {"heir": in_both(heir)})
     return alive
 
 

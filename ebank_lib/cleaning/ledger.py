@@ -1,4 +1,4 @@
-"""The ledger: one row a decision, neutral in language; its conservation law; and its safe export.
+"""The ledger: one row a decision, neutral in language; its reasons in words; its safe export.
 
 Decisions are collected by the stages in a :class:`Book` (arrays, not rows: a province prints forty thousand cells) and
 become one frame in the order of the cells.
@@ -6,28 +6,31 @@ become one frame in the order of the cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from ..wording import has, number, percent, t
+from ..catalog import Branch, Catalog
+from ..wording import has, language, number, percent, t
 
-__all__ = ["COLUMNS", "DECISIONS", "Book", "ConservationError", "Say", "inert", "reasons", "safe_for_spreadsheets",
-           "with_reasons"]
+__all__ = ["COLUMNS", "DECISIONS", "JUDGED", "Book", "ConservationError", "for_reading", "in_both", "inert",
+           "phrase", "plain", "safe_for_spreadsheets", "with_reasons"]
 
 DECISIONS = ("parsed", "converted", "corrected", "flagged", "rejected", "filled")
-COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "decision", "rule",
-           "reason", "before", "after"]
+JUDGED = ("corrected", "flagged", "filled")
 _ADDRESS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit"]
+COLUMNS = [*_ADDRESS, "decision", "rule", "reason", "before", "after"]
 
 
-class Say(NamedTuple):
-    """A sentence inside another: the wording ``cleaning.<key>`` with its values."""
+def phrase(key: str, **values) -> dict:
+    """Return a sentence inside another: the wording ``cleaning.<key>`` with its values."""
+    return {"say": key, **values}
 
-    key: str
-    values: dict = {}
+
+def in_both(branch: Branch) -> dict[str, str]:
+    """Return a branch's name in both languages, as a detail of a decision."""
+    return {"zh": branch.zh, "en": branch.en}
 
 
 class ConservationError(RuntimeError):
@@ -55,10 +58,10 @@ class Book:
                        "after": np.broadcast_to(np.asarray(after, float), cells.shape)})
 
     def add_loose(self, branch: str, month: pd.Period, indicator: str, decision: str, rule: str,
-                  after: float = np.nan, detail: Mapping | None = None, file: str = "") -> None:
+                  after: float = np.nan, detail: Mapping | None = None) -> None:
         """Write a decision on a value or a month that no cell printed."""
         self._loose.append({"branch": branch, "month": month, "indicator": indicator, "decision": decision,
-                            "rule": rule, "after": after, "detail": detail, "file": file})
+                            "rule": rule, "after": after, "detail": detail})
 
     def entries(self, cells: pd.DataFrame, branch: np.ndarray) -> pd.DataFrame:
         """Return the decisions in the order of the cells: the ledger with ``detail`` and ``cell``, without ``reason``.
@@ -88,53 +91,43 @@ class Book:
         return pd.concat([frame, self._loose_frame()], ignore_index=True) if self._loose else frame
 
     def _loose_frame(self) -> pd.DataFrame:
-        rows = pd.DataFrame(self._loose)
-        out = pd.DataFrame({"file": rows["file"], "sheet": "", "row": 0, "column": "", "branch": rows["branch"],
-                            "month": pd.PeriodIndex(rows["month"], freq="M"), "indicator": rows["indicator"],
-                            "text": "",
-                            "unit": "", "decision": pd.Categorical(rows["decision"], DECISIONS), "rule": rows["rule"],
-                            "before": np.nan, "after": rows["after"].astype(float), "detail": rows["detail"],
-                            "cell": -1})
-        return out.sort_values(["month", "branch", "indicator", "rule"], kind="stable")
+        rows = pd.DataFrame(self._loose).assign(file="", sheet="", row=0, column="", text="", unit="", before=np.nan,
+                                                cell=-1)
+        rows["month"] = pd.PeriodIndex(rows["month"], freq="M")
+        rows["decision"] = pd.Categorical(rows["decision"], DECISIONS)
+        rows = rows[[*_ADDRESS, "decision", "rule", "before", "after", "detail", "cell"]]
+        return rows.sort_values(["month", "branch", "indicator", "rule"], kind="stable")
 
 
-def reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.Series:
-    """Return the reason of every decision in words.
+# --- in words --------------------------------------------------------------------------------------------------------
+
+def with_reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
+    """Return entries as rows of the ledger: with the reason of each in words.
 
     The text is ``cleaning.<rule>``, or ``cleaning.<rule>_<decision>`` where one exists; `detail` fills its placeholders
     (months and numbers written as a reader writes them).
     """
     kind = entries["rule"].astype(str) + "|" + entries["decision"].astype(str)
-    plain = entries["detail"].isna()
-    texts = {k: _template(*k.split("|"), lang) for k in kind.unique()}
-    out = kind.map(texts).astype(object)
-    details, kinds, said = entries["detail"].to_numpy(), kind.to_numpy(), out.to_numpy(copy=True)
-    for n in np.flatnonzero(~plain.to_numpy()):
-        values = {k: shown(k, v, lang) for k, v in details[n].items()}
-        said[n] = t(_key(*kinds[n].split("|")), lang, **values)
-    return pd.Series(said, index=out.index, dtype=object)
-
-
-def with_reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
-    """Return entries as rows of the ledger: with the reason of each in words."""
-    return entries.assign(reason=reasons(entries, lang))[COLUMNS]
+    keys = {k: _key(*k.split("|")) for k in kind.unique()}
+    reason = kind.map({k: t(key, lang) for k, key in keys.items()}).astype(object)
+    said, kinds = reason.to_numpy(copy=True), kind.to_numpy()
+    details = entries["detail"].to_numpy()
+    for n in np.flatnonzero(entries["detail"].notna().to_numpy()):
+        said[n] = t(keys[kinds[n]], lang, **{k: _shown(k, v, lang) for k, v in details[n].items()})
+    return entries.assign(reason=pd.Series(said, entries.index, dtype=object))[COLUMNS]
 
 
 def _key(rule: str, decision: str) -> str:
     return f"cleaning.{rule}_{decision}" if has(f"cleaning.{rule}_{decision}") else f"cleaning.{rule}"
 
 
-def _template(rule: str, decision: str, lang: str | None) -> str:
-    return t(_key(rule, decision), lang)
-
-
-def shown(name: str, value: object, lang: str | None) -> str:
-    if isinstance(value, Say):
-        return t(f"cleaning.{value.key}", lang, **{k: shown(k, v, lang) for k, v in value.values.items()})
+def _shown(name: str, value: object, lang: str | None) -> str:
+    if isinstance(value, Mapping) and "say" in value:
+        return t(f"cleaning.{value['say']}", lang, **{k: _shown(k, v, lang) for k, v in value.items() if k != "say"})
     if isinstance(value, Mapping):  # a label in both languages
-        return str(value["zh" if t("cleaning.comma", lang) == "、" else "en"])
+        return str(value[language(lang)])
     if isinstance(value, list):
-        return t("cleaning.comma", lang).join(shown(name, v, lang) for v in value)
+        return t("cleaning.comma", lang).join(_shown(name, v, lang) for v in value)
     if isinstance(value, float):
         return percent(value) if name.startswith("share") else plain(value) if abs(value) < 1e15 else number(value)
     return str(value)
@@ -145,6 +138,60 @@ def plain(value: float) -> str:
     return f"{value:,.10g}" if abs(value) < 1e9 else f"{value:,.0f}"
 
 
+_NUMBER = ["month", "decision", "file", "sheet", "row", "column", "indicator"]
+
+
+def for_reading(entries: pd.DataFrame, catalog: Catalog, lang: str | None) -> pd.DataFrame:
+    """Return rows of the ledger for reading, see :meth:`ebank_lib.cleaning.Cleaned.of`."""
+    proofs = [_shown("proof", d["proof"], lang) if isinstance(d, dict) and "proof" in d else ""
+              for d in entries["detail"]]
+    rows = with_reasons(entries, lang).astype({"decision": str, "indicator": str})
+    rows["reason"] = list(zip(rows["reason"], proofs, strict=True))
+    single = rows.groupby(_NUMBER, sort=False, dropna=False, observed=True).agg(
+        text=("text", "first"), after=("after", "last"),
+        reason=("reason", lambda r: t("cleaning.and", lang).join(_once(r))))
+    rows = single.reset_index().groupby(["month", "decision", "reason"], sort=False, as_index=False).agg(
+        numbers=("indicator", "size"), **{name: (name, "first") for name in (
+            "indicator", "file", "sheet", "column", "row", "text", "after")})
+    rows = rows.sort_values("month", kind="stable", ignore_index=True)
+    printed = rows["file"].fillna("").astype(str) != ""
+    return pd.DataFrame({
+        "month": rows["month"],
+        "indicator": [catalog.indicator(k).label(lang) for k in rows["indicator"]],
+        "numbers": rows["numbers"],
+        "address": [_address(r) if p else None for r, p in zip(rows.itertuples(), printed, strict=True)],
+        "text": rows["text"].astype(object).where(printed),
+        "after": [_value(catalog, k, v, lang) for k, v in zip(rows["indicator"], rows["after"], strict=True)],
+        "decision": [t(f"cleaning.{d}", lang) for d in rows["decision"]],
+        "reason": rows["reason"]})
+
+
+def _value(catalog: Catalog, key: str, value: float, lang: str | None) -> str:
+    if pd.isna(value) or catalog.indicators[key].kind == "ratio":
+        return percent(value, 2)
+    return f"{plain(value)}{'' if language(lang) == 'zh' else ' '}{catalog.unit_label(key, lang)}"
+
+
+def _address(cell) -> str:
+    """Return where a cell stands as a spreadsheet writes it; a column with a name of its own follows the row."""
+    letters = cell.column.isupper() and cell.column.isascii() and len(cell.column) <= 3
+    return f"{cell.file} {cell.sheet}!" + (f"{cell.column}{cell.row}" if letters else f"{cell.row} {cell.column}")
+
+
+def _once(reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """Return reasons of one number without repeating any, nor the proof that several of them end on."""
+    said: dict[str, None] = {}
+    before: set[str] = set()
+    for reason, proof in reasons:
+        if proof and proof in before:
+            reason = reason.removesuffix(proof).rstrip(" ,，")
+        before.add(proof)
+        said[reason] = None
+    return list(said)
+
+
+# --- for spreadsheets ------------------------------------------------------------------------------------------------
+
 def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy in which no text can be taken for a formula: one that begins with = + - @, narrow or wide, or a
     control character gets an apostrophe in front. A carriage return ends a line whatever stands around it, so that the
@@ -152,16 +199,14 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
     out = frame.copy()
     for name in out.columns:
         if isinstance(out[name].dtype, (pd.CategoricalDtype, pd.StringDtype)) or out[name].dtype == object:
-            texts = out[name].astype(object)
-            out[name] = texts.map(lambda v: inert(v) if isinstance(v, str) else v)
+            out[name] = out[name].astype(object).map(lambda v: inert(v) if isinstance(v, str) else v)
     return out
-
-
-def inert(text: str) -> str:
-    """Return a text as :func:`safe_for_spreadsheets` has it."""
-    mark = "'" if text and text[0] in _FORMULA else ""
-    return mark + text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 # The wide ones too: a spreadsheet in Chinese takes them for the narrow ones.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def inert(text: str) -> str:
+    """Return a text as :func:`safe_for_spreadsheets` has it."""
+    return ("'" if text.startswith(_FORMULA) else "") + text.replace("\r\n", "\n").replace("\r", "\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ebank_lib.cleaning.totals import total_frame
+from ebank_lib.cleaning.cleaned import total_frame
 from ebank_lib.errors import UnknownNameError
 from ebank_lib.facts.result import Facts
 from ebank_lib.facts.spec import load_facts

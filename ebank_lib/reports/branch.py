@@ -27,7 +27,7 @@ import pandas as pd
 
 from .. import __version__
 from ..catalog import ID, Catalog
-from ..cleaning import clean, fingerprints
+from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
 from ..files import own_folder, write_atomically
 from ..paths import portable_source
@@ -103,9 +103,9 @@ def _source_links(files: pd.DataFrame, cleaned: Any) -> list[dict[str, Any]]:
     def made() -> list[dict[str, Any]]:
         return source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
 
-    if store() is None:     # then fingerprints are as long to hash
+    if store() is None or cleaned.source.content is None:
         return made()
-    return kept_data("source-links", (fingerprints(cleaned), list(files["file"]), list(files["sha256"])), made)
+    return kept_data("source-links", (cleaned.source.content,), made)
 
 
 def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..cleaning import clean, fingerprints
+from ..cleaning import clean
 from ..errors import EbankError
 from ..files import own_folder, write_atomically
 from ..forecasting.learning import learn
@@ -75,7 +75,7 @@ def _prepare(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     panel = province.cleaned.panel
     known = set(panel.index.get_level_values("branch"))
     freshness.write_json(own_folder(Path(payload["out"]), HOME, "state") / "source.json", {
-        "inputs": inputs, "how": freshness.how_of(request), "fingerprints": _fingerprints(payload["source"], request),
+        "inputs": inputs, "how": freshness.how_of(request), "fingerprints": {},
         "title": {lang: province.cleaned.source.title(lang) for lang in LANGUAGES},
         "simulated": province.cleaned.source.simulated,
         "branches": [{"id": name, "label": labels_of(catalog, name), "data": name in known}
@@ -100,11 +100,6 @@ def _learn(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         learn(cleaned, **asked, workers=payload["workers"], indicator=indicator)
     tell({"event": "done", "stage": "learn", "seconds": 0.0})
     return {"state": "done"}
-
-
-def _fingerprints(source: str, request: Mapping[str, Any]) -> dict[str, str]:
-    """Return the hashes of the parts of the source, as the notebooks clean it."""
-    return fingerprints(_cleaned(source, request))
 
 
 def _report(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -169,7 +164,7 @@ class _Kept:
     def prints(self) -> dict[str, str]:
         """The hashes of the parts of the source today; worked out where nobody has done so."""
         if self._prints is None:
-            self._prints = _fingerprints(self._payload["source"], self._request)
+            self._prints = {}
         return self._prints
 
     def keep(self, done: execution.Executed) -> None:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import reads
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
-from ..keeping import frame_of, parquet_of
 from ..paths import find_source
-from ..store import Store, code_version, digest, store
+from ..store import digest, kept_frames, store
 from .frames import accounting_frame, cells_frame, files_frame, notes_frame
 from .grids import csv_grid, workbook_grids
 from .guard import files_under, read_bytes
@@ -89,11 +87,11 @@ class Source:
         SourceError
             With file, sheet, row and column, what was found and what was expected.
         """
-        return self._table("cells").copy()
+        return self._tables["cells"].copy()
 
     def notes(self) -> pd.DataFrame:
         """Return the texts of the sheets that are neither headings nor cells: ``file, sheet, row, column, text``."""
-        return self._table("notes").copy()
+        return self._tables["notes"].copy()
 
     def accounting(self) -> pd.DataFrame:
         """Return one row a sheet: how many non-blank cells it prints and what each was taken for.
@@ -105,67 +103,46 @@ class Source:
             Headings include the names of branches and months beside the rows; ``ignored`` are columns and
             sheets that the YAML leaves out.
         """
-        return self._table("accounting").copy()
+        return self._tables["accounting"].copy()
 
     def files(self) -> pd.DataFrame:
         """Return one row a file: ``file, first, last`` (months), ``revision, cells, bytes, sha256``."""
-        return self._table("files").copy()
+        return self._tables["files"].copy()
 
     @cached_property
-    def content(self) -> str:
-        """The hash of all that is read: what the YAML says, the files' names and bytes, this code.
+    def content(self) -> str | None:
+        """The hash of all that is read: what the YAML says, the files' names and bytes. None where a database is read,
+        which has no bytes to hash.
 
         Raises
         ------
         SourceError
             A file cannot be read, or is too large.
         """
-        return _content(self, self._hashes or dict(zip(*(self.table("files")[c] for c in ("file", "sha256")))))
+        return None if self._hashes is None else digest(
+            "source", repr(self.config), repr(self.parts), repr(self.catalog), list(self._hashes.items()))
 
     @cached_property
-    def _hashes(self) -> dict[str, str]:
-        """The files by name with their hashes; none where a database is read, which has no bytes to hash."""
-        files = _listed(self)
+    def _hashes(self) -> dict[str, str] | None:
+        files, limits = _listed(self), self.config.limits
         if any(file.path is None for file in files):
-            return {}
-        limits = self.config.limits
+            return None
         return {f.name: hashlib.sha256(read_bytes(f.path, f.name, limits)).hexdigest() for f in files}
 
     @cached_property
-    def _held(self) -> dict[str, pd.DataFrame]:
-        return {}
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        if store() is None or self.content is None:
+            return _read(self)
+        return kept_frames("source", (self.content,), self._as_hashed)
 
-    def _table(self, name: str) -> pd.DataFrame:
-        """Return what was read: from the store where it is there, else from the files."""
-        reads.note("accounting" if name == "accounting" else "files", str(self.path))
-        return self.table(name)
-
-    def table(self, name: str) -> pd.DataFrame:
-        """Return ``cells``, ``notes``, ``accounting`` or ``files`` for a stage that notes itself what it looks at.
-
-        Not a copy, and not to be changed.
-        """
-        held, place = self._held, store()
-        if name not in held and place is not None and self._hashes:
-            body = place.read(f"source-{name}", self.content)
-            if body is not None:
-                held[name] = frame_of(body)
-        if name not in held:
-            held.update(_read(self))
-            if place is not None and self._hashes:
-                self._keep(place)
-        return held[name]
-
-    def _keep(self, place: Store) -> None:
-        """Keep what was read under the hash of the files that it was read from."""
-        found = dict(zip(*(self._held["files"][c] for c in ("file", "sha256"))))
-        for name, sha in self._hashes.items():
-            if found.get(name) != sha:
-                self._held.clear()
+    def _as_hashed(self) -> dict[str, pd.DataFrame]:
+        """Read the files, unless they changed since they were hashed."""
+        tables = _read(self)
+        for name, sha in zip(tables["files"]["file"], tables["files"]["sha256"], strict=True):
+            if self._hashes.get(name) != sha:
                 raise SourceError("was changed while it was read", file=name, found="other bytes than a moment before",
                                   expected="files that keep still", hint="Run it again")
-        for name, table in self._held.items():
-            place.write(f"source-{name}", self.content, parquet_of(table))
+        return tables
 
 
 def open_source(source: str | Path, root: str | Path | None = None) -> Source:
@@ -189,7 +166,6 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
     spec = loaded.spec
     found = Source(path, spec.title, spec.simulated, loaded.catalog, spec, loaded.root, loaded.files)
     _check_headings(found)
-    reads.note("about", str(path))
     return found
 
 
@@ -240,12 +216,6 @@ def _revision(rule: Revision | None, file: str, sheet: str) -> int:
     if not digits.isdecimal() or len(digits) > 6:
         raise SourceError("names no revision", file=file, sheet=sheet or None, found=digits, expected="digits")
     return int(digits)
-
-
-def _content(source: Source, files: dict[str, str]) -> str:
-    # Printed records say all that the YAML said, in its order.
-    return digest("source", repr(source.config), repr(source.parts), repr(source.catalog), list(files.items()),
-                  code_version())
 
 
 def _read(source: Source) -> dict[str, pd.DataFrame]:

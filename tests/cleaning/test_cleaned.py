@@ -6,7 +6,7 @@ import pytest
 
 from ebank_lib.cleaning import ConservationError
 from ebank_lib.cleaning.ledger import COLUMNS, DECISIONS, plain, safe_for_spreadsheets
-from ebank_lib.cleaning.paneling import check_conservation
+from ebank_lib.cleaning.panel import check_conservation
 from ebank_lib.errors import SourceError, UnknownNameError
 from ebank_lib.wording import use_language, words
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from .identities import RULES, Sums, System, holds
 from .series import Expectation
 
-__all__ = ["Evidence", "Verdict", "copied", "explain", "fill"]
+__all__ = ["Evidence", "Verdict", "copied", "explain", "fill", "rule_names"]
 
 # Log-odds, in the units of half a squared z: an identity restored to the digit by chance is rarer than e^-12.
 _FIX, _BREAK, _STILL = 12.0, 15.0, 4.0
@@ -38,7 +40,6 @@ class Evidence:
     step: np.ndarray        # one unit of the last printed digit
     prior: np.ndarray       # log-odds of a cell being wrong before anything is looked at
     stale: np.ndarray       # repeats last month's number, which chance would not
-    hole: np.ndarray        # a cell without a number
     settled: np.ndarray = field(default=None)
     doubtful: np.ndarray = field(default=None)   # settled, but not proven: it may still be the one to blame
 
@@ -93,24 +94,17 @@ def _prove_together(system: System, ev: Evidence, verdicts: list[Verdict]) -> li
     of the cells' equations failing any more. A stock and its net new, both wrong, hide each other's proof otherwise."""
     sums = system.sums(ev.x, ev.half)
     good, sharp = sums.holds(system.is_within), _sharp(system, ev, sums)
-    open_ = [v for v in verdicts if np.isfinite(v.value) and ev.settled[v.place]]
-    group = list(range(len(open_)))
-
-    def root(k: int) -> int:
-        while group[k] != k:
-            k = group[k]
-        return k
-
-    owner: dict[int, int] = {}
-    for k, v in enumerate(open_):
-        for q in v.rules:
-            group[root(k)] = root(owner.setdefault(q, k))
+    found = [v for v in verdicts if np.isfinite(v.value) and ev.settled[v.place]]
+    # Verdicts that share an equation belong together.
+    pairs = np.array([(k, q) for k, v in enumerate(found) for q in v.rules], int).reshape(-1, 2)
+    size = len(found) + system.size
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], len(found) + pairs[:, 1])), (size, size))
+    group = connected_components(links, directed=False)[1][:len(found)]
     proven: set[int] = set()
-    for leader in {root(k) for k in range(len(open_))}:
-        mine = [v for k, v in enumerate(open_) if root(k) == leader]
+    for g in np.unique(group):
+        mine = [found[k] for k in np.flatnonzero(group == g)]
         strong = [{q for q in v.rules if sharp[q]} for v in mine]
-        _, touched = system.touching(np.array([v.place for v in mine]))
-        q = system.equation[touched]
+        q = system.around(np.array([v.place for v in mine]))
         if (all(v.exact for v in mine) and all(len(s) >= 2 for s in strong) and good[q[system.used[q]]].all()
                 and len(set().union(*strong)) > len(mine)):
             proven |= {v.place for v in mine}
@@ -167,7 +161,7 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     score = (_FIX * (fixes - 1) + 0.5 * _FIX * weak - _BREAK * breaks - _STILL * still + gain + _POWER * (power != 0)
              + _STALE * stale + ev.prior[cell])
     # An equation that holds only by a doubtful change clears nobody.
-    clears = ~failed & ~after & ~(echo | _with(system, ev.doubtful))[q]
+    clears = ~failed & ~after & ~(echo | system.containing(ev.doubtful))[q]
     cleared = np.bincount(pair[clears], minlength=size) > 0
     sure = _others_confirmed(system, ev, good, sums, entry)
     lonely = sure & _no_rival(system, ev, system.equation[entry], ~cleared)
@@ -227,22 +221,15 @@ def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
                  s.hd[q] + np.abs(d) * extra, s.hr[q] + r * extra, s.size[q] + np.abs(n * delta), system.is_within[q])
 
 
-def _with(system: System, cells: np.ndarray) -> np.ndarray:
-    """Equations in which at least one of some cells stands."""
-    return np.bincount(system.equation[cells[system.cell]], minlength=system.size) > 0
-
-
 def copied(system: System, ev: Evidence) -> np.ndarray:
     """Equations all of whose cells repeat the month before: they hold because it held there, and confirm nothing."""
-    if not system.size:
-        return np.zeros(0, bool)
-    return np.logical_and.reduceat(ev.stale[system.cell] & ~ev.settled[system.cell], system.start)
+    return system.made_of(ev.stale & ~ev.settled)
 
 
 def _no_rival(system: System, ev: Evidence, equation: np.ndarray, possible: np.ndarray) -> np.ndarray:
     """Whether every other cell of the equation is cleared: its error would break an equation that holds."""
     count = np.bincount(equation[possible], minlength=system.size)
-    return (count[equation] - possible <= 0) & ~_with(system, ev.doubtful)[equation]
+    return (count[equation] - possible <= 0) & ~system.containing(ev.doubtful)[equation]
 
 
 def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:
@@ -250,7 +237,7 @@ def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:
     if not system.size:
         return np.zeros(0, bool)
     least = np.minimum.reduceat(ev.step[system.cell], system.start)
-    return np.isin(system.rule, (0, 1, 3)) & (sums.hn < 0.5 * least)
+    return system.is_linear & (sums.hn < 0.5 * least)
 
 
 def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.ndarray) -> np.ndarray:
@@ -260,12 +247,12 @@ def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.
     one that holds within rounding will do.
     """
     sound = good & (sums.unknown == 0) & system.used & ~copied(system, ev) & ~system.is_within
-    sound &= ~_with(system, ev.doubtful)
+    sound &= ~system.containing(ev.doubtful)
     confirmed = np.zeros((2, len(system.cell_start) - 1), bool)
     for n, which in enumerate((sound, sound & _sharp(system, ev, sums))):
         confirmed[n, system.cell[which[system.equation]]] = True
     confirmed &= (~ev.stale | ev.settled) & ~ev.doubtful
-    within_branch = np.isin(system.rule, (0, 1))[system.equation]
+    within_branch = system.in_branch[system.equation]
     doubtful = (~np.where(within_branch, confirmed[1][system.cell], confirmed[0][system.cell])).astype(float)
     count = np.add.reduceat(doubtful, system.start) if system.size else np.empty(0)
     return count[system.equation[entry]] - doubtful[entry] <= 0

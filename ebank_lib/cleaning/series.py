@@ -13,13 +13,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .robust import mad, median, neighbours
-
-__all__ = ["Expectation", "expect"]
+__all__ = ["Expectation", "common_move", "expect", "mad", "median", "neighbours"]
 
 _FLOOR = 0.002      # no printed series is followed more closely than this by its neighbours
 _WINDOW = 13
 _ENOUGH = 5         # branches whose common movement counts
+_MAD_TO_SD = 1.4826
+
+
+def median(x: np.ndarray, axis: int = 0, least: int = 1) -> np.ndarray:
+    """Return the median along an axis, NaN where fewer than `least` values are there.
+
+    Examples
+    --------
+    >>> median(np.array([[1.0, np.nan, 3.0], [np.nan] * 3]), axis=1)
+    array([ 2., nan])
+    """
+    x = np.sort(np.moveaxis(x, axis, -1), axis=-1)  # NaN goes last
+    count = np.sum(~np.isnan(x), axis=-1)
+    if x.shape[-1] == 0:
+        return np.full(x.shape[:-1], np.nan)
+    at = np.maximum(count - 1, 0)
+    low = np.take_along_axis(x, (at // 2)[..., None], -1)[..., 0]
+    high = np.take_along_axis(x, ((at + 1) // 2)[..., None], -1)[..., 0]
+    return np.where(count >= max(least, 1), 0.5 * (low + high), np.nan)
+
+
+def mad(x: np.ndarray, axis: int = 0, least: int = 4) -> np.ndarray:
+    """Return the standard deviation that the median of ``|x|`` implies (the centre is zero by construction)."""
+    return _MAD_TO_SD * median(np.abs(x), axis, least)
+
+
+def neighbours(x: np.ndarray, reach: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return for every place along axis 1 the nearest value before and after it, itself excluded, and how far they are.
+
+    NaN and `reach` + 1 where there is none within `reach`.
+    """
+    before, after = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    back, ahead = np.full(x.shape, reach + 1), np.full(x.shape, reach + 1)
+    for step in range(reach, 0, -1):
+        for out, far, here, source in ((before, back, np.s_[:, step:], x[:, :-step]),
+                                       (after, ahead, np.s_[:, :-step], x[:, step:])):
+            there = ~np.isnan(source)
+            out[here] = np.where(there, source, out[here])
+            far[here] = np.where(there, step, far[here])
+    return before, after, back, ahead
 
 
 @dataclass
@@ -70,17 +108,13 @@ def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray)
     centre = np.where(np.isnan(both), np.where(np.isnan(before), after - drift * ahead, before + drift * back), both)
     sides = (~np.isnan(before)).astype(int) + ~np.isnan(after)
 
-    away = g - centre
-    common = np.zeros_like(away[0])
-    if own.sum() >= _ENOUGH:
-        common = np.nan_to_num(median(away[own], axis=0, least=_ENOUGH))
-    away = away - common
+    common = common_move(g - centre, own)
     two = sides == 2
-    noise = _noise(np.where(two, away, np.nan))
+    noise = _noise(np.where(two, g - centre - common, np.nan))
     resolution = half * factor / np.sqrt(y**2 + scale**2)
     floor = _FLOOR + np.nan_to_num(median(resolution, axis=1))[:, None, :]
     moves = step - drift
-    step_sd = mad(moves - _common(moves, own), axis=1)[:, None, :]
+    step_sd = mad(moves - common_move(moves, own), axis=1)[:, None, :]
     step_sd = np.maximum(np.nan_to_num(step_sd, nan=1.0), floor)
     noise = np.where(np.isnan(noise), step_sd, noise)
     # A longer way between the neighbours is a wider guess.
@@ -90,7 +124,8 @@ def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray)
     return Expectation(centre + common, sd, scale, factor, sides, np.broadcast_to(step_sd, sd.shape))
 
 
-def _common(x: np.ndarray, own: np.ndarray) -> np.ndarray:
+def common_move(x: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return what all branches did together: (months, indicators), 0 where too few are known."""
     return np.nan_to_num(median(x[own], axis=0, least=_ENOUGH)) if own.sum() >= _ENOUGH else np.zeros_like(x[0])
 
 

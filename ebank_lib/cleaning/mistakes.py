@@ -1,4 +1,8 @@
-"""Mistakes of many cells with one cause: a column in another unit, two rows swapped, a row pasted again."""
+"""Mistakes that the series show, whatever the identities say.
+
+Of many cells with one cause: a column in another unit, two rows swapped, a row pasted again. Of single ones: spikes,
+slipped points, levels that break.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .robust import mad, median, neighbours
-from .series import Expectation
+from .series import Expectation, common_move, mad, median, neighbours
 
-__all__ = ["Slip", "Swap", "conforming", "find_stale", "find_swaps", "find_unit_slips"]
+__all__ = ["ODD", "Oddity", "Slip", "Swap", "conforming", "find_breaks", "find_spikes", "find_stale", "find_swaps",
+           "find_unit_slips"]
 
 _AGREE = 0.8        # of a column's rows must move together
 _CHANCE = 1e-3      # a repeat that chance would bring about more often than this is no suspect
 _ROW = 14.0         # minus the log of the chance that a whole row repeats
 _TENFOLD = 0.7      # of a power of ten is the least that may be one
 _CELL_CAP = 25.0    # of a squared z, so that one column cannot decide
+ODD = 6.0           # standard deviations from what both neighbours suggest
+_CLEAR = 8.0        # a power of ten must stand out this much
+_FIT = 3.0          # and what is left must be this ordinary,
+_NEAR = 0.15        # in logs this close to what the neighbours suggest,
+_NEAR_TELLING = 0.5  # or this, where the digits themselves speak for a moved point
+_YEAR = 13          # months whose growth is that of the month in their middle
 
 
 @dataclass(frozen=True)
@@ -107,26 +117,18 @@ def conforming(x: np.ndarray, factor: np.ndarray, slip: Slip, month: int, power:
     return np.flatnonzero(follows & ~np.isnan(x[:, month, slip.indicator]))
 
 
-def repeats(x: np.ndarray, step: np.ndarray, expected: Expectation) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cells that repeat last month's number, and how often chance would do that.
+def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: list[np.ndarray]) -> np.ndarray:
+    """Return the cells that were pasted again: single ones that chance would not bring about, and whole rows.
 
-    A number with many digits that moves by much more than its last digit every month hardly ever stays the same.
+    A number with many digits that moves by much more than its last digit every month hardly ever stays the same. Where
+    at least half of a row's numbers (of the columns of one sheet) repeat and chance would not repeat them all, the row
+    was pasted, and even its least telling repeats belong to it.
     """
     same = np.zeros(x.shape, bool)
     same[:, 1:] = x[:, 1:] == x[:, :-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         chance = step / (2.5 * expected.step_sd * np.abs(x))
-    chance = np.where(np.isfinite(chance) & (x != 0), np.minimum(chance, 1.0), 1.0)
-    return same, np.where(same, chance, 1.0)
-
-
-def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: list[np.ndarray]) -> np.ndarray:
-    """Return the cells that were pasted again: single ones that chance would not bring about, and whole rows.
-
-    Where at least half of a row's numbers (of the columns of one sheet) repeat and chance would not repeat them all,
-    the row was pasted, and even its least telling repeats belong to it.
-    """
-    same, chance = repeats(x, step, expected)
+    chance = np.where(same & np.isfinite(chance) & (x != 0), np.minimum(chance, 1.0), 1.0)
     out = same & (chance < _CHANCE)
     weight = -np.log(np.maximum(chance, 1e-6))
     for block in blocks:
@@ -197,3 +199,116 @@ def _swaps_of(row: np.ndarray, expected: Expectation, rows: np.ndarray, m: int, 
                 out.append(Swap(m, int(rows[a]), int(rows[b]), block, float(total[a, b]),
                                 float(np.mean(gain[a, b][telling] > 0)), int(telling.sum())))
     return out
+
+
+# --- single cells, and levels that break ---------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Oddity:
+    """One cell: its number, what its neighbours suggest, its distance `z`, the power of ten that would explain
+    it, and how many times the level before a level break is."""
+
+    place: int
+    likely: float
+    z: float
+    power: int = 0
+    times: float = np.nan
+
+
+def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation) -> list[Oddity]:
+    """Return the cells that only this month lie far from both neighbours.
+
+    Both must be on the same side and closer to one another than either is to the cell: a series that has moved to
+    another level, or starts after zeros, does not come back, and neither side of its step is a spike. A spike also
+    makes its neighbours look odd, half as much; so a cell counts only if it is odder than the cells beside it.
+    """
+    z = expected.z(x.ravel(), np.arange(x.size)).reshape(x.shape)
+    size = np.where(_comes_back(x, expected), np.abs(z), 0.0)
+    beside = np.zeros_like(size)
+    beside[:, 1:] = size[:, :-1]
+    beside[:, :-1] = np.maximum(beside[:, :-1], size[:, 1:])
+    likely = expected.likely()
+    odd = (size > ODD) & (size >= beside)
+    return [Oddity(int(place), float(likely.flat[place]), float(z.flat[place]),
+                   _power(float(x.flat[place]), float(step.flat[place]), float(likely.flat[place]),
+                          float(expected.sd.flat[place])))
+            for place in np.flatnonzero(odd.ravel())]
+
+
+def _comes_back(x: np.ndarray, expected: Expectation) -> np.ndarray:
+    """Return where a number lies on one side of both neighbours, and they agree with one another better than with it.
+
+    The neighbours are carried to the month by the growth of the year around, and by what all branches did in it.
+    """
+    g = np.arcsinh(x * expected.factor / expected.scale)
+    before, after, back, ahead = neighbours(g)
+    growth = _growth((g - before) / back)
+    common = expected.centre - (before * ahead + after * back) / (back + ahead)
+    rise = g - common - (before + growth * back)
+    fall = g - common - (after - growth * ahead)
+    return (rise * fall > 0) & (np.abs(rise - fall) <= np.minimum(np.abs(rise), np.abs(fall)))
+
+
+def _growth(step: np.ndarray) -> np.ndarray:
+    """Return the median step of the year around each month."""
+    padded = np.pad(step, ((0, 0), (_YEAR // 2, _YEAR // 2), (0, 0)), constant_values=np.nan)
+    return np.nan_to_num(median(np.lib.stride_tricks.sliding_window_view(padded, _YEAR, axis=1), axis=-1))
+
+
+def _power(value: float, step: float, likely: float, sd: float) -> int:
+    """Return the power of ten by which a number is too large, if both neighbours support just that; else 0.
+
+    The digits must agree. Too large and moved back, the number must be one the column could print and would: 99,434
+    customers are no 9,943.4, and 991,436.10 yuan are unlikely where the column prints fen. Too small, it must have
+    digits the column does not print: 1,862 is no 186,200 that lost two noughts, but 943.4 is a slipped 9,434. Where a
+    column prints so many digits that any number will do, the fit must be close.
+    """
+    if not (value > 0 and likely > 0 and step > 0):
+        return 0
+    power = int(np.round(np.log10(value / likely)))
+    if power == 0 or abs(power) > 8 or np.log(10) * abs(power) < _CLEAR * sd:
+        return 0
+    moved = value / 10.0**power
+    natural = _whole(moved / step) and not _whole(moved / (10 * step)) if power > 0 else not _whole(value / step)
+    near = _NEAR_TELLING if step >= 1e-6 * moved else _NEAR
+    return power if natural and abs(np.log(moved / likely)) <= min(_FIT * sd, near) else 0
+
+
+def _whole(steps: float) -> bool:
+    return abs(steps - np.round(steps)) <= 1e-6 + 1e-12 * steps
+
+
+def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: int = 6) -> list[Oddity]:
+    """Return the months from which on a series stays on another level.
+
+    The step into the month is compared with the series' own steps; before and after it, `window` months must be
+    ordinary, and the level must not come back.
+    """
+    g = np.arcsinh(x * expected.factor / expected.scale)
+    step = np.full_like(g, np.nan)
+    step[:, 1:] = g[:, 1:] - g[:, :-1]
+    step = step - common_move(step, own)
+    step = step - np.nan_to_num(median(step, axis=1))[:, None, :]
+    noise = np.maximum(mad(step, axis=1)[:, None, :], 0.01)
+    size = np.nan_to_num(np.abs(step) / noise)
+    out = []
+    for place in np.flatnonzero((size > 1.5 * ODD).ravel()):
+        u, m, i = np.unravel_index(place, x.shape)
+        low, high = max(0, m - window), min(x.shape[1], m + window)
+        if m - low < 3 or high - m < 3 or not _stays(g[u, low:high, i], m - low, float(step[u, m, i])):
+            continue
+        before, after = (v[~np.isnan(v)] for v in (x[u, low:m, i], x[u, m:high, i]))
+        level = float(np.median(before[-3:]))
+        times = float(np.median(after[:3])) / level if level else np.inf
+        out.append(Oddity(int(place), level, float(size[u, m, i] * np.sign(step[u, m, i])), times=times))
+    return out
+
+
+def _stays(g: np.ndarray, at: int, step: float) -> bool:
+    before, after = g[:at], g[at:]
+    before, after = before[~np.isnan(before)], after[~np.isnan(after)]
+    if len(before) < 3 or len(after) < 3:
+        return False
+    spread = max(np.median(np.abs(np.diff(before))), np.median(np.abs(np.diff(after))), 0.01)
+    moved = np.median(after[:3]) - np.median(before[-3:])
+    return abs(moved) > 0.6 * abs(step) and abs(moved) > 6 * spread

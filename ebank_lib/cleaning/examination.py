@@ -1,4 +1,9 @@
-"""The examination of a grid: every check in turn, each on what the ones before have explained."""
+"""The examination of a grid: what the numbers prove about each other, and what they find odd.
+
+The order is that of certainty about causes: first what moved many cells at once (a column's unit, two rows), then the
+single cell that explains failing equations, then what equations give where nothing is printed, and last what only a
+series' own habits find odd. Every check looks at what the ones before have explained.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...catalog import Catalog
-from ..assembling import Grid
-from ..ledger import Say
-from ..paneling import mergers
-from ..repairs import Finding
+from ..catalog import Catalog
+from .assembling import Grid
 from .blame import Evidence, Verdict, copied, explain, fill, rule_names
 from .identities import build_system, learn
-from .oddities import ODD, Oddity, find_breaks, find_spikes
-from .robust import median
-from .series import Expectation, expect
-from .slips import Swap, conforming, find_stale, find_swaps, find_unit_slips
+from .ledger import in_both, phrase
+from .mistakes import ODD, Oddity, Swap, conforming, find_breaks, find_spikes, find_stale, find_swaps, find_unit_slips
+from .panel import Finding, mergers
+from .series import Expectation, expect, median
 
 __all__ = ["examine"]
 
@@ -30,7 +32,7 @@ def examine(grid: Grid, catalog: Catalog) -> list[Finding]:
 
     The grid is not changed: what to do about a finding is the policy's business.
     """
-    return _Examination(grid, catalog).run()
+    return _Examination(grid, catalog).run() if grid.size else []
 
 
 class _Examination:
@@ -44,31 +46,28 @@ class _Examination:
         self.own = np.array([catalog.branches[u].role == "branch" for u in grid.units], bool)
         self.findings: list[Finding] = []
         self.touched = np.zeros(grid.size, bool)
+        self.system = build_system(grid, catalog)
 
     def run(self) -> list[Finding]:
-        if not self.grid.size:
-            return []
-        self.system = build_system(self.grid, self.catalog)
         self._unit_slips()
         # Learnt after the columns are put right, so that a slipped column does not make an identity look disobeyed.
-        self.half = learn(self.system, self._as_grid())
+        half = learn(self.system, replace(self.grid, value=self.x, half=0.5 * self.step))
+        self.half = half.reshape(self.x.shape)
         self._swaps()
         expected = self._expect()
         stale = find_stale(self.x, self.step, expected, self.grid.blocks).ravel()
-        ev = Evidence(self.x.ravel(), self.half, self.step.ravel(), self._prior(), stale, self.grid.hole.ravel() >= 0)
-        self.ev = ev
-        self.certain = np.zeros(self.grid.size, bool)
-        for verdict in explain(self.system, ev, expected):
+        self.ev = Evidence(self.x.ravel(), half, self.step.ravel(), self._prior(), stale)
+        for verdict in explain(self.system, self.ev, expected):
             self._accuse(verdict)
-        for verdict in fill(self.system, ev, self._expect()):
-            self._fill(verdict)
+        for verdict in fill(self.system, self.ev, self._expect()):
+            what = [phrase(f"id_{r}") for r in rule_names(self.system, verdict.rules) if r != "within_mismatch"]
+            self.findings.append(Finding(verdict.place, "from_identity", "fill", verdict.value, {"proof": what}))
         self._oddities(stale)
         return self.findings
 
-    # --- the stages
-
-    def _as_grid(self) -> Grid:
-        return replace(self.grid, value=self.x, half=0.5 * self.step)
+    def _find(self, place: int, rule: str, action: str, value: float = np.nan, detail: dict | None = None) -> None:
+        self.findings.append(Finding(place, rule, action, value, detail or {}))
+        self.touched[place] = True
 
     def _expect(self) -> Expectation:
         return expect(self.x, 0.5 * self.step, self.factor, self.own)
@@ -84,40 +83,16 @@ class _Examination:
             prior[:, :, n] += 1.0 * (key in sums) + 1.5 * (self.catalog.indicators[key].kind == "ratio")
         return prior.ravel()
 
-    def _unit_slips(self) -> None:
-        found = find_unit_slips(self.x, self.factor, self.own)
-        for slip in found:
-            columns = sum(s.first == slip.first for s in found)
-            options = [(p, [(conforming(self.x, self.factor, slip, m, p), m, slip.indicator)
-                            for m in range(slip.first, slip.last + 1)]) for p in slip.powers]
-            restored = [self._restored(o[1], 10.0 ** -o[0]) for o in options]
-            if max(restored) > 0:
-                self._slip(*options[int(np.argmax(restored))], "correct", columns)
-            elif slip.sure:
-                # A column that stays where it jumped may be a change of the bank's business: nothing proves the unit.
-                self._slip(*options[0], "correct" if slip.back else "flag", columns)
-            else:
-                self._slip(*options[0], "flag", columns)
+    def _place(self, unit: int, month: int, indicator: int) -> int:
+        return int(np.ravel_multi_index((unit, month, indicator), self.grid.value.shape))
 
-    def _restored(self, places: list[tuple], factor: float) -> int:
-        """Return how many equations multiplying some cells restores, less twice those that it breaks."""
-        changed, half = self.x.copy(), 0.5 * self.step
-        moved = half.copy()
-        for at in places:
-            changed[at] *= factor
-            moved[at] *= factor
-        around = self._around(places)
-        before, asked = self._holding(self.x, half, around)
-        after, _ = self._holding(changed, moved, around)
-        asked = asked & ~self.system.is_within[around]
-        return int((after & ~before & asked).sum()) - 2 * int((before & ~after & asked).sum())
+    # --- equations
 
-    def _around(self, places: list[tuple]) -> np.ndarray:
+    def _around(self, *cells) -> np.ndarray:
         """Return the equations in which the cells stand: no other can be restored or broken, and asking all of them
         about every suspicion costs the square of the number of branches."""
-        shape = self.grid.value.shape
         return self.system.around(np.concatenate([
-            np.ravel_multi_index(np.broadcast_arrays(*at), shape).ravel() for at in places]))
+            np.ravel_multi_index(np.broadcast_arrays(*at), self.x.shape).ravel() for at in cells]))
 
     def _holding(self, x: np.ndarray, half: np.ndarray, equations: np.ndarray | None = None):
         """Return which equations (all, or some) hold, and which are asked: their cells are known, they are obeyed."""
@@ -125,17 +100,45 @@ class _Examination:
         which = slice(None) if equations is None else equations
         return sums.holds(self.system.is_within[which]), (sums.unknown == 0) & self.system.used[which]
 
-    def _slip(self, power: int, places: list[tuple], action: str, columns: int) -> None:
-        detail = {"factor": f"10^{abs(power)}", "columns": columns}
-        for units, month, indicator in places:
+    # --- columns in another unit
+
+    def _unit_slips(self) -> None:
+        found = find_unit_slips(self.x, self.factor, self.own)
+        for slip in found:
+            columns = sum(s.first == slip.first for s in found)
+            options = [(p, [(conforming(self.x, self.factor, slip, m, p), m, slip.indicator)
+                            for m in range(slip.first, slip.last + 1)]) for p in slip.powers]
+            restored = [self._restored(cells, 10.0 ** -power) for power, cells in options]
+            if max(restored) > 0:
+                self._slip(*options[int(np.argmax(restored))], "correct", columns)
+            else:
+                # A column that stays where it jumped may be a change of the bank's business: nothing proves the unit.
+                self._slip(*options[0], "correct" if slip.sure and slip.back else "flag", columns)
+
+    def _restored(self, cells: list[tuple], factor: float) -> int:
+        """Return how many equations multiplying some cells restores, less twice those that it breaks."""
+        changed, half = self.x.copy(), 0.5 * self.step
+        moved = half.copy()
+        for at in cells:
+            changed[at] *= factor
+            moved[at] *= factor
+        around = self._around(*cells)
+        before, asked = self._holding(self.x, half, around)
+        after, _ = self._holding(changed, moved, around)
+        asked = asked & ~self.system.is_within[around]
+        return int((after & ~before & asked).sum()) - 2 * int((before & ~after & asked).sum())
+
+    def _slip(self, power: int, cells: list[tuple], action: str, columns: int) -> None:
+        for units, month, indicator in cells:
             for u in units:
                 place = self._place(u, month, indicator)
                 value = _shift(self.x.flat[place], -power)
-                self.findings.append(Finding(place, "unit_slip", action, value, detail))
-                self.touched[place] = True
+                self._find(place, "unit_slip", action, value, {"factor": f"10^{abs(power)}", "columns": columns})
                 if action == "correct":
                     self.x.flat[place] = value
                     self.step.flat[place] *= 10.0 ** -power
+
+    # --- rows exchanged
 
     def _swaps(self) -> None:
         """The clearest pair first: a swapped row also misleads the judgement of the months beside it, so a pair near
@@ -166,76 +169,55 @@ class _Examination:
 
     def _after_swap(self, swap: Swap) -> tuple[int, int]:
         """Return how many equations exchanging the rows would restore and break."""
-        here = ([swap.first, swap.second], swap.month, swap.columns[:, None])
-        there = ([swap.second, swap.first], swap.month, swap.columns[:, None])
-        around = self._around([here])
-
-        def exchange() -> None:
-            for a in (self.x, self.half.reshape(self.x.shape)):
-                a[here] = a[there]
-
+        around = self._around(_pair(swap, swap.columns)[0])
         before, asked = self._holding(self.x, self.half, around)
-        exchange()   # and back: a copy of the whole grid for every pair would cost more than the question
+        _exchange(swap, swap.columns, self.x, self.half)   # and back: a copy of the grid for every pair would cost more
         after, asked_after = self._holding(self.x, self.half, around)
-        exchange()
+        _exchange(swap, swap.columns, self.x, self.half)
         asked = asked & asked_after
         return int((after & ~before & asked).sum()), int((before & ~after & asked).sum())
 
     def _swap(self, swap: Swap, action: str, proof: str) -> None:
-        pairs = ((swap.first, swap.second), (swap.second, swap.first))
-        values = {u: self.x[u, swap.month].copy() for u in (swap.first, swap.second)}
-        steps = {u: self.step[u, swap.month].copy() for u in (swap.first, swap.second)}
-        half = self.half.reshape(self.x.shape)
-        halves = {u: half[u, swap.month].copy() for u in (swap.first, swap.second)}
-        for unit, other in pairs:
-            b = self.catalog.branches[self.grid.units[other]]
-            detail = {"other": {"zh": b.zh, "en": b.en}, "share": swap.share, "proof": Say(proof)}
-            for i in swap.columns:
-                place = self._place(unit, swap.month, i)
-                # A gap in one of the rows: the number beside it has nothing to be exchanged with, and stays.
-                if np.isnan(values[unit][i]) or np.isnan(values[other][i]):
-                    if not np.isnan(values[unit][i]):
-                        self.findings.append(Finding(place, "swapped_rows", "flag", np.nan, detail))
-                        self.touched[place] = True
-                        self.x[unit, swap.month, i] = np.nan
-                    continue
-                if values[unit][i] == values[other][i]:
-                    continue
-                self.findings.append(Finding(place, "swapped_rows", action, values[other][i], detail))
-                self.touched[place] = True
-                if action == "correct":
-                    self.x[unit, swap.month, i] = values[other][i]
-                    self.step[unit, swap.month, i] = steps[other][i]
-                    half[unit, swap.month, i] = halves[other][i]
+        here, there = _pair(swap, swap.columns)
+        own, other = self.x[here], self.x[there]
+        gap = np.isnan(own) | np.isnan(other)
+        for n, unit in enumerate((swap.second, swap.first)):
+            name = in_both(self.catalog.branches[self.grid.units[unit]])
+            detail = {"other": name, "share": swap.share, "proof": phrase(proof)}
+            for c, i in enumerate(swap.columns):
+                place = self._place((swap.first, swap.second)[n], swap.month, i)
+                if not gap[c, n] and own[c, n] != other[c, n]:
+                    self._find(place, "swapped_rows", action, other[c, n], detail)
+                elif gap[c, n] and not np.isnan(own[c, n]):
+                    # The number beside a gap has nothing to be exchanged with: it stays, and is not relied on.
+                    self._find(place, "swapped_rows", "flag", np.nan, detail)
+                    self.x.flat[place] = np.nan
+        if action == "correct":
+            _exchange(swap, swap.columns[~gap[:, 0] & (own[:, 0] != other[:, 0])], self.x, self.step, self.half)
+
+    # --- single cells
 
     def _accuse(self, v: Verdict) -> None:
         """One cell explains failing equations: a row for the kind of mistake, and one for each kind of equation."""
         if self.grid.cell.flat[v.place] < 0:
             return
-        equations = Say("proof_equations", {"what": [Say(f"id_{r}") for r in rule_names(self.system, v.rules)]})
+        rules = rule_names(self.system, v.rules)
         action = "correct" if v.proven else "flag"
-        guess = Say("proof_maybe", {"value": v.value}) if np.isfinite(v.value) else Say("proof_none")
-        proof = equations if v.proven else guess
+        proof = (phrase("proof_equations", what=[phrase(f"id_{r}") for r in rules]) if v.proven else
+                 phrase("proof_maybe", value=v.value) if np.isfinite(v.value) else phrase("proof_none"))
         if v.power:
             detail = {"value": v.value, "power": f"10^{v.power:+d}", "proof": proof}
-            self.findings.append(Finding(v.place, "decimal_slip", action, v.value, detail))
+            self._find(v.place, "decimal_slip", action, v.value, detail)
         elif v.stale:
-            self.findings.append(Finding(v.place, "stale_repeat", action, v.value, {"proof": proof}))
-        for rule in rule_names(self.system, v.rules):
-            detail = None if rule == "within_mismatch" else {"proof": proof}
-            self.findings.append(Finding(v.place, rule, action, v.value, detail))
+            self._find(v.place, "stale_repeat", action, v.value, {"proof": proof})
+        for rule in rules:
+            self._find(v.place, rule, action, v.value, None if rule == "within_mismatch" else {"proof": proof})
         if not v.power and abs(v.z) > ODD:
             self._spike(v.place, self.grid.value.flat[v.place], v.value, v.z, action, v.value)
-        self.touched[v.place] = True
 
     def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
         times = _times(printed / likely if likely else np.inf)
-        detail = {"value": _digits(likely), "times": times, "z": f"{abs(z):.0f}"}
-        self.findings.append(Finding(place, "spike", action, value, detail))
-
-    def _fill(self, v: Verdict) -> None:
-        what = [Say(f"id_{r}") for r in rule_names(self.system, v.rules) if r != "within_mismatch"]
-        self.findings.append(Finding(v.place, "from_identity", "fill", v.value, {"proof": what}))
+        self._find(place, "spike", action, value, {"value": _digits(likely), "times": times, "z": f"{abs(z):.0f}"})
 
     def _oddities(self, stale: np.ndarray) -> None:
         """What is left: odd by its own series, and no equation has spoken about it."""
@@ -248,12 +230,11 @@ class _Examination:
             if known[odd.place] and not change[odd.place] and not beside[odd.place]:
                 self._odd(odd, strong[odd.place])
         for place in np.flatnonzero(stale & known & ~strong & ~self.touched):
-            self.findings.append(Finding(int(place), "stale_repeat", "flag", np.nan, {"proof": Say("proof_none")}))
-            self.touched[place] = True
+            self._find(int(place), "stale_repeat", "flag", np.nan, {"proof": phrase("proof_none")})
         for odd in breaks:
             if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
-                self.findings.append(Finding(odd.place, "level_break", "flag", np.nan,
-                                             {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"}))
+                self._find(odd.place, "level_break", "flag", np.nan,
+                           {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"})
 
     def _beside(self, breaks: list[Oddity]) -> np.ndarray:
         """Return the months in which a level breaks and the months before: both sides of a step that stays."""
@@ -265,12 +246,11 @@ class _Examination:
 
     def _odd(self, odd: Oddity, confirmed: bool) -> None:
         printed = float(self.x.flat[odd.place])
-        self.touched[odd.place] = True
         if odd.power:
             value = _shift(printed, -odd.power)
-            proof = Say("proof_none" if confirmed else "proof_neighbours")
+            proof = phrase("proof_none" if confirmed else "proof_neighbours")
             detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": proof}
-            self.findings.append(Finding(odd.place, "decimal_slip", "flag" if confirmed else "correct", value, detail))
+            self._find(odd.place, "decimal_slip", "flag" if confirmed else "correct", value, detail)
         else:
             self._spike(odd.place, printed, odd.likely, odd.z, "flag")
 
@@ -278,13 +258,22 @@ class _Examination:
         """Return the cells that stand in a strong equation that holds, and those in a change that holds."""
         good, asked = self._holding(self.x, self.half)
         sound = good & asked & ~self.system.is_within & ~copied(self.system, self.ev)
-        strong, change = np.zeros(self.grid.size, bool), np.zeros(self.grid.size, bool)
-        strong[self.system.cell[sound[self.system.equation]]] = True
-        change[self.system.cell[(sound & (self.system.rule == 1))[self.system.equation]]] = True
-        return strong, change
+        found = np.zeros((2, self.grid.size), bool)
+        for n, which in enumerate((sound, sound & self.system.is_change)):
+            found[n, self.system.cell[which[self.system.equation]]] = True
+        return found[0], found[1]
 
-    def _place(self, unit: int, month: int, indicator: int) -> int:
-        return int(np.ravel_multi_index((unit, month, indicator), self.grid.value.shape))
+
+def _pair(swap: Swap, columns: np.ndarray) -> tuple[tuple, tuple]:
+    """Return the places of two rows' cells, and those of the other row's cells."""
+    return (([swap.first, swap.second], swap.month, columns[:, None]),
+            ([swap.second, swap.first], swap.month, columns[:, None]))
+
+
+def _exchange(swap: Swap, columns: np.ndarray, *grids: np.ndarray) -> None:
+    here, there = _pair(swap, columns)
+    for values in grids:
+        values[here] = values[there]
 
 
 def _step(grid: Grid) -> np.ndarray:
@@ -306,8 +295,7 @@ def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             times = median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)
         additive = np.array([catalog.indicators[k].kind != "ratio" for k in grid.indicators])
-        times = np.where(additive & np.isfinite(times) & (times > 0), times, 1.0)
-        factor[heir, :until] = times[None]
+        factor[heir, :until] = np.where(additive & np.isfinite(times) & (times > 0), times, 1.0)
     return factor
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.cleaning import clean
-from ebank_lib.cleaning.repairs import POLICIES
+from ebank_lib.cleaning import POLICIES, clean
 
 from .conftest import small_catalog
 

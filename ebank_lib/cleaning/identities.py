@@ -7,47 +7,24 @@ have to be for it to hold) is asked of all equations at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from ...catalog import Catalog
-from ..assembling import Grid
-from ..paneling import mergers
+from ..catalog import Catalog
+from .assembling import Grid
+from .panel import mergers
 
-__all__ = ["System", "build_system"]
+__all__ = ["RULES", "Sums", "System", "build_system", "holds", "learn"]
 
 RULES = ("sum_mismatch", "change_mismatch", "ratio_mismatch", "total_mismatch", "within_mismatch")
+_SUM, _CHANGE, _RATIO, _TOTAL, _WITHIN = range(5)
 _HOLDS = 0.5      # an equation that holds less often than this is not obeyed here and proves nothing
 _EXACT = 0.8
 _ENOUGH = 6
 
-
-@dataclass
-class _Builder:
-    cell: list = field(default_factory=list)
-    n: list = field(default_factory=list)
-    d: list = field(default_factory=list)
-    r: list = field(default_factory=list)
-    equation: list = field(default_factory=list)
-    rule: list = field(default_factory=list)
-    family: list = field(default_factory=list)
-    size: int = 0
-
-    def add(self, rule: int, family: int, terms: list[tuple]) -> None:
-        """Add one equation a month: `terms` are ``(cells of the months, in N, in D, is R)``, all of one length; a cell
-        of -1 is left out."""
-        count = len(terms[0][0])
-        ids = self.size + np.arange(count)
-        for cells, n, d, r in terms:
-            there = cells >= 0
-            self.cell.append(cells[there])
-            self.equation.append(ids[there])
-            for out, value in ((self.n, n), (self.d, d), (self.r, r)):
-                out.append(np.full(int(there.sum()), float(value)))
-        self.rule.append(np.full(count, rule))
-        self.family.append(np.full(count, family))
-        self.size += count
+# A rule, and terms (cells of the months or -1, their weights in N, in D and in R) that make one equation a month.
+Family = tuple[int, list[tuple]]
 
 
 @dataclass
@@ -73,7 +50,20 @@ class System:
 
     @property
     def is_within(self) -> np.ndarray:
-        return self.rule == 4
+        return self.rule == _WITHIN
+
+    @property
+    def is_change(self) -> np.ndarray:
+        return self.rule == _CHANGE
+
+    @property
+    def is_linear(self) -> np.ndarray:
+        """Equations between printed numbers without a quotient, which can hold to the last digit."""
+        return np.isin(self.rule, (_SUM, _CHANGE, _TOTAL))
+
+    @property
+    def in_branch(self) -> np.ndarray:
+        return np.isin(self.rule, (_SUM, _CHANGE))
 
     def sums(self, x: np.ndarray, half: np.ndarray, equations: np.ndarray | None = None) -> Sums:
         """Return N, D, R of every equation (or of some), its rounding, and how many of its cells are unknown."""
@@ -90,7 +80,7 @@ class System:
         def total(w):
             return np.add.reduceat(w, start) if len(start) else np.empty(0)
 
-        linear = (rule != 2).astype(float)
+        linear = (rule != _RATIO).astype(float)
         return Sums(total(n * v), linear + total(d * v), total(r * v), total(np.abs(n) * h), total(np.abs(d) * h),
                     total(r * h), total(np.abs(n * v)), total(gone.astype(float)))
 
@@ -107,9 +97,19 @@ class System:
         low, high = self.cell_start[cells], self.cell_start[cells + 1]
         return np.repeat(np.arange(len(cells)), high - low), self.by_cell[_ranges(low, high)]
 
+    def containing(self, cells: np.ndarray) -> np.ndarray:
+        """Return for every equation whether any of the cells marked in `cells` stands in it."""
+        return np.bincount(self.equation[cells[self.cell]], minlength=self.size) > 0
+
+    def made_of(self, cells: np.ndarray) -> np.ndarray:
+        """Return for every equation whether all its cells are marked in `cells`."""
+        return np.logical_and.reduceat(cells[self.cell], self.start) if self.size else np.empty(0, bool)
+
 
 @dataclass
 class Sums:
+    """N, D and R of equations, the rounding of each (``hn, hd, hr``), the size of what N adds up, unknown cells."""
+
     n: np.ndarray
     d: np.ndarray
     r: np.ndarray
@@ -125,6 +125,7 @@ class Sums:
 
 
 def holds(n, d, r, hn, hd, hr, size, within):
+    """Whether ``N / D = R`` (or ``<=``, where `within`) holds within the rounding of the printed digits."""
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = np.where(within, np.maximum(n / d, 0), n / d - r)
         room = (hn + np.abs(r) * hd) / np.abs(d) + hr + 1e-9 * (size / np.abs(d) + np.abs(r))
@@ -146,40 +147,47 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
     A branch into which another merged obeys its identities as one with it; each of the two may obey them alone, too:
     the numbers decide (:func:`learn`).
     """
-    b = _Builder()
-    where = _Where(grid)
+    flat = np.arange(grid.size).reshape(grid.value.shape)
+    at = {key: flat[:, :, n] for n, key in enumerate(grid.indicators)}
     groups = _groups(grid, catalog)
+    families: list[Family] = []
+
+    def add(rule: int, terms: list[tuple], needed: int = 1) -> None:
+        """Leave out the months in which the first (`needed`) cells are not there."""
+        keep = np.logical_and.reduce([cells >= 0 for cells, *_ in terms[:needed]])
+        if keep.any():
+            families.append((rule, [(cells[keep], *weights) for cells, *weights in terms]))
+
     for identity in catalog.identities:
-        coefficient = {identity.total: -1.0}
-        for part in identity.parts:
-            coefficient[part] = coefficient.get(part, 0.0) + 1.0
-        rule = {"sum": 0, "change": 1, "within": 4}[identity.kind]
         for group in groups:
+            there = {key: [np.where(months, at[key][unit], -1) for unit, months in group]
+                     for key in (identity.total, *identity.parts)}
             if identity.kind == "change":
-                _change(b, where, group, identity)
-            elif identity.kind != "within" or len(group) == 1:
-                terms = [(np.where(mask, where.at(u, key), -1), c, 0, 0)
-                         for key, c in coefficient.items() for u, mask in group]
-                _add(b, rule, terms)
+                add(_CHANGE, _change(there, identity), needed=2)
+            elif identity.kind == "sum" or len(group) == 1:
+                weight = {identity.total: -1.0}
+                for part in identity.parts:
+                    weight[part] = weight.get(part, 0.0) + 1.0
+                add(_SUM if identity.kind == "sum" else _WITHIN,
+                    [(cells, w, 0, 0) for key, w in weight.items() for cells in there[key]])
     for key, ind in catalog.indicators.items():
-        if ind.numerator is not None:
-            for group in groups:
-                if len(group) == 1:
-                    _ratio(b, where, group[0], key, ind)
-    _totals(b, where, grid, catalog)
-    return _finish(b, grid)
-
-
-class _Where:
-    """Flat positions of a unit's cells of one indicator, a month each."""
-
-    def __init__(self, grid: Grid):
-        self.shape = grid.value.shape
-        self.keys = {k: n for n, k in enumerate(grid.indicators)}
-
-    def at(self, unit: int, key: str) -> np.ndarray:
-        months = np.arange(self.shape[1])
-        return (unit * self.shape[1] + months) * self.shape[2] + self.keys[key]
+        if ind.numerator is None:
+            continue
+        weights = {key: (0, 0, 1)} | {part: (part == ind.numerator, ind.denominators.count(part), 0)
+                                      for part in (ind.numerator, *ind.denominators)}
+        for (unit, months), *others in groups:
+            if not others:
+                add(_RATIO, [(np.where(months, at[k][unit], -1), *w) for k, w in weights.items()])
+    if catalog.total in grid.units:
+        total = grid.units.index(catalog.total)
+        for n, (key, ind) in enumerate(catalog.indicators.items()):
+            if ind.kind != "ratio":
+                asked = grid.present[total] & ~grid.partial[:, n]
+                # A row that is not printed may be a branch that does not exist yet: it is not asked for.
+                add(_TOTAL, [(np.where(asked, at[key][total], -1), -1.0, 0, 0), *(
+                    (np.where(grid.present[u], at[key][u], -1), 1.0, 0, 0)
+                    for u in range(len(grid.units)) if u != total)])
+    return _system(families, grid)
 
 
 def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
@@ -196,65 +204,33 @@ def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
     return groups
 
 
-def _add(b: _Builder, rule: int, terms: list[tuple]) -> None:
-    """Add a family of equations, leaving out the months in which its first cell is not there."""
-    keep = terms[0][0] >= 0
-    if keep.any():
-        b.add(rule, b.size, [(cells[keep], n, d, r) for cells, n, d, r in terms])
-
-
-def _change(b: _Builder, where: _Where, group, identity) -> None:
+def _change(there: dict[str, list[np.ndarray]], identity) -> list[tuple]:
     """stock(t) - stock(t-1) = new(t), where both months belong to the group."""
     terms = []
-    for unit, mask in group:
-        stock = np.where(mask, where.at(unit, identity.total), -1)
-        terms.append((np.where(mask, stock, -1)[1:], -1.0, 0, 0))
-        terms.append((stock[:-1], 1.0, 0, 0))
-        for part in identity.parts:
-            terms.append((np.where(mask, where.at(unit, part), -1)[1:], 1.0, 0, 0))
-    keep = (terms[0][0] >= 0) & (terms[1][0] >= 0)
-    if keep.any():
-        b.add(1, b.size, [(cells[keep], n, d, r) for cells, n, d, r in terms])
+    for n, stock in enumerate(there[identity.total]):
+        terms += [(stock[1:], -1.0, 0, 0), (stock[:-1], 1.0, 0, 0)]
+        terms += [(there[part][n][1:], 1.0, 0, 0) for part in identity.parts]
+    return terms
 
 
-def _ratio(b: _Builder, where: _Where, member, key: str, ind) -> None:
-    unit, mask = member
-    terms = [(np.where(mask, where.at(unit, key), -1), 0, 0, 1)]
-    for name in dict.fromkeys([ind.numerator, *ind.denominators]):
-        terms.append((np.where(mask, where.at(unit, name), -1), float(name == ind.numerator),
-                      float(ind.denominators.count(name)), 0))
-    _add(b, 2, terms)
-
-
-def _totals(b: _Builder, where: _Where, grid: Grid, catalog: Catalog) -> None:
-    """The printed total is the sum of the branches' rows."""
-    if catalog.total not in grid.units:
-        return
-    total = grid.units.index(catalog.total)
-    for key, ind in catalog.indicators.items():
-        if ind.kind != "ratio":
-            asked = grid.present[total] & ~grid.partial[:, grid.indicators.index(key)]
-            terms = [(np.where(asked, where.at(total, key), -1), -1.0, 0, 0)]
-            for u in range(len(grid.units)):
-                # A row that is not printed may be a branch that does not exist yet: it is not asked for.
-                if u != total:
-                    terms.append((np.where(grid.present[u], where.at(u, key), -1), 1.0, 0, 0))
-            _add(b, 3, terms)
-
-
-def _finish(b: _Builder, grid: Grid) -> System:
-    def joined(parts, kind):
-        return np.concatenate(parts).astype(kind) if parts else np.empty(0, kind)
-
-    equation, cell = joined(b.equation, np.int64), joined(b.cell, np.int64)
-    order = np.argsort(equation, kind="stable")
-    equation, cell = equation[order], cell[order]
-    start = np.searchsorted(equation, np.arange(b.size))
+def _system(families: list[Family], grid: Grid) -> System:
+    rule = np.array([rule for rule, _ in families], np.int64)
+    size = np.array([len(terms[0][0]) for _, terms in families], np.int64)
+    first = np.r_[0, np.cumsum(size)]
+    parts = [np.empty((0, 5))]
+    for begin, (_, terms) in zip(first, families):
+        for cells, *weights in terms:
+            known = np.flatnonzero(cells >= 0)
+            parts.append(np.column_stack([begin + known, cells[known], *(np.full(len(known), w) for w in weights)]))
+    entries = np.concatenate(parts).astype(float)
+    entries = entries[np.argsort(entries[:, 0], kind="stable")]
+    equation, cell = entries[:, :2].T.astype(np.int64)
+    n, d, r = np.ascontiguousarray(entries[:, 2:].T)
     by_cell = np.argsort(cell, kind="stable")
-    cell_start = np.searchsorted(cell[by_cell], np.arange(grid.size + 1))
-    n, d, r = (joined(part, float)[order] for part in (b.n, b.d, b.r))
-    return System(joined(b.rule, np.int64), joined(b.family, np.int64), start, equation, cell, n, d, r, by_cell,
-                  cell_start, np.ones(b.size, bool))
+    return System(
+        np.repeat(rule, size), np.repeat(np.arange(len(size)), size), np.searchsorted(equation, np.arange(first[-1])),
+        equation, cell, n, d, r, by_cell, np.searchsorted(cell[by_cell], np.arange(grid.size + 1)),
+        np.ones(first[-1], bool))
 
 
 def learn(system: System, grid: Grid) -> np.ndarray:
@@ -267,24 +243,22 @@ def learn(system: System, grid: Grid) -> np.ndarray:
     sums = system.sums(x, half)
     asked = sums.unknown == 0
     good = sums.holds(system.is_within)
-    families, code = np.unique(system.family, return_inverse=True)
-    total = np.bincount(code[asked], minlength=len(families))
-    kept = np.bincount(code[asked & good], minlength=len(families))
-    obeyed = (total < _ENOUGH) | (kept >= _HOLDS * total)
-    system.used = obeyed[code] & ~((total[code] < _ENOUGH) & (kept[code] < total[code]))
+    total = np.bincount(system.family[asked], minlength=system.family.max(initial=-1) + 1)
+    kept = np.bincount(system.family[asked & good], minlength=len(total))
+    obeyed = np.where(total < _ENOUGH, kept == total, kept >= _HOLDS * total)
+    system.used = obeyed[system.family]
 
-    finest = np.full(grid.value.shape[2], np.inf)
     seen = grid.cell >= 0
+    finest = np.full(len(grid.indicators), np.inf)
     for i in range(len(finest)):
         if seen[:, :, i].any():
             values, counts = np.unique(grid.half[:, :, i][seen[:, :, i]], return_counts=True)
             finest[i] = values[counts >= 0.05 * counts.sum()].min()
-    indicator = np.tile(np.arange(len(finest)), grid.size // max(len(finest), 1))
+    indicator = np.arange(grid.size) % max(len(finest), 1)
     fine = half <= finest[indicator] * 1.000001
-    linear = np.isin(system.rule, (0, 1, 3)) & asked & system.used & good
-    all_fine = np.logical_and.reduceat(fine[system.cell], system.start) if system.size else np.empty(0, bool)
+    linear = system.is_linear & asked & system.used & good
     exact = np.abs(sums.n) <= 1e-9 * np.maximum(sums.size, 1e-300)
-    test = (linear & all_fine)[system.equation]
+    test = (linear & system.made_of(fine))[system.equation]
     member = indicator[system.cell]
     asked_of = np.bincount(member[test], minlength=len(finest))
     exact_of = np.bincount(member[test & exact[system.equation]], minlength=len(finest))

@@ -1,0 +1,424 @@
+"""A cleaned source: the panel, the ledger, and the ways to ask them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..catalog import Catalog
+from ..display import describe, html_table
+from ..errors import SourceError, UnknownNameError
+from ..sources import Source, open_source
+from ..store import kept_frames, store
+from ..wording import cell, cite, percent, t
+from .assembling import assemble
+from .examination import examine
+from .ledger import DECISIONS, JUDGED, Book, for_reading, safe_for_spreadsheets, with_reasons
+from .panel import POLICIES, build_panel, check_conservation, check_origins, repair
+
+__all__ = ["Cleaned", "clean"]
+
+
+def clean(source: Source | str | Path, policy: str = "conservative", start=None, end=None,
+          cells: pd.DataFrame | None = None) -> Cleaned:
+    """Read a source and clean it.
+
+    Parameters
+    ----------
+    source : Source, str or path
+        An opened source, or where its ``sources.yaml`` is.
+    policy : {"conservative", "none", "interpolate"}
+        ``none`` changes nothing. ``conservative`` corrects and fills only what an identity proves to the printed digit,
+        or a power of ten that both neighbours support. ``interpolate`` also fills the gaps inside a series and replaces
+        flagged spikes. Everything suspicious is flagged under every policy.
+    start, end : month, optional
+        Only cells of these months are used, as evidence too: what comes later cannot leak into the past.
+    cells : DataFrame, optional
+        Instead of ``source.cells()``.
+
+    Returns
+    -------
+    Cleaned
+
+    Raises
+    ------
+    UnknownNameError
+        An unknown policy or month.
+    SourceError
+        The source prints no cell in these months, or the end lies before the start.
+    """
+    if policy not in POLICIES:
+        raise UnknownNameError("policy", policy, POLICIES)
+    source = open_source(source) if isinstance(source, (str, Path)) else source
+    keep = cells is None and isinstance(source, Source) and store() is not None and source.content is not None
+    cells = _between(source.cells() if cells is None else cells, start, end)
+    if not keep:
+        return Cleaned(source, source.catalog, cells=cells, policy=policy, **_tables(cells, source.catalog, policy))
+    months = [None if month is None else str(month) for month in (start, end)]
+    kept = kept_frames("cleaned", (source.content, policy, *months), lambda: _packed(
+        _tables(cells, source.catalog, policy)))
+    return Cleaned(source, source.catalog, cells=cells, policy=policy, **_unpacked(kept))
+
+
+def _tables(cells: pd.DataFrame, catalog: Catalog, policy: str) -> dict[str, pd.DataFrame]:
+    book = Book()
+    grid, names = assemble(cells, catalog, book)
+    for n in (~grid.present.any(axis=0)).nonzero()[0]:
+        book.add_loose("", grid.months[n], "", "flagged", "missing_month")
+    repaired = repair(grid, examine(grid, catalog), policy, book)
+    panel, in_panel = build_panel(repaired, catalog, book)
+    entries = book.entries(cells, names)
+    check_origins(repaired, entries)
+    return {"panel": panel, "entries": entries, "conservation": check_conservation(cells, entries, in_panel)}
+
+
+def _packed(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables as they are kept: the panel's index as columns, what a decision was based on as JSON."""
+    texts = {id(None): None}        # many rows share one object
+    for detail in tables["entries"]["detail"]:
+        if id(detail) not in texts:
+            texts[id(detail)] = json.dumps(detail, ensure_ascii=False)
+    detail = [texts[id(detail)] for detail in tables["entries"]["detail"]]
+    entries = tables["entries"].assign(detail=pd.Series(detail, dtype="str"))
+    return tables | {"panel": tables["panel"].reset_index(), "entries": entries}
+
+
+def _unpacked(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    codes, texts = pd.factorize(tables["entries"]["detail"])
+    details = np.array([*map(json.loads, texts), None], object)
+    panel = tables["panel"]
+    index = [pd.Index(panel["branch"].unique(), name="branch"), pd.PeriodIndex(panel["month"].unique(), name="month")]
+    panel = panel.drop(columns=["branch", "month"]).set_axis(pd.MultiIndex.from_product(index))
+    return tables | {"panel": panel, "entries": tables["entries"].assign(detail=details[codes])}
+
+
+def _between(cells: pd.DataFrame, start, end) -> pd.DataFrame:
+    if cells.empty:
+        raise SourceError("prints no cell", expected="at least one branch, month and indicator")
+    if start is None and end is None:
+        return cells.reset_index(drop=True)
+    month = pd.PeriodIndex(cells["month"])
+    known = pd.period_range(month.min(), month.max(), freq="M")
+    first, last = as_month(start, known) or known[0], as_month(end, known) or known[-1]
+    if first > last:
+        raise SourceError("the end lies before the start", found=f"{first} to {last}",
+                          expected="a start no later than the end")
+    return cells[(month >= first) & (month <= last)].reset_index(drop=True)
+
+
+@dataclass(frozen=True, repr=False)
+class Cleaned:
+    """A cleaned source.
+
+    Attributes
+    ----------
+    panel : DataFrame
+        Index ``(branch, month)``: branches in the catalogue's order, the printed total last, every month from the first
+        to the last; a float column an indicator, in base units (ratios as fractions); NaN where nothing is known.
+    entries : DataFrame
+        The ledger, neutral in language: `ledger` without ``reason``, with ``detail`` and ``cell``.
+    cells : DataFrame
+        The cells as printed.
+    policy : str
+        How it was cleaned, see :func:`clean`.
+    conservation : DataFrame
+        ``cells, in_panel, rejected``: the first is the sum of the others (checked on every run).
+    """
+
+    source: object
+    catalog: Catalog
+    panel: pd.DataFrame
+    entries: pd.DataFrame
+    cells: pd.DataFrame
+    policy: str
+    conservation: pd.DataFrame
+    # What later stages learn from the whole panel, month by month.
+    contexts: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"contexts": {}}     # another process learns what it needs itself
+
+    def __repr__(self) -> str:
+        return (f"Cleaned({self.source!r}, {self.months[0]}..{self.months[-1]}, "
+                f"{int(self.conservation['cells'].iloc[0])} cells, policy {self.policy!r})")
+
+    # --- the panel ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def branches(self) -> list[str]:
+        """Ids of the branches of the panel, in its order."""
+        return list(self.panel.index.get_level_values("branch").unique())
+
+    @cached_property
+    def months(self) -> pd.PeriodIndex:
+        """The months of the panel."""
+        return pd.PeriodIndex(self.panel.index.get_level_values("month").unique(), name="month")
+
+    def branch_id(self, branch: str) -> str:
+        """Return the id under which a branch stands in the panel: its own, or of the one it merged into.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch in the panel.
+        """
+        found = self.catalog.branch(branch)
+        if found.id not in self.branches:
+            if found.merged_into in self.branches:
+                return found.merged_into
+            raise UnknownNameError("branch", found.id, self.branches)
+        return found.id
+
+    def block(self, branch: str) -> pd.DataFrame:
+        """Return the panel's rows of one branch: a row a month (monthly ``PeriodIndex``), a column an indicator.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch in the panel.
+        """
+        block = self.panel.loc[self.branch_id(branch)]
+        return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
+
+    def series(self, branch: str, indicator: str, start=None, end=None) -> pd.Series:
+        """Return one series on a monthly ``PeriodIndex``, NaN where missing, in the base unit.
+
+        No indicator ("") is the catalogue's first headline indicator.
+
+        Raises
+        ------
+        UnknownNameError
+            Listing the branches, indicators or months that exist.
+        """
+        y = self.block(branch)[self.catalog.indicator(indicator).key].copy()
+        first, last = as_month(start, self.months), as_month(end, self.months)
+        return y.loc[first or y.index[0]: last or y.index[-1]]
+
+    def total(self) -> pd.DataFrame:
+        """Return all branches together, months x indicators: the printed total where there is one, else the branches'
+        sum (only of months in which every branch reports); ratios from their numerators and denominators."""
+        return self._total.copy()
+
+    @cached_property
+    def _total(self) -> pd.DataFrame:
+        return total_frame(self.panel, self.catalog)
+
+    # --- the ledger -----------------------------------------------------------------------------------------------
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """One row a decision, in the order of the cells, with the reason in the language in use."""
+        return with_reasons(self.entries)
+
+    def _only(self, decision: str) -> pd.DataFrame:
+        return with_reasons(self.entries[self.entries["decision"] == decision]).reset_index(drop=True)
+
+    @property
+    def rejected(self) -> pd.DataFrame:
+        """Cells that are not in the panel, and why."""
+        return self._only("rejected")
+
+    @property
+    def flagged(self) -> pd.DataFrame:
+        """Numbers kept as printed that something speaks against."""
+        return self._only("flagged")
+
+    @property
+    def corrected(self) -> pd.DataFrame:
+        """Numbers that were changed, with the proof."""
+        return self._only("corrected")
+
+    @property
+    def filled(self) -> pd.DataFrame:
+        """Numbers of the panel that no cell printed."""
+        return self._only("filled")
+
+    @cached_property
+    def judged(self) -> pd.DataFrame:
+        """The rows of `entries` of numbers that were corrected, flagged or filled: a small part of a ledger."""
+        return self.entries[self.entries["decision"].isin(JUDGED)]
+
+    def rows(self, branch: str) -> pd.DataFrame:
+        """Return the rows of `entries` of a branch and of those that merged into it.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch in the panel.
+        """
+        branch = self.branch_id(branch)
+        names = [branch, *(b.id for b in self.catalog.branches.values() if b.merged_into == branch)]
+        return self.entries[self.entries["branch"].isin(names)]
+
+    def trace(self, branch: str, month, indicator: str, lang: str | None = None) -> pd.DataFrame:
+        """Return the ledger's rows of one number: the printed cells it comes from and what was done to them.
+
+        A number from before a merger comes from the rows of both branches.
+        """
+        branch, key = self.branch_id(branch), self.catalog.indicator(indicator).key
+        month = as_month(month, self.months)
+        names = [branch, *(b.id for b in self.catalog.branches.values()
+                           if b.merged_into == branch and month < b.merged_month)]
+        e = self.entries
+        mine = e["branch"].isin(names) & (e["month"] == month) & (e["indicator"] == key)
+        return with_reasons(e[mine], lang).reset_index(drop=True)
+
+    def labelled(self, ledger: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
+        """Return rows of the ledger with names instead of keys, for showing."""
+        branches, indicators = self.catalog.branches, self.catalog.indicators
+        return ledger.assign(
+            branch=[branches[b].label(lang) if b in branches else b for b in ledger["branch"].astype(str)],
+            indicator=[indicators[k].label(lang) if k in indicators else k for k in ledger["indicator"].astype(str)],
+            decision=[t(f"cleaning.{d}", lang) for d in ledger["decision"].astype(str)])
+
+    def summary(self, lang: str | None = None) -> pd.DataFrame:
+        """Return one row per rule and decision: ``rule, decision, cells, reason``, the commonest first."""
+        found = self.entries.groupby(["decision", "rule"], observed=True).size().rename("cells").reset_index()
+        found = found.sort_values(["decision", "cells", "rule"], ascending=[True, False, True], ignore_index=True)
+        found = found[["rule", "decision", "cells"]].astype({"rule": "str"})
+        found["reason"] = [t(f"cleaning.about_{r}", lang) for r in found["rule"]]
+        return describe(found, branch="*", indicator="*")
+
+    def quality(self, lang: str | None = None) -> pd.DataFrame:
+        """Return one row per branch: decisions on its cells, numbers missing from the panel and their share."""
+        once = self.entries[self.entries["cell"] >= 0].drop_duplicates(["cell", "decision"])
+        cells = pd.crosstab(once["branch"].astype(str), once["decision"].astype(str))
+        fills = self.entries.loc[self.entries["decision"] == "filled", "branch"].value_counts()
+        used = self.panel.loc[:, self.panel.notna().any()]
+        missing = used.isna().sum(axis=1).groupby(level="branch").sum()
+        rows = []
+        for b in [i for i in self.catalog.branches if i in cells.index]:
+            gone, size = int(missing.get(b, 0)), len(self.months) * len(used.columns)
+            rows.append({"branch": self.catalog.branches[b].label(lang),
+                         **{d: int(cells.loc[b].get(d, 0)) for d in DECISIONS}, "filled": int(fills.get(b, 0)),
+                         "missing": gone,
+                         "missing_share": gone / size if b in self.branches and size else float("nan")})
+        table = pd.DataFrame(rows, columns=["branch", *DECISIONS, "missing", "missing_share"])
+        return describe(table, kinds={"missing_share": "percent"}, branch="branch", indicator="*")
+
+    def of(self, branch: str, lang: str | None = None) -> pd.DataFrame:
+        """Return what was corrected, flagged or filled in a branch, in the order of the months and for reading.
+
+        Numbers of one month treated alike for one reason (two rows swapped, say) share a row, which shows the first
+        of them: ``month, indicator, numbers, address, text, after, decision, reason``. The ledger has them singly.
+
+        Raises
+        ------
+        UnknownNameError
+            No such branch.
+        """
+        mine = self.judged[self.judged["branch"] == self.branch_id(branch)]
+        return describe(for_reading(mine, self.catalog, lang), indicator="*")
+
+    def decided(self, branch: str | None = None) -> pd.DataFrame:
+        """Return on how many numbers each decision was made, in all or of a branch: ``decision, numbers``."""
+        e = self.entries if branch is None else self.entries[self.entries["branch"] == self.branch_id(branch)]
+        found = e.drop_duplicates(["cell", "decision", "branch", "month", "indicator"])["decision"].value_counts()
+        made = pd.DataFrame({"decision": DECISIONS, "numbers": [int(found.get(name, 0)) for name in DECISIONS]})
+        return describe(made, branch="*" if branch is None else "@", indicator="*")
+
+    def reading(self, branch: str | None = None, lang: str | None = None) -> str:
+        """Say in a sentence what cleaning did: in all, or to the numbers of one branch.
+
+        Its numbers stand in ``conservation`` and ``decisions``, or in ``decisions_branch`` (:meth:`decided`).
+        """
+        table = "decisions" if branch is None else "decisions_branch"
+        made = {row.decision: cite(row.numbers, cell(table, "numbers", decision=row.decision))
+                for row in self.decided(branch).itertuples()}
+        if branch is not None:
+            return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **made)
+        done = {name: cite(f"{self.conservation[name].iloc[0]:,}", cell("conservation", name))
+                for name in self.conservation}
+        return t("cleaning.reading", lang, cells=done["cells"], in_panel=done["in_panel"], kept_out=done["rejected"],
+                 **made)
+
+    def examples(self, rule: str, n: int = 5, lang: str | None = None) -> pd.DataFrame:
+        """Return the first `n` ledger rows of a rule.
+
+        Raises
+        ------
+        UnknownNameError
+            Listing the rules of this ledger.
+        """
+        found = self.entries[self.entries["rule"] == rule]
+        if found.empty:
+            raise UnknownNameError("rule", rule, sorted(self.entries["rule"].astype(str).unique()))
+        return with_reasons(found.head(n), lang).reset_index(drop=True)
+
+    def plot(self, branch: str | None = None, indicator: str | None = None, kind: str = "trouble", ax=None,
+             lang: str | None = None):
+        """Draw the map of branches and months (`kind`: trouble, corrected, flagged, missing), or one series before and
+        after when a branch and an indicator are given."""
+        from ..charts.cleaning import plot_before_after, plot_quality
+
+        if branch is None:
+            return plot_quality(self, kind, ax, lang)
+        return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
+
+    def save(self, folder: str | Path, lang: str | None = None) -> list[Path]:
+        """Write ``panel.csv``, ``panel.parquet`` and ``ledger.csv``: the same bytes for the same numbers.
+
+        Texts a spreadsheet could take for a formula get an apostrophe in front, in the CSV files only.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        flat = self.panel.reset_index()
+        flat["month"] = flat["month"].astype(str)
+        ledger = with_reasons(self.entries, lang).assign(month=lambda d: d["month"].astype(str))
+        paths = [folder / "panel.csv", folder / "panel.parquet", folder / "ledger.csv"]
+        options = {"index": False, "encoding": "utf-8-sig", "lineterminator": "\n", "float_format": "%.15g"}
+        safe_for_spreadsheets(flat).to_csv(paths[0], **options)
+        flat.to_parquet(paths[1], index=False)
+        safe_for_spreadsheets(ledger).to_csv(paths[2], **options)
+        return paths
+
+    def _repr_html_(self) -> str:
+        counts = {name: f"{self.conservation[name].iloc[0]:,}" for name in self.conservation}
+        caption = t("cleaning.caption", policy=t(f"cleaning.policy_{self.policy}"), **counts)
+        table = self.summary()
+        table = pd.DataFrame({"rule": table["reason"],
+                              "decision": [t(f"cleaning.{d}") for d in table["decision"].astype(str)],
+                              "cells": table["cells"]})
+        note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))
+        return html_table(table, caption=caption, notes=[note, t("cleaning.several")])
+
+
+def total_frame(panel: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
+    """Return all branches of a panel together, see :meth:`Cleaned.total`."""
+    branches = panel[panel.index.get_level_values("branch").isin(catalog.reporting)]
+    months, order = pd.factorize(branches.index.get_level_values("month"), sort=True)
+    values = branches.to_numpy(float)
+    # Column by column in a row of memory: numpy then adds in the order in which it adds a column alone.
+    added = [np.ascontiguousarray(values[months == n].T).sum(axis=1) for n in range(len(order))]
+    sums = pd.DataFrame(np.reshape(added, (len(order), values.shape[1])), order.rename("month"), branches.columns)
+    if catalog.total in panel.index.get_level_values("branch"):
+        sums = panel.xs(catalog.total, level="branch").combine_first(sums)[list(panel.columns)]
+    for key, indicator in catalog.indicators.items():
+        if key in sums and indicator.kind == "ratio" and indicator.denominators:
+            sums[key] = catalog.derive(sums, key)
+    return sums
+
+
+def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
+    """Return a month as a period, or None for None.
+
+    Raises
+    ------
+    UnknownNameError
+        It is no month, or none of the months that exist.
+    """
+    if month is None:
+        return None
+    try:
+        found = month if isinstance(month, pd.Period) else pd.Period(str(month), "M")
+    except ValueError:
+        found = None
+    if found is None or found not in known:
+        span = [str(known[0]), "…", str(known[-1])] if len(known) else []
+        raise UnknownNameError("month", month, span)
+    return found
