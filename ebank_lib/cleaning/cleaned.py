@@ -57,12 +57,13 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
     source = open_source(source) if isinstance(source, (str, Path)) else source
     keep = cells is None and isinstance(source, Source) and store() is not None and source.content is not None
     cells = _between(source.cells() if cells is None else cells, start, end)
-    if not keep:
-        return Cleaned(source, source.catalog, cells=cells, policy=policy, **_tables(cells, source.catalog, policy))
-    months = [None if month is None else str(month) for month in (start, end)]
-    kept = kept_frames("cleaned", (source.content, policy, *months), lambda: _packed(
-        _tables(cells, source.catalog, policy)))
-    return Cleaned(source, source.catalog, cells=cells, policy=policy, **_unpacked(kept))
+    if keep:
+        key = source.content, policy, *(None if month is None else str(month) for month in (start, end))
+        tables = _unpacked(kept_frames("cleaned", key, lambda: _packed(_tables(cells, source.catalog, policy))))
+    else:
+        tables = _tables(cells, source.catalog, policy)
+    describe(tables["conservation"], branch="*", indicator="*")
+    return Cleaned(source, source.catalog, cells=cells, policy=policy, **tables)
 
 
 def _tables(cells: pd.DataFrame, catalog: Catalog, policy: str) -> dict[str, pd.DataFrame]:

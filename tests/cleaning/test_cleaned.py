@@ -1,5 +1,7 @@
 """What cleaning hands on: policies, conservation, the way back to the cell, tables, files."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,6 +165,32 @@ def test_its_sentence_counts_what_the_ledger_holds(cleaned):
     corrected = e[e["decision"] == "corrected"].drop_duplicates(["cell"])
     assert f"{len(corrected)} were corrected" in cleaned.reading(lang="en")
     assert cleaned.reading("rizhao", "zh").startswith("日照分行")
+
+
+@pytest.mark.parametrize("branch", [None, "rizhao"])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_its_sentence_knows_the_cells_it_states(cleaned, branch, lang):
+    said = cleaned.reading(branch, lang)
+    tables = {"conservation": cleaned.conservation, "decisions": cleaned.decided(),
+              "decisions_branch": cleaned.decided("rizhao")}
+    assert re.findall(r"[0-9][0-9,]*", said) == [said[start:end] for start, end, _ in said.cells]
+    for start, end, refs in said.cells:
+        (ref,) = refs
+        table = tables[ref.table]
+        for name, value in ref.rows:
+            table = table[table[name] == value]
+        assert table[ref.column].tolist() == [int(said[start:end].replace(",", ""))]
+    assert len(said.cells) == (4 if branch else 6)
+
+
+def test_a_table_says_what_its_rows_are_about(cleaned):
+    about = {name: table.attrs["ebank"] for name, table in (
+        ("all", cleaned.decided()), ("one", cleaned.decided("rizhao")), ("of", cleaned.of("rizhao")),
+        ("summary", cleaned.summary()), ("conservation", cleaned.conservation), ("quality", cleaned.quality()))}
+    assert {name: (a["branch"], a["indicator"]) for name, a in about.items()} == {
+        "all": ("*", "*"), "one": ("@", "*"), "of": ("@", "*"), "summary": ("*", "*"), "conservation": ("*", "*"),
+        "quality": ("branch", "*")}
+    assert about["quality"]["kinds"] == {"missing_share": "percent"}
 
 
 def test_no_indicator_is_the_first_headline_one(cleaned):
