@@ -8,7 +8,8 @@ import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "reads", "keeping", "store",
          "compiled", "pools", "sources", "cleaning", "growth", "facts", "reference", "peers", "problems",
-         "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "reports", "cli", "__main__"]
+         "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "reports", "cli",
+         "__main__"]
 
 
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ".j2", ".css", ""}
