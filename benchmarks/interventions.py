@@ -30,8 +30,8 @@ import pandas as pd
 from scipy.signal import lfilter
 
 from ebank_lib.events import festival, find_interventions
-from ebank_lib.events.moving import shares
-from ebank_lib.events.noise import KINDS, shape, whitener
+from ebank_lib.events.calendar import window_shares
+from ebank_lib.events.noise import KINDS, shape, whitened
 
 MONTHS, UNIT, SIZE = 44, 0.03, 4.0
 RECALL, ALARMS = 0.85, 0.15
@@ -69,7 +69,8 @@ def plant(rng, kind: str, taken: list[int]) -> tuple[np.ndarray, int, float, np.
     sign = rng.choice([-1.0, 1.0])
     if kind in ("festival", WHOLE):
         window = rng.integers(0, 21, 2)
-        share, moving = shares(INDEX, "china", *window), festival(INDEX, "china", *window).to_numpy()
+        moving = festival(INDEX, "china", *window).to_numpy()
+        share = moving + np.array(window_shares("china", *window)[1])[INDEX.month - 1]
         size = sign * SIZE / (share.max() if kind == WHOLE else np.abs(moving).max())
         return size * share, -1, size, size * moving
     at = int(rng.choice([m for m in range(5, MONTHS - 5) if all(abs(m - other) > 3 for other in taken)]))
@@ -79,9 +80,8 @@ def plant(rng, kind: str, taken: list[int]) -> tuple[np.ndarray, int, float, np.
 
 def own_t(effect: np.ndarray, form: str) -> float:
     """Return the t of an effect beside constant and drift when the noise is known."""
-    white = whitener(*NOISES[form], MONTHS)
-    q = np.linalg.qr(white @ np.column_stack([np.ones(MONTHS), np.arange(MONTHS)]))[0]
-    x = white @ effect
+    base = [whitened(NOISES[form], x) for x in (np.ones(MONTHS), np.arange(MONTHS))]
+    q, x = np.linalg.qr(np.column_stack(base))[0], whitened(NOISES[form], effect)
     return float(np.linalg.norm(x - q @ (q.T @ x)))
 
 

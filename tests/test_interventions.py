@@ -1,5 +1,7 @@
 """Planted events are found, clean series stay clean, known events are fitted first and named."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from scipy.special import gammaln
 
 from ebank_lib.errors import ConfigError, SeriesError
 from ebank_lib.events import festival, find_interventions, known_events, take_out
-from ebank_lib.events.noise import KINDS, State, shape, whitener
+from ebank_lib.events.noise import KINDS, State, shape, whitened
 from ebank_lib.events.search import critical_value, required
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
@@ -34,19 +36,44 @@ def test_a_large_event_is_found_with_its_month_kind_and_size(kind):
 
 def test_whitened_noise_is_independent_with_variance_one():
     lags = np.arange(20)
-    ar = whitener(0, 0.7, 0.0, 20)
+    ar = np.column_stack([whitened((0, 0.7, 0.0), x) for x in np.eye(20)])
     assert np.allclose(ar @ toeplitz(0.7**lags / (1 - 0.49)) @ ar.T, np.eye(20))
-    ma = whitener(1, 0.0, -0.6, 21)[1:]
+    ma = np.column_stack([whitened((1, 0.0, -0.6), x) for x in np.eye(21)])[1:]
     assert np.allclose(ma.sum(axis=1), 0)       # the level itself is not seen
     differences = np.linalg.lstsq(np.diff(np.eye(21), axis=0).T, ma.T, rcond=None)[0].T
     gamma = np.where(lags == 0, 1.36, np.where(lags == 1, -0.6, 0.0))
     assert np.allclose(differences @ toeplitz(gamma) @ differences.T, np.eye(20))
 
 
+def test_products_and_lengths_are_those_of_the_whitened_events():
+    """What the recursions give at once, found again event by event; every model, the festival's windows included."""
+    n, z = 30, np.random.default_rng(2).standard_normal(30).cumsum()
+    state = State.of(z, MONTHS[:n], "china")
+    assert state.gains.shape == (60, 3 * n + 11)
+    for j in (0, 7, n - 1, n + 12, 2 * n + 5, 3 * n - 1, 3 * n + 3):
+        x = state.bank.shocks(state.column(j)[None])[:, 0]
+        off = x - np.einsum("sk,skn->sn", np.einsum("skn,sn->sk", state.bank.base, x), state.bank.base)
+        assert np.allclose(state.gains[:, j], (state.residual * x).sum(axis=1), atol=1e-10)
+        assert np.allclose(state.norms[:, j], (off**2).sum(axis=1), atol=1e-10)
+
+
+def test_memory_grows_with_the_months_and_not_with_their_square():
+    peaks = []
+    for n in (200, 400):
+        z = np.random.default_rng(1).standard_normal(n).cumsum()
+        months = pd.period_range("1995-01", periods=n, freq="M")
+        take_out(z[:24], months[:24])       # compiled and loaded
+        tracemalloc.start()
+        take_out(z, months, calendar="china")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2.3 * peaks[0] and peaks[1] < 40e6
+
+
 @given(st.integers(0, 10**6), st.integers(2, 42), st.sampled_from(KINDS))
 def test_in_a_random_walk_the_gain_of_an_event_is_that_of_least_squares_on_the_changes(seed, at, kind):
     z = np.cumsum(np.random.default_rng(seed).standard_normal(44))
-    state, j = State(z), KINDS.index(kind) * 44 + at
+    state, j = State.of(z), KINDS.index(kind) * 44 + at
     drift = np.ones((43, 1))
     without = sm.OLS(np.diff(z), drift).fit()
     full = sm.OLS(np.diff(z), np.column_stack([drift, np.diff(shape(kind, at, 44))])).fit()
@@ -58,7 +85,7 @@ def test_in_a_random_walk_the_gain_of_an_event_is_that_of_least_squares_on_the_c
 
 
 def test_the_bayes_factor_is_the_integral_over_size_and_scale():
-    state = State(walk(4, 0.1).head(20).to_numpy() / 1e5)
+    state = State.of(walk(4, 0.1).head(20).to_numpy() / 1e5)
     q, g, v, spare = state.ssr[0], state.gains[0, 9], state.norms[0, 9], state.spare[0]
     peak = np.sqrt(q / spare)       # sizes in units of s, s in units of its likeliest value
 
@@ -69,7 +96,7 @@ def test_the_bayes_factor_is_the_integral_over_size_and_scale():
 
     above = dblquad(integrand, 0.2, 6, -20, 20)[0]
     log_below = np.log(0.5) + spare / 2 * np.log(2 / spare) + gammaln(spare / 2)
-    assert state.factors()[0, 9] == pytest.approx(np.log(above) - log_below, abs=1e-3)
+    assert state.factors[0, 9] == pytest.approx(np.log(above) - log_below, abs=1e-3)
 
 
 @pytest.mark.slow

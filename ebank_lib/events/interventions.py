@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ebank_lib.display import html_table
-from ebank_lib.errors import ConfigError, SeriesError
-from ebank_lib.wording import language, month_name, percent, t
-
-from .effects import WINDOWS, candidates
-from .moving import monthly
-from .noise import KINDS, LEAST, State, shape
+from ..display import html_table
+from ..errors import ConfigError, SeriesError
+from ..wording import LANGUAGES, language, month_name, percent, t
+from .calendar import monthly
+from .noise import KINDS, LEAST, WINDOWS, State, shape
 from .search import critical_value, listed_value, place, required, search
 
-__all__ = ["Interventions", "find_interventions", "take_out"]
+__all__ = ["Interventions", "find_interventions", "known_events", "take_out"]
 
 
 @dataclass(frozen=True)
@@ -44,44 +42,57 @@ class Interventions:
     log: bool
     window: tuple[int, int] = (0, 0)
 
-    def sentences(self, lang: str | None = None) -> list[str]:
-        """Return a sentence for each month."""
+    def reading(self, lang: str | None = None) -> str:
+        """Say what was found, a sentence a month."""
         lang = language(lang)
-        said = []
-        for row in self.table.to_dict("records"):
-            size = percent(row["size"], sign=True) if self.log else f"{row['size']:+.4g}"
-            said.append(t(f"events.{self._key(row, lang)}", lang, month=month_name(row["month"], lang), size=size,
-                          kind=t(f"events.{row['kind']}", lang), t=f"{row['t']:.1f}", event=row[lang],
-                          listed=month_name(row["month"] - row["off"], lang),
-                          before=self.window[0], after=self.window[1]))
-        return said
+        return " ".join(t(f"events.{self._key(row, lang)}", lang, month=month_name(row.month, lang),
+                          size=self._size(row.size), kind=t(f"events.{row.kind}", lang), t=f"{row.t:.1f}",
+                          event=getattr(row, lang), listed=month_name(row.month - row.off, lang),
+                          before=self.window[0], after=self.window[1])
+                        for row in self.table.itertuples()) or t("events.nothing", lang)
 
     @staticmethod
-    def _key(row: dict, lang: str) -> str:
-        if row["kind"] == "festival":
+    def _key(row, lang: str) -> str:
+        if row.kind == "festival":
             return "moves"
-        if not row["found"]:
+        if not row.found:
             return "not_found"
-        if not row[lang]:
+        if not getattr(row, lang):
             return "unexplained"
-        return {0: "explained", 1: "explained_later", -1: "explained_earlier"}[row["off"]]
+        return {0: "explained", 1: "explained_later", -1: "explained_earlier"}[row.off]
 
-    def reading(self, lang: str | None = None) -> str:
-        """Return what was found in a few sentences."""
-        return " ".join(self.sentences(lang)) or t("events.nothing", lang)
-
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the months as an HTML table."""
-        lang = language(lang)
-        shown = self.table.assign(kind=[t(f"events.{k}", lang) for k in self.table["kind"]], event=self.table[lang])
-        columns = ["month", "kind", "size", "t", "event"]
-        return html_table(shown[columns], caption=t("events.caption", lang), lang=lang,
-                          heads={c: t(f"events.head_{c}", lang) for c in columns},
-                          formats={"size": (lambda v: percent(v, sign=True)) if self.log else "{:+.4g}", "t": "{:.1f}"},
-                          notes=[self.reading(lang), t("events.note", lang, critical=f"{self.critical:.2f}")])
+    def _size(self, size: float) -> str:
+        return percent(size, sign=True) if self.log else f"{size:+.4g}"
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        shown = self.table.assign(kind=[t(f"events.{k}") for k in self.table["kind"]], event=self.table[language()])
+        shown = shown[["month", "kind", "size", "t", "event"]]
+        return html_table(shown, caption=t("events.caption"), heads={c: t(f"events.head_{c}") for c in shown.columns},
+                          formats={"size": self._size, "t": "{:.1f}"},
+                          notes=[self.reading(), t("events.note", critical=f"{self.critical:.2f}")])
+
+
+def known_events(source, branch: str | None = None, indicator: str | None = None) -> pd.DataFrame:
+    """Return the events that a source lists, those of one branch and indicator if named.
+
+    Parameters
+    ----------
+    source : Source
+        The ``events`` of its configuration; without ``branches`` or ``indicators`` they apply everywhere.
+    branch, indicator : str, optional
+
+    Returns
+    -------
+    DataFrame
+        ``month`` (Period), ``zh``, ``en``, ``branches``, ``indicators`` (lists joined by ``;``, empty: all), ``kind``
+        (outlier, level_shift, temporary; empty: not said), by month.
+    """
+    rows = [(pd.Period(e.month, "M"), e.zh, e.en, ";".join(e.branches), ";".join(e.indicators), e.kind or "")
+            for e in source.config.events
+            if (not branch or not e.branches or branch in e.branches)
+            and (not indicator or not e.indicators or indicator in e.indicators)]
+    frame = pd.DataFrame(rows, columns=["month", "zh", "en", "branches", "indicators", "kind"])
+    return frame.sort_values("month", kind="stable", ignore_index=True)
 
 
 def find_interventions(y: pd.Series, events: pd.DataFrame | None = None, calendar: str = "none",
@@ -127,17 +138,27 @@ def find_interventions(y: pd.Series, events: pd.DataFrame | None = None, calenda
                           expected=f"at least {LEAST} months with three different values")
     y = y.loc[seen.index[0]: seen.index[-1]]
     months = months[(months >= y.index[0]) & (months <= y.index[-1])]
-    log = bool(seen.min() > 0)
+    log, n = bool(seen.min() > 0), len(months)
     z = (np.log(y) if log else y).interpolate().to_numpy(dtype=float)
-    n = len(z)
     records = [] if events is None else [e for e in events.to_dict("records") if e["month"] in months[1:]]
-    start = State(z, *candidates(months, calendar))
-    start, off, tried = place(start, [_named(e.get("kind"), e["month"], months) for e in records])
+    start, off, tried = place(State.of(z, months, calendar), [_named(e.get("kind"), e["month"], months)
+                                                              for e in records])
     state = search(start, required(n), most)
-    rows, window = _rows(state, records, off, tried, months, log, calendar)
-    columns = ["month", "kind", "size", "t", "found", "off", "zh", "en"]
-    table = pd.DataFrame(rows, columns=columns).sort_values("month", kind="stable", ignore_index=True)
-    return Interventions(table, critical_value(n), log, window)
+    rows, window = [], (0, 0)
+    for i, (j, size, error) in enumerate(zip(state.taken, *state.sizes(), strict=True)):
+        kind, at = state.event(j)
+        row = {"month": months[at], "kind": kind, "size": float(np.expm1(size) if log else size),
+               "t": float(size / error) if error > 0 else 0.0, "found": True, "off": 0, "zh": "", "en": ""}
+        if kind == "festival":
+            window = WINDOWS[at]
+            row["month"] = months[int(np.abs(state.column(j)).argmax())]
+            row |= {lang: t(f"events.festival_{calendar}", lang) for lang in LANGUAGES}
+        elif i < len(records):
+            row |= {"off": off[i], "zh": records[i]["zh"], "en": records[i]["en"],
+                    "found": bool(abs(row["t"]) >= listed_value(n, tried[i]))}
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=["month", "kind", "size", "t", "found", "off", "zh", "en"])
+    return Interventions(table.sort_values("month", kind="stable", ignore_index=True), critical_value(n), log, window)
 
 
 def take_out(z: np.ndarray, months: pd.PeriodIndex, times: float = 2.0,
@@ -176,10 +197,8 @@ def take_out(z: np.ndarray, months: pd.PeriodIndex, times: float = 2.0,
     if n < LEAST or np.unique(z).size < 3:
         return z, []
     named = [_named(kind, month, months) for kind, month in listed if month in months[1:]]
-    start, _, _ = place(State(z, *candidates(months, calendar)), named)
+    start, _, _ = place(State.of(z, months, calendar), named)
     state = search(start, required(n, times), 3)
-    if not state.taken:
-        return z, []
     adjusted, events = np.array(z, dtype=float), []
     for i, (j, size, error) in enumerate(zip(state.taken, *state.sizes(), strict=True)):
         kind, at = state.event(j)
@@ -198,22 +217,3 @@ def _named(kind: str | None, month: pd.Period, months: pd.PeriodIndex) -> tuple[
     if kind is not None and kind not in KINDS:
         raise ConfigError("is no kind of event", key="kind", found=kind, expected=", ".join(KINDS))
     return kind, int(months.get_loc(month))
-
-
-def _rows(state: State, records, off, tried, months, log: bool, calendar: str) -> tuple[list[dict], tuple[int, int]]:
-    rows, window = [], (0, 0)
-    if not state.taken:
-        return rows, window
-    for i, (j, size, error) in enumerate(zip(state.taken, *state.sizes(), strict=True)):
-        kind, at = state.event(j)
-        row = {"month": months[at], "kind": kind, "size": float(np.expm1(size) if log else size),
-               "t": float(size / error) if error > 0 else 0.0, "found": True, "off": 0, "zh": "", "en": ""}
-        if kind == "festival":
-            window = WINDOWS[at]
-            row["month"] = months[int(np.abs(state.column(j)).argmax())]
-            row |= {lang: t(f"events.festival_{calendar}", lang) for lang in ("zh", "en")}
-        elif i < len(records):
-            row |= {"off": off[i], "zh": records[i]["zh"], "en": records[i]["en"],
-                    "found": bool(abs(row["t"]) >= listed_value(state.n, tried[i]))}
-        rows.append(row)
-    return rows, window

@@ -1,16 +1,23 @@
-"""What a series without events would do, and how much more likely an event makes it: evidence over many noises."""
+"""What a series without events would do, and how much more likely an event makes it: evidence over many noises.
+
+A noise is described by the recursion that finds its independent shocks. With y the values, or the changes where the
+noise is one of changes, ``e[t] = y[t] - a[t] y[t-1] - m[t] e[t-1]``, and the shock is ``g[t] e[t]``, of variance one.
+Run forwards it whitens a vector, run backwards it gives the products with the shocks of every event at once: no matrix
+over months by months is formed, and memory grows with the months.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
-from scipy.linalg import toeplitz
+import pandas as pd
 
 from ..compiled import compiled
+from .calendar import festival, festival_dates, window_shares
 
-__all__ = ["FADE", "KINDS", "LEAST", "SPREAD", "State", "log_sum", "shape", "whitener"]
+__all__ = ["FADE", "KINDS", "LEAST", "SPREAD", "WINDOWS", "State", "log_sum", "shape", "whitened"]
 
 KINDS = ("outlier", "level_shift", "temporary")
 FADE = 0.7                  # of a temporary change, what is left a month later (Chen & Liu 1993)
@@ -18,6 +25,8 @@ LEAST = 18                  # months
 SPREAD = 4.0                # sizes of events are thought of as N(0, (4 shocks)^2)
 _SEASON = 1.5               # and the season's waves as about so many shocks
 _SEASONAL = 24              # months from which a season is thought possible
+# Days before and after the festival's first day: the run-up, the public holiday, the weeks after it, all of it.
+WINDOWS = ((0, 6), (0, 12), (0, 20), (4, 10), (10, 10), (10, 4), (6, 0), (12, 0), (20, 0), (20, 10), (20, 20))
 
 # (differences, autoregression, moving average) of the noise: levels that drift and are smoothed, momentum, values
 # that return to a trend. Neighbours differ by little enough that one of them is near whatever the truth is.
@@ -25,6 +34,7 @@ _NOISES = (
     (1, 0.0, 0.0), (1, 0.0, 0.3), (1, 0.0, -0.2), (1, 0.0, -0.4), (1, 0.0, -0.6), (1, 0.0, -0.75), (1, 0.0, -0.9),
     (1, 0.5, 0.0), (1, 0.8, 0.0),
     (0, 0.0, 0.0), (0, -0.3, 0.0), (0, 0.3, 0.0), (0, 0.5, 0.0), (0, 0.7, 0.0), (0, 0.85, 0.0))
+_DIFFERENCED = np.array([d for d, _, _ in _NOISES])
 
 
 def log_sum(x: np.ndarray) -> np.ndarray:
@@ -46,129 +56,193 @@ def shape(kind: str, at: int, n: int) -> np.ndarray:
     return x
 
 
-def whitener(d: int, phi: float, theta: float, n: int) -> np.ndarray:
-    """Return (n, n): lower triangular, makes the noise independent with variance one.
+def _recursion(d: int, phi: float, theta: float, n: int) -> np.ndarray:
+    """Return (3, n): a, m and g of a noise.
 
-    For differenced noise the first row is the first month itself, which the constant of the base takes up: the
+    For differenced noise the first shock is the first month itself, which the constant of the base takes up: the
     likelihood of the rest is that of the differences.
     """
-    rows = n - d
-    lags = np.arange(rows)
-    if phi:
-        covariance = phi**lags / (1 - phi**2)
-    else:
-        covariance = np.where(lags == 0, 1 + theta**2, np.where(lags == 1, theta, 0.0))
-    white = np.tril(np.linalg.inv(np.linalg.cholesky(toeplitz(covariance))))
-    if not d:
-        return white
-    full = np.eye(n)
-    full[1:] = white @ (np.eye(n)[1:] - np.eye(n)[:-1])
-    return full
+    a, m, g = np.zeros(n), np.zeros(n + 1), np.ones(n)
+    a[d + 1:] = phi
+    variance = 1 + theta**2
+    for t in range(d, n):
+        g[t], m[t + 1] = variance**-0.5, theta / variance
+        variance = 1 + theta**2 - theta**2 / variance
+    g[d] *= np.sqrt(1 - phi**2)
+    return np.stack([a, m[:n], g])
+
+
+@compiled
+def _shocks(differenced, recursions, x, out):
+    """Write the shocks (noises, k, n) that each noise's recursion finds in the rows of `x` (k, n)."""
+    for s in range(len(recursions)):
+        a, m, g = recursions[s]
+        for k in range(x.shape[0]):
+            level, y, e = 0.0, 0.0, 0.0
+            for t in range(x.shape[1]):
+                before, y = y, x[k, t] - level
+                e = y - a[t] * before - m[t] * e
+                out[s, k, t] = g[t] * e
+                if differenced[s]:
+                    level = x[k, t]
+
+
+@compiled
+def _products(differenced, recursions, u, out):
+    """Write the products (S, 3n) of shocks `u` (S, n), of the noises in turn, with the shocks of every event."""
+    models, n = u.shape
+    for s in range(models):
+        i = s % len(recursions)
+        a, m, g = recursions[i]
+        e, y, level, fading = 0.0, 0.0, 0.0, 0.0
+        for t in range(n - 1, -1, -1):
+            e_later, y_later = e, y
+            e, y = g[t] * u[s, t], g[t] * u[s, t]
+            if t + 1 < n:
+                e -= m[t + 1] * e_later
+                y = e - a[t + 1] * e_later
+            x = y - y_later if differenced[i] else y
+            level += x
+            fading = x + FADE * fading
+            out[s, t], out[s, n + t], out[s, 2 * n + t] = x, level, fading
+
+
+@compiled
+def _lengths(differenced, recursions, out):
+    """Write the squared length (noises, 3n) of the shocks of every event."""
+    n = recursions.shape[2]
+    for s in range(len(recursions)):
+        a, m, g = recursions[s]
+        for j in range(3 * n):
+            x, level, y, e, total = 1.0, 0.0, 0.0, 0.0, 0.0
+            for t in range(j % n, n):
+                before, y = y, x - level
+                e = y - a[t] * before - m[t] * e
+                total += (g[t] * e) ** 2
+                if differenced[s]:
+                    level = x
+                x *= 0.0 if j < n else 1.0 if j < 2 * n else FADE
+            out[s, j] = total
+
+
+def whitened(noise: tuple[int, float, float], x: np.ndarray) -> np.ndarray:
+    """Return the shocks that a noise (differences, autoregression, moving average) would need to make a vector."""
+    out = np.empty((1, 1, len(x)))
+    _shocks(np.array([noise[0]]), _recursion(*noise, len(x))[None], np.asarray(x, dtype=float)[None], out)
+    return out[0, 0]
 
 
 @dataclass(frozen=True)
 class _Bank:
-    """All that depends on the number of months only; models are noises x bases (drift; with waves of a season)."""
+    """All that depends on the months only; models are noises x bases (drift; with waves of a season)."""
 
-    white: np.ndarray       # (noises, n, n)
-    base: np.ndarray        # (S, n, 12) orthonormal, whitened; zeros where a base has fewer columns
-    spare: np.ndarray       # (S,) months less columns
+    recursions: np.ndarray  # (noises, 3, n)
+    base: np.ndarray        # (S, 12, n) orthonormal, whitened; zeros where a base has fewer vectors
+    spare: np.ndarray       # (S,) months less vectors
     start: np.ndarray       # (S,) log weight, but for the fit
-    norms: np.ndarray       # (S, 3n) squared length of each event, whitened, off the base
-    extras: dict = field(default_factory=dict)      # id of further candidates -> they, and `_lengths`
+    extra: np.ndarray       # (k, n) the festival's windows
+    norms: np.ndarray       # (S, 3n + k) squared length of each candidate, whitened, off the base
+    prior: tuple[np.ndarray, np.ndarray]
 
-    def lengths(self, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what series of the same months share: squared lengths of all candidates, 1 + prior, its logarithm."""
-        if id(extra) not in self.extras:
-            norms = self.norms
-            if extra.shape[1]:
-                white = np.tile(self.white @ extra, (len(self.spare) // len(self.white), 1, 1))
-                inside = ((self.base.transpose(0, 2, 1) @ white)**2).sum(axis=1)
-                norms = np.hstack([norms, np.maximum((white**2).sum(axis=1) - inside, 0.0)])
-            prior = SPREAD**2 * norms
-            self.extras[id(extra)] = extra, (norms, 1 + prior, np.log1p(prior))
-        return self.extras[id(extra)][1]
+    def shocks(self, x: np.ndarray) -> np.ndarray:
+        """(S, k, n): the rows of `x` as each model's shocks see them."""
+        out = np.empty((len(_NOISES), *x.shape))
+        _shocks(_DIFFERENCED, self.recursions, x, out)
+        return np.tile(out, (len(self.spare) // len(_NOISES), 1, 1))
 
-
-@lru_cache(maxsize=48)
-def _whiteners(n: int) -> np.ndarray:
-    return np.stack([whitener(*noise, n) for noise in _NOISES])
+    def products(self, u: np.ndarray) -> np.ndarray:
+        """(S, 3n + k): products of whitened vectors that are off the base with every candidate."""
+        n = u.shape[1]
+        out = np.empty((len(u), 3 * n + len(self.extra)))
+        _products(_DIFFERENCED, self.recursions, u, out)
+        out[:, 3 * n:] = out[:, :n] @ self.extra.T
+        return out
 
 
-@lru_cache(maxsize=96)
-def _bank(n: int, yearly: tuple[tuple[float, ...], ...] | None) -> _Bank:
-    parts = _usual(n)
-    if yearly is not None:
-        season = np.resize(np.array(yearly), (n, len(yearly[0])))
-        parts = [*parts, _with_base(n, np.hstack([_drift(n), season]))]
-    q, spare, start, norms = zip(*parts, strict=True)
-    width = max(base.shape[2] for base in q)
-    return _Bank(_whiteners(n), np.concatenate([np.concatenate(
-        [base, np.zeros((len(base), n, width - base.shape[2]))], axis=2) for base in q]),
-        np.concatenate(spare).astype(float), np.concatenate(start), np.concatenate(norms))
-
-
-def _drift(n: int) -> np.ndarray:
+@lru_cache(maxsize=64)
+def _bank(n: int, first: int, calendar: str) -> _Bank:
+    """Return the bank of `n` months from the one of ordinal `first` on; without a calendar that does not matter."""
     steps = np.arange(n)
-    return np.column_stack([np.ones(n), (steps - steps.mean()) / n])
+    drift = np.stack([np.ones(n), (steps - steps.mean()) / n])
+    turns = 2 * np.pi * steps / 12 * np.arange(1, 6)[:, None]
+    bases = [drift, *(np.vstack([drift, np.sqrt(2) * np.sin(turns[:k]), np.sqrt(2) * np.cos(turns[:k])])
+                      for k in ((2, 5) if n >= _SEASONAL else ()))]
+    extra, yearly = _festivals(n, first, calendar)
+    if len(extra):
+        bases.append(np.vstack([drift, yearly]))
+    width, noises = max(map(len, bases)), len(_NOISES)
+    recursions = np.stack([_recursion(*noise, n) for noise in _NOISES])
+    lengths = np.empty((noises, 3 * n))
+    _lengths(_DIFFERENCED, recursions, lengths)
+    made = []
+    for base in bases:
+        white = np.empty((noises, len(base), n))
+        _shocks(_DIFFERENCED, recursions, base, white)
+        q, r = np.linalg.qr(white.transpose(0, 2, 1))
+        size = np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))).sum(axis=1)
+        rows = q.transpose(2, 0, 1).reshape(-1, n)
+        inside = np.empty((len(rows), 3 * n))
+        _products(_DIFFERENCED, recursions, rows, inside)
+        made.append((np.concatenate([q.transpose(0, 2, 1), np.zeros((noises, width - len(base), n))], axis=1),
+                     np.full(noises, float(n - len(base))),
+                     np.log(recursions[:, 2]).sum(axis=1) - size - (len(base) - 2) * np.log(_SEASON),
+                     np.maximum(lengths - (inside.reshape(len(base), noises, -1) ** 2).sum(axis=0), 0.0)))
+    base, spare, start, norms = map(np.concatenate, zip(*made, strict=True))
+    bank = _Bank(recursions, base, spare, start, extra, norms, ())
+    if len(extra):
+        white = bank.shocks(extra)
+        inside = ((white @ base.transpose(0, 2, 1)) ** 2).sum(axis=2)
+        norms = np.hstack([norms, np.maximum((white**2).sum(axis=2) - inside, 0.0)])
+    return replace(bank, norms=norms, prior=_prior(norms))
 
 
-@lru_cache(maxsize=48)
-def _usual(n: int) -> list[tuple[np.ndarray, ...]]:
-    """The bases that are the same in whatever month a series begins: none, few and all of a season's waves."""
-    drift = _drift(n)
-    turns = 2 * np.pi * np.arange(n)[:, None] / 12 * np.arange(1, 6)
-    waves = [turns[:, :k] for k in ((2, 5) if n >= _SEASONAL else ())]
-    return [_with_base(n, base) for base in (drift, *(
-        np.hstack([drift, np.sqrt(2) * np.sin(w), np.sqrt(2) * np.cos(w)]) for w in waves))]
+def _prior(norms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    more = 1 + SPREAD**2 * norms
+    return more, np.log1p(SPREAD**2 * norms)
 
 
-@lru_cache(maxsize=48)
-def _whitened_events(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every kind of event in every month, whitened (noises, n, 3n), its squared length, the noises' determinants."""
-    noises = _whiteners(n)
-    raw = noises @ np.stack([shape(kind, at, n) for kind in KINDS for at in range(n)], axis=1)
-    return raw, (raw**2).sum(axis=1), np.log(np.diagonal(noises, axis1=1, axis2=2)).sum(axis=1)
+def _festivals(n: int, first: int, calendar: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the windows' regressors (k, n), and a season of just the months that they touch.
 
-
-def _with_base(n: int, base: np.ndarray) -> tuple[np.ndarray, ...]:
-    """All noises with one base: as in :class:`_Bank`."""
-    raw, length, log_det = _whitened_events(n)
-    q, r = np.linalg.qr(_whiteners(n) @ base)
-    p = base.shape[1]
-    size = np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))).sum(axis=1)
-    norms = np.maximum(length - ((q.transpose(0, 2, 1) @ raw)**2).sum(axis=1), 0.0)
-    return q, np.full(len(q), n - p), log_det - size - (p - 2) * np.log(_SEASON), norms
+    Nothing without a calendar or with fewer than two festivals: one is an event like any other.
+    """
+    nothing = np.zeros((0, n)), np.zeros((0, n))
+    if calendar == "none":
+        return nothing
+    start, known, festivals = _known(calendar)
+    if not start <= first <= first + n <= start + known.shape[1]:
+        festival(pd.PeriodIndex.from_ordinals([first, first + n - 1], freq="M"), calendar)      # raises
+    if ((festivals >= first) & (festivals < first + n)).sum() < 2:
+        return nothing
+    touched = [month for month, usual in enumerate(window_shares(calendar, 20, 20)[1]) if usual > 0.01]
+    months = np.arange(first, first + n) % 12
+    return known[:, first - start:first - start + n], np.stack([2.0 * (months == month) for month in touched])
 
 
 @cache
-def _none(n: int) -> np.ndarray:
-    return np.zeros((n, 0))
+def _known(calendar: str) -> tuple[int, np.ndarray, np.ndarray]:
+    """The first month of the years known, the windows' regressors from there on, the festivals' months."""
+    days = festival_dates(calendar)
+    months = pd.period_range(f"{min(days)}-01", f"{max(days)}-12", freq="M")
+    return (months[0].ordinal, np.stack([festival(months, calendar, *window).to_numpy() for window in WINDOWS]),
+            np.array([pd.Period(day, "M").ordinal for day in days.values()]))
 
 
-@compiled
-def _sums(u, out):
-    """Write the products with outliers, level shifts and temporary changes, given those with each month's shock."""
-    models, n = u.shape
-    for s in range(models):
-        level, fading = 0.0, 0.0
-        for t in range(n - 1, -1, -1):
-            level = level + u[s, t]
-            fading = u[s, t] + FADE * fading
-            out[s, t], out[s, n + t], out[s, 2 * n + t] = u[s, t], level, fading
-
-
+@dataclass(frozen=True, eq=False)
 class State:
-    """A series, the events taken in so far, and the evidence for each further one.
+    """A series, the events taken in so far, and the evidence for each further one; made by `State.of` and `take`.
 
-    Parameters
+    Attributes
     ----------
-    z : array (T,)
-        Complete, on its modelling scale.
-    extra : array (T, k), optional
-        Further candidates beside every kind in every month, e.g. a festival's windows.
-    yearly : tuple of 12 tuples, optional
-        Columns of a season of its own form, beginning with the first month, thought possible too.
+    scale : float
+        Standard deviation of the series' changes, the unit of all that follows.
+    ssr, spare, weight : array (S,)
+        Of each model the sum of squares left, the spare months and the logarithm of its weight.
+    gains, norms : array (S, 3n + k)
+        Product of each candidate (every kind in every month, then the festival's windows) with the residuals, and its
+        squared length: whitened, off all that is fitted.
+    taken : tuple of int
+        The candidates taken in.
 
     Notes
     -----
@@ -182,126 +256,105 @@ class State:
     weight with it: an event cannot hide itself by making the noise look wild.
     """
 
-    def __init__(self, z: np.ndarray, extra: np.ndarray | None = None,
-                 yearly: tuple[tuple[float, ...], ...] | None = None):
-        self.n = n = len(z)
-        self._bank = bank = _bank(n, yearly)
-        self._bases = len(bank.spare) // len(bank.white)
-        scale = np.diff(z).std() or 1.0
-        self.scale = scale
-        z = self._whitened((z - z[0]) / scale)
-        self._residual = z
-        self.ssr = (z**2).sum(axis=1)
-        self._floor = 1e-10 * (1 + self.ssr.max())
-        self.ssr = np.maximum(self.ssr, self._floor)
-        self.spare = bank.spare.copy()
-        self.weight = bank.start - 0.5 * (n - 2) * np.log(self.ssr / bank.spare)
-        self.weight -= log_sum(self.weight)
-        self.extra = _none(n) if extra is None else extra
-        self.norms, *self._prior = bank.lengths(self.extra)
-        self.gains = self._products(z)
-        self.columns: list[np.ndarray] = []     # (S, n) orthonormal, one an event
-        self.taken: list[int] = []
-        self.total = 0.0
-        # The search comes back to a state again and again.
-        self._factors: np.ndarray | None = None
-        self._evidence: np.ndarray | None = None
-        self._next: dict[int, State] = {}
+    bank: _Bank = field(repr=False)
+    scale: float
+    residual: np.ndarray = field(repr=False)        # (S, n) the series, whitened, off the base
+    ssr: np.ndarray = field(repr=False)
+    spare: np.ndarray = field(repr=False)
+    weight: np.ndarray = field(repr=False)
+    gains: np.ndarray = field(repr=False)
+    norms: np.ndarray = field(repr=False)
+    prior: tuple[np.ndarray, np.ndarray] = field(repr=False)
+    columns: tuple[np.ndarray, ...] = field(default=(), repr=False)     # (S, n) orthonormal, one an event
+    taken: tuple[int, ...] = ()
 
-    def _whitened(self, x: np.ndarray) -> np.ndarray:
-        """(S, n): `x` as each model's shocks see it, off its base."""
-        base = self._bank.base
-        x = np.tile(self._bank.white @ x, (self._bases, 1))[:, :, None]
-        return (x - base @ (base.transpose(0, 2, 1) @ x))[:, :, 0]
+    @classmethod
+    def of(cls, z: np.ndarray, months: pd.PeriodIndex | None = None, calendar: str = "none") -> State:
+        """Return the state of a series (T,), complete and on its modelling scale, without events.
 
-    def _products(self, residual: np.ndarray) -> np.ndarray:
-        """(S, 3n + k): products of whitened vectors that are off the base with every candidate."""
-        white = self._bank.white
-        # (noises, bases, n) @ (noises, n, n): one product a noise serves all its bases.
-        u = residual.reshape(self._bases, len(white), self.n).transpose(1, 0, 2) @ white
-        u = u.transpose(1, 0, 2).reshape(residual.shape)
-        out = np.empty((len(u), 3 * self.n + self.extra.shape[1]))
-        _sums(u, out)
-        out[:, 3 * self.n:] = u @ self.extra
-        return out
+        Raises
+        ------
+        SeriesError
+            Months outside the years whose festivals are known.
+        """
+        n = len(z)
+        bank = _bank(n, 0 if months is None or calendar == "none" else months[0].ordinal, calendar)
+        scale = float(np.diff(z).std()) or 1.0
+        residual = _off_base(bank, (z - z[0]) / scale)
+        ssr = (residual**2).sum(axis=1)
+        ssr = np.maximum(ssr, 1e-10 * (1 + ssr.max()))
+        weight = bank.start - 0.5 * (n - 2) * np.log(ssr / bank.spare)
+        return cls(bank, scale, residual, ssr, bank.spare, weight - log_sum(weight), bank.products(residual),
+                   bank.norms, bank.prior)
 
+    @property
+    def n(self) -> int:
+        return self.residual.shape[1]
+
+    @cached_property
     def factors(self) -> np.ndarray:
         """(S, 3n + k): log Bayes factor of each candidate in each model."""
-        if self._factors is None:
-            self._factors = self._worked_out()
-        return self._factors
-
-    def _worked_out(self) -> np.ndarray:
-        if not self._prior:
-            prior = SPREAD**2 * self.norms
-            self._prior = [1 + prior, np.log1p(prior)]
-        more, log_more = self._prior
+        more, log_more = self.prior
         # g^2 / v is what the event takes off the sum of squares.
         share = SPREAD**2 * self.gains**2 / more / self.ssr[:, None]
         return -0.5 * (self.spare[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12)) + log_more)
 
+    @cached_property
     def evidence(self) -> np.ndarray:
         """(3n + k,): logarithm of the weighted mean of the Bayes factors of each candidate."""
-        if self._evidence is None:
-            self._evidence = log_sum(self.factors() + self.weight[:, None])
-            self._evidence[[0, self.n, 2 * self.n]] = -np.inf       # before the first month nothing is known
-        return self._evidence.copy()
+        out = log_sum(self.factors + self.weight[:, None])
+        out[[0, self.n, 2 * self.n]] = -np.inf       # before the first month nothing is known
+        return out
 
     def event(self, j: int) -> tuple[str, int]:
-        """Return kind and position of candidate `j`; of a further one ``festival`` and its number."""
+        """Return kind and position of candidate `j`; of a window ``festival`` and its number."""
         return (KINDS[j // self.n], j % self.n) if j < 3 * self.n else ("festival", j - 3 * self.n)
 
     def column(self, j: int) -> np.ndarray:
         """(n,): candidate `j`, unit size."""
         kind, at = self.event(j)
-        return self.extra[:, at] if kind == "festival" else shape(kind, at, self.n)
+        return self.bank.extra[at] if kind == "festival" else shape(kind, at, self.n)
 
     def take(self, j: int) -> State:
         """Return the state with candidate `j` fitted."""
-        if j not in self._next:
-            self._next[j] = self._with(j)
-        return self._next[j]
-
-    def _with(self, j: int) -> State:
-        new = object.__new__(State)
-        new.__dict__.update(self.__dict__)
-        new._factors = new._evidence = None
-        new._next, new._prior = {}, []
-        factor = self.factors()[:, j]
-        new.weight = self.weight + factor
-        gained = log_sum(new.weight)
-        new.weight = new.weight - gained
-        new.total = self.total + float(gained)
-        q = self._whitened(self.column(j))
+        weight = self.weight + self.factors[:, j]
+        q = _off_base(self.bank, self.column(j))
         for other in self.columns:
             q -= other * (other * q).sum(axis=1)[:, None]
         length = np.sqrt((q**2).sum(axis=1))
         usable = length > 1e-6
-        q = np.where(usable[:, None], q / np.where(usable, length, 1.0)[:, None], 0.0)
-        along = np.where(usable, self.gains[:, j] / np.where(usable, length, 1.0), 0.0)
-        coefficient = self._products(q)
-        new.gains = self.gains - coefficient * along[:, None]
-        new.norms = np.maximum(self.norms - coefficient**2, 0.0)
-        new.ssr = np.maximum(self.ssr - along**2, self._floor)
-        new.spare = self.spare - usable
-        new.columns, new.taken = [*self.columns, q], [*self.taken, j]
-        return new
+        length = np.where(usable, length, 1.0)
+        q = np.where(usable[:, None], q / length[:, None], 0.0)
+        along = np.where(usable, self.gains[:, j] / length, 0.0)
+        coefficient = self.bank.products(q)
+        norms = np.maximum(self.norms - coefficient**2, 0.0)
+        floor = 1e-10 * (1 + (self.residual**2).sum(axis=1).max())
+        return replace(
+            self, weight=weight - log_sum(weight), gains=self.gains - coefficient * along[:, None], norms=norms,
+            prior=_prior(norms), ssr=np.maximum(self.ssr - along**2, floor), spare=self.spare - usable,
+            columns=(*self.columns, q), taken=(*self.taken, j))
 
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return size and standard error of each event taken in: all fitted together, averaged over the models.
 
         The error holds the error within the models and the spread between them.
         """
+        if not self.taken:
+            return np.zeros(0), np.zeros(0)
         weight = np.exp(self.weight)
         keep = np.flatnonzero(weight > 1e-4 * weight.max())
         weight = weight[keep] / weight[keep].sum()
-        x = np.column_stack([self.column(j) for j in self.taken])
-        white = self._bank.white[keep % len(self._bank.white)] @ x
-        base = self._bank.base[keep]
-        white -= base @ (base.transpose(0, 2, 1) @ white)
-        inverse = np.linalg.pinv(white.transpose(0, 2, 1) @ white, hermitian=True)
-        size = np.einsum("skj,snj,sn->sk", inverse, white, self._residual[keep])
+        white, base = self.bank.shocks(np.stack([self.column(j) for j in self.taken]))[keep], self.bank.base[keep]
+        white -= white @ base.transpose(0, 2, 1) @ base
+        inverse = np.linalg.pinv(white @ white.transpose(0, 2, 1), hermitian=True)
+        size = np.einsum("skj,sjn,sn->sk", inverse, white, self.residual[keep])
         within = np.diagonal(inverse, axis1=1, axis2=2) * (self.ssr / self.spare)[keep, None]
         mean = weight @ size
         error = np.sqrt(weight @ (within + (size - mean) ** 2))
         return self.scale * mean, self.scale * error
+
+
+def _off_base(bank: _Bank, x: np.ndarray) -> np.ndarray:
+    """(S, n): `x` as each model's shocks see it, off its base."""
+    x = bank.shocks(x[None])[:, 0, :, None]
+    return (x - bank.base.transpose(0, 2, 1) @ (bank.base @ x))[:, :, 0]

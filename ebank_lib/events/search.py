@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.special import stdtrit
 
@@ -61,7 +63,7 @@ def listed_value(months: int, tried: int) -> float:
 
 def _net(state: State, limit: float) -> np.ndarray:
     """Evidence of each candidate less what it must reach; the festival's windows are one hypothesis."""
-    value, events = state.evidence(), 3 * state.n
+    value, events = state.evidence.copy(), 3 * state.n
     value[:events] -= limit
     windows = value[events:]
     if windows.size:
@@ -96,21 +98,19 @@ def search(start: State, limit: float, most: int) -> State:
     falls = np.flatnonzero(np.diff(sums) < 0)
     first = int(falls[0]) if falls.size else len(sums) - 1
     top = int(np.argmax(sums))
-    return _questioned(start, path[top if sums[top] > sums[first] + _MARGIN else first].taken[listed:], limit)
-
-
-def _with(start: State, taken: list[int]) -> State:
-    for j in taken:
-        start = start.take(j)
-    return start
+    return _questioned(start, list(path[top if sums[top] > sums[first] + _MARGIN else first].taken[listed:]), limit)
 
 
 def _questioned(start: State, found: list[int], limit: float) -> State:
+    @cache
+    def of(taken: tuple[int, ...]) -> State:
+        return of(taken[:-1]).take(taken[-1]) if taken else start
+
     for _ in range(4):
         before = found
         for j in before:
             others = [other for other in found if other != j]
-            net = _net(_with(start, others), limit)
+            net = _net(of(tuple(others)), limit)
             best = int(net.argmax())
             if net[best] < 0:
                 found = others
@@ -118,7 +118,7 @@ def _questioned(start: State, found: list[int], limit: float) -> State:
                 found = [best if other == j else other for other in found]
         if found == before:
             break
-    return _with(start, found)
+    return of(tuple(found))
 
 
 def place(start: State, named: list[tuple[str | None, int]]) -> tuple[State, list[int], list[int]]:
@@ -144,7 +144,7 @@ def place(start: State, named: list[tuple[str | None, int]]) -> tuple[State, lis
         others = {month for _, month in named} - {at}
         months = [m for m in (at, at - 1, at + 1) if 0 < m < n and m not in others]
         kinds = [KINDS.index(kind)] if kind else range(3)
-        value = start.evidence()
+        value = start.evidence
         options = [(value[k * n + m] - (_OFF if m != at else 0.0), -abs(m - at), k, m) for m in months for k in kinds]
         _, _, k, m = max(options)
         start = start.take(k * n + m)

@@ -1,4 +1,4 @@
-"""Calendar and known events: Spring Festival, Diwali, working days, quarter ends, and what the source says happened.
+"""The calendar: Spring Festival, Diwali, working days, quarter ends.
 
 Festival dates and working days come from the library ``holidays``; its first days of the lunar year for 1990-2050
 were checked against published ones (tests). A festival moves between two months: its effect is spread over a window
@@ -16,10 +16,10 @@ import holidays
 import numpy as np
 import pandas as pd
 
-from ebank_lib.errors import SeriesError, UnknownNameError
+from ..errors import SeriesError, UnknownNameError
 
-__all__ = ["CALENDARS", "calendar_regressors", "festival", "festival_dates", "known_events", "period_ends",
-           "spring_festival", "working_days"]
+__all__ = ["CALENDARS", "calendar_regressors", "festival", "festival_dates", "window_shares",
+           "working_days"]
 
 CALENDARS = ("china", "india", "none")
 _YEARS = {"china": (1990, 2050), "india": (2001, 2035)}
@@ -106,15 +106,9 @@ def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, 
     if len(months) and not (first <= months.min().year and months.max().year <= last):
         raise SeriesError("festival dates are not known for these months", found=f"{months.min()}..{months.max()}",
                           expected=f"{first}..{last}")
-    mean = np.array(yearly_shares(calendar, before, after))
-    values = shares(months, calendar, before, after) - mean[months.month.to_numpy() - 1]
+    shares, usual = window_shares(calendar, before, after)
+    values = [shares.get((year, month), 0.0) - usual[month - 1] for year, month in _pairs(months)]
     return pd.Series(values, index=months, name=f"festival_{calendar}", dtype=float)
-
-
-def shares(months: pd.PeriodIndex, calendar: str, before: int, after: int) -> np.ndarray:
-    """Return the share of the festival's window that falls into each month."""
-    raw = _shares(calendar, before, after)[0]
-    return np.array([raw.get(at, 0.0) for at in _pairs(months)], dtype=float)
 
 
 def _pairs(months: pd.PeriodIndex) -> list[tuple[int, int]]:
@@ -122,14 +116,9 @@ def _pairs(months: pd.PeriodIndex) -> list[tuple[int, int]]:
     return list(zip(months.year.tolist(), months.month.tolist(), strict=True))
 
 
-def yearly_shares(calendar: str, before: int, after: int) -> tuple[float, ...]:
-    """Return the mean share of each of the 12 calendar months over the years known."""
-    return _shares(calendar, before, after)[1]
-
-
 @cache
-def _shares(calendar: str, before: int, after: int) -> tuple[dict[tuple[int, int], float], tuple[float, ...]]:
-    """Share of each year's window by (year, month), and the mean of each calendar month over the years known."""
+def window_shares(calendar: str, before: int, after: int) -> tuple[dict[tuple[int, int], float], tuple[float, ...]]:
+    """Return the share of each window by (year, month), and the mean of each calendar month over the years known."""
     raw: dict[tuple[int, int], float] = {}
     for day in festival_dates(calendar).values():
         for offset in range(-before, after + 1):
@@ -140,13 +129,9 @@ def _shares(calendar: str, before: int, after: int) -> tuple[dict[tuple[int, int
     return raw, mean
 
 
-def spring_festival(months: pd.PeriodIndex, before: int = 10, after: int = 10) -> pd.Series:
-    """Return the Spring Festival regressor, see :func:`festival`."""
-    return festival(months, "china", before, after)
-
-
-def working_days(months: pd.PeriodIndex, calendar: str = "china") -> pd.Series:
-    """Return the number of working days of each month.
+@cache
+def working_days(year: int, month: int, calendar: str = "china") -> int:
+    """Return the number of working days of a month.
 
     With ``china`` and ``india`` public holidays are no working days, and the Saturdays and Sundays that China works in
     exchange are (announced by the State Council year by year; future years have the statutory days only). With
@@ -154,31 +139,14 @@ def working_days(months: pd.PeriodIndex, calendar: str = "china") -> pd.Series:
 
     Examples
     --------
-    >>> months = pd.period_range("2010-02", "2010-03", freq="M")
-    >>> working_days(months).tolist(), working_days(months, "none").tolist()
-    ([17, 23], [20, 23])
+    >>> working_days(2010, 2), working_days(2010, 3), working_days(2010, 2, "none")
+    (17, 23, 20)
     """
-    months = monthly(months)
-    if calendar not in CALENDARS:
-        raise UnknownNameError("calendar", calendar, CALENDARS)
-    counts = [_work_in(year, month, calendar) for year, month in _pairs(months)]
-    return pd.Series(counts, index=months, name="working_days", dtype=int)
-
-
-@cache
-def _work_in(year: int, month: int, calendar: str) -> int:
     days = [date(year, month, n) for n in range(1, _days.monthrange(year, month)[1] + 1)]
     known = calendar != "none" and _YEARS[calendar][0] <= year <= _YEARS[calendar][1]
     if known:
         return sum(_calendar(calendar).is_working_day(day) for day in days)
     return sum(day.weekday() < 5 for day in days)
-
-
-def period_ends(months: pd.PeriodIndex) -> pd.DataFrame:
-    """Return 0/1 columns ``quarter_end`` and ``half_year_end``: banks push in March, June, September, December."""
-    months = monthly(months)
-    return pd.DataFrame({"quarter_end": (months.month % 3 == 0).astype(float),
-                         "half_year_end": (months.month % 6 == 0).astype(float)}, index=months)
 
 
 def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before: int = 10,
@@ -197,8 +165,7 @@ def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before:
     -------
     DataFrame
         Columns ``festival`` (not with ``none``), ``working_days`` (deviation, in per cent of 21 days, from the mean
-        of that calendar month), ``quarter_end``, ``half_year_end`` (each less its mean). Quarter ends are the same
-        every year: use them where no season is modelled.
+        of that calendar month), ``quarter_end`` (less its mean; the same every year: for where no season is modelled).
 
     Raises
     ------
@@ -211,58 +178,16 @@ def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before:
     columns = {}
     if calendar != "none":
         columns["festival"] = festival(months, calendar, before, after).to_numpy()
-    work = working_days(months, calendar).to_numpy(dtype=float)
-    usual = np.array([_usual_work(month, calendar) for _, month in _pairs(months)])
-    columns["working_days"] = (work - usual) / 21.0 * 100
+    columns["working_days"] = [(working_days(year, month, calendar) - _usual_work(month, calendar)) / 21.0 * 100
+                               for year, month in _pairs(months)]
     columns["quarter_end"] = (months.month % 3 == 0) - 1 / 3
-    columns["half_year_end"] = (months.month % 6 == 0) - 1 / 6
     return pd.DataFrame(columns, index=months)
 
 
 @cache
 def _usual_work(month: int, calendar: str) -> float:
     first, last = _YEARS.get(calendar, _YEARS["china"])
-    return float(np.mean([_work_in(year, month, calendar) for year in range(first, last + 1)]))
-
-
-def known_events(source, branch: str | None = None, indicator: str | None = None) -> pd.DataFrame:
-    """Return the events that a source lists, those of one branch and indicator if named.
-
-    Parameters
-    ----------
-    source : Source
-        Its ``config.events`` is a list of records with ``month`` and the texts ``zh, en``; ``indicators`` and
-        ``branches``, when given, say where the event applies (else everywhere), ``kind`` what it did.
-    branch, indicator : str, optional
-
-    Returns
-    -------
-    DataFrame
-        ``month`` (Period), ``zh``, ``en``, ``branches``, ``indicators`` (lists joined by ``;``, empty: all), ``kind``
-        (outlier, level_shift, temporary; empty: not said), by month.
-    """
-    rows = []
-    for event in getattr(source.config, "events", None) or []:
-        branches, indicators = _listed(event, "branch"), _listed(event, "indicator")
-        elsewhere = branch and branches and branch not in branches
-        if elsewhere or (indicator and indicators and indicator not in indicators):
-            continue
-        rows.append({"month": pd.Period(_field(event, "month"), "M"), "zh": _field(event, "zh"),
-                     "en": _field(event, "en"), "branches": ";".join(branches), "indicators": ";".join(indicators),
-                     "kind": _field(event, "kind") or ""})
-    frame = pd.DataFrame(rows, columns=["month", "zh", "en", "branches", "indicators", "kind"])
-    return frame.sort_values("month", kind="stable", ignore_index=True)
-
-
-def _field(event, name: str):
-    return event.get(name) if isinstance(event, dict) else getattr(event, name, None)
-
-
-def _listed(event, what: str) -> list[str]:
-    """The names under ``branches`` or ``branch`` of an event, one or several."""
-    plural = "branches" if what == "branch" else "indicators"
-    given = _field(event, plural) or _field(event, what) or []
-    return [given] if isinstance(given, str) else [str(item) for item in given]
+    return float(np.mean([working_days(year, month, calendar) for year in range(first, last + 1)]))
 
 
 def monthly(months) -> pd.PeriodIndex:
