@@ -66,8 +66,8 @@ def examine(place: Path) -> tuple[str, str]:
     """Open, clean and write out one source; return how it ended and a word about it."""
     from ebank_lib.cleaning import clean
     from ebank_lib.errors import EbankError
-    from ebank_lib.problems.spec import load_problems
     from ebank_lib.reference import reference_facts
+    from ebank_lib.rules import load_problems
     from ebank_lib.scenarios import load_strategy
     from ebank_lib.sources import open_source
 
@@ -197,8 +197,8 @@ def _warm() -> None:
     import pyarrow.parquet  # noqa: F401
 
     from ebank_lib.cleaning import clean  # noqa: F401
-    from ebank_lib.problems.spec import load_problems  # noqa: F401
     from ebank_lib.reference import reference_facts  # noqa: F401
+    from ebank_lib.rules import load_problems  # noqa: F401
     from ebank_lib.scenarios import load_strategy  # noqa: F401
     from ebank_lib.sources import open_source  # noqa: F401
     from ebank_lib.wording import words

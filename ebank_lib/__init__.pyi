@@ -4,7 +4,6 @@ from .arma import select_order as select_order
 from .cleaning import clean as clean
 from .display import say as say
 from .display import show as show
-from .facts import stylised_facts as stylised_facts
 from .forecasting import (
     backtest_indicator as backtest_indicator,
 )
@@ -41,7 +40,6 @@ from .growth import growth_rates as growth_rates
 from .peers import compare_peers as compare_peers
 from .peers import convergence as convergence
 from .peers import growth_clusters as growth_clusters
-from .problems import assess_problems as assess_problems
 from .province import (
     growth_decomposition as growth_decomposition,
 )
@@ -58,6 +56,8 @@ from .reference import reference_facts as reference_facts
 from .reports.opening import setup as setup
 from .reports.record import record as record
 from .reports.record import state as state
+from .rules import assess_problems as assess_problems
+from .rules import stylised_facts as stylised_facts
 from .scenarios import (
     evaluate_targets as evaluate_targets,
 )

@@ -16,7 +16,7 @@ import python_calamine
 from ebank_lib.catalog import load_catalog
 from ebank_lib.cleaning import clean
 from ebank_lib.events import known_events
-from ebank_lib.problems import load_problems
+from ebank_lib.rules import load_problems
 from ebank_lib.scenarios import load_strategy
 from ebank_lib.sources import open_source
 
@@ -162,7 +162,7 @@ def test_totals_are_exact_and_parts_fit_in_the_whole(panel, catalog):
 
 
 def test_the_seven_facts_hold_in_the_true_figures(panel, catalog):
-    facts = pytest.importorskip("ebank_lib.facts")
+    facts = pytest.importorskip("ebank_lib.rules")
     true = SimpleNamespace(catalog=catalog, branches=catalog.reporting, block=lambda branch: panel.loc[branch],
                            total=lambda: panel.loc[catalog.total])
     found = facts.stylised_facts(true, "rizhao", facts=SAMPLE / "facts.yaml")

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "paths", "reads", "keeping", "store",
-         "compiled", "pools", "sources", "cleaning", "growth", "facts", "reference", "peers", "problems",
+         "compiled", "pools", "sources", "cleaning", "growth", "reference", "peers", "rules",
          "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "reports", "cli",
          "__main__"]
 

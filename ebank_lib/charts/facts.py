@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from ebank_lib.charts import style
 from ebank_lib.charts.growth import empty_figure
-from ebank_lib.facts.result import Facts
-from ebank_lib.facts.statistics import written
+from ebank_lib.rules.facts import Facts, written
 from ebank_lib.wording import language, percent, t
 
 __all__ = ["plot_facts"]

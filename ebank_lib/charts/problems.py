@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ebank_lib.charts import style
 from ebank_lib.charts.growth import empty_figure
-from ebank_lib.problems.assessment import Assessment
+from ebank_lib.rules.problems import Assessment
 from ebank_lib.wording import language, t
 
 __all__ = ["plot_problems"]

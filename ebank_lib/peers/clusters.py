@@ -24,16 +24,14 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
 from ..catalog import Catalog
-from ..display import html_table
-from ..wording import language, percent, t
+from ..display import describe, html_table
+from ..wording import cell, cite, language, t
 from .position import base_month, comparable_keys, matrix, scaled
 
 __all__ = ["Clusters", "growth_clusters", "silhouette"]
 
 MIN_BRANCHES, MIN_MONTHS = 8, 12
 EXPLAINED = 0.8
-STABLE = 0.75
-NAMED = 12          # members a sentence names
 
 
 @dataclass(frozen=True)
@@ -74,37 +72,20 @@ class Clusters:
         return self.table.loc[self.table["cluster"] == cluster, "branch"].tolist()
 
     def reading(self, lang: str | None = None) -> str:
-        """Say in one sentence whether there are groups, and how sure that is."""
-        lang = language(lang)
-        n = len(self.profiles)
-        if self.verdict != "clusters":
-            return t(f"peers.clusters_{self.verdict}", lang, n=n, p=f"{self.p_value:.2f}")
-        return t("peers.clusters_reading", lang, n=n, k=self.k, p=f"{self.p_value:.3f}",
-                 left=int(self.table["cluster"].isna().sum()))
+        """Say in one sentence whether there are groups, and how sure that is.
 
-    def sentences(self, lang: str | None = None) -> list[str]:
-        """Return a sentence for each cluster: who is in it, in what it grows faster and slower than all, how stable."""
-        lang = language(lang)
-        if self.verdict != "clusters":
-            return [self.reading(lang)]
-        return [self._sentence(c, lang) for c in range(1, self.k + 1)]
-
-    def _sentence(self, cluster: int, lang: str) -> str:
-        mine = self.members(cluster)
-        gap = self.profiles.loc[mine].mean() - self.profiles.mean()
-        spread = gap / self.profiles.std().where(lambda s: s > 0)
-        name = {k: self.catalog.indicators[k].short_label(lang) for k in self.profiles.columns}
-        rate = self.profiles.loc[mine].mean()
-        join = "、" if lang == "zh" else ", "
-        named = join.join(self.catalog.branch(b).label(lang) for b in mine[:NAMED])
-        if len(mine) > NAMED:
-            named = t("peers.and_more", lang, named=named, n=len(mine) - NAMED)
-        stability = float(self.table.loc[self.table["cluster"] == cluster, "stability"].iloc[0])
-        return t("peers.cluster_sentence", lang, cluster=cluster, fast=name[spread.idxmax()],
-                 fast_rate=percent(rate[spread.idxmax()], 0, True), slow=name[spread.idxmin()],
-                 slow_rate=percent(rate[spread.idxmin()], 0, True), stability=f"{stability:.2f}",
-                 members=named,
-                 trust=t("peers.stable" if stability >= STABLE else "peers.unstable", lang))
+        Its numbers know their cells in the table recorded as ``clusters``.
+        """
+        lang, grouped = language(lang), self.table.dropna(subset=["cluster"])
+        n = cite(len(self.profiles), cell("clusters", status="ok"))
+        if grouped.empty:
+            return t("peers.clusters_few", lang, n=n)
+        last = grouped.loc[grouped["cluster"].idxmax(), "branch"]
+        p = cite(f"{self.p_value:.{3 if self.verdict == 'clusters' else 2}f}", cell("clusters", "p_value", branch=last))
+        if self.verdict == "none":
+            return t("peers.clusters_none", lang, n=n, p=p)
+        return t("peers.clusters_reading", lang, n=n, k=cite(self.k, cell("clusters", "cluster", branch=last)), p=p,
+                 left=cite(len(self.table) - len(grouped), cell("clusters", status="missing")))
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the table as HTML for reading."""
@@ -174,8 +155,9 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, k_max: int
     """
     profiles, left_out = _profiles(cleaned, indicators)
     branches = [b for b in cleaned.catalog.reporting if b in profiles.index or b in left_out]
-    table = pd.DataFrame({"branch": branches, "cluster": np.nan, "silhouette": np.nan, "stability": np.nan,
-                          "status": ["missing" if b in left_out else "ok" for b in branches]})
+    table = describe(pd.DataFrame({
+        "branch": branches, "cluster": np.nan, "silhouette": np.nan, "stability": np.nan,
+        "status": ["missing" if b in left_out else "ok" for b in branches]}), branch="*", indicator="*")
     n = len(profiles)
     if n < MIN_BRANCHES or profiles.shape[1] == 0:
         nothing = pd.DataFrame(columns=["k", "silhouette"])

@@ -28,8 +28,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ..catalog import Catalog
-from ..display import html_table
-from ..wording import language, month_name, percent, t
+from ..display import describe, html_table
+from ..wording import cell, cite, language, percent, t
 from .position import base_month, comparable_keys, matrix, scaled
 
 __all__ = ["Convergence", "beta_convergence", "convergence", "pitman_morgan"]
@@ -67,30 +67,19 @@ class Convergence:
     level: float = 0.95
 
     def reading(self, lang: str | None = None) -> str:
-        """Say in one sentence for how many indicators the branches come closer together or drift apart."""
+        """Say in one sentence for how many indicators the branches come closer together or drift apart.
+
+        Its counts know their rows in the table recorded as ``convergence``.
+        """
         lang, ok = language(lang), self.table[self.table["status"] == "ok"]
         if ok.empty:
             return t("peers.convergence_nothing", lang)
-        count = {f"{test}_{verdict}": int((ok[f"{test}_verdict"] == verdict).sum())
-                 for test in ("beta", "sigma") for verdict in ("converges", "diverges")}
-        key = "convergence_reading" if any(count.values()) else "convergence_reading_none"
-        return t(f"peers.{key}", lang, n=len(ok), level=percent(1 - self.level, 0), **count)
-
-    def sentences(self, lang: str | None = None) -> list[str]:
-        """Return a sentence for each indicator."""
-        lang = language(lang)
-        return [self._sentence(row, lang) for row in self.table.itertuples()]
-
-    def _sentence(self, row, lang: str) -> str:
-        about = {"indicator": self.catalog.indicators[row.indicator].label(lang), "n": int(row.n)}
-        if row.status != "ok":
-            return t(f"peers.convergence_{row.status}", lang, **about)
-        half = "" if row.beta_verdict != "converges" else t("peers.half_life", lang, half=_months(row.half_life, lang),
-                                                          lo=_months(row.half_lo, lang), hi=_months(row.half_hi, lang))
-        return t("peers.convergence_sentence", lang, beta=t(f"peers.beta_{row.beta_verdict}", lang),
-                 sigma=t(f"peers.sigma_{row.sigma_verdict}", lang), half=half, b_p=_p(row.beta_adjusted),
-                 s_p=_p(row.sigma_adjusted), first=month_name(row.first, lang), last=month_name(row.last, lang),
-                 sd_first=f"{row.sd_first:.2f}", sd_last=f"{row.sd_last:.2f}", **about)
+        count = {f"{test}_{how}": int((ok[f"{test}_verdict"] == how).sum())
+                 for test in ("beta", "sigma") for how in ("converges", "diverges")}
+        said = {name: cite(n, cell("convergence", status="ok", **{f"{name.split('_')[0]}_verdict": name.split("_")[1]}))
+                for name, n in count.items()}
+        return t(f"peers.convergence_reading{'' if any(count.values()) else '_none'}", lang,
+                 n=cite(len(ok), cell("convergence", status="ok")), level=percent(1 - self.level, 0), **said)
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the table as HTML for reading."""
@@ -232,7 +221,7 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
     frames = (pd.concat(points, ignore_index=True), pd.concat(paths, ignore_index=True)) if points else (
         pd.DataFrame(columns=["indicator", "branch", "initial", "growth"]),
         pd.DataFrame(columns=["indicator", "month", "n", "sd"]))
-    return Convergence(catalog, table, *frames, level)
+    return Convergence(catalog, describe(table, branch="*", indicator="indicator"), *frames, level)
 
 
 def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.DataFrame]:

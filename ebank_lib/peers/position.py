@@ -20,9 +20,9 @@ import pandas as pd
 from scipy import stats
 
 from ..catalog import Catalog
-from ..display import html_table
+from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
-from ..wording import language, month_name, number, percent, t
+from ..wording import cell, cite, join, language, month_name, number, percent, t
 
 __all__ = ["Peers", "base_month", "by_branch", "comparable_keys", "compare_peers", "indexed", "matrix", "months_since",
            "percentile_interval", "scaled"]
@@ -152,75 +152,84 @@ class Peers:
         ratio = np.array([self.catalog.indicators[k].kind == "ratio" for k in rows["indicator"]], dtype=bool)
         return rows[ratio | (rows["measure"] == "growth").to_numpy()].reset_index(drop=True)
 
-    def sentences(self, lang: str | None = None, indicators: Sequence[str] | None = None) -> list[str]:
-        """Return a sentence for each row of :attr:`latest` (of these indicators)."""
-        lang, rows = language(lang), self.latest
-        if indicators is not None:
-            rows = rows[rows["indicator"].isin(list(indicators))]
-        return [self._sentence(row, lang) for row in rows.itertuples()]
+    def sentences(self, lang: str | None = None) -> list[str]:
+        """Return a sentence for each row of :attr:`latest`."""
+        lang = language(lang)
+        return [self._sentence(row, lang, "peers") for row in self.latest.itertuples()]
 
     def reading(self, lang: str | None = None) -> str:
-        """Say in one sentence where the branch stands furthest ahead and furthest behind, sizes apart."""
+        """Say in one sentence where the branch stands furthest ahead and furthest behind, sizes apart.
+
+        Its numbers know their cells in the table recorded as ``peers_free`` (:meth:`scale_free`).
+        """
         lang = language(lang)
         who = self.catalog.branch(self.branch).label(lang)
         rows = self.scale_free().dropna(subset=["percentile"])
         if rows.empty:
             return t("peers.reading_nothing", lang, branch=who)
-        best, worst = (rows.loc[getattr(rows["percentile"], pick)()] for pick in ("idxmax", "idxmin"))
-        return t("peers.reading", lang, branch=who, n=int(rows["n"].max()), count=len(rows),
-                 top=int((rows["percentile"] >= 0.75).sum()), bottom=int((rows["percentile"] <= 0.25).sum()),
-                 month=month_name(rows["month"].max(), lang), best=self._what(best, lang), best_rank=int(best["rank"]),
-                 worst=self._what(worst, lang), worst_rank=int(worst["rank"]))
+        best, worst, most = (rows.loc[at] for at in (rows["percentile"].idxmax(), rows["percentile"].idxmin(),
+                                                     rows["n"].idxmax()))
+        count = {name: cite(int(is_so.sum()), cell("peers_free", percentile=said)) for name, is_so, said in (
+            ("count", rows["percentile"].notna(), "!="), ("top", rows["percentile"] >= 0.75, ">=0.75"),
+            ("bottom", rows["percentile"] <= 0.25, "<=0.25"))}
+        return t("peers.reading", lang, branch=who, month=month_name(rows["month"].max(), lang),
+                 n=_cited(most, "n", int(most["n"])), best=self._what(best, lang), worst=self._what(worst, lang),
+                 best_rank=_cited(best, "rank", int(best["rank"])),
+                 worst_rank=_cited(worst, "rank", int(worst["rank"])), **count)
 
     def furthest(self, lang: str | None = None) -> str:
-        """Return the sentence of the scale-free row most months behind the leader, or ""."""
+        """Return the sentence of the scale-free row most months behind the leader, or ""; cells as :meth:`reading`."""
         rows = self.scale_free()
         rows = rows[rows["leader_state"].isin(["behind", "behind_window"])]
         if rows.empty:
             return ""
-        return self._sentence(next(rows.loc[[rows["leader_months"].idxmax()]].itertuples()), language(lang))
+        row = next(rows.loc[[rows["leader_months"].idxmax()]].itertuples())
+        return self._sentence(row, language(lang), "peers_free")
 
     def said(self, indicator: str, measure: str, value: float, lang: str | None = None) -> str:
         """Return a value of the table as it is said: units, per cent, or times the base month."""
         if measure == "growth":
             digits = 2 if value < 100 else 0
             return t("peers.times", lang, value=f"{value:,.{digits}f}") if math.isfinite(value) else "–"
-        ind = self.catalog.indicators[indicator]
-        if ind.kind == "ratio":
+        if self.catalog.indicators[indicator].kind == "ratio":
             return percent(value)
         return number(value, self.catalog.unit_label(indicator, lang), lang)
-
-    def _gap(self, row, other: float, lang: str) -> dict[str, str]:
-        """Say a gap: of multiples the other's own, since "0.2 times lower" can be read in two ways."""
-        if row.measure == "growth":
-            theirs = self.said(row.indicator, "growth", other, lang)
-            return {"gap": "", "note": t("peers.with_other", lang, other=theirs)}
-        gap = abs(row.y - other)
-        ratio = self.catalog.indicators[row.indicator].kind == "ratio"
-        said = t("peers.points", lang, n=f"{gap * 100:.1f}") if ratio else self.said(row.indicator, "level", gap, lang)
-        return {"gap": t("peers.with_gap", lang, gap=said), "note": ""}
 
     def _what(self, row, lang: str) -> str:
         return t(f"peers.what_{row['measure']}", lang,
                  indicator=self.catalog.indicators[row["indicator"]].short_label(lang))
 
-    def _sentence(self, row, lang: str) -> str:
-        ind = self.catalog.indicators[row.indicator]
-        base = self.bases.get(row.indicator)
+    def _sentence(self, row, lang: str, table: str) -> str:
+        ind, row = self.catalog.indicators[row.indicator], row._asdict()
+
+        def say(column: str, text: object) -> str:
+            return _cited(row, column, text, table)
+
+        def gap(other: str) -> dict[str, str]:
+            """A gap in words: of multiples the other's own, since "0.2 times lower" can be read in two ways."""
+            if row["measure"] == "growth":
+                theirs = say(other, self.said(ind.key, "growth", row[other], lang))
+                return {"gap": "", "note": t("peers.with_other", lang, other=theirs)}
+            size = abs(row["y"] - row[other])
+            text = t("peers.points", lang, n=f"{size * 100:.1f}") if ind.kind == "ratio" else self.said(
+                ind.key, "level", size, lang)
+            column = "gap_median" if other == "median" else "gap_leader"
+            return {"gap": t("peers.with_gap", lang, gap=say(column, text)), "note": ""}
+
         about = {"indicator": ind.label(lang), "branch": self.catalog.branch(self.branch).label(lang),
-                 "base": month_name(base, lang), "month": month_name(row.month, lang), "n": int(row.n)}
-        if row.status in ("missing", "late", "short"):
-            return t(f"peers.status_{row.status}", lang, **about)
-        kind = "growth" if row.measure == "growth" else "flow" if ind.kind == "flow" else "level"
-        where = t("peers.few", lang, rank=int(row.rank), **about) if row.status == "few" else t(
-            "peers.where", lang, rank=int(row.rank), n=int(row.n), percentile=percent(row.percentile, 0),
-            lo=percent(row.lo, 0), hi=percent(row.hi, 0), level=percent(self.level, 0))
-        parts = [t(f"peers.median_{row.median_state}", lang, **self._gap(row, row.median, lang),
-                   months=_count(row.median_months, lang)),
-                 t(f"peers.leader_{row.leader_state}", lang, **self._gap(row, row.leader_y, lang),
-                   leader=self.catalog.branch(row.leader).label(lang), months=_count(row.leader_months, lang))]
-        return t(f"peers.sentence_{kind}", lang, y=self.said(row.indicator, row.measure, row.y, lang), where=where,
-                 gaps=("；" if lang == "zh" else "; ").join(parts), **about)
+                 "base": month_name(self.bases.get(ind.key), lang), "month": month_name(row["month"], lang)}
+        if row["status"] in ("missing", "late", "short"):
+            return t(f"peers.status_{row['status']}", lang, **about)
+        kind = "growth" if row["measure"] == "growth" else "flow" if ind.kind == "flow" else "level"
+        place = {"rank": say("rank", int(row["rank"])), "n": say("n", int(row["n"]))}
+        where = t("peers.few", lang, **place) if row["status"] == "few" else t(
+            "peers.where", lang, level=percent(self.level, 0), **place,
+            **{name: say(name, percent(row[name], 0)) for name in ("percentile", "lo", "hi")})
+        parts = [t(f"peers.{side}_{row[f'{side}_state']}", lang, leader=self.catalog.branch(row["leader"]).label(lang),
+                   months=say(f"{side}_months", _count(row[f"{side}_months"], lang)), **gap(other))
+                 for side, other in (("median", "median"), ("leader", "leader_y"))]
+        return t(f"peers.sentence_{kind}", lang, y=say("y", self.said(ind.key, row["measure"], row["y"], lang)),
+                 where=where, gaps=join(parts, "；" if lang == "zh" else "; "), **about)
 
     def to_html(self, lang: str | None = None) -> str:
         """Return :attr:`latest` as an HTML table for reading."""
@@ -249,6 +258,10 @@ class Peers:
         from ebank_lib.charts.peers import plot_peers
 
         return plot_peers(self, lang, indicators)
+
+
+def _cited(row, column: str, text: object, table: str = "peers_free") -> str:
+    return cite(text, cell(table, column, indicator=row["indicator"], measure=row["measure"]))
 
 
 def _count(months: float, lang: str) -> str:
@@ -337,7 +350,11 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
             rows.append(_rows(values, branch, level, _why_absent(own[key], wide[branch], measure), about))
             fields.append(_everyone(values, branch, about))
     columns = ["indicator", "measure", "month", "branch", "y", "rank", "percentile"]
-    return Peers(branch, catalog, _table(rows, _COLUMNS), _table(fields, columns), bases, level)
+    table = describe(_table(rows, _COLUMNS), kinds={"percentile": "percent"}, indicator="indicator",
+                     months={"y": "row"}, exact=["y"], across=[
+                         "rank", "percentile", "lo", "hi", "median", "gap_median", "median_months", "leader_y",
+                         "gap_leader", "leader_months", "n"])
+    return Peers(branch, catalog, table, _table(fields, columns), bases, level)
 
 
 def _table(blocks: list[dict], columns: list[str]) -> pd.DataFrame:

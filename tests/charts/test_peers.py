@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ebank_lib.peers import compare_peers, convergence, growth_clusters
-from ebank_lib.problems import assess_problems
+from ebank_lib.rules import assess_problems
 
 _spec = importlib.util.spec_from_file_location("charts_style_test", Path(__file__).with_name("test_style.py"))
 _style = importlib.util.module_from_spec(_spec)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebank_lib.charts import style
-from ebank_lib.facts import stylised_facts
 from ebank_lib.growth import analyse_growth
+from ebank_lib.rules import stylised_facts
 from ebank_lib.stationarity import unit_root_battery
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")

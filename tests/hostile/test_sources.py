@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ebank_lib.errors import ConfigError, EbankError, SourceError
-from ebank_lib.problems.spec import load_problems
 from ebank_lib.reference import reference_facts
+from ebank_lib.rules import load_problems
 from ebank_lib.scenarios import load_strategy
 from ebank_lib.sources.grids import csv_rows
 from ebank_lib.sources.guard import read_bytes

@@ -9,8 +9,8 @@ import pytest
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.problems import STATISTICS, assess_problems, load_problems
 from ebank_lib.reference import reference_facts
+from ebank_lib.rules import PROBLEMS, assess_problems, load_problems
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 CONSTANT = np.ones(44)
@@ -264,4 +264,4 @@ def test_hostile_yaml_is_refused(tmp_path, catalog, text, says):
 
 def test_every_statistic_is_used_or_tested_and_worded(root, catalog):
     used = {r.statistic for e in load_problems(root / "data" / "problems.yaml", catalog) for r in e.rules}
-    assert used <= set(STATISTICS) and set(STATISTICS) - used == {"share_of"}
+    assert used <= set(PROBLEMS) and set(PROBLEMS) - used == {"share_of"}

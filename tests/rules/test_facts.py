@@ -10,9 +10,10 @@ import yaml
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.cleaning import Cleaned
+from ebank_lib.cleaning.cleaned import total_frame
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.facts import STATISTICS, stylised_facts, total_frame
 from ebank_lib.growth import log_growth
+from ebank_lib.rules import FACTS, stylised_facts
 from ebank_lib.wording import use_language
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
@@ -209,7 +210,7 @@ def test_a_wrong_file_is_an_error_that_names_the_place(tmp_path, catalog, wrong,
 def test_every_statistic_is_used_and_worded_in_both_languages(root, catalog):
     spec = yaml.safe_load((root / "data" / "shandong" / "facts.yaml").read_text(encoding="utf-8"))
     used = {c["statistic"] for f in spec["facts"] for c in f["checks"]}
-    assert used == set(STATISTICS)
+    assert used == set(FACTS)
     assert [f["fact"] for f in spec["facts"]] == [1, 2, 3, 4, 5, 6, 7]
 
 

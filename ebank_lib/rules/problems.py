@@ -1,0 +1,343 @@
+"""A register of problems, strengths, weaknesses and risks held against one branch's figures.
+
+A rule is one of the figures in :data:`~ebank_lib.rules.statistics.PROBLEMS` on one side of a threshold. Verdicts are
+*shows, does not show, the data cannot say*.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from ..catalog import Catalog, Id, Texts
+from ..config import Strict, read_yaml, validate
+from ..display import describe, html_table
+from ..errors import ConfigError, UnknownNameError
+from ..reference import reference_facts
+from ..wording import cell, cite, language, percent, t
+from .statistics import PROBLEMS, Asked, Figure
+
+__all__ = ["KINDS", "VERDICTS", "Assessment", "Entry", "Rule", "assess_problems", "load_problems"]
+
+KINDS = ("problem", "strength", "weakness", "risk")
+VERDICTS = ("shows", "not", "unknown")
+_FIGURE = ["statistic", "item", "value", "lo", "hi", "compare", "threshold"]
+_COLUMNS = ["problem", "kind", "number", "verdict", *_FIGURE, "missing"]
+_RULE_COLUMNS = ["problem", "rule", *_FIGURE, "verdict", "missing"]
+
+
+class Rule(Strict):
+    """A figure on one side of a threshold, with the reason for that threshold; true of any of the indicators counts.
+
+    ``otherwise``: what it means when the figure is not on that side; ``unknown`` where it covers only part of the
+    statement.
+    """
+
+    statistic: str
+    indicators: list[str] = Field(min_length=1)
+    of: list[str] = []
+    measure: Literal["level", "growth"] = "level"
+    words: list[str] = []
+    compare: Literal["above", "below"]
+    value: float | int
+    otherwise: Literal["not", "unknown"] = "not"
+    zh: str
+    en: str
+
+
+class Entry(Strict):
+    """One statement. ``shows``: whether any or all of its rules must be met. ``facts``: ids of facts of the world that
+    say the same. ``needs``: what would have to be reported where the data cannot say."""
+
+    key: Id
+    kind: Literal["problem", "strength", "weakness", "risk"]
+    number: int | None = Field(default=None, ge=1)
+    zh: str
+    en: str
+    shows: Literal["any", "all"] = "any"
+    rules: list[Rule] = []
+    facts: list[str] = []
+    needs: Texts | None = None
+
+
+class _File(Strict):
+    entries: list[Entry] = Field(min_length=1)
+
+
+def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
+    """Read the register that a source names under ``problems:``; none when it names no file.
+
+    Parameters
+    ----------
+    source : Source, or path of a YAML file
+    catalog : Catalog, optional
+        Default: the source's; without one, indicators are not checked.
+
+    Raises
+    ------
+    ConfigError
+        Wrong YAML or key; a key or number that stands twice; a threshold that makes no sense; an entry with neither
+        rules nor needs; a rule without what its statistic needs.
+    UnknownNameError
+        A statistic, indicator or fact that does not exist; suggests the nearest.
+    """
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+    else:
+        named = source.config.problems
+        if named is None:
+            return []
+        path, catalog = (Path(source.path).parent / named).resolve(), catalog or source.catalog
+    spec = validate(_File, read_yaml(path), path)
+    known = set(reference_facts().table["id"]) if any(entry.facts for entry in spec.entries) else set()
+    seen: set[object] = set()
+    for n, entry in enumerate(spec.entries):
+        at = {"file": str(path), "key": f"entries.{n}"}
+        for name in {entry.key, (entry.kind, entry.number)} - {(entry.kind, None)}:
+            if name in seen:
+                raise ConfigError("stands twice", found=name, expected="each key and number once", **at)
+            seen.add(name)
+        if not entry.rules and entry.needs is None:
+            raise ConfigError("has neither rules nor needs", found="nothing",
+                              expected="rules, or needs: what would have to be reported", **at)
+        for m, rule in enumerate(entry.rules):
+            _check(rule, catalog, str(path), f"entries.{n}.rules.{m}")
+        for fact in entry.facts:
+            if fact not in known:
+                raise UnknownNameError("fact", fact, sorted(known), file=str(path), key=f"entries.{n}.facts")
+    return list(spec.entries)
+
+
+def _check(rule: Rule, catalog: Catalog | None, file: str, at: str) -> None:
+    if rule.statistic not in PROBLEMS:
+        raise UnknownNameError("statistic", rule.statistic, PROBLEMS, file=file, key=at)
+    asked, by_events = PROBLEMS[rule.statistic], rule.statistic == "instability_after_events"
+    for wrong, said, column, found, expected in (
+            (not asked.low <= rule.value <= asked.high, "is a threshold that nothing can pass", "value", rule.value,
+             f"{asked.low:g} to {asked.high:g}"),
+            (bool(rule.of) != (asked.whole == "needed") and asked.whole != "may", "of: does not fit the statistic",
+             "of", rule.of or "nothing", "the parts of the whole" if asked.whole == "needed" else "no `of`"),
+            (by_events != bool(rule.words), "words: go with instability_after_events", "words", rule.words or "nothing",
+             "words that mark a system event")):
+        if wrong:
+            raise ConfigError(said, found=found, expected=expected, file=file, key=f"{at}.{column}")
+    for key in [*rule.indicators, *rule.of] if catalog is not None else []:
+        if key not in catalog.indicators:
+            raise UnknownNameError("indicator", key, catalog.indicators, file=file, key=at)
+        if key in rule.indicators and catalog.indicators[key].kind not in asked.kinds:
+            raise ConfigError("cannot be asked of this indicator", found=f"{key}: {catalog.indicators[key].kind}",
+                              expected=" or ".join(asked.kinds), file=file, key=at)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a register says of one branch; see :func:`assess_problems`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row an entry: ``problem`` (its key), ``kind, number, verdict`` (``shows``, ``not``, ``unknown``: the data
+        cannot say), and of the rule that decides ``statistic, item`` (the indicator), ``value, lo, hi, compare,
+        threshold, missing`` (why there is no figure: ``not_measured, too_few, no_peers, no_growth, no_events``,
+        ``straddles``: the interval lies on both sides, or ``partly``: the rule is not met, which does not refute the
+        entry).
+    rules : DataFrame
+        One row a rule of every entry, the same columns.
+    """
+
+    branch: str
+    catalog: Catalog = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    rules: pd.DataFrame = field(repr=False)
+    entries: tuple[Entry, ...] = field(default=(), repr=False)
+
+    def labelled(self, lang: str | None = None, kind: str | None = None) -> pd.DataFrame:
+        """Return texts: ``kind, number, statement, verdict, figure, threshold, reason`` (of a kind of entry only)."""
+        lang = language(lang)
+        rows = []
+        for entry, row in self.of_kind(kind):
+            rule = self._deciding(entry)
+            reason = self._why(entry, row, lang) if row["verdict"] == "unknown" else getattr(rule, lang)
+            rows.append((t(f"problems.kind_{entry.kind}", lang), entry.number, getattr(entry, lang),
+                         t(f"problems.verdict_{row['verdict']}", lang), self._figure(rule, row, lang),
+                         "–" if rule is None else self._threshold(row, lang), reason))
+        return pd.DataFrame(rows, columns=["kind", "number", "statement", "verdict", "figure", "threshold", "reason"])
+
+    def sentences(self, lang: str | None = None, kind: str | None = None) -> list[str]:
+        """Return a sentence for each entry (of a kind): statement, verdict, figure, threshold and its reason."""
+        lang = language(lang)
+        return [self._sentence(entry, row, lang) for entry, row in self.of_kind(kind)]
+
+    def reading(self, lang: str | None = None, kind: str = "problem") -> str:
+        """Say in one sentence how many entries of a kind show, do not show, and cannot be told."""
+        lang = language(lang)
+        if self.table.empty:
+            return t("problems.nothing", lang)
+        rows = [row for _, row in self.of_kind(kind)]
+        if not rows:
+            return t("problems.none", lang, kind=t(f"problems.kind_{kind}", lang))
+        count = {v: cite(sum(row["verdict"] == v for row in rows), cell("problems", kind=kind, verdict=v))
+                 for v in VERDICTS}
+        return t("problems.reading", lang, branch=self.catalog.branch(self.branch).label(lang),
+                 kinds=t(f"problems.kinds_{kind}", lang), n=cite(len(rows), cell("problems", kind=kind)), **count)
+
+    def of_kind(self, kind: str | None = None) -> list[tuple[Entry, dict]]:
+        """Return the entries (of a kind), each with its row of the table.
+
+        Raises
+        ------
+        UnknownNameError
+            No such kind.
+        """
+        if kind is not None and kind not in KINDS:
+            raise UnknownNameError("kind of entry", kind, KINDS)
+        pairs = zip(self.entries, self.table.to_dict("records"), strict=True)
+        return [(entry, row) for entry, row in pairs if kind in (None, entry.kind)]
+
+    def _deciding(self, entry: Entry) -> Rule | None:
+        mine = self.rules.loc[self.rules["problem"] == entry.key, "verdict"].tolist()
+        return entry.rules[_deciding(mine, entry.shows)] if mine else None
+
+    def _figure(self, rule: Rule | None, row: dict, lang: str) -> str:
+        """The figure of a row as it is said, with the indicator it is of."""
+        if not math.isfinite(row["value"]):
+            return "–"
+        text = _written(row["statistic"], row["value"], lang)
+        if math.isfinite(row["lo"]):
+            text += t("problems.interval", lang, lo=_written(row["statistic"], row["lo"], lang),
+                      hi=_written(row["statistic"], row["hi"], lang))
+        name = {k: self.catalog.indicators[k].short_label(lang) for k in [*rule.indicators, *rule.of]}
+        gap, key = "、" if lang == "zh" else ", ", row["statistic"]
+        if key in ("percentile", "gap_months"):
+            key += "_per" if rule.of else f"_{rule.measure}"
+        what = t(f"problems.{key}", lang, item=name.get(row["item"], gap.join(name[k] for k in rule.indicators)),
+                 of=gap.join(name[k] for k in rule.of))
+        return t("problems.figure", lang, what=what, value=text)
+
+    def _threshold(self, row: dict, lang: str) -> str:
+        return t(f"problems.{row['compare']}", lang, value=_written(row["statistic"], row["threshold"], lang))
+
+    def _why(self, entry: Entry, row: dict, lang: str) -> str:
+        why = t(f"problems.missing_{row['missing']}", lang)
+        return why if entry.needs is None else t("problems.needs", lang, why=why, needs=entry.needs(lang))
+
+    def _sentence(self, entry: Entry, row: dict, lang: str) -> str:
+        def measured(rule: Rule, row: dict) -> str:
+            return t("problems.measured", lang, figure=self._figure(rule, row, lang),
+                     threshold=self._threshold(row, lang))
+
+        gap = "；" if lang == "zh" else "; "
+        facts = [reference_facts().fact(id)[lang] for id in entry.facts]
+        about = {"statement": getattr(entry, lang), "verdict": t(f"problems.verdict_{row['verdict']}", lang),
+                 "cited": t("problems.cited", lang, facts=gap.join(facts)) if facts else ""}
+        if row["verdict"] == "unknown":     # what can be seen of it is still told
+            known = self.rules[(self.rules["problem"] == entry.key) & self.rules["value"].notna()].to_dict("records")
+            told = gap.join([*(measured(entry.rules[r["rule"]], r) for r in known), self._why(entry, row, lang)])
+            return t("problems.sentence_unknown", lang, told=told[:1].upper() + told[1:], **about)
+        rule = self._deciding(entry)
+        told = measured(rule, row)
+        return t("problems.sentence", lang, measured=told[:1].upper() + told[1:], reason=getattr(rule, lang), **about)
+
+    def to_html(self, lang: str | None = None, kind: str | None = None) -> str:
+        """Return the verdicts as an HTML table."""
+        lang = language(lang)
+        shown = self.labelled(lang, kind)
+        number = shown.pop("number")
+        shown["statement"] = [f"{n:.0f}. {s}" if pd.notna(n) else s for n, s in zip(number, shown["statement"])]
+        heads = {c: t(f"problems.head_{c}", lang) for c in shown.columns}
+        caption = t("problems.caption", lang, branch=self.catalog.branch(self.branch).label(lang))
+        return html_table(shown, caption=caption, heads=heads, notes=[t("problems.method", lang)], lang=lang)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def plot(self, lang: str | None = None, kind: str | None = None):
+        """Draw a strip: a row an entry, its verdict as a mark, its figure against the threshold; returns the Figure."""
+        from ..charts.problems import plot_problems
+
+        return plot_problems(self, lang, kind)
+
+
+def _written(statistic: str, value: float, lang: str) -> str:
+    form = PROBLEMS[statistic].form
+    if form == "percent":
+        return percent(value, 0 if statistic == "percentile" or abs(value * 100 - round(value * 100)) < 1e-9 else 1)
+    return t("problems.months", lang, n=f"{value:.0f}") if form == "months" else f"{value:.2f}"
+
+
+def assess_problems(cleaned, branch: str, problems: str | Path | None = None) -> Assessment:
+    """Hold a register of problems, strengths, weaknesses and risks against a branch's figures.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+        Its source names the register (``problems:``); with none the result is empty and says so.
+    branch : str
+    problems : path, optional
+        Another register.
+
+    Returns
+    -------
+    Assessment
+        With one row an entry. A rule that cannot be computed is no evidence either way: an entry that needs *any* rule
+        shows when one does, does not show when none does, and else the data cannot say; one that needs *all*
+        shows when all do, does not show when one does not, and else the data cannot say.
+
+    Raises
+    ------
+    ConfigError, UnknownNameError
+        The register is wrong, or the branch does not exist.
+    """
+    catalog = cleaned.catalog
+    branch = catalog.branch(branch).id
+    here = cleaned.panel.index.get_level_values("branch").unique()
+    if branch not in here:
+        raise UnknownNameError("branch in the panel", branch, here)
+    entries = load_problems(cleaned.source if problems is None else problems, catalog)
+    rules, rows = [], []
+    for entry in entries:
+        mine = [{"problem": entry.key, "rule": n} | _judge(rule, cleaned, branch) for n, rule in enumerate(entry.rules)]
+        rules += mine
+        decides = mine[_deciding([r["verdict"] for r in mine], entry.shows)] if mine else {
+            "verdict": "unknown", "statistic": "", "item": "", "compare": "", "missing": "not_measured"}
+        rows.append(decides | {"problem": entry.key, "kind": entry.kind, "number": entry.number})
+    table = describe(pd.DataFrame(rows, columns=_COLUMNS), indicator="item")
+    return Assessment(branch, catalog, table, pd.DataFrame(rules, columns=_RULE_COLUMNS), tuple(entries))
+
+
+def _deciding(verdicts: list[str], shows: str) -> int:
+    """Return the rule whose verdict is the entry's: the strongest there is for `any` or `all`."""
+    order = ("shows", "unknown", "not") if shows == "any" else ("not", "unknown", "shows")
+    return next(verdicts.index(v) for v in order if v in verdicts)
+
+
+def _judge(rule: Rule, cleaned, branch: str) -> dict:
+    out = {"statistic": rule.statistic, "item": "", "value": np.nan, "lo": np.nan, "hi": np.nan,
+           "compare": rule.compare, "threshold": float(rule.value), "verdict": "unknown", "missing": "too_few"}
+    if any(k not in cleaned.panel.columns for k in [*rule.indicators, *rule.of]):
+        return out
+    figures = PROBLEMS[rule.statistic].figures(Asked(cleaned, branch, rule))
+    known, missing = [f for f in figures if not f.missing], [f.missing for f in figures if f.missing]
+    if not known:
+        return out | {"missing": missing[0]}
+    worst = max(known, key=lambda f: f.value if rule.compare == "above" else -f.value)
+    verdict = _verdict(worst, rule)
+    out |= {"item": worst.item, "value": worst.value, "lo": worst.lo, "hi": worst.hi}
+    if missing and verdict != "shows":      # one of several indicators is unknown and no other shows it
+        return out | {"missing": missing[0]}
+    if verdict == "not" and rule.otherwise == "unknown":
+        return out | {"missing": "partly"}
+    return out | {"verdict": verdict, "missing": "straddles" if verdict == "unknown" else ""}
+
+
+def _verdict(figure: Figure, rule: Rule) -> str:
+    sign, near, far = (1 if rule.compare == "above" else -1), figure.value, figure.value
+    if PROBLEMS[rule.statistic].decides and math.isfinite(figure.lo):
+        near, far = (figure.lo, figure.hi) if sign > 0 else (figure.hi, figure.lo)
+    return "shows" if sign * near > sign * rule.value else "not" if sign * far <= sign * rule.value else "unknown"

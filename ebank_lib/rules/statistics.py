@@ -1,0 +1,433 @@
+"""The figures that rules ask for: with bounds for any level for a study's facts, one a branch for problems and risks.
+
+Bounds of facts are percentiles of the stationary bootstrap (Politis and Romano 1994; mean block n^(1/3) months, all
+indicators of a month together, seeded), or Sen's interval for slopes; counts are exact. Figures of problems are of the
+last twelve months unless they say otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from arch.bootstrap import StationaryBootstrap
+
+from ..growth import log_growth, robust_sd, trend
+from ..growth.measures import as_month, as_months
+from ..peers import compare_peers, percentile_interval
+from ..peers.position import by_branch
+from ..store import kept_arrays
+
+__all__ = ["FACTS", "MIN_MONTHS", "PROBLEMS", "Asked", "Data", "Estimate", "Figure", "Statistic"]
+
+MIN_MONTHS = 10
+
+# ---------------------------------------------------------------- facts: figures with bounds
+
+Bounds = Callable[[float], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure for each item (an indicator, or a pair) and a function that gives its bounds for a level."""
+
+    items: list[tuple[str, str]]
+    value: np.ndarray
+    bounds: Bounds
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a fact's figure is computed from: months x indicators, and what the check asks for."""
+
+    frame: pd.DataFrame
+    indicators: list[str]
+    replications: int
+    seed: int
+    against: list[str] = ()
+    month: str | None = None
+    fixed: list[str] = ()
+    limit: float = 0.0
+    year: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """All indicators that are asked for."""
+        return list(dict.fromkeys([*self.indicators, *self.against]))
+
+    @property
+    def singles(self) -> list[tuple[str, str]]:
+        return [(a, "") for a in self.indicators]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return [(a, b) for a in self.indicators for b in self.against if a != b]
+
+    def at(self, names: list[str] | tuple[str, ...]) -> list[int]:
+        """Columns of :meth:`dlog` and of :meth:`years`."""
+        return [self.names.index(name) for name in names]
+
+    def dlog(self) -> pd.DataFrame:
+        return pd.DataFrame({k: log_growth(self.frame[k]) for k in self.names}).iloc[1:]
+
+    def years(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the year and the year before, on the months that both have for every indicator asked."""
+        months = pd.period_range(f"{self.year}-01", f"{self.year}-12", freq="M")
+        now, before = (self.frame[self.names].reindex(months - back).to_numpy() for back in (0, 12))
+        both = np.isfinite(now).all(axis=1) & np.isfinite(before).all(axis=1)
+        return now[both], before[both]
+
+    def draws(self, n: int, kept: np.ndarray | None = None) -> np.ndarray:
+        """Row numbers of every bootstrap sample, replications x n; the kept rows are in each."""
+        kept = np.zeros(0, dtype=int) if kept is None else kept
+        free = np.setdiff1d(np.arange(n), kept)
+        rows = free[_positions(free.size, self.replications, self.seed)]
+        return np.hstack([rows, np.tile(kept, (len(rows), 1))])
+
+
+def _positions(n: int, replications: int, seed: int) -> np.ndarray:
+    def make() -> dict[str, np.ndarray]:
+        boot = StationaryBootstrap(max(1.0, n ** (1 / 3)), np.arange(n, dtype=np.int32),
+                                   seed=np.random.default_rng(seed))
+        return {"at": np.array([sample[0][0] for sample in boot.bootstrap(replications)])}
+
+    # No figure goes in: every branch with as many months draws the same ones.
+    return kept_arrays("facts-draws", (n, replications, seed), make)["at"]
+
+
+def _percentiles(replicates: np.ndarray) -> Bounds:
+    return lambda level: tuple(np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0))
+
+
+def _mean(x: np.ndarray) -> np.ndarray:
+    """Mean over the next to last axis (months), missing ones left out, NaN where none is there."""
+    n = np.isfinite(x).sum(axis=-2)
+    return np.where(n > 0, np.where(np.isfinite(x), x, 0).sum(axis=-2) / np.maximum(n, 1), np.nan)
+
+
+def _sd(x: np.ndarray) -> np.ndarray:
+    n = np.isfinite(x).sum(axis=-2)
+    square = np.where(np.isfinite(x), (x - np.expand_dims(_mean(x), -2)) ** 2, 0).sum(axis=-2)
+    return np.where(n > 2, np.sqrt(square / np.maximum(n - 1, 1)), np.nan)
+
+
+def _positive(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, np.nan)
+
+
+def _monthly(items: str, statistic: Callable, transform: Callable = lambda dlog: dlog) -> Callable[[Data], Estimate]:
+    """A figure of monthly growths: ``statistic(samples x months x indicators, columns, the others' columns)``."""
+    def estimate(data: Data) -> Estimate:
+        chosen = getattr(data, items)
+        firsts = data.at([a for a, _ in chosen])
+        others = data.at([b for _, b in chosen] if items == "pairs" else data.against)
+        frame = transform(data.dlog())
+        x = frame.to_numpy()
+        kept = np.flatnonzero(frame.index.isin(pd.PeriodIndex(list(data.fixed), freq="M")))
+        return Estimate(chosen, statistic(x[None], firsts, others)[0],
+                        _percentiles(statistic(x[data.draws(len(x), kept)], firsts, others)))
+
+    return estimate
+
+
+def _annual(items: str, statistic: Callable) -> Callable[[Data], Estimate]:
+    """A figure of the sums of a year and the year before: ``statistic(now, before, columns, the others' columns)``."""
+    def estimate(data: Data) -> Estimate:
+        chosen, (now, before) = getattr(data, items), data.years()
+        firsts, others = (data.at([pair[side] for pair in chosen if pair[side]]) for side in (0, 1))
+        if len(now) < MIN_MONTHS:
+            nothing = np.full(len(chosen), np.nan)
+            return Estimate(chosen, nothing, lambda level: (nothing, nothing))
+
+        def of(rows: np.ndarray) -> np.ndarray:
+            return statistic(now[rows].sum(axis=-2), before[rows].sum(axis=-2), firsts, others)
+
+        return Estimate(chosen, of(np.arange(len(now))), _percentiles(of(data.draws(len(now)))))
+
+    return estimate
+
+
+def later_volatility(data: Data) -> Estimate:
+    """Standard deviation of log growth in the second half of the months over that in the first; geometric mean."""
+    x = data.dlog()[data.indicators].to_numpy()
+    half = len(x) // 2
+    early, late = x[:half], x[half:]
+
+    def ratio(first, second):
+        return np.exp(np.log(_positive(_sd(second)) / _positive(_sd(first))).mean(axis=-1, keepdims=True))
+
+    return Estimate([("", "")], ratio(early[None], late[None])[0],
+                    _percentiles(ratio(early[data.draws(len(early))], late[data.draws(len(late))])))
+
+
+def jump(data: Data) -> Estimate:
+    """How far the month's log growth lies from the median, in robust standard deviations of the other months."""
+    frame, month = data.dlog()[data.indicators], pd.Period(data.month, "M")
+
+    def z(at: float, others: np.ndarray) -> np.ndarray:
+        middle = np.median(others, axis=-1, keepdims=True)
+        return (at - middle[..., 0]) / _positive(1.4826 * np.median(np.abs(others - middle), axis=-1))
+
+    value, replicates = [], []
+    for _, y in frame.items():
+        at, others = float(y.get(month, np.nan)), y[y.index != month].dropna().to_numpy()
+        value.append(z(at, others))
+        replicates.append(z(at, others[data.draws(len(others))]))
+    return Estimate(data.singles, np.array(value), _percentiles(np.stack(replicates, axis=-1)))
+
+
+def other_jumps(data: Data) -> Estimate:
+    """Number of other months that lie more than `limit` robust standard deviations from the median."""
+    frame = data.dlog()[data.indicators]
+    others = frame[frame.index != pd.Period(data.month, "M")]
+    value = np.array([float(((y - y.median()).abs() > data.limit * robust_sd(y)).sum()) if y.notna().any()
+                      else np.nan for _, y in others.items()])
+    return Estimate(data.singles, value, lambda level: (value, value))
+
+
+def slope(data: Data) -> Estimate:
+    """Theil-Sen slope a year of the indicator itself."""
+    def at(level: float):
+        found = [trend(data.frame[k], level) for k in data.indicators]
+        return tuple(12 * np.array([getattr(f, name) for f in found]) for name in ("slope", "lo", "hi"))
+
+    return Estimate(data.singles, at(0.9)[0], lambda level: at(level)[1:])
+
+
+def _grown(now, before, columns):
+    return now[..., columns] / _positive(before[..., columns])
+
+
+# name -> function, and how its figures are written: a difference of two rates or shares is in points, not in per cent
+FACTS: dict[str, tuple[Callable[[Data], Estimate], str]] = {
+    # Mean of the month-on-month indices.
+    "mean_index": (_monthly("singles", lambda x, a, _: _mean(x)[..., a], np.exp), "index"),
+    # Mean log growth of the first less that of the second, a month.
+    "growth_gap": (_monthly("pairs", lambda x, a, b: _mean(x)[..., a] - _mean(x)[..., b]), "points"),
+    # Standard deviation of log growth of the first over that of the second, or over the median of the others'.
+    "volatility_ratio": (_monthly("pairs", lambda x, a, b: _sd(x)[..., a] / _positive(_sd(x)[..., b])), "times"),
+    "typical_volatility": (_monthly("singles", lambda x, a, b: _sd(x)[..., a] / _positive(
+        np.median(_sd(x)[..., b], axis=-1, keepdims=True))), "times"),
+    "later_volatility": (later_volatility, "times"), "jump": (jump, "times"), "other_jumps": (other_jumps, "count"),
+    "slope": (slope, "points"),
+    # The year's sum of the first over that of the second; its growth on the year before; the difference of two such.
+    "annual_ratio": (_annual("pairs", lambda now, _, a, b: now[..., a] / _positive(now[..., b])), "times"),
+    "annual_growth": (_annual("singles", lambda now, before, a, _: _grown(now, before, a) - 1), "percent"),
+    "annual_growth_gap": (_annual("pairs", lambda now, before, a, b: _grown(now, before, a) - _grown(now, before, b)),
+                          "points"),
+}
+
+# ---------------------------------------------------------------- problems and risks: one figure a branch
+
+YEAR, MIN_OF_YEAR = 12, 9
+MIN_HISTORY = 24            # months: below this halves of a history, or its largest month, say nothing
+LEVEL = 0.9                 # of the interval that decides
+REPLICATIONS = 499
+AFTER_EVENT = 3             # months from an event on in which its mark is looked for
+MIN_PEERS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a statistic found: the figure, the indicator it is of, an interval; or why there is none."""
+
+    value: float = math.nan
+    item: str = ""
+    lo: float = math.nan
+    hi: float = math.nan
+    missing: str = ""        # too_few, no_peers, no_growth, no_events
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A rule put to a branch: the cleaned source, the branch, and the rule's own words."""
+
+    cleaned: Any
+    branch: str
+    rule: Any
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Months x indicators of the branch."""
+        return self.cleaned.panel.loc[self.branch]
+
+    def year(self, key: str) -> float:
+        """Return the mean of the last twelve months that end with the branch's last value; NaN with fewer than nine."""
+        return _last_year(self.frame[key])
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A figure that rules of problems may ask for.
+
+    Attributes
+    ----------
+    compute : callable
+        (Asked, indicator) -> Figure; of all the rule's indicators `together`: Asked -> Figure.
+    form : {"percent", "number", "months"}
+        How its figures and thresholds are written.
+    low, high : float
+        Between which a threshold makes sense.
+    kinds : tuple of str
+        Kinds of indicator it can be asked of.
+    whole : {"none", "needed", "may"}
+        Whether the rule names other indicators in ``of``.
+    decides : bool
+        Whether its interval decides (all of it must lie beyond the threshold) or only the figure.
+    """
+
+    compute: Callable[..., Figure]
+    form: str
+    low: float
+    high: float
+    kinds: tuple[str, ...] = ("stock", "flow", "ratio")
+    whole: str = "none"
+    decides: bool = False
+    together: bool = False
+
+    def figures(self, asked: Asked) -> list[Figure]:
+        """Return the figure of each indicator of the rule, or of all of them together."""
+        return [self.compute(asked)] if self.together else [self.compute(asked, k) for k in asked.rule.indicators]
+
+
+def _last_year(y: pd.Series) -> float:
+    values = y.to_numpy(float)
+    known = np.flatnonzero(~np.isnan(values))
+    last = values[known[(known > known[-1] - YEAR)]] if known.size else values[:0]
+    return float(last.sum() / len(last)) if len(last) >= MIN_OF_YEAR else math.nan
+
+
+def _found(value: float, item: str = "", **more) -> Figure:
+    return Figure(value, item, **more) if math.isfinite(value) else Figure(item=item, missing="too_few")
+
+
+def level(asked: Asked, key: str) -> Figure:
+    """Mean of a ratio over the last twelve months."""
+    return _found(asked.year(key), key)
+
+
+def share_of(asked: Asked, key: str) -> Figure:
+    """The indicator's part in the sum of the indicators in ``of``."""
+    whole = sum(asked.year(k) for k in asked.rule.of)
+    return _found(asked.year(key) / whole if whole > 0 else math.nan, key)
+
+
+def growth_12m(asked: Asked, key: str) -> Figure:
+    """Growth on the year: a stock's last value on that a year before, a flow's twelve months on the twelve before."""
+    y = as_months(asked.frame[key])
+    y = y.loc[:y.last_valid_index()]
+    months = 1 if asked.cleaned.catalog.indicators[key].kind == "stock" else YEAR
+    now, before = y.tail(months), y.shift(YEAR).tail(months)
+    both = now.notna() & before.notna()
+    base = float(before[both].sum())
+    enough = both.any() and both.sum() >= min(len(now), MIN_OF_YEAR)
+    return _found(float(now[both].sum()) / base - 1 if enough and base > 0 else math.nan, key)
+
+
+def percentile(asked: Asked, key: str) -> Figure:
+    """Share of the other branches that stand below; with ``of``, of the indicator for each of those (per customer)."""
+    if not asked.rule.of:
+        return _position(asked, key, "percentile")
+    wide = {k: by_branch(asked.cleaned.panel, k) for k in dict.fromkeys([key, *asked.rule.of])}
+    peers = {}
+    for b in (b for b in asked.cleaned.catalog.reporting if b in wide[key]):
+        below = sum(_last_year(wide[k][b]) for k in asked.rule.of)
+        peers[b] = _last_year(wide[key][b]) / below if below > 0 else math.nan
+    values = pd.Series(peers, dtype=float).dropna()
+    if asked.branch not in values.index:
+        return Figure(item=key, missing="too_few")
+    if len(values) < MIN_PEERS:
+        return Figure(item=key, missing="no_peers")
+    own, others = values[asked.branch], values.drop(asked.branch)
+    below = float((others < own).sum() + (others == own).sum() / 2)
+    lo, hi = percentile_interval(below, len(others))
+    return _found(below / len(others), key, lo=float(lo), hi=float(hi))
+
+
+def _position(asked: Asked, key: str, column: str) -> Figure:
+    rows = compare_peers(asked.cleaned, asked.branch, [key]).latest.set_index("measure")
+    status = rows["status"].get(asked.rule.measure, "missing")
+    if status != "ok":
+        return Figure(item=key, missing="no_peers" if status == "few" else "too_few")
+    row = rows.loc[asked.rule.measure]
+    interval = {"lo": float(row["lo"]), "hi": float(row["hi"])} if column == "percentile" else {}
+    return _found(float(row[column]), key, **interval)
+
+
+def gap_months(asked: Asked, key: str) -> Figure:
+    """Months for which the highest branch has stood at or above this one; 0 for the highest itself."""
+    return _position(asked, key, "leader_months")
+
+
+def _shares(asked: Asked) -> pd.Series:
+    values = pd.Series({k: asked.year(k) for k in asked.rule.indicators}, dtype=float)
+    usable = values.notna().all() and (values >= 0).all() and values.sum() > 0
+    return values / values.sum() if usable else values * math.nan
+
+
+def top_share(asked: Asked) -> Figure:
+    """The largest part in the sum of the indicators named."""
+    shares = _shares(asked)
+    return Figure(missing="too_few") if shares.isna().any() else Figure(float(shares.max()), str(shares.idxmax()))
+
+
+def herfindahl(asked: Asked) -> Figure:
+    """Sum of the squared shares: 1 for one source alone, 1/n for n equal ones."""
+    return _found(float((_shares(asked) ** 2).sum(skipna=False)))
+
+
+def push_share(asked: Asked, key: str) -> Figure:
+    """The part of a stock's growth that came in its largest month; a change over missing months is spread evenly."""
+    y = as_months(asked.frame[key]).dropna()
+    if len(y) < MIN_HISTORY:
+        return Figure(item=key, missing="too_few")
+    whole = float(y.iloc[-1] - y.iloc[0])
+    largest = float((np.diff(y.to_numpy()) / np.diff(y.index.asi8)).max())
+    return Figure(largest / whole, key) if whole > 0 else Figure(item=key, missing="no_growth")
+
+
+def volatility_change(asked: Asked) -> Figure:
+    """Volatility of growth in the second half of the months over the first, geometric mean (as in the facts)."""
+    frame = asked.frame[asked.rule.indicators]
+    if (frame.notna().sum() < MIN_HISTORY).any():
+        return Figure(missing="too_few")
+    found = later_volatility(Data(frame, asked.rule.indicators, REPLICATIONS, 0))
+    lo, hi = found.bounds(LEVEL)
+    return _found(float(found.value[0]), lo=float(lo[0]), hi=float(hi[0]))
+
+
+def instability_after_events(asked: Asked, key: str) -> Figure:
+    """How far growth strays from its median from a system event on, in robust standard deviations; the worst month.
+
+    A system event is one of the source's events whose text holds one of the rule's ``words``.
+    """
+    events = [e for e in asked.cleaned.source.config.events
+              if any(w in e.zh or w.lower() in e.en.lower() for w in asked.rule.words)
+              and (not e.branches or asked.branch in e.branches) and (not e.indicators or key in e.indicators)]
+    if not events:
+        return Figure(item=key, missing="no_events")
+    x = log_growth(asked.frame[key])
+    near = x.index.isin([as_month(e.month) + k for e in events for k in range(AFTER_EVENT)])
+    spread = robust_sd(x[~near])
+    if x[~near].notna().sum() < MIN_HISTORY - 1 or not x[near].notna().any() or not spread > 0:
+        return Figure(item=key, missing="too_few")
+    return Figure(float((x[near] - x[~near].median()).abs().max() / spread), key)
+
+
+_SIZES = ("stock", "flow")
+PROBLEMS: dict[str, Statistic] = {
+    "level": Statistic(level, "percent", 0, math.inf, ("ratio",)),
+    "share_of": Statistic(share_of, "percent", 0, 1, _SIZES, "needed"),
+    "growth_12m": Statistic(growth_12m, "percent", -1, math.inf, _SIZES),
+    "percentile": Statistic(percentile, "percent", 0, 1, whole="may"),
+    "gap_months": Statistic(gap_months, "months", 0, math.inf),
+    "top_share": Statistic(top_share, "percent", 0, 1, _SIZES, together=True),
+    "herfindahl": Statistic(herfindahl, "number", 0, 1, _SIZES, together=True),
+    "push_share": Statistic(push_share, "percent", 0, 1, ("stock",)),
+    "volatility_change": Statistic(volatility_change, "number", 0, math.inf, _SIZES, decides=True, together=True),
+    "instability_after_events": Statistic(instability_after_events, "number", 0, math.inf, _SIZES),
+}
