@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import python_calamine
 
 from ..errors import EbankError, SourceError
-from .extras import Extras, percent_text
-from .guard import open_package, unpack_gzip
+from .archives import open_package, unpack_gzip
+from .formats import Extras, percent_text
 from .spec import Limits
 
 __all__ = ["Grid", "as_text", "csv_rows", "decode", "letters", "range_name", "workbook_grids"]

@@ -6,18 +6,19 @@ import hashlib
 import io
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import SourceError, nearest, quote
+from .cells import Block
 from .grids import as_text, csv_rows
 from .months import SUCH_AS, month_in_cell
-from .spec import DatabaseSpec, Limits, LongSpec
+from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
 from .tables import Naming, month_of_name, name_of_branch
 
 _MAX_COLUMNS = 10_000
 _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
 
-__all__ = ["LongBlock", "Table", "database_table", "file_table", "read_long"]
+__all__ = ["Table", "database_table", "file_table", "read_long"]
 
 
 @dataclass
@@ -37,31 +38,6 @@ class Table:
     def height(self) -> int:
         """Rows."""
         return len(self.columns[0]) if self.columns else 0
-
-
-@dataclass
-class LongBlock:
-    """What was read of a long table: everything but `texts` and `units` has an entry a row."""
-
-    file: str
-    revision: int
-    files: list[str] = field(default_factory=list)
-    sheets: list[str] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    branches: list[str] = field(default_factory=list)
-    months: list[int] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    indicators: list[str] = field(default_factory=list)
-    units: list[list[str]] = field(default_factory=list)     # a list a column
-    texts: list[list[str]] = field(default_factory=list)     # a list a column
-    printed: int = 0
-    headings: int = 0
-    ignored: int = 0
-
-    @property
-    def cells(self) -> int:
-        """The cells that are not blank."""
-        return sum(1 for column in self.texts for text in column if text)
 
 
 def file_table(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
@@ -214,7 +190,7 @@ def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
     return Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=size)
 
 
-def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revision: int) -> LongBlock:
+def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revision: int) -> Block:
     """Read a long table.
 
     Raises
@@ -230,23 +206,25 @@ def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revis
                               found=f"{table.names.count(name)} times", expected="one column of this name",
                               hint=f"Did you mean {quote(near)}?" if near and near != name else None)
     kept = _kept(table, spec, keys)
-    block = LongBlock(table.file, revision, columns=kept, indicators=[
-        spec.columns[name].indicator if name in spec.columns else "" for name in kept])
     by_name = dict(zip(table.names, table.columns))
     lines = [n for n, row in enumerate(zip(*table.columns)) if any(row)]
-    take = (lambda column: column) if len(lines) == table.height else (lambda column: [column[n] for n in lines])
-    height = len(lines)
-    block.branches = take(by_name[spec.branch.column]) if spec.branch.source == "column" else \
-        [name_of_branch(spec.branch, table.file, "")] * height
-    block.months = _months(table, spec, lines)
-    block.files = take(by_name[spec.address.file]) if spec.address.file else [table.file] * height
-    block.sheets = take(by_name[spec.address.sheet]) if spec.address.sheet else [""] * height
-    block.rows = _rows(table, spec, lines)
-    block.texts = [take(by_name[name]) for name in kept]
-    for name in kept:
-        unit = spec.columns[name].unit if name in spec.columns else None
-        printed = unit is not None and unit.column is not None
-        block.units.append(take(by_name[unit.column]) if printed else [unit.text if unit else ""] * height)
+
+    def taken(name: str) -> list[str]:
+        column = by_name[name]
+        return column if len(lines) == table.height else [column[n] for n in lines]
+
+    def unit(name: str) -> list[str]:
+        at = spec.columns[name].unit if name in spec.columns else UnitAt()
+        return taken(at.column) if at.column is not None else [at.text] * len(lines)
+
+    block = Block(
+        table.file, "", revision, kept, [spec.columns[k].indicator if k in spec.columns else "" for k in kept],
+        rows=_rows(table, spec, lines), months=_months(table, spec, lines),
+        branches=taken(spec.branch.column) if spec.branch.source == "column" else
+        [name_of_branch(spec.branch, table.file, "")] * len(lines),
+        texts=list(zip(*map(taken, kept))), units=list(zip(*map(unit, kept))),
+        files=taken(spec.address.file) if spec.address.file else None,
+        sheets=taken(spec.address.sheet) if spec.address.sheet else None)
     for name, column in by_name.items():
         filled = sum(map(bool, column))
         block.printed += 1 + filled

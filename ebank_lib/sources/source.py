@@ -14,14 +14,14 @@ from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
 from ..paths import find_source
 from ..store import digest, kept_frames, store
-from .frames import accounting_frame, cells_frame, files_frame, notes_frame
+from .archives import files_under, read_bytes
+from .cells import Block, accounting_frame, cells_frame, files_frame, notes_frame
 from .grids import csv_grid, workbook_grids
-from .guard import files_under, read_bytes
 from .headings import fold
-from .long import LongBlock, database_table, file_table, read_long
+from .long import database_table, file_table, read_long
 from .months import search
 from .spec import DatabaseSpec, LongSpec, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
-from .tables import Block, Naming, read_sheet
+from .tables import Naming, read_sheet
 
 __all__ = ["Source", "open_source"]
 
@@ -220,26 +220,25 @@ def _revision(rule: Revision | None, file: str, sheet: str) -> int:
 
 def _read(source: Source) -> dict[str, pd.DataFrame]:
     limits, naming = source.config.limits, Naming(source.catalog)
-    blocks: list[Block | LongBlock] = []
-    files: list[tuple] = []
+    found: list[list[Block]] = []
+    files: list[tuple[str, int, str]] = []
     for file in _listed(source):
         if file.path is None:
             table = database_table(file.part, limits)
-            found, size, digest = [read_long(table, file.part, naming, 0)], table.bytes, table.sha256
+            size, sha256 = table.bytes, table.sha256
+            found.append([read_long(table, file.part, naming, 0)])
         else:
             data = read_bytes(file.path, file.name, limits)
-            size, digest = len(data), hashlib.sha256(data).hexdigest()
+            size, sha256 = len(data), hashlib.sha256(data).hexdigest()
             if isinstance(file.part, LongSpec):
                 table = file_table(data, file.name, file.part.encoding, limits)
-                found = [read_long(table, file.part, naming, _revision(file.part.revision, file.name, ""))]
+                found.append([read_long(table, file.part, naming, _revision(file.part.revision, file.name, ""))])
             else:
-                found = _sheets(file, data, source, naming)
-        blocks += found
-        months = [m for b in found for m in (min(b.months, default=None), max(b.months, default=None)) if m is not None]
-        files.append((file.name, min(months, default=None), max(months, default=None),
-                      max((b.revision for b in found), default=0), sum(b.cells for b in found), size, digest))
+                found.append(_sheets(file, data, source, naming))
+        files.append((file.name, size, sha256))
+    blocks = [block for of_file in found for block in of_file]
     return {"cells": cells_frame(blocks), "notes": notes_frame(blocks), "accounting": accounting_frame(blocks),
-            "files": files_frame(files)}
+            "files": files_frame(files, found)}
 
 
 def _sheets(file: _File, data: bytes, source: Source, naming: Naming) -> list[Block]:

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..catalog import Catalog
 from ..errors import SourceError, quote
+from .cells import Block
 from .grids import Grid, letters, range_name
 from .headings import Column, Header, Units, find_header, fold, is_number, plain, read_columns
 from .months import SUCH_AS, month_from, month_in_cell, search
 from .spec import BranchAt, Month, SheetSpec
 
-__all__ = ["Block", "Naming", "month_of_name", "name_of_branch", "read_sheet"]
+__all__ = ["Naming", "month_of_name", "name_of_branch", "read_sheet"]
 
 
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
-
-
-@dataclass
-class Block:
-    """What was read of one sheet: `texts` has a row a line of the table and a column a mapped or kept heading."""
-
-    file: str
-    sheet: str
-    revision: int
-    rows: list[int] = field(default_factory=list)             # from 1
-    branches: list[str] = field(default_factory=list)
-    months: list[int] = field(default_factory=list)           # numbers of monthly periods
-    columns: list[str] = field(default_factory=list)          # letters
-    indicators: list[str] = field(default_factory=list)
-    units: list[str] = field(default_factory=list)
-    texts: list[list[str]] = field(default_factory=list)
-    merged: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> range
-    notes: list[tuple[int, str, str]] = field(default_factory=list)    # row, letters, text
-    printed: int = 0
-    headings: int = 0
-    ignored: int = 0
-    mapped: bool = True
-
-    @property
-    def cells(self) -> int:
-        """The cells that are not blank."""
-        return sum(1 for row in self.texts for text in row if text)
 
 
 class Naming:
@@ -70,8 +42,8 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
     columns = read_columns(grid, header, spec, naming.units, naming.bases, naming.indicators, skip)
     used = [c for c in columns if c.indicator is not None]
     lines = _table_rows(grid, header, used, spec, naming, by_branch)
-    block = Block(grid.file, grid.sheet, revision, columns=[letters(c.index) for c in used],
-                  indicators=[c.indicator for c in used], units=[c.unit for c in used])
+    block = Block(grid.file, grid.sheet, revision, [letters(c.index) for c in used], [c.indicator for c in used],
+                  units=[[c.unit for c in used]] * len(lines))
     same_month = None if month.source == "column" else sheet_month(grid, header, month)
     same_branch = "" if by_branch else name_of_branch(spec.branch, grid.file, grid.sheet)
     month_column = months_at if by_branch else header.key

@@ -23,7 +23,7 @@ from ebank_lib.reference import reference_facts
 from ebank_lib.rules import load_problems
 from ebank_lib.scenarios import load_strategy
 from ebank_lib.sources.grids import csv_rows
-from ebank_lib.sources.guard import read_bytes
+from ebank_lib.sources.archives import read_bytes
 from ebank_lib.sources.spec import Limits
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -149,7 +149,7 @@ def many_sheets(path, count, row):
 def test_a_thousand_sheets_of_one_far_cell_each_are_refused_at_once(province):
     many_sheets(province.path / BOOK, 1_000, b'<row r="90000"><c r="K90000"><v>1</v></c></row>')
     began = time.process_time()
-    with pytest.raises(SourceError, match=r"99\d* cells in 1001 sheets.*limits\.book_cells"):
+    with pytest.raises(SourceError, match=r"\d+ cells in \d+ sheets or more.*limits\.book_cells"):
         province.cells()
     assert time.process_time() - began < 20
 

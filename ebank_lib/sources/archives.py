@@ -16,24 +16,17 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..files import read_limited
-from .biff import scan as scan_xls
-from .extras import Extras, percent_styles, place, sheet_extras
-from .ods import ods_extras
+from .formats import Extras, ods_extras, xls_extras, xlsx_extras
 from .spec import Limits
-from .tags import parse
 
 __all__ = ["Package", "files_under", "open_package", "read_bytes", "unpack_gzip"]
 
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
 _SMALL_PART = 16_000_000     # styles, names and relations: Excel itself stops far below
-_COPIES = 4
 _PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
                     r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
                     r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
-_REF = re.compile(rb"""(?<![\w:])r\s*=\s*["']([^"']*)["']""")
-_SHARED = re.compile(rb"""\bt\s*=\s*["']s["']""")
-_CELL_TAG, _ROW_TAG = re.compile(rb"<(?:\w+:)?c[\s/>]"), re.compile(rb"<(?:\w+:)?row[\s/>]")
 
 
 @dataclass
@@ -107,74 +100,25 @@ def open_package(data: bytes, name: str, limits: Limits) -> Package:
         Not such a file, encrypted, too large in any respect, or with document type declarations.
     """
     if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        return Package(data, scan_xls(data, name, limits))
+        return Package(data, xls_extras(data, name, limits))
     parts = _parts(data, name, limits)
     lower = {part.lower(): content for part, content in parts.items()}
-    longest = 0
-    areas: dict[str, tuple[int, int]] = {}
     for part, content in lower.items():
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
             raise SourceError("is no plain workbook", file=name, sheet=part,
                               found="a document type or another encoding", expected="XML in UTF-8 as Excel writes it")
-        if part.startswith("xl/worksheets/"):
-            areas[part] = _sheet_extent(part, content, name, limits)
-        elif part == "xl/sharedstrings.xml":
-            longest = max(map(len, content.split(b"</si>")))
-        elif len(content) > _SMALL_PART and part != "content.xml":
+        large = part.startswith("xl/worksheets/") or part in ("xl/sharedstrings.xml", "content.xml")
+        if len(content) > _SMALL_PART and not large:
             raise SourceError("is no plain workbook", file=name, sheet=part, found=f"{len(content)} bytes",
                               expected=f"at most {_SMALL_PART}")
-    _book_extent(areas, lower, name, limits)
-    extras = ods_extras(lower["content.xml"], name, limits) if "content.xml" in lower else _extras(lower, name)
-    # Every cell that refers to a text becomes a copy of it.
-    copies = sum(len(_SHARED.findall(content)) for part, content in lower.items() if part.startswith("xl/worksheets/"))
-    if longest * copies > _COPIES * limits.unpacked_bytes:
-        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"a text of {longest} bytes, {copies} times",
-                            file=name)
+    content = lower.get("content.xml")
+    extras = ods_extras(content, name, limits) if content is not None else xlsx_extras(
+        lower, name, limits, _PARTS.fullmatch)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for part, content in parts.items():
             archive.writestr(zipfile.ZipInfo(part), content)
     return Package(out.getvalue(), extras)
-
-
-def _extras(parts: dict[str, bytes], name: str) -> dict[str, Extras]:
-    """Return by the sheet's name what the reader leaves out of an ``.xlsx``."""
-    formats: dict[int, str] = {}
-    styles: list[int] = []
-    targets: dict[str, str] = {}
-    sheets: dict[str, str] = {}
-    of_cells = [False]
-
-    def style(tag: str, attributes: dict[str, str]) -> None:
-        tag = tag.rpartition(":")[2]
-        number = attributes.get("numFmtId", "0")
-        number = int(number) if number.isdecimal() and len(number) < 9 else 0
-        if tag in ("cellXfs", "cellStyleXfs", "dxfs"):
-            of_cells[0] = tag == "cellXfs"
-        elif tag == "numFmt":
-            formats[number] = attributes.get("formatCode", "")
-        elif tag == "xf" and of_cells[0]:
-            styles.append(number)
-
-    def relation(tag: str, attributes: dict[str, str]) -> None:
-        if tag.rpartition(":")[2] == "Relationship":
-            target = attributes.get("Target", "").replace("\\", "/").lstrip("/").lower()
-            target = target if target.startswith("xl/") else f"xl/{target}"
-            targets[attributes.get("Id", "")] = target
-            # Without its styles a date or a percentage would become another number, in silence.
-            if _PARTS.fullmatch(target) and target not in parts:
-                raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
-
-    def sheet(tag: str, attributes: dict[str, str]) -> None:
-        if tag.rpartition(":")[2] == "sheet":
-            id_ = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
-            sheets[attributes.get("name", "")] = targets.get(id_, "")
-
-    for part, start in (("xl/styles.xml", style), ("xl/_rels/workbook.xml.rels", relation), ("xl/workbook.xml", sheet)):
-        if part in parts:
-            parse(parts[part], start, name, part)
-    percent = percent_styles(formats, styles)
-    return {title: sheet_extras(parts[part], percent) for title, part in sheets.items() if part in parts}
 
 
 def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
@@ -203,56 +147,3 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
         raise SourceError("is damaged or no workbook", file=name, found=str(error) or type(error).__name__,
                           expected="an .xlsx, .xls or .ods file") from None
     return parts
-
-
-def _book_extent(areas: dict[str, tuple[int, int]], parts: dict[str, bytes], name: str, limits: Limits) -> None:
-    """Check the used areas of all sheets together: a thousand sheets of one far cell each are small as a file."""
-    if sum(rows * columns for rows, columns in areas.values()) <= limits.book_cells:
-        return
-    valued = {part: min(area, _valued_extent(parts[part], name, part), key=lambda a: a[0] * a[1])
-              for part, area in areas.items()}
-    total = sum(rows * columns for rows, columns in valued.values())
-    if total > limits.book_cells:
-        raise limits.refuse("book_cells", "has too large used areas", f"{total} cells in {len(areas)} sheets",
-                            file=name)
-
-
-def _sheet_extent(part: str, content: bytes, name: str, limits: Limits) -> tuple[int, int]:
-    """Return a sheet's used area, rows and columns, checked before it is allocated."""
-    refs = _REF.findall(content)
-    # Tags without an address follow the one before them: at worst all of them add to the last row and column.
-    of_rows = sum(map(bytes.isdigit, refs))
-    rows, columns = 0, 0
-    loose = (max(0, len(_ROW_TAG.findall(content)) - of_rows),
-             max(0, len(_CELL_TAG.findall(content)) - (len(refs) - of_rows)))
-    for ref in set(refs):
-        at = place(ref)
-        if at is None:
-            raise SourceError("has a cell without an address", file=name, sheet=part,
-                              found=ref.decode("utf-8", "replace"), expected="an address such as C5")
-        rows, columns = max(rows, at[0] + 1), max(columns, at[1] + 1)
-    rows, columns = rows + loose[0], columns + loose[1]
-    if rows * columns > limits.sheet_cells:
-        if loose == (0, 0):
-            rows, columns = _valued_extent(content, name, part)
-        if rows * columns > limits.sheet_cells:
-            raise limits.refuse("sheet_cells", "has too large a used area", f"{rows} rows x {columns} columns",
-                                file=name, sheet=part)
-    return rows, columns
-
-
-def _valued_extent(content: bytes, name: str, part: str) -> tuple[int, int]:
-    """Return rows and columns of the area of cells that hold something: formatting alone may reach further."""
-    size = [0, 0]
-    at: list[tuple[int, int]] = []
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        tag = tag.rpartition(":")[2]
-        if tag == "c":
-            found = place(attributes.get("r", "").encode())
-            at[:] = [found] if found else []
-        elif tag in ("v", "is", "f") and at:
-            size[:] = max(size[0], at[0][0] + 1), max(size[1], at[0][1] + 1)
-
-    parse(content, start, name, part)
-    return size[0], size[1]

@@ -1,0 +1,413 @@
+"""A look into a workbook before it is read: how far its cells reach, and what it prints that the reader leaves out.
+
+The reader reserves rows x columns of every sheet at once, so a file of a kilobyte could ask for terabytes: what the
+cells span is added up here first, in one way for ``.xlsx``, ``.ods`` and ``.xls``. What it leaves out are error cells,
+formulas that were never calculated, and that a number is shown as a percentage.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from xml.parsers import expat
+
+from ..errors import SourceError
+from .spec import Limits
+
+__all__ = ["Extras", "ods_extras", "percent_text", "xls_extras", "xlsx_extras"]
+
+_ADDRESS = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
+_QUOTED = re.compile(r'"[^"]*"|\\.')
+_COPIES = 4          # times the limit of what is unpacked, for texts that many cells refer to
+_MAX_SHEETS = 1_000
+_LONGEST_ERROR = 40
+
+
+@dataclass
+class Extras:
+    """By (row, column) from 0: texts of cells that the reader leaves blank, and numbers shown as percentages."""
+
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
+    percent: set[tuple[int, int]] = field(default_factory=set)
+
+
+def percent_text(value: float) -> str:
+    """Return a fraction as the percentage that its cell shows, with all its digits.
+
+    Examples
+    --------
+    >>> percent_text(0.3456), percent_text(1.0), percent_text(1e-07)
+    ('34.56%', '100%', '0.00001%')
+    """
+    text = format(Decimal(repr(value)).scaleb(2), "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"
+
+
+class _Extent:
+    """How far the cells of a workbook's sheets reach, checked while they are counted."""
+
+    def __init__(self, name: str, limits: Limits):
+        self.name, self.limits = name, limits
+        self.sheet, self.sheets, self.before, self.rows, self.columns = "", 0, 0, 0, 0
+
+    def begin(self, sheet: str) -> None:
+        """Go on to the next sheet."""
+        self.before += self.rows * self.columns
+        self.sheet, self.sheets, self.rows, self.columns = sheet, self.sheets + 1, 0, 0
+
+    def reach(self, rows: int, columns: int) -> None:
+        """Take in a cell that is not blank, the last one of so many rows and columns."""
+        if rows <= self.rows and columns <= self.columns:
+            return
+        self.rows, self.columns = max(self.rows, rows), max(self.columns, columns)
+        area, limits = self.rows * self.columns, self.limits
+        if area > limits.sheet_cells:
+            raise limits.refuse("sheet_cells", "has too large a used area",
+                                f"{self.rows} rows x {self.columns} columns", file=self.name, sheet=self.sheet)
+        if self.before + area > limits.book_cells:
+            raise limits.refuse("book_cells", "has too large used areas",
+                                f"{self.before + area} cells in {self.sheets} sheets or more", file=self.name)
+
+
+def _parse(content: bytes, name: str, part: str, start: Callable[[str, dict[str, str]], None],
+           end: Callable[[str], None] | None = None, text: Callable[[str], None] | None = None) -> None:
+    """Call `start(tag, attributes)`, `end(tag)` and `text(characters)` for the elements of a part: nothing is fetched.
+
+    Raises
+    ------
+    SourceError
+        The part is no XML.
+    """
+    parser = expat.ParserCreate("UTF-8")
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise SourceError("is no plain workbook", file=name, sheet=part, found=str(error),
+                          expected="well-formed XML") from None
+
+
+# --- .xlsx -----------------------------------------------------------------------------------------------------------
+
+def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits, known: Callable[[str], object]) -> dict[
+        str, Extras]:
+    """Check the used areas of an ``.xlsx``; return by the sheet's name what the reader leaves out.
+
+    Parameters
+    ----------
+    parts : mapping
+        The unpacked parts by their names in lower case.
+    known : callable
+        Whether a part of this name is one that is read, so that it must be there.
+
+    Raises
+    ------
+    SourceError
+        Damaged, or larger than the limits.
+    """
+    percent = _percent_styles(parts.get("xl/styles.xml"), name)
+    extent, copies = _Extent(name, limits), 0
+    found: dict[str, Extras] = {}
+    for part in (p for p in parts if p.startswith("xl/worksheets/")):
+        extent.begin(part)
+        walk = _Sheet(extent, percent)
+        _parse(parts[part], name, part, walk.start, walk.end, walk.text)
+        found[part] = walk.extras
+        copies += walk.copies
+    # Every cell that refers to a text becomes a copy of it.
+    longest = max(map(len, parts.get("xl/sharedstrings.xml", b"").split(b"</si>")))
+    if longest * copies > _COPIES * limits.unpacked_bytes:
+        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"a text of {longest} bytes, {copies} times",
+                            file=name)
+    return {sheet: found[part] for sheet, part in _sheet_parts(parts, name, known).items() if part in found}
+
+
+class _Sheet:
+    """The walk through a worksheet; a cell or row without an address follows the one before it."""
+
+    def __init__(self, extent: _Extent, percent: set[str]):
+        self.extent, self.percent, self.extras = extent, percent, Extras()
+        self.row = self.column = self.copies = 0
+        self.kind = self.value = self.formula = ""
+        self.inside = ""             # the element in the cell being read
+        self.has_formula = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2]
+        if tag == "c":
+            ref = attributes.get("r")
+            if ref is not None:
+                self.row, self.column = self._place(ref)
+            self.kind, self.value, self.formula, self.has_formula = attributes.get("t", ""), "", "", False
+            self.copies += self.kind == "s"
+            if attributes.get("s") in self.percent:
+                self.extras.percent.add((self.row, self.column))
+        elif tag in ("v", "f", "is"):
+            self.extent.reach(self.row + 1, self.column + 1)
+            self.inside, self.has_formula = tag, self.has_formula or tag == "f"
+        elif tag == "row":
+            ref = attributes.get("r")
+            if ref is not None:
+                self.row = self._place(f"A{ref}")[0]
+            self.column = 0
+
+    def text(self, characters: str) -> None:
+        if self.inside == "v" and not self.value:
+            self.value = characters[:_LONGEST_ERROR]
+        elif self.inside == "f" and len(self.formula) <= self.extent.limits.text_length:
+            self.formula += characters
+
+    def end(self, tag: str) -> None:
+        tag = tag.rpartition(":")[2]
+        if tag == "c":
+            if self.kind == "e" and self.value:
+                self.extras.texts[self.row, self.column] = self.value
+            elif self.has_formula and not self.value:
+                self.extras.texts[self.row, self.column] = "=" + self.formula
+            self.column += 1
+        elif tag == "row":
+            self.row += 1
+        elif tag == self.inside:
+            self.inside = ""
+
+    def _place(self, ref: str) -> tuple[int, int]:
+        match = _ADDRESS.fullmatch(ref)
+        if not match:
+            raise SourceError("has a cell without an address", file=self.extent.name, sheet=self.extent.sheet,
+                              found=ref, expected="an address such as C5")
+        column = 0
+        for letter in match[1].upper():
+            column = 26 * column + ord(letter) - 64
+        return int(match[2]) - 1, column - 1
+
+
+def _percent_styles(content: bytes | None, name: str) -> set[str]:
+    """Return the numbers of the cell styles whose number format shows a percentage."""
+    percent = {"9", "10"}      # built in
+    styles: list[str] = []
+    of_cells = False
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal of_cells
+        tag = tag.rpartition(":")[2]
+        if tag in ("cellXfs", "cellStyleXfs", "dxfs"):
+            of_cells = tag == "cellXfs"
+        elif tag == "numFmt" and "%" in _QUOTED.sub("", attributes.get("formatCode", "")):
+            percent.add(attributes.get("numFmtId", ""))
+        elif tag == "xf" and of_cells:
+            styles.append(attributes.get("numFmtId", "0"))
+
+    if content is not None:
+        _parse(content, name, "xl/styles.xml", start)
+    return {str(n) for n, format_ in enumerate(styles) if format_ in percent}
+
+
+def _sheet_parts(parts: Mapping[str, bytes], name: str, known: Callable[[str], object]) -> dict[str, str]:
+    """Return the parts of an ``.xlsx`` by the names of their sheets."""
+    targets: dict[str, str] = {}
+    sheets: dict[str, str] = {}
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2]
+        if tag == "Relationship":
+            target = attributes.get("Target", "").replace("\\", "/").lstrip("/").lower()
+            target = target if target.startswith("xl/") else f"xl/{target}"
+            targets[attributes.get("Id", "")] = target
+            # Without its styles a date or a percentage would become another number, in silence.
+            if known(target) and target not in parts:
+                raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
+        elif tag == "sheet":
+            id_ = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
+            sheets[attributes.get("name", "")] = targets.get(id_, "")
+
+    for part in ("xl/_rels/workbook.xml.rels", "xl/workbook.xml"):
+        if part in parts:
+            _parse(parts[part], name, part, start)
+    return sheets
+
+
+# --- .ods ------------------------------------------------------------------------------------------------------------
+
+def ods_extras(content: bytes, name: str, limits: Limits) -> dict[str, Extras]:
+    """Check the used areas of an ``.ods``, whose rows and cells may be repeated; return what the reader leaves out."""
+    walk = _Tables(_Extent(name, limits))
+    _parse(content, name, "content.xml", walk.start)
+    return walk.sheets
+
+
+class _Tables:
+    """The walk through the tables of an ``.ods``."""
+
+    def __init__(self, extent: _Extent):
+        self.extent, self.sheets = extent, {}
+        self.here = Extras()
+        self.top = self.bottom = 0         # rows of the row being read: it may be repeated
+        self.left = self.right = 0         # columns of the cell being read
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "table:table":
+            self.extent.begin(attributes.get("table:name", ""))
+            self.top = self.bottom = 0
+            self.here = self.sheets.setdefault(attributes.get("table:name", ""), Extras())
+        elif tag == "table:table-row":
+            self.top, self.right = self.bottom, 0
+            self.bottom += _repeated(attributes, "rows")
+        elif tag in ("table:table-cell", "table:covered-table-cell"):
+            self.left = self.right
+            self.right += _repeated(attributes, "columns")
+            if "office:value-type" in attributes:
+                self.extent.reach(self.bottom, self.right)
+            if attributes.get("office:value-type") == "percentage":
+                self.here.percent.update((r, c) for r in range(self.top, self.bottom)
+                                         for c in range(self.left, self.right))
+        elif tag == "text:p":
+            self.extent.reach(self.bottom, self.right)
+
+
+def _repeated(attributes: dict[str, str], what: str) -> int:
+    text = attributes.get(f"table:number-{what}-repeated", "1")
+    return int(text) if text.isdecimal() and len(text) < 9 else 10**9
+
+
+# --- .xls ------------------------------------------------------------------------------------------------------------
+# Only as much of the format as that takes: the compound file's sector chains (MS-CFB), heads of cell records (MS-XLS).
+
+_END = 0xFFFFFFFA            # sector numbers from here on are marks
+_ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
+_BOF, _EOF, _LOCKED, _SHEET, _XF, _FORMAT = 0x0809, 0x000A, 0x002F, 0x0085, 0x00E0, 0x041E
+_FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, _DIMENSIONS = 0x0006, 0x0203, 0x027E, 0x00BD, 0x0205, 0x0200
+_VALUED = {_FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, 0x00FD, 0x0204, 0x00D6}   # the last three: texts
+
+
+def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
+    """Check the used areas of an ``.xls``; return by the sheet's number what the reader leaves out.
+
+    Raises
+    ------
+    SourceError
+        Damaged, locked by a password, or larger than the limits.
+    """
+    try:
+        stream = _workbook_stream(data)
+        return _scan_book(stream, name, limits) if stream is not None else {}
+    except (struct.error, IndexError) as error:
+        raise SourceError("is damaged or no workbook", file=name, found=str(error), expected="an .xls file") from None
+
+
+def _workbook_stream(data: bytes) -> bytes | None:
+    """Return the stream that holds the workbook; None when there is none."""
+    shift, mini_shift = struct.unpack_from("<HH", data, 30)
+    if shift not in (9, 12) or mini_shift != 6:
+        raise IndexError("sectors of another size")
+    size = 1 << shift
+    first_directory, = struct.unpack_from("<I", data, 48)
+    cutoff, first_mini, _, difat, _ = struct.unpack_from("<5I", data, 56)
+    fat_sectors = [s for s in struct.unpack_from("<109I", data, 76) if s < _END]
+    for _ in range(len(data) // size):
+        if difat >= _END:
+            break
+        part = struct.unpack(f"<{size // 4}I", _sector(data, difat, size))
+        fat_sectors += [s for s in part[:-1] if s < _END]
+        difat = part[-1]
+    fat = [n for s in fat_sectors[: len(data) // size + 1]
+           for n in struct.unpack(f"<{size // 4}I", _sector(data, s, size))]
+    directory = _chain(data, fat, first_directory, size)
+    entries = {}
+    for at in range(0, len(directory) - 127, 128):
+        length, kind = struct.unpack_from("<HB", directory, at + 64)
+        title = directory[at : at + max(0, min(length, 64) - 2)].decode("utf-16-le", "replace").lower()
+        entries.setdefault("root" if kind == 5 else title, struct.unpack_from("<II", directory, at + 116))
+    found = entries.get("workbook") or entries.get("book")
+    if found is None:
+        return None
+    start, length = found
+    if length >= cutoff or "root" not in entries:
+        return _chain(data, fat, start, size)[:length]
+    mini = _chain(data, fat, first_mini, size)
+    mini_fat = list(struct.unpack(f"<{len(mini) // 4}I", mini[: len(mini) // 4 * 4]))
+    return _chain(_chain(data, fat, entries["root"][0], size), mini_fat, start, 64, offset=0)[:length]
+
+
+def _sector(data: bytes, number: int, size: int, offset: int | None = None) -> bytes:
+    at = number * size + (size if offset is None else offset)
+    part = data[at : at + size]
+    if not part:
+        raise IndexError("a sector outside the file")
+    return part.ljust(size, b"\0")
+
+
+def _chain(data: bytes, fat: list[int], start: int, size: int, offset: int | None = None) -> bytes:
+    parts, seen, number = [], set(), start
+    while number < _END:
+        if number in seen:
+            raise IndexError("a chain of sectors that runs in a circle")
+        seen.add(number)
+        parts.append(_sector(data, number, size, offset))
+        number = fat[number]
+    return b"".join(parts)
+
+
+def _records(stream: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (kind, start of its data, length) up to the end of the substream."""
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        if kind == _EOF:
+            return
+        yield kind, at + 4, length
+        at += 4 + length
+
+
+def _scan_book(stream: bytes, name: str, limits: Limits) -> dict[int, Extras]:
+    starts: list[int] = []
+    formats: list[int] = []
+    percent = {9, 10}   # built in: 0% and 0.00%
+    for kind, at, length in _records(stream, 0):
+        if kind == _LOCKED:
+            raise SourceError("is locked by a password", file=name, expected="a workbook without one")
+        if kind == _SHEET:
+            starts.append(struct.unpack_from("<I", stream, at)[0])
+        elif kind == _XF:
+            formats.append(struct.unpack_from("<H", stream, at + 2)[0])
+        elif kind == _FORMAT and b"%" in stream[at + 2 : at + length]:
+            percent.add(struct.unpack_from("<H", stream, at)[0])
+    if len(starts) > _MAX_SHEETS:
+        raise SourceError("has too many sheets", file=name, found=len(starts), expected=f"at most {_MAX_SHEETS}")
+    as_percent = {n for n, number in enumerate(formats) if number in percent}
+    extent = _Extent(name, limits)
+    return {n: _scan_sheet(stream, start, as_percent, extent) for n, start in enumerate(starts)}
+
+
+def _scan_sheet(stream: bytes, start: int, as_percent: set[int], extent: _Extent) -> Extras:
+    extras = Extras()
+    extent.begin(f"number {extent.sheets + 1}")
+    for kind, at, length in _records(stream, start):
+        if kind == _DIMENSIONS and length >= 12:
+            # What the sheet says of itself is reserved at once, if not filled: more than the format holds is a lie.
+            _, last_row, _, last_column = struct.unpack_from("<IIHH", stream, at)
+            if last_row > 65_536 or last_column > 256:
+                raise IndexError(f"{last_row} rows x {last_column} columns, more than the format allows")
+        if kind not in _VALUED or length < 6:
+            continue
+        row, column, style = struct.unpack_from("<HHH", stream, at)
+        last = struct.unpack_from("<H", stream, at + length - 2)[0] if kind == _MULRK else column
+        extent.reach(row + 1, max(column, last) + 1)
+        error = None
+        if kind == _BOOL_OR_ERROR and length >= 8 and stream[at + 7]:
+            error = stream[at + 6]
+        elif kind == _FORMULA and length >= 14 and stream[at + 12 : at + 14] == b"\xff\xff" and stream[at + 6] == 2:
+            error = stream[at + 8]
+        if error is not None:
+            extras.texts[row, column] = _ERRORS.get(error, "#ERROR!")
+        elif kind == _MULRK:
+            for n in range(max(0, last - column + 1)):
+                if at + 4 + 6 * n + 2 > at + length:
+                    break
+                if struct.unpack_from("<H", stream, at + 4 + 6 * n)[0] in as_percent:
+                    extras.percent.add((row, column + n))
+        elif kind in (_NUMBER, _RK, _FORMULA) and style in as_percent:
+            extras.percent.add((row, column))
+    return extras
