@@ -17,8 +17,8 @@ from ebank_lib.catalog import Catalog
 from ebank_lib.errors import SeriesError
 from ebank_lib.forecasting import JointPaths
 from ebank_lib.province.contributions import Carriers, GrowthDecomposition, points_text, span_text
+from ebank_lib.province.hierarchy import full_years, reporting
 from ebank_lib.province.league import League
-from ebank_lib.province.windows import full_years, reporting
 from ebank_lib.wording import language, month_name, number, percent, t
 
 from . import style

@@ -7,19 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog, Indicator
-from ebank_lib.display import html_table
-from ebank_lib.errors import SeriesError, UnknownNameError
-from ebank_lib.forecasting import JointPaths
-from ebank_lib.wording import language, month_name, number, percent, t
-
-from .hierarchy import hierarchy_of
-from .rounding import add_up
-from .windows import additive, full_years, month_within, reporting, table_unit
+from ..catalog import Catalog, Indicator
+from ..display import describe, html_table
+from ..errors import SeriesError, UnknownNameError
+from ..forecasting import JointPaths
+from ..wording import cell, cite, join, language, month_name, number, percent, t
+from .hierarchy import additive, full_years, hierarchy_of, month_within, reporting
+from .tables import TENTH, add_up, table_unit
 
 __all__ = ["Carriers", "GrowthDecomposition", "growth_decomposition", "who_carries"]
-
-_POINT = 0.001      # contributions are written in tenths of a percentage point
 
 
 @dataclass(frozen=True)
@@ -55,19 +51,17 @@ class GrowthDecomposition:
         before = self.known["before"].sum()
         return float(self.known["change"].sum() / before) if before > 0 else np.nan
 
-    def by(self, what: str = "branch") -> pd.DataFrame:
-        """Return ``before, after, change, points`` by ``branch`` or by ``indicator``, the largest change first."""
-        if what not in ("branch", "indicator"):
-            raise UnknownNameError("breakdown", what, ("branch", "indicator"))
-        sums = self.known.groupby(what, sort=False)[["before", "after", "change", "points"]].sum()
+    def by(self) -> pd.DataFrame:
+        """Return ``before, after, change, points`` by branch, the largest change first."""
+        sums = self.known.groupby("branch", sort=False)[["before", "after", "change", "points"]].sum()
         return sums.sort_values("change", ascending=False, kind="stable")
 
     def full(self) -> pd.DataFrame:
         """Return branch by branch, the largest change first, and all together what :meth:`reading` says."""
         rows = self.by().reset_index()
-        total = {"branch": self.catalog.total or "total", "before": rows["before"].sum(), "after": rows["after"].sum(),
+        total = {"branch": self._total, "before": rows["before"].sum(), "after": rows["after"].sum(),
                  "change": rows["change"].sum(), "points": self.growth}
-        return pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
+        return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch", **_SOURCES)
 
     def points(self) -> pd.DataFrame:
         """Return the contributions rounded to tenths of a percentage point, branches by parts with margins, adding up.
@@ -75,75 +69,82 @@ class GrowthDecomposition:
         Empty where the province began at nothing.
         """
         if not np.isfinite(self.growth):
-            return pd.DataFrame(columns=[*self.parts, self.catalog.total or "total"], dtype=float)
-        return add_up(self.wide(), _POINT, self.catalog.total or "total")
+            return pd.DataFrame(columns=[*self.parts, self._total], dtype=float)
+        return add_up(self.wide(), TENTH, self._total)
 
     def wide(self) -> pd.DataFrame:
         """Return the contributions as they are, branches by parts, the largest change first."""
         wide = self.known.pivot_table(index="branch", columns="indicator", values="points", aggfunc="sum")
         return wide.loc[self.by().index, list(self.parts)]
 
+    @property
+    def _total(self) -> str:
+        return self.catalog.total or "total"
+
     def reading(self, lang: str | None = None) -> str:
-        """Say in a sentence who made the growth."""
-        lang = language(lang)
-        ind = self.catalog.indicator(self.indicator)
-        rows = self.by()
+        """Say in a sentence who made the growth.
+
+        Its numbers know their cells in the table recorded as ``contributions_branches`` (:meth:`full`).
+        """
+        lang, table = language(lang), "contributions_branches"
+        ind, rows = self.catalog.indicator(self.indicator), self.by()
         values = {"label": ind.short_label(lang), "span": span_text(ind, self.end, self.months, lang)}
-        if not np.isfinite(self.growth) or rows["change"].sum() == 0:
+        change = rows["change"].sum()
+        if not np.isfinite(self.growth) or change == 0:
             return t("province.growth_none", lang, **values)
-        change, first = rows["change"].sum(), rows.index[0 if rows["change"].sum() > 0 else -1]
-        said = t(f"province.growth_{'up' if change > 0 else 'down'}", lang, growth=percent(abs(self.growth)),
-                 change=number(abs(change), self.catalog.unit_label(ind.key, lang), lang),
-                 first=self.catalog.branch(first).label(lang),
-                 points=f"{abs(rows.loc[first, 'points']) * 100:.1f}", **values)
-        against = int((np.sign(rows["change"]) == -np.sign(change)).sum())
-        tail = t("province.growth_against", lang, n=against) if against else t("province.growth_all", lang)
-        return said + ("" if lang == "zh" else " ") + tail
+        up, first = change > 0, rows.index[0 if change > 0 else -1]
+        said = t(f"province.growth_{'up' if up else 'down'}", lang, first=self.catalog.branch(first).label(lang),
+                 growth=cite(percent(abs(self.growth)), cell(table, "points", branch=self._total)),
+                 change=cite(number(abs(change), self.catalog.unit_label(ind.key, lang), lang),
+                             cell(table, "change", branch=self._total)),
+                 points=cite(f"{abs(rows.loc[first, 'points']) * 100:.1f}", cell(table, "points", branch=first)),
+                 **values)
+        against = int((rows["change"] < 0).sum() if up else (rows["change"] > 0).sum())
+        counted = cell(table, branch=f"!={self._total}", change="<0" if up else ">0")
+        return join([said, t("province.growth_against", lang, n=cite(against, counted)) if against else
+                     t("province.growth_all", lang)], "" if lang == "zh" else " ")
 
     def plot(self, ax=None, lang: str | None = None):
         """Draw the contributions of branches and parts; see ``charts.province.plot_decomposition``."""
-        from ebank_lib.charts.province import plot_decomposition
+        from ..charts.province import plot_decomposition
 
         return plot_decomposition(self, ax, lang)
 
     def to_html(self, lang: str | None = None) -> str:
         """Return branch by branch what was, what came and what it contributed; below it the same by channel."""
-        lang = language(lang)
-        ind = self.catalog.indicator(self.indicator)
+        lang, ind = language(lang), self.catalog.indicator(self.indicator)
         rows, points = self.by(), self.points()
         unit = table_unit(rows[["before", "after"]].sum().abs().max(), self.catalog.unit_label(ind.key, lang), lang)
-        total = self.catalog.total or "total"
-        whole = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": total})
-        shown = pd.DataFrame({"branch": [_name(self.catalog, b, lang) for b in whole.index], "before": whole["before"],
-                              "after": whole["after"], "change": whole["change"]})
+        shown = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": self._total})
+        shown = shown[["before", "after", "change"]]
         if np.isfinite(self.growth):
             shown["points"] = points.iloc[:, -1].to_numpy()
-        heads = {k: t(f"province.{k}", lang) for k in ("before", "after", "change", "points")}
-        caption = t("province.growth_caption", lang, label=ind.short_label(lang),
-                    span=span_text(ind, self.end, self.months, lang), unit=unit.text)
-        html = html_table(shown, caption=caption, heads=heads, notes=[self.reading(lang), *self._notes(lang)],
-                          formats={**dict.fromkeys(("before", "after", "change"), unit.write), "points": points_text},
-                          lang=lang)
-        if len(self.parts) < 2 or "points" not in shown:
-            return html
-        wide = points.rename(columns={k: self.catalog.indicator(k).short_label(lang) for k in self.parts}
-                             | {total: t("province.total", lang)}, index=lambda b: _name(self.catalog, b, lang))
-        wide = wide.reset_index(names="branch")
-        return html + html_table(wide, caption=t("province.points_caption", lang, label=ind.short_label(lang)),
-                                 formats=dict.fromkeys(wide.columns[1:], points_text), lang=lang)
-
-    def _notes(self, lang: str) -> list[str]:
-        notes, filled = [t("province.adds_up", lang)], int((self.known["filled"] > 0).sum())
+        shown = shown.rename(index=lambda b: _name(self.catalog, b, lang)).reset_index(names="branch")
+        notes, filled = [self.reading(lang), t("province.adds_up", lang)], int((self.known["filled"] > 0).sum())
         without = self.table.loc[self.table["reason"] != "", "branch"].unique()
         if filled:
             notes.append(t("province.filled", lang, n=filled))
         if len(without):
-            notes.append(t("province.without", lang, names=("、" if lang == "zh" else ", ").join(
-                self.catalog.branch(b).label(lang) for b in without)))
-        return notes
+            notes.append(t("province.without", lang, names=_names(self.catalog, without, lang)))
+        caption = t("province.growth_caption", lang, label=ind.short_label(lang), unit=unit.text,
+                    span=span_text(ind, self.end, self.months, lang))
+        html = html_table(shown, caption=caption, notes=notes, lang=lang,
+                          heads={k: t(f"province.{k}", lang) for k in ("before", "after", "change", "points")},
+                          formats=dict.fromkeys(("before", "after", "change"), unit.write) | {"points": points_text})
+        if len(self.parts) < 2 or "points" not in shown:
+            return html
+        wide = points.rename(columns={k: self.catalog.indicator(k).short_label(lang) for k in self.parts}
+                             | {self._total: t("province.total", lang)}, index=lambda b: _name(self.catalog, b, lang))
+        wide = wide.reset_index(names="branch")
+        return html + html_table(wide, caption=t("province.points_caption", lang, label=ind.short_label(lang)),
+                                 formats=dict.fromkeys(wide.columns[1:], points_text), lang=lang)
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+_SOURCES = {"months": {"before": "before", "after": "window", "change": "windows", "points": "windows"},
+            "across": ["points"]}
 
 
 def growth_decomposition(cleaned, indicator: str = "", months: int = 12, end=None) -> GrowthDecomposition:
@@ -199,6 +200,7 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12, end=Non
     table["points"] = table["change"] / total if total > 0 else np.nan
     table["filled"] = (filled.loc[start] + filled.loc[end]).to_numpy()
     table["reason"] = np.where(lost, "missing", "")
+    describe(table, branch="branch", indicator="indicator", **_SOURCES)
     return GrowthDecomposition(table, ind.key, parts, months, start, end, catalog)
 
 
@@ -212,12 +214,13 @@ class Carriers:
         ``branch, now, then, increase, share, lo-80, hi-80, needed, reason``: ``then`` and ``increase`` are means over
         the paths and add up, ``share`` of the province's increase (NaN where it gains nothing), ``needed`` the same
         share of what the target asks for.
-    total : dict
-        The same of the province; its limits are those of the sum, narrower than the sum of the limits.
+    total : Series
+        ``now, then, increase, lo-80, hi-80`` of the province; its limits are those of the sum, narrower than the sum
+        of the limits.
     """
 
     table: pd.DataFrame = field(repr=False)
-    total: dict = field(repr=False)
+    total: pd.Series = field(repr=False)
     indicator: str
     month: pd.Period
     origin: pd.Period
@@ -229,6 +232,12 @@ class Carriers:
         kind = self.catalog.indicator(self.indicator).kind
         return t(f"province.by_{kind}", lang, month=month_name(self.month, language(lang)))
 
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """The branches with paths, the largest increase first."""
+        known = self.table[self.table["reason"] == ""]
+        return known.sort_values("increase", ascending=False, kind="stable")
+
     def full(self) -> pd.DataFrame:
         """Return the table for recording, the largest increase first, with what :meth:`reading` says besides.
 
@@ -239,66 +248,67 @@ class Carriers:
         known = rows["reason"] == ""
         rows = rows.assign(order=known.cumsum().where(known), cumulative=rows["share"].where(known).cumsum())
         total = {**self.total, "branch": self.catalog.total or "total", "target": self.target}
-        return pd.concat([rows, pd.DataFrame([total])], ignore_index=True)
+        return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch",
+                        kinds={"share": "percent", "cumulative": "percent"}, months={"now": "window"},
+                        across=["share", "cumulative", "order"], pooled=True)
 
     def reading(self, lang: str | None = None) -> str:
-        """Say in a sentence who is expected to carry the increase."""
-        lang = language(lang)
-        ind = self.catalog.indicator(self.indicator)
-        unit = self.catalog.unit_label(ind.key, lang)
-        rows = self.table[self.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
+        """Say in a sentence who is expected to carry the increase.
+
+        Its numbers know their cells in the table recorded as ``carriers`` (:meth:`full`).
+        """
+        lang, whole = language(lang), {"branch": self.catalog.total or "total"}
+        ind, rows = self.catalog.indicator(self.indicator), self.ranked
+        unit, gain = self.catalog.unit_label(ind.key, lang), self.total["increase"]
         values = {"label": ind.short_label(lang), "when": self.when(lang),
-                  "increase": number(abs(self.total["increase"]), unit, lang)}
-        if not self.total["increase"] > 0:
+                  "increase": cite(number(abs(gain), unit, lang), cell("carriers", "increase", **whole))}
+        if not gain > 0:
             return t("province.carry_none", lang, **values)
         half = int((rows["share"].cumsum() < 0.5).sum()) + 1
-        said = t("province.carry", lang, first=self.catalog.branch(rows["branch"].iloc[0]).label(lang),
-                 share=percent(rows["share"].iloc[0], 0), half=half, n=len(rows), **values)
+        first, last = rows["branch"].iloc[0], rows["branch"].iloc[half - 1]
+        said = [t("province.carry", lang, first=self.catalog.branch(first).label(lang),
+                  share=cite(percent(rows["share"].iloc[0], 0), cell("carriers", "share", branch=first)),
+                  half=cite(half, cell("carriers", "order", branch=last)),
+                  n=cite(len(rows), cell("carriers", order="!=")), **values)]
         if self.target is not None:
+            asked, now = cell("carriers", "target", **whole), cell("carriers", "now", **whole)
             key = "province.carry_target" if self.target > self.total["now"] else "province.carry_reached"
-            said += ("" if lang == "zh" else " ") + t(key, lang, target=number(self.target, unit, lang), needed=number(
-                self.target - self.total["now"], unit, lang))
-        return said
+            said.append(t(key, lang, target=cite(number(self.target, unit, lang), asked), needed=cite(
+                number(self.target - self.total["now"], unit, lang), asked, now)))
+        return join(said, "" if lang == "zh" else " ")
 
     def plot(self, ax=None, lang: str | None = None):
         """Draw each branch's expected increase with its limits; see ``charts.province.plot_carriers``."""
-        from ebank_lib.charts.province import plot_carriers
+        from ..charts.province import plot_carriers
 
         return plot_carriers(self, ax, lang)
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the table, the largest increase first, the province last."""
-        lang = language(lang)
-        ind = self.catalog.indicator(self.indicator)
-        rows = self.table[self.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
-        unit = table_unit(max(abs(self.total["now"]), abs(self.total["then"])),
-                          self.catalog.unit_label(ind.key, lang), lang)
-        total = self.catalog.total or "total"
-        whole = add_up(rows.set_index("branch")[["now", "increase"]], unit.step, "then").rename(index={"then": total})
-        shown = pd.DataFrame({"branch": [_name(self.catalog, b, lang) for b in whole.index], "now": whole["now"],
-                              "then": whole["then"], "increase": whole["increase"]})
+        lang, total = language(lang), self.catalog.total or "total"
+        ind, rows = self.catalog.indicator(self.indicator), self.ranked.set_index("branch")
+        unit = table_unit(self.total[["now", "then"]].abs().max(), self.catalog.unit_label(ind.key, lang), lang)
+        shown = add_up(rows[["now", "increase"]], unit.step, "then").rename(index={"then": total})
+        shown = shown[["now", "then", "increase"]]
         for column in ("lo-80", "hi-80"):
             shown[column] = [*rows[column], self.total[column]]
-        formats = dict.fromkeys(("now", "then", "increase", "lo-80", "hi-80", "needed"), unit.write)
-        if np.isfinite(rows["share"]).all():
-            share = add_up(rows.set_index("branch")[["share"]], _POINT, total)
-            shown["share"] = share["share"].to_numpy()
-            if np.isfinite(rows["needed"]).all():
-                shown["needed"] = add_up(rows.set_index("branch")[["needed"]], unit.step, total)["needed"].to_numpy()
-        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in shown.columns
-                 if k not in ("branch", "now", "then")}
-        heads["then"] = t("province.then", lang, when=t(f"province.now_{ind.kind}", lang,
-                                                        month=month_name(self.month, lang)))
-        heads["now"] = t(f"province.now_{ind.kind}", lang, month=month_name(self.origin, lang))
+        for column, step in (("share", TENTH), ("needed", unit.step)):
+            if np.isfinite(rows[column]).all():
+                shown[column] = add_up(rows[[column]], step, total)[column]
+        shown = shown.rename(index=lambda b: _name(self.catalog, b, lang)).reset_index(names="branch")
+        now, then = (t(f"province.now_{ind.kind}", lang, month=month_name(m, lang)) for m in (self.origin, self.month))
+        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in
+                 ("increase", "lo-80", "hi-80", "share", "needed")}
+        heads |= {"now": now, "then": t("province.then", lang, when=then)}
         notes = [self.reading(lang), t("province.carry_note", lang)]
         if ind.kind == "flow":
             notes.append(t("province.year_note", lang))
         if len(rows) < len(self.table):
-            gap = "、" if lang == "zh" else ", "
-            notes.append(t("province.no_paths", lang, names=gap.join(
-                self.catalog.branch(b).label(lang) for b in self.table.loc[self.table["reason"] != "", "branch"])))
+            lost = self.table.loc[self.table["reason"] != "", "branch"]
+            notes.append(t("province.no_paths", lang, names=_names(self.catalog, lost, lang)))
         return html_table(shown, caption=t("province.carry_caption", lang, label=ind.short_label(lang), unit=unit.text),
-                          heads=heads, formats=formats, notes=notes, lang=lang)
+                          heads=heads, notes=notes, lang=lang, formats=dict.fromkeys(
+                              ("now", "then", "increase", "lo-80", "hi-80", "needed"), unit.write))
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -345,15 +355,15 @@ def who_carries(paths: JointPaths, indicator: str = "", month=None, target: floa
         raise SeriesError("no branch has paths", found=ind.key, expected="paths of at least one branch")
     gain = then - now[:, None]
     increase = np.where(able, gain.mean(axis=1), np.nan)
-    whole = {"now": float(now[able].sum()), "increase": float(increase[able].sum())}
-    asked = target is not None and target > whole["now"]
-    whole["then"] = whole["now"] + whole["increase"]
-    share = increase / whole["increase"] if whole["increase"] > 0 else np.full(len(able), np.nan)
+    total, more = now[able].sum(), increase[able].sum()
+    asked = target is not None and target > total
+    share = increase / more if more > 0 else np.full(len(able), np.nan)
     low, high = np.quantile(np.where(able[:, None], gain, 0.0), (0.1, 0.9), axis=1)
-    whole["lo-80"], whole["hi-80"] = (float(v) for v in np.quantile(gain[able].sum(axis=0), (0.1, 0.9)))
+    least, most = np.quantile(gain[able].sum(axis=0), (0.1, 0.9))
+    whole = pd.Series({"now": total, "increase": more, "then": total + more, "lo-80": least, "hi-80": most})
     table = pd.DataFrame({"branch": list(paths.branches), "now": now, "then": now + increase, "increase": increase,
                           "share": share, "lo-80": np.where(able, low, np.nan), "hi-80": np.where(able, high, np.nan),
-                          "needed": share * (target - whole["now"]) if asked else np.nan,
+                          "needed": share * (target - total) if asked else np.nan,
                           "reason": ["" if ok else paths.reasons.get((b, ind.key), "no paths")
                                      for b, ok in zip(paths.branches, able, strict=True)]})
     return Carriers(table, whole, ind.key, month, paths.origin, target, paths.catalog)
@@ -361,6 +371,10 @@ def who_carries(paths: JointPaths, indicator: str = "", month=None, target: floa
 
 def _name(catalog: Catalog, branch: str, lang: str) -> str:
     return t("province.total", lang) if branch == (catalog.total or "total") else catalog.branch(branch).label(lang)
+
+
+def _names(catalog: Catalog, branches, lang: str) -> str:
+    return ("、" if lang == "zh" else ", ").join(catalog.branch(b).label(lang) for b in branches)
 
 
 def span_text(ind: Indicator, end: pd.Period, months: int, lang: str) -> str:

@@ -1,4 +1,5 @@
-"""What adds up to what: branches to the province, channels and product lines to their totals, and both at once.
+"""What adds up to what: branches to the province, channels and product lines to their totals, and both at once; and
+what a branch had, completed for its sums: a stock at a month's end, a flow over twelve months.
 
 Stocks and flows add over branches; a ratio of the province is the ratio of the sums and has no place here.
 """
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.errors import ConfigError, SeriesError
+from ..catalog import Catalog, Indicator
+from ..errors import ConfigError, SeriesError, UnknownNameError
 
-__all__ = ["LEVELS", "Hierarchy", "complete", "hierarchies", "hierarchy_of"]
+__all__ = ["LEVELS", "Hierarchy", "additive", "complete", "full_years", "hierarchies", "hierarchy_of", "month_within",
+           "reporting"]
 
 LEVELS = ("province", "province_part", "branch", "branch_part")
 
@@ -67,7 +69,8 @@ class Hierarchy:
         """
         known = pd.DataFrame({node: panel.loc[node[0], node[1]] for node in self.bottom})
         full, _ = complete(panel, self.bottom)
-        out = pd.DataFrame(self.aggregate(full.to_numpy().T).T, index=full.index, columns=self.nodes)
+        out = pd.DataFrame(self.aggregate(full.to_numpy().T).T, columns=self.nodes,
+                           index=pd.PeriodIndex(full.index, freq="M"))
         out[self.bottom] = known.to_numpy()
         return out
 
@@ -95,9 +98,7 @@ def hierarchy_of(catalog: Catalog, indicator: str, branches: Sequence[str] | Non
     ConfigError
         An identity in which a total is a part of itself.
     """
-    key = catalog.indicator(indicator).key
-    if catalog.indicators[key].kind == "ratio":
-        raise SeriesError("a ratio does not add up over branches", found=key, expected="a stock or a flow")
+    key = additive(catalog, indicator).key
     known = set(catalog.indicators if available is None else available) | {key}
     group = next((found for found in _groups(catalog, known) if key in found), {key: (key,)})
     branches = [catalog.branch(b).id for b in (catalog.reporting if branches is None else branches)]
@@ -196,3 +197,60 @@ def complete(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]]) -> tuple[pd.
             line[own.index < own.idxmax()] = 0.0
         full[branch, key], filled[branch, key] = line, gaps
     return pd.DataFrame(full), pd.DataFrame(filled)
+
+
+def reporting(catalog: Catalog, panel: pd.DataFrame) -> list[str]:
+    """Return the branches that report today and are in the panel."""
+    present = set(panel.index.get_level_values("branch"))
+    return [b for b in catalog.reporting if b in present]
+
+
+def month_within(panel: pd.DataFrame, month=None) -> pd.Period:
+    """Return a month of the panel, its last by default.
+
+    Raises
+    ------
+    UnknownNameError
+        No month, or none of the panel's.
+    """
+    months = panel.index.get_level_values("month")
+    first, last = pd.Period(months.min(), "M"), pd.Period(months.max(), "M")
+    try:
+        found = last if month is None else pd.Period(str(month), "M")
+    except ValueError:
+        found = None
+    if found is None or not first <= found <= last:
+        raise UnknownNameError("month", month, [str(first), "…", str(last)])
+    return found
+
+
+def full_years(panel: pd.DataFrame, nodes: list[tuple[str, str]], ind: Indicator, months: int = 12) \
+        -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return, by month, the stock or the sum of the flow over the last `months`, and how many of them were filled.
+
+    See :func:`ebank_lib.province.hierarchy.complete` for what is filled.
+
+    Returns
+    -------
+    values, filled : DataFrame (months, nodes)
+    """
+    full, filled = complete(panel, nodes)
+    for frame in (full, filled):
+        frame.index = pd.PeriodIndex(frame.index, freq="M")
+    if ind.kind == "flow":
+        return full.rolling(months).sum(), filled.astype(float).rolling(months).sum().fillna(0).astype(int)
+    return full, filled.astype(int)
+
+
+def additive(catalog: Catalog, indicator: str) -> Indicator:
+    """Return a stock or flow.
+
+    Raises
+    ------
+    SeriesError
+        It is a ratio.
+    """
+    ind = catalog.indicator(indicator)
+    if ind.kind == "ratio":
+        raise SeriesError("a ratio does not add up over branches", found=ind.key, expected="a stock or a flow")
+    return ind

@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.display import html_table
-from ebank_lib.errors import SeriesError, UnknownNameError
-from ebank_lib.wording import language, month_name, number, percent, t
-
-from .rounding import add_up
-from .windows import full_years, month_within, reporting, table_unit
+from ..catalog import Catalog
+from ..display import describe, html_table
+from ..errors import SeriesError, UnknownNameError
+from ..wording import cell, cite, join, language, month_name, number, percent, t
+from .hierarchy import full_years, month_within, reporting
+from .tables import TENTH, add_up, table_unit
 
 __all__ = ["League", "league_table"]
-
-_TENTH = 0.001      # shares are written in tenths of a per cent
 
 
 @dataclass(frozen=True)
@@ -54,41 +51,48 @@ class League:
     def largest(self, indicator: str = "", n: int = 3) -> pd.DataFrame:
         """Return what the largest branches together have of an indicator: ``indicator, branches, share``."""
         ranked = self.of(indicator).dropna(subset=["rank"])
-        return pd.DataFrame({"indicator": [indicator or self.indicators[0]], "branches": [min(n, len(ranked))],
-                             "share": [ranked["share"].iloc[:n].sum()]})
+        return describe(pd.DataFrame({"indicator": [indicator or self.indicators[0]],
+                                      "branches": [min(n, len(ranked))], "share": [ranked["share"].iloc[:n].sum()]}),
+                        kinds={"share": "percent"}, branch="*", indicator="indicator", months={"share": "window"})
 
     def reading(self, lang: str | None = None, indicator: str = "") -> str:
-        """Say in a sentence who leads, who is last and who grows fastest."""
-        lang = language(lang)
-        rows = self.of(indicator)
-        ind = self.catalog.indicator(rows["indicator"].iloc[0])
-        ranked = rows.dropna(subset=["rank"])
+        """Say in a sentence who leads, who is last and who grows fastest.
+
+        Its numbers know their cells in the tables recorded as ``league`` and ``league_first`` (:meth:`largest`).
+        """
+        lang, ranked = language(lang), self.of(indicator).dropna(subset=["rank"])
+        ind = self.catalog.indicator(indicator or self.indicators[0])
+        label, ratio = ind.short_label(lang), ind.kind == "ratio"
         if ranked.empty:
-            return t("province.league_none", lang, label=ind.short_label(lang))
-        said = {name: self.catalog.branch(rows_["branch"]).label(lang) for name, rows_ in (
-            ("first", ranked.iloc[0]), ("last", ranked.iloc[-1]))}
-        unit = self.catalog.unit_label(ind.key, lang)
+            return t("province.league_none", lang, label=label)
 
-        def write(v: float) -> str:
-            return percent(v) if ind.kind == "ratio" else number(v, unit, lang)
+        def named(row: pd.Series) -> str:
+            return self.catalog.branch(row["branch"]).label(lang)
 
-        text = t(f"province.league_{'ratio' if ind.kind == 'ratio' else 'sum'}", lang, label=ind.short_label(lang),
-                 when=self._when(ind, lang), high=write(ranked["value"].iloc[0]), low=write(ranked["value"].iloc[-1]),
-                 share=percent(self.largest(indicator)["share"].iloc[0], 0), **said)
+        def refer(row: pd.Series, column: str, text: str) -> str:
+            return cite(text, cell("league", column, branch=row["branch"], indicator=ind.key))
+
+        def value(row: pd.Series) -> str:
+            return refer(row, "value", percent(row["value"]) if ratio else number(
+                row["value"], self.catalog.unit_label(ind.key, lang), lang))
+
+        first, last = ranked.iloc[0], ranked.iloc[-1]
+        text = t(f"province.league_{'ratio' if ratio else 'sum'}", lang, label=label, when=t(
+            f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(self.end, lang)),
+                 first=named(first), last=named(last), high=value(first), low=value(last), share=cite(
+                     percent(self.largest(indicator)["share"].iloc[0], 0),
+                     cell("league_first", "share", indicator=ind.key)))
         quick = ranked.sort_values("rank_growth", kind="stable").iloc[0]
         if not np.isfinite(quick["growth"]):
             return text
-        growth = t("province.in_points", lang, n=f"{quick['growth'] * 100:+.1f}") if ind.kind == "ratio" else \
-            percent(quick["growth"], sign=True)
-        return text + ("" if lang == "zh" else " ") + t(
-            "province.league_fastest", lang, branch=self.catalog.branch(quick["branch"]).label(lang), growth=growth)
-
-    def _when(self, ind, lang: str) -> str:
-        return t(f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(self.end, lang))
+        growth = t("province.in_points", lang, n=refer(quick, "growth", f"{quick['growth'] * 100:+.1f}")) if ratio \
+            else refer(quick, "growth", percent(quick["growth"], sign=True))
+        return join([text, t("province.league_fastest", lang, branch=named(quick), growth=growth)],
+                    "" if lang == "zh" else " ")
 
     def plot(self, indicator: str = "", lang: str | None = None):
         """Draw an indicator's ranking; see ``charts.province.plot_league``."""
-        from ebank_lib.charts.province import plot_league
+        from ..charts.province import plot_league
 
         return plot_league(self, indicator, lang=lang)
 
@@ -125,7 +129,7 @@ class League:
         unit = table_unit(rows["value"].max(), self.catalog.unit_label(ind.key, lang), lang)
         known = rows.drop(index=total)["value"].dropna()
         whole = add_up(known.to_frame(), unit.step, total)["value"].reindex(rows.index)
-        share = add_up((known / known.sum()).to_frame(), _TENTH, total)["value"].reindex(rows.index) \
+        share = add_up((known / known.sum()).to_frame(), TENTH, total)["value"].reindex(rows.index) \
             if known.sum() > 0 else rows["share"]
         return {"value": [ranked(unit.write(v), r) for v, r in zip(whole, rows["rank"], strict=True)],
                 "share": [percent(v) for v in share],
@@ -162,8 +166,11 @@ def league_table(cleaned, indicators: Sequence[str] | str | None = None, end=Non
         raise UnknownNameError("indicator in the panel", missing[0], panel.columns)
     end = month_within(panel, end)
     branches = reporting(catalog, panel)
-    return League(pd.concat([_rows(catalog, panel, key, branches, end) for key in keys], ignore_index=True), keys, end,
-                  catalog)
+    table = pd.concat([_rows(catalog, panel, key, branches, end) for key in keys], ignore_index=True)
+    describe(table, kinds={"share": "percent"}, branch="branch", indicator="indicator", exact=["value"], months={
+        "value": "window", "share": "window", "growth": "windows", "rank": "window", "rank_growth": "windows"},
+             across=["share", "rank", "rank_growth"])
+    return League(table, keys, end, catalog)
 
 
 def _rows(catalog: Catalog, panel: pd.DataFrame, key: str, branches: list[str], end: pd.Period) -> pd.DataFrame:

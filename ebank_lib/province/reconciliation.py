@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from ebank_lib.errors import SeriesError, UnknownNameError
+from ..errors import SeriesError, UnknownNameError
 
 __all__ = ["METHODS", "couple", "covariance", "nonnegative", "projection", "reconcile", "reconcile_paths",
            "shrunk_covariance"]

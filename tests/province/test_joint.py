@@ -81,7 +81,6 @@ def test_a_stock_that_never_fell_does_not_fall_on_a_path(few):
 def test_a_total_that_ends_early_is_forecast_for_the_months_after_the_origin(few):
     h = hierarchy_of(few.catalog, "mobile", ["jinan", "rizhao", "heze"])
     y = h.history(few.panel)["shandong", "mobile"]
-    y.index = pd.PeriodIndex(y.index, freq="M")
     origin = y.index[-1]
     early = upper_paths(y.iloc[:-2], "stock", origin - 2, 5, 20)
     late = upper_paths(y.where(y.index <= origin - 2), "stock", origin, 3, 20)

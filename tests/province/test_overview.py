@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.province import growth_decomposition, league_table, who_carries
-from ebank_lib.province.windows import table_unit
+from ebank_lib.province.tables import table_unit
 
 
 def numbers_of(html, table=0):
@@ -22,16 +22,68 @@ def numbers_of(html, table=0):
     return np.array([[float(re.sub(r"\(.*\)|[,%+ ]", "", c)) for c in row] for row in cells])
 
 
+@pytest.fixture(scope="module")
+def hand(cleaned):
+    """Three branches, 24 months, figures that can be reckoned in the head: 200 customers became 280."""
+    months = pd.period_range("2009-09", "2011-08", freq="M")
+    ends = {"jinan": (100.0, 160.0), "rizhao": (60.0, 50.0), "heze": (40.0, 70.0)}
+    frames = {b: pd.DataFrame({
+        "mobile": np.r_[np.full(12, first), np.full(11, 1.0), last], "mobile_txn": np.repeat([first, last], 12),
+        "mobile_active": np.repeat([first / 2, last / 4], 12), "mobile_activity": np.repeat([0.5, 0.25], 12)},
+        index=months) for b, (first, last) in ends.items()}
+    return types.SimpleNamespace(panel=pd.concat(frames, names=["branch", "month"]), catalog=cleaned.catalog)
+
+
+def cells(said):
+    return [(said[a:b], ref.table, ref.column, dict(ref.rows)) for a, b, refs in said.cells for ref in refs]
+
+
 # --- decomposition
+
+def test_contributions_worked_out_by_hand(hand):
+    found = growth_decomposition(hand, "mobile")
+    assert found.by().to_numpy().tolist() == [[100, 160, 60, 0.3], [40, 70, 30, 0.15], [60, 50, -10, -0.05]]
+    assert (found.growth, str(found.start), str(found.end)) == (0.4, "2010-08", "2011-08")
+    assert found.full().iloc[-1].tolist() == ["shandong", 200, 280, 80, 0.4]
+    assert found.points()["shandong"].tolist() == pytest.approx([0.3, 0.15, -0.05, 0.4])
+    said = found.reading("en")
+    assert said.endswith("the province grew by 40.0%, or 80 customers; Jinan contributed most, 30.0 points. Branches "
+                         "that went the other way: 1.")
+    table = "contributions_branches"
+    assert cells(said) == [("40.0%", table, "points", {"branch": "shandong"}),
+                           ("80 customers", table, "change", {"branch": "shandong"}),
+                           ("30.0", table, "points", {"branch": "jinan"}),
+                           ("1", table, "", {"branch": "!=shandong", "change": "<0"})]
+    flow = growth_decomposition(hand, "mobile_txn", months=6)
+    assert flow.by()["before"].tolist() == flow.by()["after"].tolist() == [960, 300, 420]
+    assert growth_decomposition(hand, "mobile_txn").by()["change"].tolist() == [720, 360, -120]
+    assert growth_decomposition(hand, "mobile_txn", end="2011-08", months=12).growth == 0.4
+
+
+def test_a_province_that_shrank_names_who_took_off_most(hand):
+    back = types.SimpleNamespace(catalog=hand.catalog, panel=hand.panel.assign(mobile=np.tile(
+        np.repeat([3.0, 1.0], 12), 3) * np.repeat([3, 2, 1], 24)))
+    back.panel.loc["heze", "mobile"] = np.repeat([1.0, 2.0], 12)
+    found = growth_decomposition(back, "mobile")
+    said = found.reading("en")
+    assert "fell by 56.2%, or 9 customers; Jinan took off most, 37.5 points. Branches that went the other way: 1." in said
+    assert cells(said)[-1][3] == {"branch": "!=shandong", "change": ">0"}
+    same = types.SimpleNamespace(catalog=hand.catalog, panel=hand.panel * 0 + 1)
+    assert "did not change" in growth_decomposition(same, "mobile").reading("en")
+    nothing = types.SimpleNamespace(catalog=hand.catalog, panel=hand.panel.assign(
+        mobile=np.tile(np.repeat([0.0, 1.0], 12), 3)))
+    found = growth_decomposition(nothing, "mobile")
+    assert np.isnan(found.growth) and found.points().empty and "<table" in found.to_html("en")
+
 
 @pytest.mark.parametrize("indicator", ["etxn_total", "income_total", "personal_online", "mobile_txn"])
 def test_contributions_add_up_to_the_growth_of_the_province(cleaned, indicator):
     found = growth_decomposition(cleaned, indicator)
     assert found.known["change"].sum() == pytest.approx(found.by()["change"].sum())
     assert found.known["points"].sum() == pytest.approx(found.growth)
-    rows = found.by("indicator")
-    assert rows["after"].sum() - rows["before"].sum() == pytest.approx(found.known["change"].sum())
-    assert len(rows) == {"etxn_total": 5, "income_total": 3}.get(indicator, 1)
+    rows = found.known
+    assert rows["after"].sum() - rows["before"].sum() == pytest.approx(rows["change"].sum())
+    assert rows["indicator"].nunique() == len(found.parts) == {"etxn_total": 5, "income_total": 3}.get(indicator, 1)
 
 
 def test_the_growth_is_that_of_the_printed_total(cleaned):
@@ -91,8 +143,6 @@ def test_what_cannot_be_divided_is_said(cleaned):
         growth_decomposition(cleaned, "income_total", end="2009-11")
     with pytest.raises(UnknownNameError, match="2008-01, …, 2011-08"):
         growth_decomposition(cleaned, "sms", end="2012-01")
-    with pytest.raises(UnknownNameError, match="branch, indicator"):
-        growth_decomposition(cleaned, "sms").by("month")
 
 
 # --- league
@@ -133,7 +183,49 @@ def test_the_league_says_what_it_does_not_know(cleaned):
         league_table(cleaned, "income_total", end="2008-06")
 
 
+def test_a_league_worked_out_by_hand(hand):
+    league = league_table(hand, ["mobile", "mobile_txn", "mobile_activity"])
+    rows = league.of("mobile")
+    assert rows["branch"].tolist() == ["jinan", "heze", "rizhao", "shandong"]
+    assert rows["value"].tolist() == [160, 70, 50, 280] and rows["rank"].tolist()[:3] == [1, 2, 3]
+    assert rows["share"].tolist() == pytest.approx([160 / 280, 0.25, 50 / 280, 1])
+    assert rows["growth"].tolist() == pytest.approx([0.6, 0.75, -1 / 6, 0.4])
+    assert rows["rank_growth"].tolist()[:3] == [2, 1, 3]
+    assert league.of("mobile_txn")["value"].tolist() == [1920, 840, 600, 3360]
+    ratio = league.of("mobile_activity")
+    assert ratio["value"].tolist() == [0.25] * 4 and ratio["growth"].iloc[0] == -0.25
+    assert ratio["growth"].iloc[-1] == pytest.approx(0.25 - 0.5) and ratio["rank"].tolist()[:3] == [1, 1, 1]
+    assert league.largest("mobile", 2)["share"].item() == pytest.approx(230 / 280)
+    said = league.reading("en", "mobile")
+    assert said.endswith("Jinan is first (160 customers), Rizhao last (50 customers); the first three have 100% of the "
+                         "province. Largest rise on the year: Heze (+75.0%).")
+    where = {"indicator": "mobile"}
+    assert cells(said) == [("160 customers", "league", "value", {"branch": "jinan"} | where),
+                           ("50 customers", "league", "value", {"branch": "rizhao"} | where),
+                           ("100%", "league_first", "share", where),
+                           ("+75.0%", "league", "growth", {"branch": "heze"} | where)]
+    assert "Largest rise on the year: Jinan (-25.0 points)." in league.reading("en", "mobile_activity")
+    assert "<td>160 (1)</td>" in league.to_html("en") and "<td>57.1%</td>" in league.to_html("en")
+    early = league_table(hand, "mobile", end="2010-01").of()
+    assert early["growth"].isna().all() and "Largest" not in league_table(hand, "mobile", end="2010-01").reading("en")
+
+
 # --- who carries
+
+def test_the_sentence_of_who_carries_knows_its_cells(paths):
+    found = who_carries(paths, "mobile", target=1e9)
+    full = found.full()
+    said, ranked = found.reading("en"), found.ranked
+    half = int((ranked["share"].cumsum() < 0.5).sum()) + 1
+    assert full["order"].tolist()[:3] == [1, 2, 3] and full["cumulative"].iloc[2] == pytest.approx(1)
+    assert full["target"].iloc[-1] == 1e9 and full["branch"].iloc[-1] == "shandong"
+    whole = {"branch": "shandong"}
+    assert [c[1:] for c in cells(said)] == [
+        ("carriers", "increase", whole), ("carriers", "share", {"branch": ranked["branch"].iloc[0]}),
+        ("carriers", "order", {"branch": ranked["branch"].iloc[half - 1]}), ("carriers", "", {"order": "!="}),
+        ("carriers", "target", whole), ("carriers", "target", whole), ("carriers", "now", whole)]
+    shown = dict((c[2], c[0]) for c in cells(said))
+    assert shown["order"] == str(half) and shown["share"] == f"{ranked['share'].iloc[0] * 100:.0f}%"
 
 def test_shares_of_the_expected_increase_add_up(paths):
     found = who_carries(paths, "mobile", "2012-08")

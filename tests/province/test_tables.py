@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ebank_lib.errors import SeriesError
-from ebank_lib.province import add_up, hierarchy_of, round_to_sum
+from ebank_lib.province import add_up
+from ebank_lib.province.tables import table_unit
 
 tables = arrays.arrays(float, st.tuples(st.integers(1, 16), st.integers(1, 6)),
                        elements=st.floats(-1e6, 1e6).map(lambda v: round(v, 3)))
@@ -44,25 +45,23 @@ def test_the_least_movement_in_sum():
     assert np.abs(add_up(pd.DataFrame(values)).to_numpy() - full).sum() == pytest.approx(best)
 
 
-def test_a_hierarchy_of_the_sample_in_ten_thousands(cleaned):
-    h = hierarchy_of(cleaned.catalog, "etxn_total")
-    bottom = cleaned.panel.loc["rizhao"].iloc[-1][h.indicators].to_numpy()
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({n: h.aggregate(np.tile(bottom, 16) * rng.uniform(0.2, 5, 80)) for n in "ab"}, index=h.nodes)
-    out = round_to_sum(frame, h.S, 1e4)
-    assert out.index.equals(h.nodes) and list(out) == ["a", "b"]
-    assert np.array_equal(out.to_numpy(), h.aggregate(out.to_numpy()[-80:]))
-    assert (out - frame).abs().max(axis=None) < 1e4
-    assert out.equals(round_to_sum(frame, h.S, 1e4))                    # the same each time
-
-
-def test_what_cannot_be_rounded_is_said():
-    S = np.array([[1, 1], [1, 0], [0, 1]])
-    with pytest.raises(SeriesError, match="does not add up before"):
-        round_to_sum(pd.Series([4.0, 1.2, 1.2]), S)
+def test_branches_by_channels_of_the_sample_in_ten_thousands(cleaned):
+    parts = ["sms_income", "personal_online_income", "corporate_online_income"]
+    frame = cleaned.panel[parts].xs(cleaned.months[-1], level="month").loc[cleaned.catalog.reporting]
+    out = add_up(frame, 1e4, "shandong")
+    assert out.index.tolist() == [*cleaned.catalog.reporting, "shandong"] and list(out) == [*parts, "shandong"]
+    assert (out.iloc[:-1, :-1] - frame).abs().max(axis=None) < 1e4
+    assert out.equals(add_up(frame, 1e4, "shandong"))                   # the same each time
     with pytest.raises(SeriesError, match="1 figures missing"):
-        round_to_sum(pd.Series([np.nan, 1.2, 1.2]), S)
-    # Three ways of cutting: each pair of three halves is one, all three are one and a half, and no whole numbers fit.
-    pairs = np.vstack([[1, 1, 0], [1, 0, 1], [0, 1, 1], np.eye(3)])
-    with pytest.raises(SeriesError, match="no rounding holds"):
-        round_to_sum(pd.Series([1.0, 1.0, 1.0, 0.5, 0.5, 0.5]), pairs)
+        add_up(frame.mask(frame == frame.iloc[2, 1]))
+
+
+@pytest.mark.parametrize(("largest", "zh", "en", "step", "written"), [
+    (5.0, "户", "n", 1.0, "5"), (99_999.0, "户", "k n", 1.0, "99,999"), (100_000.0, "万户", "k n", 100.0, "10.00"),
+    (1_000_000.0, "万户", "k n", 1000.0, "100.0"), (2_345_678.0, "万户", "k n", 1000.0, "234.6"),
+    (99_999_999.0, "万户", "m n", 1000.0, "10,000.0"), (1e9, "亿户", "m n", 1e6, "10.00"),
+    (1e12, "亿户", "bn n", 1e8, "10,000"), (0.0, "户", "n", 1.0, "0")])
+def test_one_unit_for_a_table(largest, zh, en, step, written):
+    unit = table_unit(largest, "户", "zh")
+    assert (unit.text, table_unit(largest, "n", "en").text, unit.step) == (zh, en, step)
+    assert unit.write(largest) == written and unit.write(np.nan) == "–" and unit.write(-0.0) == "-0" or largest
