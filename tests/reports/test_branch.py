@@ -41,7 +41,8 @@ def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
                                                "tables/series.csv", "tables/series.parquet"]
     assert report.folder.name == "0351" and report.warnings == [] and language() == "zh"
     page = report.page.read_text(encoding="utf-8")
-    assert "East: e-banking report" in page and "Simulated data" in page and 'alt="East"' in page and "0351 <span" in page
+    assert "East: e-banking report" in page and "Simulated data" in page and 'alt="East"' in page
+    assert "0351 <span" in page
 
 
 def test_the_same_input_gives_the_same_bytes(report, province, project):
@@ -104,7 +105,8 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
     assert found[0] == found[1] and not [name for name in found[0] if name.startswith("failed")]
     page, run = found[0]["report.html"].decode(), json.loads(found[0]["run.json"])
     assert says + "too short; &lt;b&gt;x&lt;/b&gt;; found 3; expected at least 24" in page
-    assert "as far as it went" in page and "其后" not in page and "After" not in page and "tables/series.csv" in run["artefacts"]
+    assert "as far as it went" in page and "其后" not in page and "After" not in page
+    assert "tables/series.csv" in run["artefacts"]
     assert run["stages_not_done"] == {"02_order": {"cell": 3, "message": "too short; <b>x</b>; found 3; "
                                                                          "expected at least 24"}}
     book = found[0]["notebooks/02_order.ipynb"].decode()
