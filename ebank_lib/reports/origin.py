@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -13,7 +13,9 @@ from pathlib import Path
 
 __all__ = ["Call", "Origin", "Reader"]
 
-_PACKAGE = __name__.split(".")[0]
+eb = import_module("..", __package__)
+# Every cell calls some of these; they say nothing of where a figure comes from.
+_HOUSEKEEPING = ("setup", "show", "say", "record", "state", "t")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Origin:
 
 
 class Reader:
-    """Reads the cells of one notebook in order and remembers which variable came from which function."""
+    """Reads the cells of one notebook in order and remembers which variable came from which verb."""
 
     def __init__(self, notebook: str):
         self.notebook = notebook
@@ -53,72 +55,41 @@ class Reader:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError):
             return Origin(self.notebook, prompt or 0, source)
-        found: dict[str, Callable] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                self._resolve(node, found)
+        found = dict(pair for node in ast.walk(tree) for pair in self._called(node))
         for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                self._remember(node)
-        calls = [call for call in (_locate(name, function) for name, function in found.items()) if call]
-        return Origin(self.notebook, prompt or 0, source, tuple(dict.fromkeys(calls)))
+            if isinstance(node, ast.Assign) and (pair := next(self._called(node.value), None)):
+                self._made |= {name.id: pair[1] for name in node.targets if isinstance(name, ast.Name)}
+        calls = (_locate(name, function) for name, function in found.items())
+        return Origin(self.notebook, prompt or 0, source, tuple(dict.fromkeys(call for call in calls if call)))
 
-    def _resolve(self, node: ast.Call, found: dict[str, Callable]) -> None:
-        target = node.func
-        if not isinstance(target, ast.Attribute):
+    def _called(self, node: ast.AST) -> Iterator[tuple[str, Callable]]:
+        """Yield the verb that a call is of; of a method of a result, the verb that made the result, and the method."""
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name)):
             return
-        owner = _dotted(target.value)
-        if owner == "eb":
-            function = _public(target.attr)
-            if function is not None and target.attr not in ("setup", "show", "say", "record", "state", "t"):
-                found.setdefault(f"eb.{target.attr}", function)
+        owner, name = node.func.value.id, node.func.attr
+        if owner == "eb" and name not in _HOUSEKEEPING and inspect.isfunction(verb := getattr(eb, name, None)):
+            yield f"eb.{name}", verb
         elif owner in self._made:
-            # A method of a result: the function that made the result, and the method where its class is declared.
-            maker = self._made[owner]
-            found.setdefault(f"eb.{maker.__name__}", maker)
-            method = getattr(_returned(maker), target.attr, None)
-            if inspect.isfunction(method):
-                found.setdefault(f"{owner}.{target.attr}", method)
-
-    def _remember(self, node: ast.Assign) -> None:
-        target = node.value.func
-        if isinstance(target, ast.Attribute) and _dotted(target.value) == "eb":
-            function = _public(target.attr)
-            for name in node.targets:
-                if isinstance(name, ast.Name) and inspect.isfunction(function):
-                    self._made[name.id] = function
-
-
-def _dotted(node: ast.AST) -> str:
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _public(name: str) -> Callable | None:
-    package = import_module(_PACKAGE)
-    try:
-        return getattr(package, name)
-    except (AttributeError, ImportError):
-        return None
+            verb = self._made[owner]
+            yield f"eb.{verb.__name__}", verb
+            if inspect.isfunction(method := getattr(_returned(verb), name, None)):
+                yield f"{owner}.{name}", method
 
 
 def _returned(function: Callable) -> type | None:
     """Return the class that a function is declared to return."""
     declared = function.__annotations__.get("return")
-    if isinstance(declared, type):
-        return declared
-    found = vars(sys.modules[function.__module__]).get(declared) if isinstance(declared, str) else None
+    found = vars(sys.modules[function.__module__]).get(declared) if isinstance(declared, str) else declared
     return found if isinstance(found, type) else None
 
 
 @cache
-def _locate(name: str, function: object) -> Call | None:
+def _locate(name: str, function: Callable) -> Call | None:
     try:
-        file = Path(inspect.getsourcefile(function))
-        line = inspect.getsourcelines(function)[1]
+        file, line = Path(inspect.getsourcefile(function)), inspect.getsourcelines(function)[1]
     except (OSError, TypeError):
         return None
-    parts = file.parts
-    if _PACKAGE not in parts:
-        return None
-    at = len(parts) - 1 - parts[::-1].index(_PACKAGE)
-    return Call(name, "/".join(parts[at:]), line)
+    package = Path(eb.__file__).parent
+    inside = file.is_relative_to(package)
+    return Call(name, file.relative_to(package.parent).as_posix(), line) if inside else None
