@@ -152,7 +152,8 @@ def _rows_named(table: Mapping[str, Any], rows: str) -> list[int]:
     return found
 
 
-def _rows_where(table: Mapping[str, Any], conditions: Iterable[tuple[str, str | None]], rows: Iterable[int]) -> list[int]:
+def _rows_where(table: Mapping[str, Any], conditions: Iterable[tuple[str, str | None]],
+                rows: Iterable[int]) -> list[int]:
     """Return the positions of the rows whose columns are as the conditions say, see :class:`ebank_lib.wording.Ref`."""
     wanted = [(_position(table, name), *_SIGN.fullmatch(said or "").groups()) for name, said in conditions]
     return [n for n in rows if all(_is(table["rows"][n][at], sign or "=", text.strip()) for at, sign, text in wanted)]

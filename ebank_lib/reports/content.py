@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import html
 import re
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,8 +31,6 @@ __all__ = ["Content", "Item", "Stage", "read_content", "set_prose"]
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
          "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "wbr"]
-# Pixels to the inch: on the page, and of a picture that does not say (charts/style.py).
-_PER_INCH, _DRAWN = 100, 150
 # A wide table is set smaller, so that it fits the paper.
 _WIDE = 6
 
@@ -304,10 +301,10 @@ def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
             for mime, value in output.get("data", {}).items()}
     if "image/svg+xml" in data:
         source = base64.b64encode(data["image/svg+xml"].encode("utf-8")).decode("ascii")
-        return [Item("figure", _image("svg+xml", source, None), origin=origin)]
+        return [Item("figure", _image("svg+xml", source, {}), origin=origin)]
     if "image/png" in data:
         source = re.sub(r"\s", "", data["image/png"])
-        return [Item("figure", _image("png", source, _png_size(source, output.get("metadata", {}))), origin=origin)]
+        return [Item("figure", _image("png", source, output.get("metadata", {}).get("image/png", {})), origin=origin)]
     if "text/html" in data:
         return list(_html_items(data["text/html"], origin))
     if "text/latex" in data:
@@ -317,29 +314,13 @@ def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
     return []
 
 
-def _image(kind: str, source: str, size: tuple[int, int] | None) -> str:
-    """Return the attributes of a picture; only base64 gets through."""
+def _image(kind: str, source: str, said: Mapping[str, Any]) -> str:
+    """Return the attributes of a picture, in the size that the notebook says; only base64 gets through."""
     if not re.fullmatch(r"[A-Za-z0-9+/=]*", source):
         return ""
-    extent = f' width="{size[0]}" height="{size[1]}"' if size else ""
+    size = [said.get(side) for side in ("width", "height")]
+    extent = ' width="{}" height="{}"'.format(*size) if all(isinstance(side, int) for side in size) else ""
     return f'src="data:image/{kind};base64,{source}"{extent}'
-
-
-def _png_size(source: str, metadata: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return width and height in the page's pixels: as the notebook says, else by the file's resolution."""
-    said = metadata.get("image/png", {})
-    if isinstance(said.get("width"), int) and isinstance(said.get("height"), int):
-        return said["width"], said["height"]
-    try:
-        head = base64.b64decode(source[:2000])
-        width, height = struct.unpack(">II", head[16:24])
-        at = head.find(b"pHYs", 0, head.find(b"IDAT"))
-        per_metre, unit = struct.unpack(">4xIB", head[at + 4:at + 13]) if at > 0 else (0, 0)
-    except (ValueError, struct.error):
-        return None
-    # Drawn finely to be sharp, shown so that 10-point text is read as such.
-    scale = min(1.0, _PER_INCH / (per_metre * 0.0254 if unit == 1 and per_metre else _DRAWN))
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _html_items(text: str, origin: Origin) -> Iterable[Item]:

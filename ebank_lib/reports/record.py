@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ConfigError
 from ..display import plain_cells
+from ..errors import ConfigError
 from ..wording import has, language, t
 
 __all__ = ["KINDS", "record", "state", "table_of"]

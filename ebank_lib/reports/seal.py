@@ -1,10 +1,10 @@
 """``run.json``: what was run on what, the hash of every file, and a seal over itself; and whether it all still agrees.
 
 A hash finds accidents and careless changes. It is no signature: whoever can write to the folder can change a file and
-compute every hash anew, and nothing here would show it. What such a hand cannot change without its being found is the
-source, as far as its workbooks lie elsewhere: files, cells, ledger and panel are computed again from them. Numbers after
-the panel (tables, pages) are compared by their hashes only; making the report again (``ebank report --force``) is what
-shows whether they follow from the panel. PDFs are printed afterwards and are not covered.
+compute every hash anew, and nothing here would show it. What such a hand cannot change unnoticed is the way from the
+source, where its workbooks lie elsewhere: files, cells, ledger and panel are computed again from them. What comes after
+the panel (tables, pages) is compared by its hashes only; making the report again is what shows whether it follows from
+the panel. PDFs are printed afterwards and are not covered.
 """
 
 from __future__ import annotations
@@ -233,7 +233,8 @@ def _whole_run(folder: Path, reports: list[Path]) -> Verdict | None:
     if run is None:
         return verdict
     branches = [one for one in run.get("branches", ()) if isinstance(one, Mapping) and plain_path(str(one.get("id")))]
-    listed = dict(run.get("artefacts", {})) | {f"{one['id']}/run.json": one["run"] for one in branches if one.get("run")}
+    seals = {f"{one['id']}/run.json": one["run"] for one in branches if one.get("run")}
+    listed = dict(run.get("artefacts", {})) | seals
     own = {report.name for report in reports} | {str(one["id"]) for one in branches}
     _files(verdict, listed, lambda name: _AT_THE_TOP.fullmatch(name) or (
         name.split("/")[0] in own and "/" in name and not name.endswith("/run.json")))

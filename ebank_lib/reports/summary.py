@@ -102,7 +102,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), source),
-        "state": [{"name": line.name, "text": line.text, "level": line.level, "cells": line.cells} for line in content.state],
+        "state": [{name: getattr(line, name) for name in ("name", "text", "level", "cells")} for line in content.state],
         "not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                      for book in executed if book.not_done},
         "parameters": parameters,

@@ -42,6 +42,7 @@ def test_keys_are_words_that_are_the_same_in_every_language():
     assert row_ids(table) == ["a", "b"]
     same = table_of("t", pd.DataFrame({"label": ["甲", "甲"]}))
     assert row_ids(same) == ["#1", "#2"] and cells_at([same], "t[#2].label")[0].at == 1
+    assert [cell.at for cell in cells_at([same], "t[#1].label")] == [0] and cells_at([same], "t[#12].label") == []
 
 
 def test_missing_is_what_nothing_equals_and_a_part_of_a_key_names_all_that_have_it():

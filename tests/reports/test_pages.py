@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.content import _png_size, read_content
+from ebank_lib.reports.content import read_content
 from ebank_lib.reports.pages import build_page
 
 
@@ -94,14 +94,37 @@ def test_a_page_that_is_too_large_is_refused(executed, about, tmp_path, make):
         build_page(read_content(executed, "zh"), about())
 
 
-def test_a_picture_is_shown_in_the_size_it_was_drawn_for(make):
-    import struct
-    import zlib
+def read(tmp_path, make, *cells, lang="zh"):
+    """The one stage of a notebook of these cells."""
+    nbformat.write(make.notebook(*cells), tmp_path / "01_x.ipynb")
+    return read_content([tmp_path / "01_x.ipynb"], lang, {"branch": "日照"})
 
-    plain = base64.b64decode(make.png(1350, 3))
-    assert _png_size(make.png(1350, 3), {}) == (900, 2)
-    assert _png_size(make.png(1350, 3), {"image/png": {"width": 700, "height": 2}}) == (700, 2)
-    body = b"pHYs" + struct.pack(">IIB", 3937, 3937, 1)   # 100 dpi
-    dense = plain[:33] + struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body)) + plain[33:]
-    assert _png_size(base64.b64encode(dense).decode(), {}) == (1350, 3)
-    assert _png_size("AAAA", {}) is None
+
+def test_a_picture_is_shown_in_the_size_that_the_notebook_says(tmp_path, make):
+    for said, shown in (({"width": 700, "height": 2}, ' width="700" height="2"'), ({"width": 700}, ""), ({}, "")):
+        picture = make.shown({"image/png": make.png()}, **{"image/png": said})
+        (item,) = read(tmp_path, make, make.code("f", [picture], count=2)).stages[0].items
+        assert item.html == f'src="data:image/png;base64,{make.png()}"{shown}'
+
+
+def test_pictures_of_one_cell_get_their_captions_in_turn_and_the_last_one_again(tmp_path, make):
+    picture = make.shown({"image/png": make.png()})
+    cell = make.code("f", [picture] * 3, count=2, caption_zh=["{branch}甲", "乙"], alt_zh=["子", "丑"])
+    items = read(tmp_path, make, cell).stages[0].items
+    assert [(item.number, item.caption, item.alt) for item in items] == [
+        (1, "日照甲", "子"), (2, "乙", "丑"), (3, "乙", "丑")]
+
+
+def test_the_first_heading_is_the_stage_and_others_are_its_parts(tmp_path, make):
+    (stage,) = read(tmp_path, make, *make.prose("# 一\n\n## 二\n\n# 三", "# One")).stages
+    assert (stage.title, stage.anchor) == ("一", "s01")
+    assert [(h.text, h.level, h.anchor) for h in stage.headings] == [("二", 3, "s01-1"), ("三", 2, "s01-2")]
+    (stage,) = read(tmp_path, make, make.code("1", count=2)).stages
+    assert stage.title == "01_x" and stage.headings == ()
+
+
+def test_a_formula_in_an_output_stands_on_a_line_of_its_own_and_code_is_shown_as_text(tmp_path, make):
+    cells = [make.code("m", [make.shown({"text/latex": "$x_1$"})], count=2),
+             make.code("m", [make.shown({"text/html": "<b>bold</b><script>x</script><object>o</object>"})], count=3)]
+    one, two = read(tmp_path, make, *cells).stages[0].items
+    assert one.html.startswith('<span class="display"') and two.html == "<b>bold</b>&lt;object&gt;o&lt;/object&gt;"
