@@ -31,12 +31,7 @@ help:  ## this list
 
 # Always asked, answers in a few hundredths of a second when .venv fits the lock.
 setup:  ## create or update .venv from the lock (the other targets do it themselves)
-	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
-	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1; then \
-	    exec "$$python" tools/bootstrap.py $(if $(PYTHON),--python "$(PYTHON)"); \
-	  fi; \
-	done; \
-	echo "set-up failed: no python3 on PATH; install Python 3.11 or newer" >&2; exit 1
+	@sh tools/setup.sh $(PYTHON)
 
 report: setup  ## one branch's report: reports/BRANCH/report.html (BRANCH=rizhao SOURCE=data/shandong REPORT_LANG=zh)
 	@$(BIN)/ebank report --source "$(SOURCE)" --branch "$(BRANCH)" --lang "$(REPORT_LANG)"
@@ -59,8 +54,17 @@ test: setup  ## all that CI runs: lint, doctests, tests, notebooks replayed
 lab: setup  ## JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=. $(wildcard notebooks)
 
+# Where packages come from is the installing machine's business: no index in the file. environment.yml names what
+# pyproject.toml names (a test compares them); here its versions are brought in step.
 lock: setup  ## resolve anew within pyproject.toml: requirements.lock and environment.yml (UPGRADE=1: newest of all)
-	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
+	@env -u UV_INDEX -u UV_FIND_LINKS $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes \
+	  --fork-strategy=fewest --only-binary=:all: --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command="make lock" --python-version=3.11 --all-extras --group=test --group=build \
+	  $(if $(UPGRADE),--upgrade) --output-file=requirements.lock pyproject.toml
+	@awk 'NR == FNR {if (split($$1, a, "==") == 2) pin[a[1]] = a[2]; next} \
+	  split($$2, a, /==?/) == 2 {name = a[1]; sub(/-py$$/, "", name); gsub("_", "-", name); \
+	    if (name in pin) sub(/[0-9][^= ]*$$/, pin[name])} {print}' requirements.lock environment.yml > .venv/environment.yml
+	@cp .venv/environment.yml environment.yml
 
 bench: setup  ## times and accuracy that the README states
 	@$(BIN)/python -m benchmarks

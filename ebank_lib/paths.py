@@ -1,4 +1,4 @@
-"""Where things are: the project's root and its sources, whatever folder a notebook or a batch was started in."""
+"""Where things are: what travels in the package, and a source, whatever folder a notebook or a batch was started in."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ from pathlib import Path
 
 from .errors import SourceError
 
-__all__ = ["find_source", "portable_source", "project_root"]
+__all__ = ["find_source", "portable_source", "project_root", "shipped"]
 
 CONFIG = "sources.yaml"
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(*names: str) -> Path:
+    """Return the place of something that belongs to the package: ``notebooks``, ``data/reference/facts.csv``.
+
+    In an installed package that is inside it, in a checkout beside it; the working directory has no say.
+    """
+    inside = _PACKAGE.joinpath(*names)
+    return inside if inside.exists() else _PACKAGE.parent.joinpath(*names)
 
 
 def project_root() -> Path:
-    """Return the nearest folder above the working directory, or above this package, with ``data`` and ``notebooks``.
+    """Return where relative sources are looked for besides the working directory: data only, never code.
 
-    Raises
-    ------
-    SourceError
-        Neither lies in such a folder.
+    The nearest folder above the working directory, or else this package's checkout, with ``data`` and ``notebooks``: a
+    notebook replayed in its own folder then finds what it finds from the project's. Without one, the working directory.
     """
-    for start in (Path.cwd(), Path(__file__).resolve().parent):
-        for folder in (start, *start.parents):
-            if (folder / "data").is_dir() and (folder / "notebooks").is_dir():
-                return folder
-    raise SourceError("no project folder found", found=str(Path.cwd()), expected="a folder with data/ and notebooks/")
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents, _PACKAGE.parent)
+                 if (folder / "data").is_dir() and (folder / "notebooks").is_dir()), here)
 
 
 def find_source(source: str | Path) -> Path:
@@ -38,7 +44,7 @@ def find_source(source: str | Path) -> Path:
     """
     given = Path(source).expanduser()
     tried = []
-    for place in [lambda: Path()] if given.is_absolute() else [Path.cwd, project_root]:
+    for place in [Path] if given.is_absolute() else [Path.cwd, project_root]:
         path = place() / given
         path = path / CONFIG if path.is_dir() else path
         if path.is_file():

@@ -18,7 +18,7 @@ from ebank_lib.config import read_rows
 from ebank_lib.display import as_html, html_table, say
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.growth.measures import as_month
-from ebank_lib.paths import project_root
+from ebank_lib.paths import shipped
 from ebank_lib.wording import language, month_name, number, percent, t
 
 __all__ = ["KINDS", "MEASURES", "UNITS", "Reference", "own_figure", "reference_facts"]
@@ -211,7 +211,7 @@ def reference_facts(path: str | Path | None = None) -> Reference:
     >>> float(reference_facts().fact("icbc-2010-share")["value"])
     0.52
     """
-    path = project_root() / "data" / "reference" / "facts.csv" if path is None else Path(path)
+    path = shipped("data", "reference", "facts.csv") if path is None else Path(path)
     rows = pd.DataFrame(read_rows(path, COLUMNS), columns=list(COLUMNS), dtype=str)
     seen: set[str] = set()
     for n, row in enumerate(rows.to_dict("records"), start=2):

@@ -1,8 +1,8 @@
 """What is installed is one set, told four times: pyproject.toml, requirements.lock, environment.yml and README.md."""
 
-import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,17 +17,10 @@ from packaging.utils import canonicalize_name
 HOSTS = re.compile("|".join(["[a-z]+:/{2}", "pypi[.]", "python[h]osted", "anaconda[.]", "--(extra-)?index.url",
                              "--find.links", "localhost", "127[.]0"]), re.I)
 SET_UP_FILES = ["pyproject.toml", "requirements.lock", "environment.yml", "Makefile", ".ci/run", ".gitignore",
-                ".gitattributes", "tools/bootstrap.py", "tools/lock.py", "tools/pytest_ipc.py"]
+                ".gitattributes", "tools/setup.sh", "tools/pytest_ipc.py"]
 
 CONDA_NAMES = {"arch": "arch-py", "lazy-loader": "lazy_loader"}
 NOT_ON_CONDA = {"zhplot"}
-
-
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +95,9 @@ def test_the_python_range_is_the_same_everywhere(root, project, conda):
     stated = SpecifierSet(project["project"]["requires-python"])
     (python,) = [d for d in conda["dependencies"] if isinstance(d, str) and re.match(r"python\b(?!-)", d)]
     assert SpecifierSet(python.removeprefix("python")) == stated
-    low, high = load(root / "tools" / "bootstrap.py", "bootstrap").python_range()
-    assert SpecifierSet(f">={low[0]}.{low[1]},<{high[0]}.{high[1]}") == stated
-    assert project["tool"]["ruff"]["target-version"] == f"py{low[0]}{low[1]}"
+    (low,) = [one.version for one in stated if one.operator == ">="]
+    assert project["tool"]["ruff"]["target-version"] == f"py{low.replace('.', '')}"
+    assert f"--python-version={low} " in (root / "Makefile").read_text(encoding="utf-8")
 
 
 def test_this_environment_is_the_locked_one(direct, pins):
@@ -155,74 +148,107 @@ def test_spring_festival_comes_from_the_library_right():
 
 # --- the set-up's own words ----------------------------------------------------------------------------------------
 
-PIP_SAYS = {
-    "cannot be reached": "WARNING: Retrying (Retry(total=0)) after connection broken by "
-    "'NewConnectionError('<x>: Failed to establish a new connection: Connection refused')': /simple/anyio/\n"
-    "ERROR: Could not find a version that satisfies the requirement anyio==4.16.0 (from versions: none)\n"
-    "ERROR: No matching distribution found for anyio==4.16.0",
-    "has no tqdm==999.1 for this Python": "ERROR: Could not find a version that satisfies the requirement tqdm==999.1 "
-    "(from versions: 4.70.1)\nERROR: No matching distribution found for tqdm==999.1",
-    "anyio==4.16.0 does not match its hash": "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS "
-    "FILE. If you have updated the package versions, please update the hashes.\n"
-    "    anyio==4.16.0 from somewhere/anyio.whl (from -r requirements.lock (line 174)):\n"
-    "        Expected sha256 0000\n             Got        c66a",
-    "the disk is full": "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-    "cannot write: Permission denied: 'x'": "ERROR: Could not install packages due to an OSError: [Errno 13] "
-    "Permission denied: 'x'\nConsider using the `--user` option or check the permissions.",
-    "certificate is not accepted": "Could not fetch URL: There was a problem confirming the ssl certificate: "
-    "SSLCertVerificationError(1, 'certificate verify failed') - skipping",
-    "apt install python3-venv": "The virtual environment was not created successfully because ensurepip is not\n"
-    "available.  On Debian/Ubuntu systems, you need to install the python3-venv\npackage using the following "
-    "command.\n\n    apt install python3.11-venv",
-    "something new": "Traceback\n  lines\nERROR: something new",
-}
+needs_sh = pytest.mark.skipif(os.name == "nt", reason="make and sh")
+TOOLS = ["awk", "cat", "cmp", "cut", "df", "dirname", "flock", "grep", "head", "ls", "mkdir", "rm", "sed", "sh", "tail"]
 
 
-@pytest.mark.parametrize("line", PIP_SAYS)
-def test_what_went_wrong_fits_in_one_line(root, line):
-    said = load(root / "tools" / "bootstrap.py", "bootstrap").explain(PIP_SAYS[line])
-    assert line in said
-    assert "\n" not in said
+@pytest.fixture
+def place(root, tmp_path):
+    """A checkout with nothing but what set-up reads, and a PATH without any Python."""
+    for name in ["pyproject.toml", "tools/setup.sh"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    (tmp_path / "requirements.lock").write_text("uv==0.1\na==1\n", encoding="utf-8")
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        if shutil.which(tool):
+            (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    return tmp_path
 
 
-def fake_python(folder, name, version, able=True):
-    answer = f'[[{version.replace(".", ", ")}], {str(able).lower()}, "{folder / name}"]'
-    path = folder / name
-    path.write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
+def set_up(place, *python):
+    env = {"PATH": str(place / "bin"), "HOME": str(place)}
+    return subprocess.run([place / "bin" / "sh", place / "tools" / "setup.sh", *python], capture_output=True,
+                          text=True, env=env, check=False)
+
+
+def script(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(0o755)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
+def environment(place, uv):
+    """An environment that was set up here before, with another lock and a uv that does `uv`."""
+    script(place / ".venv" / "bin" / "python", "case $* in *config*) echo \"global.index-url='the mirror'\";; esac")
+    script(place / ".venv" / "bin" / "uv", uv)
+    (place / ".venv" / "made-from").write_text(f"{place}\n", encoding="utf-8")
+
+
+SAID = {
+    "cannot be reached": "error: Failed to fetch: `anyio`\n  Caused by: error sending request for url (anyio)\n"
+    "  Caused by: client error (Connect)\n  Caused by: tcp connect error: Connection refused (os error 111)",
+    "or has no such package": "ERROR: Could not find a version that satisfies the requirement uv==0.1 (from versions: "
+    "none)\nERROR: No matching distribution found for uv==0.1",
+    "no version of tqdm==999.1": "error: No solution found when resolving dependencies\n  cause: Because there is no "
+    "version of tqdm==999.1 and you require tqdm==999.1, your requirements are unsatisfiable.",
+    "requirements.lock names: Hash mismatch for `tqdm==4.70.1`": "error: Failed to download `tqdm==4.70.1`\n  cause: "
+    "Hash mismatch for `tqdm==4.70.1`\n\nExpected:\n  sha256:0000\n\nComputed:\n  sha256:c66a",
+    "the disk is full": "error: failed to copy file\n  Caused by: No space left on device (os error 28)",
+    "cannot write: ": "error: failed to create directory `x`: Permission denied (os error 13)",
+    "certificate is not accepted": "  Caused by: invalid peer certificate: UnknownIssuer",
+    "something new": "lines\nerror: something new\nmore lines",
+}
+
+
+@needs_sh
+@pytest.mark.parametrize("line", SAID)
+def test_what_went_wrong_fits_in_one_line(place, line):
+    environment(place, f"cat <<'END'\n{SAID[line]}\nEND\nexit 1")
+    done = set_up(place)
+    assert done.returncode == 1 and line in done.stderr
+    assert done.stderr.startswith("set-up failed: ") and len(done.stderr.splitlines()) == 1
+    assert not (place / ".venv" / "made-from").exists()      # half an installation is none
+
+
+@needs_sh
+def test_what_is_right_is_left_alone_and_a_changed_lock_is_not(place):
+    environment(place, 'echo "$* $UV_DEFAULT_INDEX" >>calls')
+    assert set_up(place).stdout.startswith("[2/3] installing 2 packages")
+    calls = (place / "calls").read_text(encoding="utf-8")
+    assert "pip sync" in calls and "--require-hashes" in calls and "--editable . the mirror" in calls
+    assert set_up(place).stdout == ""
+    (place / "requirements.lock").write_text("uv==0.1\na==2\n", encoding="utf-8")
+    assert set_up(place).stdout.startswith("[2/3] installing 2 packages")
+
+
+@needs_sh
 @pytest.mark.parametrize(("pythons", "outcome"), [
-    ({"python3": ("3.9.2", True)}, "python3 is 3.9.2"),
+    ({"python3": ("3.9.2", True)}, "needs Python 3.11 to 3.14, but python3 is 3.9.2"),
     ({"python3": ("3.99.0", True)}, "python3 is 3.99.0"),
     ({"python3": ("3.11.2", False)}, "apt install python3-venv"),
-    ({}, "no python3 on PATH"),
-    ({"python3": ("3.9.2", True), "python3.12": ("3.12.1", True)}, (3, 12, 1)),
-    ({"python3": ("3.11.2", False), "python3.13": ("3.13.0", True)}, (3, 13, 0)),
-    ({"python3": ("3.11.7", True), "python3.13": ("3.13.0", True)}, (3, 11, 7)),
+    ({}, "no python3 on PATH: needs Python 3.11 to 3.14"),
+    ({"python3": ("3.9.2", True), "python3.12": ("3.12.1", True)}, "python3.12"),
+    ({"python3": ("3.11.2", False), "python3.13": ("3.13.0", True)}, "python3.13"),
+    ({"python3": ("3.11.7", True), "python3.13": ("3.13.0", True)}, "python3"),
 ])
-def test_the_first_fit_python_is_taken(root, tmp_path, monkeypatch, pythons, outcome):
-    bootstrap = load(root / "tools" / "bootstrap.py", "bootstrap")
+def test_the_first_fit_python_is_taken(place, pythons, outcome):
     for name, (version, able) in pythons.items():
-        fake_python(tmp_path, name, version, able)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    if isinstance(outcome, tuple):
-        assert bootstrap.choose_python()[1] == outcome
+        fits = (3, 11) <= tuple(map(int, version.split(".")[:2])) < (3, 15)
+        script(place / "bin" / name, f"case $* in *platform*) echo {version};; *version_info*) exit {1 - fits};; "
+               f"*ensurepip*) exit {1 - able};; *) echo took $0; exit 1;; esac")
+    done = set_up(place)
+    assert done.returncode == 1 and done.stderr.startswith("set-up failed: ") and len(done.stderr.splitlines()) == 1
+    if outcome in pythons:
+        assert (place / ".venv" / "setup.log").read_text(encoding="utf-8") == f"took {place / 'bin' / outcome}\n"
     else:
-        with pytest.raises(bootstrap.SetupError, match=re.escape(outcome)):
-            bootstrap.choose_python()
+        assert outcome in done.stderr and not (place / ".venv").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="make")
-def test_a_set_up_that_cannot_be_done_says_so_in_one_line(root, tmp_path):
-    fake_python(tmp_path, "python3", "3.9.2")
-    (tmp_path / "tools").mkdir()
-    for name in ["pyproject.toml", "requirements.lock", "tools/bootstrap.py"]:
-        (tmp_path / name).write_bytes((root / name).read_bytes())
-    out = subprocess.run([sys.executable, tmp_path / "tools" / "bootstrap.py"], capture_output=True, text=True,
-                         env={"PATH": str(tmp_path)}, check=False)
-    assert out.returncode == 1
-    assert out.stderr.startswith("set-up failed: needs Python 3.11 to ")
-    assert len(out.stderr.splitlines()) == 1
-    assert not (tmp_path / ".venv").exists()
+@needs_sh
+def test_a_folder_that_is_no_environment_is_left_alone(place):
+    script(place / "bin" / "python3", "case $* in *platform*) echo 3.12.0;; esac")
+    (place / ".venv").mkdir()
+    (place / ".venv" / "thesis.txt").touch()
+    done = set_up(place)
+    assert "move it away" in done.stderr and (place / ".venv" / "thesis.txt").exists()
