@@ -1,4 +1,4 @@
-"""How much a method's errors share over all months ahead, learnt from errors known beforehand.
+"""The shape of a method's errors, and how much they share over all months ahead, learnt from errors known beforehand.
 
 Models take their parameters for known; a level or a slope that is a little wrong is wrong in every month, so errors
 hang together more than the models say. The share found on the training part of M3 is the package's
@@ -8,14 +8,49 @@ hang together more than the models say. The share found on the training part of 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy.stats import norm
 
-from ebank_lib.forecasting.calibration import ErrorShape
+from ebank_lib.forecasting.calibration import PROBS, ErrorShape, near_quantiles
 
-__all__ = ["learn_common", "normal_scores"]
+__all__ = ["learn_common", "learn_shape", "normal_scores", "shape_table"]
 
 _EXTREME = 3.5
 _SHARES = np.arange(0.0, 0.51, 0.05)
+
+
+def learn_shape(errors: np.ndarray, source: str, weights: np.ndarray | None = None) -> ErrorShape:
+    """Learn a shape from scaled errors.
+
+    Parameters
+    ----------
+    errors : array (n, horizon)
+        (actual - forecast) / stated standard deviation, on the modelling scale; NaN where none. A row an origin.
+    source : str
+        What they are errors of.
+    weights : array (n,), optional
+        Of the origins; one over a series' number of origins lets every series count once.
+
+    Returns
+    -------
+    ErrorShape
+        Its median is zero: the centre of the forecast stays where the method puts it.
+    """
+    weights = np.ones(len(errors)) if weights is None else np.asarray(weights, dtype=float)
+    rows = []
+    for h in range(errors.shape[1]):
+        row = near_quantiles(errors, h, weights)
+        row[PROBS == 0.5] = 0.0
+        # Were most errors on one side, the next quantile would lie beyond the centre: keep them in order.
+        rows.append(np.where(PROBS < 0.5, np.minimum(row, 0.0), np.maximum(row, 0.0)))
+    return ErrorShape(source, PROBS, np.array(rows))
+
+
+def shape_table(shapes: dict[str, ErrorShape]) -> pd.DataFrame:
+    """Return shapes as the rows of ``shapes.csv``: ``model, horizon, prob, quantile``."""
+    rows = [(model, h + 1, p, round(float(q), 4)) for model, shape in shapes.items()
+            for h, row in enumerate(shape.quantiles) for p, q in zip(shape.probs, row, strict=True)]
+    return pd.DataFrame(rows, columns=["model", "horizon", "prob", "quantile"])
 
 
 def normal_scores(errors: np.ndarray, shape: ErrorShape) -> np.ndarray:
@@ -51,4 +86,3 @@ def learn_common(scores: np.ndarray, corr: np.ndarray, weights: np.ndarray) -> f
         far = np.einsum("ni,ni->n", scores, np.linalg.solve(c, scores[:, :, None])[:, :, 0])
         fits.append(-0.5 * np.sum(weights * (np.linalg.slogdet(c)[1] + far)))
     return round(float(_SHARES[int(np.argmax(fits))]), 2)
-

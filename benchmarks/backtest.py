@@ -16,7 +16,9 @@ import os
 import sys
 import time
 from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -26,11 +28,18 @@ from ebank_lib.errors import EbankError
 from ebank_lib.forecasting import backtest_many
 from ebank_lib.forecasting.backtest import cutoffs_of
 from ebank_lib.forecasting.candidates import CANDIDATES, predict
-from ebank_lib.forecasting.forecast import kind_of
-from ebank_lib.forecasting.series import prepare
+from ebank_lib.forecasting.series import kind_of, prepare
 
 SOURCE = Path(__file__).resolve().parent.parent / "data" / "shandong"
 WHOLE, ARMA = 60.0, 5.0     # seconds on two cores
+MODELS = ("combination", *CANDIDATES)
+
+
+def tested(job) -> tuple[pd.DataFrame, int]:
+    """Backtest some indicators in a process of its own: their grades, and how many forecasts were made."""
+    branch, keys, origins, beside = job
+    made = backtest_many(clean(SOURCE), branch, keys, MODELS, origins=origins, beside=beside)
+    return made.grades(), len(made.table)
 
 
 def by_method(cleaned, branch: str, origins: int, horizon: int = 12) -> pd.DataFrame:
@@ -62,14 +71,15 @@ def main() -> int:
     parser.add_argument("--beside", action="store_true", help="with calendar, season and errors of all branches")
     options = parser.parse_args()
     cleaned = clean(SOURCE)
-    start, before = time.perf_counter(), os.times()
-    tested = backtest_many(cleaned, options.branch, models=("combination", *CANDIDATES), origins=options.origins,
-                           workers=options.workers, beside=options.beside)
+    start, before, keys = time.perf_counter(), os.times(), list(cleaned.catalog.indicators)
+    jobs = [(options.branch, keys[k::options.workers], options.origins, options.beside) for k in range(options.workers)]
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as processes:
+        parts, counts = zip(*processes.map(tested, jobs), strict=True)
     whole, after = time.perf_counter() - start, os.times()
     cpu = sum(getattr(after, f) - getattr(before, f) for f in ("user", "system", "children_user", "children_system"))
-    grades = tested.grades()
-    print(f"{options.branch}: {len(grades)} indicators, {options.origins} origins, {len(tested.models)} methods, "
-          f"{len(tested.table)} forecasts, {cpu:.1f} s of processor time")
+    grades = pd.concat(parts)
+    print(f"{options.branch}: {len(grades)} indicators, {options.origins} origins, {len(MODELS)} methods, "
+          f"{sum(counts)} forecasts, {cpu:.1f} s of processor time")
     print("grades:", ", ".join(f"{k} {n}" for k, n in grades["letter"].value_counts().sort_index().items()))
     spent = by_method(cleaned, options.branch, options.origins)
     print(spent.round(2).to_string(index=False))

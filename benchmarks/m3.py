@@ -25,8 +25,9 @@ import numpy as np  # noqa: E402 - after the number of threads is set
 import pandas as pd  # noqa: E402
 from utilsforecast import losses  # noqa: E402
 
+from benchmarks._calibrating import learn_shape, shape_table  # noqa: E402
 from ebank_lib.forecasting import calibration  # noqa: E402
-from ebank_lib.forecasting.combination import run_models  # noqa: E402
+from ebank_lib.forecasting.candidates import run_models  # noqa: E402
 from ebank_lib.forecasting.forecast import assemble  # noqa: E402
 from ebank_lib.forecasting.series import prepare  # noqa: E402
 
@@ -85,7 +86,7 @@ def run(series, models, workers: int) -> list:
 def learn(errors: list[np.ndarray], source: str) -> calibration.ErrorShape:
     """Learn the shape of errors; every series counts once, however long it is."""
     weights = np.concatenate([np.full(len(e), 1 / max(len(e), 1)) for e in errors])
-    return calibration.learn_shape(np.concatenate(errors), source, weights)
+    return learn_shape(np.concatenate(errors), source, weights)
 
 
 def tables(results, models) -> pd.DataFrame:
@@ -133,7 +134,7 @@ def main(argv=None) -> int:
     results = run(read(args.data, args.series), models, args.workers)
     if args.learn:
         shape = learn([r[5] for r in results], "M3")
-        calibration.shape_table({"combination": shape}).to_csv(calibration.TABLE, index=False, lineterminator="\n")
+        shape_table({"combination": shape}).to_csv(calibration.TABLE, index=False, lineterminator="\n")
     table = tables(results, models)
     scores = pd.DataFrame({m: measure(rows[rows["reason"] == ""].assign(reason="")) | {
         "failed": int(rows["reason"].ne("").sum() / HORIZON)} for m, rows in table.groupby("model", sort=False)}).T

@@ -53,12 +53,10 @@ import pandas as pd  # noqa: E402
 from benchmarks import m3  # noqa: E402
 from benchmarks._calibrating import learn_common, normal_scores  # noqa: E402
 from benchmarks._scores import brier, clustered_error, decomposition, reliability  # noqa: E402
-from ebank_lib.forecasting import Context, calibration  # noqa: E402
-from ebank_lib.forecasting.candidates import Prediction  # noqa: E402
-from ebank_lib.forecasting.combination import run_models  # noqa: E402
+from ebank_lib.forecasting import Context, calibration, simulate_paths  # noqa: E402
+from ebank_lib.forecasting.candidates import Prediction, run_models  # noqa: E402
 from ebank_lib.forecasting.forecast import assemble  # noqa: E402
 from ebank_lib.forecasting.series import Prepared, prepare  # noqa: E402
-from ebank_lib.forecasting.simulation import simulate_paths  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED, EACH, HORIZON, MONTHS, FOLDS = 20110831, 3, 18, 44, 5
@@ -219,12 +217,12 @@ def work_table(cases: list[Case]) -> list[Said]:
     cutoff = pd.Period(cases[0].cutoff, "M")
     whole = Context.of(clean(ROOT / "tests" / "rbi" / cases[0].where[0]), cutoff)
     months = whole.panel.index.get_level_values("month")
-    context = replace(whole, panel=whole.panel[months > cutoff - MONTHS], _family={}, _done={})
+    context = replace(whole, panel=whole.panel[months > cutoff - MONTHS], now=None, grid=None)
     found = []
     for case in cases:
         f = context.forecast(*case.where[1:], HORIZON, models=("combination",))
         if "combination" in f.parts and (f.parts["combination"].sd > 0).all() and f.horizon == HORIZON:
-            found.append(Said(case, context.ready(*case.where[1:]), f.parts["combination"],
+            found.append(Said(case, context[case.where[2]].ready(case.where[1]), f.parts["combination"],
                               shape=f.shapes["combination"]))
     return found
 

@@ -1,6 +1,6 @@
 """The strategy of a whole province: 1,000 paths, 16 branches, every indicator, 24 months, all scenarios.
 
-    python -m benchmarks.scenarios [--paths 1000] [--horizon 24] [--workers 2]
+    python -m benchmarks.scenarios [--paths 1000] [--horizon 24]
 
 Prints the seconds of the forecasts and paths and of the scenarios, and the greatest memory of a process; exits non-zero
 when both together take 20 s or more, or a process more than 1 GiB. Reading and cleaning come before the clock starts.
@@ -27,14 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--paths", type=int, default=1000)
     parser.add_argument("--horizon", type=int, default=24)
-    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     cleaned = clean(SOURCE)
     strategy = load_strategy(cleaned.source)
     # What is compiled once for good is compiled before the clock starts.
     simulate_joint(cleaned, 2, 10, branches=["rizhao"], indicators=["mobile"])
     began = time.perf_counter()
-    paths = simulate_joint(cleaned, options.horizon, options.paths, workers=options.workers)
+    paths = simulate_joint(cleaned, options.horizon, options.paths)
     simulated = time.perf_counter()
     evidence = learn_evidence(paths, strategy.levers, known_events(cleaned.source))
     results = [run_scenarios(paths, branch, strategy, evidence=evidence) for branch in paths.branches]

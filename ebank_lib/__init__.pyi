@@ -28,13 +28,13 @@ from .forecasting import (
 from .forecasting import (
     kind_of as kind_of,
 )
+from .forecasting import modelling_scale as modelling_scale
 from .forecasting import (
     revise_indicator as revise_indicator,
 )
 from .forecasting import (
     simulate_joint as simulate_joint,
 )
-from .forecasting.transforms import modelling_scale as modelling_scale
 from .growth import analyse_growth as analyse_growth
 from .growth import growth_rates as growth_rates
 from .peers import compare_peers as compare_peers

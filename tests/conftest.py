@@ -68,7 +68,7 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
     import pandas as pd
 
     from ebank_lib.catalog import load_catalog
-    from ebank_lib.forecasting.trust import Grade, grade_rule
+    from ebank_lib.forecasting.scoring import Grade, grade_rule
     from ebank_lib.reports.summary import _attention
 
     catalog = load_catalog(ROOT / "data" / "catalog.yaml", ROOT / "data" / "branches.csv")

@@ -1,7 +1,7 @@
 """Rolling origin: what each method would have said, month after month, knowing only what was known then.
 
-Order, form, weights, scale and season are chosen anew at every origin from the months up to it. The measures are in
-:mod:`scoring`, the grade in :mod:`trust`, the tests of a difference in :mod:`comparison`.
+Order, form, weights, scale and season are chosen anew at every origin from the months up to it. Measures, grades and
+the test of a difference are in :mod:`scoring`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Indicator
-from ebank_lib.display import html_table
-from ebank_lib.errors import EbankError, SeriesError
-from ebank_lib.wording import language, percent, t
+from ..catalog import Indicator
+from ..display import describe, html_table
+from ..errors import EbankError, SeriesError
+from ..wording import cell, cite, join, language, percent, t
+from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language
+from .scoring import SURE, Grade, compare, crps, grade_rule, scores_of
+from .series import as_monthly, kind_of, observed
 
-from .comparison import SURE, compare
-from .forecast import DEFAULT, Forecast, checked, forecast, in_language, kind_of
-from .scoring import crps, distribution, measures, names_of
-from .series import as_monthly
-from .trust import Grade, grade_rule
+__all__ = ["Backtest", "Grade", "backtest", "cutoffs_of", "empty_table"]
 
-__all__ = ["Backtest", "Grade", "backtest"]
-
-LEAST = 24          # months known at the first origin: two years
-BETTER = 0.8        # share of the first method's MASE from which another is said to be better
-MANY = 60           # forecasts from which limits that hold nearly all are said to be too wide
+_LEAST = 24         # months known at the first origin: two years
+_BETTER = 0.8       # share of the first method's MASE from which another is said to be better
+_MANY = 60          # forecasts from which limits that hold nearly all are said to be too wide
+_POINTS = 400       # of a forecast's distribution: CRPS of the normal is met within 0.1 per cent
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,12 @@ class Backtest:
         Returns
         -------
         DataFrame
-            ``model`` (and `by`) and what :func:`ebank_lib.forecasting.scoring.measures` gives: ``n``, ``mase``,
-            ``rmsse``, ``smape``, ``wape``, ``bias`` (these three in per cent), ``crps``, ``msis-80`` ...,
-            ``coverage-80`` ...; then ``ratio``, the mean absolute error against seasonal naive's on the same months.
+            ``model`` (and `by`), ``n``, ``mase``, ``rmsse``, ``smape``, ``wape``, ``bias`` (these three in per cent,
+            the last positive when too high), ``crps`` (scaled as ``mase``), ``msis-80`` ..., ``coverage-80`` ...,
+            ``ratio``: the mean absolute error against seasonal naive's on the same months.
         """
-        return self._by_model.copy() if by is None else scores_of(self._scored, self.level, by)
+        scores = self._by_model.copy() if by is None else scores_of(self._scored, self.level, by)
+        return describe(scores, kinds={f"coverage-{lv:g}": "percent" for lv in self.level}, pooled=True)
 
     @cached_property
     def _by_model(self) -> pd.DataFrame:
@@ -113,7 +112,8 @@ class Backtest:
     def grades(self) -> pd.DataFrame:
         """Return one row a method: ``model, letter, ratio, smape, coverage, level, origins``."""
         rows = [{"model": model, **asdict(self.grade(model))} for model in self.models]
-        return pd.DataFrame(rows, columns=["model", *(f.name for f in fields(Grade))])
+        return describe(pd.DataFrame(rows, columns=["model", *(f.name for f in fields(Grade))]),
+                        kinds={"coverage": "percent"}, pooled=True)
 
     def reading(self, lang: str | None = None) -> str:
         """Return the grade of the first method, and what else a reader of it must know.
@@ -121,24 +121,27 @@ class Backtest:
         Whether the lead over seasonal naive could be chance, whether another method was clearly better, and whether
         limits are too wide.
         """
-        lang = language(lang)
+        lang, first = language(lang), self.models[0]
         grade = self.grade()
-        parts = [grade.reading(lang)]
+        parts = [grade.reading(lang, model=first)]
         if grade.letter != "E":
-            scores = self.scores().set_index("model")
-            mine, least = scores.loc[self.models[0]], scores["mase"].min()
+            scores = self._by_model.set_index("model")
+            mine, best = scores.loc[first], scores["mase"].idxmin()
             if grade.ratio < 1 and not self._sure("snaive"):
-                parts.append(t("forecasting.lead_chance", lang, n=grade.origins))
-            if least <= BETTER * mine["mase"]:
-                best = scores["mase"].idxmin()
-                names = [t(f"forecasting.model_{m}", lang) for m in (best, self.models[0])]
-                parts.append(t(f"forecasting.other_better{'' if self._sure(best) else '_chance'}", lang, other=names[0],
-                               model=names[1], less=f"{least:.2f}", mase=f"{mine['mase']:.2f}"))
+                parts.append(t("forecasting.lead_chance", lang,
+                               n=cite(grade.origins, cell("grade", "origins", model=first))))
+            if scores.loc[best, "mase"] <= _BETTER * mine["mase"]:
+                less, mase = (cite(f"{scores.loc[m, 'mase']:.2f}", cell("backtest", "mase", model=m))
+                              for m in (best, first))
+                parts.append(t(f"forecasting.other_better{'' if self._sure(best) else '_chance'}", lang,
+                               other=t(f"forecasting.model_{best}", lang), model=t(f"forecasting.model_{first}", lang),
+                               less=less, mase=mase))
             missed = 1 - grade.coverage
-            if mine["n"] >= MANY and missed <= (1 - grade.level / 100) / 5 + 1e-9:
-                parts.append(t("forecasting.too_wide", lang, level=f"{grade.level:g}",
-                               coverage=percent(grade.coverage, 0)))
-        return ("" if lang == "zh" else " ").join(parts)
+            if mine["n"] >= _MANY and missed <= (1 - grade.level / 100) / 5 + 1e-9:
+                level, held = (cite(text, cell("grade", column, model=first)) for column, text in (
+                    ("level", f"{grade.level:g}"), ("coverage", percent(grade.coverage, 0))))
+                parts.append(t("forecasting.too_wide", lang, level=level, coverage=held))
+        return join(parts, "" if lang == "zh" else " ")
 
     def _sure(self, other: str) -> bool:
         """Whether the first method's difference to another is more than chance."""
@@ -146,7 +149,7 @@ class Backtest:
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw what was said at each origin against what came; see ``charts.forecasting.plot_backtest``."""
-        from ebank_lib.charts.forecasting import plot_backtest
+        from ..charts.forecasting import plot_backtest
 
         return plot_backtest(self, ax=ax, lang=lang, **options)
 
@@ -172,27 +175,7 @@ class Backtest:
         return self.to_html()
 
 
-def scores_of(known: pd.DataFrame, level, by: str | None = None) -> pd.DataFrame:
-    """Return the accuracy of each method on rows of :meth:`Backtest.scored`, see :meth:`Backtest.scores`."""
-    keys = ["model"] if by is None else ["model", by]
-    if known.empty:
-        return pd.DataFrame(columns=[*keys, *names_of(level)])
-    out = measures(known, keys, level)
-    naive = out[out["model"] == "snaive"]
-    if by:
-        out["ratio"] = _over(out["mae"], out[by].map(naive.set_index(by)["mae"]))
-    else:
-        out["ratio"] = _over(out["mae"], float(naive["mae"].iloc[0]) if len(naive) else np.nan)
-    return out.drop(columns="mae")
-
-
-def _over(value, base):
-    """A ratio of errors; none where the base has no error."""
-    base = pd.Series(base, index=value.index) if np.isscalar(base) else base
-    return value / base.where(base > 0)
-
-
-def cutoffs_of(n: int, horizon: int, origins: int, least: int = LEAST) -> list[int]:
+def cutoffs_of(n: int, horizon: int, origins: int, least: int = _LEAST) -> list[int]:
     """Return how many months are known at each origin.
 
     The latest origins that still have `horizon` months after them; where these are fewer than asked for, later ones
@@ -212,9 +195,8 @@ def cutoffs_of(n: int, horizon: int, origins: int, least: int = LEAST) -> list[i
 
 
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
-             kind: str | Indicator | None = None, unit: object = "", label: object = "",
-             as_known: Callable[[pd.Period], pd.Series] | None = None, least: int = LEAST,
-             window: int | None = None, unique_id: str | None = None,
+             kind: str | Indicator | None = None, unit: object = "", label: object = "", least: int = _LEAST,
+             unique_id: str | None = None, past: Callable[[pd.Period], pd.Series] | None = None,
              forecaster: Callable[..., Forecast] | None = None) -> Backtest:
     """Test methods on the past of one series by a rolling origin.
 
@@ -226,15 +208,13 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
         As in :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added.
     origins : int
         How many origins, a month apart.
-    as_known : callable, optional
-        Month -> the series as it was known at the end of that month, where later revisions must not leak in.
     least : int
         Months known at the first origin.
-    window : int, optional
-        Use only so many months at each origin, as the theory of Giacomini & White asks; default: all that were known.
+    past : callable, optional
+        Month -> the series as it was known at the end of that month.
     forecaster : callable, optional
-        ``(past, horizon, level, models, cutoff) -> Forecast`` in the place of ``forecast``, for what is known beside
-        the series; it must look at nothing after the cutoff.
+        ``(cutoff, horizon, level, models) -> Forecast`` in the place of ``forecast``, for what is known beside the
+        series; it must look at nothing after the cutoff.
 
     Returns
     -------
@@ -244,8 +224,7 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     Raises
     ------
     SeriesError, UnknownNameError
-        As :func:`ebank_lib.forecasting.forecast`; fewer than one origin asked for; a window longer than what is known
-        at the first origin.
+        As :func:`ebank_lib.forecasting.forecast`; fewer than one origin asked for.
 
     Examples
     --------
@@ -258,52 +237,46 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     horizon, level, models = checked(horizon, level, (*models, "snaive"))
     if origins < 1 or least < 3:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
-    if window is not None and not 3 <= window <= least:
-        raise SeriesError("the window is out of range", found=window, expected=f"3 to {least} months")
     if isinstance(kind, Indicator):
         label = label or kind.short_label
         kind = kind_of(kind)
-    y, _ = as_monthly(y)
-    seen = np.flatnonzero(y.notna().to_numpy())
-    y = y.iloc[seen[0]: seen[-1] + 1] if seen.size else y
+    y = observed(as_monthly(y)[0])
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []
     for known in cutoffs_of(len(y), horizon, origins, least):
         cutoff = y.index[known - 1]
-        past = y.iloc[:known] if as_known is None else as_monthly(as_known(cutoff))[0].loc[:cutoff]
-        past = past if window is None else past.iloc[-window:]
-        blocks.append(at_origin(y, past, cutoff, horizon, level, models, kind, uid, forecaster))
+        then = y.iloc[:known] if past is None else past(cutoff)
+        # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
+        last = then.last_valid_index()
+        reach = horizon + (0 if last is None else (cutoff - last).n)
+        try:
+            f = (forecast(then, reach, level, models, kind, unique_id=uid) if forecaster is None
+                 else forecaster(cutoff, reach, level, models))
+            said = f.table.assign(crps=_crps_of(f, y))
+        except EbankError as error:
+            months = [cutoff + h for h in range(1, horizon + 1)]
+            said = pd.concat([pd.DataFrame({"unique_id": uid, "month": months, "model": m, "reason": str(error)})
+                              for m in models])
+        blocks.append(_against(said, y, then, cutoff, horizon, level, models))
     table = pd.concat(blocks, ignore_index=True) if blocks else empty_table(level)
     return Backtest(table, models, level, horizon, kind, unit, label, y)
 
 
-def at_origin(y, past, cutoff, horizon, level, models, kind, uid, forecaster) -> pd.DataFrame:
-    """What the methods said at one origin, for the months known now."""
-    seen = past.to_numpy(float)
+def _against(said: pd.DataFrame, y, then, cutoff, horizon, level, models) -> pd.DataFrame:
+    """What the methods said at one origin, for the months known now, beside what came."""
+    seen = then.to_numpy(float)
     change = seen[12:] - seen[:-12]
     change = change[~np.isnan(change)]
-    # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
-    last = past.last_valid_index()
-    late = 0 if last is None else (cutoff - last).n
-    try:
-        f = (forecast(past, horizon + late, level, models, kind, unique_id=uid) if forecaster is None
-             else forecaster(past, horizon + late, level, models, cutoff))
-        said, score = f.table, _crps_of(f, y)
-    except EbankError as error:
-        months = [cutoff + h for h in range(1, horizon + 1)]
-        said = pd.concat([pd.DataFrame({"unique_id": uid, "month": months, "horizon": range(1, horizon + 1), "model": m,
-                                        "reason": str(error)}) for m in models])
-        said, score = said.reindex(columns=empty_table(level).columns), np.full(len(said), np.nan)
     months = pd.PeriodIndex(said["month"], freq="M")
     ahead, at = months.asi8 - cutoff.ordinal, y.index.get_indexer(months)
     rows = np.flatnonzero(np.isin(said["model"].to_numpy(), models) & (at >= 0) & (ahead > 0) & (ahead <= horizon))
+    columns = empty_table(level).columns
     about = {"cutoff": pd.PeriodIndex.from_ordinals(np.full(rows.size, cutoff.ordinal), freq="M"),
-             "horizon": ahead[rows], "y": y.to_numpy()[at[rows]], "crps": score[rows],
+             "horizon": ahead[rows], "y": y.to_numpy()[at[rows]],
              "scale": np.abs(change).mean() if change.size else np.nan,
              "scale2": (change**2).mean() if change.size else np.nan}
-    said = said.take(rows)
-    return pd.DataFrame({c: about[c] if c in about else said[c].array for c in empty_table(level).columns},
-                        index=said.index)
+    said = said.reindex(columns=columns).take(rows)
+    return pd.DataFrame({c: about[c] if c in about else said[c].array for c in columns}, index=said.index)
 
 
 def _crps_of(f: Forecast, y: pd.Series) -> np.ndarray:
@@ -313,7 +286,7 @@ def _crps_of(f: Forecast, y: pd.Series) -> np.ndarray:
     came = np.where(at >= 0, y.to_numpy(float)[at], np.nan)
     for model in f.parts:
         rows = models == model
-        score[rows] = crps(distribution(f, model), came[rows])
+        score[rows] = crps(distribution(f, model, _POINTS), came[rows])
     return score
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.cleaning import Cleaned, clean
-from ebank_lib.display import html_table
-from ebank_lib.errors import EbankError, SeriesError
-from ebank_lib.pools import pool
-from ebank_lib.wording import language, percent, t
-
-from .backtest import Backtest, at_origin, backtest, cutoffs_of, empty_table, scores_of
+from ..cleaning import Cleaned
+from ..display import describe, html_table
+from ..errors import EbankError, SeriesError
+from ..wording import language, percent, t
+from .backtest import Backtest, backtest, empty_table
 from .context import Context
-from .forecast import DEFAULT, checked, in_language, kind_of
-from .many import _series_of
-from .trust import Grade
+from .forecast import DEFAULT, checked, in_language, series_of
+from .scoring import Grade, scores_of
 
-__all__ = ["Backtests", "as_known", "backtest_many"]
-
-COLUMNS = ["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"]
+__all__ = ["Backtests", "backtest_many"]
 
 
 @dataclass(frozen=True)
@@ -59,9 +54,10 @@ class Backtests:
             ``unique_id, letter, ratio, smape, coverage, n, reason``: ``ratio`` is the mean absolute error against
             seasonal naive's, ``smape`` in per cent, ``coverage`` the share within the widest limits, ``n`` the origins.
         """
-        rows = [(uid, g.letter, g.ratio, g.smape, g.coverage, g.origins, self.reasons.get(uid, ""))
-                for uid, g in self._grades(model).items()]
-        return pd.DataFrame(rows, columns=COLUMNS).astype({"n": int})
+        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons.get(uid, "")}
+                for uid, grade in self._grades(model).items()]
+        table = pd.DataFrame(rows, columns=["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"])
+        return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, indicator="unique_id", pooled=True)
 
     def _grades(self, model: str | None = None) -> dict[str, Grade]:
         none = Grade("E", np.nan, np.nan, np.nan, max(self.level), 0)
@@ -90,9 +86,12 @@ class Backtests:
         sep = "、" if lang == "zh" else ", "
         said = [t("forecasting.grades_count", lang, counts=sep.join(f"{k} {n}" for k, n in letters.items()))]
         if set(letters.index) == {"E"}:
-            return said[0] + ("" if lang == "zh" else " ") + t("forecasting.trusted_none", lang)
-        for key, uid in zip(("trusted_most", "trusted_least"), dict.fromkeys((ranked[0], ranked[-1])), strict=False):
-            said.append(t(f"forecasting.{key}", lang, label=self._label(uid, lang), why=grades[uid].reading(lang)))
+            said.append(t("forecasting.trusted_none", lang))
+        else:
+            for key, uid in zip(("trusted_most", "trusted_least"), dict.fromkeys((ranked[0], ranked[-1])),
+                                strict=False):
+                said.append(t(f"forecasting.{key}", lang, label=self._label(uid, lang),
+                              why=grades[uid].reading(lang)))
         return ("" if lang == "zh" else " ").join(said)
 
     def _label(self, uid: str, lang: str) -> str:
@@ -120,7 +119,7 @@ class Backtests:
 
 def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | None = None, models=DEFAULT,
                   horizon: int = 12, origins: int = 12, level=(80, 95), kind: str | None = None,
-                  full: str | None = None, beside: bool = True, reclean: bool = False, workers: int = 1) -> Backtests:
+                  beside: bool = True) -> Backtests:
     """Backtest every indicator of a branch, or every series of a frame.
 
     Parameters
@@ -133,18 +132,11 @@ def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | N
     indicators : names, optional
         Of a cleaned source, its indicators or its groups of them; default: all of its catalogue.
     models, horizon, origins, level, kind
-        As in :func:`ebank_lib.forecasting.backtest`; an indicator's own kind is the catalogue's.
-    full : str, optional
-        Try all `models` on this indicator only, and on the others the first and seasonal naive, which is what a grade
-        needs. It is added to the indicators where it is not among them.
+        As in :func:`ebank_lib.forecasting.forecast`, ``snaive`` always among the models; an indicator's own kind is the
+        catalogue's.
     beside : bool
         Of a cleaned source: test the forecasts of :func:`ebank_lib.forecasting.forecast_indicator`, with all that is
         known beside a series; else those of :func:`ebank_lib.forecasting.forecast`, which needs a fraction of the time.
-    reclean : bool
-        Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
-        an earlier forecast. About half a second an origin on the sample.
-    workers : int
-        Processes; 1 runs in this one.
 
     Returns
     -------
@@ -153,126 +145,60 @@ def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | N
     Raises
     ------
     SeriesError
-        No series; a cleaned source without a branch; options that :func:`ebank_lib.forecasting.backtest` refuses.
+        No series; a cleaned source without a branch; options out of range.
     UnknownNameError
         An unknown branch, indicator or model.
     """
     horizon, level, models = checked(horizon, level, (*np.atleast_1d(models).tolist(), "snaive"))
     if origins < 1:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
-    how = {"models": models, "horizon": horizon, "level": level}
     if isinstance(data, Cleaned):
         if branch is None:
             raise SeriesError("a cleaned source has many branches", expected="branch=, the id of one of them",
                               hint=f"Known: {', '.join(data.branches[:40])}")
-        keys = _keys(data.catalog, indicators, full)
-        few = how if full is None else how | {"models": tuple(dict.fromkeys((models[0], "snaive")))}
-        found = _of_branch(data, branch, {key: how if key == full else few for key in keys}, origins, beside, reclean,
-                           workers)
-        labels = {key: data.catalog.indicator(key).short_label for key in keys}
-        units = {key: _unit(data.catalog, key) for key in keys}
+        asked = {key: _about(data, data.branch_id(branch), key, beside) for key in _keys(data.catalog, indicators)}
         label = data.catalog.branch(branch).label
     else:
-        jobs = [(uid, y, own or kind, how, origins) for uid, y, own in _series_of(data)]
-        found = dict(zip([job[0] for job in jobs], _shared_out(_one, jobs, workers), strict=True))
-        labels, units, label = {uid: uid for uid in found}, {}, ""
-    if not found:
+        asked = {uid: {"y": y, "kind": own or kind, "label": uid} for uid, y, own in series_of(data)}
+        label = ""
+    if not asked:
         raise SeriesError("no series to test", expected="at least one")
     parts, reasons, tables = {}, {}, []
-    for uid, result in found.items():
-        if isinstance(result, str):
-            reasons[uid] = result
-            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": result}))
-            continue
-        parts[uid] = replace(result, unit=units.get(uid, ""), label=labels[uid])
-        tables.append(parts[uid].table)
-        reasons[uid] = _why_empty(parts[uid])
+    for uid, about in asked.items():
+        try:
+            parts[uid] = backtest(models=models, horizon=horizon, origins=origins, level=level, unique_id=uid, **about)
+            reasons[uid] = _why_empty(parts[uid])
+            tables.append(parts[uid].table)
+        except EbankError as error:
+            reasons[uid] = str(error)
+            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)}))
     table = pd.concat([x for x in tables if len(x)] or tables, ignore_index=True)
-    return Backtests(table, models, level, horizon, parts, reasons, labels, label)
+    return Backtests(table, models, level, horizon, parts, reasons,
+                     {uid: about["label"] for uid, about in asked.items()}, label)
 
 
-def _keys(catalog, indicators, full: str | None) -> list[str]:
-    names = catalog.indicators if indicators is None else np.atleast_1d(indicators).tolist()
+def _keys(catalog, indicators) -> list[str]:
     found = []
-    for name in names:
+    for name in catalog.indicators if indicators is None else np.atleast_1d(indicators).tolist():
         group = [key for key, what in catalog.indicators.items() if what.group == name]
         found += group or [catalog.indicator(name).key]
-    return list(dict.fromkeys(found + ([] if full is None else [catalog.indicator(full).key])))
+    return list(dict.fromkeys(found))
 
 
-def _unit(catalog, key: str) -> Callable:
-    return lambda lang=None: catalog.unit_label(key, lang)
+def _about(cleaned: Cleaned, branch: str, key: str, beside: bool) -> dict:
+    """What ``backtest`` is asked with: an indicator as it was known at each origin, and who forecasts it."""
+    whole, y = Context.of(cleaned), cleaned.series(branch, key)
 
+    def past(cutoff: pd.Period) -> pd.Series:
+        then = whole.until(cutoff)
+        return then[key].series(branch) if branch in then.present else y.iloc[:0]
 
-def _shared_out(work: Callable, jobs: list, workers: int) -> list:
-    """Do the jobs in this process or in several, results in the order of the jobs."""
-    if workers < 2 or len(jobs) < 2:
-        return [work(job) for job in jobs]
-    with pool(workers) as processes:
-        return list(processes.map(work, jobs))
+    def with_all(cutoff: pd.Period, horizon: int, level, models):
+        return whole.until(cutoff).forecast(branch, key, horizon, level, models)
 
-
-def _one(job) -> Backtest | str:
-    uid, y, kind, how, origins = job
-    try:
-        return backtest(y, **how, origins=origins, kind=kind, unique_id=uid)
-    except EbankError as error:
-        return str(error)
-
-
-def _of_branch(cleaned: Cleaned, branch: str, how: dict[str, dict], origins: int, beside: bool, reclean: bool,
-               workers: int) -> dict[str, Backtest]:
-    """The backtests of a branch, shared out by origin: what the branches say together is learnt once an origin."""
-    branch = cleaned.branch_id(branch)
-    series, wanted = {}, {}
-    for key in how:
-        y = cleaned.series(branch, key)
-        series[key] = y.loc[y.first_valid_index(): y.last_valid_index()] if y.notna().any() else y.iloc[:0]
-        for n in cutoffs_of(len(series[key]), how[key]["horizon"], origins):
-            wanted.setdefault(series[key].index[n - 1], []).append(key)
-    then = cleaned if reclean else Context.of(cleaned)
-    jobs = [(then, beside, branch, cutoff, {key: (series[key], how[key]) for key in wanted[cutoff]})
-            for cutoff in sorted(wanted)]
-    blocks = _shared_out(_at, jobs, workers)
-    found = {}
-    for key in how:
-        of = [block for part in blocks for uid, block in part if uid == key]
-        table = pd.concat(of, ignore_index=True) if of else empty_table(how[key]["level"])
-        found[key] = Backtest(table, **how[key], kind=kind_of(cleaned.catalog.indicator(key)), y=series[key])
-    return found
-
-
-def _at(job) -> list[tuple[str, pd.DataFrame]]:
-    """What was said of each indicator at one origin."""
-    known, beside, branch, cutoff, series = job
-    if isinstance(known, Cleaned):
-        known = Context.of(clean(known.source, known.policy, start=known.months[0], end=cutoff, cells=known.cells))
-    context, said = known.until(cutoff), []
-    for key, (y, how) in series.items():
-        past = context.series(branch, key) if branch in context.present else y.iloc[:0]
-        kind = context.kind(key)
-        forecaster = _beside(context, branch, key) if beside else None
-        said.append((key, at_origin(y, past, cutoff, how["horizon"], how["level"], how["models"], kind, key,
-                                    forecaster)))
-    return said
-
-
-def _beside(context: Context, branch: str, key: str) -> Callable:
-    return lambda past, horizon, level, models, cutoff: context.forecast(branch, key, horizon, level, models)
-
-
-def as_known(cleaned: Cleaned, branch: str, indicator: str) -> Callable[[pd.Period], pd.Series]:
-    """Return what a series was as known at the end of a month, for ``backtest(..., as_known=...)``.
-
-    The source is cleaned anew from the cells up to that month; what a later month proved is not used.
-    """
-    def known(month: pd.Period) -> pd.Series:
-        then = clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=month, cells=cleaned.cells)
-        if cleaned.branch_id(branch) not in then.branches:      # it had not reported yet
-            return pd.Series(dtype=float, index=pd.PeriodIndex([], freq="M"))
-        return then.series(branch, indicator)
-
-    return known
+    return {"y": y, "kind": cleaned.catalog.indicator(key), "label": cleaned.catalog.indicator(key).short_label,
+            "unit": lambda lang=None: cleaned.catalog.unit_label(key, lang), "past": past,
+            "forecaster": with_all if beside else None}
 
 
 def _why_empty(b: Backtest) -> str:

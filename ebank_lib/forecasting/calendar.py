@@ -1,7 +1,11 @@
-"""What the calendar does to a series: a festival that moves, working days, the pushes at a quarter's end.
+"""What the calendar and the season do to a series, both tested, and shrunk by how well they are known.
 
-The effects are estimated together, tested and shrunk, taken off before any method sees the series and put back on the
-months ahead, which every method thereby foresees. What returns in the same month every year stays with the season.
+The calendar's effects (a festival that moves, working days, the pushes at a quarter's end) are estimated together,
+taken off before any method sees the series and put back on the months ahead, which every method thereby foresees. What
+returns in the same month every year stays with the season. Four years give each month's term three or four looks; taken
+at face value such terms carry their noise into every forecast. Each is therefore multiplied by the share of its
+variance that is not sampling noise (empirical Bayes, Miller & Williams 2003, Int. J. Forecasting 19), and none is used
+where the F test does not find a season at 10%.
 """
 
 from __future__ import annotations
@@ -12,11 +16,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
+from scipy.special import fdtrc
 
 from ..compiled import compiled
 from ..events import calendar_regressors, festival_dates
 
-__all__ = ["EFFECTS", "CalendarEffect", "fit_calendar", "fit_values"]
+__all__ = ["EFFECTS", "NOTHING", "CalendarEffect", "Season", "drawn_to", "find_season", "fit_calendar"]
 
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
@@ -24,6 +29,8 @@ _FIXED = 15         # columns before the festival's windows: the series, drift, 
 _LEAST = 26         # months: two festivals, and two years of working days
 _THETAS = (0.0, -0.2, -0.4, -0.6, -0.8, -0.95)
 _DOUBT = 2.0        # squared t below which an effect is taken for nothing
+_LEVEL = 0.10       # of the season's F test
+_LEAST_SEASON = 28  # months: below, a month has fewer than two looks
 
 
 @dataclass(frozen=True)
@@ -46,17 +53,6 @@ class CalendarEffect:
     se: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     used: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     season: np.ndarray | None = None
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Return ``effect, estimate, se, t, used``."""
-        t = np.divide(self.estimate, self.se, out=np.zeros_like(self.estimate), where=self.se > 1e-12)
-        return pd.DataFrame({"effect": EFFECTS[: len(self.used)], "estimate": self.estimate, "se": self.se, "t": t,
-                             "used": self.used})
-
-    def at(self, months: pd.PeriodIndex) -> np.ndarray:
-        """Return what the calendar adds in each month, history or future, (T,)."""
-        return self.between(months[0].ordinal, len(months))
 
     def between(self, first: int, n: int) -> np.ndarray:
         """Return what the calendar adds in `n` months, the first one given by its ordinal, (n,)."""
@@ -100,26 +96,15 @@ def _worked_out(first: int, last: int, calendar: str, window: tuple[int, int]) -
     return np.column_stack([column, moving["working_days"] * 0.21, moving["quarter_end"], start])
 
 
-def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple[float, float]] | None = None,
+def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
+                 prior: Mapping[str, tuple[float, float]] | None = None,
                  window: tuple[int, int] | None = None) -> CalendarEffect:
-    """Estimate the calendar's effects.
+    """Estimate the calendar's effects on a complete series (T,) on its modelling scale; none below 26 months.
 
-    Parameters
-    ----------
-    z : Series (T,), PeriodIndex
-        Complete, on its modelling scale.
-    calendar : {"none", "china", "india"}
-        With ``none`` there are no effects.
-    prior : effect -> (mean, sd), optional
-        What other series say of an effect (:mod:`ebank_lib.forecasting.pooling`): the estimate is drawn towards it as
-        the two errors have it. Without one it is shrunk towards nothing by the factor ``1 - 2 / t^2``, positive part.
-    window : (int, int), optional
-        The festival's days before and after; None chooses among :data:`WINDOWS`.
-
-    Returns
-    -------
-    CalendarEffect
-        Without effects where the series has fewer than 26 months.
+    `first` is the ordinal of its first month. `prior` says what other series say of an effect, (mean, sd): the estimate
+    is drawn towards it as the two errors have it; without one it is shrunk towards nothing by the factor
+    ``1 - 2 / t^2``, positive part. `window` are the festival's days before and after; None chooses among
+    :data:`WINDOWS`.
 
     Notes
     -----
@@ -131,17 +116,10 @@ def fit_calendar(z: pd.Series, calendar: str = "none", prior: Mapping[str, tuple
     >>> months = pd.period_range("2008-01", periods=44, freq="M")
     >>> noise = 0.002 * np.random.default_rng(0).standard_normal(44)
     >>> z = 0.02 * np.arange(44) - 0.3 * calendar_regressors(months)["festival"] + noise
-    >>> found = fit_calendar(z, "china")
+    >>> found = fit_calendar(z.to_numpy(), months[0].ordinal, "china")
     >>> found.window, round(float(found.used[0]), 1)
     ((10, 10), -0.3)
     """
-    return NOTHING if not len(z) else fit_values(z.to_numpy(dtype=float), z.index[0].ordinal, calendar, prior, window)
-
-
-def fit_values(values: np.ndarray, first: int, calendar: str = "none",
-               prior: Mapping[str, tuple[float, float]] | None = None,
-               window: tuple[int, int] | None = None) -> CalendarEffect:
-    """Return what :func:`fit_calendar` does, of values (T,) whose first month is given by its ordinal."""
     n = len(values)
     if calendar == "none" or n < _LEAST:
         return NOTHING
@@ -229,3 +207,53 @@ def drawn_to(estimate: float, se: float, mean: float, sd: float) -> float:
     if se <= 1e-12 or sd <= 1e-12:
         return estimate if se <= 1e-12 else mean
     return (estimate / se**2 + mean / sd**2) / (1 / se**2 + 1 / sd**2)
+
+
+@dataclass(frozen=True)
+class Season:
+    """Terms to add per calendar position (12,), how much they were shrunk (0 none kept, 1 all), the F test's p.
+
+    ``raw`` are the terms before shrinking, ``noise`` the variance of one of them (NaN where the months are too few).
+    """
+
+    terms: np.ndarray
+    kept: float
+    p_value: float
+    raw: np.ndarray = field(default_factory=lambda: np.zeros(12))
+    noise: float = np.nan
+
+    def at(self, positions: np.ndarray) -> np.ndarray:
+        """Return the terms of positions counted from the first month of the series."""
+        return self.terms[positions % 12]
+
+
+def find_season(z: np.ndarray) -> Season:
+    """Return the shrunk additive season of a complete series (T,) on its modelling scale.
+
+    The trend is the centred 2x12 moving average; the terms are the means of what is left, by month.
+
+    Examples
+    --------
+    >>> t = np.arange(44)
+    >>> find_season(np.cos(2 * np.pi * t / 12)).kept
+    1.0
+    >>> find_season(np.zeros(20)).kept
+    0.0
+    """
+    if z.size < _LEAST_SEASON:
+        return Season(np.zeros(12), 0.0, np.nan)
+    weights = np.r_[0.5, np.ones(11), 0.5] / 12
+    left = z[6:-6] - np.convolve(z, weights, "valid")
+    month = np.arange(6, z.size - 6) % 12
+    looks = np.bincount(month, minlength=12)
+    terms = np.bincount(month, left, minlength=12) / looks
+    terms = terms - terms.mean()
+    spare = left.size - 12
+    noise = float(((left - terms[month]) ** 2).sum() / spare) * float(np.mean(1 / looks))
+    signal = float((terms**2).sum() / 11)
+    if signal <= 1e-20:
+        return Season(np.zeros(12), 0.0, 1.0, terms, noise)
+    ratio = signal / noise if noise > 1e-12 * signal else np.inf
+    p = float(fdtrc(11, spare, ratio)) if np.isfinite(ratio) else 0.0
+    kept = max(0.0, 1 - 1 / ratio) if p < _LEVEL else 0.0
+    return Season(terms * kept, kept, p, terms, noise)

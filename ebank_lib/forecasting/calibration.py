@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-__all__ = ["GAUSSIAN", "ErrorShape", "learn_shape", "own_shape", "panel_shape", "shape_of"]
+__all__ = ["GAUSSIAN", "PROBS", "TABLE", "ErrorShape", "near_quantiles", "own_shape", "panel_shape", "shape_of"]
 
 PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
 _NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
@@ -68,43 +68,16 @@ class ErrorShape:
 GAUSSIAN = ErrorShape()
 
 
-def learn_shape(errors: np.ndarray, source: str, weights: np.ndarray | None = None) -> ErrorShape:
-    """Learn a shape from scaled errors.
+def near_quantiles(errors: np.ndarray, h: int, weights: np.ndarray) -> np.ndarray | None:
+    """Return the quantiles :data:`PROBS` of scaled errors (n, H) a month ahead, the neighbouring months' among them.
 
-    Parameters
-    ----------
-    errors : array (n, horizon)
-        (actual - forecast) / stated standard deviation, on the modelling scale; NaN where none. A row an origin.
-    source : str
-        What they are errors of.
-    weights : array (n,), optional
-        Of the origins; one over a series' number of origins lets every series count once.
-
-    Returns
-    -------
-    ErrorShape
-        Its median is zero: the centre of the forecast stays where the method puts it.
-
-    Examples
-    --------
-    >>> shape = learn_shape(np.random.default_rng(0).standard_t(4, (500, 12)), "an example")
-    >>> bool(shape.quantile(0.975, 12)[0] > 2.3)
-    True
+    Every row has its weight (n,). None where there is no error.
     """
-    weights = np.ones(len(errors)) if weights is None else np.asarray(weights, dtype=float)
-    rows = []
-    for h in range(errors.shape[1]):
-        near = errors[:, max(0, h - _NEAR): h + _NEAR + 1]
-        row = _weighted_quantiles(near, np.broadcast_to(weights[:, None], near.shape))
-        row[PROBS == 0.5] = 0.0
-        # Were most errors on one side, the next quantile would lie beyond the centre: keep them in order.
-        rows.append(np.where(PROBS < 0.5, np.minimum(row, 0.0), np.maximum(row, 0.0)))
-    return ErrorShape(source, PROBS, np.array(rows))
-
-
-def _weighted_quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    seen = np.isfinite(values)
-    values, weights = values[seen], weights[seen]
+    near = errors[:, max(0, h - _NEAR): h + _NEAR + 1]
+    seen = np.isfinite(near)
+    if not seen.any():
+        return None
+    values, weights = near[seen], np.broadcast_to(weights[:, None], near.shape)[seen]
     order = np.argsort(values, kind="stable")
     middle = np.cumsum(weights[order]) - weights[order] / 2
     return np.interp(PROBS, middle / weights.sum(), values[order])
@@ -124,18 +97,9 @@ def shape_of(model: str) -> ErrorShape:
 def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorShape:
     """Learn a panel's own shape of errors, drawn towards the shipped one when its branches are few.
 
-    Parameters
-    ----------
-    errors : list of array (origins, months)
-        One a series: past errors in units of the standard deviation stated at the time, NaN where none.
-    branch : sequence
-        Whose each series is; every branch counts once.
-    shipped : ErrorShape
-
-    Returns
-    -------
-    ErrorShape
-        Its median need not be zero: what most branches were missed by in one direction moves the centre.
+    `errors` (origins, months), one a series, are in units of the standard deviation stated at the time, NaN where none;
+    `branch` says whose each series is; every branch counts once. The median need not be zero: what most branches were
+    missed by in one direction moves the centre.
 
     Notes
     -----
@@ -158,9 +122,8 @@ def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorS
     weights = (1 / owner.map(owner.value_counts())).to_numpy()
     stack, own = np.concatenate([e for e, _ in seen]), shipped.quantiles.copy()
     for h in range(min(len(own), stack.shape[1])):
-        near = stack[:, max(0, h - _NEAR): h + _NEAR + 1]
-        if np.isfinite(near).any():
-            own[h] = _weighted_quantiles(near, np.broadcast_to(weights[:, None], near.shape))
+        found = near_quantiles(stack, h, weights)
+        own[h] = own[h] if found is None else found
     n = owner.nunique()
     share = n / (n + _PRIOR)
     return own_shape(shipped, (1 - share) * shipped.quantiles + share * own, [n])
@@ -170,13 +133,6 @@ def own_shape(shipped: ErrorShape, quantiles: np.ndarray, branches) -> ErrorShap
     """Return the shape of a panel whose quantiles are known, from so many branches [n]; without any the shipped one."""
     n = int(branches[0])
     return replace(shipped, source=f"{n} branches", branches=n, quantiles=quantiles) if n else shipped
-
-
-def shape_table(shapes: dict[str, ErrorShape]) -> pd.DataFrame:
-    """Return shapes as the rows of ``shapes.csv``: ``model, horizon, prob, quantile``."""
-    rows = [(model, h + 1, p, round(float(q), 4)) for model, shape in shapes.items()
-            for h, row in enumerate(shape.quantiles) for p, q in zip(shape.probs, row, strict=True)]
-    return pd.DataFrame(rows, columns=["model", "horizon", "prob", "quantile"])
 
 
 def _straight(x, xp, fp):

@@ -1,4 +1,4 @@
-"""Each method alone, one signature: a series on its modelling scale -> mean and error covariance, month by month.
+"""Each method alone, and their combination: a series on its modelling scale -> mean and error covariance.
 
 Every method returns the covariance of its errors over the months ahead, not only their spread: an annual total and
 "reached by December" depend on how errors hang together.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
@@ -16,21 +16,20 @@ import pandas as pd
 from scipy.linalg import toeplitz
 from scipy.special import ndtri
 
-from ebank_lib.arma import select_order
-from ebank_lib.errors import EbankError, SeriesError
-from ebank_lib.events.noise import shape
-
-from .calendar import EFFECTS, NOTHING, CalendarEffect
+from ..arma import select_order
+from ..errors import EbankError, SeriesError
+from ..events.noise import shape
+from .calendar import EFFECTS, NOTHING
 from .ets import ETS, FORMS, fit_ets, select_ets
-from .season import Season, find_season
+from .series import Prepared, Work
 
-__all__ = ["CANDIDATES", "MEMBERS", "Prediction", "Work", "predict"]
+__all__ = ["CANDIDATES", "COMBINATIONS", "MEMBERS", "Prediction", "predict", "run_models", "smoothed", "tried"]
 
 # Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
 # takes MASE from 0.805 to 0.804 at six times the work, so it stands beside them instead.
 MEMBERS = ("ets", "theta", "damped", "snaive_drift")
 _MOST = 5           # p + q of the ARMA: AICc chooses more on 1 of 156 series of the sample, at three times the work
-_LONGEST = 660      # months that the calendar is asked about at most
+_LATE = (12, 8, 4)  # months before the end, of the origins that weights are learnt from
 
 
 @dataclass(frozen=True)
@@ -48,93 +47,9 @@ class Prediction:
         return np.sqrt(np.maximum(np.diag(self.cov), 0.0))
 
 
-@dataclass
-class Work:
-    """One series at work: complete, on its modelling scale. Methods share what they have in common.
-
-    ``values`` (T,) are without the events that are beyond doubt and without what the calendar adds, ``given`` (T,) is
-    as it was; ``first`` is the ordinal of the first month. ``calendar`` says what the calendar adds, ``events``
-    (kind, position) what was taken out.
-    """
-
-    values: np.ndarray
-    given: np.ndarray
-    first: int
-    calendar: CalendarEffect = NOTHING
-    events: tuple[tuple[str, int], ...] = ()
-    name: object = None
-    _done: dict = field(default_factory=dict)
-
-    @property
-    def months(self) -> pd.PeriodIndex:
-        """The months of the series."""
-        if "months" not in self._done:
-            n = len(self.values)
-            self._done["months"] = pd.PeriodIndex.from_ordinals(np.arange(self.first, self.first + n), freq="M")
-        return self._done["months"]
-
-    def _series(self, values: np.ndarray) -> pd.Series:
-        return pd.Series(values, index=self.months, name=self.name)
-
-    @property
-    def raw(self) -> pd.Series:
-        """The series as it was."""
-        return self._series(self.given)
-
-    @property
-    def plain(self) -> pd.Series:
-        """The series without its events, with what the calendar adds."""
-        return self._series(self.plain_values)
-
-    @property
-    def plain_values(self) -> np.ndarray:
-        """The same as an array (T,)."""
-        if "plain" not in self._done:
-            self._done["plain"] = self.values + self.calendar.between(self.first, len(self.values))
-        return self._done["plain"]
-
-    @property
-    def ahead(self) -> pd.PeriodIndex:
-        """The months that follow, as many as a forecast may reach."""
-        if "ahead" not in self._done:
-            end = self.first + len(self.values)
-            self._done["ahead"] = pd.PeriodIndex.from_ordinals(np.arange(end, end + _LONGEST), freq="M")
-        return self._done["ahead"]
-
-    def until(self, back: int) -> Work:
-        """Return the series as it was some months before its end, the calendar's effects as they are known now."""
-        n = len(self.values) - back
-        return Work(self.values[:n], self.given[:n], self.first, self.calendar,
-                    tuple(e for e in self.events if e[1] < n), self.name)
-
-    @property
-    def season(self) -> Season:
-        """The shrunk season."""
-        if "season" not in self._done:
-            # A season that the branches share is with the calendar already.
-            self._done["season"] = find_season(self.values if self.calendar.season is None else self.values[:0])
-        return self._done["season"]
-
-    @property
-    def adjusted(self) -> pd.Series:
-        """The series less its season."""
-        return self._series(self.adjusted_values)
-
-    @property
-    def adjusted_values(self) -> np.ndarray:
-        """The same as an array (T,); the very array of the series where there is no season."""
-        if "adjusted" not in self._done:
-            terms = self.season.at(np.arange(len(self.values)))
-            self._done["adjusted"] = self.values - terms if terms.any() else self.values
-        return self._done["adjusted"]
-
-    def season_ahead(self, horizon: int) -> np.ndarray:
-        """Return the season's terms of the months ahead."""
-        return self.season.at(np.arange(len(self.values), len(self.values) + horizon))
-
-    def smoothed(self, y: np.ndarray, form: str) -> ETS:
-        """Return exponential smoothing of one of its arrays, fitted once: several methods begin with it."""
-        return _fitted(np.asarray(y, dtype=float).tobytes(), form)
+def smoothed(y: np.ndarray, form: str) -> ETS:
+    """Return exponential smoothing of a series (T,), fitted once: several methods begin with it."""
+    return _fitted(y.tobytes(), form)
 
 
 @lru_cache(maxsize=2048)    # the late months of one origin are another origin's own: a quarter of a backtest's fits
@@ -242,13 +157,13 @@ def naive(work: Work, horizon: int) -> Prediction:
 def ets(work: Work, horizon: int) -> Prediction:
     """Exponential smoothing, the form of least AICc."""
     # Where the branches' common season is off already, a season of its own would be noise, at five times the work.
-    fit = select_ets(work.values, FORMS if work.calendar.season is None else FORMS[:3], work.smoothed)
+    fit = select_ets(work.values, FORMS if work.calendar.season is None else FORMS[:3], smoothed)
     return _from_weights(*fit.forecast(horizon), fit.sigma2, f"ETS({','.join(_letters(fit.form))})")
 
 
 def damped(work: Work, horizon: int) -> Prediction:
     """Damped trend on the series less its shrunk season (Gardner & McKenzie 1985)."""
-    fit = work.smoothed(work.adjusted_values, "AAdN")
+    fit = smoothed(work.adjusted, "AAdN")
     mean, psi = fit.forecast(horizon)
     return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2, f"phi={fit.weights[3]:.2f}")
 
@@ -258,9 +173,9 @@ def theta(work: Work, horizon: int) -> Prediction:
 
     Assimakopoulos & Nikolopoulos (2000); in this form Hyndman & Billah (2003).
     """
-    x = work.adjusted_values
+    x = work.adjusted
     slope = np.polyfit(np.arange(x.size), x, 1)[0]
-    fit = work.smoothed(x, "ANN")
+    fit = smoothed(x, "ANN")
     alpha = fit.weights[0]
     level, psi = fit.forecast(horizon)
     lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
@@ -273,17 +188,17 @@ def _letters(form: str) -> list[str]:
 
 def arma(work: Work, horizon: int) -> Prediction:
     """The study's method: ARMA of the suitably differenced series, order by AICc, eight months a coefficient."""
-    return _arma(work.plain, horizon, d=None, max_order=_most(work))
+    return _arma(work.as_series(work.plain), horizon, d=None, max_order=_most(work))
 
 
 def pure_arma(work: Work, horizon: int) -> Prediction:
     """The study's method to the letter: ARMA of the series itself, without differencing."""
-    return _arma(work.plain, horizon, d=0, max_order=_most(work))
+    return _arma(work.as_series(work.plain), horizon, d=0, max_order=_most(work))
 
 
 def arima(work: Work, horizon: int) -> Prediction:
     """ARIMA of small order on the series less its shrunk season."""
-    got = _arma(work.adjusted, horizon, d=None, max_p=3, max_q=3, max_order=_most(work))
+    got = _arma(work.as_series(work.adjusted), horizon, d=None, max_p=3, max_q=3, max_order=_most(work))
     return Prediction(got.mean + work.season_ahead(horizon), got.cov, got.detail, got.notes)
 
 
@@ -293,7 +208,7 @@ def _most(work: Work) -> int:
 
 def regarma(work: Work, horizon: int) -> Prediction:
     """Regression on the calendar and the events with ARMA errors, all estimated together (Box & Tiao 1975)."""
-    z, n = work.raw, len(work.given)
+    z, n = work.as_series(work.given), len(work.given)
     calendar = work.calendar
     if not calendar.used.size and not work.events:
         raise SeriesError("nothing to regress on", found="no calendar and no events",
@@ -348,3 +263,81 @@ CANDIDATES: dict[str, tuple[Candidate, int]] = {
 }
 # These take the series with what the calendar adds to it, or see to it themselves.
 AS_IT_WAS = ("snaive", "arma", "pure_arma", "regarma")
+
+
+def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Prediction], dict[str, str], tuple]:
+    """Run methods on a prepared series.
+
+    Returns
+    -------
+    parts : model -> Prediction of those that worked; the stand-in ``naive`` when none did
+    reasons : model -> why it failed
+    notes : remarks as (wording entry, values)
+    """
+    if ready.constant:
+        still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
+        return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
+    combined = any(model in COMBINATIONS for model in models)
+    alone = dict.fromkeys([*(m for m in models if m not in COMBINATIONS), *(MEMBERS if combined else ())])
+    worked, failed = tried(ready.work, horizon, alone)
+    members = {m: worked[m] for m in MEMBERS if m in worked}
+    parts: dict[str, Prediction] = {}
+    reasons: dict[str, str] = {}
+    for model in models:
+        if model in worked:
+            parts[model] = worked[model]
+        elif model in COMBINATIONS and len(members) > 1:
+            parts[model] = COMBINATIONS[model](ready.work, members)
+        else:
+            reasons[model] = failed[model] if model in failed else next(failed[m] for m in MEMBERS if m in failed)
+    if not parts:
+        return {"naive": predict("naive", ready.work, horizon)}, reasons, (
+            ("forecasting.fallback", {"n": len(ready.y)}),)
+    missing = [m for m in MEMBERS if m in failed] if any(model in COMBINATIONS for model in parts) else []
+    return parts, reasons, (("forecasting.members_missing", {"members": missing}),) if missing else ()
+
+
+def tried(work: Work, horizon: int, models) -> tuple[dict[str, Prediction], dict[str, str]]:
+    """Return what methods say, and why the others cannot be used."""
+    worked, failed = {}, {}
+    for model in models:
+        try:
+            worked[model] = predict(model, work, horizon)
+        except SeriesError as error:
+            failed[model] = str(error)
+    return worked, failed
+
+
+def _combined(work: Work, members: dict[str, Prediction]) -> Prediction:
+    """Weighted mean on the modelling scale; members' errors hang together, so spreads are averaged, not reduced."""
+    weights = _weights(work, tuple(members))
+    mean = sum(w * p.mean for w, p in zip(weights, members.values(), strict=True))
+    cov = sum(w * p.cov for w, p in zip(weights, members.values(), strict=True))
+    detail = ", ".join(f"{name} {w:.2f}" for name, w in zip(members, weights, strict=True))
+    return Prediction(mean, cov, detail, tuple(dict.fromkeys(n for p in members.values() for n in p.notes)))
+
+
+def _median(work: Work, members: dict[str, Prediction]) -> Prediction:
+    """Median of the members, month by month: of four, the mean without the highest and the lowest."""
+    return Prediction(np.median([p.mean for p in members.values()], axis=0),
+                      np.mean([p.cov for p in members.values()], axis=0))
+
+
+COMBINATIONS = {"combination": _combined, "median": _median}
+
+
+def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
+    """Half equal, half by what each member missed by lately: inverse squared error at three late origins."""
+    equal = np.full(len(members), 1 / len(members))
+    missed = np.array([[np.abs(said[m].mean - work.plain[-back:]).mean() if m in said else np.nan for m in members]
+                       for back in _LATE if len(work.values) - back >= 24
+                       for said, _ in [tried(work.until(back), back, MEMBERS)]])
+    if not missed.size or not np.isfinite(missed).any():
+        return equal
+    error = np.array([column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan
+                      for column in missed.T])
+    error = np.where(np.isfinite(error), error, np.nanmean(error))
+    if not error.min() > 0:
+        return equal
+    own = (error.min() / error) ** 2
+    return 0.5 * equal + 0.5 * own / own.sum()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.errors import SeriesError
+from ..catalog import Catalog
+from ..errors import SeriesError
 
-__all__ = ["Plan", "Rule", "plan_of"]
+__all__ = ["Plan", "Rule", "follow", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,6 @@ class Plan:
 
     free: tuple[str, ...]
     derived: Mapping[str, Rule] = field(default_factory=dict)
-
-    def __post_init__(self):
-        object.__setattr__(self, "derived", MappingProxyType(dict(self.derived)))
-
-    def __reduce__(self):      # a mapping proxy does not travel between processes
-        return Plan, (self.free, dict(self.derived))
 
     def complete(self, values: Mapping[str, np.ndarray], last: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the values given and all that follow from them.

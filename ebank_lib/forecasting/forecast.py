@@ -1,4 +1,4 @@
-"""The public verb ``forecast`` and its result."""
+"""Series -> forecast with limits and paths: the verbs ``forecast``, ``forecast_many``, ``simulate_paths``."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from ebank_lib.catalog import Indicator
-from ebank_lib.display import html_table
-from ebank_lib.errors import SeriesError, UnknownNameError
-from ebank_lib.wording import language, month_name, number, percent, t
-
+from ..catalog import Indicator
+from ..display import html_table
+from ..errors import SeriesError, UnknownNameError
+from ..wording import language, month_name, number, percent, t
 from .calibration import ErrorShape, shape_of
-from .candidates import CANDIDATES, Prediction
-from .combination import COMBINATIONS, run_models
-from .series import Prepared, prepare
-from .transforms import Transform
+from .candidates import CANDIDATES, COMBINATIONS, Prediction, run_models
+from .series import Prepared, Transform, kind_of, prepare
 
-__all__ = ["DEFAULT", "Forecast", "forecast", "kind_of"]
+__all__ = ["DEFAULT", "LONGEST", "Forecast", "assemble", "checked", "checked_paths",
+           "distribution", "forecast", "forecast_many",
+           "forecast_ready", "in_language", "paths_from", "series_of", "simulate_paths"]
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
-# Equally likely points of the normal distribution: their mean is its mean, without the tails that have no evidence.
-_GRID = ndtri((np.arange(200) + 0.5) / 200)
+_POINTS = 200       # equally likely, of a distribution: their mean is its mean, without the tails that have no evidence
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ class Forecast:
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw history, forecast and limits; see :func:`ebank_lib.charts.forecasting.plot_forecast`."""
-        from ebank_lib.charts.forecasting import plot_forecast
+        from ..charts.forecasting import plot_forecast
 
         return plot_forecast(self, ax=ax, lang=lang, **options)
 
@@ -176,11 +174,6 @@ def reason_in_words(reason: str, lang: str | None = None) -> str:
 def in_language(text: object, lang: str | None = None) -> str:
     """Return a text, or what a bilingual label says in a language."""
     return str(text(lang) if callable(text) else text or "")
-
-
-def kind_of(indicator: Indicator) -> str:
-    """Return the kind by which an indicator is forecast: stock, flow, ratio or, without a ceiling, multiple."""
-    return "multiple" if indicator.kind == "ratio" and not indicator.bounded else indicator.kind
 
 
 def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | Indicator | None = None,
@@ -240,31 +233,25 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
                           unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
 
 
-def forecast_ready(ready: Prepared, horizon: int, level, models, ran=None, shape: ErrorShape | None = None,
-                   **about) -> Forecast:
-    """Forecast a prepared series.
-
-    `ran` is what ``run_models`` returned, where it has been run already; `shape` the combination's shape of errors,
-    where another than the shipped one is known.
-    """
-    parts, reasons, notes = run_models(ready, horizon, models) if ran is None else ran
+def forecast_ready(ready: Prepared, horizon: int, level, models, shape: ErrorShape | None = None, **about) -> Forecast:
+    """Forecast a prepared series; `shape` is the combination's shape of errors, if not the shipped one."""
+    parts, reasons, notes = run_models(ready, horizon, models)
     shapes = {model: shape if shape is not None and model == "combination" else shape_of(model) for model in parts}
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
                     notes=(*_remarks(ready), *notes), **about)
 
 
 def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
+    """Return the arguments of a forecast as they are used, or say what is wrong with them."""
     if isinstance(horizon, bool) or int(horizon) != horizon or not 1 <= horizon <= LONGEST:
         raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
     level = tuple(np.atleast_1d(level).tolist())
     if not level or not all(0 < lv < 100 for lv in level):
         raise SeriesError("a level is out of range", found=level, expected="per cents between 0 and 100, as 80 or 95")
     models = (models,) if isinstance(models, str) else tuple(models)
-    for model in models:
+    for model in models or ("",):
         if model not in COMBINATIONS and model not in CANDIDATES:
             raise UnknownNameError("forecast model", model, [*COMBINATIONS, *CANDIDATES])
-    if not models:
-        raise UnknownNameError("forecast model", "", [*COMBINATIONS, *CANDIDATES])
     return int(horizon), tuple(sorted(set(level))), tuple(dict.fromkeys(models))
 
 
@@ -286,7 +273,7 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
     labels = months.asi8 if ready.numbered else months
     columns = ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]
     nothing = dict.fromkeys(columns, np.full(horizon, np.nan))
-    said = [_on_scale(parts[m], shapes[m], scale_of(m, ready.transform), level, horizon) if m in parts else nothing
+    said = [_on_scale(parts[m], shapes[m], _scale_of(m, ready.transform), level, horizon) if m in parts else nothing
             for m in models]
     table = pd.DataFrame({"unique_id": about["unique_id"], "month": labels[np.tile(np.arange(horizon), len(models))],
                           "horizon": np.tile(np.arange(1, horizon + 1), len(models)),
@@ -300,18 +287,142 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
                     parts=parts, shapes=shapes, **about)
 
 
-def scale_of(model: str, transform: Transform) -> Transform:
+def _scale_of(model: str, transform: Transform) -> Transform:
     """Return a method's scale: last year's month is said as it was, also of a stock that never fell."""
     return replace(transform, low=0.0) if model == "snaive" and transform.name in ("log", "sqrt") else transform
 
 
 def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, horizon: int) -> dict[str, np.ndarray]:
     def quantile(p: float) -> np.ndarray:
-        return part.mean + part.sd * shape.quantile(p, horizon)
+        return transform.back(part.mean + part.sd * shape.quantile(p, horizon))
 
-    points = part.mean + part.sd * shape.warp(np.repeat(_GRID[:, None], horizon, axis=1))
-    values = {"y_hat": transform.back(quantile(0.5)), "mean": transform.mean_back(points)}
+    values = {"y_hat": quantile(0.5), "mean": _points(part, shape, transform, horizon, _POINTS).mean(axis=0)}
     for lv in level:
-        values[f"lo-{lv:g}"] = transform.back(quantile(0.5 - lv / 200))
-        values[f"hi-{lv:g}"] = transform.back(quantile(0.5 + lv / 200))
+        values[f"lo-{lv:g}"], values[f"hi-{lv:g}"] = quantile(0.5 - lv / 200), quantile(0.5 + lv / 200)
     return values
+
+
+def _points(part: Prediction, shape: ErrorShape, transform: Transform, horizon: int, n: int) -> np.ndarray:
+    scores = ndtri((np.arange(n) + 0.5) / n)
+    return transform.back(part.mean + part.sd * shape.warp(np.repeat(scores[:, None], horizon, axis=1)))
+
+
+def distribution(f: Forecast, model: str, points: int) -> np.ndarray:
+    """Return a forecast's own distribution as equally likely values, ascending, (points, horizon).
+
+    They are the quantiles of (i + 1/2) / points, i = 0..points - 1; limits and paths are of the same distribution.
+    """
+    return _points(f.parts[model], f.shapes[model], _scale_of(model, f.transform), f.horizon, points)
+
+
+def checked_paths(n: int) -> None:
+    """Say what is wrong with a number of paths."""
+    if not 1 <= n <= 100_000:
+        raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
+
+
+def simulate_paths(f: Forecast, n: int = 1000, model: str | None = None, seed: int = 0) -> pd.DataFrame:
+    """Draw future paths: each month distributed as the limits say, the months hanging together as the errors do.
+
+    Parameters
+    ----------
+    f : Forecast
+    n : int
+        Paths, 1 to 100,000.
+    model : str, optional
+        Default: the one that is read out.
+    seed : int
+
+    Returns
+    -------
+    DataFrame (horizon, n)
+        A row a month, a column a path.
+
+    Raises
+    ------
+    SeriesError, UnknownNameError
+        The number of paths is out of range; the method was not asked for or failed.
+    """
+    checked_paths(n)
+    model = f.headline if model is None else model
+    if model not in f.parts:
+        raise UnknownNameError("forecast model", model, f.parts)
+    shocks = np.random.default_rng(seed).standard_normal((n, f.horizon))
+    return pd.DataFrame(paths_from(f, shocks, model).T, index=pd.Index(f.block(model)["month"], name="month"))
+
+
+def paths_from(f: Forecast, shocks: np.ndarray, model: str | None = None) -> np.ndarray:
+    """Turn independent standard normal shocks (n, horizon), in the order of the months, into paths (n, horizon)."""
+    model = f.headline if model is None else model
+    part = f.parts[model]
+    sd = part.sd
+    safe = np.where(sd > 0, sd, 1.0)
+    corr = f.shapes[model].hanging_together(part.cov / np.outer(safe, safe))
+    # Lower triangular: a month's shock is new in that month, so that what series share they share month by month. The
+    # last digits are evened out, because months that move as one leave no room for a shock of their own.
+    root = np.linalg.cholesky(corr + 1e-9 * np.eye(len(sd)))
+    root = root / np.linalg.norm(root, axis=1, keepdims=True)
+    z = part.mean + sd * f.shapes[model].warp(shocks @ root.T)
+    scale = _scale_of(model, f.transform)
+    paths = scale.back(z)
+    if f.transform.monotone and model != "snaive":
+        paths = np.maximum.accumulate(paths, axis=1)
+    return paths
+
+
+def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,
+                  calendar: str = "none") -> pd.DataFrame:
+    """Forecast many series, one after the other; a series on its own gets the same.
+
+    Parameters
+    ----------
+    data : DataFrame or mapping of name to Series
+        Long: ``unique_id``, ``ds`` or ``month``, ``y``, and optionally ``kind``; wide: an index of months, a column
+        a series.
+    horizon, level, models, kind, calendar
+        As in :func:`forecast`.
+
+    Returns
+    -------
+    DataFrame
+        The tables of :func:`forecast`, one below the other in the order of the input. A series that cannot be forecast
+        keeps one row a model with the ``reason``.
+    """
+    horizon, level, models = checked(horizon, level, models)
+    tables = []
+    for uid, y, own in series_of(data):
+        try:
+            tables.append(forecast(y, horizon, level, models, own or kind, unique_id=uid, calendar=calendar).table)
+        except (SeriesError, UnknownNameError) as error:
+            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)}))
+    if not tables:
+        raise SeriesError("no series to forecast", expected="at least one")
+    return pd.concat(tables, ignore_index=True)
+
+
+def series_of(data):
+    """Yield (unique_id, Series, kind or None) from a long frame, a wide frame or a mapping."""
+    if isinstance(data, pd.DataFrame) and "unique_id" in data.columns:
+        when = next((c for c in ("ds", "month") if c in data.columns), None)
+        if when is None or "y" not in data.columns:
+            raise SeriesError("a long frame needs more columns", found=list(data.columns), expected="unique_id, ds, y")
+        for uid, rows in data.groupby("unique_id", sort=False, observed=True):
+            index = rows[when]
+            index = pd.PeriodIndex(index) if isinstance(index.dtype, pd.PeriodDtype) else _dates(index)
+            kind = str(rows["kind"].iloc[0]) if "kind" in rows.columns else None
+            yield str(uid), pd.Series(rows["y"].to_numpy(), index=index), kind
+    elif isinstance(data, (pd.DataFrame, Mapping)):
+        for uid in data:
+            yield str(uid), data[uid], None
+    else:
+        raise SeriesError("is neither a frame nor a mapping", found=type(data).__name__, expected="a DataFrame")
+
+
+def _dates(index: pd.Series) -> pd.Index:
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Index(index.to_numpy())
+    try:
+        return pd.DatetimeIndex(pd.to_datetime(index))
+    except (ValueError, TypeError) as error:
+        raise SeriesError("holds something that is no date", found=str(error).splitlines()[0],
+                          expected="dates, months or integers") from error

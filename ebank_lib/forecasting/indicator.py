@@ -1,18 +1,28 @@
-"""A branch's indicator forecast, and that forecast tested, with all that is known beside the series itself.
+"""A branch's indicator forecast, tested and revised, with all that is known beside the series itself.
 
 ``forecast`` and ``backtest`` know a series only; these verbs know its place, see :class:`.context.Context`.
 """
 
 from __future__ import annotations
 
-from ebank_lib.cleaning import clean
+from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
+from ..display import describe, say
+from ..errors import SeriesError
+from ..events import find_interventions, known_events
+from ..store import store
+from ..wording import cell, cite, t
 from .backtest import Backtest, backtest, cutoffs_of
 from .context import Context
-from .forecast import DEFAULT, Forecast, checked
-from .halving import learn_in_halves
+from .forecast import DEFAULT, Forecast, forecast_ready
+from .revision import Revision, revise
+from .series import observed, prepare
 
-__all__ = ["PEERS", "backtest_indicator", "forecast_indicator"]
+__all__ = ["PEERS", "backtest_indicator", "forecast_indicator", "interventions_indicator", "learn", "revise_indicator"]
 
 PEERS = 12          # branches that a backtest learns from at each origin
 
@@ -42,11 +52,14 @@ def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
         An unknown name; a series that cannot be forecast.
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
-    return (context or Context.of(cleaned)).forecast(branch, key, horizon, level, models, **_about(cleaned, key))
+    f = (context or Context.of(cleaned)).forecast(branch, key, horizon, level, models, **_about(cleaned, key))
+    describe(f.y, months={"y": "row"}, exact=["y"])
+    describe(f.table, indicator="unique_id", pooled=True)
+    return f
 
 
 def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, origins: int = 12, level=(80, 95),
-                       models=DEFAULT, reclean: bool = False, peers: int | None = PEERS) -> Backtest:
+                       models=DEFAULT, peers: int | None = PEERS) -> Backtest:
     """Test the forecasts of :func:`forecast_indicator` by a rolling origin.
 
     At each origin calendar, season, events, weights and limits are learnt anew from what the panel held by then, of
@@ -55,31 +68,149 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
     Parameters
     ----------
     cleaned, branch, indicator, horizon, level, models
-        As in :func:`forecast_indicator`.
+        As in :func:`forecast_indicator`; ``snaive`` is always added.
     origins : int
-    reclean : bool
-        Clean the source anew at each origin from the cells up to it, so that no repair that needed a later month helps
-        an earlier forecast.
     peers : int, optional
         Learn from so many branches at most at each origin, evenly spread: with hundreds it would take minutes.
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+    context = Context.of(cleaned, most=peers)
 
-    def forecaster(past, horizon, level, models, cutoff) -> Forecast:
-        then = cleaned if not reclean else clean(cleaned.source, cleaned.policy, start=cleaned.months[0], end=cutoff,
-                                                 cells=cleaned.cells)
-        return Context.of(then, cutoff, peers).forecast(branch, key, horizon, level, models)
+    def with_all(cutoff: pd.Period, horizon: int, level, models) -> Forecast:
+        return context.until(cutoff).forecast(branch, key, horizon, level, models)
 
+    return backtest(cleaned.series(branch, key), models, horizon, origins, level, cleaned.catalog.indicator(key),
+                    forecaster=with_all, **_about(cleaned, key))
+
+
+def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1, horizon: int = 12, level=(80, 95),
+                     models=DEFAULT) -> Revision:
+    """Say what the last months of a branch's indicator did to the forecast that was made before they came.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    branch, indicator : str
+        "" is the catalogue's first headline indicator.
+    months : int
+        How many months ago the forecast was made.
+    horizon, level, models
+        As in :func:`forecast_indicator`, whose forecasts these are.
+
+    Raises
+    ------
+    SeriesError
+        Fewer months than that, or too few before them to forecast.
+    UnknownNameError
+        An unknown branch, indicator or model.
+    """
+    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+    y = observed(cleaned.series(branch, key))
+    if isinstance(months, bool) or int(months) != months or not 1 <= months <= len(y) - 3:
+        raise SeriesError("the number of months back is out of range", found=months, expected=f"1 to {len(y) - 3}")
+    now, about = Context.of(cleaned), _about(cleaned, key)
+    before = now.until(y.index[-1 - months]).forecast(branch, key, horizon, level, models, **about)
+
+    def again(series: pd.Series, models: tuple[str, ...]) -> Forecast:
+        ready = prepare(series, before.kind, now.calendar, now[key].pooled, now[key].listed(branch))
+        shape = now.shape(key) if "combination" in models else None
+        return forecast_ready(ready, before.horizon, before.level, models, shape, kind=before.kind, unique_id=key,
+                              **about)
+
+    return revise(before, y, again)
+
+
+def interventions_indicator(cleaned, branch: str, indicator: str = ""):
+    """Look for months out of line in a branch's indicator, with the source's calendar and its listed events.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    branch, indicator : str
+        "" is the catalogue's first headline indicator.
+
+    Returns
+    -------
+    Interventions, or a sentence to be shown
+        See :func:`ebank_lib.events.find_interventions`; a series too short or too constant to be searched is said to
+        be so.
+    """
+    key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
     y = cleaned.series(branch, key)
-    horizon, level, models = checked(horizon, level, (models,) if isinstance(models, str) else models)
-    if not reclean and origins > 0 and "combination" in models and y.notna().any():
-        first, last = y.first_valid_index(), y.last_valid_index()
-        learn_in_halves([Context.of(cleaned, first + n - 1, peers)
-                         for n in cutoffs_of((last - first).n + 1, horizon, origins)], key)
-    return backtest(y, models, horizon, origins, level, kind=cleaned.catalog.indicator(key),
-                    unit=_about(cleaned, key)["unit"], unique_id=key, forecaster=forecaster)
+    try:
+        return find_interventions(y, known_events(cleaned.source, branch, key), calendar=cleaned.source.config.calendar)
+    except SeriesError:
+        return say(t("forecasting.not_searched", n=cite(int(y.count()), cell("series", y="!="))))
 
 
 def _about(cleaned, key: str) -> dict:
     return {"unit": lambda lang=None: cleaned.catalog.unit_label(key, lang),
-            "label": cleaned.catalog.indicator(key).short_label, "unique_id": key}
+            "label": cleaned.catalog.indicator(key).short_label}
+
+
+def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEERS, indicator: str | None = None,
+          part: tuple[int, int] | None = None) -> None:
+    """Fill the store with what the forecasts of any branch learn from all branches; without a store nothing is done.
+
+    Of every indicator: what the branches say of calendar and season, what their forecasts missed by (the shape of the
+    limits) and how their surprises hang together, as of every month that is asked for by
+    :func:`forecast_indicator`, :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and
+    :func:`~ebank_lib.forecasting.simulate_joint`, of a series that reaches the panel's last month. Those of a series
+    that ended earlier learn, and keep, the rest themselves. What is in the store already is not worked out again.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    horizon, origins, peers
+        As they will be asked for.
+    indicator : str, optional
+        The one that will be tried out at past months: of indicators of another kind, which it learns nothing from, only
+        what forecasts from the last month ask for is learnt. Default: any may be tried out.
+    part : (k, n), optional
+        Only each n-th indicator from the k-th on, of which nothing is learnt that needs others: for n processes at
+        once. What is left is done by ``learn`` without it.
+
+    Raises
+    ------
+    ConfigError
+        The store cannot be written to.
+    """
+    if store() is None:
+        return
+    now = Context.of(cleaned)
+    tried = [key for key in now.available if indicator is None or now[key].kind == now[indicator].kind]
+    month_ago = {month for month in now.grid.months if month == now.last - 1}
+    asked = [(now, {now.last}, now.available), (now, month_ago, tried),
+             (Context.of(cleaned, most=peers), _cutoffs(now, horizon, origins), tried)]
+    k, n = part or (0, 1)
+    for context, months, keys in asked:
+        for key in keys[k::n]:
+            for then in _each(context, months):
+                _ = then[key].pooled
+                if key in then.plan.free:
+                    _ = then[key].errors
+                if then.most is None and then.last == now.last:
+                    _ = then[key].surprises
+    for context, months, keys in asked if part is None else ():
+        for then in _each(context, months):
+            for key in then.plan.free:
+                if key in keys:
+                    then.shape(key)
+
+
+def _each(context: Context, months) -> Iterator[Context]:
+    """The context of each month, with nothing worked out yet: what is learnt goes to the store, not to memory."""
+    fresh = replace(context)
+    for month in sorted(months):
+        yield fresh.until(month)
+
+
+def _cutoffs(context: Context, horizon: int, origins: int) -> set[pd.Period]:
+    """The origins of the backtests of all series that reach the panel's last month."""
+    found: set[pd.Period] = set()
+    for key in context.available:
+        seen = ~np.isnan(context[key].values)
+        for first in set(seen[seen[:, -1]].argmax(axis=1).tolist()):
+            found |= {context.grid.months[first + n - 1]
+                      for n in cutoffs_of(seen.shape[1] - first, horizon, origins)}
+    return found

@@ -1,30 +1,120 @@
 """Future paths of a whole province drawn together: path k is one possible future of every branch and indicator.
 
 Each modelled series keeps the limits of its own forecast, its months hang together as that forecast's errors do, and
-series hang together as their surprises did (:mod:`ebank_lib.forecasting.dependence`). What follows from others is
-computed on every path, so that totals, shares and net changes hold exactly on each.
+series hang together as their surprises did. What follows from others is computed on every path, so that totals, shares
+and net changes hold exactly on each.
+
+A surprise is a one-step error of exponential smoothing. That of indicator i in branch b is taken as
+``sqrt(rho_i) F_i + sqrt(1 - rho_i) U_bi``: F is the province's, the same for all branches, U the branch's own; both are
+correlated over indicators. Branches draw from streams of their own, so that a branch's paths are the same whether it is
+simulated alone or with the province.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.errors import EbankError, SeriesError, UnknownNameError
-from ebank_lib.pools import pool
-
+from ..catalog import Catalog
+from ..errors import EbankError, SeriesError, UnknownNameError
 from .coherence import Plan, Rule, follow
 from .context import Context
-from .dependence import Dependence, dependence_of
-from .forecast import LONGEST, Forecast
-from .simulation import paths_from
+from .forecast import LONGEST, Forecast, checked_paths, paths_from
 
-__all__ = ["JointPaths", "simulate_joint"]
+__all__ = ["Dependence", "JointPaths", "dependence_of", "shrunk_correlation", "simulate_joint"]
+
+_LEAST = 12     # months that two series must share before their correlation counts
+
+
+def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndarray, float]:
+    """Return a correlation matrix shrunk towards none, and how strongly it was shrunk (0..1).
+
+    `x` (rows, k) are centred columns, NaN where missing; `looks` says how many of its rows are independent of one
+    another (default: all). The correlation is positive definite, the intensity that of Schaefer & Strimmer (2005, Stat.
+    Appl. Genet. Mol. Biol. 4, 32) for correlations.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((400, 3))
+    >>> x[:, 1] = 0.8 * x[:, 0] + 0.6 * x[:, 1]
+    >>> correlation, shrunk = shrunk_correlation(x)
+    >>> round(float(correlation[0, 1]), 1), shrunk < 0.05
+    (0.8, True)
+    """
+    x = np.asarray(x, dtype=float)
+    seen = np.isfinite(x)
+    scale = np.sqrt(np.nansum(x**2, axis=0) / np.maximum(seen.sum(axis=0), 1))
+    z = np.where(seen, x, 0.0) / np.where(scale > 0, scale, 1.0)
+    both = seen.T.astype(float) @ seen.astype(float)
+    r = np.divide(z.T @ z, both, out=np.zeros_like(both), where=both >= _LEAST)
+    share = min(1.0, looks / len(x)) if looks and len(x) else 1.0
+    n = np.maximum(both * share, 2.0)
+    product = np.divide((z**2).T @ (z**2), both, out=np.zeros_like(both), where=both > 0)
+    variance = np.maximum(product - r**2, 0.0) * n / (n - 1) / n
+    off = ~np.eye(len(r), dtype=bool)
+    power = float((r[off] ** 2).sum())
+    shrunk = float(np.clip(variance[off].sum() / power, 0.0, 1.0)) if power > 0 else 1.0
+    out = (1 - shrunk) * np.clip(r, -1, 1)
+    np.fill_diagonal(out, 1.0)
+    values, vectors = np.linalg.eigh(out)
+    if values[0] < 1e-6:
+        # Pairs that saw different months need not fit together.
+        out = vectors * np.maximum(values, 1e-6) @ vectors.T
+        out = out / np.sqrt(np.outer(np.diag(out), np.diag(out)))
+    return out, shrunk
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How surprises hang together: ``rho`` (k,), ``common`` and ``own`` correlations (k, k), and their shrinkage."""
+
+    indicators: tuple[str, ...]
+    rho: np.ndarray
+    common: np.ndarray
+    own: np.ndarray
+    shrunk: tuple[float, float] = (1.0, 1.0)
+
+    def draw(self, branches: tuple[str, ...], horizon: int, n: int, seed: int = 0):
+        """Yield, branch by branch, standard normal shocks (k, n, horizon); the first paths stay when n grows."""
+        shape = (n, horizon, len(self.indicators))
+        together = _stream(seed, "").standard_normal(shape) @ np.linalg.cholesky(self.common).T * np.sqrt(self.rho)
+        root = np.linalg.cholesky(self.own).T * np.sqrt(1 - self.rho)
+        for branch in branches:
+            yield (together + _stream(seed, branch).standard_normal(shape) @ root).transpose(2, 0, 1)
+
+
+def _stream(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(name.encode())])
+
+
+def dependence_of(indicators: tuple[str, ...], surprises: Sequence[np.ndarray]) -> Dependence:
+    """Learn the dependence from the surprises of each indicator (branches, months), see ``pooling.surprises_of``."""
+    keys, errors = indicators, np.stack(surprises, axis=-1)
+    names, months = range(errors.shape[0]), range(errors.shape[1])
+    seen = np.isfinite(errors).sum(axis=1, keepdims=True)
+    scale = np.sqrt(np.nansum(errors**2, axis=1, keepdims=True) / np.maximum(seen, 1))
+    errors = errors / np.where(scale > 0, scale, np.nan)
+    count = np.isfinite(errors).sum(axis=0)
+    mean = np.where(count > 0, np.nansum(errors, axis=0) / np.maximum(count, 1), np.nan)
+    rho = np.array([_shared(errors[:, :, i]) for i in range(len(keys))])
+    common, a = shrunk_correlation(np.where(count >= 2, mean, np.nan))
+    alone = (errors - np.where(count >= 2, mean, 0.0)).reshape(-1, len(keys))
+    own, b = shrunk_correlation(alone, looks=len(months) * max(len(names) - 1, 1))
+    return Dependence(keys, rho, common, own, (a, b))
+
+
+def _shared(e: np.ndarray) -> float:
+    """Mean correlation between branches of an indicator's surprises (branches, months), within 0..0.95."""
+    seen = np.isfinite(e)
+    pairs = seen.astype(float) @ seen.T.astype(float)
+    z = np.where(seen, e, 0.0)
+    r = np.divide(z @ z.T, pairs, out=np.zeros_like(pairs), where=pairs >= _LEAST)
+    off = ~np.eye(len(e), dtype=bool) & (pairs >= _LEAST)
+    return float(np.clip(r[off].mean(), 0.0, 0.95)) if off.any() else 0.0
 
 
 @dataclass(frozen=True)
@@ -190,7 +280,7 @@ class JointPaths:
 
 
 def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, branches: Iterable[str] | None = None,
-                   indicators: Iterable[str] | None = None, workers: int = 1) -> JointPaths:
+                   indicators: Iterable[str] | None = None) -> JointPaths:
     """Simulate the futures of branches and indicators together.
 
     Parameters
@@ -206,8 +296,6 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
         Default: all that report. A branch's paths do not depend on which others are simulated.
     indicators : names, optional
         Default: all. What these follow from is simulated with them.
-    workers : int
-        Processes for the forecasts.
 
     Returns
     -------
@@ -222,19 +310,22 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     """
     if not 1 <= horizon <= LONGEST or int(horizon) != horizon:
         raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
-    if not 1 <= n <= 100_000:
-        raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
+    checked_paths(n)
     catalog, panel, context = cleaned.catalog, cleaned.panel, Context.of(cleaned)
     chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
     unknown = [b for b in chosen if b not in context.present]
     if unknown:
         raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
     plan, origin = _plan_for(context, indicators), context.last
-    said = _forecasts(context, chosen, plan.free, horizon, workers)
-    forecasts = {at: f for at, f in said.items() if isinstance(f, Forecast)}
-    reasons = {at: f for at, f in said.items() if isinstance(f, str)}
+    forecasts, reasons = {}, {}
+    for branch in chosen:
+        for key in plan.free:
+            try:
+                forecasts[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
+            except EbankError as error:
+                reasons[branch, key] = str(error)
     ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
-    dependence = dependence_of(plan.free, [context.surprises(key) for key in plan.free])
+    dependence = dependence_of(plan.free, [context[key].surprises for key in plan.free])
     values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
     late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
     for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):
@@ -263,34 +354,6 @@ def _plan_for(context: Context, indicators) -> Plan:
     return Plan(tuple(k for k in plan.free if k in free), derived)
 
 
-def _forecasts(context: Context, branches, keys, horizon: int, workers: int) -> dict:
-    """(branch, indicator) -> Forecast, or why there is none."""
-    if workers > 1 and len(branches) > 1:
-        jobs = [(context, key, branches, horizon) for key in keys]
-        with pool(workers) as processes:
-            for found in processes.map(_work_out, jobs):
-                context.take(found)
-    out = {}
-    for branch in branches:
-        for key in keys:
-            try:
-                out[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
-            except EbankError as error:
-                out[branch, key] = str(error)
-    return out
-
-
-def _work_out(job) -> dict:
-    """All of an indicator that takes time and needs no other indicator, in every branch that is simulated."""
-    context, key, branches, horizon = job
-    context.errors(key)
-    context.surprises(key)
-    for branch in branches:
-        with suppress(EbankError):      # what cannot be forecast says so when it is asked for
-            context.ran(branch, key, horizon, ("combination",))
-    return context.done("pooled", "errors", "surprises", "ready", "ran")
-
-
 def _last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:
     now = panel.xs(origin, level="month").reindex(list(branches))
     return {key: now[key].to_numpy(dtype=float) for key in panel.columns}
@@ -299,4 +362,3 @@ def _last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) 
 def _over_branches(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values).any(axis=(1, 2))
     return values[known].sum(axis=0)
-

@@ -1,22 +1,182 @@
-"""A series at the door: monthly, in order, finite; gaps explicit; what was done to it said."""
+"""A series at the door: monthly, in order, finite, on the scale that is modelled; what was done to it is said.
+
+Stocks and flows grow by per cent, so their logarithm is modelled; a share moves slower near 0 and 1, so its logit is.
+What has zeros takes the square root, what is negative stays as it is. Medians and limits are quantiles and go back as
+they are; a mean does not, and is taken over the distribution after going back, without the bias of the image.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from ebank_lib.errors import SeriesError
-from ebank_lib.events import take_out
+from ..catalog import Indicator
+from ..errors import SeriesError, UnknownNameError
+from ..events import take_out
+from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar
 
-from .calendar import NOTHING, fit_values
-from .candidates import Work
-from .transforms import Transform, choose_transform
+__all__ = ["SCALES", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of", "modelling_scale",
+           "observed", "prepare", "with_calendar"]
 
-__all__ = ["Prepared", "as_monthly", "prepare", "with_calendar"]
+SCALES = ("none", "log", "sqrt", "logit")
+_KINDS = ("stock", "flow", "ratio", "multiple")
+_EDGE = 1e-4        # a share of exactly 0 or 1 is moved inside by this much
+_FEWEST = 3         # observed months
+_LONGEST = 660      # months that the calendar is asked about at most
 
-_FEWEST = 3
+
+def kind_of(indicator: Indicator) -> str:
+    """Return the kind by which an indicator is forecast: stock, flow, ratio or, without a ceiling, multiple."""
+    return "multiple" if indicator.kind == "ratio" and not indicator.bounded else indicator.kind
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A scale: ``name`` (log, logit, sqrt, none), the bounds ``low, high`` that no forecast crosses."""
+
+    name: str
+    low: float = -np.inf
+    high: float = np.inf
+    monotone: bool = False      # a stock that never fell: no path of it does
+
+    def forward(self, y):
+        """Put values on the scale."""
+        y = np.asarray(y, dtype=float)
+        if self.name == "log":
+            return np.log(y)
+        if self.name == "sqrt":
+            return np.sqrt(y)
+        if self.name == "logit":
+            inside = np.clip(y, _EDGE, 1 - _EDGE)
+            return np.log(inside / (1 - inside))
+        return y.copy()
+
+    def back(self, z):
+        """Bring values back from the scale; quantiles stay quantiles."""
+        z = np.asarray(z, dtype=float)
+        if self.name == "log":
+            y = np.exp(np.minimum(z, 700.0))
+        elif self.name == "sqrt":
+            y = np.maximum(z, 0.0) ** 2
+        elif self.name == "logit":
+            y = 1 / (1 + np.exp(-np.clip(z, -700, 700)))
+        else:
+            y = z
+        return np.clip(y, self.low, self.high)
+
+
+def choose_transform(y: pd.Series | np.ndarray, kind: str | None = None) -> Transform:
+    """Return the scale for a series of a kind.
+
+    A ``ratio`` lies within 0..1, a ``multiple`` is a ratio without a ceiling. Without a kind the logarithm is taken of
+    what is positive throughout, as for a flow, but nothing is held above zero that has been below it.
+
+    Examples
+    --------
+    >>> choose_transform(pd.Series([1.0, 20.0]), "flow").name, choose_transform(pd.Series([0.2, 0.4]), "ratio").name
+    ('log', 'logit')
+    >>> choose_transform(pd.Series([-1.0, 20.0]), "flow").name
+    'none'
+    """
+    if kind is not None and kind not in _KINDS:
+        raise UnknownNameError("kind", kind, _KINDS)
+    values = np.asarray(y, dtype=float)
+    values = values[np.isfinite(values)]
+    if kind == "ratio":
+        outside = values[(values < 0) | (values > 1)]
+        if outside.size:
+            raise SeriesError("a share lies outside 0..1", found=float(outside[0]), expected="fractions within 0..1",
+                              hint="A ratio without a ceiling has kind 'multiple'")
+        return Transform("logit", 0.0, 1.0)
+    if not values.size or values.min() < 0:
+        return Transform("none")        # net new customers may be negative, and their forecast too
+    return Transform("log" if values.min() > 0 else "sqrt", 0.0)
+
+
+def modelling_scale(y: pd.Series, kind: str | None = None) -> pd.Series:
+    """Return a series on the scale that is modelled: logs of counts and sums, logits of shares.
+
+    Parameters
+    ----------
+    y : Series
+    kind : {"stock", "flow", "ratio", "multiple"}, optional
+        ``ratio`` lies within 0..1, ``multiple`` is a ratio without a ceiling; without a kind what is positive
+        throughout is taken for a flow.
+
+    Raises
+    ------
+    UnknownNameError
+        No such kind.
+    SeriesError
+        A ratio outside 0..1.
+
+    Examples
+    --------
+    >>> modelling_scale(pd.Series([1.0, np.e], name="y"), "flow").tolist()
+    [0.0, 1.0]
+    """
+    return pd.Series(choose_transform(y, kind).forward(y), index=y.index, name=y.name)
+
+
+@dataclass(eq=False)
+class Work:
+    """One series at work: complete, on its modelling scale. Methods share what they have in common.
+
+    ``values`` (T,) are without the events that are beyond doubt and without what the calendar adds, ``given`` (T,) is
+    as it was; ``first`` is the ordinal of the first month. ``calendar`` says what the calendar adds, ``events``
+    (kind, position) what was taken out.
+    """
+
+    values: np.ndarray
+    given: np.ndarray
+    first: int
+    calendar: CalendarEffect = NOTHING
+    events: tuple[tuple[str, int], ...] = ()
+    name: object = None
+
+    def as_series(self, values: np.ndarray) -> pd.Series:
+        """Return values (T,) with their months."""
+        return pd.Series(values, index=self.months, name=self.name)
+
+    @cached_property
+    def months(self) -> pd.PeriodIndex:
+        """The months of the series."""
+        return pd.PeriodIndex.from_ordinals(np.arange(self.first, self.first + len(self.values)), freq="M")
+
+    @cached_property
+    def ahead(self) -> pd.PeriodIndex:
+        """The months that follow, as many as a forecast may reach."""
+        end = self.first + len(self.values)
+        return pd.PeriodIndex.from_ordinals(np.arange(end, end + _LONGEST), freq="M")
+
+    @cached_property
+    def plain(self) -> np.ndarray:
+        """The values without the events, with what the calendar adds, (T,)."""
+        return self.values + self.calendar.between(self.first, len(self.values))
+
+    @cached_property
+    def season(self) -> Season:
+        """The shrunk season; one that the branches share is with the calendar already."""
+        return find_season(self.values if self.calendar.season is None else self.values[:0])
+
+    @cached_property
+    def adjusted(self) -> np.ndarray:
+        """The values less their season, (T,); the very array of the series where there is none."""
+        terms = self.season.at(np.arange(len(self.values)))
+        return self.values - terms if terms.any() else self.values
+
+    def season_ahead(self, horizon: int) -> np.ndarray:
+        """Return the season's terms of the months ahead."""
+        return self.season.at(np.arange(len(self.values), len(self.values) + horizon))
+
+    def until(self, back: int) -> Work:
+        """Return the series as it was some months before its end, the calendar's effects as they are known now."""
+        n = len(self.values) - back
+        return Work(self.values[:n], self.given[:n], self.first, self.calendar,
+                    tuple(e for e in self.events if e[1] < n), self.name)
 
 
 @dataclass(frozen=True)
@@ -42,26 +202,16 @@ class Prepared:
 def as_monthly(y) -> tuple[pd.Series, bool]:
     """Return `y` as a float Series on a complete monthly PeriodIndex, and whether its months are only numbers.
 
-    Parameters
-    ----------
-    y : Series or array
-        Index of months (PeriodIndex, or dates, one a month), or consecutive integers (numbered months).
-
-    Raises
-    ------
-    SeriesError
-        Not numbers, infinite, months twice, not monthly.
+    Its index may be months (PeriodIndex, or dates, one a month) or consecutive integers (numbered months). What is not
+    numbers, infinite, twice in a month or not monthly is a SeriesError.
     """
     if _is_monthly(y):
         return y.copy(), False
     if not isinstance(y, pd.Series):
         try:
-            values = np.asarray(y)
-            if values.ndim == 0:
-                raise SeriesError("is no series", found=y, expected="one column of monthly numbers")
-            y = pd.Series(values)
-        except SeriesError:
-            raise
+            if np.ndim(y) == 0:
+                raise ValueError("a single value")
+            y = pd.Series(np.asarray(y))
         except ValueError as error:
             raise SeriesError("is no series", found=type(y).__name__, expected="one column of numbers") from error
     try:
@@ -104,26 +254,15 @@ def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
     raise SeriesError("has no months", found=f"index of {index.dtype}", expected="months, dates or integers")
 
 
+def observed(y: pd.Series) -> pd.Series:
+    """Return a series from its first to its last observed month."""
+    return y.loc[y.first_valid_index(): y.last_valid_index()] if y.notna().any() else y.iloc[:0]
+
+
 def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, events=()) -> Prepared:
-    """Return a series ready for the methods.
+    """Return a series ready for the methods; all as in :func:`ebank_lib.forecasting.forecast`.
 
-    Parameters
-    ----------
-    y : Series or array
-        See :func:`as_monthly`.
-    kind : str, optional
-        See :func:`ebank_lib.forecasting.transforms.choose_transform`.
-    calendar : {"none", "china", "india"}
-        Whose festivals, working days and quarter ends are allowed for; not used where months are only numbered.
-    pooled : Pooled, optional
-        What other branches say of the calendar and the season, see :mod:`ebank_lib.forecasting.pooling`.
-    events : sequence of (kind or None, month)
-        Known events, see :func:`ebank_lib.events.take_out`.
-
-    Raises
-    ------
-    SeriesError
-        Fewer than three observed months, or no series at all.
+    The calendar is not used where months are only numbered. Fewer than three observed months are a SeriesError.
     """
     y, numbered = as_monthly(y)
     values = y.to_numpy()
@@ -135,7 +274,7 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, eve
     if seen.size < len(y):
         y, values = y.iloc[seen[0]: seen[-1] + 1], values[seen[0]: seen[-1] + 1]
     constant = bool((known == known[0]).all())
-    transform = choose_transform(known, kind)
+    transform = choose_transform(known, kind)       # which refuses what is no share, constant or not
     transform = Transform("none") if constant else transform
     if kind == "stock" and not constant and len(y) >= 24 and (np.diff(known) >= 0).all():
         # A stock that never fell in two years and more is not forecast to fall.
@@ -159,8 +298,8 @@ def with_calendar(ready: Prepared, calendar: str, pooled=None) -> Prepared:
     if ready.constant or ready.numbered:
         return ready
     work = ready.work
-    plain, first = work.plain_values, work.first
-    effect = fit_values(plain, first, calendar, *(pooled.prior if pooled else ()))
+    plain, first = work.plain, work.first
+    effect = fit_calendar(plain, first, calendar, *(pooled.prior if pooled else ()))
     if pooled is not None:
         less = plain - effect.between(first, len(plain))
         effect = replace(effect, season=pooled.season_for(less, first))

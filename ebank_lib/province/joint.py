@@ -16,8 +16,7 @@ from ..catalog import Catalog
 from ..errors import EbankError
 from ..forecasting import Forecast, JointPaths, forecast, kind_of, simulate_paths
 from ..forecasting.ets import fit_ets
-from ..forecasting.series import prepare
-from ..forecasting.transforms import Transform
+from ..forecasting.series import Transform, prepare
 from .hierarchy import Hierarchy, hierarchies
 from .reconciliation import covariance, nonnegative, reconcile_paths
 
@@ -129,7 +128,7 @@ def one_step_errors(y: pd.Series, kind: str | None = None) -> pd.Series:
     """
     ready = prepare(y, kind)
     out = pd.Series(np.nan, index=y.index, name=y.name)
-    values = ready.work.adjusted.to_numpy(dtype=float)
+    values = ready.work.adjusted
     e = np.zeros(len(values)) if ready.constant else fit_ets(values, "AAdN").residuals(values)
     scale, now = Transform(ready.transform.name), float(ready.work.values[-1])
     at_today = scale.back(now + e) - scale.back(now)

@@ -17,7 +17,7 @@ from typing import Any
 from ..cleaning import clean
 from ..errors import EbankError
 from ..files import own_folder, write_atomically
-from ..forecasting.learning import learn
+from ..forecasting import learn
 from ..sources import open_source
 from ..wording import LANGUAGES
 from . import execution, failing, finishing, freshness
@@ -97,7 +97,7 @@ def _learn(payload: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     cleaned = _cleaned(payload["source"], payload["request"])
     indicator = cleaned.catalog.indicator(payload["request"]["indicator"] or "").key
     for asked in payload["asked"]:
-        learn(cleaned, **asked, workers=payload["workers"], indicator=indicator)
+        learn(cleaned, **asked, indicator=indicator)
     tell({"event": "done", "stage": "learn", "seconds": 0.0})
     return {"state": "done"}
 

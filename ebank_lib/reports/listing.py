@@ -71,7 +71,7 @@ def parameters_of(path: Path) -> dict[str, Any]:
 
 
 def learners(notebooks: Iterable[Path], extra: Mapping[str, str]) -> list[dict[str, int]]:
-    """Return what notebooks that forecast will ask of :func:`~ebank_lib.forecasting.learning.learn`, each once.
+    """Return what notebooks that forecast will ask of :func:`~ebank_lib.forecasting.learn`, each once.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ from typing import Any
 import pandas as pd
 
 from .. import __version__
-from ..forecasting.trust import Grade
+from ..forecasting import Grade
 from ..scenarios import load_targets, said_odds
 from ..wording import LANGUAGES, percent, t
 from .cells import row_ids

@@ -241,7 +241,7 @@ def _deadline_of(target: Target, usual: pd.Period, last: pd.Period) -> pd.Period
 
 
 def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadline: str | pd.Period | None = None,
-                 n: int = 1000, seed: int = 0, workers: int = 1) -> JointPaths:
+                 n: int = 1000, seed: int = 0) -> JointPaths:
     """Simulate what a strategy needs: its indicators, the branch (every one for a rank), to its last deadline.
 
     Parameters
@@ -252,7 +252,7 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
         Default: that of the source. One without an indicator that has data is given the headline ones.
     deadline : month, optional
         For targets that name none; default the end of the first whole year after the data.
-    n, seed, workers
+    n, seed
         As in :func:`ebank_lib.forecasting.joint.simulate_joint`.
 
     Returns
@@ -272,7 +272,7 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
     ends = [usual, *(_deadline_of(target, usual, last) for target in aims)]
     return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in ends)), LONGEST), n=n, seed=seed,
                           branches=None if any(target.kind == "rank" for target in aims) else [branch],
-                          indicators=known, workers=workers)
+                          indicators=known)
 
 
 def _evaluate(target: Target, y: pd.Series, by: pd.Period, view: View) -> dict:

@@ -6,8 +6,8 @@ import pytest
 from utilsforecast import losses
 
 from ebank_lib.errors import SeriesError, UnknownNameError
-from ebank_lib.forecasting import as_known, backtest, backtest_indicator, backtest_many
-from ebank_lib.forecasting.backtest import cutoffs_of, grade_rule
+from ebank_lib.forecasting import backtest, backtest_indicator, backtest_many
+from ebank_lib.forecasting.backtest import cutoffs_of
 
 from .test_forecast import growth, monthly
 
@@ -24,16 +24,6 @@ def test_what_comes_after_the_cutoff_changes_nothing_that_was_said():
     said = [c for c in b.table.columns if c not in ("y", "crps")]       # what came, and the score against it
     before, after = (x.table.loc[x.table["cutoff"] <= cutoff, said].reset_index(drop=True) for x in (b, c))
     pd.testing.assert_frame_equal(before, after)
-
-
-def test_a_later_revision_does_not_leak():
-    final = growth(n=40)
-    first = final * 1.1
-    b = backtest(final, FAST, origins=2, as_known=lambda month: first.loc[:month])
-    rows = b.table[(b.table["model"] == "snaive") & (b.table["cutoff"] == b.table["cutoff"].min())]
-    middle = np.sqrt((rows["lo-95"] * rows["hi-95"]).astype(float))
-    assert np.allclose(middle, first.loc[rows["month"] - 12].to_numpy())
-    assert np.allclose(rows["y"].astype(float), final.loc[rows["month"]].to_numpy())
 
 
 def test_origins_of_44_months():
@@ -66,15 +56,6 @@ def test_by_horizon_each_month_ahead_is_compared_with_seasonal_naive():
     scores = backtest(growth(), FAST).scores("horizon")
     assert (scores.loc[scores["model"] == "snaive", "ratio"] == 1).all()
     assert scores.groupby("model").size().eq(12).all()
-
-
-@pytest.mark.parametrize("figures, letter", [
-    ((0.5, 5, 0.95, 95, 12), "A"), ((0.7, 10, 0.85, 95, 6), "A"), ((0.7, 11, 0.95, 95, 12), "B"),
-    ((0.5, 5, 0.84, 95, 12), "B"), ((0.85, 20, 0.95, 95, 12), "B"), ((0.9, 5, 0.95, 95, 12), "C"),
-    ((0.9, 50, 0.1, 95, 12), "C"), ((1.0, 1, 0.95, 95, 12), "D"), ((0.1, 1, 1, 95, 5), "E"),
-    ((float("nan"), 1, 1, 95, 12), "E")])
-def test_the_grade_follows_its_written_rule(figures, letter):
-    assert grade_rule(*figures) == letter
 
 
 def test_a_series_too_short_for_an_origin_is_grade_e_not_an_error():
@@ -110,17 +91,6 @@ def test_limits_hold_what_they_promise_where_the_truth_is_known():
     assert 0.68 < inside / n < 0.92      # 40 series, months of one series hang together
 
 
-def test_with_a_window_each_origin_knows_equally_many_months():
-    y = growth(n=48)
-    b = backtest(y, ("drift",), origins=3, horizon=6, window=24)
-    cutoff = b.table["cutoff"].max()
-    rows = b.table[(b.table["model"] == "drift") & (b.table["cutoff"] == cutoff)]
-    z = np.log(y.loc[cutoff - 23: cutoff].to_numpy())
-    assert np.isclose(np.log(rows["y_hat"].iloc[-1]), z[-1] + 6 * np.diff(z).mean())
-    with pytest.raises(SeriesError, match="window"):
-        backtest(y, ("drift",), window=2)
-
-
 def test_many_series_in_one_table_and_a_failed_one_keeps_its_row():
     frame = pd.concat([monthly(values).rename_axis("month").rename("y").reset_index().assign(unique_id=name)
                        for name, values in (("good", growth(1).to_numpy()), ("short", np.arange(1.0, 20)),
@@ -136,13 +106,6 @@ def test_many_series_in_one_table_and_a_failed_one_keeps_its_row():
     pd.testing.assert_frame_equal(b.table[b.table["unique_id"] == "good"].reset_index(drop=True), alone.table,
                                   check_dtype=False)
     assert "最不可信" in b.reading("zh") and "<table" in b.to_html("en") and "good" in b.to_html("en")
-
-
-@pytest.mark.slow
-def test_two_processes_say_what_one_says():
-    data = {f"s{n}": growth(n) for n in range(3)}
-    one, two = (backtest_many(data, models=FAST, origins=3, kind="stock", workers=w) for w in (1, 2))
-    pd.testing.assert_frame_equal(one.table, two.table)
 
 
 def test_a_branch_is_graded_by_its_indicators(cleaned):
@@ -163,31 +126,6 @@ def test_shared_out_by_origin_it_says_what_the_indicator_alone_says(cleaned):
     many = backtest_many(cleaned, "rizhao", "sms", models=("theta",), origins=2)
     one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=2, peers=None)
     pd.testing.assert_frame_equal(many.parts["sms"].table, one.table, check_dtype=False)
-
-
-def test_one_indicator_in_full_and_its_group_for_the_grades(cleaned):
-    b = backtest_many(cleaned, "rizhao", "income", ("drift", "theta"), origins=2, full="sms_income", beside=False,
-                      reclean=True)
-    alone = backtest(cleaned.series("rizhao", "sms_income"), ("drift", "theta"), origins=2, kind="flow")
-    pd.testing.assert_frame_equal(b.parts["sms_income"].table, alone.table, check_dtype=False)
-    assert {uid: part.models for uid, part in b.parts.items()} == {
-        "sms_income": ("drift", "theta", "snaive"), "personal_online_income": ("drift", "snaive"),
-        "corporate_online_income": ("drift", "snaive"), "income_total": ("drift", "snaive")}
-
-
-def test_cleaned_anew_at_each_origin_nothing_later_can_help(cleaned):
-    """A cell printed after the cutoff is changed a thousandfold; what was known at the cutoff stays."""
-    from ebank_lib.cleaning import clean
-
-    cutoff = cleaned.months[-6]
-    cells = cleaned.cells.copy()
-    later = cells.index[(pd.PeriodIndex(cells["month"], freq="M") > cutoff) & cells["text"].str.fullmatch(r"\d+")]
-    assert len(later) > 100
-    cells.loc[later, "text"] = cells.loc[later, "text"] + "000"
-    changed = clean(cleaned.source, cleaned.policy, cells=cells)
-    then, now = (as_known(x, "rizhao", "sms")(cutoff) for x in (cleaned, changed))
-    assert then.index[-1] == cutoff
-    pd.testing.assert_series_equal(then, now)
 
 
 def test_the_reading_says_when_a_lead_could_be_chance():

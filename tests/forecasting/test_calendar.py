@@ -6,11 +6,13 @@ import pytest
 
 from ebank_lib.events import calendar_regressors
 from ebank_lib.forecasting import forecast
-from ebank_lib.forecasting.calendar import EFFECTS, drawn_to, fit_calendar
+from ebank_lib.forecasting.calendar import drawn_to, fit_calendar
 from ebank_lib.forecasting.pooling import learn_pooled
+from ebank_lib.forecasting.series import prepare
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 AHEAD = pd.period_range("2011-09", periods=12, freq="M")
+FIRST = MONTHS[0].ordinal
 
 
 def walk(seed, spread=0.02, n=44):
@@ -26,23 +28,22 @@ def effects(months, festival=-0.3, day=0.03, end=0.15):
 def test_planted_effects_are_found_within_their_errors():
     z_scores = []
     for seed in range(40):
-        table = fit_calendar(pd.Series(walk(seed) + effects(MONTHS), MONTHS), "china", window=(10, 10)).table
+        found = fit_calendar((walk(seed) + effects(MONTHS)).to_numpy(), FIRST, "china", window=(10, 10))
         truth = np.array([-0.3, 0.03, 0.15, 0.0])
-        z_scores.append((table["estimate"] - truth) / table["se"])
+        z_scores.append((found.estimate - truth) / found.se)
     z_scores = np.array(z_scores)
     assert (np.abs(z_scores.mean(axis=0)) < 0.6).all()
     assert (np.abs(z_scores) < 3).mean() > 0.95
 
 
 def test_where_nothing_was_planted_little_is_used():
-    used = np.array([np.abs(fit_calendar(pd.Series(walk(seed), MONTHS), "china").used) for seed in range(30)])
+    used = np.array([np.abs(fit_calendar(walk(seed), FIRST, "china").used) for seed in range(30)])
     assert used[:, 0].mean() < 0.03 and (used[:, 1:] < 0.05).all()
 
 
 def test_what_is_used_is_never_more_than_what_was_estimated():
-    table = fit_calendar(pd.Series(walk(1) + effects(MONTHS), MONTHS), "china").table
-    assert (table["used"].abs() <= table["estimate"].abs()).all() and (table["used"] * table["estimate"] >= 0).all()
-    assert list(table["effect"]) == list(EFFECTS)
+    found = fit_calendar((walk(1) + effects(MONTHS)).to_numpy(), FIRST, "china")
+    assert (np.abs(found.used) <= np.abs(found.estimate)).all() and (found.used * found.estimate >= 0).all()
 
 
 def test_a_forecast_foresees_the_calendar():
@@ -63,8 +64,8 @@ def test_the_calendar_of_numbered_months_is_nothing():
 
 
 def test_too_short_a_series_has_no_calendar():
-    z = pd.Series(walk(2)[:25], MONTHS[:25])
-    assert fit_calendar(z, "china").table.empty and fit_calendar(z, "china").at(AHEAD).tolist() == [0.0] * 12
+    found = fit_calendar(walk(2)[:25], FIRST, "china")
+    assert found.used.size == 0 and found.between(AHEAD[0].ordinal, 12).tolist() == [0.0] * 12
 
 
 def test_the_study_s_method_and_last_year_s_month_are_as_they_were():
@@ -96,26 +97,30 @@ def many(count=10, wave=0.15, own=0.0, seed=0):
             for b in range(count)]
 
 
+def pooled_of(series):
+    return learn_pooled([prepare(y, "flow") for y in series])
+
+
 def test_branches_agree_on_a_season_that_one_alone_cannot_show():
-    pooled = learn_pooled(many(), "flow")
+    pooled = pooled_of(many())
     truth = 0.15 * np.cos(2 * np.pi * np.arange(12) / 12)
-    alone = [learn_pooled(many(4, seed=s), "flow").season for s in range(1, 3)]
+    alone = [pooled_of(many(4, seed=s)).season for s in range(1, 3)]
     assert np.abs(pooled.season - truth).mean() < 0.05 and np.isclose(pooled.season.sum(), 0)
     assert np.abs(pooled.season - truth).mean() < np.mean([np.abs(a - truth).mean() for a in alone]) + 0.01
 
 
 def test_branches_that_have_no_season_teach_none():
-    pooled = learn_pooled(many(wave=0.0), "flow")
+    pooled = pooled_of(many(wave=0.0))
     assert np.abs(pooled.season).mean() < 0.02
 
 
 def test_fewer_than_four_branches_teach_nothing():
-    assert learn_pooled(many(3), "flow") is None
-    assert learn_pooled([pd.Series(5.0, MONTHS)] * 6, "flow") is None
+    assert pooled_of(many(3)) is None
+    assert pooled_of([pd.Series(5.0, MONTHS)] * 6) is None
 
 
 def test_a_branch_unlike_the_others_keeps_much_of_its_own():
-    pooled = learn_pooled(many(own=0.5), "flow")
+    pooled = pooled_of(many(own=0.5))
     z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
     drawn = pooled.season_for(z.to_numpy(), z.index[0].ordinal)
     assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4

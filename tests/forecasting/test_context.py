@@ -41,16 +41,16 @@ def test_errors_are_those_of_the_months_that_were_forecast(cleaned, before):
     doubtful = pd.DataFrame({"branch": ["rizhao"], "month": [origin - before], "indicator": ["sms"]})
     context = Context(cleaned.panel, cleaned.catalog, calendar=plain.calendar, events=plain.events, doubtful=doubtful)
     n = context.branches.index("rizhao")
-    assert np.isfinite(plain.errors("sms")[n, 2, :6]).all()
-    assert np.isfinite(context.errors("sms")[n, 2, :6]).all() == bool(before)
-    assert np.isnan(context.errors("sms")[n, 2]).all() != bool(before)
-    assert np.isfinite(context.errors("sms")[n, 0]).all()
+    assert np.isfinite(plain["sms"].errors[n, 2, :6]).all()
+    assert np.isfinite(context["sms"].errors[n, 2, :6]).all() == bool(before)
+    assert np.isnan(context["sms"].errors[n, 2]).all() != bool(before)
+    assert np.isfinite(context["sms"].errors[n, 0]).all()
 
 
 def test_listed_events_are_those_of_the_branch_and_indicator(cleaned):
     context = Context.of(cleaned)
-    assert (None, pd.Period("2008-10", "M")) in context.listed("rizhao", "sms")
-    assert context.listed("rizhao", "mobile") == [] and len(context.listed("dongying", "mobile")) == 1
+    assert (None, pd.Period("2008-10", "M")) in context["sms"].listed("rizhao")
+    assert context["mobile"].listed("rizhao") == [] and len(context["mobile"].listed("dongying")) == 1
 
 
 def test_calendar_and_branches_make_the_forecasts_better_on_the_sample(cleaned):
@@ -60,7 +60,7 @@ def test_calendar_and_branches_make_the_forecasts_better_on_the_sample(cleaned):
     for branch in cleaned.catalog.reporting[:6]:
         for key in ("counter_txn", "corporate_online_txn"):
             came = cleaned.series(branch, key).loc[cutoff + 1: last]
-            alone = with_all.series(branch, key)
+            alone = with_all[key].series(branch)
             from ebank_lib.forecasting import forecast
 
             for name, f in (("all", with_all.forecast(branch, key, models=("combination",))),

@@ -1,5 +1,8 @@
 """The public verb: limits always, reasons for what failed, bounds kept, bad input named."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -243,6 +246,17 @@ def test_many_series_and_one_that_cannot_be_forecast():
     assert np.array_equal(forecast_many(wide, 6, models=("ets", "snaive"))["y_hat"], got["y_hat"].dropna())
     with pytest.raises(SeriesError, match="unique_id, ds, y"):
         forecast_many(frame.drop(columns="y"))
+
+
+def test_many_series_are_forecast_in_a_plain_script_without_a_guard(tmp_path):
+    """With 16 series and more processes were started, which ran the script again and broke."""
+    script = tmp_path / "plain.py"
+    script.write_text("import numpy as np, pandas as pd, ebank_lib as eb\n"
+                      "months = pd.period_range('2008-01', periods=30, freq='M')\n"
+                      "wide = pd.DataFrame({n: np.arange(30.0) + n for n in range(17)}, index=months)\n"
+                      "print(eb.forecast_many(wide, 3, models='drift')['unique_id'].nunique())\n", encoding="utf-8")
+    out = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert (out.stdout.strip(), out.returncode) == ("17", 0), out.stderr
 
 
 def test_the_studys_arma_stands_beside_seasonal_naive():

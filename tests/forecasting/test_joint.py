@@ -6,7 +6,8 @@ import pytest
 
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.forecasting import simulate_joint
-from ebank_lib.forecasting.dependence import Dependence, learn_dependence, shrunk_correlation
+from ebank_lib.forecasting.joint import Dependence, dependence_of, shrunk_correlation
+from ebank_lib.forecasting.pooling import surprises_of
 from ebank_lib.forecasting.series import prepare
 
 SOME = ("mobile_active", "income_total", "sms_new", "echannel_share")
@@ -113,10 +114,9 @@ def known(rho, own, months=120, branches=12, seed=0):
 def test_a_known_dependence_is_found_again(rho, own):
     panel, names = known(rho, own)
 
-    def prepared(key):
-        return {name: prepare(panel.loc[name, key], "flow") for name in names}
-
-    got = learn_dependence(prepared, ["a", "b"], names, panel)
+    months = panel.loc["b0"].index
+    got = dependence_of(("a", "b"), [
+        surprises_of({name: prepare(panel.loc[name, key], "flow") for name in names}, names, months) for key in "ab"])
     assert np.allclose(got.rho, rho, atol=0.12) and np.isclose(got.own[0, 1], own, atol=0.12)
 
 

@@ -11,7 +11,7 @@ import pytest
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_a_small_run_of_the_benchmark(root, shared_data):
-    out = subprocess.run([sys.executable, "benchmarks/m3.py", "--series", "60", "--data", str(shared_data / "m3")],
+    out = subprocess.run([sys.executable, "-m", "benchmarks.m3", "--series", "60", "--data", str(shared_data / "m3")],
                          cwd=root, capture_output=True, text=True, timeout=600, check=False)
     lines = out.stdout.splitlines()
     assert len(lines) > 7, out.stderr

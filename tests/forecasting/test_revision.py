@@ -84,7 +84,7 @@ def test_off_track_is_as_rare_as_promised_where_the_forecast_is_right_and_usual_
     f = forecast(y, models=("drift",), kind="flow")
     paths = simulate_paths(f, 200, seed=1).iloc[:months]
     spread = np.exp(2.5 * f.parts["drift"].sd[:months])[:, None]
-    from ebank_lib.forecasting.monitoring import _check
+    from ebank_lib.forecasting.revision import _check
 
     lead = f.block().set_index(pd.PeriodIndex(f.block()["month"]))
 
