@@ -240,36 +240,21 @@ def _column_decimals(cells: pd.DataFrame, texts: _Texts, alive: np.ndarray) -> n
     column does not happen to end in noughts: it was rounded.
     """
     group = _codes(cells, "file", "sheet", "column", "month")
-    at = np.flatnonzero(alive)
-    order = at[np.lexsort((texts.decimals[at], group[at]))]
-    first = np.flatnonzero(np.r_[True, group[order][1:] != group[order][:-1]]) if len(order) else order
-    size = np.diff(np.r_[first, len(order)])
-    upper = np.zeros(int(group.max()) + 1 if len(group) else 0, np.int64)
-    upper[group[order][first]] = texts.decimals[order[first + (3 * (size - 1)) // 4]]
-    column = upper[group]
+    upper = pd.Series(texts.decimals[alive]).groupby(group[alive]).quantile(0.75, interpolation="lower")
+    column = upper.reindex(group, fill_value=0).to_numpy()
     return np.where(texts.decimals <= column - 3, texts.decimals, column)
 
 
 def _codes(cells: pd.DataFrame, *names: str) -> np.ndarray:
     """Return one number for each different combination of some columns."""
-    out = np.zeros(len(cells), np.int64)
-    for name in names:
-        column = cells[name]
-        if isinstance(column.dtype, pd.PeriodDtype):
-            column = pd.PeriodIndex(column).asi8
-        code, found = pd.factorize(column)
-        out = pd.factorize(out * max(len(found), 1) + code)[0]
-    return out
+    return cells.groupby(list(names), sort=False, observed=True).ngroup().to_numpy()
 
 
 def _unusual(cells: pd.DataFrame, codes: np.ndarray, alive: np.ndarray) -> np.ndarray:
     """Cells under another unit than most cells of their indicator."""
     kind = _codes(cells, "indicator")
-    pair = kind * (codes.max(initial=0) + 1) + codes
-    count = np.bincount(pair[alive], minlength=int(pair.max(initial=0)) + 1)
-    most = np.zeros(int(kind.max(initial=0)) + 1, np.int64)
-    np.maximum.at(most, kind, count[pair])
-    return count[pair] < most[kind]
+    count = pd.Series(alive).groupby([kind, codes]).transform("sum")
+    return (count < count.groupby(kind).transform("max")).to_numpy()
 
 
 def _note_readings(texts: _Texts, alive, chosen, merged, stated, value, book: Book) -> None:

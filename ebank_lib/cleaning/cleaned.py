@@ -285,23 +285,6 @@ class Cleaned:
         found["reason"] = [t(f"cleaning.about_{r}", lang) for r in found["rule"]]
         return describe(found, branch="*", indicator="*")
 
-    def quality(self, lang: str | None = None) -> pd.DataFrame:
-        """Return one row per branch: decisions on its cells, numbers missing from the panel and their share."""
-        once = self.entries[self.entries["cell"] >= 0].drop_duplicates(["cell", "decision"])
-        cells = pd.crosstab(once["branch"].astype(str), once["decision"].astype(str))
-        fills = self.entries.loc[self.entries["decision"] == "filled", "branch"].value_counts()
-        used = self.panel.loc[:, self.panel.notna().any()]
-        missing = used.isna().sum(axis=1).groupby(level="branch").sum()
-        rows = []
-        for b in [i for i in self.catalog.branches if i in cells.index]:
-            gone, size = int(missing.get(b, 0)), len(self.months) * len(used.columns)
-            rows.append({"branch": self.catalog.branches[b].label(lang),
-                         **{d: int(cells.loc[b].get(d, 0)) for d in DECISIONS}, "filled": int(fills.get(b, 0)),
-                         "missing": gone,
-                         "missing_share": gone / size if b in self.branches and size else float("nan")})
-        table = pd.DataFrame(rows, columns=["branch", *DECISIONS, "missing", "missing_share"])
-        return describe(table, kinds={"missing_share": "percent"}, branch="branch", indicator="*")
-
     def of(self, branch: str, lang: str | None = None) -> pd.DataFrame:
         """Return what was corrected, flagged or filled in a branch, in the order of the months and for reading.
 
@@ -337,19 +320,6 @@ class Cleaned:
                 for name in self.conservation}
         return t("cleaning.reading", lang, cells=done["cells"], in_panel=done["in_panel"], kept_out=done["rejected"],
                  **made)
-
-    def examples(self, rule: str, n: int = 5, lang: str | None = None) -> pd.DataFrame:
-        """Return the first `n` ledger rows of a rule.
-
-        Raises
-        ------
-        UnknownNameError
-            Listing the rules of this ledger.
-        """
-        found = self.entries[self.entries["rule"] == rule]
-        if found.empty:
-            raise UnknownNameError("rule", rule, sorted(self.entries["rule"].astype(str).unique()))
-        return with_reasons(found.head(n), lang).reset_index(drop=True)
 
     def plot(self, branch: str | None = None, indicator: str | None = None, kind: str = "trouble", ax=None,
              lang: str | None = None):

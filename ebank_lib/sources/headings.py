@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from ..catalog import Catalog
 from ..errors import SourceError, nearest, quote
 from .grids import Grid, letters
 from .spec import SheetSpec
 
-__all__ = ["Column", "Header", "find_header", "fold", "is_number", "plain", "read_columns", "unit_line"]
+__all__ = ["Column", "Header", "Naming", "find_header", "fold", "is_number", "plain", "read_columns"]
 
 _MAX_LEVELS = 4
 _MAX_NEAR = 1_000
@@ -75,22 +75,26 @@ class Header:
     key: int
 
 
-class Units:
-    """The units that the catalogue knows, found whatever the width and spacing of their letters."""
+class Naming:
+    """What a sheet's reader needs of the catalogue: names of branches, units, and the base unit of each and of every
+    indicator. Units are found whatever the width and spacing of their letters."""
 
-    def __init__(self, known: Iterable[str]):
-        self._by_fold = {fold(unit).casefold(): unit for unit in known}
+    def __init__(self, catalog: Catalog):
+        self._units = {fold(unit).casefold(): unit for unit in catalog.units}
+        self.bases = {name: unit.base for name, unit in catalog.units.items()}
+        self.indicators = {key: i.unit for key, i in catalog.indicators.items()}
+        self.branches = {fold(n) for b in catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
 
-    def get(self, text: str) -> str | None:
+    def unit(self, text: str) -> str | None:
         """Return the catalogue's spelling of a unit, or None."""
-        return self._by_fold.get(fold(text).casefold())
+        return self._units.get(fold(text).casefold())
 
     def split(self, heading: str) -> tuple[str, str]:
         """Return a heading without the brackets that hold a unit, and that unit ("" if none)."""
         unit = ""
         for match in _BRACKETS.finditer(heading):
             inner = _UNIT_LINE.search(match[1])
-            known = self.get(inner[1] if inner else match[1])
+            known = self.unit(inner[1] if inner else match[1])
             if known is not None:
                 unit, heading = known, heading.replace(match[0], "", 1)
         return heading, unit
@@ -98,10 +102,6 @@ class Units:
     def path(self, heading: str) -> str:
         """Return a heading's path as it is compared: without marks, units, whitespace."""
         return plain(self.split(_MARKS.sub("", heading))[0])
-
-    def names(self) -> str:
-        """Return all units in a line."""
-        return ", ".join(self._by_fold.values())
 
 
 def find_header(grid: Grid, heading: str) -> Header:
@@ -160,13 +160,13 @@ def _is_level(grid: Grid, row: int, key: int, above: bool = False) -> bool:
     return not any(fold(texts[c]).strip("-—–") == "" for c in filled)
 
 
-def unit_line(grid: Grid, header: Header, units: Units) -> list[str]:
+def _unit_line(grid: Grid, header: Header, naming: Naming) -> list[str]:
     """Return the units of a line such as "单位：户、元" above the table."""
     for row in grid.texts[: header.top]:
         for text in row:
             match = _UNIT_LINE.search(text[:500]) if text else None
             if match:
-                found = [units.get(part) for part in [match[1], *_BETWEEN_UNITS.split(match[1])]]
+                found = [naming.unit(part) for part in [match[1], *_BETWEEN_UNITS.split(match[1])]]
                 return list(dict.fromkeys(unit for unit in found if unit is not None))
     return []
 
@@ -194,53 +194,47 @@ def _origins(grid: Grid, header: Header, row: int) -> list[tuple[int, int] | Non
 
 
 def _path(grid: Grid, origins: list[list[tuple[int, int] | None]], column: int,
-          units: Units) -> tuple[list[str], str, str]:
+          naming: Naming) -> tuple[list[str], str, str]:
     """Return the heading's levels as printed, its unit and its folded path."""
     places = list(dict.fromkeys(at for level in origins if (at := level[column]) is not None))
     printed = [grid.texts[r][c] for r, c in places]
     unit, names = "", []
     for text in printed:
-        name, own = units.split(_MARKS.sub("", text))
+        name, own = naming.split(_MARKS.sub("", text))
         unit = own or unit  # the lower level speaks last
         if fold(name):
             names.append(fold(name))
     return printed, unit, "/".join(names)
 
 
-def read_columns(grid: Grid, header: Header, spec: SheetSpec, units: Units, bases: dict[str, str],
-                 indicators: dict[str, str], skip: set[int]) -> list[Column]:
+def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, skip: set[int]) -> list[Column]:
     """Return every column that has a heading, but for the key columns in `skip`.
-
-    Parameters
-    ----------
-    bases : dict
-        Printed unit -> base unit; chooses among the units of a line that names several.
-    indicators : dict
-        Indicator -> base unit.
 
     Raises
     ------
     SourceError
         A heading that the source does not map, stands twice, or is missing.
     """
-    wanted = {units.path(heading): target for heading, target in spec.headings.items()}
-    ignored = {units.path(heading) for heading in spec.ignore}
-    line = unit_line(grid, header, units)
+    wanted = {naming.path(heading): target for heading, target in spec.headings.items()}
+    ignored = {naming.path(heading) for heading in spec.ignore}
+    line = _unit_line(grid, header, naming)
     origins = [_origins(grid, header, row) for row in range(header.top, header.bottom + 1)]
     columns: list[Column] = []
     where: dict[str, Column] = {}
     for c in range(len(grid.texts[0])):
         if c in skip:
             continue
-        printed, unit, path = _path(grid, origins, c, units)
+        printed, unit, path = _path(grid, origins, c, naming)
         if not printed:
             continue
         target = wanted.get(path)
         if target is None:
-            indicator = _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units)
+            indicator = _unmapped(grid, header, c, path, printed, spec, wanted, ignored, naming)
             columns.append(Column(c, path, indicator, unit))
             continue
-        unit = unit or _of_line(line, bases, indicators[target.indicator]) or target.unit or ""
+        fitting = [u for u in line if naming.bases[u] == naming.indicators[target.indicator]]
+        # Of a line that names several units the one of the indicator's kind.
+        unit = unit or (fitting[0] if len(fitting) == 1 else target.unit or "")
         column = Column(c, path, target.indicator, unit)
         if target.indicator in where:
             other = letters(where[target.indicator].index)
@@ -253,19 +247,14 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, units: Units, base
     return columns
 
 
-def _of_line(line: list[str], bases: dict[str, str], base: str) -> str:
-    fitting = [unit for unit in line if bases[unit] == base]
-    return fitting[0] if len(fitting) == 1 else ""
-
-
-def _unmapped(grid, header, c, path, printed, spec, wanted, ignored, units) -> str | None:
+def _unmapped(grid, header, c, path, printed, spec, wanted, ignored, naming) -> str | None:
     if path in ignored or spec.unmapped == "ignore":
         return None
     where = {"file": grid.file, "sheet": grid.sheet, "row": header.bottom + 1, "column": letters(c)}
     bare = "/".join(fold(_BRACKETS.sub("", part)) for part in printed)
     if bare != path and plain(bare) in wanted:
         raise SourceError("has a unit that the catalogue does not know", found="/".join(printed),
-                          expected="one of " + units.names(), **where)
+                          expected="one of " + ", ".join(naming.bases), **where)
     if spec.unmapped == "keep":
         return ""
     near = nearest(path, wanted)

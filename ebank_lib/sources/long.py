@@ -13,7 +13,7 @@ from .cells import Block
 from .grids import as_text, csv_rows
 from .months import SUCH_AS, month_in_cell
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
-from .tables import Naming, month_of_name, name_of_branch
+from .tables import month_of_name, name_of_branch
 
 _MAX_COLUMNS = 10_000
 _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
@@ -190,7 +190,7 @@ def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
     return Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=size)
 
 
-def read_long(table: Table, spec: LongSpec | DatabaseSpec, naming: Naming, revision: int) -> Block:
+def read_long(table: Table, spec: LongSpec | DatabaseSpec, revision: int = 0) -> Block:
     """Read a long table.
 
     Raises

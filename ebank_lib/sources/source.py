@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,11 @@ from ..store import digest, kept_frames, store
 from .archives import files_under, read_bytes
 from .cells import Block, accounting_frame, cells_frame, files_frame, notes_frame
 from .grids import csv_grid, workbook_grids
-from .headings import fold
+from .headings import Naming, fold
 from .long import database_table, file_table, read_long
 from .months import search
-from .spec import DatabaseSpec, LongSpec, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
-from .tables import Naming, read_sheet
+from .spec import DatabaseSpec, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
+from .tables import read_sheet
 
 __all__ = ["Source", "open_source"]
 
@@ -34,7 +34,7 @@ class _File:
 
     name: str
     path: Path | None
-    part: WideSpec | LongSpec | DatabaseSpec
+    part: Part
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,25 +45,31 @@ class Source:
     ----------
     path : Path
         The ``sources.yaml``.
-    title : Texts
-        What the source is called, zh and en.
-    simulated : bool
-        Whether the data describe no real institution; every page says so.
+    config : SourceSpec
+        What it says.
+    parts : tuple
+        Its entries of `files`, each by its layout.
     catalog : Catalog
         What is measured, and the branches.
-    config : SourceSpec
-        Everything else that the YAML says.
     root : Path
         The folder that holds the files.
     """
 
     path: Path
-    title: Texts
-    simulated: bool
-    catalog: Catalog = field(repr=False)
-    config: SourceSpec = field(repr=False)
-    root: Path = field(repr=False)
-    parts: tuple[WideSpec | LongSpec | DatabaseSpec, ...] = field(repr=False)
+    config: SourceSpec
+    parts: tuple[Part, ...]
+    catalog: Catalog
+    root: Path
+
+    @property
+    def title(self) -> Texts:
+        """What the source is called, zh and en."""
+        return self.config.title
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data describe no real institution; every page says so."""
+        return self.config.simulated
 
     def __repr__(self) -> str:
         # The folder is left out: what is shown must not depend on the machine.
@@ -162,21 +168,19 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
         Naming the file and key.
     """
     path = find_source(source)
-    loaded = load_spec(path, None if root is None else Path(root))
-    spec = loaded.spec
-    found = Source(path, spec.title, spec.simulated, loaded.catalog, spec, loaded.root, loaded.files)
+    found = Source(path, *load_spec(path, None if root is None else Path(root)))
     _check_headings(found)
     return found
 
 
 def _check_headings(source: Source) -> None:
     """Two headings that are the same once folded must not name two indicators."""
-    units = Naming(source.catalog).units
+    naming = Naming(source.catalog)
     for n, part in enumerate(source.parts):
         for m, sheet in enumerate(part.sheets if isinstance(part, WideSpec) else []):
             seen: dict[str, str] = {}
             for heading, target in sheet.headings.items():
-                if seen.setdefault(units.path(heading), target.indicator) != target.indicator:
+                if seen.setdefault(naming.path(heading), target.indicator) != target.indicator:
                     raise ConfigError("names one heading twice", file=str(source.path), found=heading,
                                       key=f"files.{n}.sheets.{m}.headings", expected="one indicator a heading")
 
@@ -226,13 +230,13 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
         if file.path is None:
             table = database_table(file.part, limits)
             size, sha256 = table.bytes, table.sha256
-            found.append([read_long(table, file.part, naming, 0)])
+            found.append([read_long(table, file.part)])
         else:
             data = read_bytes(file.path, file.name, limits)
             size, sha256 = len(data), hashlib.sha256(data).hexdigest()
             if isinstance(file.part, LongSpec):
                 table = file_table(data, file.name, file.part.encoding, limits)
-                found.append([read_long(table, file.part, naming, _revision(file.part.revision, file.name, ""))])
+                found.append([read_long(table, file.part, _revision(file.part.revision, file.name, ""))])
             else:
                 found.append(_sheets(file, data, source, naming))
         files.append((file.name, size, sha256))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
 from .months import check_format, check_pattern
 
-__all__ = ["DatabaseSpec", "FileSpec", "Limits", "LongSpec", "SheetSpec", "SourceSpec", "WideSpec", "load_spec"]
+__all__ = ["DatabaseSpec", "FileSpec", "Limits", "LongSpec", "Part", "SheetSpec", "SourceSpec", "WideSpec", "load_spec"]
 
 
 class Limits(Strict):
@@ -190,6 +189,9 @@ class DatabaseSpec(_LongKeys):
     name: Text | None = None
 
 
+Part = WideSpec | LongSpec | DatabaseSpec     # an entry of `files`
+
+
 class Event(Strict):
     """Something known to have happened to indicators or branches (none named: to all); `kind` if it is known."""
 
@@ -219,18 +221,8 @@ class SourceSpec(Strict):
     limits: Limits = Limits()
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A checked ``sources.yaml`` with what it names."""
-
-    spec: SourceSpec
-    files: tuple[WideSpec | LongSpec | DatabaseSpec, ...]
-    catalog: Catalog
-    root: Path
-
-
-def load_spec(path: Path, root: Path | None) -> Loaded:
-    """Read ``sources.yaml``, the catalogue and the branches it names.
+def load_spec(path: Path, root: Path | None) -> tuple[SourceSpec, tuple[Part, ...], Catalog, Path]:
+    """Read ``sources.yaml``, the catalogue and the branches it names; find the folder that holds the files.
 
     Raises
     ------
@@ -244,10 +236,10 @@ def load_spec(path: Path, root: Path | None) -> Loaded:
         _check(file, f"files.{n}", path, catalog)
     for n, event in enumerate(spec.events):
         _check_event(event, f"events.{n}", path, catalog)
-    return Loaded(spec, files, catalog, _root(spec, path, root))
+    return spec, files, catalog, _root(spec, path, root)
 
 
-def _file(item: dict[str, Any], key: str, path: Path) -> WideSpec | LongSpec | DatabaseSpec:
+def _file(item: dict[str, Any], key: str, path: Path) -> Part:
     layout = item.get("layout", "long" if "url_env" in item else "wide")
     if layout not in ("wide", "long"):
         raise ConfigError("wrong value", file=str(path), key=f"{key}.layout", found=layout, expected="wide or long")
@@ -273,7 +265,7 @@ def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
     return folder.resolve()
 
 
-def _check(file: WideSpec | LongSpec | DatabaseSpec, key: str, path: Path, catalog: Catalog) -> None:
+def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
     where = {"file": str(path)}
     parts = enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]
     for n, part in parts:
@@ -290,12 +282,13 @@ def _check(file: WideSpec | LongSpec | DatabaseSpec, key: str, path: Path, catal
             raise ConfigError("goes with from: column", key=f"{at}.month.column", found=month.column or "nothing",
                               expected="the heading of the month column", **where)
         branch = part.branch
-        if (branch.source == "column") != (branch.column is not None):
-            raise ConfigError("goes with from: column", key=f"{at}.branch.column", found=branch.column or "nothing",
-                              expected="the heading of the branch column", **where)
-        if (branch.source == "constant") != (branch.value is not None):
-            raise ConfigError("goes with from: constant", key=f"{at}.branch.value", found=branch.value or "nothing",
-                              expected="the branch's name", **where)
+        for name, place, source, field in (("month", month, "column", "column"), ("branch", branch, "column", "column"),
+                                           ("branch", branch, "constant", "value")):
+            given = getattr(place, field)
+            if (place.source == source) != (given is not None):
+                raise ConfigError(f"goes with from: {source}", key=f"{at}.{name}.{field}", found=given or "nothing",
+                                  expected=f"the heading of the {name} column" if source == "column" else
+                                  "the branch's name", **where)
         if n is not None and branch.source != "column" and month.source != "column":
             raise ConfigError("a sheet needs a column of branches or of months", key=f"{at}.branch",
                               found=branch.source, expected="from: column", **where)

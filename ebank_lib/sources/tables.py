@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from ..catalog import Catalog
 from ..errors import SourceError, quote
 from .cells import Block
 from .grids import Grid, letters, range_name
-from .headings import Column, Header, Units, find_header, fold, is_number, plain, read_columns
+from .headings import Column, Header, Naming, find_header, fold, is_number, plain, read_columns
 from .months import SUCH_AS, month_from, month_in_cell, search
 from .spec import BranchAt, Month, SheetSpec
 
-__all__ = ["Naming", "month_of_name", "name_of_branch", "read_sheet"]
-
+__all__ = ["month_of_name", "name_of_branch", "read_sheet"]
 
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
-
-
-class Naming:
-    """What a sheet's reader needs of the catalogue: names of branches, units and their bases."""
-
-    def __init__(self, catalog: Catalog):
-        self.units = Units(catalog.units)
-        self.bases = {name: unit.base for name, unit in catalog.units.items()}
-        self.indicators = {key: i.unit for key, i in catalog.indicators.items()}
-        self.branches = {fold(n) for b in catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
 
 
 def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revision: int) -> Block:
@@ -39,7 +27,7 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
     header = find_header(grid, spec.branch.column if by_branch else month.column)
     months_at = _key_column(grid, header, month.column) if month.source == "column" and by_branch else None
     skip = {header.key} if months_at is None else {header.key, months_at}
-    columns = read_columns(grid, header, spec, naming.units, naming.bases, naming.indicators, skip)
+    columns = read_columns(grid, header, spec, naming, skip)
     used = [c for c in columns if c.indicator is not None]
     lines = _table_rows(grid, header, used, spec, naming, by_branch)
     block = Block(grid.file, grid.sheet, revision, [letters(c.index) for c in used], [c.indicator for c in used],

@@ -70,7 +70,7 @@ def test_units_written_in_the_cell_go_before_the_heading(province):
     cleaned = province.clean()
     assert cleaned.panel.loc[("east", "2010-02"), "sales"] == n
     assert cleaned.panel.loc[("east", "2010-03"), "a"] == province.number("east", "2010-03", "a")
-    assert cleaned.examples("inline_unit")["decision"].tolist() == ["converted", "converted"]
+    assert cleaned.ledger.query("rule == 'inline_unit'")["decision"].tolist() == ["converted", "converted"]
 
 
 def test_aliases_lead_to_their_branch_and_are_noted(province, rules_at):

@@ -101,14 +101,8 @@ def test_every_rule_has_a_reason_and_a_description():
 
 def test_tables_for_the_notebook(spoilt):
     cleaned = spoilt.clean()
-    quality = cleaned.quality("en")
-    assert quality["branch"].tolist() == [*(b.title() for b in spoilt.true), "All"]
-    assert quality.set_index("branch").loc["Hill", "missing"] == 1
     assert cleaned.summary()["cells"].sum() == len(cleaned.entries)
-    assert len(cleaned.examples("decimal_slip", 1)) == 1
     assert "<table>" in cleaned._repr_html_()
-    with pytest.raises(UnknownNameError, match="decimal_slip"):
-        cleaned.examples("decimal_slop")
 
 
 def test_series_and_what_does_not_exist(province):
@@ -186,11 +180,9 @@ def test_its_sentence_knows_the_cells_it_states(cleaned, branch, lang):
 def test_a_table_says_what_its_rows_are_about(cleaned):
     about = {name: table.attrs["ebank"] for name, table in (
         ("all", cleaned.decided()), ("one", cleaned.decided("rizhao")), ("of", cleaned.of("rizhao")),
-        ("summary", cleaned.summary()), ("conservation", cleaned.conservation), ("quality", cleaned.quality()))}
+        ("summary", cleaned.summary()), ("conservation", cleaned.conservation))}
     assert {name: (a["branch"], a["indicator"]) for name, a in about.items()} == {
-        "all": ("*", "*"), "one": ("@", "*"), "of": ("@", "*"), "summary": ("*", "*"), "conservation": ("*", "*"),
-        "quality": ("branch", "*")}
-    assert about["quality"]["kinds"] == {"missing_share": "percent"}
+        "all": ("*", "*"), "one": ("@", "*"), "of": ("@", "*"), "summary": ("*", "*"), "conservation": ("*", "*")}
 
 
 def test_no_indicator_is_the_first_headline_one(cleaned):
