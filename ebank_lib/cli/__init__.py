@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..errors import EbankError, nearest
-from . import holds, report, verify, way
+from . import report, verify
 
 __all__ = ["main"]
 
@@ -66,16 +67,29 @@ def _parser() -> argparse.ArgumentParser:
 
     report.add_options(command("report", "run the notebooks for a branch and write its report", report.report),
                        _positive)
-    command("branches", "list the branches of a source", holds.branches)
-    command("indicators", "list the indicators of a source", holds.indicators)
-    check = command("check", "say what cleaning did, rule by rule", holds.check)
+    command("branches", "list the branches of a source", _later("check", "branches"))
+    command("indicators", "list the indicators of a source", _later("check", "indicators"))
+    check = command("check", "say what cleaning did, rule by rule", _later("check", "check"))
     check.add_argument("--branch", metavar="B", help="the cells of one branch only")
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
-    way.add_options(command("trace", "show the printed cells that a number of a report, or one value, comes from",
-                            way.trace, source=False))
+    trace = command("trace", "show the printed cells that a number of a report, or one value, comes from",
+                    _later("trace", "trace"), source=False)
+    trace.add_argument("report", nargs="?", metavar="REPORT", help="a report's folder or its report.html")
+    trace.add_argument("what", nargs="?", metavar="WHAT",
+                       help='"Figure 3", "Table 2", a cell ("growth[sms].y_last") or a number as printed ("+149%%")')
+    trace.add_argument("--source", metavar="S", help="folder with sources.yaml (default: the one of the report)")
+    for name in ("--branch", "--indicator"):
+        trace.add_argument(name, metavar=name[2].upper())
+    trace.add_argument("--month", metavar="YYYY-MM")
+    trace.add_argument("--all", action="store_true", help="list every printed cell and every place")
     verify.add_options(command("verify", "compare a report or a whole run with its hashes, its panel with the source",
                                verify.verify, source=False))
     return parser
+
+
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """Return a command whose module is imported when it is run."""
+    return lambda options: getattr(importlib.import_module(f".{module}", __name__), name)(options)
 
 
 def _examples_of(name: str) -> str:

@@ -6,20 +6,23 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["in_words", "print_frame", "print_table"]
+from ..wording import has, t
+
+__all__ = ["in_words", "print_frame", "print_ledger", "print_table"]
 
 
 def in_words(given: Any, lang: str) -> Any:
     """Return a table of decisions with words for their codes."""
-    from ..wording import t
-
     return given.assign(decision=[t(f"cleaning.{code}", lang) for code in given["decision"]])
+
+
+def print_ledger(rows: Any, lang: str) -> None:
+    """Print rows of the ledger; what no cell printed has no row of a sheet."""
+    print_frame(in_words(rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0)), lang), lang)
 
 
 def print_frame(given: Any, lang: str) -> None:
     """Print a DataFrame with headings in the reader's language."""
-    from ..wording import has, t
-
     def head(name: str) -> str:
         return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
 
