@@ -52,8 +52,7 @@ def _label_fault(text: str) -> str | None:
 
 
 def _plain_label(text: str) -> str:
-    fault = _label_fault(text)
-    if fault:
+    if fault := _label_fault(text):
         raise ValueError(fault)
     return text
 
