@@ -1,30 +1,30 @@
-"""Order selection and the fitted model: criteria over the grid, correlations, roots, residuals, fan chart."""
+"""Order selection and the fitted model: criteria over the grid, correlations, roots, residuals."""
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MultipleLocator
+from scipy.signal import lfilter
 from scipy.stats import norm
 
-from ebank_lib.arma import ARMA, OrderSelection
-from ebank_lib.arma.diagnostics import autocorrelations
-from ebank_lib.arma.selection import LABELS
-from ebank_lib.charts import style
-from ebank_lib.wording import language, t
+from ..arma import ARMA, OrderSelection
+from ..arma.diagnostics import autocorrelations
+from ..arma.selection import LABELS
+from ..wording import language, t
+from . import style
 
-__all__ = ["plot_correlations", "plot_criteria", "plot_fan", "plot_residuals", "plot_roots"]
+__all__ = ["plot_correlations", "plot_criteria", "plot_residuals", "plot_roots"]
 
 FAR = 15.0  # an order this much above the lowest criterion is as good as out; the colours end there
 
 
+@style.in_style
 def plot_criteria(result: OrderSelection, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw the criterion over the grid as its distance from the lowest; irregular orders hatched, the choice framed."""
-    lang, ax = language(lang), _axes(ax, (6.2, 4.8))
+    lang, ax = language(lang), style.axes_of(ax, 4.8, 6.2)
     table = result.table
     size = table["p"].max() + 1, table["q"].max() + 1
     delta = table["delta"].to_numpy(dtype=float).reshape(size)
@@ -51,6 +51,7 @@ def plot_criteria(result: OrderSelection, ax: Axes | None = None, lang: str | No
     return ax
 
 
+@style.in_style
 def plot_correlations(model: ARMA, lags: int = 24, lang: str | None = None) -> Figure:
     """Draw sample ACF and PACF of the differenced series beside the model's, with bands under the model.
 
@@ -61,9 +62,9 @@ def plot_correlations(model: ARMA, lags: int = 24, lang: str | None = None) -> F
     w = model.design.columns[-1]
     lags = min(lags, w.size // 2 - 1)
     draws = _sample_correlations(model, w.size, lags)
-    fig, axes = plt.subplots(1, 2, figsize=(style.WIDTH, 3.2), sharey=True, layout="constrained")
+    fig, axes = style.panels(1, 2, 3.2, sharey=True)
     x = np.arange(1, lags + 1)
-    for ax, kind, sample in zip(axes, ("acf", "pacf"), _both(w, lags)):
+    for ax, kind, sample in zip(axes[0], ("acf", "pacf"), _both(w, lags)):
         low, mid, high = np.quantile(draws[kind], (0.025, 0.5, 0.975), axis=0)
         ax.fill_between(x, low, high, color=style.BAND, alpha=0.15, lw=0)
         ax.plot(x, mid, color=style.colours[0], lw=1.4, label=t("arma.of_model", lang))
@@ -72,13 +73,14 @@ def plot_correlations(model: ARMA, lags: int = 24, lang: str | None = None) -> F
         ax.axhline(0, color=style.MUTED, lw=0.8)
         ax.set_title(t(f"arma.{kind}", lang))
         _lag_axis(ax, lags, lang)
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0, 0].legend(fontsize=8)
     return fig
 
 
+@style.in_style
 def plot_roots(model: ARMA, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw the inverse roots of the AR and MA polynomials against the unit circle: inside is regular."""
-    lang, ax = language(lang), _axes(ax, (4.4, 4.4))
+    lang, ax = language(lang), style.axes_of(ax, 4.4, 4.4)
     ax.add_patch(Circle((0, 0), 1, fill=False, color=style.MUTED, lw=1.2))
     roots = model.roots()
     for part, marker, colour in (("ar", "o", style.colours[0]), ("ma", "X", style.colours[1])):
@@ -91,83 +93,43 @@ def plot_roots(model: ARMA, ax: Axes | None = None, lang: str | None = None) -> 
     ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal", xlabel=t("arma.real", lang),
            ylabel=t("arma.imaginary", lang))
     if len(roots):
-        ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2)
+        ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2)
     return ax
 
 
+@style.in_style
 def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
     """Draw standardised residuals in time, their autocorrelations with 95% bands, and against normal quantiles."""
     lang = language(lang)
     e = model.resid / np.sqrt(model.sigma2)
     seen = e.dropna().to_numpy()
-    fig, axes = plt.subplots(1, 3, figsize=(style.WIDTH, 2.9), width_ratios=[3, 2, 2], layout="constrained")
-    x = _positions(e.index)
-    axes[0].axhspan(-1.96, 1.96, color=style.BAND, alpha=0.10, lw=0)
-    axes[0].plot(x, e.to_numpy(), color=style.colours[0], lw=1.2, marker="o", ms=2.5)
-    axes[0].axhline(0, color=style.MUTED, lw=0.8)
-    axes[0].set_title(t("arma.standardised", lang))
-    _months(axes[0], e.index, lang)
+    fig, axes = style.panels(1, 3, 2.9, width_ratios=[3, 2, 2])
+    ax, lagged, against = axes[0]
+    x = style.month_numbers(e.index) if hasattr(e.index, "freqstr") else np.asarray(e.index, dtype=float)
+    ax.axhspan(-1.96, 1.96, color=style.BAND, alpha=0.10, lw=0)
+    ax.plot(x, e.to_numpy(), color=style.colours[0], lw=1.2, marker="o", ms=2.5)
+    ax.axhline(0, color=style.MUTED, lw=0.8)
+    ax.set_title(t("arma.standardised", lang))
+    if hasattr(e.index, "freqstr"):
+        style.month_axis(ax, lang, e.index)
     lags = min(24, seen.size // 2 - 1)
     lag, r, band = np.arange(1, lags + 1), autocorrelations(seen, lags), 1.96 / np.sqrt(seen.size)
-    axes[1].axhspan(-band, band, color=style.BAND, alpha=0.15, lw=0)
-    axes[1].vlines(lag, 0, r, color=style.INK, lw=1.6)
-    axes[1].axhline(0, color=style.MUTED, lw=0.8)
-    axes[1].set_title(t("arma.acf", lang))
-    _lag_axis(axes[1], lags, lang)
-    axes[1].set_ylim(*(np.array([-1, 1]) * max(2 * band, 1.1 * np.abs(r).max())))
+    lagged.axhspan(-band, band, color=style.BAND, alpha=0.15, lw=0)
+    lagged.vlines(lag, 0, r, color=style.INK, lw=1.6)
+    lagged.axhline(0, color=style.MUTED, lw=0.8)
+    lagged.set_title(t("arma.acf", lang))
+    _lag_axis(lagged, lags, lang)
+    lagged.set_ylim(*(np.array([-1, 1]) * max(2 * band, 1.1 * np.abs(r).max())))
     quantiles = norm.ppf((np.arange(1, seen.size + 1) - 0.5) / seen.size)
-    axes[2].plot(quantiles, np.sort(seen), "o", color=style.colours[0], ms=3)
-    axes[2].axline((0, 0), slope=1, color=style.MUTED, lw=0.8)
-    axes[2].set(title=t("arma.against_normal", lang), xlabel=t("arma.normal_quantile", lang))
+    against.plot(quantiles, np.sort(seen), "o", color=style.colours[0], ms=3)
+    against.axline((0, 0), slope=1, color=style.MUTED, lw=0.8)
+    against.set(title=t("arma.against_normal", lang), xlabel=t("arma.normal_quantile", lang))
     return fig
-
-
-def plot_fan(model: ARMA, horizon: int = 12, level=(50, 80, 95), exog=None, ax: Axes | None = None, unit: str = "",
-             lang: str | None = None) -> Axes:
-    """Draw the series and its forecast with limits, the wider the paler."""
-    lang, ax = language(lang), _axes(ax, (style.WIDTH, 3.6))
-    y, fc = model.y, model.forecast(horizon, level=level, exog=exog)
-    whole = y.index.append(fc.index)
-    x = _positions(whole)
-    past, ahead = x[:len(y)], x[len(y):]
-    # The fan opens at the last value that is known.
-    last = y.last_valid_index()
-    from_last = np.r_[past[y.index.get_loc(last)], ahead]
-    levels = sorted(np.atleast_1d(level), reverse=True)
-    for i, lv in enumerate(levels):
-        low, high = (np.r_[y[last], fc[f"{side}-{lv:g}"]] for side in ("lo", "hi"))
-        ax.fill_between(from_last, low, high, color=_paler(style.BAND, 0.15 + 0.35 * (i + 1) / len(levels)), lw=0,
-                        label=t("arma.limits", lang, level=f"{lv:g}"))
-    ax.plot(past, y.to_numpy(), color=style.INK, lw=1.4, label=t("arma.observed", lang))
-    ax.plot(from_last, np.r_[y[last], fc["y_hat"]], color=style.colours[0], lw=1.8,
-            label=t("arma.point_forecast", lang))
-    _months(ax, whole, lang)
-    style.unit_axis(ax, unit, lang)
-    ax.legend(frameon=False, fontsize=8, loc="upper left")
-    return ax
-
-
-def _axes(ax: Axes | None, size) -> Axes:
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
-
-
-def _paler(colour: str, share: float) -> tuple[float, float, float]:
-    """Mix a colour with white, so that overlapping bands and the legend show one shade."""
-    return tuple(1 - share * (1 - v) for v in to_rgb(colour))
 
 
 def _lag_axis(ax: Axes, lags: int, lang: str) -> None:
     ax.set(xlabel=t("arma.lag", lang), xlim=(0, lags + 1))
     ax.xaxis.set_major_locator(MultipleLocator(12 if lags > 24 else 6))
-
-
-def _positions(index) -> np.ndarray:
-    return style.month_numbers(index) if hasattr(index, "freqstr") else np.asarray(index, dtype=float)
-
-
-def _months(ax: Axes, index, lang: str) -> None:
-    if hasattr(index, "freqstr"):
-        style.month_axis(ax, lang, index)
 
 
 def _both(w: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray]:
@@ -183,13 +145,8 @@ def _both(w: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _sample_correlations(model: ARMA, n: int, lags: int, draws: int = 400) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    phi, theta, burn = model.ar_polynomial, model.ma_polynomial, 200
+    burn = 200
     a = rng.standard_normal((n + burn, draws))
-    w = a.copy()
-    for i in range(n + burn):
-        for j, c in enumerate(theta[:i]):
-            w[i] += c * a[i - 1 - j]
-        for j, c in enumerate(phi[:i]):
-            w[i] += c * w[i - 1 - j]
+    w = lfilter(np.r_[1, model.ma_polynomial], np.r_[1, -model.ar_polynomial], a, axis=0)
     pairs = [_both(column, lags) for column in w[burn:].T]
     return {"acf": np.array([p[0] for p in pairs]), "pacf": np.array([p[1] for p in pairs])}

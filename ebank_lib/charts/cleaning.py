@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
-from ebank_lib.charts import style
-from ebank_lib.cleaning import Cleaned
-from ebank_lib.errors import UnknownNameError
-from ebank_lib.wording import language, t
+from ..cleaning import Cleaned
+from ..errors import UnknownNameError
+from ..wording import language, t
+from . import style
 
 __all__ = ["plot_before_after", "plot_quality"]
 
@@ -45,9 +44,9 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
         hit = pd.DataFrame(False, index=gone.index, columns=gone.columns)
         rows = hit.index.get_indexer(pd.MultiIndex.from_frame(where[["branch", "month"]]))
         columns = hit.columns.get_indexer(where["indicator"])
-        marked = hit.to_numpy(copy=True)
+        marked = hit.to_numpy(bool, copy=True)
         marked[rows[rows >= 0], columns[rows >= 0]] = True
-        gone = pd.DataFrame(marked | (gone.to_numpy() if kind == "trouble" else False), gone.index, gone.columns)
+        gone = pd.DataFrame(marked | (gone.to_numpy(bool) if kind == "trouble" else False), gone.index, gone.columns)
     shape = (len(cleaned.branches), len(cleaned.months))
     share = gone.mean(axis=1).to_numpy().reshape(shape)
     there = (~absent).any(axis=1).to_numpy().reshape(shape)
@@ -55,6 +54,7 @@ def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
     return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
 
 
+@style.in_style
 def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw branch x month: how much of each monthly row was corrected, flagged, filled or is missing.
 
@@ -68,9 +68,8 @@ def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None
         worst = table.sum(axis=1).nlargest(40, keep="all").index[:40]
         title = style.wrap(t("cleaning.chart_worst", lang, title=title, n=40, total=len(table)), 84)
         table = table.loc[[b for b in table.index if b in set(worst)]]
-    if ax is None:
-        _, ax = plt.subplots(figsize=(style.WIDTH, 0.9 + 0.23 * len(table)))
-    colours = sns.blend_palette(["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"], as_cmap=True)
+    ax = style.axes_of(ax, 0.9 + 0.23 * len(table))
+    colours = LinearSegmentedColormap.from_list("trouble", ["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"])
     x = style.month_numbers(table.columns)
     edges = np.r_[x - 15, x[-1] + 15]
     mesh = ax.pcolormesh(edges, np.arange(len(table) + 1), np.ma.masked_invalid(table.to_numpy()), cmap=colours,
@@ -106,6 +105,7 @@ def printed_series(cleaned: Cleaned, branch: str, indicator: str) -> pd.Series:
     return out.reindex(cleaned.months)
 
 
+@style.in_style
 def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | None = None,
                       lang: str | None = None) -> Axes:
     """Draw a series as printed (grey) and as cleaned, with what the ledger did to it marked.
@@ -115,8 +115,7 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
     lang = language(lang)
     y = cleaned.series(branch, indicator)
     before = printed_series(cleaned, branch, indicator)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(style.WIDTH, 3.4))
+    ax = style.axes_of(ax, 3.4)
     x = style.month_numbers(y.index)
     ax.plot(x, before.to_numpy(), color="#9A9A9A", lw=1.2, ls=(0, (4, 2)), label=t("cleaning.chart_printed", lang))
     ax.plot(x, y.to_numpy(), color=style.colours[0], lw=1.8, label=t("cleaning.chart_cleaned", lang))
@@ -126,12 +125,9 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
         ax.set_yscale("log")
     style.month_axis(ax, lang, y.index)
     ind = cleaned.catalog.indicator(indicator)
-    label = ind.label(lang)
-    if ind.kind == "ratio":
-        style.percent_axis(ax, lang)
-    else:
-        style.unit_axis(ax, cleaned.catalog.unit_label(indicator, lang), lang)
-    ax.set_title(t("cleaning.chart_series", lang, branch=cleaned.catalog.branch(branch).label(lang), name=label))
+    style.value_axis(ax, ind.kind, cleaned.catalog.unit_label(indicator, lang), lang)
+    ax.set_title(t("cleaning.chart_series", lang, branch=cleaned.catalog.branch(branch).label(lang),
+                   name=ind.label(lang)))
     ax.legend(loc="best", ncols=5)
     return ax
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
 
-from ebank_lib.charts import style
-from ebank_lib.errors import UnknownNameError
-from ebank_lib.growth import GrowthAnalysis, volatility
-from ebank_lib.wording import language, month_name, percent, t
+from ..errors import UnknownNameError
+from ..growth import GrowthAnalysis, volatility
+from ..wording import language, month_name, percent, t
+from . import style
+from .labels import label_lines, mark_event
 
 __all__ = ["plot_growth", "plot_volatility"]
 
@@ -25,6 +24,7 @@ LOG_FROM = 8.0        # a base-period multiple as large as this is drawn on a lo
 MAX_LINES = 8         # more lines than colours: panels instead
 
 
+@style.in_style
 def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = None, lang: str | None = None) -> Figure:
     """Draw the growth of a branch's indicators.
 
@@ -40,7 +40,8 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     Returns
     -------
     Figure
-        With a sentence instead of axes when there is nothing to draw.
+        With a sentence instead of axes when there is nothing to draw. Of more than 48 indicators the first of each
+        group are drawn, which the picture says; a group has a picture of its own.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, (*KINDS, "volatility"))
@@ -50,57 +51,53 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
                 ([group] if group else result.groups(kinds))}
     result.keys(kinds, group)     # an unknown group is an error, an empty one a sentence
     by_group = {g: keys for g, keys in by_group.items() if keys}
+    title = _title(result, kind, group, lang)
+    if not by_group:
+        return style.sentence(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang)).figure
+    total = sum(len(keys) for keys in by_group.values())
+    by_group = _first_of_each(by_group, style.MOST)
+    drawn = sum(len(keys) for keys in by_group.values())
+    if kind == "mom":
+        fig, note = _panels(result, by_group, lang)
+    elif kind == "ratio":
+        fig, note, drawn = _ratio(result, [k for keys in by_group.values() for k in keys], lang)
+    else:
+        fig, note = _lines(result, by_group, kind, lang, bool(group)), ""
+    return style.headline(fig, title, "\n".join(filter(None, [note, style.some_of(drawn, total, lang)])))
+
+
+def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> str:
     title = t(f"charts.{kind}", lang, branch=result.catalog.branch(result.branch).label(lang),
               month=month_name(result.base_month, lang))
-    if group:
-        title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
-    if not by_group:
-        return empty_figure(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang))
-    if kind == "mom":
-        return _panels(result, by_group, title, lang)
-    if kind == "ratio":
-        return _ratio(result, [k for keys in by_group.values() for k in keys], title, lang)
-    return _lines(result, by_group, kind, title, lang, bool(group))
-
-
-def empty_figure(title: str, lang: str, sentence: str = "") -> Figure:
-    """Return a figure that says that there is nothing to draw, or why."""
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.9))
-    ax.set_axis_off()
-    ax.set_title(title)
-    ax.text(0, 0.9, sentence or t("charts.nothing", lang), color=style.MUTED, transform=ax.transAxes, va="top")
-    return fig
+    return t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang)) if group else title
 
 
 def _drawable(result: GrowthAnalysis, key: str, kind: str) -> bool:
     return bool(result.series(key, "y" if kind == "ratio" else kind).notna().any())
 
 
-def _line(ax: Axes, y: pd.Series, **options):
-    """Draw a series; a month between two gaps has no line to lie on and gets a dot."""
-    x = style.month_numbers(y.index)
-    here = y.notna().to_numpy()
-    lone = here & ~np.r_[False, here[:-1]] & ~np.r_[here[1:], False]
-    drawn = ax.plot(x, y.to_numpy(), **options)[0]
-    if lone.any():
-        ax.plot(x[lone], y.to_numpy()[lone], "o", ms=2.5, color=drawn.get_color(), label="_lone")
-    return drawn
+def _first_of_each(by_group: dict[str, list[str]], most: int) -> dict[str, list[str]]:
+    """Return at most so many keys: the first of each group, then the second of each, and so on."""
+    order = sorted((n, at, group, key) for at, (group, keys) in enumerate(by_group.items())
+                   for n, key in enumerate(keys))
+    chosen = {(group, key) for _, _, group, key in order[:most]}
+    kept = {group: [key for key in keys if (group, key) in chosen] for group, keys in by_group.items()}
+    return {group: keys for group, keys in kept.items() if keys}
 
 
 def _mark_events(ax: Axes, result: GrowthAnalysis, keys: Sequence[str], lang: str) -> None:
     for event in result.events_for(keys):
-        style.mark_event(ax, event["month"], event[lang], lang)
+        mark_event(ax, event["month"], event[lang])
 
 
 # --- 环比: small multiples
 
-def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], title: str, lang: str) -> Figure:
+def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], lang: str) -> tuple[Figure, str]:
     keys = [k for group in by_group.values() for k in group]
     blanks = {c: sum(-len(group) % c for group in by_group.values()) for c in (3, 4)}
     columns = min(len(keys), 2) if len(keys) <= 4 else 3 if len(keys) <= 6 or blanks[3] < blanks[4] else 4
     rows = sum(math.ceil(len(group) / columns) for group in by_group.values())
-    fig = plt.figure(figsize=(style.WIDTH, (1.65 if columns < 4 else 1.4) * rows + 0.75))
-    grid = fig.add_gridspec(rows, columns)
+    fig, grid = style.grid(rows, columns, (1.65 if columns < 4 else 1.4) * rows + 0.75)
     row, off_scale = 0, False
     for group, members in by_group.items():
         # A stock's months differ by a few per cent, a flow's by dozens: one scale for each kind.
@@ -117,9 +114,7 @@ def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], title: str, 
     gap = "；" if lang == "zh" else "; "
     events = gap.join(f"{month_name(e['month'], lang)} {e[lang]}" for e in result.events_for(keys))
     notes = [t("charts.rate_mom", lang), t("charts.same_scale", lang)] + [t("charts.off_scale", lang)] * off_scale
-    note = gap.join(notes) + ("\n" + t("charts.event_note", lang, events=events) if events else "")
-    _headline(fig, title, note)
-    return fig
+    return fig, gap.join(notes) + ("\n" + t("charts.event_note", lang, events=events) if events else "")
 
 
 def _shared_limits(series: Sequence[pd.Series]) -> tuple[float, float]:
@@ -137,7 +132,7 @@ def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, floa
     y = result.series(key, "mom")
     low, high = limits
     ax.axhline(0, color=style.MUTED, lw=0.8)
-    _line(ax, y, color=colour, lw=1.2)
+    style.dots_and_lines(ax, y, color=colour, lw=1.2)
     ax.set_ylim(low, high)
     style.month_axis(ax, lang, result.months)
     style.percent_axis(ax, lang, sign=True)
@@ -158,27 +153,24 @@ def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, floa
         down = -1 - 10 * row if up else 1 + 10 * row
         ax.annotate(percent(value, 0, True), (x, edge), xytext=(-5 if left else 5, down),
                     textcoords="offset points", ha="right" if left else "left", va="top" if up else "bottom",
-                    fontsize=8, color=colour, path_effects=[withStroke(linewidth=2, foreground="white")], zorder=5)
+                    fontsize=8, color=colour, path_effects=style.HALO, zorder=5)
     return not outside.empty
 
 
 # --- 定基, 同比: lines by group
 
-def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, title: str, lang: str,
-           alone: bool) -> Figure:
+def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, lang: str, alone: bool) -> Figure:
     axes_keys = [(group, keys[i:i + MAX_LINES]) for group, keys in by_group.items()
                  for i in range(0, len(keys), MAX_LINES)]
     columns = 1 if len(axes_keys) == 1 else 2
     rows = math.ceil(len(axes_keys) / columns)
-    fig = plt.figure(figsize=(style.WIDTH, (4.0 if columns == 1 else 3.2) * rows))
-    grid = fig.add_gridspec(rows, columns)
+    fig, grid = style.grid(rows, columns, (4.0 if columns == 1 else 3.2) * rows)
     for n, (group, keys) in enumerate(axes_keys):
         last_alone = n == len(axes_keys) - 1 and n % columns == 0
         ax = fig.add_subplot(grid[n // columns, :] if last_alone else grid[n // columns, n % columns])
         _group_lines(ax, result, keys, kind, lang)
         if not alone:
             ax.set_title(result.catalog.groups[group](lang))
-    _headline(fig, title)
     return fig
 
 
@@ -186,8 +178,8 @@ def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, l
     series = {k: result.series(k, kind) for k in keys}
     values = np.concatenate([s.dropna().to_numpy() for s in series.values()])
     log = kind == "base" and values.min() > 0 and values.max() / values.min() >= LOG_FROM
-    for key, colour in style.colour_map(keys).items():
-        _line(ax, series[key], color=colour, label=result.catalog.indicators[key].short_label(lang))
+    for key, colour in zip(keys, style.colours, strict=False):
+        style.dots_and_lines(ax, series[key], color=colour, label=result.catalog.indicators[key].short_label(lang))
     if log:
         ax.set_yscale("log")
     months = result.months if kind == "base" else result.months[12:]
@@ -201,7 +193,7 @@ def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, l
         ax.axhline(0, color=style.MUTED, lw=0.8, zorder=1)
         style.percent_axis(ax, lang, t("charts.rate_yoy", lang), sign=True)
     _mark_events(ax, result, keys, lang)
-    style.label_lines(ax)
+    label_lines(ax)
 
 
 def _robust_limits(ax: Axes, values: np.ndarray) -> None:
@@ -212,15 +204,16 @@ def _robust_limits(ax: Axes, values: np.ndarray) -> None:
 
 # --- ratios
 
-def _ratio(result: GrowthAnalysis, keys: list[str], title: str, lang: str) -> Figure:
+def _ratio(result: GrowthAnalysis, keys: list[str], lang: str) -> tuple[Figure, str, int]:
     """Draw shares of one on one axis, ratios without a bound on another."""
     bounded = [k for k in keys if result.catalog.indicators[k].bounded]
-    sets = [s for s in (bounded[:MAX_LINES], bounded[MAX_LINES:], [k for k in keys if k not in bounded]) if s]
-    fig, axes = plt.subplots(1, len(sets), squeeze=False, figsize=(style.WIDTH, 4.2),
-                             width_ratios=[3 if s[0] in bounded else 2 for s in sets])
+    free = [k for k in keys if k not in bounded]
+    sets = [s for s in (bounded[:MAX_LINES], bounded[MAX_LINES:2 * MAX_LINES], free[:MAX_LINES]) if s]
+    fig, axes = style.panels(1, len(sets), 4.2, width_ratios=[3 if s[0] in bounded else 2 for s in sets])
     for ax, members in zip(axes.flat, sets, strict=True):
-        for key, colour in style.colour_map(members).items():
-            _line(ax, result.series(key), color=colour, label=result.catalog.indicators[key].short_label(lang))
+        for key, colour in zip(members, style.colours, strict=False):
+            style.dots_and_lines(ax, result.series(key), color=colour,
+                                 label=result.catalog.indicators[key].short_label(lang))
         # From zero, and to 100% where that is the most there can be: a steady rise must not look like a leap.
         top = 1.0 if members[0] in bounded and ax.get_ylim()[1] > 0.6 else ax.get_ylim()[1]
         ax.set_ylim(min(0.0, ax.get_ylim()[0] if ax.dataLim.y0 < 0 else 0.0), top)
@@ -228,57 +221,60 @@ def _ratio(result: GrowthAnalysis, keys: list[str], title: str, lang: str) -> Fi
         style.percent_axis(ax, lang)
         _mark_events(ax, result, members, lang)
         if len(members) > 1:
-            style.label_lines(ax)
+            label_lines(ax)
         else:
             ax.set_title(result.catalog.indicators[members[0]].label(lang), fontsize=9.5, pad=6)
-    _headline(fig, title)
-    return fig
+    return fig, "", sum(len(members) for members in sets)
 
 
 # --- volatility
 
+@style.in_style
 def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str | None = None) -> Figure:
-    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes."""
+    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes.
+
+    Of more than 48 indicators the least steady are drawn.
+    """
     lang = language(lang)
-    keys = [k for k in result.keys(("stock", "flow"), group) if volatility(result.series(k)).notna().any()]
-    title = t("charts.volatility", lang, branch=result.catalog.branch(result.branch).label(lang))
-    if group:
-        title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
-    if not keys:
-        return empty_figure(title, lang)
-    rows = result.summary.set_index("indicator").loc[keys].sort_values("robust", kind="stable")
-    lines = len(keys) <= MAX_LINES
-    height = max(3.2, 0.26 * len(keys) + 1.3)
-    fig, axes = plt.subplots(1, 2 if lines else 1, squeeze=False, figsize=(style.WIDTH, height),
+    rolling = {k: volatility(result.series(k)) for k in result.keys(("stock", "flow"), group)}
+    rolling = {k: sd for k, sd in rolling.items() if sd.notna().any()}
+    title = _title(result, "volatility", group, lang)
+    if not rolling:
+        return style.sentence(title, lang).figure
+    rows = result.summary.set_index("indicator").loc[list(rolling)].sort_values("robust", kind="stable")
+    rows = rows.iloc[-style.MOST:]
+    lines = len(rows) <= MAX_LINES
+    fig, axes = style.panels(1, 2 if lines else 1, max(3.2, 0.26 * len(rows) + 1.3),
                              width_ratios=[2, 3] if lines else [1])
-    colour = style.colour_map(keys) if lines else dict.fromkeys(keys, style.colours[0])
+    colour = dict(zip(rolling, style.colours, strict=False)) if lines else dict.fromkeys(rows.index, style.colours[0])
     _ranking(axes[0, 0], rows, [result.catalog.indicators[k].short_label(lang) for k in rows.index],
              [colour[k] for k in rows.index], lang)
     if lines:
-        ax = axes[0, 1]
-        for key in keys:
-            _line(ax, volatility(result.series(key)), color=colour[key],
-                  label=result.catalog.indicators[key].short_label(lang))
-        values = np.concatenate([line.get_ydata() for line in ax.get_lines()])
-        values = values[np.isfinite(values)]
-        log = values.min() > 0 and values.max() / values.min() >= LOG_FROM
-        if log:
-            ax.set_yscale("log")
-        else:
-            ax.set_ylim(bottom=0)
-        seen = pd.concat([volatility(result.series(k)).dropna() for k in keys]).index
-        style.month_axis(ax, lang, pd.period_range(seen.min(), seen.max(), freq="M"))
-        style.percent_axis(ax, lang, t("charts.rolling_sd_log" if log else "charts.rolling_sd", lang))
-        _mark_events(ax, result, keys, lang)
-        style.label_lines(ax)
-    _headline(fig, title)
-    return fig
+        _rolling(axes[0, 1], result, rolling, colour, lang)
+    return style.headline(fig, title, style.some_of(len(rows), len(rolling), lang))
+
+
+def _rolling(ax: Axes, result: GrowthAnalysis, rolling: dict[str, pd.Series], colour: dict[str, str],
+             lang: str) -> None:
+    for key, sd in rolling.items():
+        style.dots_and_lines(ax, sd, color=colour[key], label=result.catalog.indicators[key].short_label(lang))
+    seen = pd.concat([sd.dropna() for sd in rolling.values()])
+    log = seen.min() > 0 and seen.max() / seen.min() >= LOG_FROM
+    if log:
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    style.month_axis(ax, lang, pd.period_range(seen.index.min(), seen.index.max(), freq="M"))
+    style.percent_axis(ax, lang, t("charts.rolling_sd_log" if log else "charts.rolling_sd", lang))
+    _mark_events(ax, result, list(rolling), lang)
+    label_lines(ax)
 
 
 def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str], lang: str) -> None:
     at = np.arange(len(rows))
     values = rows[["volatility", "robust"]]
-    floor = max(float(values[values > 0].min().min()), 1e-5)
+    floor = float(values[values > 0].min().min())
+    floor = max(floor, 1e-5) if math.isfinite(floor) else 1e-5          # all are constant
     for y, (sd, robust), colour in zip(at, values.clip(lower=floor).to_numpy(), colours, strict=True):
         ax.plot([robust, sd], [y, y], color=colour, lw=1.2, alpha=0.5)
         ax.plot([robust], [y], "o", ms=6, color=colour)
@@ -286,9 +282,9 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     ax.set_yticks(at, names)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xscale("log")
-    low, high = floor / 1.3, float(values.max().max()) * 1.3
+    low, high = floor / 1.3, max(float(values.max().max()), floor) * 1.3
     ax.set_xlim(low, high)
-    ticks = [v for v in (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10) if low <= v <= high]
+    ticks = [v for v in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10) if low <= v <= high]
     ax.set_xticks(ticks, [f"{v * 100:g}%" for v in ticks])
     ax.set_xticks([], minor=True)
     ax.grid(axis="x")
@@ -299,11 +295,3 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     below = ax.transAxes + ScaledTranslation(0, -20 / 72, ax.figure.dpi_scale_trans)
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=2, fontsize=8,
               handletextpad=0.2, columnspacing=1.0)
-
-
-def _headline(fig: Figure, title: str, note: str = "") -> None:
-    """Title at the left edge; the note follows it, smaller."""
-    fig.suptitle(title, x=0.01, ha="left")
-    if note:
-        note = "\n".join(style.wrap(line, 138) for line in note.split("\n"))
-        fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=style.MUTED)

@@ -5,27 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from ebank_lib.charts import style
-from ebank_lib.charts.growth import empty_figure
-from ebank_lib.peers.clusters import Clusters
-from ebank_lib.peers.convergence import Convergence
-from ebank_lib.peers.position import Peers
-from ebank_lib.wording import language, number, percent, t
+from ..peers.clusters import Clusters
+from ..peers.convergence import Convergence
+from ..peers.position import Peers
+from ..wording import language, number, percent, t
+from . import style
 
 __all__ = ["plot_clusters", "plot_convergence", "plot_peers"]
 
 OTHERS = "#B9B9B9"
-_HALO = [withStroke(linewidth=2, foreground="white")]
+_COLUMNS = {"rank": 1.05, "percentile": 1.17, "months": 1.43}      # what stands beside each row, and where
 
 
+@style.in_style
 def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] | None = None) -> Figure:
     """Draw a row an indicator: every branch from the lowest to the highest, this one marked; rank and months beside.
 
@@ -48,28 +46,27 @@ def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] 
     keep = ~rows["indicator"].isin(within) if indicators is None else rows["indicator"].isin(list(indicators))
     rows = rows[keep & (rows["n"] > 1)]
     if rows.empty:
-        return empty_figure(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang))
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 0.235 * len(rows) + 1.3))
+        return style.sentence(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
+    total, rows = len(rows), rows.iloc[:style.MOST]
+    fig, axes = style.panels(height=0.235 * len(rows) + 1.3)
+    ax = axes[0, 0]
     drawn = peers.everyone.set_index(["indicator", "measure"]).sort_index()
     for at, row in enumerate(rows.itertuples()):
         _strip(ax, drawn.loc[(row.indicator, row.measure)], row, peers.branch, at)
-        for x, text in zip((1.05, 1.17, 1.43), _beside(row, lang), strict=True):
+        for x, text in zip(_COLUMNS.values(), _beside(row, lang), strict=True):
             ax.text(x, at, text, va="center", fontsize=8.5)
-    for x, word in zip((1.05, 1.17, 1.43), ("rank", "percentile", "months"), strict=True):
+    for word, x in _COLUMNS.items():
         ax.text(x, -0.9, t(f"peers.plot_{word}", lang), va="center", fontsize=8.5, color=style.MUTED)
     names = [catalog.indicators[k].short_label(lang) for k in rows["indicator"]]
-    ax.set_yticks(range(len(rows)), [n if m == "level" else t("peers.what_growth", lang, indicator=n)
-                                     for n, m in zip(names, rows["measure"], strict=True)])
-    ax.tick_params(axis="y", labelcolor=style.INK, labelsize=8.5)
+    style.name_rows(ax, [n if m == "level" else t("peers.what_growth", lang, indicator=n)
+                         for n, m in zip(names, rows["measure"], strict=True)], -1.4, 8.5)
     ax.set_xlim(-0.03, 1.85 if lang == "en" else 1.75)
-    ax.set_ylim(len(rows) - 0.4, -1.4)
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
     ax.grid(visible=False)
     ax.text(0.5, -0.9, t("peers.plot_axis", lang), ha="center", va="center", fontsize=8.5, color=style.MUTED)
-    _frame(fig, t("peers.plot_title", lang, branch=who),
-           t("peers.plot_note", lang, branch=who, level=percent(peers.level, 0)))
-    return fig
+    return style.headline(fig, t("peers.plot_title", lang, branch=who), "\n".join(filter(None, [
+        t("peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang)])))
 
 
 def _strip(ax: Axes, everyone: pd.DataFrame, row, branch: str, at: int) -> None:
@@ -92,13 +89,13 @@ def _beside(row, lang: str) -> tuple[str, str, str]:
     if math.isfinite(row.lo):
         share += f" [{row.lo * 100:.0f}, {row.hi * 100:.0f}]"
     if row.leader_state in ("leader", "equal"):
-        return rank, share, t(f"peers.leader_{row.leader_state}" if row.leader_state == "leader" else
-                              "peers.cell_equal", lang)
+        return rank, share, t(f"peers.{'leader_leader' if row.leader_state == 'leader' else 'cell_equal'}", lang)
     few = t(f"peers.months_{int(row.leader_months)}" if row.leader_months < 2 else "peers.months_n", lang,
             n=int(row.leader_months))
     return rank, share, t(f"peers.cell_{row.leader_state}", lang, months=few)
 
 
+@style.in_style
 def plot_convergence(result: Convergence, lang: str | None = None, indicators: Sequence[str] | None = None,
                      branch: str = "") -> Figure:
     """Draw mean growth against the start, a dot a branch, with the regression line and both verdicts.
@@ -116,19 +113,18 @@ def plot_convergence(result: Convergence, lang: str | None = None, indicators: S
     if indicators is None and not wanted:
         wanted = list(tested.index[:4])
     if not wanted:
-        return empty_figure(t("peers.convergence_title", lang), lang, t("peers.convergence_nothing", lang))
+        return style.sentence(t("peers.convergence_title", lang), lang, t("peers.convergence_nothing", lang)).figure
     columns = min(len(wanted), 4)
     lines = math.ceil(len(wanted) / columns)
-    fig, axes = plt.subplots(lines, columns, squeeze=False, figsize=(style.WIDTH, 2.5 * lines + 0.9))
+    fig, axes = style.panels(lines, columns, 2.5 * lines + 0.9)
     for ax, key in zip(axes.flat, wanted, strict=False):
         _scatter(ax, result, tested.loc[key], key, branch, lang)
     for ax in axes.flat[len(wanted):]:
         ax.set_axis_off()
-    gap = "；" if lang == "zh" else "; "
-    _frame(fig, t("peers.convergence_title", lang),
-           gap.join([t("peers.convergence_axes", lang), *([t("peers.convergence_marked", lang, branch=catalog.branch(
-               branch).label(lang))] if branch else [])]))
-    return fig
+    notes = [t("peers.convergence_axes", lang)]
+    if branch:
+        notes.append(t("peers.convergence_marked", lang, branch=catalog.branch(branch).label(lang)))
+    return style.headline(fig, t("peers.convergence_title", lang), ("；" if lang == "zh" else "; ").join(notes))
 
 
 def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, branch: str, lang: str) -> None:
@@ -146,7 +142,7 @@ def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, branch: st
     ax.set_xticks([math.log(v / (1 - v)) if bounded else math.log(v) for v in ticks],
                   [percent(v, 0) if bounded else number(v, "", lang) for v in ticks])
     ax.yaxis.set_major_locator(MaxNLocator(4))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: percent(v, 1, abs(v) >= 5e-4)))
+    ax.yaxis.set_major_formatter(lambda v, _: percent(v, 1, abs(v) >= 5e-4))
     ax.grid(axis="x")
     ax.margins(0.08)
     words = [t(f"peers.verdict_{row[f'{test}_verdict']}", lang) for test in ("beta", "sigma")]
@@ -166,6 +162,7 @@ def _round_figures(low: float, high: float, bounded: bool) -> list[float]:
     return figures[::math.ceil(len(figures) / 3)] if figures else [math.exp((low + high) / 2)]
 
 
+@style.in_style
 def plot_clusters(result: Clusters, lang: str | None = None, branch: str = "") -> Figure:
     """Draw each cluster's growth, indicator by indicator, against the mean of all branches: a panel a cluster.
 
@@ -173,13 +170,13 @@ def plot_clusters(result: Clusters, lang: str | None = None, branch: str = "") -
     """
     lang, catalog = language(lang), result.catalog
     if result.verdict == "few":
-        return empty_figure(t("peers.clusters_title", lang), lang, result.reading(lang))
+        return style.sentence(t("peers.clusters_title", lang), lang, result.reading(lang)).figure
     logs = np.log1p(result.profiles)
     z = (logs - logs.mean()) / logs.std().where(lambda s: s > 0)
     z = z.dropna(axis=1, how="all")
+    total, z = z.shape[1], z.iloc[:, :style.MOST]
     at = np.arange(z.shape[1])
-    fig, axes = plt.subplots(1, result.k, sharex=True, sharey=True, squeeze=False,
-                             figsize=(style.WIDTH, max(2.4, 0.21 * len(at) + 1.3)))
+    fig, axes = style.panels(1, result.k, max(2.4, 0.21 * len(at) + 1.3), sharex=True, sharey=True)
     edge = max(2.5, float(z.abs().max().max())) * 1.05
     for n, ax in enumerate(axes.flat, 1):
         members = result.members(n)
@@ -196,16 +193,9 @@ def plot_clusters(result: Clusters, lang: str | None = None, branch: str = "") -
         ax.grid(axis="x")
         word = "panel" if result.verdict == "clusters" else "one"
         ax.set_title(t(f"peers.clusters_{word}", lang, cluster=n, n=len(members)), fontsize=9.5, pad=5)
-    axes[0, 0].set_yticks(at, [catalog.indicators[k].short_label(lang) for k in z.columns])
-    axes[0, 0].tick_params(axis="y", labelcolor=style.INK, labelsize=8.5)
-    axes[0, 0].set_ylim(len(at) - 0.4, -0.6)
+    style.name_rows(axes[0, 0], [catalog.indicators[k].short_label(lang) for k in z.columns], size=8.5)
     notes = [t("peers.clusters_x", lang)]
     if branch in result.profiles.index:
         notes.append(t("peers.clusters_marked", lang, branch=catalog.branch(branch).label(lang)))
-    _frame(fig, t("peers.clusters_title", lang), ("；" if lang == "zh" else "; ").join(notes))
-    return fig
-
-
-def _frame(fig: Figure, title: str, note: str) -> None:
-    fig.suptitle(title, x=0.01, ha="left")
-    fig.supxlabel(style.wrap(note, 138), x=0.01, ha="left", fontsize=8.5, color=style.MUTED)
+    notes += filter(None, [style.some_of(len(at), total, lang)])
+    return style.headline(fig, t("peers.clusters_title", lang), ("；" if lang == "zh" else "; ").join(notes))

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 
-from ebank_lib.catalog import Catalog
-from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting import JointPaths
-from ebank_lib.province.contributions import Carriers, GrowthDecomposition, points_text, span_text
-from ebank_lib.province.hierarchy import full_years, reporting
-from ebank_lib.province.league import League
-from ebank_lib.wording import language, month_name, number, percent, t
-
+from ..errors import SeriesError
+from ..forecasting import JointPaths
+from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
+from ..province.hierarchy import full_years, reporting
+from ..province.league import League
+from ..wording import language, month_name, number, percent, t
 from . import style
-from .growth import empty_figure
-from .style import BAND, GRID, INK, MUTED, WIDTH, colours, month_axis, month_numbers, percent_axis, unit_axis
+from .style import BAND, INK, MUTED, month_axis, month_numbers
 
 __all__ = ["plot_carriers", "plot_decomposition", "plot_league", "plot_multiples", "plot_total_fan"]
 
-_HALO = [withStroke(linewidth=2.5, foreground="white")]
-MOST = 24       # panels or bars of a picture; hundreds could not be read, nor would the page bear them
+MOST = 24       # branches in a picture; hundreds could not be read, nor would the page bear them
 
 
 # --- small multiples
 
-def plot_multiples(data, indicator: str = "", paths: JointPaths | None = None, lang: str | None = None,
-                   grid: Mapping[str, tuple[int, int]] | None = None) -> Figure:
+@style.in_style
+def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure:
     """Draw every branch in a panel of its own, all on one scale.
 
     Stocks and flows as an index of the first month in which all branches have a figure (= 100) on a log scale, so that
     equal slopes are equal growth; ratios as they are. Of more than 24 branches the largest are drawn (of a ratio: those
-    with the largest denominator), unless `grid` says where each stands.
+    with the largest denominator).
 
     Parameters
     ----------
     data : Cleaned, or anything with its ``panel`` and ``catalog``
     indicator : str
         Default: the first of the catalogue's headline.
-    paths : JointPaths, optional
-        Whose medians continue the lines.
-    grid : mapping of branch to (row, column), optional
-        Where panels stand, e.g. roughly as on a map; default row by row in the catalogue's order.
 
     Returns
     -------
@@ -59,57 +45,39 @@ def plot_multiples(data, indicator: str = "", paths: JointPaths | None = None, l
     lang = language(lang)
     catalog, panel = data.catalog, data.panel
     ind = catalog.indicator(indicator)
-    there = [b for b, some in panel[ind.key].notna().groupby(level="branch", sort=False).any().items() if some]
-    there = [b for b in reporting(catalog, panel) if b in set(there)]
-    chosen = there if grid else _largest_of(data, ind, there)
-    history = {b: _monthly(panel.loc[b, ind.key]) for b in chosen}
-    title = t("province.title_multiples", lang, label=ind.label(lang))
-    if not history:
-        return empty_figure(title, lang)
     ratio = ind.kind == "ratio"
-    begin = max(y[y.notna() & (ratio | (y > 0))].first_valid_index() or y.index[-1] for y in history.values())
-    base = {b: 1.0 if ratio else float(y.loc[begin:].bfill().iloc[0]) / 100 for b, y in history.items()}
-    where = grid or {b: divmod(n, 4) for n, b in enumerate(history)}
-    rows, columns = (1 + max(where[b][axis] for b in history) for axis in (0, 1))
-    fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.45 * rows + 0.7), squeeze=False, sharex=True, sharey=True)
-    for ax in axes.ravel():
-        ax.set_visible(False)
-    months = next(iter(history.values())).index
-    for n, (b, y) in enumerate(history.items()):
-        ax = axes[where[b]]
-        ax.set_visible(True)
-        ax.plot(month_numbers(y.index), (y.where(ratio | (y > 0)) / base[b]).to_numpy(), color=INK, lw=1.3)
-        if paths is not None and b in paths.branches and ind.key in paths.values:
-            ahead = np.median(paths.of(b, ind.key).to_numpy(), axis=1) / base[b]
-            last = y.iloc[-1] / base[b]
-            ax.plot(month_numbers(pd.PeriodIndex([y.index[-1], *paths.months])), np.r_[last, ahead], color=BAND, lw=1.3)
-            months = months.union(paths.months)
+    known = panel[ind.key].notna() & (ratio | (panel[ind.key] > 0))
+    there = [b for b in reporting(catalog, panel) if known.loc[b].any()]
+    title = t("province.title_multiples", lang, label=ind.label(lang))
+    if not there:
+        return style.sentence(title, lang).figure
+    history = {b: panel.loc[b, ind.key].where(known.loc[b]) for b in _largest_of(data, ind, there)}
+    begin = max(y.first_valid_index() for y in history.values())
+    base = {b: 1.0 if ratio else y.bfill().ffill()[begin] / 100 for b, y in history.items()}
+    rows = -(-len(history) // 4)
+    fig, axes = style.panels(rows, min(4, len(history)), 1.45 * rows + 0.7, sharex=True, sharey=True)
+    for n, (ax, (b, y)) in enumerate(zip(axes.flat, history.items(), strict=False)):
+        ax.plot(month_numbers(y.index), (y / base[b]).to_numpy(), color=INK, lw=1.3)
         ax.set_title(catalog.branch(b).label(lang), fontsize=9, pad=3)
-        ax.text(0.04, 0.94, _now(y, ind, catalog, lang), transform=ax.transAxes, ha="left", va="top", fontsize=8,
-                color=MUTED, path_effects=_HALO)
-        if n == 0:
-            ax.set_yscale("linear" if ratio else "log")
-    first = next(ax for ax in axes.ravel() if ax.get_visible())
+        ax.text(0.04, 0.94, _now(panel.loc[b, ind.key], ind, lang), transform=ax.transAxes, ha="left", va="top",
+                fontsize=8, color=MUTED, path_effects=style.HALO)
+        # A panel without one below it names its months.
+        ax.tick_params(labelsize=8, labelbottom=n + axes.shape[1] >= len(history))
+    for ax in axes.flat[len(history):]:
+        ax.set_visible(False)
+    first = axes[0, 0]
+    if not ratio:
+        values = pd.concat([y / base[b] for b, y in history.items()])
+        room = max(values.max() / values.min(), 1.1) ** 0.06
+        first.set_ylim(values.min() / room, values.max() * room)
+        first.set_yscale("log")
     low, high = first.get_ylim()
     first.set_ylim(low, high + (high - low) * 0.18 if ratio else high * (high / low) ** 0.18)
-    for place in ((r, c) for r in range(rows) for c in range(columns) if axes[r, c].get_visible()):
-        ax = axes[place]
-        (percent_axis if ratio else unit_axis)(ax, *(() if ratio else ("",)), lang)
-        # The edge panels are those without a panel beside or below them.
-        ax.tick_params(labelleft=not any(axes[place[0], c].get_visible() for c in range(place[1])), labelsize=8,
-                       labelbottom=not any(axes[r, place[1]].get_visible() for r in range(place[0] + 1, rows)))
-    month_axis(first, lang, pd.PeriodIndex(months, freq="M"))
-    key = "note_multiples_ratio" if ratio else "note_multiples"
-    note = t(f"province.{key}", lang, **({} if ratio else {"first": month_name(begin, lang)}),
+    style.value_axis(first, ind.kind, "", lang)      # and of all, which share it
+    month_axis(first, lang, pd.PeriodIndex(next(iter(history.values())).index, freq="M"))
+    note = t(f"province.note_multiples{'_ratio' if ratio else ''}", lang, first=month_name(begin, lang),
              end=month_name(panel.index.get_level_values("month").max(), lang))
-    if len(there) > len(history):
-        note = style.wrap(_some_of(len(history), len(there), lang) + note, 138)
-    fig.suptitle(title, x=0.01, ha="left")
-    fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=MUTED)
-    if paths is not None:
-        line = Line2D([], [], color=BAND, label=t("province.forecast_median", lang))
-        fig.legend(handles=[line], loc="upper right", handlelength=1.6)
-    return fig
+    return style.headline(fig, title, _some_of(len(history), len(there), lang) + note)
 
 
 def _largest_of(data, ind, branches: list[str]) -> list[str]:
@@ -123,25 +91,25 @@ def _largest_of(data, ind, branches: list[str]) -> list[str]:
 
 
 def _some_of(n: int, total: int, lang: str) -> str:
-    return t("province.chart_some", lang, n=n, total=total) + ("" if lang == "zh" else " ")
+    return t("province.chart_some", lang, n=n, total=total) + ("" if lang == "zh" else " ") if n < total else ""
 
 
-def _monthly(y: pd.Series) -> pd.Series:
-    return y.set_axis(pd.PeriodIndex(y.index, freq="M"))
-
-
-def _now(y: pd.Series, ind, catalog: Catalog, lang: str) -> str:
+def _now(y: pd.Series, ind, lang: str) -> str:
     """The last month's figure and what became of it in a year."""
     now = y.iloc[-1]
     then = y.iloc[-13] if len(y) > 12 else np.nan
     if ind.kind == "ratio":
-        change = t("province.in_points", lang, n=f"{(now - then) * 100:+.1f}") if np.isfinite(now - then) else ""
-        return f"{percent(now)}  {change}".rstrip()
+        return f"{percent(now)}  {_in_points(now - then, lang)}".rstrip()
     return f"{number(now, '', lang)}  {percent(now / then - 1, 0, True) if then > 0 else ''}".rstrip()
+
+
+def _in_points(change: float, lang: str) -> str:
+    return t("province.in_points", lang, n=f"{change * 100:+.1f}") if np.isfinite(change) else ""
 
 
 # --- the fan of the whole
 
+@style.in_style
 def plot_total_fan(paths: JointPaths, indicator: str = "", ax: Axes | None = None, lang: str | None = None,
                    months: int = 36, level=(80, 95)) -> Axes:
     """Draw the province's history and the fan of its paths.
@@ -156,37 +124,25 @@ def plot_total_fan(paths: JointPaths, indicator: str = "", ax: Axes | None = Non
     level : numbers
         Per cent of the paths within each band.
     """
-    lang = language(lang)
-    ax = plt.subplots()[1] if ax is None else ax
-    catalog = paths.catalog
-    ind = catalog.indicator(indicator)
+    lang, ax = language(lang), style.axes_of(ax)
+    ind = paths.catalog.indicator(indicator)
     past = _total_history(paths, ind).iloc[-months:]
-    said = paths.total(ind.key)
-    x, now = month_numbers(said.index), float(past.dropna().iloc[-1])
+    total = paths.total(ind.key)
+    x, now = month_numbers(total.index), float(past.dropna().iloc[-1])
     origin = month_numbers(past.dropna().index[-1:])[0]
-    levels = sorted(level, reverse=True)
-    key = []
-    for lv, alpha in zip(levels, np.linspace(0.15, 0.30, len(levels)) if len(levels) > 1 else [0.2], strict=True):
-        low, high = np.quantile(said.to_numpy(), (0.5 - lv / 200, 0.5 + lv / 200), axis=1)
-        ax.fill_between(np.r_[origin, x], np.r_[now, low], np.r_[now, high], color=BAND, alpha=alpha, lw=0)
-        key.append(Patch(color=BAND, alpha=0.18 if lv == levels[0] else 0.42, lw=0,
-                         label=t("forecasting.limits", lang, level=f"{lv:g}")))
+    bands = {lv: np.quantile(total.to_numpy(), (0.5 - lv / 200, 0.5 + lv / 200), axis=1) for lv in level}
+    key = style.fan(ax, (origin, now), x, bands, lang)
     ax.plot(month_numbers(past.index), past.to_numpy(), color=INK)
-    middle = np.median(said.to_numpy(), axis=1)
+    middle = np.median(total.to_numpy(), axis=1)
     line, = ax.plot(np.r_[origin, x], np.r_[now, middle], color=BAND, lw=2.0, label=t("province.forecast_median", lang))
     ax.plot([origin], [now], "o", color=INK, ms=4)
     ax.axvline(origin, color=MUTED, lw=0.8, zorder=0)
     ax.set_title(t("province.title_fan", lang, label=ind.label(lang)))
-    if ind.kind == "ratio":
-        percent_axis(ax, lang)
-    else:
-        unit_axis(ax, catalog.unit_label(ind.key, lang), lang)
-    month_axis(ax, lang, past.index.append(pd.PeriodIndex(said.index, freq="M")))
-    ax.legend(handles=[line, *key], loc="lower right", bbox_to_anchor=(1, 1), ncols=1 + len(key), borderaxespad=0.1,
-              columnspacing=1.4, handlelength=1.6)
+    style.value_axis(ax, ind.kind, paths.catalog.unit_label(ind.key, lang), lang)
+    month_axis(ax, lang, past.index.append(pd.PeriodIndex(total.index, freq="M")))
+    style.legend_above(ax, [line, *key])
     text = percent(middle[-1]) if ind.kind == "ratio" else number(middle[-1], "", lang)
-    ax.annotate(text, (x[-1], middle[-1]), (5, 0), textcoords="offset points", color=BAND, fontsize=9, va="center",
-                annotation_clip=False)
+    style.write_beside(ax, text, (x[-1], middle[-1]), color=BAND, fontsize=9, annotation_clip=False)
     return ax
 
 
@@ -206,38 +162,36 @@ def _total_history(paths: JointPaths, ind) -> pd.Series:
 
 # --- bars
 
+@style.in_style
 def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw each branch's contribution to the province's growth, divided by channel where the indicator is a sum.
 
     Of more than 24 branches those that moved it most, and the sum of the others as a figure. A sentence instead of bars
     where the province began at nothing.
     """
-    lang = language(lang)
-    rows = found.by()
+    lang, rows = language(lang), found.by()
+    ind = found.catalog.indicator(found.indicator)
     if not np.isfinite(found.growth):
-        return empty_figure(found.catalog.indicator(found.indicator).label(lang), lang, found.reading(lang)).axes[0]
+        return style.sentence(ind.label(lang), lang, found.reading(lang))
     wide, points = found.wide() * 100, found.points().iloc[:-1, -1]
     names = [found.catalog.branch(b).label(lang) for b in rows.index]
     if len(rows) > MOST:
         most = rows["change"].abs().sort_values(ascending=False, kind="stable").index[:MOST]
         drawn = rows.index.isin(most)
-        names = [name for name, here in zip(names, drawn, strict=True) if here] + [_others(len(rows) - MOST, lang)]
+        names = [name for name, here in zip(names, drawn, strict=True) if here] + [_others(len(rows), lang)]
         # Together they are much longer than any: written, not drawn.
         wide = pd.concat([wide[drawn], pd.DataFrame(0.0, [""], wide.columns)])
         points = [*points[drawn], points[~drawn].sum()]
     ax = _bar_axes(len(names), ax)
     at = np.arange(len(names))
     right, left = np.zeros(len(names)), np.zeros(len(names))
-    for n, key in enumerate(found.parts):
+    for key, colour in zip(found.parts, style.colours if len(found.parts) > 1 else [BAND], strict=False):
         width = wide[key].to_numpy()
-        start = np.where(width >= 0, right, left)
-        ax.barh(at, width, left=start, height=0.68, color=colours[n] if len(found.parts) > 1 else BAND, lw=0,
+        ax.barh(at, width, left=np.where(width >= 0, right, left), height=0.68, color=colour, lw=0,
                 label=found.catalog.indicator(key).short_label(lang))
         right += np.maximum(width, 0)
         left += np.minimum(width, 0)
-    _write(ax, at, right, [points_text(v) for v in points])
-    _names(ax, at, names)
-    ind = found.catalog.indicator(found.indicator)
+    _finish(ax, names, right, [points_text(v) for v in points])
     ax.set_title(t("province.title_growth", lang, label=ind.short_label(lang), growth=percent(found.growth, sign=True),
                    span=span_text(ind, found.end, found.months, lang)))
     ax.set_xlabel(t("province.axis_points", lang))
@@ -246,6 +200,7 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
     return ax
 
 
+@style.in_style
 def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw an indicator's ranking (of more than 24 branches the first), each bar with its figure and its growth on the
     year."""
@@ -254,20 +209,17 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
     rows = ranked.iloc[:MOST]
     ind = league.catalog.indicator(league.of(indicator)["indicator"].iloc[0])
     ax = _bar_axes(len(rows), ax)
-    at = np.arange(len(rows))
-    ax.barh(at, rows["value"], height=0.68, color=BAND, lw=0)
-    unit = league.catalog.unit_label(ind.key, lang)
+    ax.barh(np.arange(len(rows)), rows["value"], height=0.68, color=BAND, lw=0)
     if ind.kind == "ratio":
-        texts = [percent(v) + (f"  {t('province.in_points', lang, n=f'{g * 100:+.1f}')}" if np.isfinite(g) else "")
-                 for v, g in zip(rows["value"], rows["growth"], strict=True)]
+        texts = [f"{percent(v)}  {_in_points(g, lang)}".rstrip() for v, g in zip(rows["value"], rows["growth"],
+                                                                                strict=True)]
         ax.xaxis.set_major_formatter(lambda v, _: percent(v, 0))
     else:
         texts = [number(v, "", lang) + (f"  {percent(g, 1, True)}" if np.isfinite(g) else "")
                  for v, g in zip(rows["value"], rows["growth"], strict=True)]
         ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
-        ax.set_xlabel(unit)
-    _write(ax, at, np.maximum(rows["value"].to_numpy(), 0), texts)
-    _names(ax, at, [league.catalog.branch(b).label(lang) for b in rows["branch"]])
+        ax.set_xlabel(league.catalog.unit_label(ind.key, lang))
+    _finish(ax, [league.catalog.branch(b).label(lang) for b in rows["branch"]], rows["value"].clip(lower=0), texts)
     ax.set_title(t("province.title_league", lang, label=ind.short_label(lang), when=t(
         f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(league.end, lang))))
     if len(ranked) > len(rows):
@@ -275,6 +227,7 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
     return ax
 
 
+@style.in_style
 def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw each branch's expected increase with its 80% limits and its share of the province's; of more than 24
     branches the first, and the sum of the others as a figure."""
@@ -283,7 +236,7 @@ def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = No
     names = [found.catalog.branch(b).label(lang) for b in rows["branch"]]
     if len(rows) > MOST:
         rest = {name: rows[name].iloc[MOST:].sum(min_count=1) for name in ("increase", "share")}
-        names = [*names[:MOST], _others(len(rows) - MOST, lang)]
+        names = [*names[:MOST], _others(len(rows), lang)]
         rows = pd.concat([rows.iloc[:MOST], pd.DataFrame([rest])], ignore_index=True)
     ax = _bar_axes(len(rows), ax)
     at = np.arange(len(rows))
@@ -294,36 +247,27 @@ def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = No
     ax.hlines(at, rows["lo-80"], rows["hi-80"], color=INK, lw=1.0)
     texts = [number(v, "", lang) + (f"  {percent(s, 0)}" if np.isfinite(s) else "")
              for v, s in zip(rows["increase"], rows["share"], strict=True)]
-    _write(ax, at, np.where(drawn, ends, 0), texts)
-    _names(ax, at, names)
+    _finish(ax, names, np.where(drawn, ends, 0), texts)
     ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
     ax.set_xlabel(found.catalog.unit_label(ind.key, lang))
     ax.set_title(t("province.title_carry", lang, label=ind.short_label(lang), when=found.when(lang)))
     return ax
 
 
-def _others(n: int, lang: str) -> str:
-    return t("province.chart_others", lang, n=n)
+def _others(total: int, lang: str) -> str:
+    return t("province.chart_others", lang, n=total - MOST)
 
 
 def _bar_axes(rows: int, ax: Axes | None) -> Axes:
-    return plt.subplots(figsize=(WIDTH, 1.2 + 0.27 * max(rows, 2)))[1] if ax is None else ax
+    return style.axes_of(ax, 1.2 + 0.27 * max(rows, 2))
 
 
-def _names(ax: Axes, at: np.ndarray, names: list[str]) -> None:
-    ax.set_yticks(at, names)
-    ax.tick_params(axis="y", labelcolor=INK, length=0)
-    ax.set_ylim(len(at) - 0.4, -0.6)
-    ax.grid(axis="x", color=GRID)
-    ax.grid(axis="y", visible=False)
-    ax.axvline(0, color=MUTED, lw=0.8)
-
-
-def _write(ax: Axes, at: np.ndarray, ends: np.ndarray, texts: list[str]) -> None:
-    """Write at each bar's end, and make room for the longest text."""
+def _finish(ax: Axes, names: list[str], ends, texts: list[str]) -> None:
+    """Name the bars, write at each one's end, and make room for the longest text."""
     low, high = ax.get_xlim()
     longest = max((len(text) for text in texts), default=0)
     ax.set_xlim(low, high + (high - low) * min(0.03 + 0.011 * longest, 0.4))
-    for y, x, text in zip(at, ends, texts, strict=True):
-        ax.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=8.5, color=MUTED,
-                    path_effects=_HALO)
+    for y, (x, text) in enumerate(zip(ends, texts, strict=True)):
+        style.write_beside(ax, text, (x, y), color=MUTED, path_effects=style.HALO)
+    style.name_rows(ax, names)
+    ax.axvline(0, color=MUTED, lw=0.8)

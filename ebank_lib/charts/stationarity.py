@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ebank_lib.charts import style
-from ebank_lib.stationarity import Battery, longest_run
-from ebank_lib.wording import language, t
+from ..stationarity import Battery, longest_run
+from ..wording import language, t
+from . import style
 
-__all__ = ["plot_acf", "plot_stationarity"]
+__all__ = ["plot_stationarity"]
 
 MAX_LAG = 24
 
 
+@style.in_style
 def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") -> Figure:
     """Draw level (log scale where logs are modelled) and difference, each with its verdict and autocorrelations.
 
@@ -32,12 +32,9 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
     lang = language(lang)
     y = result.y.loc[result.y.first_valid_index():result.y.last_valid_index()]
     run = longest_run(y)
-    fig, axes = plt.subplots(2, 2, figsize=(style.WIDTH, 5.6), width_ratios=[3, 2])
     if run.empty:
-        plt.close(fig)
-        from ebank_lib.charts.growth import empty_figure
-
-        return empty_figure(result.name, lang)
+        return style.sentence(result.name, lang).figure
+    fig, axes = style.panels(2, 2, 5.6, width_ratios=[3, 2])
     level, change = ("log", "dlog") if result.log else ("level", "diff")
     scaled = np.log(run) if result.log else run
     whole = np.log(y.where(y > 0)).diff() if result.log else y.diff()
@@ -48,20 +45,16 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
         style.month_axis(ax, lang, y.index)
         # Above the level stands its unit, above the difference nothing.
         ax.set_title(_caption(result, transform, lang), fontsize=9.5, pad=None if ax is axes[0, 0] else 7)
-    if unit == "%":
-        style.percent_axis(axes[0, 0], lang)
-    else:
-        style.unit_axis(axes[0, 0], unit, lang)
+    style.value_axis(axes[0, 0], "ratio" if unit == "%" else "", unit, lang)
     axes[1, 0].axhline(0, color=style.MUTED, lw=0.8)
     if result.log or unit == "%":
         style.percent_axis(axes[1, 0], lang, sign=True)
     else:
         style.unit_axis(axes[1, 0], unit, lang)
-    plot_acf(scaled, axes[0, 1], lang)
-    plot_acf(scaled.diff().iloc[1:], axes[1, 1], lang)
+    _autocorrelations(scaled, axes[0, 1], lang)
+    _autocorrelations(scaled.diff().iloc[1:], axes[1, 1], lang)
     axes[0, 1].set_xlabel("")
-    fig.suptitle(result.name, x=0.01, ha="left")
-    return fig
+    return style.headline(fig, result.name)
 
 
 def _caption(result: Battery, transform: str, lang: str) -> str:
@@ -71,13 +64,12 @@ def _caption(result: Battery, transform: str, lang: str) -> str:
     return t("stationarity.panel", lang, scale=t(f"stationarity.panel_{transform}", lang), verdict=verdict)
 
 
-def plot_acf(x: pd.Series, ax: Axes | None = None, lang: str | None = None, max_lag: int = MAX_LAG) -> Axes:
+def _autocorrelations(x: pd.Series, ax: Axes, lang: str) -> None:
     """Draw the autocorrelations of a series without gaps, with the limits of white noise."""
-    ax = plt.subplots()[1] if ax is None else ax
     x = x.to_numpy(dtype=float)
     n, x = x.size, x - (x.mean() if x.size else 0)
     power = float((x**2).sum())
-    lags = np.arange(1, min(max_lag, n // 2) + 1)
+    lags = np.arange(1, min(MAX_LAG, n // 2) + 1)
     if power > 0:
         values = [float((x[k:] * x[:-k]).sum()) / power for k in lags]
         ax.vlines(lags, 0, values, color=style.colours[0], lw=2.2)
@@ -92,4 +84,3 @@ def plot_acf(x: pd.Series, ax: Axes | None = None, lang: str | None = None, max_
     ax.set_xticks(range(0, last + 1, 6 if last > 8 else 1))
     ax.set_xlabel(t("stationarity.acf_lag", lang))
     ax.set_title(t("stationarity.acf", lang), fontsize=9.5, pad=7)
-    return ax

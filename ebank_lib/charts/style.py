@@ -10,33 +10,41 @@ import importlib.util
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib import font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
-from matplotlib.transforms import Affine2D, IdentityTransform, ScaledTranslation
+from matplotlib.transforms import Bbox, ScaledTranslation
 
-from ebank_lib.wording import language, number
+from ..wording import language, number, t
 
-__all__ = ["BAND", "EVENT", "GRID", "INK", "MUTED", "WIDTH", "colour_map", "colours", "compact", "label_lines",
-           "mark_event", "month_axis", "month_numbers", "percent_axis", "save", "unit_axis", "use_style", "wrap"]
+__all__ = ["BAND", "EVENT", "GRID", "HALO", "INK", "MOST", "MUTED", "WIDTH", "axes_of", "colours", "compact",
+           "dots_and_lines", "fan", "grid", "headline", "in_style", "legend_above", "legend_below", "month_axis",
+           "month_numbers", "name_rows", "panels", "percent_axis", "sentence", "some_of", "unit_axis", "use_style",
+           "value_axis", "wrap", "write_beside"]
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
 colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5539", "#444444")
 INK, MUTED, GRID, EVENT = "#222222", "#6B6B6B", "#E3E3E3", "#8A3B12"
 BAND = "#0072B2"           # limits: this colour at alpha 0.15 (95%) and 0.25 (80%)
 WIDTH = 9.0                # inches; 900 px on the page, drawn at 150 dpi to be sharp
+MOST = 48                  # indicators in a picture: hundreds could not be read, nor would the page bear them
+HALO = [withStroke(linewidth=2.5, foreground="white")]      # keeps words legible on lines
 
 # When zhplot is not there (it is not on conda-forge): what systems commonly have.
 _OTHER_FACES = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
@@ -60,12 +68,9 @@ def chinese_faces() -> tuple[str, ...]:
     return (*dict.fromkeys(faces), *(face for face in _OTHER_FACES if face in here and face not in faces))
 
 
-def use_style() -> None:
-    """Set matplotlib's defaults for every picture that follows: faces, colours, sizes, clean axes.
-
-    Pictures are the same bytes for the same numbers: PNG carries no date, SVG ids are salted with a constant.
-    """
-    mpl.rcParams.update({
+def _rules() -> dict[str, object]:
+    """Return what distinguishes our pictures from matplotlib's, as its settings."""
+    return {
         # The names themselves, not "sans-serif": only so is a missing glyph looked for in the next face.
         "font.family": [*chinese_faces(), "DejaVu Sans"],
         "font.size": 10.0,
@@ -77,6 +82,8 @@ def use_style() -> None:
         "axes.edgecolor": MUTED, "axes.linewidth": 0.8,
         "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID, "grid.linewidth": 0.8,
         "axes.axisbelow": True,
+        # A height of its own: else every title measures all ticks of the axis for words above it that we never have.
+        "axes.titley": 1.0,
         "axes.titlelocation": "left", "axes.titlesize": 11.0, "axes.titleweight": "normal", "axes.titlepad": 18.0,
         "axes.labelsize": 9.0, "xtick.labelsize": 9.0, "ytick.labelsize": 9.0,
         "xtick.major.size": 3.0, "ytick.major.size": 0.0, "xtick.minor.size": 0.0, "ytick.minor.size": 0.0,
@@ -87,7 +94,90 @@ def use_style() -> None:
         "figure.titlesize": 12.0, "figure.facecolor": "white",
         "savefig.dpi": 150.0, "savefig.facecolor": "white",
         "svg.fonttype": "path", "svg.hashsalt": "ebank", "pdf.fonttype": 42,
-    })
+    }
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for every picture that follows: faces, colours, sizes, clean axes.
+
+    Pictures are the same bytes for the same numbers: SVG ids are salted with a constant.
+    """
+    mpl.rcParams.update(_rules())
+
+
+def in_style(plot: Callable) -> Callable:
+    """Let a function draw in our style, whatever matplotlib is set to where it is called."""
+    @wraps(plot)
+    def drawn(*args, **options):
+        if mpl.rcParams["svg.hashsalt"] == "ebank":      # set for the whole session
+            return plot(*args, **options)
+        with mpl.rc_context(_rules()):
+            return plot(*args, **options)
+    return drawn
+
+
+class _Layout(ConstrainedLayoutEngine):
+    """Constrained layout that measures what stands around an axes once, not twice, where its ticks stay as they are."""
+
+    def execute(self, fig: Figure) -> None:
+        moving = any(ax.get_subplotspec() is None for ax in fig.axes)       # a colour bar stands where axes end
+        for ax in fig.axes:
+            for axis, at in ((ax.xaxis, (0.5, 0)), (ax.yaxis, (0, 0.5))):
+                if not axis.label.get_text():
+                    axis.set_label_coords(*at)      # where no label is, no place for it is looked for
+            if ax.get_aspect() == "auto" and not moving:
+                ax.get_tightbbox = _once_measured(ax)
+        try:
+            super().execute(fig)
+        finally:
+            for ax in fig.axes:
+                vars(ax).pop("get_tightbbox", None)
+
+
+def _once_measured(ax: Axes) -> Callable:
+    measure, known = ax.get_tightbbox, {}
+
+    def measured(renderer=None, **options):
+        ticks = tuple(ax.get_xticks()), tuple(ax.get_yticks())
+        if ticks not in known:
+            box = measure(renderer, **options)
+            known[ticks] = None if box is None else box.extents - ax.bbox.extents
+        around = known[ticks]
+        return None if around is None else Bbox.from_extents(ax.bbox.extents + around)
+
+    return measured
+
+
+def panels(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = WIDTH,
+           **options) -> tuple[Figure, np.ndarray]:
+    """Return a figure with rows x columns of axes, as :func:`matplotlib.pyplot.subplots` makes them."""
+    fig = plt.figure(figsize=(width, height), layout=_Layout())
+    return fig, fig.subplots(rows, columns, squeeze=False, **options)
+
+
+def grid(rows: int, columns: int, height: float) -> tuple[Figure, GridSpec]:
+    """Return a figure without axes and the grid on which they are to be put."""
+    fig = plt.figure(figsize=(WIDTH, height), layout=_Layout())
+    return fig, fig.add_gridspec(rows, columns)
+
+
+def some_of(n: int, total: int, lang: str) -> str:
+    """Say how many of all are drawn; nothing where all are."""
+    return t("charts.some", lang, n=n, total=total) if n < total else ""
+
+
+def axes_of(ax: Axes | None, height: float = 4.0, width: float = WIDTH) -> Axes:
+    """Return the axes that were given, else new ones in a figure of their own."""
+    return panels(height=height, width=width)[1][0, 0] if ax is None else ax
+
+
+def sentence(title: str, lang: str, text: str = "", ax: Axes | None = None) -> Axes:
+    """Say in a sentence, in a low figure of its own or on `ax`, that there is nothing to draw, or why."""
+    ax = axes_of(ax, 0.9)
+    ax.set_axis_off()
+    ax.set_title(wrap(title, 96))
+    ax.text(0, 0.9, text or t("charts.nothing", lang), color=MUTED, transform=ax.transAxes, va="top")
+    return ax
 
 
 def compact(picture: Axes | Figure) -> Figure:
@@ -97,17 +187,66 @@ def compact(picture: Axes | Figure) -> Figure:
     return fig
 
 
-def save(fig: Figure, path: str | Path) -> Path:
-    """Write a picture whose bytes depend on nothing but what it shows; the format follows the file's suffix."""
-    path = Path(path)
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}.get(path.suffix.lower())
-    fig.savefig(path, metadata={stamp: None} if stamp else None)
-    return path
+def headline(fig: Figure, title: str, note: str = "") -> Figure:
+    """Write a title at the left edge above all axes, and a note, smaller, below them."""
+    fig.suptitle(title, x=0.01, ha="left")
+    if note:
+        note = "\n".join(wrap(line, 138) for line in note.split("\n"))
+        fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=MUTED)
+    return fig
 
 
-def colour_map(keys: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each key, in order; more keys than colours begin again, so draw those as panels."""
-    return {key: colours[n % len(colours)] for n, key in enumerate(dict.fromkeys(keys))}
+def legend_above(ax: Axes, handles: Sequence[Artist]) -> None:
+    """Set the key above the axes at the right, where it covers no data and no event's words."""
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.1,
+              columnspacing=1.4, handlelength=1.6)
+
+
+def legend_below(ax: Axes, **options) -> None:
+    """Set the key a third of an inch below the axes, however high they are."""
+    inches = ax.figure.get_size_inches()[1] * ax.get_position().height
+    ax.legend(**{"loc": "upper left", "bbox_to_anchor": (0, -0.3 / inches), "fontsize": 8.5, "handlelength": 1.2,
+                 "columnspacing": 1.2} | options)
+
+
+def name_rows(ax: Axes, names: Sequence[str], top: float = -0.6, size: float = 9.0) -> None:
+    """Name the rows 0, 1, ... of a picture from the top down; grid lines stand upright."""
+    ax.set_yticks(range(len(names)), names, fontsize=size)
+    ax.tick_params(axis="y", labelcolor=INK, length=0)
+    ax.set_ylim(len(names) - 0.4, top)
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+
+
+def write_beside(ax: Axes, text: str, point: tuple[float, float], left: bool = False, **look) -> None:
+    """Write at the right (or the left) of a bar's end."""
+    ax.annotate(text, point, (-3 if left else 4, 0), textcoords="offset points", va="center",
+                ha="right" if left else "left", **{"fontsize": 8.5, "color": INK} | look)
+
+
+def fan(ax: Axes, start: tuple[float, float], x: Sequence[float], bands: Mapping[float, tuple[Sequence, Sequence]],
+        lang: str) -> list[Patch]:
+    """Draw limits ``{level: (low, high)}`` that open at `start`, the widest palest; return their key."""
+    key = []
+    widest = sorted(bands, reverse=True)
+    for n, (level, alpha) in enumerate(zip(widest, np.linspace(0.15, 0.30, len(widest)) if len(widest) > 1 else [0.2],
+                                           strict=True)):
+        low, high = (np.r_[start[1], side] for side in bands[level])
+        ax.fill_between(np.r_[start[0], x], low, high, color=BAND, alpha=alpha, lw=0, zorder=1)
+        key.append(Patch(color=BAND, alpha=0.42 if n else 0.18, lw=0,
+                         label=t("forecasting.limits", lang, level=f"{level:g}")))
+    return key
+
+
+def dots_and_lines(ax: Axes, y: pd.Series, **look) -> Line2D:
+    """Draw a series; a month between two gaps has no line to lie on and gets a dot."""
+    x = month_numbers(y.index)
+    here = y.notna().to_numpy()
+    lone = here & ~np.r_[False, here[:-1]] & ~np.r_[here[1:], False]
+    drawn = ax.plot(x, y.to_numpy(), **look)[0]
+    if lone.any():
+        ax.plot(x[lone], y.to_numpy()[lone], "o", ms=2.5, color=drawn.get_color(), label="_lone")
+    return drawn
 
 
 def month_numbers(months: pd.PeriodIndex | Sequence[pd.Period]) -> np.ndarray:
@@ -163,6 +302,11 @@ def unit_axis(ax: Axes, unit: str, lang: str | None = None, label: str = "") -> 
     brackets = "{}（{}）" if lang == "zh" else "{} ({})"
     _label_above(ax, brackets.format(label, unit) if label and unit else label or unit)
     return ax
+
+
+def value_axis(ax: Axes, kind: str, unit: str, lang: str) -> Axes:
+    """Write the values of the vertical axis as per cent where they are a ratio's, else with their unit."""
+    return percent_axis(ax, lang) if kind == "ratio" else unit_axis(ax, unit, lang)
 
 
 def percent_axis(ax: Axes, lang: str | None = None, label: str = "", sign: bool = False) -> Axes:
@@ -239,139 +383,3 @@ def _tick_name(month: pd.Period, first: bool, lang: str) -> str:
         return year
     name = f"{month.month}月" if lang == "zh" else _SHORT[month.month - 1]
     return f"{name}\n{year}" if first else name
-
-
-def spread(wanted: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> np.ndarray:
-    """Return positions as near as possible (least squares) to `wanted`, in their order, at least `gap` apart.
-
-    They lie within ``[low, high]`` where there is room; else they are centred on it.
-
-    Examples
-    --------
-    >>> spread([0, 1, 10], gap=2).tolist()
-    [-0.5, 1.5, 10.0]
-    """
-    wanted = np.asarray(wanted, dtype=float)
-    order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(len(wanted))
-    # With the gaps taken off, "at least a gap apart" is "not decreasing": pool adjacent violators.
-    blocks: list[tuple[float, int]] = []
-    for value in wanted[order] - steps:
-        blocks.append((float(value), 1))
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (a, n), (b, m) = blocks[-2:]
-            blocks[-2:] = [((a * n + b * m) / (n + m), n + m)]
-    level = np.repeat([b[0] for b in blocks], [b[1] for b in blocks]) if blocks else np.array([])
-    if len(wanted) and math.isfinite(low) and math.isfinite(high):
-        room = high - low - steps[-1]
-        level = np.clip(level, low, low + room) if room >= 0 else np.full(len(level), low + room / 2)
-    placed = np.empty(len(wanted))
-    placed[order] = level + steps
-    return placed
-
-
-class _EndLabel(Annotation):
-    """A label beside a line's last point; asked for its place, it lets all labels of the axes find theirs."""
-
-    def __init__(self, ax: Axes, text: str, point: tuple[float, float], colour: str, size: float):
-        super().__init__(text, xy=point, xycoords="data", xytext=(0, 0), textcoords="axes pixels", color=colour,
-                         fontsize=size, ha="left", va="center_baseline", annotation_clip=False,
-                         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 3,
-                                     "shrinkB": 1, "relpos": (0, 0.5), "patchA": None})
-        self.siblings: list[_EndLabel] = [self]
-        self.set_transform(IdentityTransform())
-        ax.add_artist(self)
-        self.set_clip_on(False)     # add_artist clips to the axes, and these stand outside
-
-    def update_positions(self, renderer):
-        self._place()
-        super().update_positions(renderer)
-
-    def get_tightbbox(self, renderer=None):
-        # The words only: their pointer lies between the axes and them, and its shape takes longer than all else here.
-        self._place()
-        self.set_transform(Affine2D().translate(*self.axes.bbox.p0))
-        return Text.get_window_extent(self, renderer)
-
-    def _place(self) -> None:
-        # At drawing time, in pixels: right whatever layout, limits or scale were set after the call.
-        ax, pixel = self.axes, self.axes.figure.dpi / 72
-        ends = [ax.transData.transform(label.xy)[1] - ax.bbox.y0 for label in self.siblings]
-        lines = max(label.get_text().count("\n") + 1 for label in self.siblings)
-        gap = self.get_fontsize() * pixel * 1.4 * lines
-        ends = [min(max(end, 0.0), ax.bbox.height) for end in ends]
-        for label, y in zip(self.siblings, spread(ends, gap, 0.0, ax.bbox.height), strict=True):
-            label.set_position((ax.bbox.width + 8 * pixel, float(y)))
-
-
-def label_lines(ax: Axes, lines: Sequence[Line2D] | None = None, labels: Sequence[str] | None = None,
-                size: float = 9.0) -> list[Text]:
-    """Write each line's label beside its end, in its colour, moved apart until none covers another.
-
-    Parameters
-    ----------
-    lines : sequence of Line2D, optional
-        Default: every line of the axes that was given a label.
-    labels : sequence of str, optional
-        Default: the lines' own labels.
-
-    Returns
-    -------
-    list of Text
-        The labels; a line without a finite point gets none.
-    """
-    if lines is None:
-        lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    labels = [str(line.get_label()) for line in lines] if labels is None else list(labels)
-    made = []
-    for line, text in zip(lines, labels, strict=True):
-        x, y = (np.asarray(data, dtype=float) for data in line.get_data())
-        finite = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log")))
-        if finite.size:
-            point = (float(x[finite[-1]]), float(y[finite[-1]]))
-            made.append(_EndLabel(ax, text, point, mpl.colors.to_hex(line.get_color()), size))
-    for label in made:
-        label.siblings = made
-    return made
-
-
-_ROW = 14 / 72      # inches from one event's words to the next
-
-
-def _inches(ax: Axes) -> float:
-    return max(ax.get_position().height * ax.figure.get_size_inches()[1], 0.5)
-
-
-def mark_event(ax: Axes, month: pd.Period | str, text: str, lang: str | None = None) -> Text | None:
-    """Mark a month by a dotted line and a word at its top; headroom is made for the word.
-
-    Events are set in rows when they lie close. An event outside the months shown is not drawn (returns None).
-    Call it after the axis' limits and scale are settled.
-    """
-    language(lang)
-    x = float(month_numbers([pd.Period(month, "M")])[0])
-    low, high = sorted(ax.get_xlim())
-    if not low <= x <= high:
-        return None
-    marks = [line for line in ax.get_lines() if line.get_gid() == "event"]
-    near = [line for line in marks if abs(float(line.get_xdata()[0]) - x) < (high - low) * 0.3]
-    if len(near) >= getattr(ax, "_event_rows", 0):
-        ax._event_rows = len(near) + 1
-        _make_headroom(ax)
-    # A line ends below the words of the events before it, so that it crosses none of them.
-    top = 1 - len(near) * _ROW / _inches(ax)
-    ax.axvline(x, ymax=top, color=EVENT, lw=1.0, ls=(0, (2, 2)), gid="event", zorder=1.5)
-    left = x < low + (high - low) * 0.6
-    down = ScaledTranslation((4 if left else -4) / 72, -2 / 72 - _ROW * len(near), ax.figure.dpi_scale_trans)
-    return ax.text(x, 1.0, text, transform=ax.get_xaxis_transform() + down, ha="left" if left else "right",
-                   va="top", fontsize=8.5, color=EVENT, path_effects=[withStroke(linewidth=2.5, foreground="white")])
-
-
-def _make_headroom(ax: Axes) -> None:
-    """Raise the upper limit by one row of small text."""
-    part = min(0.4, _ROW / _inches(ax) * 1.15)
-    low, high = ax.get_ylim()
-    if ax.get_yscale() == "log":
-        ax.set_ylim(low, high * (high / low) ** (part / (1 - part)))
-    else:
-        ax.set_ylim(low, high + (high - low) * part / (1 - part))

@@ -147,7 +147,7 @@ class Facts:
 
     def plot(self, lang: str | None = None):
         """Draw each check's interval beside its threshold; returns the Figure."""
-        from ..charts.facts import plot_facts
+        from ..charts.rules import plot_facts
 
         return plot_facts(self, lang)
 

@@ -259,7 +259,7 @@ class Assessment:
 
     def plot(self, lang: str | None = None, kind: str | None = None):
         """Draw a strip: a row an entry, its verdict as a mark, its figure against the threshold; returns the Figure."""
-        from ..charts.problems import plot_problems
+        from ..charts.rules import plot_problems
 
         return plot_problems(self, lang, kind)
 

@@ -302,19 +302,19 @@ class Scenarios:
 
     def plot(self, target: str | None = None, ax=None, lang: str | None = None):
         """Draw the odds of a target (default: the one that scenarios move most) under each scenario."""
-        from ..charts.strategy import plot_scenarios
+        from ..charts.scenarios import plot_scenarios
 
         return plot_scenarios(self, self._key(target), ax=ax, lang=lang)
 
     def plot_tornado(self, target: str | None = None, ax=None, lang: str | None = None):
         """Draw how much each assumption matters for a target (default: the one that scenarios move most)."""
-        from ..charts.strategy import plot_tornado
+        from ..charts.scenarios import plot_tornado
 
         return plot_tornado(self, self._key(target), ax=ax, lang=lang)
 
     def plot_paths(self, scenario: str | None = None, target: str | None = None, ax=None, lang: str | None = None):
         """Draw the fan of the baseline and of a scenario (default: the last bundle) with the target's line."""
-        from ..charts.strategy import plot_paths
+        from ..charts.scenarios import plot_paths
 
         last = self.table["scenario"][self.table["kind"] == "bundle"]
         usual = str(last.iloc[-1]) if len(last) else "baseline"

@@ -123,11 +123,11 @@ class LeverBoard:
                           notes=[*self._effects(), *scenarios.failures(failed, self.lang, marked=False)])
 
     def plot(self, ax=None):
-        """Draw the fans of the baseline and of the lever for one target; see ``charts.strategy.plot_paths``.
+        """Draw the fans of the baseline and of the lever for one target; see ``charts.scenarios.plot_paths``.
 
         A lever without a result leaves the baseline's fan, a target without paths a sentence.
         """
-        from ..charts.strategy import plot_paths
+        from ..charts.scenarios import plot_paths
 
         failed = set(self.scenarios.table["scenario"]) - set(
             self.scenarios.rows().query("target == @self.target")["scenario"])

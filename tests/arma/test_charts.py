@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.arma import fit_arma, select_order
-from ebank_lib.charts.arma import plot_correlations, plot_criteria, plot_fan, plot_residuals, plot_roots
+from ebank_lib.charts.arma import plot_correlations, plot_criteria, plot_residuals, plot_roots
 from ebank_lib.charts.style import use_style
 
 mpl.use("Agg")
@@ -34,8 +34,7 @@ def y():
 def test_draw(y, lang):
     model = fit_arma(y, (1, 0, 1))
     for figure in (plot_criteria(select_order(y, 2, 2, d=0), lang=lang).figure, plot_roots(model, lang=lang).figure,
-                   plot_correlations(model, lang=lang), plot_residuals(model, lang=lang),
-                   plot_fan(model, lang=lang).figure):
+                   plot_correlations(model, lang=lang), plot_residuals(model, lang=lang)):
         figure.canvas.draw()
 
 
@@ -46,9 +45,3 @@ def test_criteria_hatches_what_is_irregular(y):
     fitted = chosen.table["reason"] == ""
     assert hatched == (fitted & np.isfinite(chosen.table["delta"].fillna(np.inf)) & ~chosen.table["regular"]).sum()
     assert "blank" in ax.get_title(loc="left") + ax.get_title()
-
-
-def test_fan_shows_the_forecast(y):
-    model = fit_arma(y, (1, 0, 0))
-    line = plot_fan(model, horizon=6, lang="en").lines[1]
-    np.testing.assert_allclose(line.get_ydata()[1:], model.forecast(6)["y_hat"])

@@ -46,24 +46,16 @@ def words(fig):
 
 
 @pytest.mark.parametrize(("indicator", "lang"), [("mobile", "zh"), ("coverage", "en")])
-def test_every_branch_has_a_panel_on_one_scale(cleaned, paths, indicator, lang):
-    fig = plot_multiples(cleaned, indicator, paths, lang)
+def test_every_branch_has_a_panel_on_one_scale(cleaned, indicator, lang):
+    fig = plot_multiples(cleaned, indicator, lang)
     assert_readable(fig)
     panels = [ax for ax in fig.axes if ax.get_visible()]
     assert {ax.get_title(loc="left") for ax in panels} == {cleaned.catalog.branch(b).label(lang) for b in
                                                           cleaned.catalog.reporting}
     assert len({ax.get_ylim() for ax in panels}) == 1
-    history, ahead = panels[0].get_lines()[:2]
+    history, = panels[0].get_lines()
     y = cleaned.series("jinan", indicator)
     assert history.get_ydata()[-1] == pytest.approx(y.iloc[-1] * (1 if indicator == "coverage" else 100 / y.iloc[0]))
-    assert len(ahead.get_ydata()) == 25
-
-
-def test_panels_stand_where_they_are_put(cleaned):
-    grid = {b: (n // 6, n % 6) for n, b in enumerate(cleaned.catalog.reporting)}
-    fig = plot_multiples(cleaned, "sms", grid=grid, lang="en")
-    assert_readable(fig)
-    assert sum(ax.get_visible() for ax in fig.axes) == 16 and len(fig.axes) == 18
 
 
 def test_a_province_without_figures_is_a_sentence(cleaned):
