@@ -15,9 +15,8 @@ import pandas as pd
 from ..files import holds, write_atomically
 from ..wording import t
 from .content import Content, read_content
-from .exports import export_files
-from .pages import About, build_page
-from .workbook import workbook_bytes
+from .page import About, build_page
+from .workbook import export_files, workbook_bytes
 
 __all__ = ["Artefacts", "about_of", "about_plain", "build", "renew"]
 

@@ -36,7 +36,7 @@ from ..store import kept_data, store
 from ..wording import t, use_language
 from .artefacts import about_plain, build, renew
 from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
-from .pages import About
+from .page import About
 from .seal import library_versions, package_sha256, run_json_bytes, source_links
 from .summary import summarise, summary_bytes
 from .trace import month_of

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ..wording import LANGUAGES, language, percent, t
-from .saying import said_change, said_month, said_value
-from .setting import set_page
+from .figures import change_text, month_text, value_text
+from .page import set_page
 
 __all__ = ["build_changes", "changes"]
 
@@ -90,9 +90,9 @@ def _why(previous, now) -> Iterable[tuple[str, dict[str, str]]]:
     old, new = previous["months"][1], now["months"][1]
     if old != new:
         yield "months", _both("index.because_months" if new > old else "index.because_fewer",
-                              old=lambda lang: said_month(old, lang), new=lambda lang: said_month(new, lang))
+                              old=lambda lang: month_text(old, lang), new=lambda lang: month_text(new, lang))
     if previous["months"][0] != now["months"][0]:
-        yield "start", _both("index.because_start", **{name: lambda lang, one=one: said_month(one["months"][0], lang)
+        yield "start", _both("index.because_start", **{name: lambda lang, one=one: month_text(one["months"][0], lang)
                                                        for name, one in (("old", previous), ("new", now))})
     if previous["indicator"] != now["indicator"]:
         yield "indicator", _both("index.because_indicator", **{
@@ -175,12 +175,12 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
 def _said(made: dict[str, Any], now: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """Return what the page says of a branch; ``size`` is the largest relative move."""
     indicator = now["indicator"]
-    moves = [{"month": said_month(row["month"], lang), "old": said_value(indicator, row["old"], lang),
-              "new": said_value(indicator, row["new"], lang), "size": abs(_size(row)),
+    moves = [{"month": month_text(row["month"], lang), "old": value_text(indicator, row["old"], lang),
+              "new": value_text(indicator, row["new"], lang), "size": abs(_size(row)),
               "way": "still" if abs(_size(row)) <= _STILL else "up" if row["change"] > 0 else "down",
               "change": _change(indicator, row, lang)} for row in made["forecasts"]]
-    came = [{"month": said_month(row["month"], lang), "actual": said_value(indicator, row["actual"], lang),
-             "old": said_value(indicator, row["old"], lang), "where": t(f"index.came_{_where(row)}", lang)}
+    came = [{"month": month_text(row["month"], lang), "actual": value_text(indicator, row["actual"], lang),
+             "old": value_text(indicator, row["old"], lang), "where": t(f"index.came_{_where(row)}", lang)}
             for row in made["came"]]
     odds = [t("index.odds_moved", lang, target=one["label"][lang], old=one["said"][0], new=one["said"][1])
             for one in made["odds"]]
@@ -202,8 +202,8 @@ def _change(indicator: Mapping[str, Any], row: Mapping[str, Any], lang: str) -> 
     if row["share"] is not None:
         return percent(row["share"], sign=True)
     if indicator["kind"] == "ratio":
-        return said_change(indicator, row["change"], lang)
-    return said_value(indicator, row["change"], lang)
+        return change_text(indicator, row["change"], lang)
+    return value_text(indicator, row["change"], lang)
 
 
 def _where(row: Mapping[str, Any]) -> str:

@@ -20,10 +20,9 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
 from .cells import value_text
-from .formula import svg_of
+from .markup import svg_of, with_scopes
 from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
-from .scopes import with_scopes
 from .sentences import Sentence, cited_tables, linked, resolved
 
 __all__ = ["Content", "Item", "Stage", "read_content", "set_prose"]

@@ -13,8 +13,7 @@ from ..store import store
 from . import freshness
 from .artefacts import renew
 from .changes import build_changes
-from .failed import build_failed_page
-from .index import build_index
+from .index import build_failed_page, build_index
 from .parameters import read_notebook
 from .seal import run_json_bytes
 from .summary import SCHEMA

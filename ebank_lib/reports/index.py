@@ -1,4 +1,4 @@
-"""``index.html``: every branch on one page, who needs attention and why, what failed.
+"""``index.html``: every branch on one page, who needs attention and why, what failed; and a failed branch's own page.
 
 One file that loads nothing, for a file share without a server. Without script everything is shown and can be read;
 the one script, named by its hash, sorts, searches and filters what is there.
@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..wording import language, t
-from .saying import said_change, said_month, said_range, said_value
-from .setting import set_page
-from .spark import spark
+from ..wording import has, language, t
+from .figures import change_text, month_text, range_text, spark, value_text
+from .page import set_page
 
-__all__ = ["CODES", "build_index"]
+__all__ = ["CODES", "build_failed_page", "build_index"]
 
 # In the order of a reader's worry; see reports/summary.py for the rules.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "odds", "falling", "suspicious")
@@ -35,7 +34,7 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
         Of :func:`~ebank_lib.reports.summary.summarise`, in the order of the table. One whose role is ``total`` stands
         above it.
     failed : iterable of mapping
-        As :func:`~ebank_lib.reports.failed.build_failed_page` takes them; an older report is linked.
+        As :func:`build_failed_page` takes them; an older report is linked.
     run : mapping
         ``title`` {zh, en} and ``simulated``: of the source, where there is no summary to say it; ``changes``: whether
         ``changes.html`` stands beside the page (default: yes). All may be left out.
@@ -62,8 +61,8 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
         "index.html.j2", lang, script="overview/index.js",
         title=t("index.title", lang, source=about["title"][lang]) if about["title"] else t("index.title_bare", lang),
         simulated=about["simulated"], changes=run.get("changes", True), rows=rows, reasons=reasons,
-        months=t("report.months", lang, first=said_month(min(one["months"][0] for one in branches), lang),
-                 last=said_month(last, lang)) if branches else "",
+        months=t("report.months", lang, first=month_text(min(one["months"][0] for one in branches), lang),
+                 last=month_text(last, lang)) if branches else "",
         focus=branches[0]["indicator"]["label"][lang] if len(keys) == 1 else "",
         whole=_whole(whole, lang) if whole else None, shown=_SHOWN, reports=len(branches), failed=len(failed),
         attention=sum(1 for row in rows if row["chips"]),
@@ -98,17 +97,17 @@ def _row(one: Mapping[str, Any], lang: str, at: int, mixed: bool, last: str | No
     return {
         **_named(one, lang, at), "page": _href(one["branch"], "report.html"), "failed": "",
         "spark": spark(one, lang), "indicator": indicator["label"][lang] if mixed else "",
-        "latest": said_value(indicator, latest.get("y"), lang), "latest_key": latest.get("y"),
-        "month": said_month(month, lang) if month != last else "",
-        "yoy": said_change(indicator, latest.get("yoy"), lang), "yoy_key": latest.get("yoy"),
-        "ahead": said_value(indicator, ahead.get("y_hat"), lang), "ahead_key": ahead.get("y_hat"),
-        "ahead_month": said_month(ahead["month"], lang) if ahead else "",
-        "limits": said_range(indicator, ahead["lo-80"], ahead["hi-80"], lang) if ahead else "",
+        "latest": value_text(indicator, latest.get("y"), lang), "latest_key": latest.get("y"),
+        "month": month_text(month, lang) if month != last else "",
+        "yoy": change_text(indicator, latest.get("yoy"), lang), "yoy_key": latest.get("yoy"),
+        "ahead": value_text(indicator, ahead.get("y_hat"), lang), "ahead_key": ahead.get("y_hat"),
+        "ahead_month": month_text(ahead["month"], lang) if ahead else "",
+        "limits": range_text(indicator, ahead["lo-80"], ahead["hi-80"], lang) if ahead else "",
         "grade": trust["grade"], "why": trust["why"][lang] if trust["grade"] else "",
         "means": t(f"index.grade_{trust['grade'] or 'none'}", lang),
         "odds": hardest["said"] if hardest else "–", "odds_key": hardest["odds"] if hardest else None,
         "target": hardest["label"][lang] if hardest else "",
-        "deadline": said_month(hardest["deadline"], lang) if hardest else "",
+        "deadline": month_text(hardest["deadline"], lang) if hardest else "",
         "course": t("index.on_course", lang, all=len(targets), n=sum(
             1 for target in targets if target["verdict"] in ("on_course", "reached"))) if targets else "",
         "chips": chips, "chips_key": sum(10 if chip["level"] == "act" else 1 for chip in chips),
@@ -131,7 +130,7 @@ def _failed_row(one: Mapping[str, Any], lang: str, at: int) -> dict[str, Any]:
 
 def _whole(one: Mapping[str, Any], lang: str) -> dict[str, str]:
     row = _row(one, lang, 0, True, one["months"][1])
-    return row | {"month": said_month((one["latest"] or {}).get("month"), lang),
+    return row | {"month": month_text((one["latest"] or {}).get("month"), lang),
                   "state": [line["text"] for line in one["state"][:3]] if one["lang"] == lang else []}
 
 
@@ -167,3 +166,25 @@ def where_of(one: Mapping[str, Any], lang: str) -> str:
     if one.get("cell"):
         return t("report.origin", lang, notebook=one["notebook"], prompt=one["cell"])
     return t("index.in_notebook", lang, notebook=one["notebook"])
+
+
+def build_failed_page(failed: Mapping[str, Any], lang: str) -> str:
+    """Return ``OUT/BRANCH/failed/index.html``: what failed and where, what is left, how to try again.
+
+    Parameters
+    ----------
+    failed : mapping
+        ``branch``, ``label`` {zh, en}; ``error`` (its kind) and ``message``; ``command``: what does it again. May be
+        left out: ``kind`` (notebook, input, disk, system, crash, memory, time, bug), ``notebook`` and ``cell`` where it
+        failed; ``code`` of that cell; ``kept``: the notebook's file name in the same folder; ``older``: whether the
+        report of an earlier run stands; ``index``: whether the index does (default: yes).
+    lang : {"zh", "en"}
+    """
+    lang = language(lang)
+    advice = f"index.advice_{failed.get('kind')}"
+    kept = failed.get("kept")
+    return set_page(
+        "failed.html.j2", lang, title=t("index.failed_title", lang, branch=failed["label"][lang]), simulated=False,
+        where=where_of(failed, lang), message=message_of(failed), code=failed.get("code") or "",
+        advice=t(advice, lang) if has(advice) else "", kept=kept or "", kept_href=quote(str(kept or ""), safe=""),
+        older=bool(failed.get("older")), index=bool(failed.get("index", True)), command=failed.get("command") or "")

@@ -53,9 +53,9 @@ from ..forecasting import Grade
 from ..scenarios import load_targets, said_odds
 from ..wording import LANGUAGES, percent, t
 from .cells import row_ids
+from .figures import change_text, month_text, value_text
 from .parameters import INJECTED, tags
 from .record import _plain
-from .saying import said_change, said_month, said_value
 from .seal import frame_sha256, library_versions, package_sha256, text_sha256
 
 __all__ = ["LOW_ODDS", "SCHEMA", "summarise", "summary_bytes"]
@@ -243,8 +243,8 @@ def _no_latest(made) -> Iterable[tuple]:
         yield "no_latest", "act", _both(lambda lang: t("index.why_no_value", lang, indicator=label[lang])), []
     elif pd.Period(latest["month"], "M") < last:
         yield "no_latest", "act", _both(lambda lang: t(
-            "index.why_no_latest", lang, indicator=label[lang], month=said_month(str(last), lang),
-            latest=said_month(latest["month"], lang))), []
+            "index.why_no_latest", lang, indicator=label[lang], month=month_text(str(last), lang),
+            latest=month_text(latest["month"], lang))), []
 
 
 def _grade(made) -> Iterable[tuple]:
@@ -258,8 +258,8 @@ def _outside(made, check: list) -> Iterable[tuple]:
         row, indicator = check[-1], made["indicator"]
         yield "outside", "act", _both(lambda lang: t(
             "index.why_outside", lang, indicator=indicator["label"][lang],
-            month=said_month(row["month"], lang),
-            **{name: said_value(indicator, row[key], lang) for name, key in (
+            month=month_text(row["month"], lang),
+            **{name: value_text(indicator, row[key], lang) for name, key in (
                 ("actual", "actual"), ("expected", "y_hat"), ("lo", "lo-95"), ("hi", "hi-95"))})), _cells(
                     "check", row, "actual", "y_hat", "lo-95", "hi-95")
 
@@ -282,8 +282,8 @@ def _falling(made, growth: list) -> Iterable[tuple]:
     latest, indicator = made["latest"], made["indicator"]
     if latest and latest["yoy"] is not None and latest["yoy"] < 0:
         yield "falling", "watch", _both(lambda lang: t(
-            "index.why_falling", lang, indicator=indicator["label"][lang], month=said_month(latest["month"], lang),
-            change=said_change(indicator, latest["yoy"], lang))), [
+            "index.why_falling", lang, indicator=indicator["label"][lang], month=month_text(latest["month"], lang),
+            change=change_text(indicator, latest["yoy"], lang))), [
                 cell for row in growth if row.get("indicator") == indicator["key"]
                 for cell in _cells("growth", row, "last_yoy")]
 

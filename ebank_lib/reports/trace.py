@@ -24,7 +24,7 @@ from .artefacts import about_of
 from .cells import Cell, cells_at, row_ids
 from .content import Content, Item, read_content
 from .origin import Origin
-from .pages import About
+from .page import About
 from .seal import plain_path
 
 __all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "labels_of", "month_of", "open_report",

@@ -146,7 +146,7 @@ def _load_pages() -> None:
     from ..wording import LANGUAGES
     from .content import Content, Item, Stage, set_prose
     from .origin import Reader
-    from .pages import About, build_page
+    from .page import About, build_page
 
     nbformat.validate(nbformat.v4.new_notebook())
     items = (Item("prose", set_prose("# 1\n\n*x* $y_1$", "s01", [])),)

@@ -1,11 +1,13 @@
-"""``tables.xlsx``: every recorded table on a sheet of its own, for those who go on working with the figures.
+"""Recorded tables for those who go on working with the figures: ``tables.xlsx``, a sheet each, tidy CSV and Parquet.
 
-Texts are written as texts and never as formulas or links, whatever they begin with. The file carries no time, so that
-the same tables give the same bytes.
+Texts are written as texts and never as formulas or links, whatever they begin with. Columns of CSV and Parquet have the
+names that code uses, in every language; months are texts ``YYYY-MM``, per cent are fractions. No file carries a time,
+so that the same tables give the same bytes.
 """
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
 import re
@@ -15,9 +17,10 @@ from typing import Any
 
 import xlsxwriter
 
+from ..cleaning.ledger import inert
 from ..wording import language, t
 
-__all__ = ["sheet_names", "workbook_bytes"]
+__all__ = ["csv_bytes", "export_files", "parquet_bytes", "sheet_names", "workbook_bytes"]
 
 _EPOCH = dt.datetime(2000, 1, 1)   # xlsx must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
@@ -190,3 +193,73 @@ def _safe(text: object) -> str:
     """Return a text that fits a cell: not too long, without what XML cannot hold."""
     plain = re.sub("[\ud800-\udfff\ufffe\uffff]", "\ufffd", str(text))
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
+
+
+# ---------------------------------------------------------------- CSV and Parquet
+
+def export_files(tables: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return ``tables/NAME.csv`` and ``tables/NAME.parquet`` of every record.
+
+    Parameters
+    ----------
+    tables : iterable of records
+        As :func:`~ebank_lib.reports.record.table_of` makes them; their names are plain ASCII words.
+    """
+    files = {}
+    for table in tables:
+        files[f"tables/{table['name']}.csv"] = csv_bytes(table)
+        files[f"tables/{table['name']}.parquet"] = parquet_bytes(table)
+    return files
+
+
+def csv_bytes(table: Mapping[str, Any]) -> bytes:
+    """Return a record as CSV, in UTF-8 with a mark that spreadsheets know; no text can be taken for a formula.
+
+    Examples
+    --------
+    >>> csv_bytes({"columns": [{"name": "a"}, {"name": "b"}], "rows": [["=1+1", 0.5]]}).decode("utf-8-sig")
+    "a,b\\n'=1+1,0.5\\n"
+    """
+    names = [column["name"] for column in table["columns"]]
+    buffer = io.StringIO()
+    lines = csv.writer(buffer, lineterminator="\n")
+    for row in [names, *table["rows"]]:     # the heading is a text like any other
+        lines.writerow([inert(v) if isinstance(v, str) else None if v != v else v for v in row])
+    return buffer.getvalue().encode("utf-8-sig", "replace")
+
+
+def parquet_bytes(table: Mapping[str, Any]) -> bytes:
+    """Return a record as Parquet: integers, floats, booleans and texts as what they are, what is missing as null."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    fields, arrays = [], []
+    for at, column in enumerate(table["columns"]):
+        values = [row[at] for row in table["rows"]]
+        kind = _type(column["kind"], values)
+        as_type = {"int64": int, "double": float, "bool": bool, "string": _text}[kind]
+        arrays.append(pa.array([None if v is None else as_type(v) for v in values], getattr(pa, _MAKERS[kind])()))
+        fields.append(pa.field(column["name"], arrays[-1].type))
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table(arrays, pa.schema(fields)), buffer, compression="zstd", store_schema=False)
+    return buffer.getvalue()
+
+
+_MAKERS = {"int64": "int64", "double": "float64", "bool": "bool_", "string": "string"}
+
+
+def _type(kind: str, values: list) -> str:
+    """Return the type of a column: what its kind says, if every value is of it."""
+    present = [v for v in values if v is not None]
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present)
+    if kind == "integer" and all(isinstance(v, int) and not isinstance(v, bool) and abs(v) < 2**63 for v in present):
+        return "int64"
+    if kind in ("integer", "number", "percent") and numbers:
+        return "double"
+    if kind == "flag" and all(isinstance(v, bool) for v in present):
+        return "bool"
+    return "string"
+
+
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", "replace").decode("utf-8")

@@ -8,9 +8,8 @@ import pytest
 
 from ebank_lib.reports.changes import build_changes
 from ebank_lib.reports.content import read_content
-from ebank_lib.reports.failed import build_failed_page
-from ebank_lib.reports.index import build_index
-from ebank_lib.reports.pages import About, build_page
+from ebank_lib.reports.index import build_failed_page, build_index
+from ebank_lib.reports.page import About, build_page
 
 PAGES = ("index", "changes", "failed", "branch", "province")
 FRAME = """(async () => { await axe.run(document, {resultTypes: ["violations"]}).then((r) => window.found =

@@ -16,7 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from ebank_lib.display import html_table
-from ebank_lib.reports.pages import About
+from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)>"\'&\u202e=cmd|'

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebank_lib.reports.changes import build_changes, changes
+from ebank_lib.reports.changes import _said, _where, build_changes, changes
+from ebank_lib.reports.figures import month_text
+from ebank_lib.wording import percent, t
 
 
 @pytest.fixture
@@ -115,3 +117,85 @@ def test_a_first_run_says_so(summaries, lang):
     page = build_changes([(None, one) for one in summaries(2)], {}, lang)
     assert "<table" not in page and page.count("/report.html") == 2
     assert build_changes([], {}, lang)
+
+
+def came(pair, actual):
+    """The page's line on a month that was forecast as 100 (80%: 90 to 110, 95%: 80 to 120) and came as `actual`."""
+    old, now = pair
+    month = now["spark"]["months"][-1]
+    old["forecast"][0] |= {"month": month, "y_hat": 100.0, "lo-80": 90.0, "hi-80": 110.0, "lo-95": 80.0, "hi-95": 120.0}
+    now = copy.deepcopy(now)
+    now["spark"]["y"][-1] = actual
+    return build_changes([(old, now)], {}, "en"), changes(old, now)["came"]
+
+
+@pytest.mark.parametrize(("actual", "where"), [
+    (79.9, "outside"), (80.0, "95"), (89.9, "95"), (90.0, "80"), (100.0, "80"), (110.0, "80"), (110.1, "95"),
+    (120.0, "95"), (120.1, "outside"), (0.0, "outside"), (1e9, "outside")])
+def test_a_month_that_came_is_held_against_both_limits(pair, actual, where):
+    page, rows = came(pair, actual)
+    assert rows[0]["actual"] == actual and rows[0]["hi-95"] == 120.0 and rows[0]["lo-80"] == 90.0
+    assert _where(rows[0]) == where and t(f"index.came_{where}", "en") in page
+
+
+def test_without_limits_what_came_is_outside_none():
+    limits = dict.fromkeys(("lo-80", "hi-80", "lo-95", "hi-95"))
+    assert _where({"actual": 1.0, **limits}) == "outside"
+    assert _where({"actual": 1.0, **limits, "lo-95": 0.0, "hi-95": 2.0}) == "95"
+
+
+def test_a_month_not_known_yet_has_not_come(pair):
+    assert came(pair, None)[1] == []
+
+
+@pytest.mark.parametrize(("factor", "way", "moved"), [(1.0004, "still", 0), (0.9996, "still", 0), (1.01, "up", 1),
+                                                      (0.99, "down", 1)])
+def test_what_moves_by_less_than_half_a_per_mille_stands_still(pair, factor, way, moved):
+    old, now = pair
+    for row in old["forecast"]:
+        row["y_hat"] /= factor
+    row = _said(changes(old, now), now, "en")
+    assert {move["way"] for move in row["moves"]} == {way} and row["differs"] == bool(moved)
+    assert row["size"] == pytest.approx(abs(factor - 1), rel=1e-6) and row["last"] == row["moves"][-1]
+    assert row["last"]["change"] == percent(factor - 1, sign=True)
+
+
+def test_a_ratio_moves_in_points_and_from_nothing_there_is_no_share(pair):
+    old, now = copy.deepcopy(pair)
+    for one in (old, now):
+        one["indicator"]["kind"] = "ratio"
+        for n, row in enumerate(one["forecast"]):
+            row["y_hat"] = 0.5 + 0.012 * (one is now) + 0 * n
+    made = changes(old, now)
+    assert made["forecasts"][0] == {"month": now["forecast"][0]["month"], "old": 0.5, "new": 0.512, "change": 0.012,
+                                    "share": None}
+    assert _said(made, now, "en")["last"]["change"] == t("index.points", "en", n="+1.2")
+    old, now = copy.deepcopy(pair)
+    old["forecast"][0]["y_hat"], now["forecast"][0]["y_hat"] = 0.0, 5.0
+    old["forecast"][1]["y_hat"] = None
+    rows = changes(old, now)["forecasts"]
+    assert rows[0]["share"] is None and rows[0]["change"] == 5.0 and rows[1]["month"] == now["forecast"][2]["month"]
+
+
+def test_months_fewer_or_later_are_told_apart_and_long_lists_end(pair):
+    old, now = pair
+    old["months"][1] = "2099-01"
+    old["files"] = [{"file": f"f{n}", "sha256": "0"} for n in range(9)]
+    why = {one["code"]: one["text"]["en"] for one in changes(old, now)["why"]}
+    assert why["months"] == t("index.because_fewer", "en", old=month_text("2099-01", "en"),
+                              new=month_text(now["months"][1], "en"))
+    gone = why["files_gone"]
+    assert "f5" in gone and "f6" not in gone and t("index.more", "en", n=3) in gone
+    old["months"][1] = "2000-01"
+    assert changes(old, now)["why"][0]["text"]["en"] != why["months"]
+
+
+def test_what_is_behind_every_move_is_said_once(summaries):
+    pairs = [(copy.deepcopy(one), one) for one in summaries(3)]
+    for old, _ in pairs:
+        old["hashes"]["code"] = "1"
+        for row in old["forecast"]:
+            row["y_hat"] *= 1.1
+    pairs[0][0]["parameters"]["horizon"] = 99
+    page = build_changes(pairs, {}, "en")
+    assert page.count(t("index.because_code", "en")) == 1 and page.count("horizon") == 1

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.index import CODES, build_index
-from ebank_lib.reports.setting import MAX_BYTES
-from ebank_lib.reports.spark import spark
-from ebank_lib.wording import t
+from ebank_lib.reports.figures import spark
+from ebank_lib.reports.index import CODES, build_failed_page, build_index
+from ebank_lib.reports.page import MAX_BYTES
+from ebank_lib.wording import has, t
 
 VOID = {"meta", "input", "br", "link", "img", "path", "circle"}
 
@@ -134,7 +134,7 @@ def test_340_branches_fit_a_page(summaries, failures, lang):
 def test_the_same_summaries_make_the_same_bytes_and_too_large_a_page_is_an_error(summaries, failures, monkeypatch):
     page = index(summaries, failures, "zh")
     assert page == index(summaries, failures, "zh")
-    monkeypatch.setattr("ebank_lib.reports.setting.MAX_BYTES", len(page.encode()) - 1)
+    monkeypatch.setattr("ebank_lib.reports.page.MAX_BYTES", len(page.encode()) - 1)
     with pytest.raises(ConfigError, match="too large"):
         index(summaries, failures, "zh")
 
@@ -150,3 +150,33 @@ def test_a_small_picture_tells_in_words_what_it_shows_and_breaks_at_gaps(summari
     assert spark(one | {"spark": {"months": ["2010-01"], "y": [None]}}, "en") == ""
     flat = one | {"spark": {"months": ["2010-01", "2010-02"], "y": [5.0, 5.0]}, "forecast": []}
     assert "nan" not in spark(flat, "zh")
+
+
+# --- a failed branch's own page
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_failed_branchs_page_says_where_what_and_how_to_do_it_again(failures, lang):
+    page = build_failed_page(failures[0], lang)
+    for text in ("04_forecasting", "[6]", "SeriesError", "has no variance", 'href="04_forecasting.ipynb"',
+                 'href="../report.html"', 'href="../../index.html"', failures[0]["command"]):
+        assert text in page
+    assert "<script" not in page and "script-src" not in page
+
+
+def test_without_notebook_or_older_report_none_is_linked(failures):
+    page = build_failed_page(failures[1], "en")
+    assert "../../index.html" not in build_failed_page(failures[1] | {"index": False}, "en")
+    assert "../report.html" not in page and ".ipynb" not in page and "MemoryError" in page
+
+
+def test_hostile_texts_on_it_are_escaped_and_stay_in_the_folder():
+    hostile = "<script>x</script>\u202e\x00"
+    page = build_failed_page({"branch": "a", "label": {"zh": hostile, "en": hostile}, "error": "E", "message": hostile,
+                              "kept": "../../<b>", "command": hostile, "code": hostile}, "en")
+    assert "<script" not in page and "\u202e" not in page and "\x00" not in page
+    assert not re.search(r'href="[^"]*\.\./\.\./(?!index\.html)', page)
+
+
+@pytest.mark.parametrize("kind", ["notebook", "input", "disk", "system", "crash", "memory", "time", "bug"])
+def test_every_kind_of_failure_has_its_advice(kind):
+    assert has(f"index.advice_{kind}")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ebank_lib.cleaning import clean
 from ebank_lib.reports.content import Content
 from ebank_lib.reports.execution import Executed, NotDone
-from ebank_lib.reports.pages import About
+from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import LOW_ODDS, summarise, summary_bytes
 from ebank_lib.sources import open_source

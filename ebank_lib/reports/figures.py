@@ -1,18 +1,63 @@
-"""A line small enough for a table cell: what was, and what is forecast with its limits, as inline SVG."""
+"""Figures of a summary as a reader sees them: with the unit of their indicator, as a change, as a small line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
-from ..wording import t
-from .saying import said_month, said_range, said_value
+from ..wording import month_name, number, percent, t
 
-__all__ = ["spark"]
+__all__ = ["change_text", "month_text", "range_text", "spark", "value_text"]
 
 _WIDE, _HIGH, _EDGE = 150, 36, 3
+
+
+def value_text(indicator: Mapping[str, Any], value: float | None, lang: str) -> str:
+    """Return a value of a summary's indicator.
+
+    Examples
+    --------
+    >>> value_text({"kind": "stock", "unit": {"en": "customers"}}, 12345.0, "en")
+    '12.3 k customers'
+    """
+    if value is None:
+        return "–"
+    return percent(value) if indicator["kind"] == "ratio" else number(value, indicator["unit"][lang], lang)
+
+
+def range_text(indicator: Mapping[str, Any], lo: float | None, hi: float | None, lang: str) -> str:
+    """Return two limits with "to" between them, the unit once."""
+    bare = indicator if indicator["kind"] == "ratio" else {**indicator, "unit": {lang: ""}}
+    return t("index.to", lang, lo=value_text(bare, lo, lang), hi=value_text(indicator, hi, lang))
+
+
+def change_text(indicator: Mapping[str, Any], change: float | None, lang: str) -> str:
+    """Return a ``yoy`` or ``mom`` of a summary: per cent, or percentage points of a ratio.
+
+    Examples
+    --------
+    >>> change_text({"kind": "ratio"}, 0.0123, "en"), change_text({"kind": "flow"}, -0.05, "en")
+    ('+1.2 points', '-5.0%')
+    """
+    if change is None:
+        return "–"
+    if indicator["kind"] == "ratio":
+        return t("index.points", lang, n=f"{100 * change:+.1f}")
+    return percent(change, sign=True)
+
+
+def month_text(month: str | None, lang: str) -> str:
+    """Return the name of a summary's month.
+
+    Examples
+    --------
+    >>> month_text("2011-08", "en"), month_text(None, "en")
+    ('Aug 2011', '–')
+    """
+    return "–" if month is None else month_name(pd.Period(month, "M"), lang)
 
 
 def spark(summary: Mapping[str, Any], lang: str) -> Markup:
@@ -66,12 +111,12 @@ def _told(summary: Mapping[str, Any], lang: str) -> str:
     indicator = summary["indicator"]
     seen = [(m, v) for m, v in zip(summary["spark"]["months"], summary["spark"]["y"], strict=True) if v is not None]
     values = [value for _, value in seen]
-    said = [t("index.spark", lang, first=said_month(seen[0][0], lang), start=said_value(indicator, values[0], lang),
-              last=said_month(seen[-1][0], lang), end=said_value(indicator, values[-1], lang),
-              low=said_value(indicator, min(values), lang), high=said_value(indicator, max(values), lang))]
+    said = [t("index.spark", lang, first=month_text(seen[0][0], lang), start=value_text(indicator, values[0], lang),
+              last=month_text(seen[-1][0], lang), end=value_text(indicator, values[-1], lang),
+              low=value_text(indicator, min(values), lang), high=value_text(indicator, max(values), lang))]
     if summary["forecast"]:
         row = summary["forecast"][-1]
-        said.append(t("index.spark_ahead", lang, month=said_month(row["month"], lang),
-                      value=said_value(indicator, row["y_hat"], lang),
-                      limits=said_range(indicator, row["lo-80"], row["hi-80"], lang)))
+        said.append(t("index.spark_ahead", lang, month=month_text(row["month"], lang),
+                      value=value_text(indicator, row["y_hat"], lang),
+                      limits=range_text(indicator, row["lo-80"], row["hi-80"], lang)))
     return ("" if lang == "zh" else " ").join(said)

@@ -1,4 +1,4 @@
-"""Formulas as pictures drawn by matplotlib: the page needs neither a script nor a font for them."""
+"""What a page needs in its HTML: formulas as pictures, so that it loads no font; heads that say what they head."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import html
 import math
 import re
 
-__all__ = ["svg_of"]
+__all__ = ["svg_of", "with_scopes"]
 
 _EM = 20.0          # size in which the outlines are made; the page scales them by its own font size
 _GROW = 1.1         # the face is small for its size
+_PLAIN = re.compile(r"<th(?![^>]*\bscope=)((?:\s[^>]*)?)>")
 _CODES = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}
 
 
@@ -63,3 +64,24 @@ def _outline(source: str) -> tuple[float, float, float, str]:
         flipped = [f"{v:.1f}" if n % 2 == 0 else f"{height - depth - v:.1f}" for n, v in enumerate(points)]
         parts.append(_CODES[int(code)] + " ".join(flipped))
     return width, height, depth, "".join(parts)
+
+
+def with_scopes(table: str) -> str:
+    """Return a table's HTML with a scope on each head: of columns in ``thead``, of rows below it.
+
+    So a screen reader reads a cell with its row and column.
+
+    Examples
+    --------
+    >>> with_scopes("<thead><tr><th class=x>a</th></tr></thead><tbody><tr><th>b</th></tr></tbody>")
+    '<thead><tr><th scope="col" class=x>a</th></tr></thead><tbody><tr><th scope="row">b</th></tr></tbody>'
+    """
+    head, end, rows = table.partition("</thead>")
+    if not end:
+        head, rows = "", table
+    return _PLAIN.sub(lambda m: _scoped(m, "col"), head) + end + _PLAIN.sub(lambda m: _scoped(m, "row"), rows)
+
+
+def _scoped(match: re.Match, place: str) -> str:
+    many = re.search(rf"\b{place}span=[\"']?(?!1\b)\d", match[1])
+    return f'<th scope="{place}{"group" if many else ""}"{match[1]}>'

@@ -6,11 +6,16 @@ import re
 from html.parser import HTMLParser
 
 import nbformat
+import pandas as pd
 import pytest
 
+from ebank_lib.display import html_table
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.content import read_content
-from ebank_lib.reports.pages import build_page
+from ebank_lib.reports.content import Content, Item, Stage, read_content
+from ebank_lib.reports.markup import with_scopes
+from ebank_lib.reports.origin import Origin
+from ebank_lib.reports.page import MAX_BYTES, build_page
+from ebank_lib.wording import t
 
 
 @pytest.fixture(params=["zh", "en"])
@@ -86,12 +91,47 @@ def test_two_records_of_one_name_are_an_error(executed):
         read_content([executed[0], executed[0]], "zh")
 
 
-def test_a_page_that_is_too_large_is_refused(executed, about, tmp_path, make):
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_picture_that_the_page_cannot_bear_is_left_out_and_the_page_says_where_it_is(executed, about, lang):
+    whole = build_page(read_content(executed, lang), about(lang))
     book = nbformat.read(executed[0], as_version=4)
     book.cells[4].outputs[0].data["image/png"] = "A" * 3_000_000
     nbformat.write(book, executed[0])
+    page = build_page(read_content(executed, lang), about(lang))
+    assert len(page.encode()) <= MAX_BYTES < 3_000_000 + len(whole.encode())
+    assert whole.count("<img") > page.count("<img") and 'class="reading" id="fig-1"' in page
+    assert t("report.picture_left_out", lang, n=1, notebook="01", prompt=3).split("01")[0] in page
+    assert {a[1:] for a in re.findall(r'href="(#[^"]*)"', page)} <= set(re.findall(r'\bid="([^"]*)"', page))
+
+
+def long(rows, name="growth"):
+    """A content of one stage with a long table that is recorded."""
+    frame = pd.DataFrame({"indicator": [f"i{n}" for n in range(rows)], "text": ["x" * 200] * rows})
+    table = with_scopes(html_table(frame, notes=["a note"]))
+    items = (Item("table", table, number=1, caption="growth", records=(name,), origin=Origin("02_x", 4, "c", ())),
+             Item("table", table, number=2, caption="not recorded", origin=Origin("02_x", 5, "c", ())))
+    return Content(stages=[Stage("s01", "Growth", "02_x", items, ())])
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_page_of_a_thousand_rows_shows_the_first_and_says_where_the_others_are(about, lang):
+    page = build_page(long(9000), about(lang))
+    assert len(page.encode()) <= MAX_BYTES
+    assert page.count("<td>i99</td>") == 2 and "<td>i100</td>" not in page
+    assert page.count(t("report.rows_left_out", lang, n=8900, all=9000, where=t(
+        "report.where_tables", lang, files="tables/growth.csv"))) == 1
+    assert page.count(t("report.where_notebook", lang, notebook="02_x")) == 1 and page.count("a note") == 2
+
+
+def test_a_page_that_fits_leaves_nothing_out(about):
+    page = build_page(long(300), about("en"))
+    assert page.count("<td>i299</td>") == 2 and "left out" not in page
+
+
+def test_a_page_that_is_too_large_whatever_is_left_out_is_refused(about, monkeypatch):
+    monkeypatch.setattr("ebank_lib.reports.page.MAX_BYTES", 10_000)
     with pytest.raises(ConfigError, match="too large"):
-        build_page(read_content(executed, "zh"), about())
+        build_page(long(300), about("en"))
 
 
 def read(tmp_path, make, *cells, lang="zh"):
