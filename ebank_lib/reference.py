@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ebank_lib.catalog import ID
-from ebank_lib.config import read_rows
-from ebank_lib.display import as_html, html_table, say
-from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.growth.measures import as_month
-from ebank_lib.paths import shipped
-from ebank_lib.wording import language, month_name, number, percent, t
+from .catalog import ID
+from .config import read_rows
+from .display import as_html, html_table, say
+from .errors import ConfigError, UnknownNameError
+from .growth.measures import as_month
+from .paths import shipped
+from .wording import language, month_name, number, percent, t
 
 __all__ = ["KINDS", "MEASURES", "UNITS", "Reference", "own_figure", "reference_facts"]
 

@@ -17,10 +17,10 @@ from arch.unitroot import ADF, DFGLS, KPSS, PhillipsPerron, ZivotAndrews
 from scipy.stats import kruskal
 from statsmodels.tsa.seasonal import STL
 
-from ebank_lib.display import html_table
-from ebank_lib.errors import SeriesError
-from ebank_lib.growth import as_months
-from ebank_lib.wording import has, language, month_name, t
+from .display import html_table
+from .errors import SeriesError
+from .growth import as_months
+from .wording import has, language, month_name, t
 
 __all__ = ["Battery", "choose_D", "choose_d", "longest_run", "seasonal_strength", "unit_root_battery"]
 
@@ -203,7 +203,7 @@ class Battery:
 
     def plot(self, lang: str | None = None, unit: str = ""):
         """Draw the series, its differences and their autocorrelations, each with its verdict; returns the Figure."""
-        from ebank_lib.charts.stationarity import plot_stationarity
+        from .charts.stationarity import plot_stationarity
 
         return plot_stationarity(self, lang, unit)
 

@@ -255,7 +255,7 @@ class Peers:
 
     def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None):
         """Draw every branch as a dot on the percentile of its province, this one marked; returns the Figure."""
-        from ebank_lib.charts.peers import plot_peers
+        from ..charts.peers import plot_peers
 
         return plot_peers(self, lang, indicators)
 
