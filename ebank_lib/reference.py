@@ -58,23 +58,6 @@ class Reference:
             raise UnknownNameError("fact", id, self.table["id"])
         return rows.iloc[0]
 
-    def sentences(self, lang: str | None = None, subject: str | None = None) -> list[str]:
-        """Return a sentence for each fact (of a subject), with when, what kind of fact it is and whose word."""
-        lang, rows = language(lang), self.table
-        if subject is not None:
-            if subject not in set(rows["subject"]):
-                raise UnknownNameError("subject", subject, rows["subject"].unique())
-            rows = rows[rows["subject"] == subject]
-        return [t("reference.sentence", lang, time=_when(r["time"], lang), fact=r[lang], source=r[f"source_{lang}"],
-                  kind=t(f"reference.kind_{r['kind']}", lang)) for r in rows.to_dict("records")]
-
-    def reading(self, lang: str | None = None) -> str:
-        """Say in one sentence how many facts there are, and of which kind."""
-        lang, count = language(lang), self.table["kind"].value_counts()
-        if self.table.empty:
-            return t("reference.nothing", lang)
-        return t("reference.reading", lang, n=len(self.table), **{k: int(count.get(k, 0)) for k in KINDS})
-
     def beside(self, cleaned, branch: str) -> pd.DataFrame:
         """Set a branch's own figures beside the facts that speak of the same indicator.
 

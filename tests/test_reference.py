@@ -96,12 +96,12 @@ def test_a_wrong_file_is_an_error_that_names_it(tmp_path):
         read(tmp_path, GOOD, columns=COLUMNS[:-1])
     with pytest.raises(ConfigError, match=r"none\.csv.*cannot be read"):
         reference_facts(tmp_path / "none.csv")
-    assert read(tmp_path).table.empty and "no facts" in read(tmp_path).reading("en")
+    assert read(tmp_path).table.empty
 
 
 def test_a_fact_that_the_study_does_not_date_says_so(tmp_path):
     found = read(tmp_path, GOOD | {"time": "", "kind": "stated"})
-    assert found.sentences("en") == ["year not stated: a fact (stated by the study; source: a source)."]
+    assert "<td>year not stated</td><td>a fact</td>" in found.to_html("en")
 
 
 # --- beside a branch's own figures
@@ -138,12 +138,6 @@ def test_figures_of_the_world_and_simulated_ones_carry_their_labels(facts, clean
     assert own not in facts.beside_html(reported, "rizhao", lang)
 
 
-def test_sentences_name_kind_and_source(facts):
-    for lang, says in (("zh", "来源"), ("en", "source:")):
-        for text in facts.sentences(lang):
-            assert says in text and "{" not in text
-    assert len(facts.sentences("en", "india")) == (facts.table["subject"] == "india").sum()
-    with pytest.raises(UnknownNameError, match="india"):
-        facts.sentences("en", "indya")
+def test_an_unknown_fact_names_the_nearest(facts):
     with pytest.raises(UnknownNameError, match="icbc-2010-share"):
         facts.fact("icbc-2010-shar")

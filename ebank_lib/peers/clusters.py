@@ -110,12 +110,6 @@ class Clusters:
 def silhouette(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return each object's silhouette (Rousseeuw 1987): (b - a) / max(a, b); 0 for one alone in its cluster.
 
-    Parameters
-    ----------
-    distances : array, shape (n, n)
-    labels : array, shape (n,)
-        At least two different ones.
-
     Examples
     --------
     >>> points = np.array([0.0, 1, 10, 11])

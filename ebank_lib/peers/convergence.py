@@ -37,9 +37,8 @@ __all__ = ["Convergence", "beta_convergence", "convergence", "pitman_morgan"]
 MIN_BRANCHES = 6
 MIN_MONTHS = 12
 _BETA = ("b", "se", "b_lo", "b_hi", "beta_p", "half_life", "half_lo", "half_hi")
-_SIGMA = ("sd_first", "sd_last", "ratio", "sigma_t", "sigma_p")
-_COLUMNS = ["indicator", "first", "last", "months", "n", "left_out", *_BETA, "beta_adjusted", "beta_verdict", *_SIGMA,
-            "sigma_adjusted", "sigma_verdict", "status"]
+_COLUMNS = ["indicator", "first", "last", "months", "n", "left_out", *_BETA, "beta_adjusted", "beta_verdict",
+            "sd_first", "sd_last", "ratio", "sigma_t", "sigma_p", "sigma_adjusted", "sigma_verdict", "status"]
 
 
 @dataclass(frozen=True)
@@ -119,21 +118,11 @@ def _p(value: float) -> str:
     return "–" if not math.isfinite(value) else "<0.001" if value < 0.0005 else f"{value:.3f}"
 
 
-def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level: float = 0.95) -> dict[str, float]:
-    """Regress mean growth on the start.
+def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level: float = 0.95) -> pd.Series:
+    """Regress mean growth on the start, logs (or log odds) in the first and the last month, that many months apart.
 
-    Parameters
-    ----------
-    initial, final : arrays, shape (branches,)
-        Logs (or log odds) in the first and the last month, without missing values.
-    months : int
-        Between them.
-
-    Returns
-    -------
-    dict
-        ``b`` (growth a month for each unit of log), ``se, b_lo, b_hi, beta_p`` and ``half_life, half_lo, half_hi`` in
-        months.
+    Returns ``b`` (growth a month for each unit of log), ``se, b_lo, b_hi, beta_p`` and ``half_life, half_lo, half_hi``
+    in months: missing where b is not negative, infinite where an end is not.
 
     Examples
     --------
@@ -142,22 +131,16 @@ def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level:
     >>> round(halved["half_life"])
     24
     """
-    growth = (final - initial) / months
-    fit = sm.OLS(growth, sm.add_constant(initial)).fit(cov_type="HC3", use_t=True)
-    lo, hi = fit.conf_int(1 - level)[1]
-    return dict(zip(_BETA, (*map(float, (fit.params[1], fit.bse[1], lo, hi, fit.pvalues[1])),
-                            *_half_lives(fit.params[1], lo, hi, months))))
+    fit = sm.OLS((final - initial) / months, sm.add_constant(initial)).fit(cov_type="HC3", use_t=True)
+    b, (lo, hi) = fit.params[1], fit.conf_int(1 - level)[1]
 
-
-def _half_lives(b: float, lo: float, hi: float, months: int) -> tuple[float, float, float]:
-    """Return the half-life and its ends; missing where b is not negative, or so much so that the gap turns over."""
-    def half(value: float) -> float:
-        if value >= 0:
-            return math.inf
+    def half(slope: float) -> float:
+        if b >= 0 or slope >= 0:
+            return math.nan if b >= 0 else math.inf
         # b = -1/T closes the whole gap within the window: no positive half-life is left.
-        return math.log(2) * months / -math.log1p(value * months) if value * months > -1 else 0.0
+        return math.log(2) * months / -math.log1p(slope * months) if slope * months > -1 else 0.0
 
-    return (half(b), half(lo), half(hi)) if b < 0 else (math.nan,) * 3
+    return pd.Series([b, fit.bse[1], lo, hi, fit.pvalues[1], half(b), half(lo), half(hi)], _BETA)
 
 
 def pitman_morgan(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
@@ -209,7 +192,7 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
             path = x.loc[row["first"]:row["last"]]
             paths.append(pd.DataFrame({"indicator": key, "month": path.index, "n": path.notna().sum(axis=1).to_numpy(),
                                        "sd": path.std(axis=1).to_numpy()}))
-    table = pd.DataFrame(rows).reindex(columns=_COLUMNS)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     for test, sign in (("beta", "b"), ("sigma", "sigma_t")):
         known = np.isfinite(table[f"{test}_p"].to_numpy(float))
         if known.any():
@@ -227,20 +210,19 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
 def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.DataFrame]:
     """Test one indicator from its base month to the last in which at least half of its branches report."""
     first, last = base_month(wide), base_month(wide.iloc[::-1])
-    out = dict.fromkeys((*_BETA, *_SIGMA), math.nan) | {"first": first, "last": last, "months": 0, "n": 0,
-                                                        "left_out": 0, "status": "few"}
     if first is None:
-        return out, x
+        return {"months": 0, "n": 0, "left_out": 0, "status": "few"}, x
     both = x.columns[x.loc[[first, last]].notna().all()]
     months = (last - first).n
-    out |= {"months": months, "n": len(both), "left_out": int(wide.notna().any().sum()) - len(both)}
+    out = {"first": first, "last": last, "months": months, "n": len(both),
+           "left_out": int(wide.notna().any().sum()) - len(both)}
     if len(both) < MIN_BRANCHES or months < MIN_MONTHS:
         return out | {"status": "few" if len(both) < MIN_BRANCHES else "short"}, x
     x = x[both]
     a, b = x.loc[first].to_numpy(), x.loc[last].to_numpy()
-    statistic, p = pitman_morgan(a, b)
     sd = (float(np.std(a, ddof=1)), float(np.std(b, ddof=1)))
-    out |= dict(zip(_SIGMA, (*sd, sd[1] / sd[0] if sd[0] > 0 else math.nan, statistic, p)))
+    out |= {"sd_first": sd[0], "sd_last": sd[1], "ratio": sd[1] / sd[0] if sd[0] > 0 else math.nan}
     if sd[0] <= 1e-12:
-        return out | {"status": "few", "sigma_p": math.nan}, x      # all began alike: nothing to regress on
-    return out | beta_convergence(a, b, months, level) | {"status": "ok"}, x
+        return out | {"sigma_t": pitman_morgan(a, b)[0], "status": "few"}, x    # all began alike: nothing to regress on
+    out["sigma_t"], out["sigma_p"] = pitman_morgan(a, b)
+    return out | beta_convergence(a, b, months, level).to_dict() | {"status": "ok"}, x

@@ -36,15 +36,8 @@ _COLUMNS = ["indicator", "measure", "month", "y", "n", "rank", "percentile", "lo
 
 
 def comparable_keys(panel: pd.DataFrame, catalog: Catalog, indicators: Sequence[str] | None = None) -> list[str]:
-    """Return the indicators to compare: those asked for, else all with a value but net new customers.
-
-    Net new customers are left out because they are the growth of a stock that is compared itself.
-
-    Raises
-    ------
-    UnknownNameError
-        An indicator that the catalogue or the panel does not have.
-    """
+    """Return the indicators to compare: those asked for, else all with a value but net new customers, which are the
+    growth of a stock that is compared itself."""
     if indicators is not None:
         for key in indicators:
             if catalog.indicator(key).key not in panel.columns:
@@ -62,13 +55,8 @@ def by_branch(panel: pd.DataFrame, key: str) -> pd.DataFrame:
 def matrix(panel: pd.DataFrame, catalog: Catalog, key: str) -> pd.DataFrame:
     """Return an indicator as it is compared: months x reporting branches (those of the panel), base units.
 
-    A flow is the mean of the last twelve months, there from the twelfth month of a branch on where at least nine of
-    the twelve are.
-
-    Raises
-    ------
-    SeriesError
-        The panel holds none of the catalogue's branches.
+    A flow is the mean of the last twelve months, because in a single month its season would say more than its level;
+    it is there from the twelfth month of a branch on where at least nine of the twelve are.
     """
     here = panel.index.get_level_values("branch").unique()
     known = set(here)
@@ -273,12 +261,9 @@ def _cell(state: str, months: float, lang: str) -> str:
 
 
 def percentile_interval(below: np.ndarray | float, others: np.ndarray | int, level: float = 0.95):
-    """Return the Jeffreys interval of a percentile; none below has the lower end 0, all below the upper end 1.
+    """Return the Jeffreys interval of a percentile: how many of how many others stand below (ties count half).
 
-    Parameters
-    ----------
-    below, others : array or number
-        How many of how many other branches stand below (ties count half).
+    None below has the lower end 0, all below the upper end 1.
 
     Examples
     --------
@@ -296,10 +281,7 @@ def percentile_interval(below: np.ndarray | float, others: np.ndarray | int, lev
 def months_since(history: np.ndarray, value: float) -> tuple[int, bool]:
     """Return for how many months a history has stood at or above a value, and whether since its very beginning.
 
-    Parameters
-    ----------
-    history : array, shape (months,)
-        Up to now; the last one is at or above `value`. Missing months (NaN) say nothing.
+    Its last month is at or above the value. Missing months (NaN) say nothing.
 
     Examples
     --------

@@ -37,32 +37,17 @@ class ReconciliationBacktest:
     origins: int
     horizon: int
 
-    def scores(self, by: str = "level") -> pd.DataFrame:
-        """Return the mean absolute scaled error of each method.
-
-        Parameters
-        ----------
-        by : {"level", "indicator", "horizon"}
-
-        Returns
-        -------
-        DataFrame
-            `by`, ``method, n, mase, ratio`` (to the base's MASE); `by` ends with ``all``.
-        """
-        if by not in ("level", "indicator", "horizon"):
-            raise UnknownNameError("breakdown", by, ("level", "indicator", "horizon"))
-        rows = self.table[self.table["scale"] > 0].copy()
-        rows["mase"] = (rows["y_hat"] - rows["y"]).abs() / rows["scale"]
-        rows = rows.dropna(subset=["mase"])
-        parts = [rows.assign(**{by: rows[by].astype(object)}), rows.assign(**{by: "all"})]
-        out = pd.concat(parts).groupby([by, "method"], sort=False)["mase"].agg(["size", "mean"]).reset_index()
-        out = out.rename(columns={"size": "n", "mean": "mase"})
-        base = out[out["method"] == "base"].set_index(by)["mase"]
-        out["ratio"] = out["mase"] / out[by].map(base)
-        if by == "level":
-            order = {level: n for n, level in enumerate([*LEVELS, "all"])}
-            out = out.sort_values(by, key=lambda c: c.map(order), kind="stable", ignore_index=True)
-        return out
+    def scores(self) -> pd.DataFrame:
+        """Return the mean absolute scaled error of each method: ``level`` (and ``all``), ``method, n, mase, ratio`` (to
+        the base's MASE)."""
+        rows = self.table[self.table["scale"] > 0]
+        rows = rows.assign(mase=(rows["y_hat"] - rows["y"]).abs() / rows["scale"]).dropna(subset=["mase"])
+        rows = pd.concat([rows, rows.assign(level="all")])
+        rows["level"] = pd.Categorical(rows["level"], [*LEVELS, "all"])
+        out = rows.groupby(["level", "method"], sort=False, observed=True)["mase"].agg(["size", "mean"]).reset_index()
+        out = out.rename(columns={"size": "n", "mean": "mase"}).sort_values("level", kind="stable", ignore_index=True)
+        base = out[out["method"] == "base"].set_index("level")["mase"].to_dict()
+        return out.assign(level=out["level"].astype(str), ratio=out["mase"] / [base[level] for level in out["level"]])
 
 
 def reconciliation_backtest(cleaned, indicators: Iterable[str] | None = None, origins: int = 6, horizon: int = 12,

@@ -12,7 +12,7 @@ from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, month_name, number, percent, t
-from .hierarchy import additive, full_years, hierarchy_of, month_within, reporting
+from .hierarchy import additive, full_years, hierarchy_of, reporting
 from .tables import TENTH, add_up, table_unit
 
 __all__ = ["Carriers", "GrowthDecomposition", "growth_decomposition", "who_carries"]
@@ -147,7 +147,7 @@ _SOURCES = {"months": {"before": "before", "after": "window", "change": "windows
             "across": ["points"]}
 
 
-def growth_decomposition(cleaned, indicator: str = "", months: int = 12, end=None) -> GrowthDecomposition:
+def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> GrowthDecomposition:
     """Divide the province's growth among its branches and, where the indicator is a sum, among its channels.
 
     A stock is compared with itself `months` earlier; of a flow the last `months` with the `months` before.
@@ -158,8 +158,6 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12, end=Non
     indicator : str
         A stock or flow; default the first of the catalogue's headline.
     months : int
-    end : Period or str, optional
-        Default: the panel's last month.
 
     Returns
     -------
@@ -171,13 +169,13 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12, end=Non
     SeriesError
         A ratio, or too few months.
     UnknownNameError
-        An unknown indicator or month.
+        An unknown indicator.
     """
     catalog, panel = cleaned.catalog, cleaned.panel
     ind = additive(catalog, indicator)
-    end = month_within(panel, end)
+    reported = panel.index.get_level_values("month")
+    first, end = reported.min(), reported.max()
     start = end - months
-    first = pd.Period(panel.index.get_level_values("month").min(), "M")
     needs = first + (months - 1 if ind.kind == "flow" else 0)
     if months < 1 or start < needs:
         raise SeriesError("too few months to compare", found=f"{first} to {end}",

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog, Indicator
-from ..errors import ConfigError, SeriesError, UnknownNameError
+from ..errors import ConfigError, SeriesError
 
-__all__ = ["LEVELS", "Hierarchy", "additive", "complete", "full_years", "hierarchies", "hierarchy_of", "month_within",
-           "reporting"]
+__all__ = ["LEVELS", "Hierarchy", "additive", "complete", "full_years", "hierarchies", "hierarchy_of", "reporting"]
 
 LEVELS = ("province", "province_part", "branch", "branch_part")
 
@@ -77,26 +76,10 @@ class Hierarchy:
 
 def hierarchy_of(catalog: Catalog, indicator: str, branches: Sequence[str] | None = None,
                  available: Iterable[str] | None = None) -> Hierarchy:
-    """Return the hierarchy that an indicator belongs to.
+    """Return the hierarchy that a stock or flow belongs to, with all that hang together with it by ``sum`` identities.
 
-    Parameters
-    ----------
-    catalog : Catalog
-    indicator : str
-        A stock or flow. Where it is a total or a part of a ``sum`` identity, so are all that hang together with it.
-    branches : sequence of str, optional
-        Default: those that report today. A province of one branch is that branch and has no node of its own.
-    available : iterable of str, optional
-        Indicators that there are; a total with a part that is not among them is no total here.
-
-    Raises
-    ------
-    UnknownNameError
-        The indicator or a branch does not exist.
-    SeriesError
-        The indicator is a ratio.
-    ConfigError
-        An identity in which a total is a part of itself.
+    `branches` are by default those that report today; a province of one branch is that branch and has no node of its
+    own. A total with a part that is not `available` is no total here.
     """
     key = additive(catalog, indicator).key
     known = set(catalog.indicators if available is None else available) | {key}
@@ -165,23 +148,12 @@ def _groups(catalog: Catalog, known: set[str]) -> list[dict[str, tuple[str, ...]
 
 
 def complete(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fill what sums need and branches did not report.
+    """Fill what sums need and branches did not report; returns two frames, months x nodes: the figures, and where one
+    between two reported ones was put in.
 
     A missing month between two reported ones lies on the line between them (of the logarithms where all are positive).
     Before its first month a branch that reported nothing at all was not there and counts as 0; an indicator missing
     where the branch reported others stays unknown, and so does what is missing at the end.
-
-    Parameters
-    ----------
-    panel : DataFrame
-        Index (branch, month), a column an indicator.
-    nodes : iterable of (branch, indicator)
-
-    Returns
-    -------
-    full : DataFrame (months, nodes)
-    filled : DataFrame (months, nodes) of bool
-        Where a value between two reported ones was put in.
     """
     there = panel.notna().any(axis=1)
     full, filled = {}, {}
@@ -205,34 +177,11 @@ def reporting(catalog: Catalog, panel: pd.DataFrame) -> list[str]:
     return [b for b in catalog.reporting if b in present]
 
 
-def month_within(panel: pd.DataFrame, month=None) -> pd.Period:
-    """Return a month of the panel, its last by default.
-
-    Raises
-    ------
-    UnknownNameError
-        No month, or none of the panel's.
-    """
-    months = panel.index.get_level_values("month")
-    first, last = pd.Period(months.min(), "M"), pd.Period(months.max(), "M")
-    try:
-        found = last if month is None else pd.Period(str(month), "M")
-    except ValueError:
-        found = None
-    if found is None or not first <= found <= last:
-        raise UnknownNameError("month", month, [str(first), "…", str(last)])
-    return found
-
-
 def full_years(panel: pd.DataFrame, nodes: list[tuple[str, str]], ind: Indicator, months: int = 12) \
         -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return, by month, the stock or the sum of the flow over the last `months`, and how many of them were filled.
 
-    See :func:`ebank_lib.province.hierarchy.complete` for what is filled.
-
-    Returns
-    -------
-    values, filled : DataFrame (months, nodes)
+    Both months x nodes; see :func:`complete` for what is filled.
     """
     full, filled = complete(panel, nodes)
     for frame in (full, filled):
@@ -243,13 +192,7 @@ def full_years(panel: pd.DataFrame, nodes: list[tuple[str, str]], ind: Indicator
 
 
 def additive(catalog: Catalog, indicator: str) -> Indicator:
-    """Return a stock or flow.
-
-    Raises
-    ------
-    SeriesError
-        It is a ratio.
-    """
+    """Return a stock or flow; a ratio is refused."""
     ind = catalog.indicator(indicator)
     if ind.kind == "ratio":
         raise SeriesError("a ratio does not add up over branches", found=ind.key, expected="a stock or a flow")

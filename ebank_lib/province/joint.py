@@ -113,18 +113,6 @@ def one_step_errors(y: pd.Series, kind: str | None = None) -> pd.Series:
     taken back: where growth is modelled in per cent, an error of 3% counts as 3% of what the branch does now, not of
     what it did at the start. A surprise beyond three robust standard deviations (1.4826 MAD) is put at three, so that
     one misprint or push does not decide how much a node is believed. NaN where a month is missing and at the first two.
-
-    Parameters
-    ----------
-    y : Series (T,)
-        Monthly.
-    kind : str, optional
-        As for :func:`ebank_lib.forecasting.forecast`.
-
-    Raises
-    ------
-    SeriesError
-        Fewer than three observed months.
     """
     ready = prepare(y, kind)
     out = pd.Series(np.nan, index=y.index, name=y.name)

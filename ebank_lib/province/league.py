@@ -12,7 +12,7 @@ from ..catalog import Catalog
 from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
-from .hierarchy import full_years, month_within, reporting
+from .hierarchy import full_years, reporting
 from .tables import TENTH, add_up, table_unit
 
 __all__ = ["League", "league_table"]
@@ -139,7 +139,7 @@ class League:
         return self.to_html()
 
 
-def league_table(cleaned, indicators: Sequence[str] | str | None = None, end=None) -> League:
+def league_table(cleaned, indicators: Sequence[str] | str | None = None) -> League:
     """Rank the branches.
 
     Parameters
@@ -148,15 +148,13 @@ def league_table(cleaned, indicators: Sequence[str] | str | None = None, end=Non
     indicators : names, optional
         Default: the catalogue's headline. Of a stock or ratio the month's value, of a flow the last twelve months; of
         the province the sum, of a ratio the ratio of the sums.
-    end : Period or str, optional
-        Default: the panel's last month.
 
     Raises
     ------
     SeriesError
-        Fewer than twelve months before `end` for a flow.
+        Fewer than twelve months for a flow.
     UnknownNameError
-        An unknown indicator or month.
+        An unknown indicator.
     """
     catalog, panel = cleaned.catalog, cleaned.panel
     names = [indicators] if isinstance(indicators, str) else indicators
@@ -164,7 +162,7 @@ def league_table(cleaned, indicators: Sequence[str] | str | None = None, end=Non
     missing = [k for k in keys if k not in panel.columns]
     if missing:
         raise UnknownNameError("indicator in the panel", missing[0], panel.columns)
-    end = month_within(panel, end)
+    end = panel.index.get_level_values("month").max()
     branches = reporting(catalog, panel)
     table = pd.concat([_rows(catalog, panel, key, branches, end) for key in keys], ignore_index=True)
     describe(table, kinds={"share": "percent"}, branch="branch", indicator="indicator", exact=["value"], months={

@@ -23,20 +23,11 @@ _RIDGE = 1e-10
 
 
 def shrunk_covariance(residuals: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the covariance of errors with its correlations shrunk towards zero, and by how much (0 to 1).
+    """Return the covariance of errors (T, n) with its correlations shrunk towards zero, and by how much (0 to 1).
 
     The intensity is that of Schaefer & Strimmer (2005), estimated from the data: the summed sampling variances of the
-    correlations over their summed squares.
-
-    Parameters
-    ----------
-    residuals : ndarray (T, n)
-        Months in which a node has no error (NaN) are left out.
-
-    Raises
-    ------
-    SeriesError
-        Fewer than four months with an error at every node.
+    correlations over their summed squares. Months in which a node has no error (NaN) are left out; at least four are
+    needed.
     """
     e = np.asarray(residuals, dtype=float)
     e = e[np.isfinite(e).all(axis=1)]
@@ -60,19 +51,9 @@ def shrunk_covariance(residuals: np.ndarray) -> tuple[np.ndarray, float]:
 def covariance(method: str, S: np.ndarray, residuals: np.ndarray | None = None) -> np.ndarray | None:
     """Return the covariance ``W`` of the errors that a method assumes.
 
-    Parameters
-    ----------
-    method : {"bottom_up", "ols", "structural", "variance", "mint"}
-        Nothing but the bottom is believed (None is returned); all errors alike; variance proportional to how many
-        bottom nodes a node adds up; each node's own variance; the shrunk covariance of all.
-    S : ndarray (u + m, m)
-    residuals : ndarray (T, u + m), optional
-        One-step errors of every node; for ``variance`` and ``mint``.
-
-    Raises
-    ------
-    UnknownNameError, SeriesError
-        An unknown method; residuals missing, too few or of another number of nodes.
+    ``bottom_up``: nothing but the bottom is believed (None); ``ols``: all errors alike; ``structural``: variance
+    proportional to how many bottom nodes a node adds up; ``variance``: each node's own; ``mint``: the shrunk covariance
+    of all. The last two need the one-step errors of every node, (T, u + m).
     """
     if method not in METHODS:
         raise UnknownNameError("reconciliation method", method, METHODS)
@@ -133,18 +114,12 @@ def projection(S: np.ndarray, W: np.ndarray | None) -> np.ndarray:
 
 
 def nonnegative(bottom: np.ndarray, V: np.ndarray | None = None) -> np.ndarray:
-    """Return the nearest bottoms that are nowhere below zero, column by column.
+    """Return the nearest bottoms (m, k) that are nowhere below zero, column by column; without `V` negatives are zero.
 
     Minimises ``(b - bottom)' V^-1 (b - bottom)`` over ``b >= 0``, which is the non-negative least squares problem of
     the reconciliation when ``V = G W G'`` (Wickramasuriya, Turlach & Hyndman 2020). Columns without a negative stay
     untouched; the others are solved by block principal pivoting (Kim & Park 2011), all columns with the same zeros
     together.
-
-    Parameters
-    ----------
-    bottom : ndarray (m, k)
-    V : ndarray (m, m), optional
-        Covariance of the reconciled bottom; without it negatives become zero.
     """
     out = np.array(bottom, dtype=float)
     todo = np.flatnonzero((out < 0).any(axis=0))
@@ -200,28 +175,9 @@ def _held(b: np.ndarray, zero: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, n
 
 def reconcile(base: pd.DataFrame, S: np.ndarray, method: str = "mint", residuals=None,
               floor: bool = True) -> pd.DataFrame:
-    """Reconcile forecasts of all nodes, so that parts add up to wholes.
+    """Reconcile forecasts of all nodes (u + m, horizon; the sums first, in the order of `S`): parts add up to wholes.
 
-    Parameters
-    ----------
-    base : DataFrame (u + m, horizon)
-        A row a node, the sums first, in the order of the rows of `S`.
-    S : ndarray (u + m, m)
-    method : {"bottom_up", "ols", "structural", "variance", "mint"}
-    residuals : DataFrame or ndarray (T, u + m), optional
-        One-step errors of every node; for ``variance`` and ``mint``.
-    floor : bool
-        Keep every node at zero or above.
-
-    Returns
-    -------
-    DataFrame (u + m, horizon)
-        Indexed as `base`; every sum is the sum of its parts.
-
-    Raises
-    ------
-    SeriesError, UnknownNameError
-        As :func:`covariance`; a base forecast is missing.
+    `method` and `residuals` as in :func:`covariance`; `floor` keeps every node at zero or above.
 
     Examples
     --------
@@ -250,11 +206,7 @@ def couple(draws: np.ndarray, template: np.ndarray) -> np.ndarray:
     months, and it and the other nodes, hang together. This is the Schaake shuffle (Clark et al. 2004); for wholes over
     their parts, with the sums of the parts as template, the reordering of Ben Taieb, Taylor & Hyndman (2021). Path k of
     a whole is then high where the parts of path k are high; where the whole's distribution is that of the sums, it
-    becomes the sums and there is nothing left to reconcile.
-
-    Parameters
-    ----------
-    draws, template : ndarray (u, horizon, n)
+    becomes the sums and there is nothing left to reconcile. Both are (u, horizon, n).
     """
     out = np.empty_like(draws, dtype=float)
     order = np.argsort(template, axis=-1, kind="stable")
@@ -264,27 +216,11 @@ def couple(draws: np.ndarray, template: np.ndarray) -> np.ndarray:
 
 def reconcile_paths(bottom: np.ndarray, upper: np.ndarray, S: np.ndarray, W: np.ndarray | None,
                     floor: bool = True) -> np.ndarray:
-    """Reconcile whole paths: the same projection at every month and path.
+    """Reconcile whole paths of the bottom, (m, horizon, n): the same projection at every month and path.
 
-    Path k of the sums is coupled to path k of the bottom first, see :func:`couple`. The mean over the paths is the
-    reconciled mean (but for what `floor` lifts to zero).
-
-    Parameters
-    ----------
-    bottom : ndarray (m, horizon, n)
-        Paths of the bottom, drawn together.
-    upper : ndarray (u, horizon, n)
-        Draws of the sums' own forecasts; their order over the paths does not matter.
-    S : ndarray (u + m, m)
-    W : ndarray (u + m, u + m) or None
-        As :func:`covariance` gives it; None leaves the bottom as it is.
-    floor : bool
-        Keep every node at zero or above; only months and paths that fall below are solved again.
-
-    Returns
-    -------
-    ndarray (m, horizon, n)
-        The bottom; every other node is by definition its sum (``np.tensordot(S, ..., 1)``).
+    Path k of the sums, (u, horizon, n), is coupled to path k of the bottom first, see :func:`couple`; the order of
+    their draws does not matter. The mean over the paths is the reconciled mean (but for what `floor` lifts to zero).
+    `W` as :func:`covariance` gives it; None leaves the bottom as it is.
     """
     S = _checked(S)
     u, m = len(S) - S.shape[1], S.shape[1]

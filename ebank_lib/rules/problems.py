@@ -169,11 +169,6 @@ class Assessment:
                          "–" if rule is None else self._threshold(row, lang), reason))
         return pd.DataFrame(rows, columns=["kind", "number", "statement", "verdict", "figure", "threshold", "reason"])
 
-    def sentences(self, lang: str | None = None, kind: str | None = None) -> list[str]:
-        """Return a sentence for each entry (of a kind): statement, verdict, figure, threshold and its reason."""
-        lang = language(lang)
-        return [self._sentence(entry, row, lang) for entry, row in self.of_kind(kind)]
-
     def reading(self, lang: str | None = None, kind: str = "problem") -> str:
         """Say in one sentence how many entries of a kind show, do not show, and cannot be told."""
         lang = language(lang)
@@ -226,23 +221,6 @@ class Assessment:
     def _why(self, entry: Entry, row: dict, lang: str) -> str:
         why = t(f"problems.missing_{row['missing']}", lang)
         return why if entry.needs is None else t("problems.needs", lang, why=why, needs=entry.needs(lang))
-
-    def _sentence(self, entry: Entry, row: dict, lang: str) -> str:
-        def measured(rule: Rule, row: dict) -> str:
-            return t("problems.measured", lang, figure=self._figure(rule, row, lang),
-                     threshold=self._threshold(row, lang))
-
-        gap = "；" if lang == "zh" else "; "
-        facts = [reference_facts().fact(id)[lang] for id in entry.facts]
-        about = {"statement": getattr(entry, lang), "verdict": t(f"problems.verdict_{row['verdict']}", lang),
-                 "cited": t("problems.cited", lang, facts=gap.join(facts)) if facts else ""}
-        if row["verdict"] == "unknown":     # what can be seen of it is still told
-            known = self.rules[(self.rules["problem"] == entry.key) & self.rules["value"].notna()].to_dict("records")
-            told = gap.join([*(measured(entry.rules[r["rule"]], r) for r in known), self._why(entry, row, lang)])
-            return t("problems.sentence_unknown", lang, told=told[:1].upper() + told[1:], **about)
-        rule = self._deciding(entry)
-        told = measured(rule, row)
-        return t("problems.sentence", lang, measured=told[:1].upper() + told[1:], reason=getattr(rule, lang), **about)
 
     def to_html(self, lang: str | None = None, kind: str | None = None) -> str:
         """Return the verdicts as an HTML table."""

@@ -264,20 +264,10 @@ class Asked:
 class Statistic:
     """A figure that rules of problems may ask for.
 
-    Attributes
-    ----------
-    compute : callable
-        (Asked, indicator) -> Figure; of all the rule's indicators `together`: Asked -> Figure.
-    form : {"percent", "number", "months"}
-        How its figures and thresholds are written.
-    low, high : float
-        Between which a threshold makes sense.
-    kinds : tuple of str
-        Kinds of indicator it can be asked of.
-    whole : {"none", "needed", "may"}
-        Whether the rule names other indicators in ``of``.
-    decides : bool
-        Whether its interval decides (all of it must lie beyond the threshold) or only the figure.
+    ``compute`` takes what is asked and an indicator, or what is asked of all the rule's indicators `together`; ``form``
+    says how its figures are written, ``low`` and ``high`` between which a threshold makes sense, ``kinds`` what it can
+    be asked of, ``whole`` whether the rule names other indicators in ``of`` (none, needed, may). Where it `decides`,
+    its whole interval must lie beyond the threshold, else only the figure.
     """
 
     compute: Callable[..., Figure]

@@ -68,22 +68,32 @@ def test_what_no_indicator_shows_is_not_guessed_and_says_what_is_needed(cleaned,
     row = found.table.set_index("problem").loc[key]
     assert (row["verdict"], row["missing"]) == ("unknown", "not_measured")
     at = found.table["problem"].tolist().index(key)
-    assert "数据说明不了" in found.sentences("zh")[at] and "needed:" in found.sentences("en")[at]
+    zh, en = (found.labelled(lang).iloc[at] for lang in ("zh", "en"))
+    assert zh["verdict"] == "数据说明不了" and "needed:" in en["reason"] and en["figure"] == en["threshold"] == "–"
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_every_sentence_has_figure_threshold_and_reason(cleaned, lang):
+def test_every_row_has_figure_threshold_and_reason_in_words(cleaned, lang):
     found = assess_problems(cleaned, "rizhao")
-    words = found.labelled(lang)
-    for text, row, said in zip(found.sentences(lang), found.table.itertuples(), words.to_dict("records"), strict=True):
-        assert "{" not in text and "nan" not in text
-        if row.verdict != "unknown":
-            assert said["threshold"] in text and said["reason"] in text
-    html = found.to_html(lang)
+    html, words = found.to_html(lang), found.labelled(lang)
     assert html.count("<tr>") == len(found.table) + 1 and "nan" not in html
-    assert "11" in found.reading(lang)
+    for said in words.to_dict("records"):
+        assert "{" not in "".join(map(str, said.values())) and said["reason"] and said["statement"]
+    told = words[(found.table["verdict"] != "unknown").to_numpy()]
+    assert (told[["figure", "threshold"]] != "–").all(axis=None)
+    assert len(found.labelled(lang, "risk")) == (found.table["kind"] == "risk").sum()
     with pytest.raises(UnknownNameError, match="risk"):
-        found.sentences(lang, "risks")
+        found.labelled(lang, "risks")
+
+
+def test_the_reading_counts_verdicts_and_knows_which_rows_it_counts(cleaned):
+    found = assess_problems(cleaned, "rizhao")
+    said, mine = found.reading("en", "risk"), found.table[found.table["kind"] == "risk"]
+    count = mine["verdict"].value_counts()
+    assert said == (f"Rizhao: of {len(mine)} risks {count['shows']} show, {count.get('not', 0)} do not show, and of "
+                    f"{count['unknown']} the data cannot say.")
+    assert [dict(ref.rows) for _, _, (ref,) in said.cells] == [{"kind": "risk"}, *(
+        {"kind": "risk", "verdict": v} for v in ("shows", "not", "unknown"))]
 
 
 def test_figures_of_the_sample_can_be_found_in_the_panel(cleaned):
@@ -108,7 +118,7 @@ def test_a_source_without_a_register_says_so(cleaned):
     bare = SimpleNamespace(catalog=cleaned.catalog, panel=cleaned.panel,
                            source=SimpleNamespace(config=SimpleNamespace(problems=None, events=[])))
     found = assess_problems(bare, "rizhao")
-    assert found.table.empty and found.sentences("en") == [] and "lists no problems" in found.reading("en")
+    assert found.table.empty and found.labelled("en").empty and "lists no problems" in found.reading("en")
 
 
 # --- each statistic has its closed form
@@ -158,7 +168,7 @@ def test_position_in_the_province(judge, catalog):
     assert found["value"].tolist() == pytest.approx([3 / 15, 1 / 15, 43])
     assert (found["verdict"] == "shows").all() and (found["lo"].iloc[:2] < found["value"].iloc[:2]).all()
     alone = judge(mine, entry(rule("percentile", ["mobile_txn"], "below", 0.25)))
-    assert alone.table["missing"].tolist() == ["no_peers"] and "too few branches" in alone.sentences("en")[0]
+    assert alone.table["missing"].tolist() == ["no_peers"] and "too few branches" in alone.labelled("en")["reason"][0]
 
 
 def test_volatility_needs_its_whole_interval_beyond_the_threshold(judge):
@@ -197,8 +207,6 @@ def test_any_and_all_and_the_unknown(judge):
              ("all", (yes, yes), "shows"), ("all", (yes, void), "unknown"), ("all", (no, void), "not")]
     for shows, rules, expected in cases:
         assert judge(frame, entry(*rules, shows=shows)).table["verdict"].tolist() == [expected]
-    # What is known of an undecided entry is still told.
-    assert "60%" in judge(frame, entry(no, void)).sentences("en")[0]
     either = judge(frame, entry(rule("level", ["investment_share", "coverage"], "below", 0.5)))
     assert either.table["missing"].tolist() == ["too_few"]
 
