@@ -1,9 +1,12 @@
 """Names, units, revisions: what is printed decides, every cell keeps a row, nothing unknown is guessed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from ebank_lib.cleaning.assembling import _blocks, _column_decimals, _round_significant, _same_rounded, _unusual
 from ebank_lib.errors import SourceError, UnknownNameError
 
 
@@ -190,3 +193,62 @@ def test_no_cells_and_unknown_policies_are_errors(province):
     province.cells = province.cells.iloc[:0]
     with pytest.raises(SourceError):
         province.clean()
+
+
+def texts(decimals):
+    return SimpleNamespace(decimals=np.array(decimals))
+
+
+def column_of(n, **columns):
+    return pd.DataFrame({"file": "f", "sheet": "s", "column": "C", "month": "2010-03", "indicator": "a"},
+                        index=range(n)).assign(**columns)
+
+
+@pytest.mark.parametrize("decimals, expected", [
+    ([2, 2, 1, 0], 2), ([2, 2, 0, 0, 0], 2), ([2, 0, 0, 0, 0], 0), ([2, 2, 0, 0, 0, 0, 0, 0], 0)])
+def test_a_column_has_the_digits_that_one_in_four_of_its_numbers_prints(decimals, expected):
+    found = _column_decimals(column_of(len(decimals)), texts(decimals), np.ones(len(decimals), bool))
+    assert found[decimals.index(min(decimals))] == expected
+
+
+def test_a_number_three_digits_short_of_its_column_was_rounded():
+    found = _column_decimals(column_of(5), texts([4, 4, 4, 2, 1]), np.ones(5, bool))
+    assert found.tolist() == [4, 4, 4, 4, 1]
+
+
+def test_every_column_and_month_has_digits_of_its_own_and_dead_cells_say_nothing():
+    cells = column_of(6, column=["C", "C", "C", "D", "D", "C"], month=["2010-03"] * 5 + ["2010-04"])
+    alive = np.array([True, True, True, True, True, False])
+    assert _column_decimals(cells, texts([2, 2, 0, 1, 0, 0]), alive).tolist() == [2, 2, 2, 0, 0, 0]
+
+
+def test_a_unit_is_unusual_that_fewer_cells_of_the_indicator_have_than_another():
+    cells = column_of(7, indicator=["a", "a", "a", "b", "b", "b", "b"])
+    codes = np.array([0, 0, 1, 0, 1, 1, 0])
+    assert _unusual(cells, codes, np.ones(7, bool)).tolist() == [False, False, True, False, False, False, False]
+    dead = np.array([True, False, True, True, True, True, False])
+    assert _unusual(cells, codes, dead).tolist() == [False, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("x, rounded", [
+    (0.1 + 0.2, 0.3), (13.8042 * 1e4, 138042.0), (4.35 * 100, 435.0), (-1.1 * 3, -3.3), (0.0, 0.0), (1e-300, 1e-300),
+    (123456789012345678.0, 123456789012346000.0)])
+def test_a_product_is_what_a_hand_would_write(x, rounded):
+    assert _round_significant(np.array([x]))[0] == rounded
+
+
+@pytest.mark.parametrize("a, half_a, b, half_b, same", [
+    (8_277_084.0, 0.5, 8.28, 0.005, True), (8_277_084.0, 0.5, 8.27, 0.005, False),
+    (8_277_084.0, 0.5, 8_280_000.0, 5000.0, True), (8_277_084.0, 0.5, 8.3, 0.05, False),
+    (10_000.0, 0.5, 10_000.6, 0.5, True),
+    (10_000.0, 0.5, 10_001.1, 0.5, False), (120.0, 0.5, 12.0, 0.5, False), (5000.0, 0.5, 5.0, 0.005, True)])
+def test_one_number_rounded_twice_is_one_number(a, half_a, b, half_b, same):
+    assert _same_rounded(*(np.array([v]) for v in (a, half_a, b, half_b)))[0] == same
+
+
+def test_of_columns_that_stand_together_the_largest_sets_count():
+    cells = column_of(5, sheet=["s", "s", "t", "t", "u"])
+    blocks = _blocks(cells, np.array([0, 2, 0, 2, 2]))
+    assert [b.tolist() for b in blocks] == [[0, 2]]
+    blocks = _blocks(cells, np.array([0, 2, 1, 2, -1]))
+    assert [b.tolist() for b in blocks] == [[0, 2], [1, 2]]

@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.cleaning import POLICIES
-
 from .conftest import MONTHS, Province
 
 KNOWN = Path(__file__).with_name("known.csv")
@@ -137,7 +135,28 @@ def printed():
     return p
 
 
-PROVINCES = {f.__name__: f for f in (single, lonely, columns, merged, printed)}
+def rough():
+    """Swaps that only columns speak for, rows with gaps, spikes that also mislead equations, rows pasted twice."""
+    p = Province(total=False, seed=6)
+    swap(p, "2009-08", "west", "lake")
+    p.print("west", "2009-08", "sales", "")
+    swap(p, "2010-05", "east", "west")
+    again(p, "north", "2010-10")
+    again(p, "hill", "2010-02")
+    times(p, "hill", "2010-02", "stock", 10)
+    times(p, "south", "2009-05", "a", 1.6)
+    times(p, "south", "2009-05", "b", 0.7)
+    times(p, "east", "2011-06", "sales", 10)
+    times(p, "east", "2009-01", "both", 100)
+    p.print("lake", "2010-12", "stock", "")
+    p.print("lake", "2010-12", "new", "")
+    p.print("west", "2011-02", "active", p.number("west", "2011-02", "stock") * 2)
+    p.print("west", "2011-02", "activity", "-")
+    p.print("south", "2011-01", "activity", "140")
+    return p
+
+
+PROVINCES = {f.__name__: f for f in (single, lonely, columns, merged, printed, rough)}
 
 
 @functools.cache

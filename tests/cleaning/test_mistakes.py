@@ -6,7 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.cleaning import POLICIES, clean
+from ebank_lib.cleaning import POLICIES, clean, mistakes
+from ebank_lib.cleaning.mistakes import (
+    Swap,
+    conforming,
+    find_breaks,
+    find_spikes,
+    find_stale,
+    find_swaps,
+    find_unit_slips,
+)
+from ebank_lib.cleaning.series import expect
 
 from .conftest import small_catalog
 
@@ -98,3 +108,263 @@ def test_a_series_as_rough_as_published_ones(seed):
     values[20] = np.round(values[20] / 90)
     assert {rule for rule, _, month in clean_one(values)[1] if month == 20} <= {"spike", "decimal_slip"}
     assert 20 in {month for _, _, month in clean_one(values)[1]}
+
+
+# --- columns in another unit, by hand
+
+def columns(moves, months=24, units=5, noise=0.0):
+    """Return (units, months, 1) of about 1,000 that are `moves[unit]` powers of ten larger in some months."""
+    rng = np.random.default_rng(1)
+    log = np.full((units, months), 3.0) + np.arange(units)[:, None] * 0.3 + noise * rng.normal(size=(units, months))
+    for (unit, month), power in moves.items():
+        log[unit, month] += power
+    return 10.0 ** log[:, :, None]
+
+
+def slips(x, own=None):
+    return find_unit_slips(x, np.ones(x.shape), np.ones(len(x), bool) if own is None else own)
+
+
+def test_a_column_is_found_with_its_months_its_power_and_its_return():
+    x = columns({(u, m): 4 for u in range(5) for m in (7, 8, 9)})
+    (slip,) = slips(x)
+    assert (slip.first, slip.last, slip.indicator, slip.powers, slip.sure, slip.back) == (7, 9, 0, (4, 3), True, True)
+    assert slip.size == pytest.approx(4)
+
+
+@pytest.mark.parametrize("moved, found", [(0.6, True), (0.52, True), (0.48, False), (0.0, False)])
+def test_a_row_agrees_that_moves_by_more_than_half_as_much(moved, found):
+    """Three of five rows move by four powers, two by a part of it: four fifths must agree."""
+    x = columns({(u, 9): 4 if u < 3 else 4 * moved for u in range(5)})
+    assert bool(slips(x)) == found
+
+
+@pytest.mark.parametrize("rows, found", [(5, True), (4, True), (3, False)])
+def test_four_of_five_rows_must_agree(rows, found):
+    x = columns({(u, 9): 4 for u in range(rows)})
+    assert bool(slips(x)) == found
+
+
+@pytest.mark.parametrize("size, found", [(0.72, True), (0.69, False), (-0.72, True)])
+def test_less_than_seven_tenths_of_a_power_of_ten_is_no_unit(size, found):
+    assert bool(slips(columns({(u, 9): size for u in range(5)}))) == found
+
+
+@pytest.mark.parametrize("length, back", [(12, True), (13, False)])
+def test_a_stretch_of_half_the_months_is_the_longest_that_came_back(length, back):
+    x = columns({(u, m): 4 for u in range(5) for m in range(6, 6 + length)})
+    assert any(s.back for s in slips(x)) == back
+
+
+def test_a_jump_that_is_never_undone_reaches_to_the_nearer_end():
+    late = slips(columns({(u, m): 4 for u in range(5) for m in range(14, 24)}))
+    early = slips(columns({(u, m): 4 for u in range(5) for m in range(8, 24)}))
+    middle = slips(columns({(u, m): 4 for u in range(5) for m in range(12, 24)}))
+    assert [(s.first, s.last, s.back) for s in late] == [(14, 23, False)] and late[0].size == pytest.approx(4)
+    assert [(s.first, s.last, s.back) for s in early] == [(0, 7, False)] and early[0].size == pytest.approx(-4)
+    assert [(s.first, s.last) for s in middle] == [(12, 23)]
+
+
+@pytest.mark.parametrize("size, powers, sure", [
+    (2.0, (2, 1), True), (2.19, (2, 3), True), (2.25, (2, 3), False), (1.09, (1, 2), True), (1.12, (1, 2), False),
+    (-1.0, (-1, -2), True), (3.28, (3, 4), True), (5.28, (5, 6), True), (5.32, (5, 6), False), (0.8, (1,), False)])
+def test_a_power_is_sure_within_a_tenth_of_itself(size, powers, sure):
+    (slip,) = slips(columns({(u, 9): size for u in range(5)}))
+    assert slip.powers[:len(powers)] == powers and slip.sure == sure
+
+
+def test_only_branches_vote_and_two_rows_are_too_few_of_many():
+    x = columns({(u, 9): 4 for u in range(5)})
+    assert not slips(x, np.array([False] * 5))
+    few = np.where(np.arange(5)[:, None, None] < 2, x, np.nan)
+    assert not slips(few) and slips(x[:2])
+
+
+def test_a_column_that_grows_by_tenths_every_month_is_no_slip():
+    x = columns({}) * 10.0 ** (0.8 * np.arange(24))[None, :, None] / 1e9
+    assert not slips(x)
+
+
+def test_rows_put_right_by_hand_are_left_out_of_a_slip():
+    x = columns({(u, m): 4 for u in range(4) for m in (7, 8)})
+    x[4, 7] = np.nan
+    (slip,) = slips(x)
+    assert conforming(x, np.ones(x.shape), slip, 7, 4).tolist() == [0, 1, 2, 3]
+    assert conforming(x, np.ones(x.shape), slip, 8, 4).tolist() == [0, 1, 2, 3]
+    x[3, 8] = 0
+    assert conforming(x, np.ones(x.shape), slip, 8, 4).tolist() == [0, 1, 2, 3]     # a zero goes with its column
+
+
+# --- rows pasted again or exchanged, by hand
+
+def steady(units=6, months=20, keys=4, seed=0):
+    """Return whole numbers that grow, each row and column at its own level, with noise of a hundredth."""
+    rng = np.random.default_rng(seed)
+    size = 10_000 * (1 + np.arange(units))[:, None, None] * (1 + np.arange(keys))[None, None, :]
+    return np.round(size * np.exp(0.01 * np.arange(months)[None, :, None] + 0.01 * rng.normal(
+        size=(units, months, keys))))
+
+
+def judge(x, step=1.0):
+    own = np.ones(len(x), bool)
+    return expect(x, np.full(x.shape, step / 2), np.ones(x.shape), own), own
+
+
+def test_a_repeat_is_suspect_where_chance_would_not_bring_it_about():
+    x = steady()
+    x[2, 9, 1] = x[2, 8, 1]
+    expected, _ = judge(x)
+    stale = find_stale(x, np.ones(x.shape), expected, [np.arange(4)])
+    assert np.argwhere(stale).tolist() == [[2, 9, 1]]
+    coarse = find_stale(x, np.full(x.shape, 100.0), expected, [np.arange(4)])     # two digits repeat by themselves
+    assert not coarse.any()
+    x[2, 8:10, 1] = 0
+    assert not find_stale(x, np.ones(x.shape), judge(x)[0], [np.arange(4)]).any()
+
+
+def test_the_chance_of_a_repeat_is_one_step_in_what_the_series_moves():
+    x = steady(keys=1)
+    x[0, 9] = x[0, 8]
+    expected, _ = judge(x)
+    exact = 2.5 * expected.step_sd[0, 9, 0] * x[0, 9, 0] / 1000
+    for step, found in ((0.99 * exact, True), (1.01 * exact, False)):
+        assert find_stale(x, np.full(x.shape, step), expected, [np.array([0])])[0, 9, 0] == found
+
+
+@pytest.mark.parametrize("columns_, found", [(4, True), (3, True), (2, False)])
+def test_a_row_of_which_most_repeats_was_pasted_whatever_each_number_tells(columns_, found):
+    x = steady(keys=5)
+    for key in range(columns_):
+        x[3, 12, key] = x[3, 11, key]
+    expected, _ = judge(x)
+    dull = 0.002 * 2.5 * expected.step_sd * x      # each alone repeats by chance, twice in a thousand months
+    stale = find_stale(x, dull, expected, [np.arange(5)])
+    assert bool(stale[3, 12, :columns_].all()) == found and not np.delete(stale, 3, 0).any()
+
+
+def test_two_rows_that_fit_each_others_branch_are_a_pair():
+    x = steady(keys=6)
+    x[[1, 4], 7] = x[[4, 1], 7]
+    expected, own = judge(x)
+    (swap,) = [s for s in find_swaps(x, expected, own, [np.arange(6)]) if s.gain > 20]
+    assert (swap.month, swap.first, swap.second, swap.telling, swap.share) == (7, 1, 4, 6, 1.0)
+    assert swap.gain == pytest.approx(133.591, abs=0.001)     # at most 25 a column
+
+
+def test_pairs_near_one_another_are_judged_again():
+    def pair(month, first, second):
+        return Swap(month, first, second, np.arange(3), 50.0, 1.0, 3)
+
+    one = pair(10, 1, 4)
+    assert one.near(pair(13, 4, 5)) and one.near(pair(7, 0, 1))
+    assert not one.near(pair(14, 4, 5)) and not one.near(pair(10, 2, 3))
+    assert one.key == (10, 1, 4, (0, 1, 2))
+
+
+# --- single cells, by hand
+
+@pytest.mark.parametrize("value, likely, sd, step, power", [
+    (99_434_0.0, 99_000.0, 0.02, 1, 1),        # moved back a whole number
+    (99_434_1.0, 99_000.0, 0.02, 1, 0),        # moved back it would not be one
+    (943.4, 9_400.0, 0.02, 1, -1),             # a digit more than the column prints
+    (943.0, 9_400.0, 0.02, 1, 0),              # nothing speaks for a lost nought
+    (99_434_000.0, 99_000.0, 0.02, 1, 3),
+    (99_434_0.0, 160_000.0, 0.2, 1, 1),        # within half in logs
+    (99_434_0.0, 165_000.0, 0.2, 1, 0),
+    (994_340.07, 115_000.0, 0.2, 0.001, 1),    # where any number could be printed the fit must be close
+    (994_340.07, 116_000.0, 0.2, 0.001, 0),
+    (99_434_0.0, 99_000.0, 0.28, 1, 1), (99_434_0.0, 99_000.0, 0.29, 1, 0),     # must stand out by eight
+    (99_434_0.0, 106_000.0, 0.022, 1, 1), (99_434_0.0, 106_000.0, 0.021, 1, 0),  # and be left within three
+    (-99_434_0.0, 99_000.0, 0.02, 1, 0), (99_434_0.0, -1.0, 0.02, 1, 0), (99_434.0, 99_000.0, 0.02, 1, 0)])
+def test_a_power_of_ten_is_named_where_digits_and_neighbours_agree(value, likely, sd, step, power):
+    assert mistakes._power(value, step, likely, sd) == power
+
+
+def spikes(values):
+    x = np.array(values, float)[None, :, None]
+    expected = expect(x, np.full(x.shape, 0.5), np.ones(x.shape), np.array([True]))
+    return find_spikes(x, np.ones(x.shape), expected)
+
+
+def test_a_spike_is_the_oddest_of_its_neighbours_and_says_what_was_likely():
+    values = noisy(5)
+    true = values[15]
+    values[15] = np.round(true * 1.6)
+    (odd,) = spikes(values)
+    assert odd.place == 15 and odd.z > 6 and odd.power == 0 and odd.likely == pytest.approx(true, rel=0.03)
+    values[15] = np.round(true * 0.5)
+    assert spikes(values)[0].z < -6
+
+
+@pytest.mark.parametrize("z, found", [(6.05, True), (5.95, False)])
+def test_six_standard_deviations_are_odd(z, found):
+    values = noisy(5)
+    values[20] = np.round(values[20] * 1.4)
+    x = values[None, :, None]
+    e = expect(x, np.full(x.shape, 0.5), np.ones(x.shape), np.array([True]))
+    e.sd = np.full(x.shape, (np.arcsinh(values[20] / e.scale[0, 20, 0]) - e.centre[0, 20, 0]) / z)
+    assert [odd.place for odd in find_spikes(x, np.ones(x.shape), e)] == ([20] if found else [])
+
+
+@pytest.mark.parametrize("after, found", [(1.0, True), (1.35, False), (0.8, True)])
+def test_a_spike_comes_back_and_both_neighbours_say_so(after, found):
+    values = np.full(36, 10_000.0) + np.arange(36) % 3
+    values[20] *= 1.5
+    values[21:] = np.round(values[21:] * after)
+    assert (20 in {odd.place for odd in spikes(values)}) == found
+
+
+def breaks(values, window=6):
+    x = np.array(values, float)[None, :, None]
+    expected = expect(x, np.full(x.shape, 0.5), np.ones(x.shape), np.array([True]))
+    return find_breaks(x, expected, np.array([True]), window)
+
+
+@pytest.mark.parametrize("at, found", [(2, False), (3, True), (33, True), (34, False)])
+def test_three_months_on_both_sides_are_needed_to_see_a_level_break(at, found):
+    values = noisy(4)
+    values[at:] = np.round(values[at:] * 2)
+    assert [odd.place for odd in breaks(values)] == ([at] if found else [])
+
+
+def test_a_break_says_how_many_times_the_level_before_it_is():
+    values = np.r_[np.full(12, 100.0), np.full(12, 300.0)]
+    (odd,) = breaks(values)
+    assert (odd.place, odd.times, odd.likely) == (12, 3.0, 100.0)
+    down = breaks(values[::-1])
+    assert down[0].z < 0 and down[0].times == pytest.approx(1 / 3)
+    assert breaks(np.r_[np.zeros(12), np.full(12, 300.0)])[0].times == np.inf
+
+
+def test_a_level_that_comes_back_is_no_break():
+    values = np.r_[np.full(12, 100.0), 300.0, np.full(12, 100.0)]
+    assert breaks(values) == []
+
+
+def test_rows_with_gaps_are_compared_where_all_four_numbers_are_known():
+    x = steady(keys=6)
+    x[[1, 4], 7] = x[[4, 1], 7]
+    x[1, 7, 2] = np.nan
+    x[4, 7, 3] = np.nan
+    expected, own = judge(x)
+    (swap,) = [s for s in find_swaps(x, expected, own, [np.arange(6)]) if s.gain > 20]
+    assert (swap.first, swap.second, swap.telling, swap.share) == (1, 4, 4, 1.0)
+
+
+def test_rows_of_too_few_numbers_and_the_total_are_not_exchanged():
+    x = steady(keys=6)
+    x[[1, 4], 7] = x[[4, 1], 7]
+    expected, own = judge(x)
+    own[4] = False
+    assert not [s for s in find_swaps(x, expected, own, [np.arange(6)]) if s.gain > 20]
+    own[4] = True
+    x[1, 7, 2:] = np.nan
+    assert not [s for s in find_swaps(x, expected, own, [np.arange(6)]) if s.gain > 20]
+    x[1, 7, 2] = x[1, 6, 2]
+    assert [s for s in find_swaps(x, expected, own, [np.arange(6)]) if (s.first, s.second) == (1, 4)]
+
+
+def test_a_column_that_grows_tenfold_twice_a_year_slips_against_its_usual_growth():
+    x = columns({(u, 9): 4 for u in range(5)}) * 10.0 ** (0.3 * np.arange(24))[None, :, None]
+    (slip,) = slips(x)
+    assert (slip.first, slip.last, slip.powers[0], slip.back) == (9, 9, 4, True)
