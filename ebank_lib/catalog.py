@@ -57,10 +57,10 @@ def _plain_label(text: str) -> str:
     return text
 
 
-def _named(text: str) -> str:
+def _name(text: str) -> str:
     if not text.strip():
         raise ValueError("a text")
-    return text
+    return _plain_label(text)
 
 
 def _looks(name: str) -> str:
@@ -69,7 +69,7 @@ def _looks(name: str) -> str:
 
 
 Label = Annotated[str, AfterValidator(_plain_label)]
-Name = Annotated[str, AfterValidator(_plain_label), AfterValidator(_named)]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Texts(Strict):

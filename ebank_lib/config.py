@@ -90,6 +90,22 @@ def _refuse_bombs(text: str) -> None:
             raise yaml.MarkedYAMLError(problem=f"nesting deeper than {MAX_DEPTH}", problem_mark=event.start_mark)
 
 
+def _text(path: str | Path, expected: str) -> str:
+    """Return a small text file's content."""
+    try:
+        raw = read_limited(Path(path), MAX_BYTES)
+    except (OSError, ValueError) as error:   # a name with a NUL is a ValueError
+        raise ConfigError("cannot be read", file=str(path), found=getattr(error, "strerror", None) or str(error),
+                          expected=expected) from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError("is too large", file=str(path), found=f"more than {MAX_BYTES} bytes",
+                          expected=f"at most {MAX_BYTES} bytes")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError("is not UTF-8", file=str(path), found=f"byte {error.start}", expected="UTF-8 text") from error
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read one YAML mapping.
 
@@ -99,19 +115,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         The file is missing, too large, not UTF-8, not YAML, uses tags, aliases, control characters or
         repeated keys, or holds no mapping.
     """
-    path = Path(path)
-    try:
-        raw = read_limited(path, MAX_BYTES)
-    except (OSError, ValueError) as error:   # a name with a NUL is a ValueError
-        raise ConfigError("cannot be read", file=str(path), found=getattr(error, "strerror", None) or str(error),
-                          expected="a YAML file") from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError("is too large", file=str(path), found=f"more than {MAX_BYTES} bytes",
-                          expected=f"at most {MAX_BYTES} bytes")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError("is not UTF-8", file=str(path), found=f"byte {error.start}", expected="UTF-8 text") from error
+    text = _text(path, "a YAML file")
     try:
         _refuse_bombs(text)
         data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader with less, not more
@@ -135,17 +139,10 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     ConfigError
         The file is missing, too large, not UTF-8, no CSV, has other columns or a control character in a field.
     """
-    path = Path(path)
-    expected = "a CSV file in UTF-8"
     try:
-        raw = read_limited(path, MAX_BYTES)
-        lines = list(csv.reader(io.StringIO(raw[:MAX_BYTES].decode("utf-8-sig"), newline=""), strict=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise ConfigError("cannot be read", file=str(path), found=getattr(error, "strerror", None) or str(error),
-                          expected=expected) from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError("is too large", file=str(path), found=f"more than {MAX_BYTES} bytes",
-                          expected=f"at most {MAX_BYTES} bytes")
+        lines = list(csv.reader(io.StringIO(_text(path, "a CSV file"), newline=""), strict=True))
+    except csv.Error as error:
+        raise ConfigError("cannot be read", file=str(path), found=str(error), expected="a CSV file") from error
     if not lines or lines[0] != list(columns):
         raise ConfigError("wrong columns", file=str(path), row=1, found=lines[0] if lines else "nothing",
                           expected=",".join(columns))

@@ -1,4 +1,4 @@
-"""Which cell is blamed, with what value, and whether that is proven: a grid that obeys every identity, spoilt by hand."""
+"""Which cell is blamed, with what value, and whether it is proven: a grid that obeys every identity, spoilt by hand."""
 
 import numpy as np
 import pytest
