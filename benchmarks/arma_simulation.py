@@ -20,10 +20,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq, minimize
+from scipy.special import ndtri
 
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.arma.comparison import STUDY
-from ebank_lib.arma.selection import CRITERIA, choose
+from ebank_lib.arma.design import prepare
+from ebank_lib.arma.likelihood import objective
+from ebank_lib.arma.model import ARMA, CRITERIA
+from ebank_lib.arma.search import climb_from
+from ebank_lib.arma.selection import choose
 
 MODELS = {"AR(1) 0.6": ([0.6], []), "AR(2) 1.2 -0.5": ([1.2, -0.5], []), "MA(1) 0.6": ([], [0.6]),
           "ARMA(1,1) 0.7 0.4": ([0.7], [0.4]), "white noise": ([], [])}
@@ -46,12 +52,12 @@ def one(rng, ar, ma, n: int) -> list[tuple[str, str, float]]:
     y, future = full[:n], full[n:]
     chosen, out = select_order(y, d=0), []
     for criterion in CRITERIA:
-        passing, raw = choose(chosen._core, criterion)
+        passing, raw = choose(chosen.audit, criterion)
         out += [("right order", f"{criterion}, regular orders", passing == (len(ar), len(ma))),
                 ("right order", f"{criterion}, raw", raw == (len(ar), len(ma)))]
     true = fit_arma(y, (len(ar), 0, len(ma)))
     for name, value in zip(true.params.index, [*ar, *ma, 10.0]):
-        interval = true.profile(name)
+        interval = profile_interval(true, name)
         out += [("95% interval", f"{name}, profile", interval["lower"] <= value <= interval["upper"]),
                 # No standard error, no interval: counted as a miss.
                 ("95% interval", f"{name}, Wald", interval["wald_lower"] <= value <= interval["wald_upper"])]
@@ -62,6 +68,68 @@ def one(rng, ar, ma, n: int) -> list[tuple[str, str, float]]:
                 inside = limits[f"lo-{level}"].iloc[h - 1] <= future[h - 1] <= limits[f"hi-{level}"].iloc[h - 1]
                 out.append((f"{level}% forecast limits", f"{who}, {h} ahead", inside))
     return out
+
+
+def profile_interval(model: ARMA, term: str, level: float = 95) -> pd.Series:
+    """Return the interval of one parameter from its profile likelihood, beside the Wald one.
+
+    Every value is kept whose best likelihood, all else refitted, is within chi-square reach of the maximum. The limit
+    is infinite where the profile stays flat.
+    """
+    estimate, se = float(model.params[term]), float(model.std_errors[term])
+    z = ndtri(0.5 + level / 200)
+    reach, best = z**2 / 2, model.optimum.value
+    step = se if np.isfinite(se) else (0.1 if term[-1:].isdigit() else model.design.scale)
+    drop = profile_of(model, term)
+    limits = []
+    for sign in (-1, 1):
+        inside, outside, limit = estimate, estimate + sign * step, sign * np.inf
+        for _ in range(40):
+            if not np.isfinite(drop(outside)):
+                outside = 0.5 * (inside + outside)  # beyond stationarity: the edge itself may be the limit
+                if abs(outside - inside) < 1e-6:
+                    limit = outside
+                    break
+            elif drop(outside) - best > reach:
+                limit = brentq(lambda v: drop(v) - best - reach, inside, outside, xtol=1e-6 * step)
+                break
+            else:
+                inside, outside = outside, outside + sign * step
+        limits.append(limit)
+    return pd.Series({"estimate": estimate, "lower": limits[0], "upper": limits[1],
+                      "wald_lower": estimate - z * se, "wald_upper": estimate + z * se}, name=term)
+
+
+def profile_of(model: ARMA, term: str):
+    """The concentrated negative log-likelihood as a function of one parameter's value."""
+    d, at, c = model.design, list(model.params.index).index(term), model._coefficients
+    none = np.empty(len(d.columns) - d.gaps)
+    if at >= len(c):
+        column = d.x[term].to_numpy()
+        rest = d.x.drop(columns=term)
+
+        def drop(value):
+            moved = d.y - value * column
+            new = prepare(moved, d.d, d.big_d, d.season, rest if rest.shape[1] else None, "n")
+            found = climb_from(new.columns, new.gaps, model.shape, model.optimum.angles)
+            return -new.loglik(found.value) + d.loglik(0.0)
+
+        return drop
+    start = np.delete(c, at)
+
+    def drop(value):
+        def f(x):
+            gradient = np.empty(len(c))
+            value_here = objective(np.insert(x, at, value), model.shape, True, d.columns, d.gaps, none, gradient)
+            return (value_here, np.delete(gradient, at)) if np.isfinite(value_here) else (1e10, np.zeros(len(x)))
+
+        if len(start) == 0:
+            got = f(start)[0]
+        else:
+            got = minimize(f, start, jac=True, method="BFGS", options={"gtol": 1e-5}).fun
+        return got if got < 1e9 else np.inf
+
+    return drop
 
 
 def main() -> None:

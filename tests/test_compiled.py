@@ -8,7 +8,7 @@ import sys
 CODE = """
 import ebank_lib.events.noise, ebank_lib.forecasting.ets, ebank_lib.forecasting.calendar
 import numpy as np
-from ebank_lib.arma.polynomials import levinson
+from ebank_lib.arma.likelihood import levinson
 stages = np.zeros((2, 2))
 levinson(np.array([0.5, 0.2]), stages)
 print(ebank_lib.__file__, stages[1].round(9).tolist())

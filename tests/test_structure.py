@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -87,3 +88,12 @@ def test_no_unsafe_reading(root):
     for pattern in (r"\bpickle\b", r"\beval\(", r"\bexec\(", r"shell=True",
                     r"yaml\.(unsafe_|full_)?load\((?!text, Loader=_Plain)"):
         assert [p.name for p, body in text.items() if re.search(pattern, body)] == [], pattern
+
+
+def test_no_module_is_there_twice():
+    """Doctests are of the modules that everybody imports; see conftest.py."""
+    import ebank_lib.arma
+
+    for name in ebank_lib.arma.__all__:
+        made = getattr(ebank_lib.arma, name)
+        assert getattr(sys.modules[made.__module__], name) is made

@@ -2,7 +2,6 @@
 
 from .comparison import Comparison, SimulationStudy, simulation_study
 from .model import ARMA, fit_arma
-from .selection import OrderSelection, combine, select_order
+from .selection import OrderSelection, select_order
 
-__all__ = ["ARMA", "Comparison", "OrderSelection", "SimulationStudy", "combine", "fit_arma", "select_order",
-           "simulation_study"]
+__all__ = ["ARMA", "Comparison", "OrderSelection", "SimulationStudy", "fit_arma", "select_order", "simulation_study"]

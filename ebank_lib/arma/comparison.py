@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..display import html_table
+from ..display import describe, html_table
 from ..store import kept_arrays
-from ..wording import t
+from ..wording import cell, cite, join, t
 from .design import trend_columns
+from .model import LABELS
 
 if TYPE_CHECKING:
     from .selection import OrderSelection
@@ -48,22 +49,27 @@ class Comparison:
 
     def reading(self, lang: str | None = None) -> str:
         """Say in plain words where statsmodels ends, what it would choose, and where it is the better one."""
-        rows, count = self.table, int(self.table["misses"].sum())
-        said = [t("arma.theirs_all", lang, n=len(rows))]
-        if count:
-            worst = rows.loc[rows["missed"].idxmax()]
-            said = [t("arma.theirs_miss", lang, n=len(rows), count=count, worst=f"{worst['missed']:.2f}",
-                      order=f"({worst['p']},{worst['d']},{worst['q']})",
-                      silent=int((rows["misses"] & rows["converged"]).sum()))]
-        if rows["better"].any():
-            said.append(t("arma.theirs_better", lang, count=int(rows["better"].sum())))
+        def count(**rows):
+            shown = self.table[np.all([self.table[name] == value for name, value in rows.items()], axis=0)]
+            return cite(len(shown), cell("against_statsmodels", **rows))
+
+        whole = cite(len(self.table), cell("against_statsmodels"))
+        said = [t("arma.theirs_all", lang, n=whole)]
+        if self.table["misses"].any():
+            worst = self.table.loc[self.table["missed"].idxmax()]
+            at = {name: int(worst[name]) for name in ("p", "q")}
+            said = [t("arma.theirs_miss", lang, n=whole, count=count(misses=True),
+                      worst=cite(f"{worst['missed']:.2f}", cell("against_statsmodels", "missed", **at)),
+                      order=f"({worst['p']},{worst['d']},{worst['q']})", silent=count(misses=True, converged=True))]
+        if self.table["better"].any():
+            said.append(t("arma.theirs_better", lang, count=count(better=True)))
         if self.their_order is not None:
             names = {k: "({},{},{})".format(*v) for k, v in
                      (("theirs", self.their_order), ("raw", self.raw_order), ("order", self.order))}
             key = "same_choice" if self.their_order == self.order else (
                 "same_raw" if self.their_order == self.raw_order else "other_choice")
             said.append(t(f"arma.theirs_{key}", lang, criterion=self.label, **names))
-        return (" " if said[0].isascii() else "").join(said)
+        return join(said, " " if said[0].isascii() else "")
 
     def _repr_html_(self) -> str:
         keep = ["p", "d", "q", "loglik", "loglik_theirs", "missed", "converged", "warnings"]
@@ -80,16 +86,16 @@ def compare(selection: OrderSelection, max_order: int | None = None) -> Comparis
     exog = d.x.drop(columns=list(trend_columns(d.y.index, d.trend, d.d + d.big_d)))
     theirs = kept_arrays("theirs", (d.y, exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
                                     selection.seasonal_order, orders), lambda: _theirs(selection, exog, orders))
-    table = pd.DataFrame({"p": [p for p, _ in orders], "d": d.d, "q": [q for _, q in orders],
-                          "loglik": [selection.fit(p, q).loglik for p, q in orders],
-                          **{name: theirs[name] for name in _THEIRS}})
-    table.insert(5, "missed", table["loglik"] - table["loglik_theirs"])
-    table.insert(6, "misses", ~(table["missed"] <= MISS))
-    table.insert(7, "better", table["missed"] < -MISS)
+    loglik = np.array([selection.fit(p, q).loglik for p, q in orders])
+    missed = loglik - theirs["loglik_theirs"]
+    table = describe(pd.DataFrame({
+        "p": [p for p, _ in orders], "d": d.d, "q": [q for _, q in orders], "loglik": loglik,
+        "loglik_theirs": theirs["loglik_theirs"], "missed": missed, "misses": ~(missed <= MISS),
+        "better": missed < -MISS, **{name: theirs[name] for name in _THEIRS if name != "loglik_theirs"}}))
     value = table["criterion_theirs"]
     best = table.loc[value.idxmin(), ["p", "d", "q"]] if value.notna().any() else None
     return Comparison(table, selection.order, selection.raw_order, None if best is None else tuple(map(int, best)),
-                      {"aicc": "AICc"}.get(selection.criterion, selection.criterion.upper()))
+                      LABELS[selection.criterion])
 
 
 def _theirs(selection: OrderSelection, exog: pd.DataFrame, orders: list[tuple[int, int]]) -> dict[str, np.ndarray]:
@@ -107,12 +113,13 @@ def _theirs(selection: OrderSelection, exog: pd.DataFrame, orders: list[tuple[in
             warnings.simplefilter("always")
             try:
                 fit = ARIMA(d.y, exog if exog.shape[1] else None, order=(p, d.d, q), trend=trend,
-                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit(cov_type="none")
+                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit(
+                                cov_type="none", low_memory=True)
             except (ValueError, np.linalg.LinAlgError):  # it cannot start: the row stays, without a figure
                 fit = None
         if fit is not None:
             parts = (fit.arparams, fit.maparams, fit.seasonalarparams, fit.seasonalmaparams)
-            value = ours._concentrated(np.concatenate([np.asarray(v, dtype=float) for v in parts]))[2]
+            _, _, value = ours._concentrated(np.concatenate([np.asarray(v, dtype=float) for v in parts]))
             row["loglik_theirs"] = d.loglik(value) if np.isfinite(value) else np.nan
             row["criterion_theirs"] = getattr(fit, selection.criterion)
             row["converged"] = bool(fit.mle_retvals["converged"]) if fit.mle_retvals else True
@@ -188,4 +195,4 @@ def _translated(of: str, lang: str | None) -> str:
         return t(f"arma.study_{rest.lower()}", lang)
     if rest.endswith(" ahead"):
         return t(f"arma.study_{_key(what)}", lang) + t("arma.study_ahead", lang, n=int(rest.split()[0]))
-    return {"aicc": "AICc"}.get(what, what.upper()) + t(f"arma.study_{_key(rest)}", lang)
+    return LABELS[what] + t(f"arma.study_{_key(rest)}", lang)

@@ -22,12 +22,12 @@ TRENDS = ("n", "c", "ct")
 def as_series(y) -> pd.Series:
     """Return `y` as a float Series on an ordered, gapless PeriodIndex or RangeIndex.
 
-    Months that the index leaves out become NaN; a DatetimeIndex becomes a PeriodIndex.
+    Months that the index leaves out become NaN.
 
     Raises
     ------
     SeriesError
-        Not numeric, infinite, unordered, repeated labels, no frequency, or nothing but missing values.
+        Not numeric, infinite, unordered, repeated labels, another index, or nothing but missing values.
     """
     if not isinstance(y, pd.Series):
         values = np.asarray(y)
@@ -37,12 +37,6 @@ def as_series(y) -> pd.Series:
     if y.dtype == object or not pd.api.types.is_numeric_dtype(y.dtype) or pd.api.types.is_complex_dtype(y.dtype):
         raise SeriesError("the series is not numeric", found=str(y.dtype), expected="floats, NaN where missing")
     y = y.astype(float)
-    if isinstance(y.index, pd.DatetimeIndex):
-        freq = y.index.freq or (pd.infer_freq(y.index) if len(y) > 2 else None)
-        if freq is None:
-            raise SeriesError("the dates have no regular frequency",
-                              expected="a PeriodIndex, e.g. y.index.to_period('M')")
-        y = y.set_axis(pd.DatetimeIndex(y.index, freq=freq).to_period())
     if not y.index.is_unique:
         raise SeriesError("labels repeat", found=y.index[y.index.duplicated()][0], expected="one value a month")
     if not y.index.is_monotonic_increasing:
@@ -51,10 +45,8 @@ def as_series(y) -> pd.Series:
         full = pd.period_range(y.index[0], y.index[-1], freq=y.index.freq, name=y.index.name) if len(y) else y.index
         y = y.reindex(full)
     elif not isinstance(y.index, pd.RangeIndex):
-        if not pd.api.types.is_integer_dtype(y.index.dtype) or (len(y) and y.index[-1] - y.index[0] != len(y) - 1):
-            raise SeriesError("the index is not a run of months", found=type(y.index).__name__,
-                              expected="PeriodIndex, DatetimeIndex with a frequency, or RangeIndex")
-        y = y.set_axis(pd.RangeIndex(y.index[0], y.index[-1] + 1) if len(y) else pd.RangeIndex(0))
+        raise SeriesError("the index is not a run of months", found=type(y.index).__name__,
+                          expected="PeriodIndex or RangeIndex, e.g. y.index.to_period('M')")
     if np.isinf(y.to_numpy()).any():
         raise SeriesError("the series holds infinite values", found=y[np.isinf(y)].index[0],
                           expected="finite values; the logarithm of zero?")
@@ -174,7 +166,18 @@ def exog_frame(exog, index, names=None) -> pd.DataFrame:
     return frame
 
 
-def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: str = "c", longest=None) -> Design:
+def future_columns(design: Design, horizon: int, exog) -> np.ndarray:
+    """Return the trend and the regressors of the months after the sample."""
+    index = future_index(design.y.index, horizon)
+    trend = trend_columns(index, design.trend, design.d + design.big_d, start=len(design.y) + 1)
+    names = [c for c in design.x.columns if c not in trend]
+    if names and exog is None:
+        raise SeriesError("the model has regressors: forecast(exog=...) needs their future", found=None,
+                          expected=f"{horizon} rows of {names}")
+    return np.column_stack([*trend.values(), exog_frame(exog, index, names).to_numpy()])
+
+
+def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: str = "c") -> Design:
     """Check, difference and scale a series; see `Design`.
 
     Raises

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .likelihood import axpy, copy, dot
-from .polynomials import compiled, step_down
+from .likelihood import axpy, compiled, copy, dot, step_down
 
-__all__ = ["filter_columns", "innovations", "state_space"]
+__all__ = ["ahead", "filter_columns", "state_space"]
 
 
 @compiled
@@ -171,15 +170,12 @@ def filter_columns(transition, disturbance, observe, initial, columns, missing, 
     return v, f, a, p
 
 
-@compiled
-def innovations(phi, theta, delta, columns, missing):
-    """Innovations in units of sigma (m, T) of every row of `columns`, and log F summed over the observed."""
-    transition, disturbance, observe, initial = state_space(phi, theta, delta)
-    v, f, _, _ = filter_columns(transition, disturbance, observe, initial, columns, missing, delta.size)
-    log_f = 0.0
-    for s in range(delta.size, columns.shape[1]):
-        for i in range(columns.shape[0]):
-            v[i, s] /= np.sqrt(f[s])
-        if not missing[s]:
-            log_f += np.log(f[s])
-    return v, log_f
+def ahead(space, a, p, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance / sigma2 (horizon,) of the months after the last, given what is known of its next state."""
+    transition, disturbance, observe, _ = space
+    mean, variance = np.empty(horizon), np.empty(horizon)
+    for h in range(horizon):
+        mean[h], variance[h] = observe @ a, observe @ p @ observe
+        a = transition @ a
+        p = transition @ p @ transition.T + np.outer(disturbance, disturbance)
+    return mean, variance

@@ -11,20 +11,33 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import chdtrc, ndtr, ndtri
 
+from ..display import describe
 from ..errors import SeriesError, UnknownNameError
 from ..wording import t as words
-from .design import Design, check_order, prepare
-from .diagnostics import residual_tests
-from .inference import observed_covariance, profile_interval
-from .kalman import filter_columns, state_space
-from .likelihood import objective
-from .outlook import forecast, simulate
-from .polynomials import expanded, natural, series_quotient
+from .design import Design, check_order, future_columns, future_index, prepare
+from .kalman import ahead, filter_columns, state_space
+from .likelihood import expanded, natural, objective
 from .search import MODES, Optimum, climb_grid
 
-__all__ = ["ARMA", "fit_arma"]
+__all__ = ["ARMA", "CRITERIA", "LABELS", "autocorrelations", "fit_arma", "ljung_box", "penalty", "residual_tests",
+           "tail"]
+
+LABELS = {"aic": "AIC", "aicc": "AICc", "bic": "BIC", "hqic": "HQIC"}
+CRITERIA = tuple(LABELS)
+ON_CIRCLE = 1.0005  # a root nearer than this has no regular information, hence no standard error
+
+
+def penalty(criterion: str, k, n: int):
+    """What a criterion adds to -2 loglik for `k` parameters and `n` values; AICc infinite where undefined.
+
+    AICc is AIC corrected for short series (Hurvich & Tsai 1989, Biometrika 76).
+    """
+    if criterion == "aicc":
+        spare = n - k - 1
+        return np.where(spare > 0, 2 * k * n / np.where(spare > 0, spare, 1), np.inf)
+    return {"aic": 2.0, "bic": np.log(n), "hqic": 2 * np.log(np.log(n))}[criterion] * k
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,38 +121,21 @@ class ARMA:
         """Number of estimated parameters, sigma2 among them."""
         return sum(self.shape[:4]) + self.design.x.shape[1] + 1
 
-    @property
-    def aic(self) -> float:
-        return -2 * self.loglik + 2 * self.k
-
-    @property
-    def aicc(self) -> float:
-        """AIC corrected for short series (Hurvich & Tsai 1989, Biometrika 76)."""
-        spare = self.nobs - self.k - 1
-        return -2 * self.loglik + 2 * self.k * self.nobs / spare if spare > 0 else np.inf
-
-    @property
-    def bic(self) -> float:
-        return -2 * self.loglik + np.log(self.nobs) * self.k
-
-    @property
-    def hqic(self) -> float:
-        return -2 * self.loglik + 2 * np.log(np.log(self.nobs)) * self.k
+    def criterion(self, name: str) -> float:
+        """The value of ``aic``, ``aicc``, ``bic`` or ``hqic``."""
+        return float(penalty(name, self.k, self.nobs) - 2 * self.loglik)
 
     # --- polynomials
-
-    def _expanded(self, coefficients) -> tuple[np.ndarray, np.ndarray]:
-        return expanded(np.asarray(coefficients, dtype=float), self.shape)
 
     @cached_property
     def ar_polynomial(self) -> np.ndarray:
         """phi_1 .. of the stationary part, seasonal factor multiplied in."""
-        return self._expanded(self._coefficients)[0]
+        return expanded(self._coefficients, self.shape)[0]
 
     @cached_property
     def ma_polynomial(self) -> np.ndarray:
         """theta_1 .., seasonal factor multiplied in."""
-        return self._expanded(self._coefficients)[1]
+        return expanded(self._coefficients, self.shape)[1]
 
     @cached_property
     def delta(self) -> np.ndarray:
@@ -159,26 +155,6 @@ class ARMA:
                 out.append((part, v.real, v.imag, abs(v), 2 * np.pi / angle if angle > 1e-9 else np.inf))
         return pd.DataFrame(out, columns=["part", "real", "imag", "modulus", "period"])
 
-    def psi_weights(self, n: int = 24) -> np.ndarray:
-        """Weights of the last n shocks in y (n,), psi_0 = 1; differencing included."""
-        full = -np.convolve(np.r_[1.0, -self.ar_polynomial], np.r_[1.0, -self.delta])[1:]
-        return series_quotient(self.ma_polynomial, full, n)
-
-    def pi_weights(self, n: int = 24) -> np.ndarray:
-        """Weights pi (n,), pi_0 = 1, of a_t = sum pi_j y_(t-j)."""
-        full = np.convolve(np.r_[1.0, -self.ar_polynomial], np.r_[1.0, -self.delta])[1:]
-        return series_quotient(full, -self.ma_polynomial, n)
-
-    def spectrum(self, n: int = 256) -> pd.Series:
-        """Spectral density of the differenced series at n frequencies, in cycles a month from 0 to 0.5."""
-        frequency = np.linspace(0.0, 0.5, n)
-        b = np.exp(-2j * np.pi * np.outer(frequency, np.arange(1, 1 + max(len(self.ar_polynomial),
-                                                                         len(self.ma_polynomial), 1))))
-        top = np.abs(1 + b[:, :len(self.ma_polynomial)] @ self.ma_polynomial) ** 2
-        bottom = np.abs(1 - b[:, :len(self.ar_polynomial)] @ self.ar_polynomial) ** 2
-        return pd.Series(self.sigma2 / (2 * np.pi) * top / bottom, index=pd.Index(frequency, name="frequency"),
-                         name="spectrum")
-
     # --- uncertainty of the parameters
 
     @cached_property
@@ -188,31 +164,20 @@ class ARMA:
     @cached_property
     def _filtered(self):
         """Innovations, their variances, last state and its covariance: of y - x beta and of every regressor."""
-        return self._filter(self._coefficients, self._beta)
+        d, lost = self.design, len(self.delta)
+        missing, x = d.y.isna().to_numpy(), d.x.to_numpy()
+        y = self._smoothed() if missing[:lost].any() else d.y.to_numpy()
+        columns = np.vstack([(y - x @ self._beta)[None], x.T])
+        return filter_columns(*state_space(self.ar_polynomial, self.ma_polynomial, self.delta), columns, missing, lost)
 
-    def _filter(self, coefficients, beta):
-        d = self.design
-        phi, theta = self._expanded(coefficients)
-        missing = d.y.isna().to_numpy()
-        level = d.y.to_numpy() - d.x.to_numpy() @ beta
-        lost = len(self.delta)
-        if missing[:lost].any():
-            level = np.where(missing, self._smoothed(coefficients) - d.x.to_numpy() @ beta, level)
-        columns = np.vstack([level[None], d.x.to_numpy().T])
-        return filter_columns(*state_space(phi, theta, self.delta), columns, missing, lost)
-
-    def _smoothed(self, coefficients) -> np.ndarray:
+    def _smoothed(self) -> np.ndarray:
         """y with every missing month at its expectation given all the others: a gap estimated as a regressor."""
         d = self.design
         out = np.empty(len(d.columns))
-        objective(np.asarray(coefficients), self.shape, True, d.columns, 0, out, np.empty(0))
+        objective(self._coefficients, self.shape, True, d.columns, 0, out, np.empty(0))
         y = d.y.interpolate(limit_direction="both").to_numpy(copy=True)
         y[d.y.isna().to_numpy()] -= d.scale * out[:d.gaps]
         return y
-
-    def smoothed(self) -> pd.Series:
-        """y with its missing months replaced by their expectation given all observed ones."""
-        return pd.Series(self._smoothed(self._coefficients), index=self.y.index, name=self.y.name)
 
     @cached_property
     def _gls_covariance(self) -> np.ndarray:
@@ -230,23 +195,6 @@ class ARMA:
         """Why there are no standard errors; empty where there are."""
         return words(f"arma.se_{self._covariance[1]}", lang) if self._covariance[1] else ""
 
-    def covariance(self) -> pd.DataFrame:
-        """Covariance of the estimates, inverse of the observed information."""
-        return pd.DataFrame(self._covariance[0], index=self.params.index, columns=self.params.index)
-
-    def profile(self, term: str, level: float = 95) -> pd.Series:
-        """Interval of one parameter from its profile likelihood, beside the Wald one.
-
-        Every value is kept whose best likelihood, all else refitted, is within chi-square reach of the maximum. On
-        short series and near the boundary this covers better than the estimate plus and minus standard errors.
-
-        Returns
-        -------
-        Series
-            ``estimate, lower, upper, wald_lower, wald_upper``; an infinite limit where the profile stays flat.
-        """
-        return profile_interval(self, term, level)
-
     # --- residuals
 
     @cached_property
@@ -255,15 +203,26 @@ class ARMA:
         v, f, _, _ = self._filtered
         return pd.Series(v[0] / np.sqrt(f), index=self.y.index, name="resid")
 
-    def tests(self, lags=None, lang: str | None = None) -> pd.DataFrame:
-        """Residual tests with their nulls; see `diagnostics.residual_tests`."""
-        return residual_tests(self.resid.dropna().to_numpy(), sum(self.shape[:4]), self.seasonal_order[3], lags, lang)
+    def tests(self, lang: str | None = None) -> pd.DataFrame:
+        """Tests of the residuals, each with its null.
+
+        Returns
+        -------
+        DataFrame
+            ``test, null, lag, df, statistic, p_value, rejects`` (at 5%; NA where the test cannot be done).
+        """
+        out = pd.DataFrame(residual_tests(self), columns=["test", "null", "lag", "df", "statistic"])
+        out["null"] = [words(f"arma.null_{null}", lang) for null in out["null"]]
+        out["p_value"] = tail(out["statistic"], out["df"])
+        out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
+        return out
 
     # --- what comes next
 
-    def forecast(self, horizon: int = 12, level=(80, 95), exog=None, parameters: bool = False,
-                 sigma2: str = "df") -> pd.DataFrame:
+    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
         """Mean and exact Gaussian limits of the months after the sample.
+
+        The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
 
         Parameters
         ----------
@@ -272,64 +231,36 @@ class ARMA:
             Per cent.
         exog : (horizon, m), optional
             The future of the regressors the model was fitted with.
-        parameters : bool
-            Widen the limits by the uncertainty of the estimates (delta method and GLS).
-        sigma2 : {"df", "ml"}
-            Residual sum of squares over the degrees of freedom left, as R's forecast package has it, or over n.
 
         Returns
         -------
         DataFrame
             ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
         """
-        return forecast(self, horizon, level, exog, parameters, sigma2)
+        if int(horizon) != horizon or not 1 <= horizon <= 600:
+            raise SeriesError("horizon is a number of months", found=horizon, expected="1 to 600")
+        future = future_columns(self.design, int(horizon), exog)
+        _, _, a, p = self._filtered
+        mean, variance = ahead(state_space(self.ar_polynomial, self.ma_polynomial, self.delta), a[0], p, int(horizon))
+        mean = mean + future @ self._beta
+        spare = self.nobs - self.k + 1
+        se = np.sqrt(self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
+        out = {"y_hat": mean}
+        for lv in np.atleast_1d(level):
+            if not 0 < lv < 100:
+                raise SeriesError("level is a percentage", found=lv, expected="between 0 and 100")
+            z = ndtri(0.5 + lv / 200)
+            out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
+        return pd.DataFrame(out, index=future_index(self.y.index, int(horizon)))
 
-    def simulate(self, n: int = 1000, horizon: int = 12, seed: int = 0, exog=None,
-                 innovations: str = "normal") -> pd.DataFrame:
-        """`n` paths that continue the sample.
-
-        Parameters
-        ----------
-        innovations : {"normal", "resampled"}
-            Gaussian, or drawn from the model's own residuals (centred, scaled to its variance).
-
-        Returns
-        -------
-        DataFrame (horizon, n)
-            Rows are months, columns are paths. The same seed gives the same paths.
-        """
-        return simulate(self, n, horizon, seed, exog, innovations)
-
-    # --- tables and hand-over
+    # --- what is shown
 
     def tidy(self) -> pd.DataFrame:
         """One row a parameter: ``term, estimate, std_error, statistic, p_value``."""
         z = (self.params / self.std_errors).to_numpy()
-        return pd.DataFrame({"term": self.params.index, "estimate": self.params.to_numpy(),
-                             "std_error": self.std_errors.to_numpy(), "statistic": z,
-                             "p_value": 2 * ndtr(-np.abs(z))})
-
-    def glance(self) -> pd.DataFrame:
-        """One row about the whole model."""
-        keys = ("nobs", "k", "loglik", "sigma2", "aic", "aicc", "bic", "hqic", "converged")
-        return pd.DataFrame({key: [getattr(self, key)] for key in keys})
-
-    def augment(self) -> pd.DataFrame:
-        """One row a month: ``y, fitted, resid``; `fitted` is the one-step forecast."""
-        return pd.DataFrame({"y": self.y, "fitted": self.y - self._filtered[0][0], "resid": self.resid})
-
-    def to_statsmodels(self):
-        """The same parameters as a smoothed statsmodels SARIMAX result, for whatever is not here.
-
-        Its ``llf`` is ours without differencing; with it, its exact diffuse likelihood counts otherwise.
-        """
-        from statsmodels.tsa.statespace.sarimax import SARIMAX
-
-        d, (sp, big_d, sq, season) = self.design, self.seasonal_order
-        seasonal = (sp, big_d, sq, season if season > 1 else 0)
-        model = SARIMAX(d.y, exog=d.x if d.x.shape[1] else None, order=self.order, seasonal_order=seasonal,
-                        trend="n", use_exact_diffuse=bool(d.d + d.big_d))
-        return model.smooth(np.r_[self._beta, self._coefficients, self.sigma2])
+        return describe(pd.DataFrame({"term": self.params.index, "estimate": self.params.to_numpy(),
+                                      "std_error": self.std_errors.to_numpy(), "statistic": z,
+                                      "p_value": 2 * ndtr(-np.abs(z))}))
 
     def name(self) -> str:
         """``ARIMA(p,d,q)(P,D,Q)[s]``."""
@@ -355,6 +286,88 @@ class ARMA:
         return rf"${left} = {right},\quad a_t \sim N(0,\ {self.sigma2:.4g})$"
 
 
+def observed_covariance(model: ARMA) -> tuple[np.ndarray, str]:
+    """Inverse observed information, and why it is not to be had where it is NaN.
+
+    The log-likelihood is concentrated in beta and sigma2, so the block of the ARMA coefficients is the inverse of
+    its Hessian (differences of the analytic gradient); beta adds its own GLS variance.
+    """
+    c, n = model._coefficients, len(model.params)
+    k, nan = len(c), np.full((n, n), np.nan)
+    modulus = model.roots()["modulus"].max() if k else 0.0
+    if modulus > 1 / ON_CIRCLE:
+        return nan, "boundary"
+    d, hessian, jacobian = model.design, np.empty((k, k)), np.empty((n - k, k))
+    out, gradient = np.empty(len(d.columns) - d.gaps), np.empty((2, k))
+    h = 1e-5
+    for i in range(k):
+        beta = []
+        for side in (0, 1):
+            x = c.copy()
+            x[i] += h if side == 0 else -h
+            if not np.isfinite(objective(x, model.shape, True, d.columns, d.gaps, out, gradient[side])):
+                return nan, "boundary"
+            beta.append(d.scale * (d.back @ out[:-1]))
+        hessian[i] = (gradient[0] - gradient[1]) / (2 * h)
+        jacobian[:, i] = (beta[0] - beta[1]) / (2 * h)
+    hessian = 0.5 * (hessian + hessian.T)
+    if k and np.linalg.eigvalsh(hessian).min() <= 1e-8 * model.nobs:
+        return nan, "flat"
+    arma = np.linalg.inv(hessian)
+    cross = jacobian @ arma
+    return np.block([[arma, cross.T], [cross, model._gls_covariance + cross @ jacobian.T]]), ""
+
+
+def autocorrelations(e: np.ndarray, lags: int) -> np.ndarray:
+    """Sample autocorrelations (lags,) of e (n,) about its mean, at lags 1, 2, ..."""
+    x = e - e.mean()
+    return np.array([x[k:] @ x[:-k] for k in range(1, lags + 1)]) / (x @ x)
+
+
+def default_lag(n: int, fitted: int, season: int = 1) -> int:
+    """Hyndman's rule: min(10, n / 5), or two seasons, and at least three more than the fitted coefficients."""
+    return min(max(min(2 * season if season > 1 else 10, n // 5), fitted + 3), n - 2)
+
+
+def ljung_box(e: np.ndarray, lags: int, fitted: int = 0) -> tuple[float, int]:
+    """Ljung & Box (1978, Biometrika 65) statistic and its degrees of freedom, `lags` less `fitted`."""
+    r, n = autocorrelations(e, lags), e.size
+    return float(n * (n + 2) * np.sum(r**2 / (n - np.arange(1, lags + 1)))), lags - fitted
+
+
+def jarque_bera(e: np.ndarray) -> tuple[float, int]:
+    """Jarque & Bera (1980) statistic, 2 degrees of freedom."""
+    x = e - e.mean()
+    s2 = np.mean(x**2)
+    return float(x.size / 6 * (np.mean(x**3) ** 2 / s2**3 + (np.mean(x**4) / s2**2 - 3) ** 2 / 4)), 2
+
+
+def arch_lm(e: np.ndarray, lags: int) -> tuple[float, int]:
+    """Engle's (1982) LM test: n R^2 of the squares on their own lags."""
+    z = e**2
+    x = np.column_stack([np.ones(z.size - lags), *(z[lags - k:z.size - k] for k in range(1, lags + 1))])
+    y = z[lags:]
+    rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    total = np.sum((y - y.mean()) ** 2)
+    return float(y.size * (1 - rest @ rest / total)) if total > 0 else 0.0, lags
+
+
+def tail(statistic, df):
+    """p values; NaN without a degree of freedom."""
+    df = np.asarray(df, dtype=float)
+    return np.where(df > 0, chdtrc(np.maximum(df, 1), np.asarray(statistic, dtype=float)), np.nan)
+
+
+def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
+    """Return test, null, lags, degrees of freedom (0 where it cannot be done) and statistic of each test."""
+    e, fitted = model.resid.dropna().to_numpy(), sum(model.shape[:4])
+    lag, arch = default_lag(e.size, fitted, model.seasonal_order[3]), min(4, (e.size - 4) // 4) if e.size >= 8 else 0
+    rows = [("Ljung-Box", "white", lag, *(ljung_box(e, lag, fitted) if 0 < lag < e.size else (np.nan, 0))),
+            ("Jarque-Bera", "normal", 0, *jarque_bera(e)),
+            ("ARCH-LM", "arch", arch, *(arch_lm(e, arch) if arch else (np.nan, 0)))]
+    return [(*about, df, statistic) for *about, statistic, df in rows]
+
+
 def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
@@ -363,7 +376,7 @@ def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: s
     Parameters
     ----------
     y : Series (T,)
-        Monthly PeriodIndex; a RangeIndex, a DatetimeIndex with a frequency or an array will do. NaN where missing.
+        Monthly PeriodIndex; a RangeIndex or an array will do. NaN where missing.
     order : (p, d, q)
         p, q up to 12, d up to 2.
     seasonal_order : (P, D, Q, s), optional

@@ -14,10 +14,9 @@ from itertools import groupby
 
 import numpy as np
 
-from .likelihood import axpy, cholesky, copy, dot, objective, solve
-from .polynomials import compiled, levinson, step_down
+from .likelihood import axpy, cholesky, compiled, copy, dot, levinson, objective, solve, step_down
 
-__all__ = ["MODES", "Optimum", "climb_from", "climb_grid", "explore"]
+__all__ = ["MODES", "Optimum", "Search", "climb_from", "climb_grid"]
 
 MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
@@ -173,29 +172,10 @@ def hannan_rissanen(z, e, lags, p, q, out):
     return True
 
 
-def first_starts(p, q, extra, z, e, lags, angles, values) -> list[np.ndarray]:
-    """Starts of order (p, q) from Hannan-Rissanen and from the optima of the neighbours below, a factor added."""
-    k, starts = p + q, []
-    regression = np.zeros(k + extra)
-    if k and hannan_rissanen(z, e, lags, p, q, regression):
-        starts.append(regression)
-    if p and values[p - 1, q] < np.inf:
-        x = angles[p - 1, q]
-        starts.append(np.concatenate([x[:p - 1], [0.0], x[p - 1:k - 1 + extra]]))
-    if q and values[p, q - 1] < np.inf:
-        x = angles[p, q - 1]
-        ar, ma, rest = x[:p], x[p:k - 1], x[k - 1:k - 1 + extra]
-        starts.append(np.concatenate([ar, ma, [0.0], rest]))
-        starts += [np.concatenate([ar, times(ma, (1.0, -root)), rest]) for root in (-UNIT_ROOT, UNIT_ROOT)]
-    if p and q and values[p - 1, q - 1] < np.inf:
-        starts += both_times(angles[p - 1, q - 1], p - 1, q - 1, extra,
-                             [((1.0, -root), (1.0, -root)) for root in (-COMMON_ROOT, COMMON_ROOT)])
-    return starts or [np.zeros(k + extra)]
-
-
-def both_times(x, p, q, extra, factors) -> list[np.ndarray]:
-    """Starts from the optimum `x` of order (p, q), each with a pair of factors added to AR and MA."""
-    return [np.concatenate([times(x[:p], ar), times(x[p:p + q], ma), x[p + q:p + q + extra]]) for ar, ma in factors]
+def with_zero(x, at) -> np.ndarray:
+    out = np.zeros(x.size + 1)
+    out[:at], out[at + 1:] = x[:at], x[at:]
+    return out
 
 
 @dataclass(frozen=True)
@@ -224,16 +204,8 @@ class Optimum:
     starts_agreeing: int
 
 
-def contenders(values, n, fixed) -> list[list[int]]:
-    """Orders whose AICc is within 8 of the lowest; `fixed` parameters besides p + q, sigma2 among them."""
-    p, q = np.indices(values.shape)
-    k = p + q + fixed
-    half = np.where(n > k + 1, values + k * n / np.maximum(n - k - 1, 1), np.inf)
-    return np.argwhere(half < half.min() + 4.0).tolist()
-
-
-def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
-    """Optimum of every allowed order.
+class Search:
+    """The climbs of one series, and where every order stands before its last climb.
 
     Parameters
     ----------
@@ -243,111 +215,149 @@ def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0):
     allowed : bool array (max_p + 1, max_q + 1)
         Orders to fit.
     seasonal : (P, Q, season)
-    random : int
-        Random starts for every order, drawn with `seed`.
 
-    Returns
-    -------
-    dict of (p, q) to Optimum
+    Attributes
+    ----------
+    angles, values : array (max_p + 1, max_q + 1, widest), (max_p + 1, max_q + 1)
+        The best place of every order, and its concentrated negative log-likelihood; infinite where not tried.
+    ends : dict of (p, q) to list of float
+        The values at which the climbs ended, in the order of p + q.
     """
-    angles, _, ends = explore(columns, gaps, allowed, seasonal, random, seed)
-    found = {}
-    for p, q in ends:
-        best = climb_from(columns, gaps, (p, q, *seasonal), angles[p, q, :p + q + seasonal[0] + seasonal[1]])
-        agreeing = sum(f < best.value + SAME_VALUE for f in ends[p, q])
-        found[p, q] = replace(best, starts=len(ends[p, q]), starts_agreeing=agreeing)
-    return found
 
+    def __init__(self, columns, gaps, allowed, seasonal=(0, 0, 1)):
+        self.columns, self.gaps, self.seasonal = columns, gaps, seasonal
+        rows, cols = allowed.shape
+        self.extra = seasonal[0] + seasonal[1]
+        self.angles = np.zeros((rows, cols, rows + cols - 2 + self.extra))
+        self.values = np.full((rows, cols), np.inf)
+        z = columns[-1]
+        self._lags = min(max(int(0.6 * np.log(z.size) ** 2), rows + cols - 2), z.size // 4)
+        self._innovations = long_autoregression(z, self._lags)
+        self._orders = sorted(map(tuple, np.argwhere(allowed).tolist()), key=lambda o: (sum(o), o))
+        self._version = dict.fromkeys(self._orders, 0)
+        self._seen: dict = {}
+        self.ends: dict[tuple[int, int], list[float]] = {order: [] for order in self._orders}
 
-def explore(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0, worth=None):
-    """Where every order's climbs ended, before the last climb; arguments as of `climb_grid`.
+    def at(self, p: int, q: int) -> np.ndarray:
+        """The best place of an order so far."""
+        return self.angles[p, q, :p + q + self.extra]
 
-    `worth(degree, angles, values)` is asked before the orders with p + q = degree are tried, from 3 on; where it says
-    no, these and all larger orders are left out.
-
-    Returns
-    -------
-    angles (max_p + 1, max_q + 1, widest), values (max_p + 1, max_q + 1) infinite where not tried, and the values at
-    which the climbs ended, a dict by (p, q) in the order of p + q
-    """
-    rows, cols = allowed.shape
-    extra = seasonal[0] + seasonal[1]
-    widest = rows + cols - 2 + extra
-    z = columns[-1]
-    lags = min(max(int(0.6 * np.log(z.size) ** 2), rows + cols - 2), z.size // 4)
-    e = long_autoregression(z, lags)
-    angles = np.zeros((rows, cols, widest))
-    values = np.full((rows, cols), np.inf)
-    orders = sorted(((p, q) for p, q in np.argwhere(allowed).tolist()), key=lambda o: (o[0] + o[1], o[0]))
-    rng = np.random.default_rng(seed)
-    version = dict.fromkeys(orders, 0)
-    ends: dict = {order: [] for order in orders}
-    seen: dict = {}
-
-    def visit(p, q, starts):
-        k, before = p + q + extra, values[p, q]
+    def visit(self, p: int, q: int, starts) -> None:
+        """Climb an order from every start."""
+        k, before = p + q + self.extra, self.values[p, q]
+        best = self.at(p, q)
         for start in starts:
             x = start[:k].copy()
-            f = minimise(x, (p, q, *seasonal), False, columns, gaps, CLIMB, angles[p, q, :k], values[p, q])[0]
-            ends[p, q].append(f)
-            if f < values[p, q]:
-                values[p, q], angles[p, q, :k] = f, x
-        version[p, q] += values[p, q] < before - 1e-6
+            f, _, _ = minimise(x, (p, q, *self.seasonal), False, self.columns, self.gaps, CLIMB, best,
+                               self.values[p, q])
+            self.ends[p, q].append(f)
+            if f < self.values[p, q]:
+                self.values[p, q], best[:] = f, x
+        self._version[p, q] += self.values[p, q] < before - 1e-6
 
-    def from_neighbours(p, q, neighbours):
+    def grow(self, random=0, rng=None, worth=None, near=None) -> None:
+        """Climb every order by degree, from Hannan-Rissanen and from the neighbours below.
+
+        `worth(degree)` is asked before the orders with p + q = degree are tried, from 3 on; where it says no, these
+        and all larger orders are left out. `near(p, q)` is asked before starts with a root near the unit circle are
+        tried, and then no common roots are.
+        """
+        for degree, alike in groupby(list(self._orders), key=sum):
+            if worth is not None and degree > 2 and not worth(degree):
+                self._orders = [order for order in self._orders if sum(order) < degree]
+                self._version = {order: self._version[order] for order in self._orders}
+                break
+            for p, q in alike:
+                starts = self._starts(p, q)
+                if near is None or near(p, q):
+                    starts += self._roots(p, q, common=near is None)
+                if degree + self.extra and random:
+                    starts.extend(rng.uniform(-1.4, 1.4, (random, degree + self.extra)))
+                self.visit(p, q, starts)
+                for other in ((p - 1, q), (p, q - 1)):
+                    self._seen[p, q, other] = self._version.get(other)
+
+    def _starts(self, p: int, q: int) -> list[np.ndarray]:
+        """Hannan-Rissanen, and the optima of the neighbours below with a coefficient of zero."""
+        k, starts = p + q, []
+        regression = np.zeros(k + self.extra)
+        if k and hannan_rissanen(self.columns[-1], self._innovations, self._lags, p, q, regression):
+            starts.append(regression)
+        for other, at in (((p - 1, q), p - 1), ((p, q - 1), k - 1)):
+            if min(other) >= 0 and self.values[other] < np.inf:
+                starts.append(with_zero(self.at(*other), at))
+        return starts or [np.zeros(k + self.extra)]
+
+    def _roots(self, p: int, q: int, common: bool) -> list[np.ndarray]:
+        """The optima of the neighbours below with a moving-average root near the unit circle, or a common root."""
+        starts = []
+        if q and self.values[p, q - 1] < np.inf:
+            x = self.at(p, q - 1)
+            ar, ma, rest = x[:p], x[p:p + q - 1], x[p + q - 1:]
+            starts = [np.concatenate([ar, times(ma, (1.0, -root)), rest]) for root in (-UNIT_ROOT, UNIT_ROOT)]
+        if common and p and q and self.values[p - 1, q - 1] < np.inf:
+            starts += self.pairs(p - 1, q - 1, [((1.0, -root), (1.0, -root)) for root in (-COMMON_ROOT, COMMON_ROOT)])
+        return starts
+
+    def pairs(self, p: int, q: int, factors) -> list[np.ndarray]:
+        """Starts from the optimum of order (p, q), each with a pair of factors added to AR and MA."""
+        x = self.at(p, q)
+        return [np.concatenate([times(x[:p], ar), times(x[p:p + q], ma), x[p + q:]]) for ar, ma in factors]
+
+    def sweep(self) -> None:
+        """Carry every improvement down and up the grid until nothing changes."""
+        for _ in range(3):
+            for p, q in reversed(self._orders):
+                self._from_neighbours(p, q, (((p + 1, q), p, True), ((p, q + 1), p + q, True)))
+            before = dict(self._version)
+            for p, q in self._orders:
+                self._from_neighbours(p, q, (((p - 1, q), p - 1, False), ((p, q - 1), p + q - 1, False)))
+            if before == self._version:
+                break
+
+    def _from_neighbours(self, p, q, neighbours):
         starts = []
         for other, at, larger in neighbours:
             # A neighbour that has not moved since it was last tried would lead to the same place.
-            if other not in version or seen.get((p, q, other)) == version[other]:
+            if other not in self._version or self._seen.get((p, q, other)) == self._version[other]:
                 continue
-            seen[p, q, other] = version[other]
-            x, start = angles[other], np.zeros(widest)
-            start[:at] = x[:at]
-            if larger:
-                start[at:-1] = x[at + 1:]
-            else:
-                start[at + 1:] = x[at:-1]
-            starts.append(start)
+            self._seen[p, q, other] = self._version[other]
+            x = self.at(*other)
+            starts.append(np.concatenate([x[:at], x[at + 1:]]) if larger else with_zero(x, at))
         if starts:
-            visit(p, q, starts)
+            self.visit(p, q, starts)
 
-    for degree, alike in groupby(list(orders), key=sum):
-        if worth is not None and degree > 2 and not worth(degree, angles, values):
-            orders = [order for order in orders if sum(order) < degree]
-            version = {order: version[order] for order in orders}
-            break
-        for p, q in alike:
-            starts = first_starts(p, q, extra, z, e, lags, angles, values)
-            if degree + extra:
-                starts.extend(rng.uniform(-1.4, 1.4, (random, degree + extra)))
-            visit(p, q, starts)
-            for other in ((p - 1, q), (p, q - 1)):
-                seen[p, q, other] = version.get(other)
+    def optimum(self, p: int, q: int) -> Optimum:
+        """The last climb of an order."""
+        return climb_from(self.columns, self.gaps, (p, q, *self.seasonal), self.at(p, q))
 
-    def sweep():
-        for _ in range(3):
-            for p, q in reversed(orders):
-                from_neighbours(p, q, (((p + 1, q), p, True), ((p, q + 1), p + q, True)))
-            before = dict(version)
-            for p, q in orders:
-                from_neighbours(p, q, (((p - 1, q), p - 1, False), ((p, q - 1), p + q - 1, False)))
-            if before == version:
-                break
 
-    sweep()
+def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0) -> dict[tuple[int, int], Optimum]:
+    """Optimum of every allowed order; `random` starts for each, drawn with `seed`, the rest as of `Search`."""
+    search, rng = Search(columns, gaps, allowed, seasonal), np.random.default_rng(seed)
+    search.grow(random, rng)
+    search.sweep()
     if random:
         # A sharp peak of the spectrum is a narrow hill of the likelihood: look for one at every frequency.
         pairs = [((1.0, -2 * PAIR * c, PAIR**2), (1.0, -2 * c, 1.0)) for c in np.cos(FREQUENCIES)]
-        for p, q in orders:
+        for p, q in search.ends:
             if p > 1 and q > 1:
-                visit(p, q, both_times(angles[p - 2, q - 2], p - 2, q - 2, extra, pairs))
-        sweep()
+                search.visit(p, q, search.pairs(p - 2, q - 2, pairs))
+        search.sweep()
         # The orders that may be chosen get more starts: an error there costs most.
-        for p, q in contenders(values, columns.shape[1] - gaps, columns.shape[0] - gaps + extra):
-            if p + q + extra:
-                visit(p, q, rng.uniform(-1.4, 1.4, (MORE * random, p + q + extra)))
-        sweep()
-    return angles, values, {order: ends[order] for order in orders}
+        p, q = np.indices(search.values.shape)
+        k, n = p + q + columns.shape[0] - gaps + search.extra, columns.shape[1] - gaps
+        half = np.where(n > k + 1, search.values + k * n / np.maximum(n - k - 1, 1), np.inf)   # of AICc
+        for p, q in np.argwhere(half < half.min() + 4.0).tolist():
+            if p + q + search.extra:
+                search.visit(p, q, rng.uniform(-1.4, 1.4, (MORE * random, p + q + search.extra)))
+        search.sweep()
+    found = {}
+    for (p, q), ends in search.ends.items():
+        best = search.optimum(p, q)
+        agreeing = sum(f < best.value + SAME_VALUE for f in ends)
+        found[p, q] = replace(best, starts=len(ends), starts_agreeing=agreeing)
+    return found
 
 
 def climb_from(columns, gaps, shape, start) -> Optimum:

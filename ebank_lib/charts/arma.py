@@ -11,8 +11,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from ..arma import ARMA, OrderSelection
-from ..arma.diagnostics import autocorrelations
-from ..arma.selection import LABELS
+from ..arma.model import LABELS, autocorrelations
 from ..wording import language, t
 from . import style
 

@@ -1,0 +1,80 @@
+"""The choice says where its numbers stand; repeated, it chooses what the whole search chooses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ebank_lib.arma import select_order
+from ebank_lib.arma.search import climb_grid
+from ebank_lib.arma.selection import audit_of, choose, draws, picks, winner
+
+
+@pytest.mark.parametrize("criterion", ["aicc", "bic"])
+@pytest.mark.parametrize("missing", [[], [7, 8]])
+def test_shares_are_those_of_the_whole_search(criterion, missing):
+    y = np.random.default_rng(3).standard_normal(44).cumsum() + np.arange(44) * 0.2
+    y[missing] = np.nan
+    selection = select_order(y, d=1, criterion=criterion)
+    d, seasonal, n = selection.design, selection.seasonal_order, 12
+    whole, quick = [], []
+    for series in draws(selection, n, 0):
+        columns = np.vstack([d.columns[:-1], series])
+        found = climb_grid(columns, d.gaps, selection._allowed, (seasonal[0], *seasonal[2:]))
+        whole.append(choose(audit_of(d, found, seasonal), criterion)[0])
+        quick.append(winner(selection, columns))
+    assert sum(a != b for a, b in zip(whole, quick, strict=True)) == 0
+    assert {(p, q): c for p, q, c in picks(selection, n, 0)} == {o: quick.count(o) for o in quick}
+
+
+def test_a_short_series_where_large_orders_have_no_aicc():
+    selection = select_order(np.random.default_rng(4).standard_normal(14), d=0)
+    assert picks(selection, 5, 0)[:, 2].sum() == 5
+
+
+def cells_of(text):
+    """What a sentence states: (as printed, table, column, rows)."""
+    return [(text[start:end], ref.table, ref.column, dict(ref.rows)) for start, end, refs in text.cells for ref in refs]
+
+
+def figure(table, column, rows):
+    """The cell, or the number of rows, that a reference picks."""
+    for key, value in rows.items():
+        how, against = (value[:2], value[2:]) if isinstance(value, str) else ("==", value)
+        table = table.query(f"{key} {how} {against}")
+    return table[column].item() if column else len(table)
+
+
+@pytest.mark.parametrize(("seed", "passed_over", "rivals"), [(3, True, 0), (4, False, 1)])
+def test_the_choice_knows_the_cells_it_states(seed, passed_over, rivals):
+    rng = np.random.default_rng(seed)
+    chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0) if passed_over else select_order(
+        rng.standard_normal(44), 2, 2, d=0)
+    assert (chosen.raw_order != chosen.order) == passed_over
+    for lang in ("zh", "en"):
+        stated = cells_of(chosen.why(lang))
+        assert [(name, column) for _, name, column, _ in stated] == [
+            ("orders", "aicc"), *[("orders", "aicc")] * passed_over, *[("orders", "")] * bool(rivals),
+            ("orders", "ljung_box_p")]
+        for text, _, column, rows in stated:
+            assert float(text) == pytest.approx(figure(chosen.table, column, rows), abs=5e-3)
+        counted = [text for text, _, column, _ in stated if not column]
+        assert counted == [str(rivals)] * bool(rivals) and len(chosen.near) == rivals + 1
+
+
+def test_the_table_has_a_row_an_order_and_its_columns_by_name():
+    chosen = select_order(np.random.default_rng(4).standard_normal(44), 2, 1, d=0)
+    table = chosen.table
+    assert table[["p", "q"]].values.tolist() == [[p, q] for p in range(3) for q in range(2)]
+    for row in table.itertuples():
+        model = chosen.fit(row.p, row.q)
+        assert (row.k, row.loglik, row.sigma2) == (model.k, pytest.approx(model.loglik), pytest.approx(model.sigma2))
+        assert [getattr(row, name) for name in ("aic", "aicc", "bic", "hqic")] == pytest.approx(
+            [model.criterion(name) for name in ("aic", "aicc", "bic", "hqic")])
+        moduli = {part: 1 / roots["modulus"].max() for part, roots in model.roots().groupby("part")}
+        assert (row.min_ar_root, row.min_ma_root) == pytest.approx(
+            (moduli.get("ar", np.inf), moduli.get("ma", np.inf)))
+        p_values = model.tests(lang="en")["p_value"].tolist()
+        assert [row.ljung_box_p, row.jarque_bera_p, row.arch_p] == pytest.approx(p_values)
+    assert table["delta"].tolist() == pytest.approx((table["aicc"] - table["aicc"].min()).tolist())
+    assert table["weight"].tolist() == pytest.approx(np.exp(-table["delta"] / 2) / np.exp(-table["delta"] / 2).sum())
+    pd.testing.assert_series_equal(table["rank"], table["aicc"].rank().astype("Int64"), check_names=False)
