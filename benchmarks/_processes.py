@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import resource
 import subprocess
 import tempfile
@@ -57,6 +60,11 @@ def marked(mark: str) -> dict[int, str]:
     return found
 
 
+def command_lines() -> dict[int, str]:
+    """Return what every process was started with."""
+    return {pid: _read(pid, "cmdline").replace("\0", " ").strip() for pid in _pids()}
+
+
 def _kib(text: str, name: str) -> int:
     line = next((line for line in text.splitlines() if line.startswith(name)), "")
     return int(line.split()[1]) if line else 0
@@ -64,7 +72,7 @@ def _kib(text: str, name: str) -> int:
 
 @dataclass
 class Usage:
-    """What a run took: seconds, those of all processors, and the peaks in MiB of its first process, its warm parent,
+    """What a run took: seconds, those of all processors, and the peaks in MiB of its first process, its fork server,
     and of all together.
 
     Memory that forks share counts once in the sum (the proportional set size).
@@ -81,6 +89,7 @@ class Usage:
 
 def measured(command: Sequence[object], *, cwd: Path, env: Mapping[str, str], log: Path, told: str = "") -> Usage:
     """Run a command to its end and return what it took; it reads `told`, and what it says goes to `log`."""
+    _adopt_orphans()
     usage, ended, before = Usage(), threading.Event(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with log.open("wb") as out, tempfile.TemporaryFile() as given:
         given.write(told.encode())
@@ -93,6 +102,7 @@ def measured(command: Sequence[object], *, cwd: Path, env: Mapping[str, str], lo
         try:
             usage.code = process.wait()
             usage.seconds = time.perf_counter() - began
+            _wait_for_orphans()
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             usage.processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         except BaseException:
@@ -104,6 +114,18 @@ def measured(command: Sequence[object], *, cwd: Path, env: Mapping[str, str], lo
             watch.join()
     usage.said = log.read_text(encoding="utf-8", errors="replace")
     return usage
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of processes whose own has ended: the fork server outlives whom it served by a moment, and
+    what it took, its forks included, is known to who waits for it."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)     # PR_SET_CHILD_SUBREAPER
+
+
+def _wait_for_orphans() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _watch(pid: int, usage: Usage, ended: threading.Event) -> None:
@@ -118,5 +140,5 @@ def _watch(pid: int, usage: Usage, ended: threading.Event) -> None:
         together = sum(_kib(_read(one, "smaps_rollup"), "Pss:") for one in (pid, *below)) / 1024
         usage.together = max(usage.together, together)
         for one, parent in below.items():
-            if parent == pid and ".warm" in _read(one, "cmdline"):
+            if parent == pid and "forkserver" in _read(one, "cmdline"):
                 usage.warm = max(usage.warm, _kib(_read(one, "status"), "VmHWM:") / 1024)

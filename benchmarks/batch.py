@@ -35,7 +35,7 @@ from benchmarks.cleaning import make_sample
 ROOT = Path(__file__).resolve().parent.parent
 BRANCHES = 16       # of the sample in the repository
 FASTER, NOTHING, LINEAR, FLAT = 5.0, 3.0, 0.15, 0.10
-_WARM = "from ebank_lib.reports.warm import warm_up; warm_up()"
+_WARM = "import ebank_lib.reports.preload"
 
 
 # ---------------------------------------------------------------- a project to run in
@@ -109,7 +109,7 @@ class Bench:
 
 def plain_runs(folder: Path, source: str, target: Path) -> list[dict[str, Any]]:
     """Return what the batch runs, as papermill is told it: notebook, target and parameters of each."""
-    from ebank_lib.reports.execution import branch_notebooks, province_notebooks
+    from ebank_lib.reports.listing import branch_notebooks, province_notebooks
     from ebank_lib.sources import open_source
 
     catalog = open_source(folder / source).catalog

@@ -3,7 +3,7 @@
     python -m benchmarks.killing 50 [--seed 7]
 
 Each trial starts `ebank report --all` on a small province, kills something of it with SIGKILL at a random moment (the
-orchestrator, its warm parent, one of the processes forked from that, or all at once), up to three times, and gives the
+orchestrator, its fork server, one of the processes forked from that, or all at once), up to three times, and gives the
 same command again until it says that all is done. Every second trial starts from finished reports after one printed
 number has changed. Then the output folder must equal that of a run that nobody disturbed, byte for byte; no process, no
 socket and no temporary file may be left, and the project folder must be as it was. Most moments are when the
@@ -30,11 +30,11 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from benchmarks._processes import descendants, marked
+from benchmarks._processes import command_lines, descendants, marked
 from benchmarks.batch import environment, hashes
 
 MARK = "EBANK_KILLING"
-VICTIMS = ("orchestrator", "warm", "fork", "all")
+VICTIMS = ("orchestrator", "server", "fork", "all")
 TRIES = 10              # commands until a trial must have come to an end
 WITHIN = 20.0           # seconds in which orphans must have ended by themselves
 LONGEST = 300.0
@@ -111,7 +111,7 @@ def small_project(folder: Path) -> Path:
     for name, text in (("catalog.yaml", CATALOG), ("branches.csv", BRANCHES), ("sources.yaml", SOURCES),
                        ("cells.csv", cells())):
         (data / name).write_text(text, encoding="utf-8")
-    state = 'eb.state("last", str(branch) + " 1", cells=[("series", 0, "value")])'
+    state = 'eb.state("last", str(branch) + " 1")'
     for name, book in (("01_data", _book("Data", READ, SERIES, state)),
                        ("02_outlook", _book("Outlook", READ, FORECAST, "frame = None")),
                        ("06_province", _book("Province", READ, TOGETHER, branch=False))):
@@ -198,9 +198,10 @@ def _kill(place: Place, process: subprocess.Popen, victim: str, draw: random.Ran
             _send(pid)
         return victim
     below = descendants(process.pid)
-    warm = [pid for pid, parent in below.items() if parent == process.pid]
-    forks = sorted(set(below) - set(warm))
-    chosen = {"warm": warm, "fork": forks}.get(victim) or []
+    lines = command_lines()
+    forks = sorted(pid for pid, parent in below.items() if parent != process.pid)
+    server = [pid for pid, parent in below.items() if parent == process.pid and "forkserver" in lines.get(pid, "")]
+    chosen = {"server": server, "fork": forks}.get(victim) or []
     pid = draw.choice(sorted(chosen)) if chosen else process.pid
     _send(pid)
     return victim if chosen else "orchestrator"

@@ -9,12 +9,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
 from .. import __version__
 from ..errors import EbankError, nearest
+from ..reports.failed import is_machine
 from . import report, verify
 
 __all__ = ["main"]
@@ -34,7 +37,8 @@ _EXAMPLES = """examples:
   ebank verify reports/rizhao --source data/shandong
 
 exit code: 0 done; 1 done, but a branch failed, cells were rejected (--strict) or a report is not as it was written;
-2 the input is wrong
+2 the input is wrong; 3 not done, for the machine gave up (no room on a disk, no memory, a cluster that is gone);
+130 interrupted; 141 whoever reads the output does not want more of it
 """
 
 
@@ -113,16 +117,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(ValueError):   # only the main thread may set a handler
         signal.signal(signal.SIGTERM, _ended)
     try:
-        return options.run(options)
-    except EbankError as error:
-        print(f"ebank: {error}", file=sys.stderr)
-        return 2
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("ebank: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:   # ebank ... | head
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:     # ebank ... | head
+        _to_nowhere(sys.stdout)
+        return 141
+    except (EbankError, OSError, MemoryError) as error:
+        if not isinstance(error, EbankError) and not is_machine(error):
+            raise
+        _to_nowhere(sys.stdout)     # what could not be written is not tried again as this process ends
+        with contextlib.suppress(OSError):
+            print(f"ebank: {str(error) or type(error).__name__}", file=sys.stderr)
+        return 3 if is_machine(error) else 2
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """Have what is still to be written go nowhere, where it cannot go anywhere else."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _ended(number: int, frame: object) -> None:

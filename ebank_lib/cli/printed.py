@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Iterable
@@ -42,5 +43,6 @@ def print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
                 print(f"ebank: {error}", file=sys.stderr)
     finally:
         pool.shutdown(cancel_futures=True)
-    print(t("cli.printed", options.lang, n=len(todo) - failed, seconds=f"{time.monotonic() - begun:.1f}"))
+    with contextlib.suppress(BrokenPipeError):
+        print(t("cli.printed", options.lang, n=len(todo) - failed, seconds=f"{time.monotonic() - begun:.1f}"))
     return failed

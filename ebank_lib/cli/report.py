@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import sys
 import time
@@ -49,7 +50,7 @@ def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]
     add("--wait", action="store_true", help="wait for another run in DIR instead of refusing")
     add("--cache", metavar="DIR", help="where intermediate results are kept (default: DIR of --out/.ebank/cache)")
     add("--no-cache", action="store_true", help="keep none; the results are the same")
-    add("--no-fork", action="store_true", help="start every notebook as a new process")
+    add("--no-fork", action="store_true", help="start every task as a new process, as where there is no fork server")
     add("--engine", choices=("local", "dask"), default="local", help="where branches run (default: local)")
     add("--scheduler", metavar="ADDRESS", help="of the Dask cluster, which shares this file system")
     add("--strict", action="store_true", help="exit code 1 when a notebook wrote to stderr")
@@ -83,22 +84,28 @@ def report(options: argparse.Namespace) -> int:
         say.clear()
     seconds = f"{time.monotonic() - begun:.1f}"
     for name in outcome.done if not options.all else []:
-        print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
+        _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
     counts = {"done": len(outcome.done), "unchanged": len(outcome.unchanged), "failed": len(outcome.failed)}
     _machine(options, say, {"event": "summary", **counts, "seconds": float(seconds)})
     if outcome.stopped:
         print("ebank: " + t("cli.disk_full", options.lang, message=outcome.stopped["message"], command=_words(options)),
               file=sys.stderr)
-        return 1
+        return 3
     if options.all:
         if not outcome.done and not outcome.failed:
-            print(t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
+            _print(t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
         else:
-            print(t("cli.summary", options.lang, **counts, seconds=seconds))
-        print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
+            _print(t("cli.summary", options.lang, **counts, seconds=seconds))
+        _print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
     unprinted = print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
     bad = unprinted or (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
     return 1 if bad else 0
+
+
+def _print(text: str) -> None:
+    """Say on standard output what was done; who does not listen to the end does not stop what is left to do."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
 
 
 def _agree(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""One branch's report: notebooks run, page, workbook and chain of hashes written, each whole or not at all.
+"""One branch's report: page, workbook, tables and seal set from executed notebooks, each whole or not at all.
 
 ::
 
@@ -17,9 +17,8 @@ page shows what there is of it and says why it ends there.
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +31,18 @@ from ..errors import ConfigError, UnknownNameError
 from ..files import own_folder, write_atomically
 from ..paths import portable_source
 from ..sources import open_source
-from ..store import kept_data, store
-from ..wording import t, use_language
+from ..store import kept_data
+from ..wording import LANGUAGES, t, use_language
 from .artefacts import about_plain, build, renew
-from .execution import Executed, Finished, Held, NotDone, NotebookError, Progress, province_notebooks, run_notebooks
+from .notebook import Executed
 from .page import About
 from .seal import library_versions, package_sha256, run_json_bytes, source_links
 from .summary import summarise, summary_bytes
 from .trace import month_of
 
-__all__ = ["Province", "Report", "make_province_report", "make_report", "open_province"]
+__all__ = ["PROVINCE", "Province", "Scope", "labels_of", "open_province", "scope_of", "write_report"]
 
+PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 
 
 @dataclass(frozen=True)
@@ -55,33 +55,23 @@ class Province:
     links: tuple[dict[str, Any], ...]
 
     @property
-    def catalog(self):
+    def catalog(self) -> Catalog:
         """The source's catalogue."""
         return self.cleaned.catalog
 
+    @property
+    def whole(self) -> str:
+        """The name of the report of all branches together."""
+        return self.catalog.total or PROVINCE
+
 
 @dataclass(frozen=True)
-class Report:
-    """A finished report: where it is and what its notebooks wrote to stderr (nothing, when all is well)."""
+class Scope:
+    """What a report is about: its name (a branch's id, or that of all together), its indicator and its months."""
 
-    branch: str
-    folder: Path
-    executed: tuple[Executed, ...]
-
-    @property
-    def page(self) -> Path:
-        """Return the page."""
-        return self.folder / "report.html"
-
-    @property
-    def warnings(self) -> list[str]:
-        """Return what notebooks wrote to stderr, each with notebook and cell."""
-        return [f"{book.name} {line}" for book in self.executed for line in book.stderr]
-
-    @property
-    def not_done(self) -> dict[str, NotDone]:
-        """Return the stages that the data do not allow: notebook to cell and reason."""
-        return {book.name: book.not_done for book in self.executed if book.not_done}
+    name: str
+    indicator: str
+    months: tuple[pd.Period, pd.Period]
 
 
 def open_province(source: str | Path) -> Province:
@@ -95,115 +85,56 @@ def open_province(source: str | Path) -> Province:
     opened = open_source(source)
     cleaned = clean(opened)
     files = opened.files()
-    return Province(portable_source(source), cleaned, files, tuple(_source_links(files, cleaned)))
 
-
-def _source_links(files: pd.DataFrame, cleaned: Any) -> list[dict[str, Any]]:
-    """Return the links from the files to the panel; from the store, since they are every report's, and long to hash."""
-    def made() -> list[dict[str, Any]]:
+    def links() -> list[dict[str, Any]]:
         return source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
 
-    if store() is None or cleaned.source.content is None:
-        return made()
-    return kept_data("source-links", (cleaned.source.content,), made)
+    # From the store, where there are files to know them by: they are every report's, and long to hash.
+    made = links() if opened.content is None else kept_data("source-links", (opened.content,), links)
+    return Province(portable_source(source), cleaned, files, tuple(made))
 
 
-def make_report(source: str | Path | Province, branch: str, *, lang: str = "zh", indicator: str | None = None,
-                start: str | None = None, end: str | None = None, out: str | Path = "reports",
-                extra: Mapping[str, str] | None = None, notebooks: Iterable[Path] | None = None, workers: int = 2,
-                cell_timeout: float = 300, progress: Progress | None = None, held: Held | None = None,
-                finished: Finished | None = None) -> Report:
-    """Run the notebooks for a branch and write its report.
+def labels_of(catalog: Catalog, name: str) -> dict[str, str]:
+    """Return what a report is called in each language: the branch's label, or words for all branches together."""
+    one = catalog.branches.get(name)
+    return {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}
+
+
+def scope_of(province: Province, branch: str | None, indicator: str | None = None, start: str | None = None,
+             end: str | None = None) -> Scope:
+    """Return what a report is about.
 
     Parameters
     ----------
-    source : path or Province
-        A source, or one already read.
-    branch : str
-        Its id; ``0351`` and what is left of it after a detour through a number are the same.
+    branch : str or None
+        Its id (``0351`` and what is left of it after a detour through a number are the same); None for all together.
     indicator : str, optional
-        What is forecast; else the first of the catalogue's headline indicators that the branch reports.
+        What is forecast; else the first of the catalogue's headline indicators that is reported.
     start, end : str, optional
         First and last month, ``YYYY-MM``.
-    out : path
-        The report is written into ``out/branch``.
-    extra : mapping of parameter to text, optional
-        Further parameters of the notebooks.
-    held, finished : callable, optional
-        See :func:`~ebank_lib.reports.execution.run_notebooks`.
 
     Raises
     ------
     UnknownNameError
-        A branch, indicator, month or parameter that does not exist.
-    NotebookError
-        A notebook failed; it is kept in ``failed/``, and the report of the run before stays.
+        A branch, indicator or month that does not exist.
+    ConfigError
+        There are no data, or the months are not in order.
     """
-    province = source if isinstance(source, Province) else open_province(source)
-    name = province.catalog.branch(branch).id
-    reported = _reported(province, name)
-    if indicator is not None and province.catalog.indicator(indicator).key not in reported:
-        raise UnknownNameError(f"indicator reported by {name}", indicator, reported)
-    label = province.catalog.branch(name).label(lang)
-    return _make(province, name, label, reported, notebooks, lang=lang, indicator=indicator, start=start, end=end,
-                 out=out, extra=extra, workers=workers, cell_timeout=cell_timeout, progress=progress, held=held,
-                 finished=finished)
-
-
-def make_province_report(source: str | Path | Province, *, lang: str = "zh", indicator: str | None = None,
-                         start: str | None = None, end: str | None = None, out: str | Path = "reports",
-                         extra: Mapping[str, str] | None = None, notebooks: Iterable[Path] | None = None,
-                         workers: int = 2, cell_timeout: float = 300, progress: Progress | None = None,
-                         held: Held | None = None, finished: Finished | None = None) -> Report:
-    """Run the notebooks that look at all branches together, and write their report.
-
-    Parameters and errors are those of :func:`make_report`; the report is written into ``out/`` and the id of the
-    source's total of all branches, ``out/province`` where it has none.
-    """
-    province = source if isinstance(source, Province) else open_province(source)
-    name = province.catalog.total or "province"
-    panel = province.cleaned.panel
+    catalog, panel = province.catalog, province.cleaned.panel
+    name, what = province.whole, "indicator that a branch reports"
+    if branch is not None:
+        name = catalog.branch(branch).id
+        what, known = f"indicator reported by {name}", panel.index.get_level_values("branch").unique()
+        if name not in known:
+            raise UnknownNameError("branch with data", name, known)
+        panel = panel.xs(name, level="branch")
+    if not ID.fullmatch(name):
+        raise ConfigError("bad branch id", found=name, expected="letters, digits, _ and -")
     reported = [str(column) for column in panel.columns if panel[column].notna().any()]
-    if indicator is not None and province.catalog.indicator(indicator).key not in reported:
-        raise UnknownNameError("indicator that a branch reports", indicator, reported)
-    label = province.catalog.branch(name).label(lang) if province.catalog.total else t("report.all_branches", lang)
-    return _make(province, name, label, reported, notebooks or province_notebooks(), lang=lang, indicator=indicator,
-                 start=start, end=end, out=out, extra=extra, workers=workers, cell_timeout=cell_timeout,
-                 progress=progress, held=held, finished=finished)
-
-
-def _make(province: Province, name: str, label: str, reported, notebooks, *, lang, indicator, start, end, out,
-          **how) -> Report:
-    months = _months(province, start, end)
-    folder = _folder(Path(out), name)
-    before = use_language(lang)
-    work = Path(tempfile.mkdtemp(prefix="eb-work-"))
-    try:
-        chosen = indicator or _default_indicator(province.catalog, reported)
-        executed = run_notebooks(province.given, name, work / "notebooks", lang=lang, indicator=chosen, start=start,
-                                 end=end, notebooks=notebooks, **how)
-        return _write(province, name, label, lang, chosen, months, executed, folder)
-    except NotebookError as error:
-        raise _keep(error, folder) from None
-    finally:
-        use_language(before)
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _folder(out: Path, branch: str) -> Path:
-    """Return the branch's folder, made; never outside `out`, whatever the branch is called or `out` holds."""
-    if not ID.fullmatch(branch):
-        raise ConfigError("bad branch id", found=branch, expected="letters, digits, _ and -")
-    return own_folder(out, branch)
-
-
-def _reported(province: Province, branch: str) -> list[str]:
-    """Return the indicators that the branch has any value of."""
-    panel = province.cleaned.panel
-    if branch not in panel.index.get_level_values("branch"):
-        raise UnknownNameError("branch with data", branch, panel.index.get_level_values("branch").unique())
-    rows = panel.xs(branch, level="branch")
-    return [str(column) for column in rows.columns if rows[column].notna().any()]
+    if indicator is not None and catalog.indicator(indicator).key not in reported:
+        raise UnknownNameError(what, indicator, reported)
+    chosen = indicator or _default_indicator(catalog, reported)
+    return Scope(name, chosen, _months(province, start, end))
 
 
 def _months(province: Province, start: str | None, end: str | None) -> tuple[pd.Period, pd.Period]:
@@ -227,23 +158,41 @@ def _default_indicator(catalog: Catalog, reported: list[str]) -> str:
     return next((key for key in catalog.headline if key in reported), reported[0])
 
 
-def _write(province, branch, label, lang, indicator, months, executed, folder) -> Report:
-    """Write everything, the seal last: a folder whose run.json fits its files is a finished report."""
-    catalog, source = province.catalog, province.cleaned.source
-    about = About(branch, label, catalog.indicator(indicator).label(lang), source.title(lang), source.simulated,
-                  *months, lang, province.links,
-                  tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
-    made = build([book.path for book in executed], about)
-    summary = summary_bytes(summarise(about, made.content, province.cleaned, executed))
-    made.files["summary.json"] = summary
+def write_report(province: Province, scope: Scope, lang: str, executed: Iterable[Executed], out: Path,
+                 check: Callable[[], None]) -> Path:
+    """Write everything, the seal last: a folder whose run.json fits its files is a finished report.
 
+    Parameters
+    ----------
+    executed : iterable of Executed
+        Its notebooks, in the order of the page.
+    out : Path
+        The report is written into the folder of its name there; never outside, whatever is planted in it.
+    check : callable
+        Called before the first file is written; raises an error where nothing must be.
+    """
+    executed = list(executed)
+    before = use_language(lang)
+    try:
+        catalog, source = province.catalog, province.cleaned.source
+        about = About(scope.name, labels_of(catalog, scope.name)[lang], catalog.indicator(scope.indicator).label(lang),
+                      source.title(lang), source.simulated, *scope.months, lang, province.links,
+                      tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
+        made = build([book.path for book in executed], about)
+        summary = summary_bytes(summarise(about, made.content, province.cleaned, executed))
+        made.files["summary.json"] = summary
+        sealed = run_json_bytes(_run(province, executed, about), made.files)
+    finally:
+        use_language(before)
+    check()
+    folder = own_folder(out, scope.name)
     _keep_previous(folder, summary)
     for name, content in made.files.items():
         _write_if_other(folder, name, content)
     _remove_others(folder, made.files)
-    _write_if_other(folder, "run.json", run_json_bytes(_run(province, executed, about), made.files))
+    _write_if_other(folder, "run.json", sealed)
     shutil.rmtree(folder / "failed", ignore_errors=True)
-    return Report(branch, folder, tuple(replace(b, path=folder / "notebooks" / b.path.name) for b in executed))
+    return folder
 
 
 def _write_if_other(folder: Path, name: str, content: bytes) -> None:
@@ -290,14 +239,3 @@ def _run(province, executed, about: About) -> dict[str, Any]:
                             for book in executed if book.not_done},
         "data": list(about.chain),
     }
-
-
-def _keep(error: NotebookError, folder: Path) -> NotebookError:
-    """Move what a failed notebook left out of the work folder, where it would be deleted."""
-    if error.kept is None:
-        return error
-    target = own_folder(folder, "failed") / error.kept.name
-    for old in target.parent.glob("*.ipynb"):
-        old.unlink()
-    write_atomically(target, error.kept.read_bytes())
-    return NotebookError(error.notebook, error.cell, error.error, error.message, target)

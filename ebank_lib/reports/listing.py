@@ -119,7 +119,7 @@ def check_extra(extra: Mapping[str, str], notebooks: Iterable[Path] | None = Non
     Raises
     ------
     UnknownNameError, ConfigError
-        As :func:`~ebank_lib.reports.execution.run_notebooks`.
+        As :func:`~ebank_lib.reports.parameters.plan`.
     """
     paths = list(notebooks) if notebooks is not None else branch_notebooks()
     plan({path.stem: parameters_of(path) for path in paths}, {}, extra)

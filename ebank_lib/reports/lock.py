@@ -111,8 +111,8 @@ def _holder(handle: int) -> str:
         return "a process that is just beginning"
 
 
-def sweep(out: Path, cache: Path | None = None) -> None:
-    """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone.
+def sweep(out: Path, cache: Path | None = None, keep: str = "") -> None:
+    """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone; `keep` is a folder of ours.
 
     Raises
     ------
@@ -128,7 +128,9 @@ def sweep(out: Path, cache: Path | None = None) -> None:
                 _remove(folder.iterdir(), 0.0)
         if cache is not None and not cache.is_relative_to(home) and cache.is_dir():
             _remove(cache.rglob(".*"), _ABANDONED)      # another run may be writing there now
-        shutil.rmtree(home / "work", ignore_errors=True)
+        for old in own_folder(home, "work").iterdir():
+            if str(old) != keep:
+                shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ConfigError("cannot be cleared", file=str(error.filename or out), found=error.strerror) from error
 

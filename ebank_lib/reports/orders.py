@@ -1,18 +1,13 @@
-"""What a user asks a batch for, what that comes to, and how it ended."""
+"""What a user asks a batch for, and how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..wording import LANGUAGES, t
-
-if TYPE_CHECKING:
-    from ..catalog import Catalog
-
-__all__ = ["Order", "Outcome", "Task", "labels_of"]
+__all__ = ["Order", "Outcome"]
 
 
 @dataclass(frozen=True)
@@ -22,15 +17,17 @@ class Order:
     Attributes
     ----------
     source, out, lang, indicator, start, end, extra
-        See :func:`~ebank_lib.reports.branch.make_report`.
+        See :func:`make_report`.
+    command : callable
+        Given a branch (None: the province), returns the command that makes its report again.
     branch : str, optional
-        One branch; None for all of them, or, with `whole`, for all together.
+        One branch; None for all of them or, with `whole`, for all together.
     whole : bool
         Only the report of all branches together.
     workers : int
-        Jobs at a time.
+        Tasks at a time.
     cell_timeout, job_timeout : float
-        Seconds that a cell, and a whole job, may take.
+        Seconds that a cell, and a whole report, may take.
     again : bool
         Do everything again, whatever is there.
     cache : Path, optional
@@ -38,12 +35,10 @@ class Order:
     wait : bool
         Wait for another run in the same folder.
     fork : bool
-        Fork jobs and kernels from a warm parent.
+        Fork tasks from a server that has everything loaded, where there is one.
     engine : {"local", "dask"}
     scheduler : str, optional
         Of the Dask cluster.
-    command : callable
-        Given a branch (None: the province), returns the command that makes its report again.
     """
 
     source: str
@@ -87,20 +82,3 @@ class Outcome:
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
     warned: list[str] = field(default_factory=list)
     stopped: dict[str, Any] | None = None
-    page: str | None = None
-
-
-@dataclass(frozen=True)
-class Task:
-    """One report: the branch (None: all together), its folder's name, its label in both languages, its notebooks."""
-
-    branch: str | None
-    name: str
-    label: Mapping[str, str]
-    notebooks: tuple[Path, ...]
-
-
-def labels_of(catalog: Catalog, name: str) -> dict[str, str]:
-    """Return what a report is called in each language: the branch's label, or words for all branches together."""
-    one = catalog.branches.get(name)
-    return {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ from ..wording import t
 __all__ = ["JsonLines", "Lines", "Quiet", "seconds_left"]
 
 _WIDTH = 24
-_EVENTS = ("waiting", "plain", "plan", "prepared", "learnt", "start", "stage", "done", "failed", "interrupted",
+_EVENTS = ("waiting", "plan", "prepared", "learnt", "start", "stage", "done", "failed", "interrupted",
            "summary")
 
 
@@ -50,8 +51,10 @@ class Quiet:
     def clear(self) -> None:
         """Nothing is there to be taken away."""
 
-    def _print(self, text: str) -> None:
-        print(text, file=self._stream)
+    def _print(self, text: str, end: str = "\n") -> None:
+        # A stream that nobody reads, or a full disk below it, does not stop the work.
+        with contextlib.suppress(OSError):
+            print(text, end=end, file=self._stream, flush=True)
 
 
 class Lines(Quiet):
@@ -73,8 +76,6 @@ class Lines(Quiet):
         label = event.get("label") or name
         if kind == "waiting":
             self._print(t("cli.waiting", lang, who=event["message"]))
-        elif kind == "plain":
-            self._print("ebank: " + t("cli.fork_fallback", lang, reason=event["message"]))
         elif kind == "plan":
             self._all, self._todo = event["all"], event["todo"]
             if event["unchanged"] and event["todo"]:
@@ -110,9 +111,9 @@ class Lines(Quiet):
                 mark = f"  {t('cli.stage_failed', self._lang)}" if event["what"] == "failed" else ""
                 self._print(f"  {event['stage']:<28} {end}{mark}")
 
-    def _print(self, text: str) -> None:
+    def _print(self, text: str, end: str = "\n") -> None:
         self.clear()
-        super()._print(text)
+        super()._print(text, end)
 
     def _draw(self) -> None:
         if not self._live:
@@ -127,13 +128,13 @@ class Lines(Quiet):
             left = seconds_left(self._todo - self._ended, sum(self._took) / len(self._took), self._workers)
             parts.append(t("cli.left", self._lang, minutes=f"{left / 60:.0f}", seconds=f"{left % 60:02.0f}"))
         # Cut to what most terminals show in a line: one that breaks could not be taken back.
-        print("\r\x1b[K" + " · ".join(parts)[:100], end="", file=self._stream, flush=True)
+        super()._print("\r\x1b[K" + " · ".join(parts)[:100], end="")
         self._shown = True
 
     def clear(self) -> None:
         """Take the living line away."""
         if self._shown:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            super()._print("\r\x1b[K", end="")
             self._shown = False
 
 
@@ -149,7 +150,8 @@ class JsonLines:
             return
         said = {key: round(value, 3) if isinstance(value, float) else value for key, value in event.items()
                 if key != "label"}
-        print(json.dumps(said, ensure_ascii=False), file=self._stream, flush=True)
+        with contextlib.suppress(OSError):
+            print(json.dumps(said, ensure_ascii=False), file=self._stream, flush=True)
 
     def clear(self) -> None:
         """Nothing is there to be taken away."""

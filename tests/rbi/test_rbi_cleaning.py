@@ -3,13 +3,14 @@ nothing is changed that the numbers do not prove; the notebooks run on them as o
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from ebank_lib.cleaning import clean
-from ebank_lib.reports.branch import make_report, open_province
+from ebank_lib.reports.batch import make_report
 
 HERE = Path(__file__).parent
 CELLS = {"neft": 48388, "mobile": 9342}
@@ -78,8 +79,10 @@ def test_a_cell_that_is_wrong_in_print_is_flagged_and_kept(cleaned, name, file, 
 @pytest.mark.notebook
 def test_the_five_notebooks_run_for_a_small_bank_in_english(shared_data, tmp_path, monkeypatch):
     monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
-    report = make_report(open_province(HERE / "mobile"), "nainital-bank-limited", lang="en", out=tmp_path)
-    assert len(report.executed) == 5 and report.warnings == []
-    page = re.sub(r'<img [^>]*>|<details.*?</details>', "", report.page.read_text(encoding="utf-8"), flags=re.S)
+    folder = make_report(HERE / "mobile", "nainital-bank-limited", lang="en", out=tmp_path)
+    assert len(list(folder.glob("notebooks/*"))) == 5
+    assert json.loads((folder / "run.json").read_bytes())["stderr"] == {}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    page = re.sub(r'<img [^>]*>|<details.*?</details>', "", page, flags=re.S)
     body = page[page.index("<body"):]
     assert "NAINITAL BANK LIMITED" in body and re.findall(r"[\u3400-\u9fff]+", body) == []

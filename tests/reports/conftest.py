@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import shutil
 import struct
-import threading
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -215,42 +214,16 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
     return made
 
 
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory):
-    """One warm parent for all tests that only need one to be there."""
-    from ebank_lib.reports.forking import WarmParent
-
-    with WarmParent.start(tmp_path_factory.mktemp("warm") / "private") as parent:
-        yield parent
-
-
-@pytest.fixture(scope="module")
-def one_warm_parent(warm):
-    """The command's jobs come from that one, which outlives them."""
-    from ebank_lib.reports import engines
-
-    class Shared(engines.Jobs):
-        def __init__(self, place, log=None, fork=True):
-            self._place, self._log, self._fork, self._warm, self._plain = place, log, fork, warm, set()
-            self._lock = threading.Lock()
-
-        def close(self):
-            pass
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "Jobs", Shared)
-        yield
-
-
 LOOK = """\
-import pathlib, ebank_lib as eb
-assert not pathlib.Path(f"{branch}.bad").exists(), "a bad day"
+import os, pathlib, time, ebank_lib as eb
+bad = pathlib.Path(f"{branch}.bad")
+exec(bad.read_text() if bad.exists() else "")
 eb.clean(eb.open_source(source)).series(branch, indicator).iloc[-1]"""
 
 
 @pytest.fixture(scope="session")
 def whole_project(project, make, tmp_path_factory):
-    """A project with a notebook of all branches; the second one looks at the branch and fails on a bad day."""
+    """A project with a notebook of all branches; the second one does what ``BRANCH.bad`` says, if there is one."""
     root = tmp_path_factory.mktemp("batch") / "project"
     shutil.copytree(project, root, ignore=shutil.ignore_patterns("reports", "again", "all", "unwanted"))
     parameters = 'source = ""\nindicator = ""\nstart = ""\nend = ""\nlang = "zh"'
@@ -264,7 +237,7 @@ def whole_project(project, make, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(whole_project, tmp_path_factory, one_warm_parent):
+def finished(whole_project, tmp_path_factory):
     """That project with all its reports in ``all``, made by a run that nobody disturbed."""
     from ebank_lib.cli import main
 

@@ -19,16 +19,13 @@ import pytest
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
 from ebank_lib.files import write_atomically
-from ebank_lib.reports import engines, failing
-from ebank_lib.reports.calls import CallFailed
-from ebank_lib.reports.forking import available
-from ebank_lib.reports.job import run_job
+from ebank_lib.reports import batch, failed, tasks
 from ebank_lib.reports.lock import OutputBusy, locked, sweep
 
-pytestmark = [pytest.mark.notebook, pytest.mark.skipif(bool(available()), reason="jobs are forked"),
-              pytest.mark.usefixtures("one_warm_parent")]
+pytestmark = pytest.mark.notebook
 
 ALL = ["report", "--source", "data/small", "--all", "--lang", "en"]
+BAD = "assert False, 'a bad day'"
 
 
 @pytest.fixture
@@ -89,13 +86,13 @@ def test_a_run_with_nothing_to_do_says_so_and_loads_nothing_heavy(done, capsys):
     assert "nothing to do" in run.stdout and run.stdout.endswith("0 []\n")
 
 
-def test_one_changed_cell_runs_all_again_and_the_bytes_are_a_fresh_runs(files_of, done, capsys):
+def test_a_changed_cell_does_every_report_again_and_the_bytes_are_a_fresh_runs(files_of, done, capsys):
     change_a_cell(done)
     same = [done / "all/west" / name for name in ("tables.xlsx", "notebooks/02_forecast.ipynb")]
     before = [path.stat().st_mtime_ns for path in same]
-    code, _, events, _ = told(capsys, "--out", "all")
-    assert code == 0 and [path.stat().st_mtime_ns for path in same] == before       # not even written again
-    assert {branch for branch, _ in executed(events)} == {"0351", "west", "province"}
+    code, out, _, _ = told(capsys, "--out", "all")
+    assert code == 0 and "3 reports done, 0 unchanged" in out
+    assert [path.stat().st_mtime_ns for path in same] == before       # what did not change is not written again
     assert main([*ALL, "--out", "fresh", "--quiet", "--no-cache"]) == 0
     assert files_of(done / "all", history=False) == files_of(done / "fresh", history=False)
     moved = json.loads((done / "all" / "0351" / "previous.json").read_bytes())
@@ -107,13 +104,13 @@ def test_a_changed_notebook_or_parameter_runs_again_where_it_counts(done, capsys
     book = nbformat.read(path, as_version=4)
     book.cells[4].source = "plt.plot(range(horizon), 'k');"
     nbformat.write(book, path)
-    assert executed(told(capsys, "--out", "all")[2]) == [("0351", "02_forecast"), ("west", "02_forecast")]
-    assert executed(told(capsys, "--out", "all", "-p", "horizon=6")[2]) == [
-        (branch, book) for branch in ("0351", "west") for book in ("01_cleaning", "02_forecast")]
+    every = [(branch, book) for branch in ("0351", "west") for book in ("01_cleaning", "02_forecast")]
+    assert executed(told(capsys, "--out", "all")[2]) == every
+    assert executed(told(capsys, "--out", "all", "-p", "horizon=6")[2]) == every
 
 
 def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(files_of, ours, finished, capsys):
-    (ours / "west.bad").touch()
+    (ours / "west.bad").write_text(BAD)
     code, out, events, said = told(capsys, "--out", "all")
     assert code == 1 and "2 reports done, 0 unchanged, 1 failed" in out
     failed = [e for e in events if e["event"] == "failed"]
@@ -123,7 +120,7 @@ def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(files_of,
     assert {name for name in made if name.startswith("west/")} == {
         "west/failed/02_forecast.ipynb", "west/failed/failed.json", "west/failed/index.html"}
     page = made["west/failed/index.html"].decode()
-    assert "a bad day" in page and failed[0]["command"] in page and "west.bad" not in made["index.html"].decode()
+    assert "a bad day" in page and failed[0]["command"] in page
     assert "west/failed/index.html" in made["index.html"].decode()
     # Said again, not hidden, with --keep-going; and what was executed before it failed is not executed again.
     code, out, events, _ = told(capsys, "--out", "all", "--keep-going")
@@ -136,7 +133,7 @@ def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(files_of,
 
 def test_a_failure_leaves_the_report_before_it(files_of, done, capsys):
     before = files_of(done / "all" / "0351")
-    (done / "0351.bad").touch()
+    (done / "0351.bad").write_text(BAD)
     change_a_cell(done)
     assert told(capsys, "--out", "all")[0] == 1
     after = files_of(done / "all" / "0351")
@@ -154,88 +151,138 @@ def test_a_damaged_file_is_made_again(files_of, done, capsys):
     assert files_of(done / "all") == good
 
 
-# ---------------------------------------------------------------- jobs that end badly
+# ---------------------------------------------------------------- tasks that end badly
 
-class Ends:
-    """An engine whose jobs end as they are told to."""
-
-    capacity = 1
-
-    def __init__(self, how):
-        self.how, self.ended = how, 0
-
-    def start(self, payload):
-        how, engine = self.how(payload), self
-
-        class Job:
-            def events(self):
-                return []
-
-            def poll(self):
-                return None if how == "hangs" else 0
-
-            def result(self):
-                if isinstance(how, Exception):
-                    raise how
-                return how
-
-            def close(self):
-                engine.ended += 1
-
-        return Job()
-
-    def wait(self, jobs, seconds):
-        time.sleep(0.05)
-
-    def close(self):
-        pass
-
-
-@pytest.fixture
-def ends(done, monkeypatch):
-    """Prepare a run whose next jobs for a branch end so."""
+@pytest.mark.parametrize("does, kind, says", [
+    ("os.kill(os.getpid(), 9)", "memory", "(status -9)"),
+    ("os._exit(3)", "crash", "(status 3)"),
+    ("1 / 0", "notebook", "ZeroDivisionError: division by zero"),
+    ("time.sleep(600)", "time", "longer than 2 s"),
+    ("try:\n    time.sleep(600)\nexcept Exception:\n    time.sleep(600)", "time", "longer than 2 s"),
+    ("import signal; signal.signal(signal.SIGALRM, signal.SIG_IGN); time.sleep(600)", "time", "the whole report"),
+], ids=["killed", "ended", "error", "hangs", "holds on", "whole report"])
+def test_however_a_task_ends_the_others_go_on(done, capsys, does, kind, says):
+    (done / "0351.bad").write_text(does)
     change_a_cell(done)
-    made = []
-
-    def set_up(branch):
-        def how(payload):
-            if payload["do"] != "report":
-                return run_job(payload, lambda event: None)
-            good = {"state": "done", "page": "", "warnings": [], "reused": [], "not_done": {}}
-            return branch if payload["branch"] == "0351" else good
-
-        def engine(*_):
-            made.append(Ends(how))
-            return made[0]
-        monkeypatch.setattr(engines, "LocalEngine", engine)
-        return made
-    return set_up
-
-
-@pytest.mark.parametrize("end, kind, says", [
-    (CallFailed("", "the process was ended from outside (status -9); it may have run out of memory", -9), "memory",
-     "memory"),
-    (CallFailed("", "status 3", 3), "crash", "status 3"),
-    (CallFailed("ZeroDivisionError", "division by zero", 1), "bug", "ZeroDivisionError: division by zero"),
-    ("hangs", "time", "longer than 1 s"),
-])
-def test_however_a_job_ends_the_others_go_on(ends, done, capsys, end, kind, says):
-    made = ends(end)
-    code, out, events, _ = told(capsys, "--out", "all", "--job-timeout", "1")
-    assert code == 1 and "2 reports done, 0 unchanged, 1 failed" in out
-    failed, = [e for e in events if e["event"] == "failed"]
-    assert failed["kind"] == kind and says in failed["message"] and made[0].ended == (end == "hangs")
+    code, out, events, said = told(capsys, "--out", "all", "--cell-timeout", "2", "--job-timeout", "12")
+    assert code == 1 and "2 reports done, 0 unchanged, 1 failed" in out and said == []
+    failure, = [e for e in events if e["event"] == "failed"]
+    assert failure["kind"] == kind and says in failure["message"] and "02_forecast" in failure["message"]
     assert json.loads((done / "all/0351/failed/failed.json").read_bytes())["kind"] == kind
     assert (done / "all/0351/failed/index.html").is_file()
 
 
-def test_a_full_disk_stops_the_run_and_says_how_to_go_on(files_of, ends, done, capsys):
-    ends({"state": "failed", "failure": {"kind": "disk", "error": "OSError", "message": "No space left on device",
-                                         "notebook": None, "cell": None}})
-    before = files_of(done / "all")
-    code, _, _, said = told(capsys, "--out", "all", "--workers", "1")
-    assert code == 1 and "the disk is full" in said[-1] and "--all" in said[-1]
-    assert files_of(done / "all") == before
+def test_a_task_with_an_error_of_ours_is_one_too(tmp_path):
+    found = tasks.perform("page", None, {"what": "no such argument"})
+    assert found["state"] == "failed" and found["failure"]["kind"] == "bug" and "TypeError" in failed.reason(
+        found["failure"])
+
+
+def test_a_pool_that_breaks_is_made_anew(done, capsys, monkeypatch):
+    change_a_cell(done)
+    whole, times = batch.Processes.submit, []
+
+    def submit(self, *asked):
+        times.append(asked[0])
+        if len(times) == 3:
+            os.kill(batch_server(), signal.SIGKILL)
+        return whole(self, *asked)
+
+    monkeypatch.setattr(batch.Processes, "submit", submit)
+    code, out, events, _ = told(capsys, "--out", "all")
+    assert code in (0, 1) and "reports done" in out
+    assert all(e["kind"] in ("crash", "memory") for e in events if e["event"] == "failed")
+    assert main([*ALL, "--out", "all", "--quiet"]) == 0
+
+
+def batch_server():
+    from benchmarks._processes import command_lines, descendants
+
+    return next(pid for pid in descendants(os.getpid()) if "forkserver" in command_lines().get(pid, ""))
+
+
+# ---------------------------------------------------------------- a source that does not keep still, or is none
+
+EDIT = """
+path, mark = pathlib.Path("data/small/cells.csv"), pathlib.Path("edited")
+if not mark.exists() or {again}:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("东城,2009-03,1007", "东城,2009-03,1107") + chr(10) * {again}, encoding="utf-8")
+    mark.touch()
+"""
+
+
+def test_a_source_that_is_edited_while_it_is_read_is_read_again(files_of, done, capsys):
+    change_a_cell(done)
+    (done / "west.bad").write_text(EDIT.format(again=0))
+    code, out, _, _ = told(capsys, "--out", "all")
+    assert code == 0 and (done / "edited").exists() and "0 failed" in out
+    assert "nothing to do" in told(capsys, "--out", "all")[1]
+    assert "11075" in (done / "all/0351/tables/series.csv").read_text(encoding="utf-8")
+    (done / "west.bad").unlink()
+    assert main([*ALL, "--out", "fresh", "--quiet", "--no-cache"]) == 0
+    assert files_of(done / "all", history=False) == files_of(done / "fresh", history=False)
+
+
+def test_one_that_is_edited_again_and_again_is_a_failure(ours, capsys):
+    (ours / "west.bad").write_text(EDIT.format(again=1))
+    code, _, events, _ = told(capsys, "--out", "all")
+    assert code == 1 and "changed" in {e["kind"] for e in events if e["event"] == "failed"}
+    assert not (ours / "all/west/run.json").exists()
+
+
+def device(data):
+    (data / "catalog.yaml").unlink()
+    (data / "catalog.yaml").symlink_to("/dev/zero")
+
+
+def pipe(data):
+    (data / "branches.csv").unlink()
+    os.mkfifo(data / "branches.csv")
+
+
+def endless(data):
+    os.truncate(data / "cells.csv", 300 * 10**9)
+
+
+def elsewhere(data):
+    text = (data / "sources.yaml").read_text(encoding="utf-8")
+    (data / "sources.yaml").write_text(text.replace("cells.csv", "../../../usr/**/*"), encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such files")
+@pytest.mark.parametrize("spoil", [device, pipe, endless, elsewhere])
+def test_what_check_refuses_is_refused_as_quickly(ours, capsys, spoil):
+    spoil(ours / "data" / "small")
+    begun = time.monotonic()
+    assert main(["check", "--source", "data/small"]) == 2
+    said = capsys.readouterr().err
+    assert main([*ALL, "--out", "all"]) == 2 and capsys.readouterr().err == said
+    assert time.monotonic() - begun < 20 and not (ours / "all").exists()
+
+
+# ---------------------------------------------------------------- a machine that gives up
+
+def test_a_full_disk_ends_the_run_and_what_there_was_stays(files_of, done, capsys, monkeypatch):
+    change_a_cell(done)
+    whole = batch.outcome_of
+
+    def outcome(future, limit=0.0):
+        found = whole(future, limit)
+        return {**found, "failure": failed.failure("disk", "OSError", "No space left")} if "page" in found else found
+
+    monkeypatch.setattr(batch, "outcome_of", outcome)
+    monkeypatch.setattr(tasks, "_page", None)
+    code, _, events, said = told(capsys, "--out", "all", "--workers", "1")
+    assert code == 3 and "the disk is full" in said[-1] and "--all" in said[-1]
+    assert sum(1 for e in events if e["event"] == "failed") == 1 and not list((done / "all").glob("*/failed"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
+def test_a_file_that_may_not_grow_is_no_wrong_input(ours):
+    command = f"ulimit -f 4; exec {sys.executable} -m ebank_lib {' '.join(ALL)} --out all"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert run.returncode == 3 and "too large" in run.stderr and "Traceback" not in run.stderr, run
 
 
 def test_a_file_that_finds_no_room_is_a_full_disk_in_any_language(tmp_path, monkeypatch):
@@ -245,23 +292,43 @@ def test_a_file_that_finds_no_room_is_a_full_disk_in_any_language(tmp_path, monk
     monkeypatch.setattr("ebank_lib.files.tempfile.mkstemp", full)
     with pytest.raises(ConfigError) as caught:
         write_atomically(tmp_path / "a", b"")
-    assert failing.failure_of(caught.value)["kind"] == "disk"
-    assert failing.failure_of(ConfigError("cannot be written", found="Permission denied"))["kind"] == "input"
+    assert failed.failure_of(caught.value)["kind"] == "disk" and failed.is_machine(caught.value)
+    other = ConfigError("cannot be written", found="Permission denied")
+    assert failed.failure_of(other)["kind"] == "input" and not failed.is_machine(other)
+    assert failed.failure_of(MemoryError())["kind"] == "memory" and failed.is_machine(MemoryError())
 
 
-def test_a_job_on_a_full_disk_says_so_and_leaves_no_unfinished_file(files_of, ours, monkeypatch):
-    def full(path, content):
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_an_output_that_takes_nothing_more_is_no_success(done, capsys):
+    def run(to, *words):
+        return subprocess.run([sys.executable, "-m", "ebank_lib", *words], stdout=to, check=False,
+                              stderr=subprocess.PIPE).returncode
 
-    monkeypatch.setattr("ebank_lib.reports.artefacts.write_atomically", full)
-    request = {"lang": "en", "indicator": None, "start": None, "end": None, "extra": {}}
-    notebook = str(ours / "notebooks" / "06_all.ipynb")
-    result = run_job({"do": "report", "out": str(ours / "all"), "source": "data/small", "request": request,
-                      "inputs": {"described": "", "data": "", "code": "", "notebooks": {}}, "branch": None,
-                      "name": "province", "notebooks": [notebook], "at_once": 1, "cell_timeout": 60, "again": False},
-                     lambda event: None)
-    assert result["state"] == "failed" and result["failure"]["kind"] == "disk"
-    assert files_of(ours / "all") == {}
+    with Path("/dev/full").open("w") as full:
+        assert run(full, "branches", "--source", "data/small") == run(full, *ALL, "--out", "all") == 3
+    read, write = os.pipe()
+    os.close(read)
+    assert run(write, "branches", "--source", "data/small") == 141
+    change_a_cell(done)
+    assert run(write, *ALL, "--out", "all") == 0        # all is done, though nobody hears of it
+    os.close(write)
+    assert "of all 3 reports are as they were" in told(capsys, "--out", "all")[1]
+
+
+def test_a_closed_stderr_does_not_stop_the_work(files_of, ours, finished):
+    read, write = os.pipe()
+    os.close(read)
+    run = subprocess.run([sys.executable, "-m", "ebank_lib", *ALL, "--out", "all"], stdout=subprocess.PIPE,
+                         stderr=write, check=False, text=True)
+    os.close(write)
+    assert run.returncode == 0 and "3 reports done" in run.stdout
+    assert files_of(ours / "all") == files_of(finished / "all")
+
+
+@pytest.mark.slow
+def test_new_processes_everywhere_make_the_same_bytes(files_of, ours, finished):
+    assert main([*ALL, "--out", "all", "--quiet", "--no-fork"]) == 0
+    assert files_of(ours / "all") == files_of(finished / "all")
 
 
 # ---------------------------------------------------------------- one run at a time, and what a killed one left
@@ -324,7 +391,7 @@ def test_a_run_that_is_ended_goes_on_where_it_was(files_of, ours, finished, caps
                                          "ebank report --source data/small --all --lang en --out all")
         assert not [p for p in Path("all").rglob(".*.*") if p.is_file()]
     end = time.monotonic() + 20
-    while list((tmp_path / "t").iterdir()) and time.monotonic() < end:      # removed by the warm parent as it ends
+    while list((tmp_path / "t").iterdir()) and time.monotonic() < end:      # removed by the last task as it ends
         time.sleep(0.05)
     assert list((tmp_path / "t").iterdir()) == []
     _, out, events, _ = told(capsys, "--out", "all")

@@ -1,7 +1,10 @@
 """Branches on a Dask cluster: the same bytes as here, also when a worker is killed while it works."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -9,10 +12,9 @@ import pytest
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.cluster import DaskEngine
-from ebank_lib.reports.forking import available
+from ebank_lib.reports.cluster import Cluster
 
-pytestmark = [pytest.mark.notebook, pytest.mark.skipif(bool(available()), reason="jobs are forked")]
+pytestmark = pytest.mark.notebook
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,30 @@ def test_two_workers_make_the_bytes_that_this_machine_makes_and_so_does_one_afte
     assert killed and files_of(tmp_path / "one") == files_of(finished / "all")
 
 
+@pytest.mark.slow
+def test_a_scheduler_that_is_gone_is_no_wrong_input(finished, tmp_path, monkeypatch, capsys):
+    dask = pytest.importorskip("dask", reason="the extra dask is not installed")
+    monkeypatch.chdir(finished)
+    where = tmp_path / "scheduler.json"
+    start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
+             "--no-dashboard", "--scheduler-file", str(where)]
+    with subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as scheduler:
+        while not where.exists() or not where.read_text():
+            assert scheduler.poll() is None
+            time.sleep(0.05)
+        address = json.loads(where.read_text())["address"]
+
+        def kill():     # nobody works there: the first task waits
+            time.sleep(3)
+            scheduler.kill()
+
+        threading.Thread(target=kill, daemon=True).start()
+        with dask.config.set({"distributed.comm.timeouts.connect": "3s"}):
+            code = main(["report", "--source", "data/small", "--all", "--out", str(tmp_path / "out"), "--quiet",
+                         "--engine", "dask", "--scheduler", address])
+    assert code == 3 and "scheduler is gone" in capsys.readouterr().err
+
+
 def test_an_address_where_no_scheduler_answers_is_said(monkeypatch):
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 
@@ -56,10 +82,10 @@ def test_an_address_where_no_scheduler_answers_is_said(monkeypatch):
 
     monkeypatch.setattr(distributed, "Client", nobody)
     with pytest.raises(ConfigError, match="no Dask scheduler answers; found 'tcp://127.0.0.1:1'"):
-        DaskEngine("tcp://127.0.0.1:1", None)
+        Cluster("tcp://127.0.0.1:1")
 
 
 def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"--engine.*needs the extra dask.*pip install 'ebank\[dask\]'"):
-        DaskEngine("tcp://127.0.0.1:1", None)
+        Cluster("tcp://127.0.0.1:1")

@@ -1,14 +1,12 @@
-"""What was made from what: a report and a notebook are kept only when they are what would come out again."""
+"""What was made from what: a report is kept only when it is what would come out again."""
 
 import shutil
 
 import pytest
 
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.reports.freshness import inputs_of, notebook_is_fresh, read_json, report_is_fresh, write_json
+from ebank_lib.reports.freshness import file_hashes, is_fresh, read_json, source_hash, write_json
 from ebank_lib.reports.listing import learners, parameters_of
-
-NOW = {"described": "d", "data": "1", "code": "c", "notebooks": {"01": "n"}}
 
 
 @pytest.fixture
@@ -18,82 +16,52 @@ def copied(project, tmp_path, monkeypatch):
     return root
 
 
-def inputs(root):
-    return inputs_of("data/small", sorted((root / "notebooks").glob("*.ipynb")))
-
-
-@pytest.mark.parametrize("change, moved", [
-    ("data/small/cells.csv", "data"), ("data/small/branches.csv", "described"),
-    ("data/small/sources.yaml", "described"), ("data/catalog.yaml", "described"),
-    ("notebooks/01_cleaning.ipynb", "notebooks"),
-])
-def test_every_file_that_a_run_reads_is_among_its_inputs(copied, change, moved):
-    before = inputs(copied).plain()
+@pytest.mark.parametrize("change", ["data/small/cells.csv", "data/small/branches.csv", "data/small/sources.yaml",
+                                    "data/catalog.yaml", "data/reference/banks.csv"])
+def test_every_file_that_a_run_reads_counts(copied, change):
+    before = source_hash("data/small")
     path = copied / change
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes((path.read_bytes() if path.exists() else b"") + b"\n")
-    after = inputs(copied).plain()
-    assert [name for name in before if before[name] != after[name]] == [moved]
-    assert inputs(copied).plain() == after
+    assert source_hash("data/small") != before
+    assert source_hash("data/small") == source_hash(copied / "data/small")
 
 
 def test_a_new_file_that_the_source_would_read_counts_and_another_does_not(copied):
     path = copied / "data/small/sources.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("cells.csv", "cells*.csv"), encoding="utf-8")
-    before = inputs(copied)
+    before = source_hash("data/small")
     (copied / "data/small/notes.txt").touch()
     (copied / "data/small/.cells2.csv").touch()
-    assert inputs(copied) == before
+    assert source_hash("data/small") == before
     (copied / "data/small/cells2.csv").touch()
-    assert inputs(copied).data != before.data
+    assert source_hash("data/small") != before
 
 
-def test_where_the_project_lies_is_no_input_and_a_database_is_not_known_beforehand(project, copied, monkeypatch):
-    here = inputs(copied)
+def test_where_the_project_lies_does_not_count_and_a_database_is_not_known_beforehand(project, copied, monkeypatch):
+    here = source_hash("data/small")
     path = copied / "data/small/sources.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace('path: "cells.csv"', "url_env: X"), encoding="utf-8")
-    assert inputs(copied).data is None
+    assert source_hash("data/small") is None
     monkeypatch.chdir(project)
-    assert inputs(project) == here
+    assert source_hash("data/small") == here
 
 
-@pytest.mark.parametrize("then, reads, fresh", [
-    ({}, None, True),                                           # the same data: whatever it looked at
-    ({"data": "0"}, None, False),                               # other data, and nobody knows what it looked at
-    ({"data": "0"}, {"about": "a", "branch:x": "b"}, True),     # all of it is as it was
-    ({"data": "0"}, {"about": "a", "branch:y": "old"}, False),
-    ({"data": "0"}, {"about": "a", "other": None}, False),      # a part without a fingerprint
-    ({"data": None}, {"about": "a"}, True),
-    ({"described": "e"}, {"about": "a"}, False),
-    ({"code": "e"}, {"about": "a"}, False),
-])
-def test_a_notebook_is_kept_when_all_it_looked_at_is_as_it_was(then, reads, fresh):
-    kept = {"parameters": {"x": 1}, "notebook": "n", "inputs": {**NOW, **then}, "reads": reads}
-    prints = {"about": "a", "branch:x": "b", "branch:y": "new"}
-    assert notebook_is_fresh(kept, {"x": 1}, "n", NOW, prints) is fresh
-    assert not notebook_is_fresh(kept, {"x": 2}, "n", NOW, prints)
-    assert not notebook_is_fresh(kept, {"x": 1}, "m", NOW, prints)
-    assert not notebook_is_fresh({}, {"x": 1}, "n", NOW, prints)
-
-
-def test_a_report_is_kept_when_request_inputs_and_every_file_are_as_they_were(tmp_path):
-    from ebank_lib.reports.freshness import file_hashes
-
+def test_a_report_is_kept_when_its_key_and_every_file_are_as_they_were(tmp_path):
     folder = tmp_path / "a"
     (folder / "tables").mkdir(parents=True)
     for name in ("report.html", "tables/t.csv"):
         (folder / name).write_text(name)
-    state = {"request": {"lang": "zh"}, "inputs": NOW, "files": file_hashes(folder)}
-    assert report_is_fresh(folder, state, {"lang": "zh"}, NOW)
-    assert not report_is_fresh(folder, state, {"lang": "en"}, NOW)
-    assert not report_is_fresh(folder, state, {"lang": "zh"}, {**NOW, "data": "2"})
-    assert not report_is_fresh(folder, {}, {"lang": "zh"}, NOW)
+    state = {"key": "k", "files": file_hashes(folder)}
+    assert is_fresh(folder, state, "k")
+    assert not is_fresh(folder, state, "l") and not is_fresh(folder, {}, "k")
     (folder / "previous.json").touch()                          # what was before is no part of what is
-    assert report_is_fresh(folder, state, {"lang": "zh"}, NOW)
+    assert is_fresh(folder, state, "k")
     (folder / "failed").mkdir()
-    assert not report_is_fresh(folder, state, {"lang": "zh"}, NOW)
+    assert not is_fresh(folder, state, "k")
     (folder / "failed").rmdir()
     (folder / "tables" / "t.csv").write_text("x")
-    assert not report_is_fresh(folder, state, {"lang": "zh"}, NOW)
+    assert not is_fresh(folder, state, "k")
 
 
 def test_what_is_kept_comes_back_and_what_is_damaged_is_nothing(tmp_path):

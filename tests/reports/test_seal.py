@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.branch import make_report
+from ebank_lib.reports.batch import make_report
 from ebank_lib.reports.seal import run_json_bytes, seal_problem, text_sha256, verify
 
 pytestmark = pytest.mark.notebook
@@ -21,7 +21,7 @@ def report(project, tmp_path_factory):
     """A small report; each test changes a copy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        yield make_report("data/small", "0351", lang="en", out=tmp_path_factory.mktemp("verify")).folder
+        yield make_report("data/small", "0351", lang="en", out=tmp_path_factory.mktemp("verify"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cleaning import clean
 from ebank_lib.reports.content import Content
-from ebank_lib.reports.execution import Executed, NotDone
+from ebank_lib.reports.notebook import Executed, NotDone
 from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import LOW_ODDS, summarise, summary_bytes
@@ -55,7 +55,7 @@ def check(inside):
 def made(cleaned, *tables, branch="0351", not_done=None, first=FIRST, last=LAST, source="data/small",
          path=NOTEBOOK, **state):
     books = [Executed("04_forecasting", path, {"source": source, "branch": branch, "lang": "en", "indicator": "online"},
-                      1.5, not_done=not_done)]
+                      not_done=not_done)]
     about = About(branch, "East", "Online", "Trial", True, first, last, "en",
                   files=({"file": "cells.csv", "bytes": 3, "sha256": "cd" * 32},))
     return summarise(about, Content(tables=list(tables), **state), cleaned, books)

@@ -1,0 +1,108 @@
+"""Imported once by the fork server of :mod:`multiprocessing`: every task begins as its fork, with everything loaded.
+
+No data are read here, and nothing is drawn with pyplot: each task chooses its language and style itself. Where there is
+no fork server each task imports this itself, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import os
+import pkgutil
+import sys
+import warnings
+from types import ModuleType
+
+_LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api", "arch.unitroot",
+              "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "nbconvert", "xlsxwriter",
+              "holidays", "ipywidgets")
+
+
+def _import_all() -> None:
+    package = importlib.import_module(__package__.partition(".")[0])
+    ours = [m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+            if not m.name.endswith(("__main__", ".cluster"))]
+    for name in (*_LIBRARIES, *ours):
+        with contextlib.suppress(ImportError):      # an extra is not installed: whoever needs it will be told
+            importlib.import_module(name)
+
+
+def _compile() -> None:
+    """Run on invented numbers what is compiled once, so that every fork finds it loaded."""
+    import numpy as np
+    import pandas as pd
+
+    import ebank_lib as eb
+
+    from ..events import find_interventions
+    from ..forecasting import backtest
+    from ..forecasting.ets import fit_ets
+
+    months = np.arange(44.0)
+    wave = 0.02 * months + 0.1 * np.sin(months * np.pi / 6) + 0.05 * np.cos(months * months)
+    y = pd.Series(np.exp(5 + wave), index=pd.period_range("2007-01", periods=44, freq="M"))
+    eb.forecast(y, kind="flow", calendar="china")
+    backtest(y, origins=2).scores()
+    fit_ets(y.to_numpy(), "AAdN").residuals(y.to_numpy())
+    eb.unit_root_battery(y)
+    eb.select_order(np.log(y).diff().dropna())
+    find_interventions(y)
+
+
+def _draw_and_set() -> None:
+    """Draw a picture and set a page, so that faces are found and templates compiled. No table is written: pyarrow would
+    start threads."""
+    import nbformat
+    import pandas as pd
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    import ebank_lib as eb
+
+    from ..charts.style import use_style
+    from ..wording import LANGUAGES
+    from .content import Content, Item, Stage, set_prose
+    from .origin import Reader
+    from .page import About, build_page
+
+    use_style()
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.subplots().plot([1, 2])
+    figure.suptitle("预测 forecast")
+    figure.savefig(io.BytesIO(), format="png")
+    nbformat.validate(nbformat.v4.new_notebook())
+    items = (Item("prose", set_prose("# 1\n\n*x* $y_1$", "s01", [])),)
+    origin = Reader("01").read("\n".join(f"eb.{name}()" for name in eb.__all__), 1)
+    month = pd.Period("2007-01", freq="M")
+    for lang in LANGUAGES:
+        build_page(Content([Stage("s01", "1", "01", (*items, Item("block", "", origin=origin)), ())]),
+                   About("b", "b", "i", "s", True, month, month, lang))
+
+
+def _load() -> None:
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"     # as in a kernel
+    _import_all()
+    import matplotlib as mpl
+    import pandas as pd
+
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.simplefilter("ignore")
+        for step in (_compile, _draw_and_set):
+            try:
+                step()
+            except Exception:       # whatever it is, the task that meets it says so
+                continue
+    pd.set_option("display.max_columns", 20)    # its import asks whether this is a terminal
+    # What was warned of here was seen by nobody.
+    for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:
+        vars(module).pop("__warningregistry__", None)
+    # Before the first fork, so that forks share the memory: a collection would write into all of it.
+    gc.collect()
+    gc.freeze()
+
+
+_load()

@@ -1,0 +1,264 @@
+"""What a process of a batch does: one task, which is its whole life; plain data in and out, files written each whole.
+
+``prepare`` reads and cleans the source, so that the store holds it for all others; ``learn`` works out what all
+branches teach, to the same end; ``notebook`` runs one notebook; ``page`` sets a report from its notebooks; ``index``
+makes the pages around the reports. A task may be run twice, or twice at once: it writes the same bytes. How it went
+wrong is its result, not an exception.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, EbankError
+from ..files import own_folder, write_atomically
+from . import failed as failing
+from . import freshness
+from .lock import HOME
+
+__all__ = ["SourceChanged", "executed_before", "partial", "perform"]
+
+
+class SourceChanged(EbankError):
+    """The source is no longer the one that the run began with."""
+
+
+def perform(do: str, cache: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one task and return its result: ``state`` (done or failed), ``seconds``, and what the batch is to say of it.
+
+    Parameters
+    ----------
+    do : str
+        The name of a function below.
+    cache : str or None
+        The store's folder.
+    given : mapping
+        Its arguments, as JSON says them.
+    """
+    from ..store import VARIABLE
+
+    begun = time.monotonic()
+    if cache:
+        os.environ[VARIABLE] = cache
+    else:
+        os.environ.pop(VARIABLE, None)
+    try:
+        result = _TASKS[do](**given)
+    except SourceChanged as error:
+        result = {"failure": failing.failure("changed", "", str(error))}
+    except Exception as error:  # a branch that fails costs only itself
+        result = {"failure": failing.failure_of(error)}
+    return {"state": "failed" if "failure" in result else "done", "seconds": time.monotonic() - begun, **result}
+
+
+# ---------------------------------------------------------------- the source
+
+def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None] | None) -> dict[str, Any]:
+    """Read and clean a source and say what is in it; `only` names the reports that are asked for."""
+    from ..wording import LANGUAGES
+    from .branch import labels_of, open_province, scope_of
+
+    province = open_province(source)
+    catalog = province.catalog
+    if how_of(request) != [None] * 3:
+        _cleaned(source, request)
+
+    def report(branch: str | None) -> dict[str, Any]:
+        name = province.whole if branch is None else catalog.branch(branch).id
+        said = {"branch": None if branch is None else name, "name": name, "label": labels_of(catalog, name)}
+        try:
+            scope = scope_of(province, branch, *(request[k] for k in ("indicator", "start", "end")))
+        except EbankError as error:
+            return {**said, "indicator": "", "failure": failing.failure_of(error)}
+        return {**said, "indicator": scope.indicator}
+
+    wanted = [*catalog.reporting, None] if only is None else only
+    return {"title": {lang: province.cleaned.source.title(lang) for lang in LANGUAGES},
+            "simulated": province.cleaned.source.simulated, "read": _read(province),
+            "reports": [report(branch) for branch in wanted]}
+
+
+def _read(province: Any) -> str:
+    """Return the hash of what was read."""
+    return freshness.hash_of(list(province.files["sha256"].astype(str)))
+
+
+def how_of(request: Mapping[str, Any]) -> list[str | None]:
+    """Return how a request has the source cleaned: policy, first and last month; None is the default of each."""
+    return [request["extra"].get("policy") or None, request["start"] or None, request["end"] or None]
+
+
+def _cleaned(source: str, request: Mapping[str, Any]) -> Any:
+    """Return the source as the notebooks clean it."""
+    from ..cleaning import clean
+    from ..sources import open_source
+
+    policy, start, end = how_of(request)
+    return clean(open_source(source), policy or "conservative", start, end)
+
+
+def _learn(source: str, request: Mapping[str, Any], asked: Mapping[str, int],
+           part: tuple[int, int] | None) -> dict[str, Any]:
+    """Learn what all branches teach, for a horizon and origins; see :func:`ebank_lib.forecasting.learn`."""
+    from ..forecasting import learn
+
+    cleaned = _cleaned(source, request)
+    learn(cleaned, **asked, indicator=cleaned.catalog.indicator(request["indicator"] or "").key, part=part)
+    return {}
+
+
+# ---------------------------------------------------------------- a report
+
+def partial(out: Path, name: str) -> Path:
+    """Return the folder of a report's executed notebooks until it is whole."""
+    return own_folder(out, HOME, "partial", name)
+
+
+def executed_before(out: Path, name: str, notebook: str, key: str) -> Path | None:
+    """Return a notebook as executed by a run that did not come to its end, or by the one that made the report, where
+    it was made from what is there today and is as it was written."""
+    state = freshness.read_json(out / HOME / "state" / f"{name}.json")
+    here = partial(out, name)
+    unfinished = freshness.read_json(here / f"{notebook}.json")
+    for about, sha256, path in (
+            (unfinished, unfinished.get("sha256"), here / f"{notebook}.ipynb"),
+            (state, state.get("files", {}).get(f"notebooks/{notebook}.ipynb"),
+             out / name / "notebooks" / f"{notebook}.ipynb")):
+        if about.get("key") == key and sha256 and freshness.sha256_of(path) == sha256:
+            return path
+    return None
+
+
+def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key: str,
+              cell_timeout: float) -> dict[str, Any]:
+    """Run one notebook; where it fails, what it did is kept in the report's ``failed/``."""
+    import nbformat
+
+    from .notebook import NotebookFailed, run_notebook
+    from .parameters import one_line, read_notebook
+
+    stem = Path(path).stem
+    try:
+        book = run_notebook(read_notebook(Path(path)), parameters, cell_timeout)
+    except NotebookFailed as error:
+        kept = own_folder(Path(out), name, "failed")
+        for old in kept.glob("*.ipynb"):
+            old.unlink()
+        write_atomically(kept / f"{stem}.ipynb", nbformat.writes(error.book).encode("utf-8", "replace") + b"\n")
+        kind = {"Timeout": "time", "MemoryError": "memory"}.get(error.error, "notebook")
+        return {"failure": {**failing.failure(kind, error.error, one_line(error.message), stem, error.cell),
+                            "kept": f"{stem}.ipynb"}}
+    body = nbformat.writes(book).encode("utf-8") + b"\n"
+    target = partial(Path(out), name) / f"{stem}.ipynb"
+    write_atomically(target, body)
+    freshness.write_json(target.with_suffix(".json"), {"key": key, "sha256": freshness.sha256_of(target)})
+    return {}
+
+
+def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Mapping[str, Mapping],
+          key: str, inputs: str | None, read: str) -> dict[str, Any]:
+    """Set a report from its notebooks (name to parameters), unless the source has changed since it was read."""
+    from .branch import open_province, scope_of, write_report
+    from .notebook import executed_from
+    from .parameters import read_notebook
+
+    province = open_province(source)
+    scope = scope_of(province, branch, *(request[k] for k in ("indicator", "start", "end")))
+
+    def check() -> None:
+        if _read(province) != read or (inputs is not None and freshness.source_hash(source) != inputs):
+            raise SourceChanged("the source was changed while the run read it")
+
+    executed = []
+    for name, parameters in notebooks.items():
+        path = executed_before(Path(out), scope.name, name, key)
+        if path is None:
+            raise ConfigError("is gone", file=f"{name}.ipynb", expected="the executed notebook", hint="Run it again.")
+        executed.append(executed_from(name, path, parameters, read_notebook(path)))
+    folder = write_report(province, scope, request["lang"], executed, Path(out), check)
+    freshness.write_json(own_folder(Path(out), HOME, "state") / f"{scope.name}.json",
+                         {"key": key, "files": freshness.file_hashes(folder)})
+    return {"page": str(folder / "report.html"),
+            "warnings": [f"{one.name} {line}" for one in executed for line in one.stderr],
+            "not_done": {one.name: {"cell": one.not_done.cell, "message": one.not_done.message}
+                         for one in executed if one.not_done}}
+
+
+# ---------------------------------------------------------------- the pages around the reports
+
+def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[str, Mapping[str, Any]],
+           about: Mapping[str, Any] | None, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Write the page of each branch that failed and, of a run of all, ``index.html``, ``changes.html``, ``run.json``.
+
+    Parameters
+    ----------
+    failed : mapping
+        What went wrong, by the report's name.
+    about : mapping or None
+        ``title`` and ``simulated``; None where not all reports were asked for.
+    reports : sequence
+        ``{name, label}`` in the order of the index, the one of all together last.
+    """
+    from .. import __version__
+    from ..store import store
+    from .artefacts import renew
+    from .changes import build_changes
+    from .index import build_failed_page, build_index
+    from .seal import run_json_bytes
+
+    root, lang = Path(out), request["lang"]
+    for name, one in failed.items():
+        own = {"code": _code(root / name / "failed", one),
+               "index": about is not None or (root / "index.html").exists()}
+        page = build_failed_page({**one, **own}, lang)
+        renew(own_folder(root, name, "failed") / "index.html", page.encode("utf-8"))
+    if about is None:
+        return {"files": []}
+    now = {one["name"]: found for one in reports if (found := _summary(root / one["name"] / "summary.json"))}
+    pairs = [(_summary(root / name / "previous.json"), one) for name, one in now.items() if name not in failed]
+    files = {"index.html": build_index(now.values(), failed.values(), about, lang).encode("utf-8"),
+             "changes.html": build_changes(pairs, about, lang).encode("utf-8")}
+    for name, page in files.items():
+        renew(root / name, page)
+    given = Path(source)
+    run = {"ebank": __version__, "source": given.name if given.is_absolute() else source, "lang": lang, **about,
+           "request": request,
+           "branches": [{"id": one["name"], "label": one["label"],
+                         "state": "failed" if one["name"] in failed else "done",
+                         "run": freshness.sha256_of(root / one["name"] / "run.json")} for one in reports]}
+    beside = {path.relative_to(root).as_posix(): path.read_bytes() for one in reports
+              for path in (root / one["name"] / "previous.json", *sorted((root / one["name"] / "failed").glob("*")))
+              if path.is_file() and path.suffix != ".pdf"}
+    renew(root / "run.json", run_json_bytes(run, {**beside, **files}))
+    if (kept := store()) is not None:       # a month's results are of no use once all have been made from the next's
+        kept.trim()
+    return {"files": [*files, "run.json"]}
+
+
+def _summary(path: Path) -> dict[str, Any] | None:
+    """Return a summary; None where there is none, or one that an older or newer program wrote."""
+    from .summary import SCHEMA
+
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
+
+
+def _code(folder: Path, failed: Mapping[str, Any]) -> str:
+    """Return the code of the cell that failed."""
+    from .parameters import read_notebook
+
+    if not failed.get("kept") or not failed.get("cell"):
+        return ""
+    book = read_notebook(folder / failed["kept"])
+    return next((cell.source for cell in book.cells if cell.get("execution_count") == failed["cell"]), "")
+
+
+_TASKS = {"prepare": _prepare, "learn": _learn, "notebook": _notebook, "page": _page, "index": _index}

@@ -1,0 +1,191 @@
+"""A notebook run in a process: settled, limited in time, and a failure says where; the same as in a kernel."""
+
+import json
+import subprocess
+import sys
+import time
+
+import nbformat
+import papermill
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from ebank_lib.errors import ConfigError, EbankError
+from ebank_lib.files import write_atomically
+from ebank_lib.reports.listing import branch_notebooks
+from ebank_lib.reports.notebook import NotebookFailed, executed_from, run_notebook, settle
+from ebank_lib.reports.parameters import read_notebook
+from ebank_lib.reports.processes import Processes
+
+pytestmark = pytest.mark.notebook
+
+GIVEN = {"source": "data/x", "branch": "0351", "lang": "zh"}
+
+
+def run(path, cell_timeout=60, **given):
+    return run_notebook(read_notebook(path), GIVEN | given, cell_timeout)
+
+
+def text(book):
+    return json.dumps(book.cells, ensure_ascii=False)
+
+
+def test_a_branch_that_looks_like_a_number_stays_text(books):
+    book = run(books("branch, type(branch).__name__, horizon"), horizon=18)
+    assert "('0351', 'str', 18)" in text(book)
+    assert book.metadata.papermill == {"parameters": GIVEN | {"horizon": 18}}
+
+
+def test_two_runs_leave_the_same_bytes(tmp_path, books):
+    path = books("print('a')\nprint('b')", "object()", "import os; os.getcwd() != ''")
+    first, second = (nbformat.writes(run(path)) for _ in range(2))
+    assert first == second and str(tmp_path) not in first and " at 0x" not in first
+    assert "execution" not in str([cell.metadata for cell in nbformat.reads(first, as_version=4).cells])
+
+
+def test_what_is_written_to_stderr_is_told(tmp_path, books):
+    done = executed_from("01", tmp_path, GIVEN, run(
+        books("import sys\nprint('/x/ipykernel_1/2.py:1: mind this\\nand that', file=sys.stderr)")))
+    assert done.stderr == ("[3] cell:1: mind this",)
+
+
+def test_a_failure_names_cell_and_message_and_keeps_what_there_is(books):
+    with pytest.raises(NotebookFailed) as caught:
+        run(books("40 + 2", "raise ValueError('no data for 2010-05')", "never"))
+    error = caught.value
+    assert (error.cell, error.error, error.message) == (4, "ValueError", "no data for 2010-05")
+    assert "42" in text(error.book) and error.book.cells[-1].execution_count is None
+
+
+def test_a_cell_that_hangs_is_ended_in_time_whatever_it_catches(books):
+    begun = time.monotonic()
+    with pytest.raises(NotebookFailed, match="Timeout: a cell took longer than 1 s"):
+        run(books("import time\ntry:\n    time.sleep(60)\nexcept Exception:\n    pass"), cell_timeout=1)
+    assert time.monotonic() - begun < 20
+
+
+def test_a_process_that_is_a_notebook_already_is_left_alone(books):
+    shell = InteractiveShell.instance()
+    try:
+        with pytest.raises(EbankError, match="a process to itself"):
+            run(books("1"))
+        assert InteractiveShell.instance() is shell
+    finally:
+        shell.restore_sys_module_state()
+        InteractiveShell.clear_instance()
+
+
+def test_papermill_finds_the_engine_by_its_name(tmp_path, books):
+    path = books("import sys\nprint(branch, 'ipykernel' in sys.modules)")
+    code = ("import sys, papermill, ebank_lib.reports.notebook; "
+            "papermill.execute_notebook(*sys.argv[1:], {'branch': '0351'}, engine_name='ebank', progress_bar=False)")
+    subprocess.run([sys.executable, "-c", code, path, tmp_path / "out.ipynb"], check=True, capture_output=True)
+    assert "0351 False" in text(nbformat.read(tmp_path / "out.ipynb", as_version=4))
+
+
+# ---------------------------------------------------------------- the same as in a kernel
+
+# Each shows something that a process with a past could get wrong.
+STATE = """
+import sys
+print(__name__, sys.flags.utf8_mode, hash("日照"), sys.stdout.isatty())
+---
+import warnings
+import numpy as np, pandas as pd, scipy.stats, statsmodels.api as sm, seaborn, matplotlib as mpl
+import ebank_lib
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+for _ in range(2):
+    warnings.warn("seen once", UserWarning)
+    warnings.warn("always", ConvergenceWarning)
+    warnings.warn("deprecated", DeprecationWarning)
+np.array([1.0]) / 0
+---
+import matplotlib as mpl, matplotlib.units, pandas as pd, numpy as np
+print(mpl.get_backend(), mpl.is_interactive(), sorted(k.__name__ for k in matplotlib.units.registry))
+print(np.get_printoptions(), np.geterr(), pd.get_option("display.max_rows"), pd.get_option("display.max_columns"))
+---
+import matplotlib.pyplot as plt
+plt.plot([1, 2]);
+---
+ebank_lib.setup("en")
+fig, ax = plt.subplots(); ax.set_title("预测");
+---
+from IPython.display import display
+shown = display("before", display_id="x")
+display("another"); shown.update("after")
+print("out"); print("err", file=sys.stderr); print("out again")
+pd.DataFrame({"a": [1.5, 2.0]}, index=pd.period_range("2010-01", periods=2, freq="M"))
+---
+import ebank_lib.catalog, ebank_lib.wording
+ebank_lib.wording.language(), ebank_lib.forecast(pd.Series(range(1, 45), dtype=float), 2).table.round(6).head(3)
+""".strip().split("\n---\n")
+
+
+def both(paths, given, folder, cwd, monkeypatch):
+    """Yield each notebook as it is executed by the batch's processes and by a kernel, cell by cell."""
+    monkeypatch.chdir(cwd)
+    for name, value in (("PYTHONHASHSEED", "0"), ("PYTHONUTF8", "1"), ("IPYTHONDIR", str(folder / "ipython")),
+                        ("PYDEVD_DISABLE_FILE_VALIDATION", "1"), ("EBANK_CACHE", str(folder / "cache"))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    with Processes(1, root=str(cwd)) as processes:
+        for path in paths:
+            own = {k: v for k, v in given.items() if k in path.read_text(encoding="utf-8")}
+            asked = {"out": str(folder), "name": "b", "path": str(path), "parameters": own, "key": "",
+                     "cell_timeout": 300}
+            result = processes.submit("notebook", str(folder / "cache"), asked, 600).result()
+            assert result["state"] == "done", result
+            ours = read_notebook(folder / ".ebank" / "partial" / "b" / path.name)
+            kernels = papermill.execute_notebook(read_notebook(path), None, own, progress_bar=False,
+                                                 kernel_name="python3")
+            settle(kernels, read_notebook(path), own)
+            yield path.stem, *([(c.source, c.get("execution_count"), list(outputs(c))) for c in book.cells]
+                               for book in (ours, kernels))
+
+
+def outputs(cell):
+    """A kernel sends a stream in pieces, as it comes."""
+    streams = {}
+    for one in cell.get("outputs", ()):
+        if one.output_type != "stream":
+            yield dict(one)
+        else:
+            streams[one.name] = streams.get(one.name, "") + one.text
+    yield streams
+
+
+def test_a_notebook_cannot_tell_its_process_from_a_kernel(tmp_path, books, project, monkeypatch):
+    for _, ours, kernels in both([books(*STATE)], GIVEN, tmp_path, project, monkeypatch):
+        assert ours == kernels
+        assert "seen once" in str(ours) and str(ours).count("always") > 1 and "image/png" in str(ours)
+
+
+@pytest.mark.slow
+def test_all_six_notebooks_are_the_same_as_in_a_kernel(tmp_path, root, monkeypatch):
+    from benchmarks.batch import add_source, project
+
+    folder = project(tmp_path / "p")
+    given = {"source": add_source(folder, 3), "branch": "rizhao", "lang": "en"}
+    seen = []
+    for name, ours, kernels in both(sorted((folder / "notebooks").glob("0*.ipynb")), given, tmp_path, folder,
+                                    monkeypatch):
+        assert ours == kernels, name
+        seen.append(name[:2])
+    assert seen == ["01", "02", "03", "04", "05", "06"]
+
+
+def test_only_numbered_notebooks_with_a_branch_are_a_branchs(tmp_path, make):
+    for name, parameters in (("01_a", "branch = 'x'"), ("06_province", "source = 'x'"), ("notes", "branch = 'x'")):
+        nbformat.write(make.notebook(parameters=parameters), tmp_path / f"{name}.ipynb")
+    assert [p.stem for p in branch_notebooks(tmp_path)] == ["01_a"]
+    with pytest.raises(ConfigError, match="no notebook for a branch"):
+        branch_notebooks(tmp_path / "none")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a.txt"
+    write_atomically(target, b"one")
+    write_atomically(target, b"two")
+    assert target.read_bytes() == b"two" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_atomically(tmp_path / "absent" / "a.txt", b"x")
