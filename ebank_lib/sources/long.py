@@ -7,22 +7,23 @@ import io
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import SourceError, nearest, quote
 from .cells import Block
-from .grids import as_text, csv_rows
+from .grids import as_text, csv_rows, read_bytes
 from .months import SUCH_AS, month_in_cell
+from .sheets import month_of_name, name_of_branch
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
-from .tables import month_of_name, name_of_branch
 
 _MAX_COLUMNS = 10_000
 _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
 
-__all__ = ["Table", "database_table", "file_table", "read_long"]
+__all__ = ["read_table"]
 
 
 @dataclass
-class Table:
+class _Table:
     """A rectangular table as printed: names of columns, and a list of texts a column. `values` has the typed ones
     where the format has types. `first` is the number of the first row as a reader of the file counts."""
 
@@ -40,7 +41,18 @@ class Table:
         return len(self.columns[0]) if self.columns else 0
 
 
-def file_table(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
+def read_table(path: Path | None, name: str, spec: LongSpec | DatabaseSpec, revision: int,
+               limits: Limits) -> tuple[Block, int, str]:
+    """Read a file, or without a path the answer to a query: what it holds, its size in bytes and its hash."""
+    if path is None:
+        table = _database(spec, limits)
+        return _block(table, spec, revision), table.bytes, table.sha256
+    data = read_bytes(path, name, limits)
+    table = _file(data, name, spec.encoding, limits)
+    return _block(table, spec, revision), len(data), hashlib.sha256(data).hexdigest()
+
+
+def _file(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
     """Return a CSV or Parquet file as a table of texts."""
     if name.lower().endswith(".parquet"):
         return _parquet(data, name, limits)
@@ -56,7 +68,7 @@ def file_table(data: bytes, name: str, encoding: str | None, limits: Limits) -> 
     filled = [row or [""] * len(names) for row in rows[1:]]
     columns = [list(column) for column in zip(*filled)] if filled else [[] for _ in names]
     _check_text(columns, names, name, limits)
-    return Table(name, names, columns, columns, first=2)
+    return _Table(name, names, columns, columns, first=2)
 
 
 def _check_text(columns: list[list[str]], names: list[str], name: str, limits: Limits) -> None:
@@ -66,7 +78,7 @@ def _check_text(columns: list[list[str]], names: list[str], name: str, limits: L
                 raise limits.refuse("text_length", "holds too long a text", text, file=name, row=n + 2, column=column)
 
 
-def _parquet(data: bytes, name: str, limits: Limits) -> Table:
+def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -93,7 +105,7 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
                           expected="a Parquet file") from None
     columns = [[as_text(value) for value in column] for column in values]
     _check_text(columns, table.column_names, name, limits)
-    return Table(name, list(table.column_names), columns, values, first=1)
+    return _Table(name, list(table.column_names), columns, values, first=1)
 
 
 def _check_parquet(meta, name: str, limits: Limits) -> None:
@@ -137,7 +149,7 @@ def _text_bytes(column) -> int:
     return total
 
 
-def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
+def _database(spec: DatabaseSpec, limits: Limits) -> _Table:
     """Run the query of a source; the URL is read here and shown nowhere.
 
     Raises
@@ -187,10 +199,10 @@ def database_table(spec: DatabaseSpec, limits: Limits) -> Table:
     for row in zip(*columns):
         digest.update(repr(row).encode())
     size = sum(len(text) for column in columns for text in column)
-    return Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=size)
+    return _Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=size)
 
 
-def read_long(table: Table, spec: LongSpec | DatabaseSpec, revision: int = 0) -> Block:
+def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block:
     """Read a long table.
 
     Raises
@@ -239,7 +251,7 @@ def _key_columns(spec: LongSpec | DatabaseSpec) -> list[str]:
     return list(dict.fromkeys(k for k in keys if k is not None))
 
 
-def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list[str]:
+def _kept(table: _Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list[str]:
     if len(set(table.names)) < len(table.names):
         twice = next(n for n in table.names if table.names.count(n) > 1)
         raise SourceError("has two columns of one name", file=table.file, row=1, found=twice, expected="each name once")
@@ -253,7 +265,7 @@ def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list[
     return [n for n in table.names if n in spec.columns or (n in rest and spec.unmapped == "keep")]
 
 
-def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
+def _months(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     if spec.month.source == "file":
         return [month_of_name(table.file, spec.month)] * len(lines)
     place = table.names.index(spec.month.column)
@@ -271,7 +283,7 @@ def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> li
     return months
 
 
-def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
+def _rows(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     if spec.address.row is None:
         return [n + table.first for n in lines]
     texts = table.columns[table.names.index(spec.address.row)]

@@ -14,14 +14,11 @@ from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
 from ..paths import find_source
 from ..store import digest, kept_frames, store
-from .archives import files_under, read_bytes
 from .cells import Block, accounting_frame, cells_frame, files_frame, notes_frame
-from .grids import csv_grid, workbook_grids
-from .headings import Naming, fold
-from .long import database_table, file_table, read_long
+from .grids import csv_grid, files_under, read_bytes, workbook_grids
 from .months import search
+from .sheets import Naming, fold, read_sheet
 from .spec import DatabaseSpec, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
-from .tables import read_sheet
 
 __all__ = ["Source", "open_source"]
 
@@ -210,10 +207,9 @@ def _listed(source: Source) -> list[_File]:
 
 
 def _revision(rule: Revision | None, file: str, sheet: str) -> int:
-    if rule is None:
-        return 0
-    name = file.rpartition("/")[2] if rule.source == "file" else sheet
-    match = search(rule.pattern, name)
+    """Return the number of the revision that a file's or sheet's name tells; 0 where it tells none."""
+    name = file.rpartition("/")[2] if rule is not None and rule.source == "file" else sheet
+    match = search(rule.pattern, name) if rule is not None else None
     if not match:
         return 0
     digits = match["revision"] or "1"
@@ -227,18 +223,16 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
     found: list[list[Block]] = []
     files: list[tuple[str, int, str]] = []
     for file in _listed(source):
-        if file.path is None:
-            table = database_table(file.part, limits)
-            size, sha256 = table.bytes, table.sha256
-            found.append([read_long(table, file.part)])
-        else:
+        if isinstance(file.part, WideSpec):
             data = read_bytes(file.path, file.name, limits)
             size, sha256 = len(data), hashlib.sha256(data).hexdigest()
-            if isinstance(file.part, LongSpec):
-                table = file_table(data, file.name, file.part.encoding, limits)
-                found.append([read_long(table, file.part, _revision(file.part.revision, file.name, ""))])
-            else:
-                found.append(_sheets(file, data, source, naming))
+            found.append(_sheets(file, data, source, naming))
+        else:
+            from .long import read_table  # what reads Parquet and databases is loaded for them
+
+            revision = 0 if file.path is None else _revision(file.part.revision, file.name, "")
+            block, size, sha256 = read_table(file.path, file.name, file.part, revision, limits)
+            found.append([block])
         files.append((file.name, size, sha256))
     blocks = [block for of_file in found for block in of_file]
     return {"cells": cells_frame(blocks), "notes": notes_frame(blocks), "accounting": accounting_frame(blocks),

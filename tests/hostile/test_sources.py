@@ -22,8 +22,7 @@ from ebank_lib.errors import ConfigError, EbankError, SourceError
 from ebank_lib.reference import reference_facts
 from ebank_lib.rules import load_problems
 from ebank_lib.scenarios import load_strategy
-from ebank_lib.sources.grids import csv_rows
-from ebank_lib.sources.archives import read_bytes
+from ebank_lib.sources.grids import csv_rows, read_bytes
 from ebank_lib.sources.spec import Limits
 
 SHEET = "xl/worksheets/sheet1.xml"
