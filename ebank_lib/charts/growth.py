@@ -271,14 +271,13 @@ def _rolling(ax: Axes, result: GrowthAnalysis, rolling: dict[str, pd.Series], co
 
 
 def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str], lang: str) -> None:
-    at = np.arange(len(rows))
-    values = rows[["volatility", "robust"]]
+    at, values = np.arange(len(rows)), rows[["volatility", "robust"]]
     floor = float(values[values > 0].min().min())
     floor = max(floor, 1e-5) if math.isfinite(floor) else 1e-5          # all are constant
-    for y, (sd, robust), colour in zip(at, values.clip(lower=floor).to_numpy(), colours, strict=True):
-        ax.plot([robust, sd], [y, y], color=colour, lw=1.2, alpha=0.5)
-        ax.plot([robust], [y], "o", ms=6, color=colour)
-        ax.plot([sd], [y], "o", ms=6, mfc="white", mec=colour, mew=1.3)
+    sd, robust = values.clip(lower=floor).to_numpy().T
+    ax.hlines(at, robust, sd, colors=colours, lw=1.2, alpha=0.5, zorder=2)
+    ax.scatter(robust, at, 36, colours, zorder=2)
+    ax.scatter(sd, at, 36, "white", edgecolors=colours, lw=1.3, zorder=2)
     ax.set_yticks(at, names)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xscale("log")

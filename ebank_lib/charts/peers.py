@@ -51,10 +51,19 @@ def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] 
     fig, axes = style.panels(height=0.235 * len(rows) + 1.3)
     ax = axes[0, 0]
     drawn = peers.everyone.set_index(["indicator", "measure"]).sort_index()
+    dots, own, middles = [], [], []
     for at, row in enumerate(rows.itertuples()):
-        _strip(ax, drawn.loc[(row.indicator, row.measure)], row, peers.branch, at)
+        place, middle = _strip(drawn.loc[(row.indicator, row.measure)], row)
+        dots += [(x, at) for x in place.drop(peers.branch)]
+        own.append(place[peers.branch])
+        middles.append(middle)
         for x, text in zip(_COLUMNS.values(), _beside(row, lang), strict=True):
             ax.text(x, at, text, va="center", fontsize=8.5)
+    at = np.arange(len(rows))
+    ax.hlines(at, 0, 1, color=style.GRID, lw=0.8, zorder=1)
+    ax.vlines(middles, at - 0.3, at + 0.3, color=style.MUTED, lw=1.1, zorder=2)
+    ax.plot(*zip(*dots, strict=True), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
+    ax.plot(own, at, "o", ms=7, color=style.BAND, zorder=4)
     for word, x in _COLUMNS.items():
         ax.text(x, -0.9, t(f"peers.plot_{word}", lang), va="center", fontsize=8.5, color=style.MUTED)
     names = [catalog.indicators[k].short_label(lang) for k in rows["indicator"]]
@@ -69,18 +78,16 @@ def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] 
         t("peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang)])))
 
 
-def _strip(ax: Axes, everyone: pd.DataFrame, row, branch: str, at: int) -> None:
+def _strip(everyone: pd.DataFrame, row) -> tuple[pd.Series, float]:
+    """Return where each branch and the median lie between the lowest (0) and the highest (1)."""
     y = everyone.set_index("branch")["y"].dropna()
     middle = row.median
     if row.measure == "growth" and y.min() > 0:      # multiples: the same factor, the same distance
         y, middle = np.log(y), math.log(middle)
     low, high = float(y.min()), float(y.max())
-    place = (y - low) / (high - low) if high > low else y * 0 + 0.5
-    middle = (middle - low) / (high - low) if high > low else 0.5
-    ax.plot([0, 1], [at, at], color=style.GRID, lw=0.8, zorder=1)
-    ax.plot([middle, middle], [at - 0.3, at + 0.3], color=style.MUTED, lw=1.1, zorder=2)
-    ax.plot(place.drop(branch), np.full(len(y) - 1, at), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
-    ax.plot([place[branch]], [at], "o", ms=7, color=style.BAND, zorder=4)
+    if high <= low:
+        return y * 0 + 0.5, 0.5
+    return (y - low) / (high - low), (middle - low) / (high - low)
 
 
 def _beside(row, lang: str) -> tuple[str, str, str]:

@@ -80,7 +80,12 @@ def _with_palette(pixels: np.ndarray):
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    codes, colours = pd.factorize(np.ascontiguousarray(pixels).view(np.uint32).ravel())
+    codes = np.ascontiguousarray(pixels).view(np.uint32).ravel()
+    paper = codes[0]                            # most pixels by far: only the others are looked up
+    drawn = np.flatnonzero(codes != paper)
+    found, colours = pd.factorize(codes[drawn])
+    codes, colours = np.zeros(codes.size, np.intp), np.r_[paper, colours]
+    codes[drawn] = found + 1
     often, colours = np.bincount(codes), colours.view(np.uint8).reshape(-1, 4)[:, :3]
     order = np.argsort(-often, kind="stable")
     kept, rest = np.split(order, [_COLOURS if len(order) <= _COLOURS else _AS_DRAWN])

@@ -229,3 +229,13 @@ def test_nothing_to_draw_is_a_sentence(cleaned):
     fig = analyse_growth(panel, "rizhao", cleaned.catalog).plot("mom", lang="en")
     assert "nothing to draw" in [text for text, _ in texts_of(fig)]
     assert unit_root_battery(panel.loc["rizhao", "phone"], name="x").plot("en") is not None
+
+
+def test_in_a_bare_session_a_picture_has_the_chinese_face_and_leaves_the_sessions_settings_alone():
+    code = ("import warnings, sys; import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt;"
+            "import numpy as np, pandas as pd, ebank_lib as eb; before = dict(matplotlib.rcParams);"
+            "y = pd.Series(np.arange(44.0) ** 2 + 50, index=pd.period_range('2008-01', periods=44, freq='M'));"
+            "ax = eb.forecast(y, models=('snaive',)).plot(lang='zh'); warnings.simplefilter('error');"
+            "ax.figure.canvas.draw(); print(dict(matplotlib.rcParams) == before, ax.get_title(loc='left')[:2])")
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, encoding="utf-8")
+    assert (out.stderr, out.stdout.split()[0]) == ("", "True")
