@@ -17,20 +17,17 @@ from arch.unitroot import ADF, DFGLS, KPSS, PhillipsPerron, ZivotAndrews
 from scipy.stats import kruskal
 from statsmodels.tsa.seasonal import STL
 
-from .display import html_table
+from .display import describe, html_table
 from .errors import SeriesError
 from .growth import as_months
-from .wording import has, language, month_name, t
+from .wording import cell, cite, has, join, language, month_name, t
 
 __all__ = ["Battery", "choose_D", "choose_d", "longest_run", "seasonal_strength", "unit_root_battery"]
 
 LEVEL = 0.05
 MIN_MONTHS = 24          # the tests' tables begin about here
 STRONG = 0.64            # seasonal strength from which one differences (Hyndman's rule in R's forecast::nsdiffs)
-TRANSFORMS = ("level", "log", "diff", "dlog")
-_ROOT = ("adf", "pp", "dfgls")
-_COLUMNS = ["transform", "test", "null", "lags", "trend", "n", "statistic", "p_value", "cv_5", "rejects", "break_month",
-            "note"]
+
 
 
 def longest_run(y: pd.Series) -> pd.Series:
@@ -142,64 +139,55 @@ class Battery:
         stationarity; ``unit_root``: the reverse; ``both_reject`` and ``neither_rejects``: they disagree;
         ``no_test``: there was none.
         """
-        rows = self.table[(self.table["transform"] == transform) & self.table["rejects"].notna()]
-        trend = "ct" if transform in ("level", "log") else "c"
-        root = rows[rows["test"].isin(_ROOT)]["rejects"].astype(bool)
-        kpss = rows[(rows["test"] == "kpss") & (rows["trend"] == trend)]["rejects"].astype(bool)
-        if len(root) < 2 or kpss.empty:
+        rows = self.table[(self.table["transform"] == transform) & (self.table["trend"] == _trend(transform))]
+        kpss = rows.loc[rows["test"] == "kpss", "rejects"].dropna()
+        against, of = self.rejections(transform)
+        if of < 2 or kpss.empty:
             return "no_test"
-        against = root.sum() * 2 > len(root)
-        if against:
+        if against * 2 > of:
             return "both_reject" if kpss.any() else "stationary"
         return "unit_root" if kpss.any() else "neither_rejects"
 
     def finding(self, transform: str) -> str:
         """Return the conclusion as its wording is called: on level and log, stationary means about a trend."""
         found = self.conclusion(transform)
-        return "stationary_about_trend" if found == "stationary" and transform in ("level", "log") else found
+        return "stationary_about_trend" if found == "stationary" and _trend(transform) == "ct" else found
+
+    def rejections(self, transform: str) -> tuple[int, int]:
+        """Return how many tests reject a unit root on one scale, and of how many."""
+        rows = self.table[(self.table["transform"] == transform) & (self.table["null"] == "unit_root")]
+        done = rows["rejects"].dropna()
+        return int(done.sum()), len(done)
 
     def verdict(self, lang: str | None = None) -> str:
         """Say in words what the tests find, where they disagree and what follows for differencing."""
         lang = language(lang)
         scale, change = ("log", "dlog") if self.log else ("level", "diff")
-        if self.conclusion(scale) == "no_test":
+        found = self.conclusion(scale)
+        if found == "no_test":
             return t("stationarity.verdict_none", lang, why=_note("|".join(self.notes) or "singular", lang))
-        parts = [self._part(scale, lang), self._part(change, lang)]
-        broken = self._break(scale, lang)
-        if broken:
-            parts.append(broken)
+        parts = []
+        for transform in (scale, change):
+            against, of = (cite(n, cell("unit_roots", transform=transform, null="unit_root", rejects=how))
+                           for n, how in zip(self.rejections(transform), (True, "!="), strict=True))
+            parts.append(t(f"stationarity.{self.finding(transform)}", lang, k=against, n=of,
+                           scale=t(f"stationarity.{transform}", lang)))
+        row = self.table.query("test == 'za' and transform == @scale and rejects == True")
+        if len(row) and found != "stationary":
+            month = cite(month_name(row["break_month"].item(), lang),
+                         cell("unit_roots", "break_month", transform=scale, test="za"))
+            parts.append(t("stationarity.break", lang, month=month))
         parts.append(t("stationarity.follows", lang, d=self.d, D=self.D,
                        what=t(f"stationarity.difference_{min(self.d, 2)}", lang)))
-        strength = self.table.query("test == 'seasonal_strength' and transform == @scale")["statistic"]
-        if len(strength) and math.isfinite(strength.iloc[0]):
+        strength = self.table.query("test == 'seasonal_strength' and transform == @scale")["statistic"].item()
+        if math.isfinite(strength):
             sure = (self.table.query("test == 'kruskal' and transform == @change")["p_value"] < LEVEL).any()
-            word = "yes" if self.D else "unsure" if sure else "no"
-            parts.append(t(f"stationarity.season_{word}", lang, strength=f"{strength.iloc[0]:.2f}", d=self.d_seasonal))
-        kpss_d = {"stationary": 0, "unit_root": 1}.get(self.conclusion(scale))
-        if kpss_d is not None and kpss_d != min(self.d, 1):
+            said = cite(f"{strength:.2f}", cell("unit_roots", "statistic", transform=scale, test="seasonal_strength"))
+            parts.append(t(f"stationarity.season_{'yes' if self.D else 'unsure' if sure else 'no'}", lang,
+                           strength=said, d=self.d_seasonal))
+        if {"stationary": 0, "unit_root": 1}.get(found, min(self.d, 1)) != min(self.d, 1):
             parts.append(t("stationarity.trend_or_root", lang))
-        return ("" if lang == "zh" else " ").join(parts)
-
-    reading = verdict
-
-    def about(self) -> list[str]:
-        """Return in which cells of the recorded table ``unit_roots`` the numbers of :meth:`verdict` stand, as
-        :func:`ebank_lib.say` takes it."""
-        tests = [f"unit_roots[transform={x},null=unit_root,test!=za,rejects{how}]"
-                 for x in (("log", "dlog") if self.log else ("level", "diff")) for how in ("!=", "=True")]
-        return [*tests, "unit_roots[test=seasonal_strength].statistic"]
-
-    def _part(self, transform: str, lang: str) -> str:
-        rows = self.table[(self.table["transform"] == transform) & self.table["test"].isin(_ROOT)]
-        done = rows["rejects"].dropna().astype(bool)
-        return t(f"stationarity.{self.finding(transform)}", lang, scale=t(f"stationarity.{transform}", lang),
-                 k=int(done.sum()), n=len(done))
-
-    def _break(self, transform: str, lang: str) -> str:
-        row = self.table.query("test == 'za' and transform == @transform and rejects == True")
-        if row.empty or self.conclusion(transform) == "stationary":
-            return ""
-        return t("stationarity.break", lang, month=month_name(row.iloc[0]["break_month"], lang))
+        return join(parts, "" if lang == "zh" else " ")
 
     def plot(self, lang: str | None = None, unit: str = ""):
         """Draw the series, its differences and their autocorrelations, each with its verdict; returns the Figure."""
@@ -207,29 +195,26 @@ class Battery:
 
         return plot_stationarity(self, lang, unit)
 
-    def labelled(self, lang: str | None = None) -> pd.DataFrame:
-        """Return the table with words instead of codes, for showing."""
-        out = self.table.copy()
-        out["transform"] = [t(f"stationarity.{v}", lang) for v in out["transform"]]
-        out["test"] = [t(f"stationarity.test_{v}", lang) for v in out["test"]]
-        out["null"] = [t(f"stationarity.null_{v}", lang) for v in out["null"]]
-        out["trend"] = [t(f"stationarity.trend_{v}", lang) if v else "" for v in out["trend"]]
-        out["rejects"] = [t(f"stationarity.rejects_{'none' if v is None else 'yes' if v else 'no'}", lang)
-                          for v in out["rejects"]]
-        out["note"] = [_note(v, lang) for v in out["note"]]
-        return out
-
     def _repr_html_(self) -> str:
-        shown = self.labelled()
-        month = shown.pop("break_month")
-        shown["note"] = ["; ".join(filter(None, [n, t("stationarity.break_at", month=month_name(m)) if m is not None
-                                                 and not pd.isna(m) else ""]))
-                         for n, m in zip(shown["note"], month, strict=True)]
-        heads = {c: t(f"stationarity.head_{c}") for c in shown.columns}
-        formats = {"lags": lambda v: f"{v:.0f}", "statistic": "{:.3f}", "cv_5": "{:.3f}",
+        shown = self.table.drop(columns="break_month")
+        for column, prefix in (("transform", ""), ("test", "test_"), ("null", "null_"), ("trend", "trend_")):
+            shown[column] = [t(f"stationarity.{prefix}{v}") if v else "" for v in shown[column]]
+        shown["rejects"] = [t(f"stationarity.rejects_{'none' if v is None else 'yes' if v else 'no'}")
+                            for v in shown["rejects"]]
+        breaks = ["" if pd.isna(month) else t("stationarity.break_at", month=month_name(month))
+                  for month in self.table["break_month"]]
+        shown["note"] = ["; ".join(filter(None, (_note(codes, None), at)))
+                         for codes, at in zip(shown["note"], breaks, strict=True)]
+        formats = {"lags": "{:.0f}", "statistic": "{:.3f}", "cv_5": "{:.3f}",
                    "p_value": lambda v: "<0.001" if v < 0.001 else f"{v:.3f}"}
-        return html_table(shown, caption=t("stationarity.caption", name=self.name), heads=heads, formats=formats,
+        return html_table(shown, caption=t("stationarity.caption", name=self.name), formats=formats,
+                          heads={c: t(f"stationarity.head_{c}") for c in shown.columns},
                           notes=[self.verdict(), t("stationarity.rule")])
+
+
+def _trend(transform: str) -> str:
+    """About what a scale is tested: level and log about a trend, differences about a level."""
+    return "ct" if transform in ("level", "log") else "c"
 
 
 def _note(codes: str, lang: str | None) -> str:
@@ -287,35 +272,37 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
         bar = f"short:{MIN_MONTHS}" if len(run) < MIN_MONTHS else (
             "not_positive" if transform in ("log", "dlog") and not positive else "")
         rows += _root_rows(transform, x, bar) + _season_rows(transform, x, period, bar)
-    table = pd.DataFrame(rows, columns=_COLUMNS)
-    table["rejects"] = pd.Series([r["rejects"] for r in rows], dtype=object)
+    table = pd.DataFrame(rows).astype({"rejects": object})
+    table["rejects"] = table["rejects"].where(table["rejects"].notna(), None)
     base = logs if positive else run
     title = name if name is not None else "" if y.name is None else str(y.name)
-    return Battery(title, y, table, positive, choose_d(base), choose_D(base, period),
+    return Battery(title, y, describe(table), positive, choose_d(base), choose_D(base, period),
                    choose_d(base.diff(period)), tuple(notes))
 
 
+def _row(transform: str, test: str, null: str, trend: str, n: int, note: str) -> dict:
+    return {"transform": transform, "test": test, "null": null, "lags": np.nan, "trend": trend, "n": n,
+            "statistic": np.nan, "p_value": np.nan, "cv_5": np.nan, "rejects": None, "break_month": pd.NaT,
+            "note": note}
+
+
 def _root_rows(transform: str, x: pd.Series, bar: str) -> list[dict]:
-    trend = "ct" if transform in ("level", "log") else "c"
-    cap = max(1, min(int(12 * (max(len(x), 1) / 100) ** 0.25), len(x) // 8))
-    short = int(4 * (max(len(x), 1) / 100) ** 0.25)
+    trend, n = _trend(transform), max(len(x), 1)
+    cap, short = max(1, min(int(12 * (n / 100) ** 0.25), len(x) // 8)), int(4 * (n / 100) ** 0.25)
     plan = [("adf", trend, lambda v: ADF(v, trend=trend, max_lags=cap, method="aic")),
             ("pp", trend, lambda v: PhillipsPerron(v, trend=trend, lags=short)),
             ("dfgls", trend, lambda v: DFGLS(v, trend=trend, max_lags=cap, method="aic")),
             ("za", trend, lambda v: ZivotAndrews(v, trend=trend, max_lags=min(cap, int(0.15 * len(v)) - 1))),
-            ("kpss", trend, lambda v: KPSS(v, trend=trend, lags=short))]
-    if trend == "ct":
-        plan.append(("kpss", "c", lambda v: KPSS(v, trend="c", lags=short)))
-    return [_root_row(transform, test, form, make, x, bar) for test, form, make in plan]
+            *(("kpss", about, lambda v, about=about: KPSS(v, trend=about, lags=short))
+              for about in dict.fromkeys((trend, "c")))]
+    return [_root_row(transform, test, about, make, x, bar) for test, about, make in plan]
 
 
 def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: str) -> dict:
-    null = {"kpss": "stationary", "za": "unit_root_break"}.get(test, "unit_root")
-    row = {"transform": transform, "test": test, "null": null, "trend": trend, "n": len(x), "lags": np.nan,
-           "statistic": np.nan, "p_value": np.nan, "cv_5": np.nan, "rejects": None, "break_month": pd.NaT, "note": bar}
-    values = x.to_numpy()
-    if bar or _constant(values):
-        return row | {"note": bar or "constant"}
+    null, values = {"kpss": "stationary", "za": "unit_root_break"}.get(test, "unit_root"), x.to_numpy()
+    row = _row(transform, test, null, trend, len(x), bar or ("constant" if _constant(values) else ""))
+    if row["note"]:
+        return row
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -337,16 +324,12 @@ def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: st
 def _fewer_lags(values: np.ndarray, trend: str, make) -> ZivotAndrews:
     """Return the test of Zivot and Andrews; where its regressions cannot be solved, with fewer lags, at last none."""
     try:
-        return _computed(make(values))
+        test = make(values)
+        float(test.stat)        # arch computes it when a result is first asked for, and may fail then
     except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
         if _message(error) != "singular" or _straight(values):
             raise
-    return _computed(ZivotAndrews(values, trend=trend, lags=0))
-
-
-def _computed(test: ZivotAndrews) -> ZivotAndrews:
-    """Return the test computed: arch does it when a result is first asked for, and may fail then."""
-    float(test.stat)
+        test = ZivotAndrews(values, trend=trend, lags=0)
     return test
 
 
@@ -364,18 +347,14 @@ def _message(said: object) -> str:
 
 
 def _season_rows(transform: str, x: pd.Series, period: int, bar: str) -> list[dict]:
-    row = {"transform": transform, "test": "", "null": "no_season", "trend": "", "n": len(x), "lags": np.nan,
-           "statistic": np.nan, "p_value": np.nan, "cv_5": np.nan, "rejects": None, "break_month": pd.NaT, "note": bar}
-    if not bar:
-        row["note"] = "constant" if len(x) and _constant(x.to_numpy()) else f"short:{2 * period + 1}" if len(
-            x) < 2 * period else ""
-    if transform in ("level", "log"):
-        strength = seasonal_strength(x, period) if not row["note"] else math.nan
-        return [row | {"test": "seasonal_strength", "statistic": strength,
-                       "note": row["note"] or f"strong:{STRONG}"}]
-    row["test"] = "kruskal"
-    if row["note"]:
+    note = bar or ("constant" if len(x) and _constant(x.to_numpy()) else f"short:{2 * period + 1}"
+                   if len(x) < 2 * period else "")
+    strong = _trend(transform) == "ct"
+    row = _row(transform, "seasonal_strength" if strong else "kruskal", "no_season", "", len(x), note)
+    if strong:
+        return [row | {"note": note or f"strong:{STRONG}",
+                       "statistic": math.nan if note else seasonal_strength(x, period)}]
+    if note:
         return [row]
-    groups = [x[x.index.month % period == k] for k in range(period)]
-    statistic, p = kruskal(*groups)
+    statistic, p = kruskal(*(x[x.index.month % period == k] for k in range(period)))
     return [row | {"statistic": float(statistic), "p_value": float(p), "rejects": bool(p < LEVEL)}]

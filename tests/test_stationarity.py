@@ -122,7 +122,8 @@ def test_a_straight_trend_is_told_from_a_unit_root():
     y = series(100 + 2.0 * np.arange(120) + np.random.default_rng(1).normal(size=120))
     found = unit_root_battery(y)
     assert found.conclusion("level") == "stationary"
-    assert "about a straight trend" in found._part("level", "en")
+    assert (found.finding("level"), found.finding("diff")) == ("stationary_about_trend", "stationary")
+    assert "about a straight trend" in unit_root_battery(y - y.mean()).verdict("en")    # no logs: the level speaks
 
 
 def test_a_level_shift_is_dated():
@@ -216,6 +217,24 @@ def test_a_warning_of_a_test_is_kept_in_its_row():
 
 
 # --- how it reads
+
+def test_the_verdict_knows_the_cells_it_states():
+    y = np.random.default_rng(3).normal(size=60).cumsum() + np.where(np.arange(60) >= 25, 30, 0) + 100
+    found = unit_root_battery(series(y))
+    assert found.rejections("log") == (0, 3) and found.rejections("dlog") == (3, 3)
+    for lang in ("zh", "en"):
+        text = found.verdict(lang)
+        stated = [(text[start:end], refs[0].column, dict(refs[0].rows)) for start, end, refs in text.cells]
+        month = [one for one in stated if one[1] == "break_month"]
+        row = found.table.query("test == 'za' and transform == 'log'").iloc[0]
+        assert bool(month) == row["rejects"] and all(m[2] == {"transform": "log", "test": "za"} for m in month)
+        counts = {(rows["transform"], rows["rejects"]): int(shown) for shown, column, rows in stated if not column}
+        assert counts == {("log", True): 0, ("log", "!="): 3, ("dlog", True): 3, ("dlog", "!="): 3}
+        (shown, column, rows), = (one for one in stated if one[1] == "statistic")
+        assert rows == {"transform": "log", "test": "seasonal_strength"}
+        strength = found.table.query("transform == 'log' and test == 'seasonal_strength'")["statistic"].item()
+        assert float(shown) == pytest.approx(strength, abs=5e-3)
+
 
 def test_every_row_names_null_lags_statistic_p_value_and_verdict():
     table = unit_root_battery(walk()).table

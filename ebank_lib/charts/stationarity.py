@@ -58,9 +58,8 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
 
 
 def _caption(result: Battery, transform: str, lang: str) -> str:
-    rows = result.table[(result.table["transform"] == transform) & result.table["test"].isin(["adf", "pp", "dfgls"])]
-    done = rows["rejects"].dropna().astype(bool)
-    verdict = t(f"stationarity.short_{result.finding(transform)}", lang, k=int(done.sum()), n=len(done))
+    against, of = result.rejections(transform)
+    verdict = t(f"stationarity.short_{result.finding(transform)}", lang, k=against, n=of)
     return t("stationarity.panel", lang, scale=t(f"stationarity.panel_{transform}", lang), verdict=verdict)
 
 
