@@ -24,11 +24,6 @@ KINDS = ("text", "integer", "number", "percent", "month", "date", "flag")
 # More digits than anybody reads, fewer than two processors agree on.
 _DIGITS = 10
 _MAX_ROWS = 100_000
-# Columns that are fractions in every result that has them.
-_FRACTIONS = frozenset((
-    "last_yoy", "volatility", "robust", "vol_first", "vol_last", "share", "cumulative", "p_at", "p_by", "se_at",
-    "se_by", "p_now", "p_most", "percentile", "coverage", "coverage-80", "coverage-95", "missing_share",
-    "change_vs_baseline", "change_se"))
 
 
 def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,
@@ -164,8 +159,6 @@ def _heading(name: str, lang: str) -> str:
 
 
 def _kind(column: pd.Series) -> str:
-    if column.name in _FRACTIONS and pd.api.types.is_float_dtype(column.dtype):
-        return "percent"
     kind = column.dtype
     if isinstance(kind, pd.PeriodDtype):
         return "month"
