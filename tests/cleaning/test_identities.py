@@ -147,6 +147,15 @@ def test_of_few_equations_all_must_hold():
     assert system.used[(system.rule == 0) & (system.family == first + 1)].all()
 
 
+def test_sums_that_are_off_by_the_dust_of_binary_fractions_are_exact():
+    g = grid()
+    g.value[:, :, KEYS.index("sales")] = np.array([0.1, 0.2, 0.1 + 0.2])[:, None] * 1e5 * (1 + np.arange(8))
+    g.value[2, :, KEYS.index("sales")] += 1e-6
+    g.half[:, :, KEYS.index("sales")] = 0.05
+    half = learn(build_system(g, small_catalog()), g).reshape(g.value.shape)
+    assert (half[:, :, KEYS.index("sales")] == 0).all()
+
+
 def test_numbers_that_hold_only_within_rounding_are_not_exact():
     g = grid()
     g.value[:, :, KEYS.index("sales")] = [[5000.0] * 8, [7000.0] * 8, [12001.0] * 8]
