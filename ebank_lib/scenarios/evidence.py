@@ -14,8 +14,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from ..catalog import Catalog
 from ..errors import SeriesError
 from ..events import find_interventions
-from ..keeping import from_plain, to_plain
-from ..store import kept_data
+from ..store import kept_frames
 
 __all__ = ["Pooled", "pool", "pooled_effect"]
 
@@ -104,16 +103,16 @@ def pooled_effect(history: pd.DataFrame, catalog: Catalog, indicators: Iterable[
         Fewer than three interventions.
     """
     indicators = list(indicators)
-    named, found = from_plain(kept_data("evidence", _parts(history, catalog, indicators, origin, events), lambda: (
-        to_plain(_pushes(history, catalog, indicators, origin, events)))))
-    rows = named if len(named) >= LEAST else found
-    if len(rows) < LEAST:
-        raise SeriesError("too few comparable interventions to learn from", found=len(rows),
+    pushes = kept_frames("evidence", _parts(history, catalog, indicators, origin, events), lambda: (
+        _pushes(history, catalog, indicators, origin, events)))
+    named = len(pushes["named"]) >= LEAST
+    table = pushes["named" if named else "found"]
+    if len(table) < LEAST:
+        raise SeriesError("too few comparable interventions to learn from", found=len(table),
                           expected=f"at least {LEAST} of {', '.join(indicators)}")
-    table = pd.DataFrame(rows, columns=_COLUMNS)
     log = np.log1p(table["size"].to_numpy())
     mu, tau, se = pool(log, (log / table["t"].to_numpy()) ** 2)
-    return Pooled(table, mu, tau, se, len(named) >= LEAST)
+    return Pooled(table, mu, tau, se, named)
 
 
 def _parts(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> tuple:
@@ -124,7 +123,7 @@ def _parts(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origi
             origin, events)
 
 
-def _pushes(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> list[list]:
+def _pushes(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> dict[str, pd.DataFrame]:
     """Return what is known of the pushes that the source names, and of the upward shifts that the search found."""
     named, found = [], []
     there = dict(iter(history[indicators].groupby(level="branch", sort=False)))
@@ -139,7 +138,7 @@ def _pushes(history: pd.DataFrame, catalog: Catalog, indicators: list[str], orig
                     named.append(about)
                 elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
                     found.append(about)
-    return [named, found]
+    return {"named": pd.DataFrame(named, columns=_COLUMNS), "found": pd.DataFrame(found, columns=_COLUMNS)}
 
 
 def _interventions(y: pd.Series, events: pd.DataFrame | None) -> list[dict]:

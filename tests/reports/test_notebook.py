@@ -165,7 +165,7 @@ def test_all_six_notebooks_are_the_same_as_in_a_kernel(tmp_path, root, monkeypat
     from benchmarks.batch import add_source, project
 
     folder = project(tmp_path / "p")
-    given = {"source": add_source(folder, 3), "branch": "rizhao", "lang": "en"}
+    given = {"source": add_source(folder, 3), "branch": "jinan", "lang": "en"}
     seen = []
     for name, ours, kernels in both(sorted((folder / "notebooks").glob("0*.ipynb")), given, tmp_path, folder,
                                     monkeypatch):
