@@ -30,8 +30,8 @@ def _look(model: str, n: int, first: bool) -> dict:
 
 
 @style.in_style
-def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | None = 36, models=None,
-                  events: Sequence[tuple[pd.Period, str]] = (), title: str | None = None, brief: bool = False):
+def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | None = 36,
+                  events: Sequence[tuple[pd.Period, str]] = (), brief: bool = False):
     """Draw the history, the fan of the forecast that is read out, and the other methods' lines beside it.
 
     Parameters
@@ -41,11 +41,8 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     lang : {"zh", "en"}, optional
     months : int, optional
         How much history; None for all.
-    models : names, optional
-        Default: all that did not fail.
     events : (month, text) pairs
         Marked on the history.
-    title : str, optional
     brief : bool
         For a small picture: the key lies on the history and the lines' labels leave the unit to the axis.
 
@@ -61,16 +58,14 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     key = style.fan(ax, (origin, now), x, {lv: (lead[f"lo-{lv:g}"], lead[f"hi-{lv:g}"]) for lv in f.level}, lang)
     ax.plot(month_numbers(past), y.to_numpy(), color=INK, lw=1.6, label="_history", zorder=3)
     labels, ends = [], []
-    shown = [m for m in f.models if m in f.parts and (models is None or m in models)]
-    for n, model in enumerate(shown):
+    for n, model in enumerate(m for m in f.models if m in f.parts):
         path, first = f.block(model)["y_hat"], model == f.headline
         ends += ax.plot(np.r_[origin, x], np.r_[now, path], ls="-" if first else (0, (4, 2)),
                         zorder=4 if first else 2, label="_" + model, **_look(model, n, first))
         last = path.iloc[-1]
         said = number(last, "", lang) if brief and f.kind != "ratio" else f.said(last, lang)
         labels.append(f"{t('forecasting.model_' + model, lang)} {said}")
-    ax.set_title(title if title is not None else t(
-        "forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
+    ax.set_title(t("forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
     style.value_axis(ax, f.kind, in_language(f.unit, lang), lang)
     month_axis(ax, lang, past.append(ahead))
     ax.axvline(origin, color=MUTED, lw=0.8, zorder=0)
@@ -103,8 +98,7 @@ def _label(b: Backtest, lang: str) -> str:
 
 
 @style.in_style
-def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | None = None, every: int = 1,
-                  title: str | None = None):
+def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | None = None):
     """Draw what one method said at each origin, with its widest limits at the last month, over what came.
 
     Parameters
@@ -112,8 +106,6 @@ def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | No
     b : Backtest
     model : str, optional
         Default: the first.
-    every : int
-        Draw every so many origins.
 
     Returns
     -------
@@ -122,14 +114,12 @@ def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | No
     lang = language(lang)
     model = b.models[0] if model is None else model
     rows = b.table[(b.table["model"] == model) & b.table["y_hat"].notna()]
-    if title is None:
-        title = t("forecasting.backtest_title", lang, label=_label(b, lang),
-                  model=t(f"forecasting.model_{model}", lang))
+    title = t("forecasting.backtest_title", lang, label=_label(b, lang), model=t(f"forecasting.model_{model}", lang))
     if rows.empty:
         return style.sentence(title, lang, t("forecasting.grade_E", lang, n=b.origins), ax)
     ax, widest = style.axes_of(ax), max(b.level)
     ax.set_title(title)
-    for cutoff in sorted(rows["cutoff"].unique())[::-every]:
+    for cutoff in sorted(rows["cutoff"].unique())[::-1]:
         part = rows[rows["cutoff"] == cutoff].sort_values("horizon")
         x, end = month_numbers(part["month"]), part.iloc[-1]
         known = b.y.loc[:cutoff].dropna()
@@ -155,7 +145,7 @@ def _horizon_axis(ax: Axes, b: Backtest, lang: str) -> None:
 
 
 @style.in_style
-def plot_accuracy(b: Backtest, ax=None, lang: str | None = None, models=None):
+def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
     """Draw each method's error by months ahead, relative to repeating last year's month overall (= 1).
 
     Returns
@@ -168,7 +158,7 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None, models=None):
     base = float((base["y"] - base["y_hat"]).abs().mean()) or np.nan if len(base) else np.nan
     error = (known["y"] - known["y_hat"]).abs().groupby([known["model"], known["horizon"]], sort=False).mean() / base
     lines, labels = [], []
-    for n, model in enumerate(m for m in b.models if m in error.index and (models is None or m in models)):
+    for n, model in enumerate(m for m in b.models if m in error.index):
         path, first = error[model].sort_index(), model == b.models[0]
         lines += ax.plot(path.index, path.to_numpy(), marker="o", ms=3, zorder=3 if first else 2,
                          **_look(model, n, first))
@@ -212,7 +202,7 @@ def plot_coverage(b: Backtest, ax=None, lang: str | None = None, model: str | No
 
 
 @style.in_style
-def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | None = 24, title: str | None = None):
+def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | None = 24):
     """Draw the forecast made before with its widest limits, the new months as they came, and the forecast of now.
 
     Parameters
@@ -249,8 +239,8 @@ def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | N
         ax.plot(month_numbers(_as_months(rows["month"])), rows["actual"], zorder=5, **dots)
         if len(rows):
             key.append(Line2D([], [], label=t(f"forecasting.{name}", lang, level=widest), **dots))
-    ax.set_title(title if title is not None else t("forecasting.revision_title", lang,
-                                                   label=in_language(r.before.label, lang) or r.before.unique_id))
+    ax.set_title(t("forecasting.revision_title", lang,
+                   label=in_language(r.before.label, lang) or r.before.unique_id))
     style.value_axis(ax, r.before.kind, in_language(r.before.unit, lang), lang)
     month_axis(ax, lang, past.union(_as_months(old["month"])).union(_as_months(now["month"])))
     legend_above(ax, key + [Patch(color=colour, alpha=0.25, lw=0, label=t(f"forecasting.limits_{name}", lang,

@@ -202,9 +202,8 @@ def plot_scenarios(scenarios: Scenarios, target: str, ax: Axes | None = None, la
 
 
 @style.in_style
-def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang: str | None = None,
-                 most: int = 10) -> Axes:
-    """Draw how far a target's odds move when each effect is at its low or at its high end, the widest first.
+def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang: str | None = None) -> Axes:
+    """Draw how far a target's odds move when each effect is at its low or at its high end, the ten widest.
 
     Where no effect moves the odds by a per cent, the expected value is drawn instead.
 
@@ -212,8 +211,6 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
     ----------
     scenarios : Scenarios
     target : str
-    most : int
-        At most so many bars.
     """
     lang = language(lang)
     if not target:
@@ -222,7 +219,7 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
     odds = table["swing"].max() >= 0.01
     if not odds:
         table = table.sort_values(["swing_expected", "scenario"], ascending=[False, True])
-    rows = table.iloc[:most].to_dict("records")
+    rows = table.iloc[:10].to_dict("records")
     title = t(f"scenarios.tornado_title{'' if odds else '_expected'}", lang, target=goal.label(lang))
     if not rows:
         return style.sentence(title, lang, t("scenarios.tornado_nothing", lang), ax)
