@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.spatial.distance import pdist
 from statsmodels.stats.proportion import proportion_confint
 
 from ebank_lib.catalog import Branch, Catalog, Indicator, Texts
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.peers import compare_peers, convergence, growth_clusters, matrix, percentile_interval
-from ebank_lib.peers.clusters import silhouette
+from ebank_lib.peers.clusters import _scores, silhouette
 from ebank_lib.peers.convergence import beta_convergence, pitman_morgan
 from ebank_lib.peers.position import months_since
 
@@ -287,6 +288,15 @@ def test_a_silhouette_is_rousseeuw_s():
     points = np.array([0.0, 2, 10, 14, 40])
     found = silhouette(np.abs(points[:, None] - points), np.array([1, 1, 2, 2, 3]))
     assert found.tolist() == pytest.approx([1 - 2 / 12, 1 - 2 / 10, 1 - 4 / 9, 1 - 4 / 13, 0])
+
+
+def test_profiles_of_two_kinds_keep_their_distances_in_two_components():
+    rng = np.random.default_rng(0)
+    growth = rng.normal(size=(12, 2)) @ rng.normal(size=(2, 6)) + 3
+    z = (growth - growth.mean(axis=0)) / growth.std(axis=0, ddof=1)
+    assert pdist(_scores(growth))[: 11] == pytest.approx(pdist(z)[: 11])
+    assert _scores(np.tile(np.arange(8.0), (3, 1)).T).shape == (8, 1)      # one kind: one component
+    assert (_scores(np.ones((8, 3))) == 0).all()
 
 
 def groups(distance, seed=0, n=16, indicators=12):

@@ -67,12 +67,6 @@ class Pooled:
 def pool(effects: np.ndarray, variances: np.ndarray) -> tuple[float, float, float]:
     """Pool effects that differ by more than their errors: mean, spread between them, standard error of the mean.
 
-    Parameters
-    ----------
-    effects, variances : array (k,)
-
-    Notes
-    -----
     Random effects by Paule and Mandel (1982), the error after Hartung and Knapp (2001), never below the plain one;
     computed by ``statsmodels.stats.meta_analysis``. The next effect is then t-distributed with k - 2 degrees of freedom
     and variance tau^2 + se^2 (Higgins, Thompson and Spiegelhalter 2009, JRSS A 172).
@@ -84,18 +78,10 @@ def pool(effects: np.ndarray, variances: np.ndarray) -> tuple[float, float, floa
 
 def pooled_effect(history: pd.DataFrame, catalog: Catalog, indicators: Iterable[str], origin: pd.Period | None = None,
                   events: pd.DataFrame | None = None) -> Pooled:
-    """Pool the pushes of some indicators over all branches of a panel.
+    """Pool the pushes of some indicators over all branches of a panel; nothing after the origin is looked at.
 
-    Parameters
-    ----------
-    history : DataFrame, index (branch, month)
-    indicators : names
-    origin : Period, optional
-        Nothing after it is looked at.
-    events : DataFrame, optional
-        Known events with ``branches`` and ``indicators``. Those that name an indicator count whatever they brought, so
-        that nothing is chosen by its size; only when there are fewer than three are level shifts upward taken that the
-        search found.
+    Known events that name an indicator count whatever they brought, so that nothing is chosen by its size; only when
+    there are fewer than three are level shifts upward taken that the search found.
 
     Raises
     ------
@@ -103,8 +89,11 @@ def pooled_effect(history: pd.DataFrame, catalog: Catalog, indicators: Iterable[
         Fewer than three interventions.
     """
     indicators = list(indicators)
-    pushes = kept_frames("evidence", _parts(history, catalog, indicators, origin, events), lambda: (
-        _pushes(history, catalog, indicators, origin, events)))
+    codes, names = pd.factorize(history.index.get_level_values("branch"))
+    months = pd.PeriodIndex(history.index.get_level_values("month"), freq="M")
+    made_from = (history[indicators].to_numpy(float), codes, list(map(str, names)), months, indicators,
+                 catalog.reporting, origin, events)
+    pushes = kept_frames("evidence", made_from, lambda: _pushes(history, catalog, indicators, origin, events))
     named = len(pushes["named"]) >= LEAST
     table = pushes["named" if named else "found"]
     if len(table) < LEAST:
@@ -115,14 +104,6 @@ def pooled_effect(history: pd.DataFrame, catalog: Catalog, indicators: Iterable[
     return Pooled(table, mu, tau, se, named)
 
 
-def _parts(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> tuple:
-    """Everything that the pushes are found in."""
-    codes, names = pd.factorize(history.index.get_level_values("branch"))
-    months = pd.PeriodIndex(history.index.get_level_values("month"), freq="M")
-    return (history[indicators].to_numpy(float), codes, list(map(str, names)), months, indicators, catalog.reporting,
-            origin, events)
-
-
 def _pushes(history: pd.DataFrame, catalog: Catalog, indicators: list[str], origin, events) -> dict[str, pd.DataFrame]:
     """Return what is known of the pushes that the source names, and of the upward shifts that the search found."""
     named, found = [], []
@@ -131,22 +112,17 @@ def _pushes(history: pd.DataFrame, catalog: Catalog, indicators: list[str], orig
         for branch in (b for b in catalog.reporting if b in there):
             y = there[branch][key].droplevel("branch")
             y = y[y.index <= origin] if origin is not None else y
-            rows = _interventions(y, _aimed(events, branch, key))
-            for row in rows:
-                about = [branch, key, *(row[c] for c in _COLUMNS[2:])]
+            try:
+                got = find_interventions(y, _aimed(events, branch, key))
+            except SeriesError:     # too short or constant: a branch without evidence, not without a history
+                continue
+            for row in got.table[got.table["t"] != 0].to_dict("records") if got.log else []:
+                about = [branch, key, *(row[c] for c in _COLUMNS if c not in ("branch", "indicator"))]
                 if row["en"]:
                     named.append(about)
                 elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
                     found.append(about)
     return {"named": pd.DataFrame(named, columns=_COLUMNS), "found": pd.DataFrame(found, columns=_COLUMNS)}
-
-
-def _interventions(y: pd.Series, events: pd.DataFrame | None) -> list[dict]:
-    try:
-        got = find_interventions(y, events)
-    except SeriesError:         # too short or constant: a branch without evidence, not without a history
-        return []
-    return got.table[got.table["t"] != 0].to_dict("records") if got.log else []
 
 
 def _aimed(events: pd.DataFrame | None, branch: str, key: str) -> pd.DataFrame | None:

@@ -97,21 +97,12 @@ def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
 
 
 def size_at(move: Move, z, pooled: Pooled | None = None):
-    """Return the size of an effect at a point of its distribution.
+    """Return the size of an effect at a point of its distribution: z = -1.28 and +1.28 are the ends of the 80% range.
 
-    Parameters
-    ----------
-    move : Move
-    z : float or array
-        Standard normal; -1.28 and +1.28 are the ends of the stated 80% range.
-    pooled : Pooled, optional
-        Evidence, instead of the stated range.
-
-    Notes
-    -----
-    A range above 0 is lognormal; of one below 0 the fall, -log(1 + size), is; one from 0 or across it is normal in
-    log(1 + size), and cut at 0 when it begins there; a part of a gap is normal on the logit scale. So what helps never
-    harms and what harms never helps. All effects of a lever rise and fall together.
+    Evidence stands instead of the stated range. A range above 0 is lognormal; of one below 0 the fall, -log(1 + size),
+    is; one from 0 or across it is normal in log(1 + size), and cut at 0 when it begins there; a part of a gap is normal
+    on the logit scale. So what helps never harms and what harms never helps. All effects of a lever rise and fall
+    together.
     """
     if pooled is not None:
         return pooled.size_at(z)
@@ -133,17 +124,10 @@ def _between(low: float, high: float, z):
 
 
 def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFrame | None = None) -> Evidenced:
-    """Pool the past pushes that levers name as evidence, once for every branch.
+    """Pool the past pushes that levers name as evidence, once for every branch; for each list of indicators that is
+    named, what was learnt, or why nothing was.
 
-    Parameters
-    ----------
-    events : DataFrame, optional
-        Known events of the source (:func:`ebank_lib.events.known_events`).
-
-    Returns
-    -------
-    mapping
-        For each list of indicators that is named, what was learnt, or why nothing was.
+    `events` are the source's known ones (:func:`ebank_lib.events.known_events`).
     """
     learnt: dict[tuple[str, ...], Pooled | str] = {}
     for move in (move for lever in levers for move in lever.moves if move.evidence is not None):
@@ -157,16 +141,7 @@ def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFr
 
 
 def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
-    """Draw the size of each effect of a lever on each path.
-
-    Parameters
-    ----------
-    lever : Lever
-    view : View
-        Its history says where an indicator saturates.
-    seed : int
-    evidence : mapping
-        See :func:`learn_evidence`.
+    """Draw the size of each effect of a lever on each path; the view's history says where an indicator saturates.
 
     Raises
     ------
@@ -192,21 +167,12 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
 
 
 def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:
-    """Return the paths of a branch with a lever pulled.
-
-    Parameters
-    ----------
-    view : View
-    drawn : Drawn
-    wanted : set of names, optional
-        Moves of other indicators, that take from other indicators, are left out.
+    """Return the paths of a branch with a lever pulled; of its moves only those that concern `wanted` indicators.
 
     Raises
     ------
-    ConfigError
-        A move of an indicator that follows from others, naming those to move.
-    UnknownNameError
-        No paths of an indicator.
+    ConfigError, UnknownNameError
+        A move of an indicator that follows from others, naming those to move; no paths of an indicator.
     """
     new: dict[str, np.ndarray] = {}
     gains: list[tuple[Move, np.ndarray]] = []

@@ -38,13 +38,7 @@ class View:
 
     @classmethod
     def of(cls, paths: JointPaths, branch: str) -> View:
-        """Return the paths of a branch as they were simulated.
-
-        Raises
-        ------
-        UnknownNameError
-            The paths do not have that branch.
-        """
+        """Return the paths of a branch as they were simulated."""
         if branch not in paths.branches:
             raise UnknownNameError("branch of the simulated paths", branch, paths.branches)
         past = paths.history.loc[branch]
@@ -96,13 +90,7 @@ class View:
         self[key]
 
     def with_free(self, changed: Mapping[str, np.ndarray]) -> View:
-        """Replace free indicators and compute anew what follows from them, and nothing else.
-
-        Raises
-        ------
-        ConfigError
-            An indicator that follows from others, naming those to move instead.
-        """
+        """Replace free indicators and compute anew what follows from them, and nothing else."""
         plan = self.paths.plan
         for key in changed:
             self.must_be_free(key)
@@ -152,20 +140,10 @@ class Measure:
 
 
 def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
-    """Follow a target along every path.
+    """Follow a target along every path; months beyond the deadline are kept where they mean something.
 
-    Parameters
-    ----------
-    view : View
-    target : Target
-    deadline : Period
-        Says which year's months a yearly target adds up; months beyond it are kept where they mean something.
-
-    Returns
-    -------
-    Measure
-        Yearly targets have the months of the deadline's year up to it; months already observed count as they are, and
-        a missing one among them leaves NaN.
+    Yearly targets have the months of the deadline's year up to it; months already observed count as they are, and a
+    missing one among them leaves NaN.
     """
     paths, key = view.paths, target.indicator
     months, y = paths.months, view[key]
@@ -224,10 +202,8 @@ def past_values(view: View, target: Target) -> pd.Series:
 
 def _twelve_before(past: pd.Series, y: np.ndarray, months: pd.PeriodIndex) -> np.ndarray:
     """The same months a year before, (horizon, n): observed for the first twelve, simulated after."""
-    before = np.full_like(y, np.nan)
-    before[12:] = y[:-12] if len(y) > 12 else before[12:]
-    before[:12] = past.reindex(months[:12] - 12).to_numpy()[:, None]
-    return before
+    observed = past.reindex(months[:12] - 12).to_numpy(float)[:, None]
+    return np.vstack([np.broadcast_to(observed, (len(observed), y.shape[1])), y[:-12]])
 
 
 def _of_year(view: View, target: Target, deadline: pd.Period) -> Measure:

@@ -108,11 +108,6 @@ def odds_of(m: Measure, deadline: pd.Period) -> Odds:
 
 def judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
     """Return a target's measure, or why it has no odds: ``past``, ``beyond_horizon``, ``no_paths``, ``missing_months``.
-
-    Raises
-    ------
-    UnknownNameError
-        The paths do not have its indicator.
     """
     months = view.paths.months
     if deadline < months[0]:
@@ -127,17 +122,10 @@ def judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
 
 
 def pace_of(m: Measure, y: pd.Series, deadline: pd.Period, yearly: bool) -> Pace:
-    """Return the pace that a target needs and the one of the last twelve months, a month and in per cent.
+    """Return the pace that a target needs and the one of the last twelve months; `y` is the indicator's past.
 
-    Parameters
-    ----------
-    m : Measure
-    y : Series
-        The branch's past of the indicator.
-    deadline : Period
-    yearly : bool
-        Whether months add up to a year's total. Then the pace is the average month from the first simulated one of the
-        year to the deadline, against the average of the last twelve; else the change a month.
+    Where months add up to a year's total, it is the average month from the first simulated one of the year to the
+    deadline, against the average of the last twelve; else the change a month.
     """
     if m.target.kind == "rank":
         return Pace()
@@ -164,12 +152,7 @@ def _root(times: float, months: int) -> float:
 
 
 def steady_growth(base: float, total: float, wait: int, months: int) -> float:
-    """Return the growth a month at which `months` months, the first of them `wait` months on, add up to `total`.
-
-    Parameters
-    ----------
-    base : float
-        The month that the growth starts from.
+    """Return the growth a month from `base` at which `months` months, the first `wait` months on, add up to `total`.
 
     Examples
     --------

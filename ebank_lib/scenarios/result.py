@@ -64,39 +64,19 @@ class Scenarios:
         return self.base.paths.n
 
     def target(self, key: str) -> Target:
-        """Return a target by its key.
-
-        Raises
-        ------
-        UnknownNameError
-            Naming those that there are.
-        """
-        by_key = {target.key: target for target in self.strategy.targets}
-        if key not in by_key:
-            raise UnknownNameError("target", key, by_key)
-        return by_key[key]
+        """Return a target by its key."""
+        return _named("target", key, self.strategy.targets)
 
     def lever(self, key: str) -> Lever:
-        """Return a lever or a stress by its key; raises as :meth:`target`."""
-        by_key = {one.key: one for one in (*self.strategy.levers, *self.strategy.stress)}
-        if key not in by_key:
-            raise UnknownNameError("lever", key, by_key)
-        return by_key[key]
+        """Return a lever or a stress by its key."""
+        return _named("lever", key, (*self.strategy.levers, *self.strategy.stress))
 
     def label(self, scenario: str, lang: str | None = None) -> str:
-        """Return a scenario in words.
-
-        Raises
-        ------
-        UnknownNameError
-            Naming those that there are.
-        """
+        """Return a scenario in words."""
         if scenario == "baseline":
             return t("scenarios.baseline", lang)
-        items = {x.key: x for x in (*self.strategy.levers, *self.strategy.bundles, *self.strategy.stress)}
-        if scenario not in items:
-            raise UnknownNameError("scenario", scenario, ["baseline", *items])
-        return items[scenario].label(lang)
+        every = (*self.strategy.levers, *self.strategy.bundles, *self.strategy.stress)
+        return _named("scenario", scenario, every).label(lang)
 
     def name(self, scenario: str, lang: str | None = None) -> str:
         """Return a scenario in words with a mark that says whether its effect is assumed or estimated."""
@@ -360,6 +340,13 @@ class Scenarios:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def _named(what: str, key: str, items: tuple):
+    by_key = {item.key: item for item in items}
+    if key not in by_key:
+        raise UnknownNameError(what, key, by_key)
+    return by_key[key]
 
 
 def said_timing(row: Mapping, lang: str) -> str:

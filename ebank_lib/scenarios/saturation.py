@@ -40,32 +40,16 @@ class Saturation:
 
 
 def saturation(y: pd.Series, ratio: bool = False) -> Saturation:
-    """Compare logistic, Gompertz and exponential growth.
+    """Compare logistic, Gompertz and exponential growth of a series of at least 30 observed months, all positive; of a
+    share (`ratio`) the ceiling is at most 1.
 
-    Parameters
-    ----------
-    y : Series (T,)
-        At least 30 observed months, all positive.
-    ratio : bool
-        Whether it is a share, whose ceiling is at most 1.
-
-    Raises
-    ------
-    SeriesError
-        Too short, or not positive.
-
-    Notes
-    -----
     Least squares on the logarithm; a Gompertz curve there is a level less an exponential decay.
     """
     seen = y.dropna()
     if len(seen) < LEAST or not (seen > 0).all():
         raise SeriesError("too short or not positive: no curve of growth can be told", found=f"{len(seen)} months",
                           expected=f"at least {LEAST} positive months")
-    if isinstance(seen.index, pd.PeriodIndex):
-        t = np.array([(month - seen.index[0]).n for month in seen.index], float) / 12
-    else:
-        t = np.arange(len(seen)) / 12
+    t = (seen.index.asi8 - seen.index.asi8[0]) / 12
     z = np.log(seen.to_numpy(float))
     rows = [_row(name, t, z, ratio) for name in ("logistic", "gompertz", "exponential")]
     table = pd.DataFrame(rows)

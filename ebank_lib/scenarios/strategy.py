@@ -194,11 +194,8 @@ def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
 
     Raises
     ------
-    ConfigError
-        Wrong YAML; a goal above the ceiling of a share; a deadline that is no month; a key that stands twice; targets
-        that contradict each other; a lever with a negative or empty range; a cycle of cannibalisation.
-    UnknownNameError
-        An indicator, line, channel or lever that does not exist.
+    ConfigError, UnknownNameError
+        What names nothing, passes 100% or contradicts itself, by its place in the file.
     """
     if isinstance(source, (str, Path)):
         path = Path(source)

@@ -166,8 +166,8 @@ class Targets:
 
 
 def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = None,
-                     deadline: str | pd.Period | None = None, months_ahead: int | None = None,
-                     paths: JointPaths | None = None, n: int = 1000, seed: int = 0) -> Targets:
+                     deadline: str | pd.Period | None = None, paths: JointPaths | None = None, n: int = 1000,
+                     seed: int = 0) -> Targets:
     """Hold a branch's targets against its trend.
 
     Parameters
@@ -179,8 +179,6 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
         Default: :func:`load_targets` of the source.
     deadline : month, optional
         For targets that name none; default the end of the first whole year after the data.
-    months_ahead : int, optional
-        Instead of `deadline`: so many months after the last month of data.
     paths : JointPaths, optional
         The branch's simulated futures (and, for a rank, its peers'); default :func:`simulate_for` these targets. Give
         the same paths here and to scenarios, so that both say the same odds.
@@ -197,8 +195,7 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     UnknownNameError
         An unknown branch, or a target on an unknown indicator.
     ConfigError
-        A deadline that is no month, or more than ten years ahead; both `deadline` and `months_ahead`; a goal that its
-        indicator cannot have.
+        A deadline that is no month, or more than ten years ahead; a goal that its indicator cannot have.
 
     Notes
     -----
@@ -212,9 +209,7 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     for target in targets:
         check_indicator(target, catalog, at=target.key)
     last = cleaned.panel.index.get_level_values("month").max()
-    if deadline is not None and months_ahead is not None:
-        raise ConfigError("deadline and months_ahead exclude one another", found=months_ahead, expected="one of them")
-    usual = _usual_deadline(last, deadline) if months_ahead is None else last + int(months_ahead)
+    usual = _usual_deadline(last, deadline)
     dates = [_deadline_of(target, usual, last) for target in targets]
     if paths is None and targets:
         paths = simulate_for(cleaned, branch, Strategy(targets), usual, n=n, seed=seed)

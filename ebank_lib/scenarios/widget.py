@@ -34,25 +34,11 @@ Sizes = Mapping[str, tuple[float, float]] | tuple[float, float]
 
 def moved(scenarios: Scenarios, lever: str, sizes: Sizes | None = None, ramp: int | None = None,
           delay: int | None = None) -> Scenarios:
-    """Ask of one lever, its effects and timing changed, with which odds the targets are reached.
+    """Ask of one lever or stress, its effects and timing changed, with which odds the targets are reached.
 
-    Parameters
-    ----------
-    scenarios : Scenarios
-        Its branch, paths, targets, deadlines, evidence and seed are kept.
-    lever : str
-        The key of a lever or a stress.
-    sizes : mapping of indicator to (low, high), or (low, high), optional
-        80% ranges of the effects that are changed, in the terms of :class:`Move`; a pair alone is that of every
-        effect. What is changed is a stated range, whatever evidence there was. (0, 0) is no effect.
-    ramp, delay : int, optional
-        Months.
-
-    Returns
-    -------
-    Scenarios
-        The baseline and that lever, as :func:`run_scenarios` says them with the lever so changed. An effect of (0, 0)
-        leaves the baseline's odds and paths to the byte.
+    `sizes` are 80% ranges of the effects that are changed, in the terms of :class:`Move`; a pair alone is that of every
+    effect. What is changed is a stated range, whatever evidence there was; (0, 0) is no effect, and leaves the
+    baseline's odds and paths to the byte. Branch, paths, targets, deadlines, evidence and seed are kept.
 
     Raises
     ------
@@ -73,15 +59,8 @@ def moved(scenarios: Scenarios, lever: str, sizes: Sizes | None = None, ramp: in
 class LeverBoard:
     """What a lever does to every target; see :func:`lever_board`.
 
-    Attributes
-    ----------
-    scenarios : Scenarios
-        The baseline and the lever; see :func:`moved`.
-    lever : str
-        "" where there is nothing to move, or nothing to hold it against.
-    target : str
-        Whose fan is drawn; "" where none has odds.
-    lang : str
+    ``scenarios`` are the baseline and the lever (:func:`moved`); ``lever`` is "" where there is nothing to move, or
+    nothing to hold it against, ``target``, whose fan is drawn, "" where none has odds.
     """
 
     scenarios: Scenarios = field(repr=False)

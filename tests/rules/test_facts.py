@@ -132,6 +132,29 @@ def test_a_year_is_compared_on_the_months_that_both_years_have(tmp_path, catalog
     assert verdict(found) == ["holds"] * 3
 
 
+@pytest.mark.parametrize(("text", "bound", "said"), [("翻番", 0.9, True), ("翻番", 1.0, False), ("增长", 0.9, False)])
+def test_a_round_word_for_doubling_is_said_with_the_bound_it_is_judged_by(tmp_path, catalog, text, bound, said):
+    grown = check("annual_growth", "above", bound, ["mobile_txn"])
+    found = judge(tmp_path, catalog, {"mobile_txn": path_of(0.06, 0.0)}, grown, year=2010, zh=text)
+    use_language("en")
+    assert ("“Double” in fact 1 is a round word: growth above 90% counts." in found._repr_html_()) == said
+
+
+def test_every_growth_statistic_is_its_formula(tmp_path, catalog):
+    frame = {"sms": path_of(0.03, 0.05), "phone": path_of(0.01, 0.02, 1), "mobile": path_of(0.06, 0.03, 2)}
+    found = judge(tmp_path, catalog, frame, check("growth_gap", "above", 0, ["sms"], against=["phone"]),
+                  check("typical_volatility", "above", 0.1, ["sms"], against=["phone", "mobile", "sms"]),
+                  check("later_volatility", "above", 0.1, ["sms", "phone"]),
+                  check("jump", "above", 0, ["sms"], month="2009-01"))
+    dlog = {k: np.diff(np.log(v)) for k, v in frame.items()}
+    sd = {k: v.std(ddof=1) for k, v in dlog.items()}
+    others = np.delete(dlog["sms"], 11)
+    z = (dlog["sms"][11] - np.median(others)) / (1.4826 * np.median(np.abs(others - np.median(others))))
+    later = [v[21:].std(ddof=1) / v[:21].std(ddof=1) for v in (dlog["sms"], dlog["phone"])]
+    assert found.numbers["value"].tolist() == pytest.approx([
+        dlog["sms"].mean() - dlog["phone"].mean(), sd["sms"] / np.median(list(sd.values())), np.sqrt(np.prod(later)), z])
+
+
 def test_too_little_data_is_no_verdict(tmp_path, catalog):
     few = np.where(np.arange(44) < 8, path_of(0.1, 0.01), np.nan)
     found = judge(tmp_path, catalog, {"sms": few}, check("mean_index", "above", 1, ["sms"]),

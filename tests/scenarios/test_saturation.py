@@ -41,6 +41,20 @@ def test_the_fit_is_that_of_scipy_on_the_same_criterion(name):
     assert np.isclose(row["aicc"], 72 * np.log(rss / 72) + 8 + 2 * 4 * 5 / (72 - 5), atol=1e-3)
 
 
+def test_growth_without_an_end_has_three_parameters_with_its_variance_and_its_error_on_what_was_held_out():
+    y = noisy(CURVES["exponential"], 4)
+    row, z = saturation(y).table.set_index("model").loc["exponential"], np.log(y.to_numpy())
+    rss = ((z - np.polyval(np.polyfit(T, z, 1), T)) ** 2).sum()
+    assert np.isclose(row["aicc"], 72 * np.log(rss / 72) + 6 + 2 * 3 * 4 / (72 - 4))
+    early = np.polyfit(T[:60], z[:60], 1)
+    assert np.isclose(row["rmse_12"], np.sqrt(((z[60:] - np.polyval(early, T[60:])) ** 2).mean()))
+
+
+def test_missing_months_keep_their_place_on_the_way():
+    whole = noisy(CURVES["logistic"], 1, sd=0.0)
+    assert np.isclose(saturation(whole.drop(whole.index[[3, 20, 21]])).ceiling, 5000, rtol=1e-3)
+
+
 def test_a_share_never_has_a_ceiling_above_one():
     growing = noisy(np.linspace(0.3, 0.97, 72))
     assert saturation(growing, ratio=True).ceiling <= 1

@@ -136,7 +136,6 @@ def test_a_deadline_is_said_in_months_or_as_a_date(judge, make_paths, catalog):
     paths = make_paths({"coverage": np.full((16, 5), 0.6)}, {"coverage": LINE})
     data = Branch(catalog, {"coverage": paths.history.loc["rizhao", "coverage"]})
     ask = {"targets": [target()], "paths": paths}
-    assert str(evaluate_targets(data, "rizhao", months_ahead=3, **ask).table.loc[0, "deadline"]) == "2011-11"
     assert str(evaluate_targets(data, "rizhao", deadline="2012-03", **ask).table.loc[0, "deadline"]) == "2012-03"
     ahead = evaluate_targets(data, "rizhao", deadline="2021-08", **ask)
     assert ahead.table.loc[0, "reason"] == "beyond_horizon"
@@ -168,8 +167,6 @@ def test_wrong_questions_are_errors(catalog):
         evaluate_targets(branch, "rizhao", [target()], deadline="soon")
     with pytest.raises(ConfigError, match="ten years"):
         evaluate_targets(branch, "rizhao", [target()], deadline="2050-01")
-    with pytest.raises(ConfigError, match="exclude"):
-        evaluate_targets(branch, "rizhao", [target()], deadline="2012-01", months_ahead=3)
 
 
 def test_no_targets_is_an_answer(catalog):

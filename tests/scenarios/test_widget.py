@@ -180,7 +180,7 @@ def test_nothing_to_move_is_a_sentence(paths, interactive):
         board = lever_board(run_scenarios(paths, "rizhao", empty), interactive=interactive, lang="en")
         html = board.children[0].value if interactive else board.to_html()
         assert "lists no measure to move" in html
-        assert interactive or (board.table.empty and board.plot().get_title())
+        assert interactive or (board.table.empty and board.plot().get_title(loc="left"))
 
 
 def test_a_target_without_paths_and_a_lever_without_result_say_why(paths):
