@@ -27,14 +27,9 @@ _TAIL = float(norm.ppf(0.99))
 class Pooled:
     """What the next measure of the kind may bring, from what past ones brought; see :func:`pool`.
 
-    Attributes
-    ----------
-    table : DataFrame
-        ``branch, indicator, month, size, t, zh, en``: the interventions pooled.
-    mu, tau, se : float
-        Mean of log(1 + size), spread between interventions, standard error of the mean.
-    named : bool
-        Whether the source names them. Else they were found by their size, and are likely too high on the whole.
+    ``table`` has the interventions pooled: ``branch, indicator, month, size, t, zh, en``; ``mu, tau, se`` are the mean
+    of log(1 + size), the spread between interventions and the standard error of the mean. Those that the source does
+    not name were found by their size, and are likely too high on the whole.
     """
 
     table: pd.DataFrame = field(repr=False)

@@ -21,14 +21,8 @@ __all__ = ["Measure", "View", "measure", "observed_total", "past_values", "thres
 class View:
     """The paths of one branch, some of them replaced by a scenario; the others' stay what they are.
 
-    Attributes
-    ----------
-    paths : JointPaths
-    at : int
-        The branch's position in ``paths.branches``.
-    past : DataFrame (months, indicators)
-        The branch's history up to the origin, which no scenario changes.
-    changed : mapping of indicator to array (horizon, n)
+    ``at`` is the branch's position in ``paths.branches``, ``past`` its history up to the origin, which no scenario
+    changes; ``changed`` holds (horizon, n) by indicator.
     """
 
     paths: JointPaths = field(repr=False)
@@ -109,16 +103,10 @@ class View:
 
 @dataclass(frozen=True)
 class Measure:
-    """A target on the paths of a branch; see :func:`measure`.
+    """A target on the paths of a branch, in the ``months`` in which it can be judged; see :func:`measure`.
 
-    Attributes
-    ----------
-    months : PeriodIndex (h,)
-        Months in which it can be judged.
-    value, needed : array (h, n)
-        It is reached where ``value >= needed``; both in the indicator's unit (a rank with its sign turned).
-    shown : array (h, n)
-        The value in the terms of the goal: growth as a fraction, a rank as a place.
+    It is reached where ``value >= needed``, both (months, n) in the indicator's unit (a rank with its sign turned);
+    ``shown`` is the value in the terms of the goal: growth as a fraction, a rank as a place.
     """
 
     view: View = field(repr=False)

@@ -30,16 +30,9 @@ _STEPS = 40
 class RequiredEffect:
     """What a lever would have to achieve; see :func:`required_effect`.
 
-    Attributes
-    ----------
-    times : float
-        Of the lever's median effect; 0 when it is not needed, inf when the most there is does not do.
-    interval : (float, float)
-        95%, from resampled paths.
-    now, most : float
-        The odds without the lever and at the most there is.
-    effects : tuple of Effect
-        Those that move the target.
+    ``times`` its median effect, 0 when it is not needed and infinite when the most there is does not do, with a 95%
+    ``interval`` from resampled paths; ``now`` and ``most`` are the odds without it and at the most there is,
+    ``effects`` those that move the target.
     """
 
     lever: Lever

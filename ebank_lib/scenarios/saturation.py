@@ -22,16 +22,10 @@ _HELD = 12
 class Saturation:
     """Three curves of growth and the one that holds; see :func:`saturation`.
 
-    Attributes
-    ----------
-    table : DataFrame
-        ``model`` (logistic, gompertz, exponential), ``aicc``, ``rmse_12`` (of the logarithm over the last twelve
-        months, by the curve fitted on those before), ``ceiling`` (inf without one).
-    model : str
-        The one that holds. A curve with a ceiling must have the lower AICc and the lower ``rmse_12`` than exponential
-        growth, and its ceiling must be within five times the highest month.
-    ceiling : float
-        What the series does not pass: that curve's, else 1 for a share, else inf.
+    ``table`` has ``model`` (logistic, gompertz, exponential), ``aicc``, ``rmse_12`` (of the logarithm over the last
+    twelve months, by the curve fitted on those before), ``ceiling`` (inf without one). A curve with a ceiling holds
+    when it has the lower AICc and the lower ``rmse_12`` than exponential growth, and its ceiling is within five times
+    the highest month. ``ceiling`` is what the series does not pass: that curve's, else 1 for a share, else inf.
     """
 
     table: pd.DataFrame = field(repr=False)
