@@ -287,15 +287,16 @@ def _accept(system: System, c: _Candidates, failing: np.ndarray) -> list[int]:
 
 def _leaders(size: int, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
     """Return for each equation the best candidate for it and the best of another cell."""
-    best, second = np.full(size, -1), np.full(size, -1)
     order = np.lexsort((c.cell, -c.score))
-    for k in order:
-        q = c.equation[k]
-        if best[q] < 0:
-            best[q] = k
-        elif second[q] < 0 and c.cell[k] != c.cell[best[q]]:
-            second[q] = k
-    return best, second
+
+    def first(candidates: np.ndarray) -> np.ndarray:
+        found = np.full(size, -1)
+        equations, at = np.unique(c.equation[candidates], return_index=True)
+        found[equations] = candidates[at]
+        return found
+
+    best = first(order)
+    return best, first(order[c.cell[order] != c.cell[best[c.equation[order]]]])
 
 
 def _grouped(keys: np.ndarray, values: np.ndarray, size: int) -> list[np.ndarray]:

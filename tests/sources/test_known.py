@@ -10,6 +10,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from ebank_lib.errors import SourceError
+
 from .conftest import Folder
 
 KNOWN = Path(__file__).with_name("known.csv")
@@ -47,8 +49,9 @@ def blocks(folder):
         """)
     book(folder, "a.xlsx", {
         "表一": [["2010年3月统计表"], ["单位：万元"], ["机构", "客户数（户）", "收入", "其他"],
-                ["东城分行", 1, 2.5, "x"], ["小计", 9, 9, 9], ["其中", None, None, None], ["西城分行", 3, "－", "y"], [],
-                ["北城分行", None, None, None], ["合计", 4, 5, "z"], ["说明：一", None, None, None], [], ["制表：张三"],
+                ["东城分行", 1, 2.5, "x"], ["小计", 9, 9, 9], ["其中", None, None, None],
+                ["西城分行", 3, "－", "y"], [], ["北城分行", None, None, None], ["合计", 4, 5, "z"],
+                ["说明：一", None, None, None], [], ["制表：张三"],
                 ["merge", "A1:D1"], ["merge", "A11:D11"]],
         "表二": [["2010年4月"], ["机构", "客户数", "收入"], ["未报分行", "并入", "并入"], ["东城分行", 8, 9],
                 [None, 7, None], ["西城分行", 5, 6], ["merge", "A4:A5"]],
@@ -139,3 +142,13 @@ def test_every_cell_note_and_count_is_the_one_that_is_known(layout, tmp_path):
     expected = known[known["layout"] == layout].reset_index(drop=True)
     got = read(layout, tmp_path)
     assert got["row"].tolist() == expected["row"].tolist() and got["kind"].tolist() == expected["kind"].tolist()
+
+
+@pytest.mark.parametrize("row", ["１２", "1234567890", "12a", "", "-1", "1.0"])
+def test_a_row_of_an_address_is_a_short_number(row, tmp_path):
+    folder = Folder(tmp_path)
+    long_table(folder)
+    text = (folder.path / "t.csv").read_text(encoding="utf-8")
+    folder.write("t.csv", text.replace("二,3", f"二,{row}"))
+    with pytest.raises(SourceError, match="holds no row number"):
+        folder.cells()
