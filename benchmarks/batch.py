@@ -243,7 +243,7 @@ def scaling_line(row: Mapping[str, Any]) -> str:
 
 def scaling(rows: list[dict[str, Any]]) -> str:
     """Return the scaling as the README shows it."""
-    heads = "| branches | seconds | a branch | orchestrator's peak | warm parent's | all processes' | output |"
+    heads = "| branches | seconds | a branch | orchestrator's peak | fork server's | all processes' | output |"
     return "\n".join([heads, "|---|---|---|---|---|---|---|", *map(scaling_line, rows)])
 
 

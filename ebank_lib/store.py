@@ -1,6 +1,6 @@
 """Results kept from run to run, each under the hash of all that it was made from.
 
-Off unless the environment names a folder in ``EBANK_CACHE``; a batch names one for its kernels. An entry is asked for
+Off unless the environment names a folder in ``EBANK_CACHE``; a batch names one for its tasks. An entry is asked for
 by its content: what went in, this code, the libraries and the kind of processor. So nothing in it can be out of date,
 and a number is the same with the store and without it. A damaged entry is made again, never believed.
 """

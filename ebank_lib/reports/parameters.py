@@ -19,7 +19,7 @@ from ..errors import ConfigError, SeriesError, UnknownNameError
 if TYPE_CHECKING:
     import nbformat
 
-__all__ = ["check_parameters", "defaults", "plan", "read_notebook"]
+__all__ = ["check_parameters", "plan", "read_notebook"]
 
 TAG, INJECTED = "parameters", "injected-parameters"
 MAX_BYTES = 50_000_000
@@ -87,24 +87,6 @@ def assigned(source: str) -> dict[str, Any]:
                 with contextlib.suppress(ValueError):
                     found[target.id] = ast.literal_eval(node.value)
     return found
-
-
-def defaults(notebook: nbformat.NotebookNode, name: str) -> dict[str, Any]:
-    """Return the parameters of a notebook with their defaults.
-
-    Raises
-    ------
-    ConfigError
-        It has no cell tagged ``parameters``, or that cell is not plain assignments.
-    """
-    cell = next((c for c in notebook.cells if c.cell_type == "code" and TAG in tags(c)), None)
-    if cell is None:
-        raise ConfigError("has no parameters", file=name, expected=f"a code cell tagged {TAG!r}")
-    try:
-        return assigned(cell.source)
-    except SyntaxError as error:
-        raise ConfigError("has a parameters cell that is no Python", file=name, row=error.lineno,
-                          found=error.msg) from error
 
 
 def plan(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any],

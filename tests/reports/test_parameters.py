@@ -3,7 +3,7 @@
 import pytest
 
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.reports.parameters import check_parameters, defaults, plan
+from ebank_lib.reports.parameters import check_parameters, plan
 
 KNOWN = {"01": {"branch": "rizhao", "lang": "zh", "start": None},
          "04": {"branch": "rizhao", "horizon": 12, "level": (80, 95), "damped": False, "alpha": 0.05}}
@@ -31,13 +31,6 @@ def test_a_misspelt_parameter_names_the_right_one():
 def test_a_value_of_another_type_is_refused(pair):
     with pytest.raises(ConfigError, match=pair[0]):
         plan(KNOWN, {}, dict([pair]))
-
-
-def test_a_notebook_without_parameters_says_so(make):
-    book = make.notebook()
-    book.cells[0].metadata["tags"] = []
-    with pytest.raises(ConfigError, match="tagged 'parameters'"):
-        defaults(book, "x.ipynb")
 
 
 def test_plain_papermill_with_a_misspelt_parameter_is_stopped_by_the_notebook():
