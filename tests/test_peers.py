@@ -85,6 +85,18 @@ def test_the_interval_covers_the_share_of_branches_like_these():
     assert 0.93 < np.mean(cover) < 0.97
 
 
+def test_the_reading_counts_quarters_and_names_the_ends():
+    """Nine branches; of five ratios 0, 2, 3, 6 and 8 of the eight others stand below: 0, 25, 37.5, 75 and 100%."""
+    others = {f"o{j}": np.full(44, j / 10 + 0.01) for j in range(8)}
+    values = {f"x{k}": {"me": np.full(44, below / 10 + 0.001)} | others for k, below in enumerate((0, 2, 3, 6, 8))}
+    found = compare_peers(province(values, dict.fromkeys(values, "ratio")), "me")
+    assert found.latest["percentile"].tolist() == [0, 0.25, 0.375, 0.75, 1] and found.latest["rank"].iloc[2] == 6
+    said = found.reading("en")
+    assert "among 9 branches, " in said and "in the highest quarter in 2 and in the lowest in 2 of 5 comp" in said
+    assert said.endswith("(rank 1) and furthest down in indicator x0 (rank 9).")
+    assert [said[a:b] for a, b, _ in said.cells] == ["9", "2", "2", "5", "1", "9"]
+
+
 # --- months behind
 
 @pytest.mark.parametrize("kind", ["stock", "ratio", "flow"])
@@ -279,6 +291,9 @@ def test_too_few_branches_or_months_have_no_verdict():
     assert "Too few" in short.reading("en")
     alike = convergence(province({"x": paths([0.01] * 8, [5.0] * 8)})).table.iloc[0]
     assert alike["beta_verdict"] == alike["sigma_verdict"] == "unknown"
+    fanned = convergence(province({"x": paths(0.01 * np.arange(8), [5.0] * 8)})).table.iloc[0]
+    assert fanned["status"] == "few" and fanned["sd_first"] < 1e-9 and fanned["sd_last"] > 0.1
+    assert math.isnan(fanned["sigma_p"]) and fanned["sigma_verdict"] == "unknown"
 
 
 # --- clusters

@@ -95,6 +95,14 @@ def test_the_month_that_odds_pass_a_half_is_the_one_in_which_the_median_does(mak
     assert got.month_50 in (MONTHS[-1] + 10, MONTHS[-1] + 11) and got.month_80 > got.month_50
 
 
+def test_what_is_reached_after_the_date_does_not_count(make_paths):
+    y = np.full((H, 4), 100.0)
+    y[-1] = 120.0
+    late = odds(make_paths({"sms": y}, {"sms": PAST}), END - 1)
+    assert (late.p_at, late.p_by) == (0, 0) and late.month_50 == END
+    assert odds(make_paths({"sms": y[::-1]}, {"sms": PAST})).p_by == 1
+
+
 def test_shortfall_is_the_normal_loss(make_paths):
     got = odds(make_paths({"sms": walk()}, {"sms": PAST}))
     sd, gap = 8.0, 2.0
