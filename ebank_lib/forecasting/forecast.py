@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from ..catalog import Indicator
 from ..display import html_table
 from ..errors import SeriesError, UnknownNameError
-from ..wording import language, month_name, number, percent, t
+from ..wording import cell, cite, language, month_name, number, percent, t
 from .calibration import ErrorShape, shape_of
 from .candidates import CANDIDATES, COMBINATIONS, Prediction, run_models
 from .series import Prepared, Transform, kind_of, prepare
@@ -94,25 +94,29 @@ class Forecast:
 
     def reading(self, lang: str | None = None) -> str:
         """Return the forecast in a sentence."""
-        lang = language(lang)
-        last = self.block().iloc[-1]
-        widest = max(self.level)
-        now = self.y.iloc[-1]
-        change = last["y_hat"] - now if self.kind == "ratio" else last["y_hat"] / now - 1 if now else np.nan
-        ratio, way = self.kind == "ratio", "up" if change >= 0 else "down"
-        still = abs(change) < 0.0005        # written as 0.0
-        size = t("forecasting.points", lang, n=f"{abs(change) * 100:.1f}") if ratio else percent(abs(change))
+        lang, ratio = language(lang), self.kind == "ratio"
+        last, widest, now = self.block().iloc[-1], max(self.level), self.y.iloc[-1]
+        ahead, lo, hi = (cell("forecast", column, month=last["month"], model=self.headline)
+                         for column in ("y_hat", f"lo-{widest:g}", f"hi-{widest:g}"))
+        today = cell("series", "y", month=self.y.index[-1])
+        change = last["y_hat"] - now if ratio else last["y_hat"] / now - 1 if now else np.nan
         values = {
             "label": in_language(self.label, lang) or t("forecasting.the_series", lang),
-            "month": self._month(last["month"], lang), "value": self.said(last["y_hat"], lang),
-            "lo": self.said(last[f"lo-{widest:g}"], lang), "hi": self.said(last[f"hi-{widest:g}"], lang),
-            "level": f"{widest:g}", "origin": self._month(self.y.index[-1], lang), "now": self.said(now, lang),
-            "change": t("forecasting.change_none", lang) if still else t(
-                f"forecasting.change_{'points_' if ratio else ''}{way}", lang, size=size),
-            "model": t(f"forecasting.model_{self.headline}", lang)}
+            "month": self._month(last["month"], lang), "value": cite(self.said(last["y_hat"], lang), ahead),
+            "lo": cite(self.said(last[lo.column], lang), lo), "hi": cite(self.said(last[hi.column], lang), hi),
+            "level": cite(f"{widest:g}", lo, hi), "origin": self._month(self.y.index[-1], lang),
+            "now": cite(self.said(now, lang), today), "model": t(f"forecasting.model_{self.headline}", lang)}
         if not np.isfinite(change):     # nothing to divide by
-            del values["change"]
-        return t(f"forecasting.reading{'' if 'change' in values else '_level'}", lang, **values)
+            return t("forecasting.reading_level", lang, **values)
+        size = cite(f"{abs(change) * 100:.1f}" if ratio else percent(abs(change)), ahead, today)
+        if abs(change) < 0.0005:        # written as 0.0
+            values["change"] = t("forecasting.change_none", lang)
+        elif ratio:
+            values["change"] = t(f"forecasting.change_points_{'up' if change >= 0 else 'down'}", lang,
+                                 size=t("forecasting.points", lang, n=size))
+        else:
+            values["change"] = t(f"forecasting.change_{'up' if change >= 0 else 'down'}", lang, size=size)
+        return t("forecasting.reading", lang, **values)
 
     def remarks(self, lang: str | None = None) -> list[str]:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
