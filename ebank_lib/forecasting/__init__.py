@@ -1,10 +1,17 @@
 """Series -> forecast with limits and paths, and a backtest that says how far to trust it."""
 
 from .backtest import Backtest, backtest
-from .backtest_many import Backtests, backtest_many
 from .context import Context
 from .forecast import Forecast, forecast, forecast_many, simulate_paths
-from .indicator import backtest_indicator, forecast_indicator, interventions_indicator, learn, revise_indicator
+from .indicator import (
+    Backtests,
+    backtest_indicator,
+    backtest_many,
+    forecast_indicator,
+    interventions_indicator,
+    learn,
+    revise_indicator,
+)
 from .joint import JointPaths, simulate_joint
 from .revision import Revision, revise
 from .scoring import Comparison, Grade, compare, diebold_mariano

@@ -61,11 +61,9 @@ class CalendarEffect:
             added = added + _columns(first, first + n - 1, self.calendar, self.window) @ self.used
         return added
 
-    def columns(self, months: pd.PeriodIndex) -> np.ndarray:
-        """Return the effects' regressors in consecutive months, (T, 4), or (T, 0) where there are none."""
-        if not self.used.size:
-            return np.empty((len(months), 0))
-        return _columns(months[0].ordinal, months[-1].ordinal, self.calendar, self.window)
+    def columns(self, first: int, n: int) -> np.ndarray:
+        """Return the effects' regressors in `n` months, (n, 4), or (n, 0) where there are none."""
+        return _columns(first, first + n - 1, self.calendar, self.window) if self.used.size else np.empty((n, 0))
 
 
 NOTHING = CalendarEffect()
@@ -73,21 +71,15 @@ NOTHING = CalendarEffect()
 
 @lru_cache(maxsize=4096)
 def _columns(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
-    """The columns of :data:`EFFECTS` from one month to another, (T, 4)."""
-    start, known = _known(calendar, window)
-    if start <= first <= last < start + len(known):
-        return known[first - start: last + 1 - start].copy()
+    """The columns of :data:`EFFECTS` from one month to another, (T, 4): a month's row is the same in any span."""
+    years = festival_dates(calendar)
+    start, end = (min(years) - 1970) * 12, (max(years) - 1970) * 12 + 11
+    if start <= first <= last <= end:
+        return _worked_out(start, end, calendar, window)[first - start: last + 1 - start]
     return _worked_out(first, last, calendar, window)       # which says that the festival's date is not known
 
 
-@cache
-def _known(calendar: str, window: tuple[int, int]) -> tuple[int, np.ndarray]:
-    """The first month with a known festival, and the columns from there on: a month's row is the same in any span."""
-    years = festival_dates(calendar)
-    first, last = pd.Period(f"{min(years)}-01", "M").ordinal, pd.Period(f"{max(years)}-12", "M").ordinal
-    return first, _worked_out(first, last, calendar, window)
-
-
+@lru_cache(maxsize=64)
 def _worked_out(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
     months = pd.PeriodIndex.from_ordinals(np.arange(first, last + 1), freq="M")
     moving = calendar_regressors(months, calendar, *window)

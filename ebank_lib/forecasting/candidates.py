@@ -213,11 +213,10 @@ def regarma(work: Work, horizon: int) -> Prediction:
     if not calendar.used.size and not work.events:
         raise SeriesError("nothing to regress on", found="no calendar and no events",
                           expected="a calendar, or an event beyond doubt")
-    months = z.index.append(work.ahead[:horizon])
+    months = pd.PeriodIndex.from_ordinals(np.arange(work.first, work.first + n + horizon), freq="M")
     columns = {f"{kind}_{z.index[at]}": shape(kind, at, len(months)) for kind, at in work.events}
-    for name, column, used in zip(EFFECTS, calendar.columns(months).T, calendar.used, strict=False):
-        if used:
-            columns[name] = column
+    columns |= {name: column for name, column, used in zip(EFFECTS, calendar.columns(work.first, len(months)).T,
+                                                           calendar.used, strict=False) if used}
     if calendar.season is not None:
         z = z - calendar.season[z.index.month - 1]
     if not columns:

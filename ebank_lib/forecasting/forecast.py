@@ -181,8 +181,7 @@ def in_language(text: object, lang: str | None = None) -> str:
 
 
 def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | Indicator | None = None,
-             unit: object = "", label: object = "", unique_id: str | None = None, calendar: str = "none",
-             pooled=None, events=()) -> Forecast:
+             unit: object = "", label: object = "", unique_id: str | None = None, calendar: str = "none") -> Forecast:
     """Forecast one monthly series, always with limits.
 
     Parameters
@@ -204,11 +203,6 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
         Default: the name of the series.
     calendar : {"none", "china", "india"}
         Whose festivals, working days and quarter ends the methods allow for.
-    pooled : Pooled, optional
-        What other branches say, see :func:`ebank_lib.forecasting.pooling.learn_pooled`.
-    events : sequence of (kind or None, month)
-        Known events (``outlier``, ``level_shift``, ``temporary``, None: whichever suits best), which are fitted first
-        and not forecast to happen again.
 
     Returns
     -------
@@ -232,7 +226,7 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
     if isinstance(kind, Indicator):
         label = label or kind.short_label
         kind = kind_of(kind)
-    ready = prepare(y, kind, calendar, pooled, events)
+    ready = prepare(y, kind, calendar)
     return forecast_ready(ready, horizon, level, models, kind=kind, unit=unit, label=label,
                           unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
 

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
+from ..display import describe
 from ..errors import EbankError, SeriesError, UnknownNameError
 from .coherence import Plan, Rule, follow
 from .context import Context
@@ -70,13 +71,12 @@ def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndar
 
 @dataclass(frozen=True)
 class Dependence:
-    """How surprises hang together: ``rho`` (k,), ``common`` and ``own`` correlations (k, k), and their shrinkage."""
+    """How surprises hang together: ``rho`` (k,), ``common`` and ``own`` correlations (k, k)."""
 
     indicators: tuple[str, ...]
     rho: np.ndarray
     common: np.ndarray
     own: np.ndarray
-    shrunk: tuple[float, float] = (1.0, 1.0)
 
     def draw(self, branches: tuple[str, ...], horizon: int, n: int, seed: int = 0):
         """Yield, branch by branch, standard normal shocks (k, n, horizon); the first paths stay when n grows."""
@@ -93,18 +93,18 @@ def _stream(seed: int, name: str) -> np.random.Generator:
 
 def dependence_of(indicators: tuple[str, ...], surprises: Sequence[np.ndarray]) -> Dependence:
     """Learn the dependence from the surprises of each indicator (branches, months), see ``pooling.surprises_of``."""
-    keys, errors = indicators, np.stack(surprises, axis=-1)
-    names, months = range(errors.shape[0]), range(errors.shape[1])
+    errors = np.stack(surprises, axis=-1)
+    branches, months, k = errors.shape
     seen = np.isfinite(errors).sum(axis=1, keepdims=True)
     scale = np.sqrt(np.nansum(errors**2, axis=1, keepdims=True) / np.maximum(seen, 1))
     errors = errors / np.where(scale > 0, scale, np.nan)
     count = np.isfinite(errors).sum(axis=0)
     mean = np.where(count > 0, np.nansum(errors, axis=0) / np.maximum(count, 1), np.nan)
-    rho = np.array([_shared(errors[:, :, i]) for i in range(len(keys))])
-    common, a = shrunk_correlation(np.where(count >= 2, mean, np.nan))
-    alone = (errors - np.where(count >= 2, mean, 0.0)).reshape(-1, len(keys))
-    own, b = shrunk_correlation(alone, looks=len(months) * max(len(names) - 1, 1))
-    return Dependence(keys, rho, common, own, (a, b))
+    rho = np.array([_shared(errors[:, :, i]) for i in range(k)])
+    common, _ = shrunk_correlation(np.where(count >= 2, mean, np.nan))
+    alone = (errors - np.where(count >= 2, mean, 0.0)).reshape(-1, k)
+    own, _ = shrunk_correlation(alone, looks=months * max(branches - 1, 1))
+    return Dependence(indicators, rho, common, own)
 
 
 def _shared(e: np.ndarray) -> float:
@@ -149,7 +149,6 @@ class JointPaths:
     seed: int = 0
     reasons: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
     forecasts: Mapping[tuple[str, str], Forecast] = field(default_factory=dict, repr=False)
-    dependence: Dependence | None = field(default=None, repr=False)
 
     @property
     def horizon(self) -> int:
@@ -237,46 +236,30 @@ class JointPaths:
         """The value at the origin of each indicator, (branches,)."""
         return _last_of(self.history, self.branches, self.origin)
 
-    def table(self, level: Iterable[float] = (80, 95), branches: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return coherent forecasts as one long table.
+    def totals(self, level: Iterable[float] = (80, 95)) -> pd.DataFrame:
+        """Return what all branches come to; ratios that are only printed have none.
 
         Returns
         -------
         DataFrame
-            ``branch, indicator, month, horizon, y_hat, mean, lo-80, hi-80, ...``. ``y_hat`` is the median of what is
-            modelled; of what follows, the same sum, change or ratio of its parts' ``y_hat``, so that the column adds
-            up. ``mean`` and limits are those of the paths; means of sums add up as well.
+            ``branch, indicator, month, horizon, y_hat, mean, lo-80, hi-80, ...`` of the paths. ``y_hat`` is their
+            median: a sum's median is not the sum of medians, its ``mean`` is the sum of means.
         """
         level = tuple(np.atleast_1d(level).tolist())
-        free = {k: np.median(self.values[k], axis=-1, keepdims=True) for k in self.plan.free}
-        point = self.plan.complete(free, self.last)
-        return pd.concat([self._rows(self.branches[b], key, point[key][b, :, 0], self.values[key][b], level)
-                          for b in (self.branches.index(self.catalog.branch(x).id)
-                                    for x in (self.branches if branches is None else branches))
-                          for key in self.indicators], ignore_index=True)
-
-    def totals(self, level: Iterable[float] = (80, 95)) -> pd.DataFrame:
-        """Return what all branches come to, in the columns of :meth:`table`; ratios that are only printed have none.
-
-        ``y_hat`` is the median here: a sum's median is not the sum of medians, its ``mean`` is the sum of means.
-        """
-        level = tuple(np.atleast_1d(level).tolist())
-        name = self.catalog.total or "total"
         rows = []
         for key in self.indicators:
             ind = self.catalog.indicator(key)
             parts = (ind.numerator, *ind.denominators)
             if ind.kind != "ratio" or (ind.numerator is not None and all(k in self.values for k in parts)):
                 paths = self.total(key).to_numpy()
-                rows.append(self._rows(name, key, np.median(paths, axis=-1), paths, level))
-        return pd.concat(rows, ignore_index=True)
-
-    def _rows(self, branch: str, key: str, y_hat: np.ndarray, paths: np.ndarray, level) -> pd.DataFrame:
-        block = pd.DataFrame({"branch": branch, "indicator": key, "month": self.months,
-                              "horizon": range(1, self.horizon + 1), "y_hat": y_hat, "mean": paths.mean(axis=-1)})
-        for lv in level:
-            block[f"lo-{lv:g}"], block[f"hi-{lv:g}"] = np.quantile(paths, (0.5 - lv / 200, 0.5 + lv / 200), axis=-1)
-        return block
+                block = pd.DataFrame({"branch": self.catalog.total or "total", "indicator": key, "month": self.months,
+                                      "horizon": range(1, self.horizon + 1), "y_hat": np.median(paths, axis=-1),
+                                      "mean": paths.mean(axis=-1)})
+                for lv in level:
+                    block[f"lo-{lv:g}"], block[f"hi-{lv:g}"] = np.quantile(paths, (0.5 - lv / 200, 0.5 + lv / 200),
+                                                                           axis=-1)
+                rows.append(block)
+        return describe(pd.concat(rows, ignore_index=True), branch="*", indicator="indicator", pooled=True)
 
 
 def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, branches: Iterable[str] | None = None,
@@ -335,7 +318,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
                 # The shocks' last months are the same calendar months for every series, however early it ended.
                 values[key][b] = paths_from(f, shocks[i][:, -f.horizon:])[:, -horizon:].T
     values = plan.complete(values, _last_of(panel, tuple(chosen), origin))
-    return JointPaths(values, tuple(chosen), ahead, origin, panel, catalog, plan, seed, reasons, forecasts, dependence)
+    return JointPaths(values, tuple(chosen), ahead, origin, panel, catalog, plan, seed, reasons, forecasts)
 
 
 def _plan_for(context: Context, indicators) -> Plan:

@@ -18,7 +18,6 @@ from .series import as_monthly, observed
 __all__ = ["Revision", "revise"]
 
 _OFF = 0.05         # probability, were the forecast right, of a departure that is called off track
-_APART = 6          # restated months that are told apart; the smaller ones come together
 _POINTS = 2000      # of the old distribution, in which a new month's place is looked up
 
 Forecaster = Callable[[pd.Series, tuple[str, ...]], Forecast]
@@ -37,8 +36,7 @@ class Revision:
         ``datum, cause, was, now, month, contribution``: what each datum did to each of these months. The contributions
         to a month add up to its ``change``. A ``cause`` is ``beside`` (what is known beside the series: calendar, other
         branches, width), ``revised`` (an earlier month was restated), ``passing`` (a month went by and came exactly as
-        forecast: what remains is fitting anew) or ``news`` (it came differently). ``datum`` is None for ``beside`` and
-        where many small restatements come together.
+        forecast: what remains is fitting anew) or ``news`` (it came differently). ``datum`` is None for ``beside``.
     check : DataFrame
         ``month, actual, y_hat, lo-80, hi-80, inside-80, ..., pit``: the new months against the old forecast. ``pit`` is
         the probability that the old forecast gave to less than what came, 0.5 where it came as the median.
@@ -127,8 +125,8 @@ class Revision:
         return f"{change / old:+.1%}" if old else self.before.said(change, lang)
 
     def _cause(self, row, lang: str) -> str:
-        if row["datum"] is None:
-            return t("forecasting.cause_beside" if row["cause"] == "beside" else "forecasting.cause_revised_many", lang)
+        if row["cause"] == "beside":
+            return t("forecasting.cause_beside", lang)
         return t(f"forecasting.cause_{row['cause']}", lang, month=self.before._month(row["datum"], lang))
 
     def plot(self, ax=None, lang: str | None = None, **options):
@@ -202,8 +200,7 @@ def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revisio
     >>> r.status, len(r.table), bool(r.check["inside-80"].all())
     ('inside', 11, True)
     """
-    new, numbered = as_monthly(y)
-    new = observed(new)
+    new = observed(as_monthly(y)[0])
     old = as_monthly(before.y)[0]
     if new.empty or new.index[-1] < old.index[-1]:
         raise SeriesError("the new data end before the old forecast starts",
@@ -211,46 +208,27 @@ def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revisio
                           expected=f"{old.index[-1]} or later")
     model = before.headline
     again = forecaster or _as_before(before)
-    lead = before.block(model).set_axis(_months(before.block(model)["month"], numbered), axis=0)
+    lead = before.block(model).set_axis(pd.PeriodIndex(before.block(model)["month"]), axis=0)
     ahead = lead.index[lead.index > new.index[-1]]
     arrived = new.index[new.index > old.index[-1]]
     restated = _restated(old, new)
     after = before
     if len(arrived) or restated or forecaster:
-        after = again(new if not numbered else pd.Series(new.to_numpy(), [m.ordinal for m in new.index]), before.models)
-    steps = _Steps(old, lead["y_hat"], model, again, ahead)
-    if forecaster:
-        steps.beside()
-    for months in _one_by_one(restated, old, new):
-        steps.restate(months, new)
-    for month in arrived[new.loc[arrived].notna()]:
-        steps.arrive(month, float(new[month]))
-    final = pd.Series(after.block()["y_hat"].to_numpy(), _months(after.block()["month"], numbered))
-    moved = steps.settled(final)
+        after = again(new, before.models)
+    final = pd.Series(after.block()["y_hat"].to_numpy(), pd.PeriodIndex(after.block()["month"]))
+    moved = _moved(old, new, lead["y_hat"], final.reindex(ahead), restated, arrived,
+                   lambda y: again(y, (model,)).block(), forecaster is not None)
     table = pd.DataFrame({"month": ahead, "old": lead.loc[ahead, "y_hat"].to_numpy(),
                           "new": final.reindex(ahead).to_numpy()})
     table["change"] = table["new"] - table["old"]
     table["change_pct"] = 100 * table["change"] / table["old"].abs().where(table["old"] != 0)
     check, departure = _check(before, new.loc[arrived].dropna(), lead, model)
-    if numbered:
-        table, check, moved = (_numbered(frame) for frame in (table, check, moved))
     return Revision(describe(table, pooled=True), moved,
                     describe(check, months={"actual": "row"}, exact=["actual"], pooled=True), before, after, departure)
 
 
 def _as_before(f: Forecast) -> Forecaster:
     return lambda y, models: forecast(y, f.horizon, f.level, models, f.kind, f.unit, f.label, f.unique_id)
-
-
-def _months(months, numbered: bool) -> pd.PeriodIndex:
-    return pd.PeriodIndex.from_ordinals(np.asarray(months, dtype="int64"), freq="M") if numbered else pd.PeriodIndex(
-        months, freq="M")
-
-
-def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
-    """Months as the numbers that the series came with."""
-    return frame.assign(**{c: [None if m is None or pd.isna(m) else m.ordinal for m in frame[c]]
-                           for c in ("month", "datum") if c in frame})
 
 
 def _restated(old: pd.Series, new: pd.Series) -> list[pd.Period]:
@@ -260,67 +238,40 @@ def _restated(old: pd.Series, new: pd.Series) -> list[pd.Period]:
     return list(months[~((was == now) | (was.isna() & now.isna()))])
 
 
-def _one_by_one(restated: list, old: pd.Series, new: pd.Series) -> list[list]:
-    """The most restated months each for itself, the others together, in order of time of their first."""
-    if len(restated) <= _APART:
-        return [[m] for m in restated]
-    was, now = old.reindex(restated), new.reindex(restated)
-    size = ((now - was).abs() / was.abs().where(was != 0)).fillna(np.inf)
-    apart = set(size.sort_values(ascending=False, kind="stable").index[:_APART])
-    return sorted([[m] for m in apart] + [[m for m in restated if m not in apart]], key=lambda group: group[0])
+def _moved(old: pd.Series, new: pd.Series, said: pd.Series, final: pd.Series, restated, arrived,
+           again: Callable[[pd.Series], pd.DataFrame], beside: bool) -> pd.DataFrame:
+    """The contributions: from the old data to the new in steps, forecasting again after each."""
+    y, ahead, rows, path = old, final.index, [], [said.reindex(final.index)]
 
+    def step(cause: str, datum, was: float, now: float) -> None:
+        nonlocal said
+        block = again(y)
+        said = pd.Series(block["y_hat"].to_numpy(), pd.PeriodIndex(block["month"]))
+        path.append(said.reindex(ahead))
+        rows.append({"datum": datum, "cause": cause, "was": was, "now": now})
 
-class _Steps:
-    """From the old data to the new in steps, forecasting again after each."""
-
-    def __init__(self, y: pd.Series, said: pd.Series, model: str, again: Forecaster, ahead: pd.PeriodIndex):
-        self.y, self.said, self.model, self.again, self.ahead = y, said, model, again, ahead
-        self.rows: list[dict] = []
-        self.path = [said.reindex(ahead)]
-
-    def beside(self) -> None:
-        """What is known beside the series changed: forecast the old data again; nothing is told where nothing moved."""
-        self._step("beside", None, np.nan, np.nan)
-        if np.allclose(self.path[-1], self.path[-2], rtol=1e-9, equal_nan=True):
-            del self.rows[-1], self.path[-2]
-
-    def restate(self, months: list, new: pd.Series) -> None:
-        values = new.reindex(months)
-        was = self.y.reindex(months)
-        every = self.y.index.union(pd.PeriodIndex(months, freq="M"))
-        self.y = self.y.reindex(every)
-        self.y[months] = values
-        many = len(months) > 1
-        self._step("revised", None if many else months[0], np.nan if many else was.iloc[0],
-                   np.nan if many else values.iloc[0])
-
-    def arrive(self, month: pd.Period, value: float) -> None:
-        expected = float(self.said[month]) if month in self.said.index else np.nan
+    if beside:
+        step("beside", None, np.nan, np.nan)
+        if np.allclose(path[-1], path[-2], rtol=1e-9, equal_nan=True):     # nothing is told where nothing moved
+            del rows[-1], path[-2]
+    for month in restated:
+        was, y = y.get(month, np.nan), y.reindex(y.index.union(pd.PeriodIndex([month], freq="M")))
+        y[month] = new.get(month, np.nan)
+        step("revised", month, was, y[month])
+    for month in arrived[new.loc[arrived].notna()]:
+        y, expected = y.reindex(pd.period_range(y.index[0], month, freq="M")), said.get(month, np.nan)
         if np.isfinite(expected):
-            self._put(month, expected)
-            self._step("passing", month, expected, expected)
-        self._put(month, value)
-        self._step("news", month, expected, value)
-
-    def _put(self, month: pd.Period, value: float) -> None:
-        self.y = self.y.reindex(pd.period_range(self.y.index[0], month, freq="M"))
-        self.y[month] = value
-
-    def _step(self, cause: str, datum, was: float, now: float) -> None:
-        block = self.again(self.y, (self.model,)).block()
-        self.said = pd.Series(block["y_hat"].to_numpy(), pd.PeriodIndex(block["month"]))
-        self.path.append(self.said.reindex(self.ahead))
-        self.rows.append({"datum": datum, "cause": cause, "was": was, "now": now})
-
-    def settled(self, final: pd.Series) -> pd.DataFrame:
-        """Return the contributions, the last step ending at the new forecast."""
-        columns = ["datum", "cause", "was", "now", "month", "contribution"]
-        if not self.rows or not len(self.ahead):
-            return pd.DataFrame(columns=columns)
-        self.path[-1] = final.reindex(self.ahead)
-        return pd.concat([pd.DataFrame([row] * len(self.ahead)).assign(
-            month=self.ahead, contribution=(self.path[n + 1] - self.path[n]).to_numpy())
-            for n, row in enumerate(self.rows)], ignore_index=True)[columns]
+            y[month] = expected
+            step("passing", month, expected, expected)
+        y[month] = new[month]
+        step("news", month, expected, new[month])
+    columns = ["datum", "cause", "was", "now", "month", "contribution"]
+    if not rows or not len(ahead):
+        return pd.DataFrame(columns=columns)
+    path[-1] = final        # the last step ends at the new forecast
+    return pd.concat([pd.DataFrame([row] * len(ahead)).assign(
+        month=ahead, contribution=(path[n + 1] - path[n]).to_numpy()) for n, row in enumerate(rows)],
+        ignore_index=True)[columns]
 
 
 def _check(before: Forecast, came: pd.Series, lead: pd.DataFrame, model: str) -> tuple[pd.DataFrame, float]:

@@ -26,7 +26,6 @@ __all__ = ["SURE", "Comparison", "Grade", "LossTest", "compare", "crps", "diebol
 SURE = 0.05         # p below which a difference is called more than chance
 _FEWEST = 8         # losses below which the test says nothing
 _ORIGINS = 6        # below which no grade is given
-_LOSSES = ("absolute", "squared", "crps")
 
 
 def crps(points: np.ndarray, y) -> np.ndarray:
@@ -220,11 +219,9 @@ class Comparison:
         ``model, other, n, horizon, difference, statistic, p_value, variance, reason``: a row a pair. ``difference`` is
         the mean scaled loss of ``model`` less ``other``'s, below zero where ``model`` was the better.
     null, alternative : str
-    loss : str
     """
 
     table: pd.DataFrame
-    loss: str
     null: str = "the two methods lose the same on average"
     alternative: str = "two-sided"
 
@@ -278,9 +275,11 @@ def _name(model: str, lang: str) -> str:
     return t(f"forecasting.model_{model}", lang) if model else ""
 
 
-def compare(backtest: Backtest, model: str | None = None, other: str | None = None, horizon: int | None = None,
-            loss: str = "absolute") -> Comparison:
-    """Test one method of a backtest against another, or against all others.
+def compare(backtest: Backtest, model: str | None = None, other: str | None = None) -> Comparison:
+    """Test one method of a backtest against another, or against all others, by :func:`diebold_mariano`.
+
+    What is judged is the mean absolute error over the first months ahead of each origin, scaled as MASE: as many months
+    as there are four times as many origins of, since forecasts that overlap hardly count as new evidence.
 
     Parameters
     ----------
@@ -289,55 +288,36 @@ def compare(backtest: Backtest, model: str | None = None, other: str | None = No
         Default: the first.
     other : str, optional
         Default: every other.
-    horizon : int, optional
-        Judge the mean loss over the months 1 to `horizon` ahead of each origin. Default: the most months for which
-        there are four times as many origins, as forecasts that overlap hardly count as new evidence.
-    loss : {"absolute", "squared", "crps"}
-        Scaled at each origin as MASE (``squared``: as RMSSE).
-
-    Returns
-    -------
-    Comparison
-        Of :func:`diebold_mariano` on each pair.
 
     Raises
     ------
     UnknownNameError
-        A method that is not in the backtest, an unknown loss.
+        A method that is not in the backtest.
     """
-    if loss not in _LOSSES:
-        raise UnknownNameError("loss", loss, _LOSSES)
     model = backtest.models[0] if model is None else model
     others = [m for m in backtest.models if m != model] if other is None else [other]
     for name in (model, *others):
         if name not in backtest.models:
             raise UnknownNameError("forecast model", name, backtest.models)
-    wide = _losses(backtest, loss)
-    rows = [{"model": model, "other": name, **asdict(diebold_mariano(*_pair(wide, model, name, horizon,
-                                                                            backtest.horizon)))} for name in others]
-    table = pd.DataFrame(rows, columns=["model", "other", *(f.name for f in fields(LossTest))])
-    return Comparison(describe(table, pooled=True), loss)
-
-
-def _losses(backtest: Backtest, loss: str) -> pd.DataFrame:
-    """Scaled losses, a row a cutoff and horizon, a column a method."""
     known = backtest.scored()
-    error = (known["y"] - known["y_hat"]).astype(float)
-    scale, power = known["scale"].where(known["scale"] > 0), known["scale2"].where(known["scale2"] > 0)
-    value = {"absolute": error.abs() / scale, "squared": error**2 / power, "crps": known["crps"] / scale}[loss]
-    return known.assign(value=value.astype(float)).pivot_table("value", ["cutoff", "horizon"], "model")
+    loss = (known["y"] - known["y_hat"]).abs() / known["scale"].where(known["scale"] > 0)
+    wide = known.assign(loss=loss.astype(float)).pivot_table("loss", ["cutoff", "horizon"], "model")
+    rows = [{"model": model, "other": name, **asdict(diebold_mariano(*_pair(wide, model, name, backtest.horizon)))}
+            for name in others]
+    table = pd.DataFrame(rows, columns=["model", "other", *(f.name for f in fields(LossTest))])
+    return Comparison(describe(table, pooled=True))
 
 
-def _pair(wide: pd.DataFrame, model: str, other: str, horizon: int | None, most: int):
+def _pair(wide: pd.DataFrame, model: str, other: str, most: int):
     """Two methods' mean losses over the months ahead, an origin a number, and how many months ahead those are."""
     if model not in wide or other not in wide:
-        return [], [], 1 if horizon is None else horizon
+        return [], [], 1
     both = wide[[model, other]].dropna()
     ahead = both.index.get_level_values("horizon")
     best = ([], [], 1)
-    for h in [horizon] if horizon is not None else range(1, most + 1):
+    for h in range(1, most + 1):
         groups = both[ahead <= h].groupby(level="cutoff")
         mean = groups.mean()[groups.size() == h]
-        if horizon is not None or h == 1 or len(mean) >= 4 * h:
+        if h == 1 or len(mean) >= 4 * h:
             best = (mean[model].to_numpy(), mean[other].to_numpy(), h)
     return best

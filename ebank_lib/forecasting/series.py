@@ -25,7 +25,6 @@ SCALES = ("none", "log", "sqrt", "logit")
 _KINDS = ("stock", "flow", "ratio", "multiple")
 _EDGE = 1e-4        # a share of exactly 0 or 1 is moved inside by this much
 _FEWEST = 3         # observed months
-_LONGEST = 660      # months that the calendar is asked about at most
 
 
 def kind_of(indicator: Indicator) -> str:
@@ -145,12 +144,6 @@ class Work:
     def months(self) -> pd.PeriodIndex:
         """The months of the series."""
         return pd.PeriodIndex.from_ordinals(np.arange(self.first, self.first + len(self.values)), freq="M")
-
-    @cached_property
-    def ahead(self) -> pd.PeriodIndex:
-        """The months that follow, as many as a forecast may reach."""
-        end = self.first + len(self.values)
-        return pd.PeriodIndex.from_ordinals(np.arange(end, end + _LONGEST), freq="M")
 
     @cached_property
     def plain(self) -> np.ndarray:

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 from utilsforecast import losses
 
-from ebank_lib.errors import SeriesError, UnknownNameError
-from ebank_lib.forecasting import backtest, backtest_indicator, backtest_many
+from ebank_lib.forecasting import backtest
 from ebank_lib.forecasting.backtest import cutoffs_of
 
 from .test_forecast import growth, monthly
@@ -89,43 +87,6 @@ def test_limits_hold_what_they_promise_where_the_truth_is_known():
         inside += ((rows["y"] >= rows["lo-80"]) & (rows["y"] <= rows["hi-80"])).sum()
         n += len(rows)
     assert 0.68 < inside / n < 0.92      # 40 series, months of one series hang together
-
-
-def test_many_series_in_one_table_and_a_failed_one_keeps_its_row():
-    frame = pd.concat([monthly(values).rename_axis("month").rename("y").reset_index().assign(unique_id=name)
-                       for name, values in (("good", growth(1).to_numpy()), ("short", np.arange(1.0, 20)),
-                                            ("share", np.full(44, 0.5) + np.arange(44)))])
-    frame["kind"] = frame["unique_id"].map({"good": "flow", "short": "flow", "share": "ratio"})
-    b = backtest_many(frame, models=("theta",), origins=6)
-    grades = b.grades().set_index("unique_id")
-    assert grades.index.tolist() == ["good", "short", "share"]
-    assert grades.loc["good", "reason"] == "" and grades.loc["good", "n"] == 6
-    assert grades.loc[["short", "share"], "letter"].eq("E").all()
-    assert "too few months" in grades.loc["short", "reason"] and "0..1" in grades.loc["share", "reason"]
-    alone = backtest(growth(1), ("theta",), origins=6, kind="flow", unique_id="good")
-    pd.testing.assert_frame_equal(b.table[b.table["unique_id"] == "good"].reset_index(drop=True), alone.table,
-                                  check_dtype=False)
-    assert "最不可信" in b.reading("zh") and "<table" in b.to_html("en") and "good" in b.to_html("en")
-
-
-def test_a_branch_is_graded_by_its_indicators(cleaned):
-    b = backtest_many(cleaned, "rizhao", ["sms", "key_customer_txn", "mobile_activity"], models=("theta",), origins=6,
-                      beside=False)
-    assert b.grades()["unique_id"].tolist() == ["sms", "key_customer_txn", "mobile_activity"]
-    assert {uid: part.kind for uid, part in b.parts.items()} == {
-        "sms": "stock", "key_customer_txn": "flow", "mobile_activity": "ratio"}
-    best, worst = (b.grades().sort_values(["letter", "ratio"])["unique_id"].iloc[n] for n in (0, -1))
-    assert all(cleaned.catalog.indicator(key).short_label("zh") in b.reading("zh") for key in (best, worst))
-    with pytest.raises(SeriesError, match="many branches"):
-        backtest_many(cleaned)
-    with pytest.raises(UnknownNameError, match="sms"):
-        backtest_many(cleaned, "rizhao", ["smss"])
-
-
-def test_shared_out_by_origin_it_says_what_the_indicator_alone_says(cleaned):
-    many = backtest_many(cleaned, "rizhao", "sms", models=("theta",), origins=2)
-    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=2, peers=None)
-    pd.testing.assert_frame_equal(many.parts["sms"].table, one.table, check_dtype=False)
 
 
 def test_the_reading_says_when_a_lead_could_be_chance():

@@ -1,4 +1,4 @@
-"""The calendar's effects: found where planted, nothing where there are none, foreseen in the months ahead, pooled."""
+"""The calendar's effects: found where planted, nothing where there are none, foreseen in the months ahead."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,6 @@ import pytest
 from ebank_lib.events import calendar_regressors
 from ebank_lib.forecasting import forecast
 from ebank_lib.forecasting.calendar import drawn_to, fit_calendar
-from ebank_lib.forecasting.pooling import learn_pooled
-from ebank_lib.forecasting.series import prepare
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 AHEAD = pd.period_range("2011-09", periods=12, freq="M")
@@ -88,39 +86,3 @@ def test_regression_with_arma_errors_uses_what_there_is_to_regress_on():
     (1.0, 0.1, 0.0, 0.1, 0.5), (2.0, 1e-15, 0.0, 0.1, 2.0), (2.0, 0.1, 1.0, 0.0, 1.0), (2.0, 0.3, 1.0, 0.1, 1.1)])
 def test_an_estimate_is_drawn_by_precision(estimate, se, mean, sd, between):
     assert np.isclose(drawn_to(estimate, se, mean, sd), between)
-
-
-def many(count=10, wave=0.15, own=0.0, seed=0):
-    rng = np.random.default_rng(seed)
-    season = wave * np.cos(2 * np.pi * np.arange(44) / 12)
-    return [np.exp(pd.Series(walk(100 * seed + b, 0.05) + season * (1 + own * rng.standard_normal()), MONTHS))
-            for b in range(count)]
-
-
-def pooled_of(series):
-    return learn_pooled([prepare(y, "flow") for y in series])
-
-
-def test_branches_agree_on_a_season_that_one_alone_cannot_show():
-    pooled = pooled_of(many())
-    truth = 0.15 * np.cos(2 * np.pi * np.arange(12) / 12)
-    alone = [pooled_of(many(4, seed=s)).season for s in range(1, 3)]
-    assert np.abs(pooled.season - truth).mean() < 0.05 and np.isclose(pooled.season.sum(), 0)
-    assert np.abs(pooled.season - truth).mean() < np.mean([np.abs(a - truth).mean() for a in alone]) + 0.01
-
-
-def test_branches_that_have_no_season_teach_none():
-    pooled = pooled_of(many(wave=0.0))
-    assert np.abs(pooled.season).mean() < 0.02
-
-
-def test_fewer_than_four_branches_teach_nothing():
-    assert pooled_of(many(3)) is None
-    assert pooled_of([pd.Series(5.0, MONTHS)] * 6) is None
-
-
-def test_a_branch_unlike_the_others_keeps_much_of_its_own():
-    pooled = pooled_of(many(own=0.5))
-    z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
-    drawn = pooled.season_for(z.to_numpy(), z.index[0].ordinal)
-    assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4

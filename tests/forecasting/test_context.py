@@ -1,11 +1,13 @@
 """What is known beside a series: nothing of later months, and what the branches teach."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ebank_lib.forecasting import Context
-from ebank_lib.forecasting.calibration import GAUSSIAN, panel_shape, shape_of
+from ebank_lib.forecasting.context import Grid
 
 
 def test_nothing_after_the_cutoff_is_looked_at(cleaned):
@@ -70,33 +72,48 @@ def test_calendar_and_branches_make_the_forecasts_better_on_the_sample(cleaned):
     assert np.mean(missed["all"]) < 0.95 * np.mean(missed["alone"])
 
 
-def errors(size, shift=0.0, branches=40):
-    return [shift + size * np.random.default_rng(s).standard_normal((3, 12)) for s in range(branches)]
+KEYS = ["mobile", "mobile_txn", "counter_txn"]
 
 
-def test_limits_and_centre_follow_what_the_branches_were_missed_by():
-    shipped = shape_of("combination")
-
-    def width(shape):
-        return shape.quantile(0.9, 12)[6] - shape.quantile(0.1, 12)[6]
-
-    calm, wild, low = (panel_shape(errors(*e), range(40), shipped) for e in ((0.3,), (3.0,), (1.0, 0.8)))
-    assert width(calm) < 0.6 * width(shipped) < width(shipped) < 1.3 * width(shipped) < width(wild)
-    assert low.quantile(0.5, 12)[6] > 0.4 and abs(calm.quantile(0.5, 12)[6]) < 0.1
-    assert low.branches == 40 and shipped.branches == 0
+def of_few(cleaned, panel=None):
+    """Six branches, three indicators, nothing learnt yet."""
+    panel = cleaned.panel if panel is None else panel
+    names = [*cleaned.catalog.reporting[:5], "rizhao"]
+    return replace(cleaned, panel=panel.loc[panel.index.get_level_values("branch").isin(names), KEYS], contexts={})
 
 
-def test_few_branches_say_little_and_a_wild_one_does_not_speak_for_all():
-    shipped = shape_of("combination")
-    few = panel_shape(errors(0.2, branches=2), range(2), shipped)
-    assert np.isclose(few.quantile(0.9, 12)[6], shipped.quantile(0.9, 12)[6], rtol=0.15)
-    one_wild = panel_shape([*errors(1.0), 1e3 * errors(1.0)[0]], range(41), shipped)
-    assert one_wild.quantile(0.8, 12)[6] < 1.3 * panel_shape(errors(1.0), range(40), shipped).quantile(0.8, 12)[6]
-    assert panel_shape([], [], shipped) is shipped
+def test_a_changed_figure_changes_what_depends_on_it_and_nothing_else(cleaned):
+    last = cleaned.months[-1]
+    panel = cleaned.panel.copy()
+    panel.loc[("jinan", last - 3), "mobile_txn"] *= 1.01
+    panel.loc[("linyi", last), "counter_txn"] *= 1.01        # a branch that nobody here learns from
+    before, after = Context.of(of_few(cleaned)), Context.of(of_few(cleaned, panel))
+    assert "jinan" in before.branches and "linyi" not in before.branches
+    changed = {(key, back) for key in KEYS for back in (0, 1, 3, 4, 12)
+               if before.until(last - back)[key].content != after.until(last - back)[key].content}
+    assert changed == {("mobile_txn", 0), ("mobile_txn", 1), ("mobile_txn", 3)}
 
 
-def test_months_hang_together_more_than_the_model_says():
-    shape = shape_of("combination")
-    corr = shape.hanging_together(np.eye(3))
-    assert np.allclose(np.diag(corr), 1) and np.allclose(corr[0, 1:], shape.common) and 0.1 < shape.common < 0.2
-    assert np.array_equal(GAUSSIAN.hanging_together(np.eye(3)), np.eye(3))
+def test_the_content_is_of_the_branches_the_calendar_and_the_listed_events_too(cleaned):
+    whole = Context.of(of_few(cleaned))
+    key, events = "mobile_txn", whole.events.assign(month=whole.events["month"] + 1)
+    others = [replace(whole, **what) for what in (
+        {"most": 4}, {"calendar": "none"}, {"events": events}, {"last": whole.last - 1})]
+    assert len({c[key].content for c in (whole, *others)}) == 5
+    assert replace(whole)[key].content == whole[key].content
+
+
+def test_a_grid_is_the_panel_and_leaves_out_what_is_doubtful_at_the_end(cleaned):
+    last = cleaned.months[-1]
+    doubtful = pd.DataFrame({"branch": ["jinan", "jinan"], "month": [last - 1, last - 5], "indicator": "sms"})
+    grid = Grid(cleaned.panel, doubtful)
+    y = cleaned.series("jinan", "sms").to_numpy()
+    for back, out in ((0, [-2]), (3, []), (4, [-2]), (1, [-1])):    # counted from the end of what was known then
+        expected = y[: len(y) - back].copy()
+        expected[out] = np.nan
+        known = grid.column("sms", last.ordinal - back)[grid.branches["jinan"]]
+        assert np.array_equal(known, expected, equal_nan=True)
+    able = [bool(grid.able("sms", last.ordinal - back)[grid.branches["jinan"]]) for back in range(7)]
+    assert able == [True, False, True, True, True, False, True]
+    assert grid.column("sms", grid.first - 1).shape == (len(grid.branches), 0)
+    assert Context.of(cleaned).present == set(cleaned.branches)

@@ -1,11 +1,27 @@
-"""A branch's indicator forecast and tested with all that is known: the same limits as the joint paths."""
+"""A branch's indicators forecast and tested with all that is known; what is learnt is kept and learnt once."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.errors import UnknownNameError
-from ebank_lib.forecasting import Context, backtest_indicator, forecast_indicator, simulate_joint
+from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.forecasting import (
+    Context,
+    backtest,
+    backtest_indicator,
+    backtest_many,
+    forecast_indicator,
+    learn,
+    revise_indicator,
+    simulate_joint,
+)
+from ebank_lib.forecasting import context as context_module
+from ebank_lib.store import VARIABLE
+
+from .test_context import of_few
+from .test_forecast import growth, monthly
 
 
 def test_the_forecast_is_the_one_that_is_simulated(cleaned):
@@ -27,3 +43,136 @@ def test_wrong_names_are_errors(cleaned):
         forecast_indicator(cleaned, "rizao", "sms")
     with pytest.raises(UnknownNameError, match="sms"):
         forecast_indicator(cleaned, "rizhao", "smss")
+
+
+def test_many_series_in_one_table_and_a_failed_one_keeps_its_row():
+    frame = pd.concat([monthly(values).rename_axis("month").rename("y").reset_index().assign(unique_id=name)
+                       for name, values in (("good", growth(1).to_numpy()), ("short", np.arange(1.0, 20)),
+                                            ("share", np.full(44, 0.5) + np.arange(44)))])
+    frame["kind"] = frame["unique_id"].map({"good": "flow", "short": "flow", "share": "ratio"})
+    b = backtest_many(frame, models=("theta",), origins=6)
+    grades = b.grades().set_index("unique_id")
+    assert grades.index.tolist() == ["good", "short", "share"]
+    assert grades.loc["good", "reason"] == "" and grades.loc["good", "n"] == 6
+    assert grades.loc[["short", "share"], "letter"].eq("E").all()
+    assert "too few months" in grades.loc["short", "reason"] and "0..1" in grades.loc["share", "reason"]
+    alone = backtest(growth(1), ("theta",), origins=6, kind="flow", unique_id="good")
+    pd.testing.assert_frame_equal(b.table[b.table["unique_id"] == "good"].reset_index(drop=True), alone.table,
+                                  check_dtype=False)
+    assert "最不可信" in b.reading("zh") and "<table" in b.to_html("en") and "good" in b.to_html("en")
+
+
+def test_a_branch_is_graded_by_its_indicators(cleaned):
+    b = backtest_many(cleaned, "rizhao", ["sms", "key_customer_txn", "mobile_activity"], models=("theta",), origins=6,
+                      beside=False)
+    assert b.grades()["unique_id"].tolist() == ["sms", "key_customer_txn", "mobile_activity"]
+    assert {uid: part.kind for uid, part in b.parts.items()} == {
+        "sms": "stock", "key_customer_txn": "flow", "mobile_activity": "ratio"}
+    best, worst = (b.grades().sort_values(["letter", "ratio"])["unique_id"].iloc[n] for n in (0, -1))
+    assert all(cleaned.catalog.indicator(key).short_label("zh") in b.reading("zh") for key in (best, worst))
+    with pytest.raises(SeriesError, match="many branches"):
+        backtest_many(cleaned)
+    with pytest.raises(UnknownNameError, match="sms"):
+        backtest_many(cleaned, "rizhao", ["smss"])
+
+
+def test_shared_out_by_origin_it_says_what_the_indicator_alone_says(cleaned):
+    many = backtest_many(cleaned, "rizhao", "sms", models=("theta",), origins=2)
+    one = backtest_indicator(cleaned, "rizhao", "sms", models=("theta",), origins=2, peers=None)
+    pd.testing.assert_frame_equal(many.parts["sms"].table, one.table, check_dtype=False)
+
+
+LEARNT = ("pooled", "plain", "shape", "surprises")
+
+
+@pytest.fixture
+def few(cleaned):
+    return of_few(cleaned)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def entries(place):
+    return {(what, p.parent.name + p.name) for what in LEARNT for p in (place / f"forecasting-{what}").glob("*/*")}
+
+
+def asked(few, origins=2):
+    """All that the notebooks ask for of one branch."""
+    few = replace(few, contexts={})
+    models = ("combination",)
+    f = forecast_indicator(few, "rizhao", "counter_txn", models=models)
+    b = backtest_indicator(few, "rizhao", "counter_txn", origins=origins, models=models)
+    r = revise_indicator(few, "rizhao", "counter_txn", models=models)
+    joint = simulate_joint(few, horizon=12, n=50, branches=["rizhao"])
+    tables = [x.astype({c: float for c in x if c[:3] in ("lo-", "hi-", "y_h")}) for x in (f.table, b.table, r.table)]
+    return tables, {k: joint.array(k) for k in joint.indicators}
+
+
+def no_more(monkeypatch):
+    def called(*_, **__):
+        raise AssertionError("what the store has is learnt again")
+
+    for name in ("learn_pooled", "plain_forecasts", "panel_shape", "surprises_of"):
+        monkeypatch.setattr(context_module, name, called)
+
+
+def same(a, b):
+    for x, y in zip(a[0], b[0], strict=True):
+        pd.testing.assert_frame_equal(x, y, check_exact=True)
+    assert a[1].keys() == b[1].keys() and all(np.array_equal(v, b[1][k], equal_nan=True) for k, v in a[1].items())
+
+
+def test_with_and_without_the_store_to_the_bit_and_what_is_kept_is_not_learnt_again(few, place, monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    without = asked(few)
+    monkeypatch.setenv(VARIABLE, str(place))
+    same(without, asked(few))
+    kept = entries(place)
+    no_more(monkeypatch)
+    same(without, asked(few))
+    assert entries(place) == kept
+
+
+def test_after_learning_no_branch_learns_anything(few, place, monkeypatch):
+    learn(few, origins=2)
+    kept = entries(place)
+    assert {what for what, _ in kept} == set(LEARNT)
+    no_more(monkeypatch)
+    asked(few)
+    learn(few, origins=2)
+    assert entries(place) == kept
+
+
+def test_of_one_indicator_no_more_is_learnt_than_is_asked_for_of_it(few, place, monkeypatch):
+    learn(few, origins=2, indicator="counter_txn")
+    kept = entries(place)
+    with monkeypatch.context() as patched:
+        no_more(patched)
+        asked(few)
+    learn(few, origins=2)
+    whole = entries(place)
+    # Stocks do not teach flows: what they would be tried out at is learnt when that is asked for.
+    assert kept < whole and {what for what, _ in whole - kept} == {"pooled", "plain", "shape"}
+
+
+def test_learnt_in_parts_it_is_the_same(few, place):
+    learn(few, origins=1)
+    one = {p.relative_to(place): p.read_bytes() for p in place.glob("forecasting-*/*/*")}
+    for path in one:
+        (place / path).unlink()
+    for k in range(2):
+        learn(few, origins=1, part=(k, 2))
+    assert not list(place.glob("forecasting-shape/*/*"))
+    learn(few, origins=1)
+    assert {p.relative_to(place): p.read_bytes() for p in place.glob("forecasting-*/*/*")} == one
+
+
+def test_without_a_store_nothing_is_done(few, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    no_more(monkeypatch)
+    learn(few)
+    assert few.contexts == {}

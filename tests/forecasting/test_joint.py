@@ -36,12 +36,21 @@ def test_sums_changes_and_ratios_hold_on_every_path_and_in_the_table(paths):
     parts = sum(paths.array(k) for k in ("sms_income", "personal_online_income", "corporate_online_income"))
     assert np.allclose(parts, paths.array("income_total"))
     assert np.allclose(paths.array("mobile_active"), paths.array("mobile_activity") * paths.array("mobile"))
-    wide = paths.table().pivot_table("y_hat", ["branch", "month"], "indicator")
-    assert np.allclose(wide["mobile_active"] / wide["mobile"], wide["mobile_activity"])
-    assert np.allclose(wide["etxn_total"] / (wide["etxn_total"] + wide["counter_txn"]), wide["echannel_share"])
-    means = paths.table().pivot_table("mean", ["branch", "month"], "indicator")
-    assert np.allclose(means["income_total"], means[["sms_income", "personal_online_income",
-                                                     "corporate_online_income"]].sum(axis=1))
+    assert np.allclose(paths.array("mobile_new")[:, 1:], np.diff(paths.array("mobile"), axis=1))
+    totals = paths.totals().pivot_table("mean", "month", "indicator")
+    assert np.allclose(totals["income_total"], totals[["sms_income", "personal_online_income",
+                                                       "corporate_online_income"]].sum(axis=1))
+
+
+def test_the_totals_are_quantiles_of_the_sums_of_paths(paths):
+    rows = paths.totals().query("indicator == 'sms'").set_index("horizon")
+    drawn = paths.array("sms").sum(axis=0)
+    assert (rows["month"] == paths.months).all() and rows["branch"].eq("shandong").all()
+    for column, q in (("lo-80", 0.1), ("y_hat", 0.5), ("hi-80", 0.9), ("lo-95", 0.025), ("hi-95", 0.975)):
+        assert np.allclose(rows[column], np.quantile(drawn, q, axis=1))
+    share = paths.totals().query("indicator == 'mobile_activity'")["y_hat"]
+    assert np.allclose(share, np.median(paths.array("mobile_active").sum(axis=0) / paths.array("mobile").sum(axis=0),
+                                        axis=1))
 
 
 def test_a_branch_has_the_same_futures_alone_and_more_paths_begin_with_the_fewer(cleaned, paths):

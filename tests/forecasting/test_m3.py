@@ -21,13 +21,3 @@ def test_a_small_run_of_the_benchmark(root, shared_data):
     # 60 series are few for a coverage: two binomial standard errors with a year of one series counted as two months
     assert 91 < scores.loc["combination", "coverage-95"] < 99
     assert 73 < scores.loc["combination", "coverage-80"] < 88
-
-
-def test_the_shipped_shape_is_in_order_and_centred():
-    from ebank_lib.forecasting.calibration import shape_of
-
-    shape = shape_of("combination")
-    assert shape.quantiles.shape == (12, 15)
-    assert (pd.DataFrame(shape.quantiles).diff(axis=1).iloc[:, 1:] > 0).all().all()
-    assert (shape.quantile(0.5, 20) == 0).all()
-    assert shape_of("snaive").probs is None

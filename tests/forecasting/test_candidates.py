@@ -1,0 +1,140 @@
+"""Each method against its formula written out, and the combination's weights by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.tsa.arima_process import arma2ma
+
+from ebank_lib.errors import SeriesError
+from ebank_lib.forecasting.calendar import CalendarEffect
+from ebank_lib.forecasting.candidates import CANDIDATES, MEMBERS, _psi, predict, run_models
+from ebank_lib.forecasting.ets import fit_ets
+from ebank_lib.forecasting.series import Work, prepare
+
+from .test_forecast import growth, monthly
+
+FIRST = pd.Period("2008-01", "M").ordinal
+
+
+def work_of(z, **more):
+    z = np.asarray(z, dtype=float)
+    return Work(z, z, FIRST, **more)
+
+
+Z = np.random.default_rng(7).normal(size=40).cumsum() + np.sin(np.arange(40) * np.pi / 6)
+
+
+def test_last_year_s_month_and_its_errors():
+    found = predict("snaive", work_of(Z), 14)
+    change = Z[12:] - Z[:-12]
+    lag1 = np.clip(np.sum(change[1:] * change[:-1]) / (change.size - 1) / np.mean(change**2), 0, 0.95)
+    assert np.array_equal(found.mean, [*Z[-12:], *Z[-12:-10]])
+    assert np.allclose(found.cov[0, :12], np.mean(change**2) * lag1 ** np.arange(12))
+    # 13 months ahead two yearly changes add up, that of the same month last year and one twelve months apart
+    assert np.isclose(found.cov[12, 12], np.mean(change**2) * (2 + 2 * lag1**12))
+
+
+def test_last_year_s_month_plus_half_the_growth():
+    found = predict("snaive_drift", work_of(Z), 26)
+    change = Z[12:] - Z[:-12]
+    half = change[-12:].mean() / 2
+    assert np.allclose(found.mean, np.tile(Z[-12:], 3)[:26] + half * (np.arange(26) // 12 + 1))
+    missed = [change[n] - change[n - 12: n].mean() / 2 for n in range(12, change.size)]
+    assert np.isclose(found.cov[0, 0], np.mean(np.square(missed)))
+
+
+def test_a_straight_line_and_the_last_month_with_what_is_not_known_of_them():
+    h, steps = np.arange(1, 5), np.diff(Z)
+    line, last = predict("drift", work_of(Z), 4), predict("naive", work_of(Z), 4)
+    assert np.allclose(line.mean, Z[-1] + h * steps.mean())
+    assert np.allclose(line.sd**2, steps.var(ddof=1) * (h + h**2 / steps.size))
+    assert np.isclose(line.cov[0, 3], steps.var(ddof=1) * (1 + 4 / steps.size))
+    # the variance of Student's t with as many degrees as there are changes less one
+    assert np.allclose(last.mean, Z[-1]) and np.allclose(last.sd**2, np.mean(steps**2) * 38 / 36 * h)
+    assert np.isclose(predict("naive", work_of(Z[:3]), 1).cov[0, 0], 4 * np.mean(steps[:2] ** 2))
+
+
+def test_theta_is_simple_smoothing_plus_half_the_straight_trend():
+    work = work_of(Z[:24])          # too short for a season
+    found, fit = predict("theta", work, 3), fit_ets(Z[:24], "ANN")
+    alpha, slope = fit.weights[0], np.polyfit(np.arange(24), Z[:24], 1)[0]
+    lead = np.arange(3) + (1 - (1 - alpha) ** 24) / alpha
+    assert np.allclose(found.mean, fit.last[0] + slope / 2 * lead)
+    assert np.allclose(found.sd**2, fit.sigma2 * (1 + np.arange(3) * alpha**2))
+
+
+def test_damped_smoothing_is_of_the_series_less_its_season():
+    t = np.arange(48)
+    season = np.cos(2 * np.pi * t / 12)
+    work = work_of(0.1 * t + 3 * season + 0.01 * np.random.default_rng(0).normal(size=48))
+    found, fit = predict("damped", work, 12), fit_ets(work.adjusted, "AAdN")
+    assert work.season.kept > 0.99
+    assert np.allclose(found.mean, fit.forecast(12)[0] + work.season_ahead(12))
+    assert np.allclose(work.season_ahead(12), 3 * season[:12], atol=0.05)
+
+
+@pytest.mark.parametrize("ar, ma, d", [((0.5, -0.2), (0.4,), 0), ((), (0.3, 0.2), 1), ((0.7,), (), 2)])
+def test_weights_of_past_shocks_are_those_of_statsmodels(ar, ma, d):
+    names = [*(f"ar{n + 1}" for n in range(len(ar))), *(f"ma{n + 1}" for n in range(len(ma)))]
+    psi = _psi(pd.Series([*ar, *ma, 1.0], index=[*names, "sigma2"]), d, 8)
+    polynomial = np.array([1.0, *(-np.array(ar))])
+    for _ in range(d):
+        polynomial = np.convolve(polynomial, [1, -1])
+    assert np.allclose(psi, arma2ma(polynomial, [1.0, *ma], 8))
+
+
+def test_the_calendar_comes_back_on_the_months_ahead_but_to_what_saw_it():
+    added = CalendarEffect(season=np.arange(12.0))
+    for name, seen in (("drift", False), ("snaive", True)):
+        plain, with_all = predict(name, work_of(Z), 3), predict(name, work_of(Z, calendar=added), 3)
+        months = (np.arange(3) + 40) % 12
+        assert np.allclose(with_all.mean - plain.mean, 0 if seen else months)
+        assert np.array_equal(with_all.cov, plain.cov)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_a_month_too_few_is_said(name):
+    least = CANDIDATES[name][1]
+    with pytest.raises(SeriesError, match=f"found {least - 1}; expected at least {least}"):
+        predict(name, work_of(Z[: least - 1]), 1)
+
+
+def test_the_combination_is_half_equal_and_half_by_inverse_squared_late_errors():
+    ready = prepare(growth(5), "flow")
+    parts = run_models(ready, 12, ("combination", "median", *MEMBERS))[0]
+    error = []
+    for m in MEMBERS:
+        said = [np.abs(predict(m, ready.work.until(back), back).mean - ready.work.plain[-back:]).mean()
+                for back in (12, 8, 4)]
+        error.append(np.mean(said))
+    own = 1 / np.square(error)
+    weights = 0.5 / 4 + 0.5 * own / own.sum()
+    members = [parts[m] for m in MEMBERS]
+    assert np.allclose(parts["combination"].mean, sum(w * p.mean for w, p in zip(weights, members, strict=True)))
+    assert np.allclose(parts["combination"].cov, sum(w * p.cov for w, p in zip(weights, members, strict=True)))
+    assert parts["combination"].detail == ", ".join(f"{m} {w:.2f}" for m, w in zip(MEMBERS, weights, strict=True))
+    assert np.allclose(parts["median"].mean, np.median([p.mean for p in members], axis=0))
+    assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))
+
+
+def test_with_too_few_late_months_weights_are_equal_and_a_member_without_errors_has_the_mean_error():
+    parts = run_models(prepare(growth(5, n=27), "flow"), 6, ("combination",))[0]
+    assert parts["combination"].detail == ", ".join(f"{m} 0.25" for m in MEMBERS)
+    ready = prepare(growth(5, n=28), "flow")        # one origin, at which the fourth member has a month too few
+    error = [np.abs(predict(m, ready.work.until(4), 4).mean - ready.work.plain[-4:]).mean() for m in MEMBERS[:3]]
+    own = 1 / np.square([*error, np.mean(error)])
+    detail = run_models(ready, 6, ("combination",))[0]["combination"].detail
+    assert detail == ", ".join(f"{m} {w:.2f}" for m, w in zip(MEMBERS, 0.125 + 0.5 * own / own.sum(), strict=True))
+
+
+def test_what_cannot_be_used_says_why_and_something_stands_in():
+    short = prepare(growth(1, n=12), "flow")
+    parts, reasons, notes = run_models(short, 3, ("combination", "snaive", "arma"))
+    assert list(parts) == ["combination", "arma"] and "expected at least 13" in reasons["snaive"]
+    assert notes == (("forecasting.members_missing", {"members": ["snaive_drift"]}),)
+    parts, reasons, notes = run_models(prepare(growth(1, n=5), "flow"), 3, ("combination", "snaive"))
+    assert list(parts) == ["naive"] and notes == (("forecasting.fallback", {"n": 5}),)
+    assert "expected at least 10" in reasons["combination"] and set(reasons) == {"combination", "snaive"}
+    parts, reasons, notes = run_models(prepare(monthly(np.full(9, 3.0))), 2, ("ets", "snaive"))
+    assert [p.mean.tolist() for p in parts.values()] == [[3.0, 3.0]] * 2 and not reasons
+    assert notes == (("forecasting.constant", {}),) and not parts["ets"].cov.any()
