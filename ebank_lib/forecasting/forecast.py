@@ -104,7 +104,7 @@ class Forecast:
             "label": in_language(self.label, lang) or t("forecasting.the_series", lang),
             "month": self._month(last["month"], lang), "value": cite(self.said(last["y_hat"], lang), ahead),
             "lo": cite(self.said(last[lo.column], lang), lo), "hi": cite(self.said(last[hi.column], lang), hi),
-            "level": cite(f"{widest:g}", lo, hi), "origin": self._month(self.y.index[-1], lang),
+            "level": f"{widest:g}", "origin": self._month(self.y.index[-1], lang),
             "now": cite(self.said(now, lang), today), "model": t(f"forecasting.model_{self.headline}", lang)}
         if not np.isfinite(change):     # nothing to divide by
             return t("forecasting.reading_level", lang, **values)
