@@ -78,7 +78,7 @@ def _scaled(x: np.ndarray) -> np.ndarray:
 
 
 def _constant(x: np.ndarray) -> bool:
-    return x.size == 0 or bool(np.ptp(x) <= 1e-9 * max(1.0, float(np.abs(x).max())))
+    return bool(np.ptp(x) <= 1e-9 * max(1.0, float(np.abs(x).max())))
 
 
 def seasonal_strength(y: pd.Series, period: int = 12) -> float:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import dblquad
 from scipy.linalg import toeplitz
+from scipy.signal import lfilter
 from scipy.special import gammaln
 
 from ebank_lib.errors import ConfigError, SeriesError
 from ebank_lib.events import festival, find_interventions, known_events, take_out
-from ebank_lib.events.noise import KINDS, State, shape, whitened
+from ebank_lib.events.noise import _NOISES, KINDS, WINDOWS, State, shape, whitened
 from ebank_lib.events.search import critical_value, required
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
@@ -55,6 +56,47 @@ def test_products_and_lengths_are_those_of_the_whitened_events():
         off = x - np.einsum("sk,skn->sn", np.einsum("skn,sn->sk", state.bank.base, x), state.bank.base)
         assert np.allclose(state.gains[:, j], (state.residual * x).sum(axis=1), atol=1e-10)
         assert np.allclose(state.norms[:, j], (off**2).sum(axis=1), atol=1e-10)
+
+
+@pytest.mark.parametrize("i", range(len(_NOISES)))
+def test_each_noise_is_recognised_in_a_long_series_of_its_own(i):
+    d, phi, theta = [(1, 0, 0), (1, 0, 0.3), (1, 0, -0.2), (1, 0, -0.4), (1, 0, -0.6), (1, 0, -0.75), (1, 0, -0.9),
+                     (1, 0.5, 0), (1, 0.8, 0), (0, 0, 0), (0, -0.3, 0), (0, 0.3, 0), (0, 0.5, 0), (0, 0.7, 0),
+                     (0, 0.85, 0)][i]
+    x = lfilter([1, theta], [1, -phi], np.random.default_rng(20 + i).standard_normal(900))[100:]
+    weight = np.exp(State.of(np.cumsum(x) if d else x).weight).reshape(-1, len(_NOISES)).sum(axis=0)
+    assert weight.argmax() == i
+
+
+def test_the_size_of_one_event_is_its_mean_over_the_models():
+    z = np.random.default_rng(5).standard_normal(44).cumsum() + 6 * shape("level_shift", 20, 44)
+    start = State.of(z)
+    taken = start.take(44 + 20)
+    weight = np.exp(taken.weight)
+    size = weight @ (start.gains[:, 64] / start.norms[:, 64]) / weight.sum()
+    assert taken.sizes()[0] == pytest.approx(start.scale * size, rel=1e-3)      # models of hardly any weight left out
+
+
+def test_six_are_searched_at_most_unless_told():
+    rng = np.random.default_rng(0)
+    z = 0.02 * rng.standard_normal(84)
+    z[rng.choice(np.arange(5, 79, 4), 8, replace=False)] += rng.choice([-1, 1], 8) * (1 + rng.random(8)) * 0.4
+    y = pd.Series(np.exp(z), index=pd.period_range("2008-01", periods=84, freq="M"))
+    assert [len(find_interventions(y).table), len(find_interventions(y, most=8).table)] == [6, 8]
+
+
+def test_no_window_reaches_beyond_the_season_of_its_festival():
+    assert all(0 <= before <= 20 and 0 <= after <= 20 and (before, after) != (0, 0) for before, after in WINDOWS)
+    assert len(set(WINDOWS)) == len(WINDOWS) == 11
+
+
+def test_the_least_months_and_values_are_enough():
+    z = np.arange(18) % 2 * 1.0
+    z[9] = 40.0
+    months = MONTHS[:18]
+    assert [event[:2] for event in take_out(z, months)[1]] == [("outlier", 9)]
+    assert find_interventions(pd.Series(np.exp(z / 10), index=months)).table["month"].tolist() == [months[9]]
+    assert take_out(z[:17], months[:17])[1] == [] and take_out(z % 2, months)[1] == []
 
 
 def test_memory_grows_with_the_months_and_not_with_their_square():
@@ -223,7 +265,8 @@ def test_with_a_calendar_the_festival_is_left_in():
 
 def test_what_is_required_grows_with_the_months_and_with_times():
     assert required(24) < required(44) < required(120)
-    assert required(44, 1.5) < required(44, 2) < required(44, 3) and required(44, 1) == required(44)
+    assert [required(44, times) for times in (1.5, 2, 3)] == pytest.approx([9.06, 14.71, 25.44], abs=0.006)
+    assert required(44, 1) == required(44) == 3.8
 
 
 @given(st.integers(0, 10**6), st.floats(-50, 50), st.floats(0.01, 100))

@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import norm
 
 from ebank_lib.arma import fit_arma, select_order
+from ebank_lib.arma.model import arch_lm, default_lag, tail
 
-from .oracles import as_statsmodels
+from .oracles import as_statsmodels, innovations
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,24 @@ def test_rivals_are_the_choice_the_near_and_what_was_passed_over():
     chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0)
     text = chosen.rivals()._repr_html_()
     assert text.count("<tr>") == 1 + len(chosen.near) + 1
+
+
+def test_lags_and_tails_of_the_residual_tests():
+    assert [default_lag(n, 2, season) for n, season in ((44, 1), (44, 12), (200, 1), (200, 12), (8, 1))] == [
+        8, 8, 10, 24, 5]
+    assert tail([3.841459, 5.991465, 1.0], [1, 2, 0]) == pytest.approx([0.05, 0.05, np.nan], abs=1e-6, nan_ok=True)
+    assert arch_lm(np.tile([1.0, -1.0], 10), 2) == (0.0, 2)     # squares that do not vary
+
+
+def test_covariance_is_the_inverse_of_the_whole_hessian(model):
+    """Of the log-likelihood by the Kalman filter, in the coefficients and the mean, sigma2 at its best."""
+    y, n = model.y.to_numpy(), model.nobs
+
+    def f(x):
+        white, log_f = innovations(x[:1], x[1:2], y - x[2])
+        return 0.5 * (n * np.log(np.mean(white**2)) + log_f)
+
+    at, h = model.params.to_numpy(), np.array([1e-3, 1e-3, 1e-2])
+    hessian = np.array([[sum(a * b * f(at + a * h * u + b * h * v) for a in (-1, 1) for b in (-1, 1)) / 4 / (h @ u)
+                         / (h @ v) for u in np.eye(3)] for v in np.eye(3)])
+    np.testing.assert_allclose(model._covariance[0], np.linalg.inv(hessian), rtol=0.01, atol=1e-5)

@@ -31,6 +31,26 @@ def test_a_short_series_where_large_orders_have_no_aicc():
     assert picks(selection, 5, 0)[:, 2].sum() == 5
 
 
+def test_shares_with_a_seasonal_factor_are_those_of_the_whole_search():
+    y = np.random.default_rng(3).standard_normal(48).cumsum()
+    selection = select_order(y, 2, 2, d=1, seasonal_order=(1, 0, 1, 4))
+    d, seasonal = selection.design, selection.seasonal_order
+    for series in draws(selection, 4, 0):
+        columns = np.vstack([d.columns[:-1], series])
+        found = climb_grid(columns, d.gaps, selection._allowed, (seasonal[0], *seasonal[2:]))
+        assert winner(selection, columns) == choose(audit_of(d, found, seasonal), "aicc")[0]
+    table = selection.table
+    for row in table.itertuples():
+        model = selection.fit(row.p, row.q)
+        assert row.k == model.k == row.p + row.q + 2 + len(d.x.columns) + 1
+        assert row.aicc == pytest.approx(model.criterion("aicc"))
+
+
+def test_four_values_bear_a_mean_and_no_more():
+    chosen = select_order([1.0, 3.0, 2.0, 5.0], d=0)
+    assert chosen.order == (0, 0, 0) and (chosen.table["reason"] == "").sum() == 1
+
+
 def cells_of(text):
     """What a sentence states: (as printed, table, column, rows)."""
     return [(text[start:end], ref.table, ref.column, dict(ref.rows)) for start, end, refs in text.cells for ref in refs]
