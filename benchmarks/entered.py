@@ -24,11 +24,13 @@ def forget():
     _seen.clear()
     os.remove(os.path.join(_notes, str(os.getpid())))
 def _enter(frame, event, arg):
-    name = frame.f_code.co_filename
-    if event == "call" and name.startswith(_root) and name not in _seen and frame.f_code.co_name != "<module>":
-        _seen.add(name)
-        with open(os.path.join(_notes, str(os.getpid())), "a") as file:     # at once: a process may be killed
-            file.write(name + "\\n")
+    code = frame.f_code
+    if event == "call" and code.co_filename.startswith(_root) and code.co_name != "<module>":
+        note = "%d %s" % (code.co_flags & 2, code.co_filename)      # 2: a function, 0: a class that is being made
+        if note not in _seen:
+            _seen.add(note)
+            with open(os.path.join(_notes, str(os.getpid())), "a") as file:     # at once: a process may be killed
+                file.write(note + "\\n")
 sys.setprofile(_enter)
 threading.setprofile(_enter)
 '''
@@ -42,8 +44,8 @@ CALLS = {
 }
 
 
-def entered(root: Path, call: list[str]) -> list[str]:
-    """Return the files of the library that a call enters, in all its processes."""
+def entered(root: Path, call: list[str]) -> dict[str, bool]:
+    """Return the files of the library that a call enters, in all its processes, and whether a function of each ran."""
     with tempfile.TemporaryDirectory() as folder:
         hook, notes = Path(folder, "hook"), Path(folder, "notes")
         hook.mkdir()
@@ -54,7 +56,8 @@ def entered(root: Path, call: list[str]) -> list[str]:
         env.pop("EBANK_CACHE", None)
         command = [sys.executable, *call, *([str(Path(folder, "out"))] if call[-1] == "--out" else [])]
         subprocess.run(command, cwd=root, env=env, check=True)
-        return sorted({line for note in notes.iterdir() for line in note.read_text(encoding="utf-8").splitlines()})
+        lines = sorted({line for note in notes.iterdir() for line in note.read_text(encoding="utf-8").splitlines()})
+        return {line[2:]: line[0] == "2" for line in lines}     # sorted: what a function did comes last
 
 
 def main() -> None:
@@ -69,9 +72,9 @@ def main() -> None:
         if options.only in name:
             files = entered(root, call)
             lines = sum(len(Path(file).read_text(encoding="utf-8").splitlines()) for file in files)
-            print(f"{len(files):4} files, {lines:6,} lines: {name}", flush=True)
+            print(f"{len(files):4} files, {lines:6,} lines, functions run in {sum(files.values())}: {name}", flush=True)
             if options.list:
-                print(*(f"       {Path(file).relative_to(root)}" for file in files), sep="\n")
+                print(*(f"       {Path(file).relative_to(root)}" for file in sorted(files)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,8 @@ class Place:
 
     def start(self) -> subprocess.Popen:
         """Start the command."""
-        command = [Path(sys.executable).parent / "ebank", "report", "--source", "data/small", "--all", "--quiet"]
+        command = [Path(sys.executable).parent / "ebank", "report", "--source", "data/small", "--all", "--quiet",
+                   "--notebooks", "notebooks"]
         env = environment(self.temporary) | {MARK: str(self.root)}
         with (self.root / "log").open("ab") as log:
             return subprocess.Popen(command, cwd=self.project, env=env, stdin=subprocess.DEVNULL, stdout=log,

@@ -40,7 +40,7 @@ def imported_stages(root, path):
         else:
             continue
         for name in names:
-            if name[0] == "ebank_lib" and len(name) > 1 and name[1] != "__version__":
+            if name[0] == "ebank_lib" and len(name) > 1 and not name[1].startswith("__"):
                 yield node.lineno, name[1], id(node) in inside
 
 
@@ -55,6 +55,16 @@ def test_imports_run_downward_only(root):
             # A result may draw itself: its plot method is the one door upward, and it opens into charts only.
             if ORDER.index(there) > ORDER.index(here) and not (in_plot and there == "charts"):
                 wrong.append(f"{path.relative_to(root)}:{line} imports {there}")
+    assert wrong == []
+
+
+def test_the_package_names_itself_relatively(root):
+    wrong = []
+    for path in modules(root):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else \
+                [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            wrong += [f"{path.relative_to(root)}:{node.lineno}" for name in names if name.split(".")[0] == "ebank_lib"]
     assert wrong == []
 
 

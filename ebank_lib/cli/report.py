@@ -35,6 +35,7 @@ def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]
     add("--out", default="reports", metavar="DIR", help="written into DIR/branch (default: reports)")
     add("-p", action="append", default=[], metavar="NAME=VALUE", dest="extra",
         help="a further parameter of the notebooks; may be repeated")
+    add("--notebooks", metavar="DIR", help="numbered notebooks to run instead of the package's own")
     add("--workers", type=positive, default=2, metavar="N",
         help="branches at once; of a single branch, notebooks at once (default: 2)")
     add("--cell-timeout", type=positive, default=300, metavar="SECONDS",
@@ -72,7 +73,8 @@ def report(options: argparse.Namespace) -> int:
         start=options.start, end=options.end, extra=_extra(options.extra), workers=options.workers,
         cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
         again=options.force if options.all else not options.resume, cache=_cache(options), wait=options.wait,
-        fork=not options.no_fork, engine=options.engine, scheduler=options.scheduler)
+        fork=not options.no_fork, engine=options.engine, scheduler=options.scheduler,
+        notebooks=Path(options.notebooks).absolute() if options.notebooks else None)
     try:
         outcome = run_batch(order, say)
     except KeyboardInterrupt:
@@ -169,6 +171,7 @@ def _again(options: argparse.Namespace, branch: str | None, which: list[str] | N
     words = ["ebank", "report", "--source", options.source, *which, "--lang", options.lang]
     for name in ("indicator", "start", "end"):
         words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
+    words += ["--notebooks", options.notebooks] if options.notebooks else []
     words += ["--out", options.out] if options.out != "reports" else []
     for pair in options.extra:
         words += ["-p", pair]

@@ -79,7 +79,8 @@ def run_batch(order: Order, say: Say) -> Outcome:
     EbankError
         The source, the parameters or the output folder are wrong, or the machine gives up; what was finished stays.
     """
-    one, together = branch_notebooks(), province_notebooks(must=order.whole)
+    one = branch_notebooks(order.notebooks)
+    together = province_notebooks(order.notebooks, must=order.whole)
     check_extra(order.extra, [*one, *together] if order.everything else together if order.whole else one)
     freshness.source_hash(order.source)
     with locked(order.out, None if order.everything else _name_of(order), order.command(order.branch), order.wait,
@@ -102,7 +103,8 @@ def run_batch(order: Order, say: Say) -> Outcome:
 
 def make_report(source: str | Path, branch: str | None = None, *, lang: str = "zh", indicator: str | None = None,
                 start: str | None = None, end: str | None = None, out: str | Path = "reports",
-                extra: Mapping[str, str] | None = None, workers: int = 2) -> Path:
+                extra: Mapping[str, str] | None = None, workers: int = 2,
+                notebooks: str | Path | None = None) -> Path:
     """Run the notebooks for a branch, or for all together, and return the folder of the report.
 
     Parameters
@@ -120,6 +122,8 @@ def make_report(source: str | Path, branch: str | None = None, *, lang: str = "z
         Further parameters of the notebooks.
     workers : int
         Notebooks at a time.
+    notebooks : path, optional
+        The folder of the numbered notebooks, instead of the package's own.
 
     Raises
     ------
@@ -128,7 +132,8 @@ def make_report(source: str | Path, branch: str | None = None, *, lang: str = "z
     """
     folder = Path(out).absolute()
     order = Order(str(source), folder, lambda _: "", branch, branch is None, lang, indicator, start, end, extra or {},
-                  workers, again=True, cache=folder / HOME / "cache")
+                  workers, again=True, cache=folder / HOME / "cache",
+                  notebooks=None if notebooks is None else Path(notebooks).absolute())
     outcome = run_batch(order, lambda _: None)
     for failed in outcome.failed.values():
         raise EbankError(failing.reason(failed))

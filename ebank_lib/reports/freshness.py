@@ -17,7 +17,7 @@ from typing import Any
 from ..config import read_yaml
 from ..errors import ConfigError, EbankError
 from ..files import read_limited, write_atomically
-from ..paths import find_source, project_root
+from ..paths import find_source, shipped
 
 __all__ = ["file_hashes", "hash_of", "is_fresh", "notebook_hashes", "read_json", "sha256_of", "source_hash",
            "write_json"]
@@ -118,13 +118,8 @@ def _tree(root: Path, pattern: str) -> list[list[str | None]]:
 
 
 def _surroundings() -> list[list[str | None]]:
-    """Return the project's own catalogue, targets, problems and reference facts: notebooks may read them too."""
-    try:
-        data = project_root() / "data"
-    except EbankError:
-        return []
-    return [[p.relative_to(data).as_posix(), sha256_of(p)]
-            for folder in (data, data / "reference") for p in sorted(folder.glob("*")) if p.is_file()]
+    """Return the facts of the world, which stand beside every source."""
+    return [[path.name, sha256_of(path)] for path in sorted(shipped("data", "reference").glob("*.csv"))]
 
 
 def notebook_hashes(notebooks: Iterable[Path]) -> dict[str, str | None]:

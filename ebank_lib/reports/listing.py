@@ -1,4 +1,4 @@
-"""The project's notebooks and their parameters, read as plain JSON: which ones a branch has, which ones all have."""
+"""The notebooks and their parameters, read as plain JSON: which ones a branch has, which ones all have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..files import read_limited
-from ..paths import project_root
+from ..paths import shipped
 from .parameters import MAX_BYTES, TAG, assigned, plan
 
 __all__ = ["applicable", "branch_notebooks", "check_extra", "learners", "parameters_of", "province_notebooks"]
@@ -20,7 +20,7 @@ _LEARN = re.compile(r"\beb\.(?:forecast_indicator|backtest_indicator|revise_indi
 
 
 def branch_notebooks(folder: Path | None = None) -> list[Path]:
-    """Return the numbered notebooks that take a ``branch``, in order.
+    """Return the numbered notebooks that take a ``branch``, in order: the package's own or those of a folder.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def province_notebooks(folder: Path | None = None, must: bool = True) -> list[Pa
 
 
 def _numbered(folder: Path | None, of_a_branch: bool, must: bool = True) -> list[Path]:
-    folder = project_root() / "notebooks" if folder is None else folder
+    folder = shipped("notebooks") if folder is None else folder
     numbered = sorted(p for p in folder.glob("*.ipynb") if re.match(r"\d\d_", p.name))
     chosen = [p for p in numbered if ("branch" in parameters_of(p)) == of_a_branch]
     if must and not chosen:

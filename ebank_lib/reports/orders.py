@@ -39,6 +39,8 @@ class Order:
     engine : {"local", "dask"}
     scheduler : str, optional
         Of the Dask cluster.
+    notebooks : Path, optional
+        The folder of the numbered notebooks, instead of the package's own.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Order:
     fork: bool = True
     engine: str = "local"
     scheduler: str | None = None
+    notebooks: Path | None = None
 
     @property
     def everything(self) -> bool:

@@ -35,20 +35,20 @@ def _compile() -> None:
     import numpy as np
     import pandas as pd
 
-    import ebank_lib as eb
-
+    from ..arma import select_order
     from ..events import find_interventions
-    from ..forecasting import backtest
+    from ..forecasting import backtest, forecast
     from ..forecasting.ets import fit_ets
+    from ..stationarity import unit_root_battery
 
     months = np.arange(44.0)
     wave = 0.02 * months + 0.1 * np.sin(months * np.pi / 6) + 0.05 * np.cos(months * months)
     y = pd.Series(np.exp(5 + wave), index=pd.period_range("2007-01", periods=44, freq="M"))
-    eb.forecast(y, kind="flow", calendar="china")
+    forecast(y, kind="flow", calendar="china")
     backtest(y, origins=2).scores()
     fit_ets(y.to_numpy(), "AAdN").residuals(y.to_numpy())
-    eb.unit_root_battery(y)
-    eb.select_order(np.log(y).diff().dropna())
+    unit_root_battery(y)
+    select_order(np.log(y).diff().dropna())
     find_interventions(y)
 
 
@@ -60,8 +60,7 @@ def _draw_and_set() -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    import ebank_lib as eb
-
+    from .. import __all__ as verbs
     from ..charts.style import use_style
     from ..wording import LANGUAGES
     from .content import Content, Item, Stage, set_prose
@@ -76,7 +75,7 @@ def _draw_and_set() -> None:
     figure.savefig(io.BytesIO(), format="png")
     nbformat.validate(nbformat.v4.new_notebook())
     items = (Item("prose", set_prose("# 1\n\n*x* $y_1$", "s01", [])),)
-    origin = Reader("01").read("\n".join(f"eb.{name}()" for name in eb.__all__), 1)
+    origin = Reader("01").read("\n".join(f"eb.{name}()" for name in verbs), 1)
     month = pd.Period("2007-01", freq="M")
     for lang in LANGUAGES:
         build_page(Content([Stage("s01", "1", "01", (*items, Item("block", "", origin=origin)), ())]),

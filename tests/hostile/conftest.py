@@ -214,7 +214,8 @@ def write_project(root: Path) -> Path:
 
 def run_all(project: Path, out: str, *words: str) -> subprocess.CompletedProcess:
     """Have all reports of the hostile source made."""
-    return run(project, "report", "--source", "data/hostile", "--all", "--lang", "en", "--out", out, *words)
+    return run(project, "report", "--source", "data/hostile", "--all", "--lang", "en", "--notebooks", "notebooks",
+               "--out", out, *words)
 
 
 NOTE = "\"'); raise SystemExit(1) #\\ {x} <script>alert(9)</script>"

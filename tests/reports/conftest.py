@@ -244,7 +244,8 @@ def finished(whole_project, tmp_path_factory):
     root = shutil.copytree(whole_project, tmp_path_factory.mktemp("finished") / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        assert main(["report", "--source", "data/small", "--all", "--lang", "en", "--out", "all", "--quiet"]) == 0
+        assert main(["report", "--source", "data/small", "--all", "--lang", "en", "--out", "all", "--quiet",
+                     "--notebooks", "notebooks"]) == 0
     return root
 
 

@@ -24,7 +24,7 @@ from ebank_lib.reports.lock import OutputBusy, locked, sweep
 
 pytestmark = pytest.mark.notebook
 
-ALL = ["report", "--source", "data/small", "--all", "--lang", "en"]
+ALL = ["report", "--source", "data/small", "--all", "--lang", "en", "--notebooks", "notebooks"]
 BAD = "assert False, 'a bad day'"
 
 

@@ -31,7 +31,7 @@ def province(project):
 def report(project):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        return make_report("data/small", "351", lang="en", out="reports", extra={"horizon": "6"})
+        return make_report("data/small", "351", lang="en", out="reports", extra={"horizon": "6"}, notebooks="notebooks")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
     nbformat.write(make.notebook(*make.prose("# 定阶", "# Order"), make.code(STOPPED),
                                  *make.prose("## 其后", "## After"), make.code("1 + 1")), books[1])
     monkeypatch.chdir(project)
-    monkeypatch.setattr(batch, "branch_notebooks", lambda: books)
+    monkeypatch.setattr(batch, "branch_notebooks", lambda folder: books)
     found = []
     for out in ("one", "two"):
         words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet"]
@@ -166,7 +166,7 @@ def test_the_way_back_from_a_value_ends_at_its_cell(province):
 @pytest.mark.parametrize("number, how", [pytest.param(signal.SIGINT, ["--no-fork"], marks=pytest.mark.slow),
                                          (signal.SIGTERM, [])])
 def test_an_interrupted_run_leaves_no_process_and_no_file(project, tmp_path, number, how):
-    command = [sys.executable, "-m", "ebank_lib", "report", "--source", "data/small", "--branch", "0351", "--out",
+    command = [sys.executable, "-m", "ebank_lib", "report", "--notebooks", "notebooks", "--source", "data/small", "--branch", "0351", "--out",
                str(tmp_path / "out"), "--log", "json", *how]
     temporary = tmp_path / "t"
     temporary.mkdir()
@@ -199,7 +199,7 @@ def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(root
 
 def test_all_branches_together_have_a_report_of_their_own(whole_project, tmp_path, monkeypatch):
     monkeypatch.chdir(whole_project)
-    report = make_report("data/small", lang="en", out=tmp_path / "out")
+    report = make_report("data/small", lang="en", out=tmp_path / "out", notebooks="notebooks")
     assert report == tmp_path / "out" / "province"
     page = (report / "report.html").read_text(encoding="utf-8")
     assert "All branches: e-banking report" in page and "Simulated data" in page

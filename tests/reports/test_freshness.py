@@ -17,7 +17,7 @@ def copied(project, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["data/small/cells.csv", "data/small/branches.csv", "data/small/sources.yaml",
-                                    "data/catalog.yaml", "data/reference/banks.csv"])
+                                    "data/small/catalog.yaml"])
 def test_every_file_that_a_run_reads_counts(copied, change):
     before = source_hash("data/small")
     path = copied / change

@@ -61,6 +61,6 @@ def test_the_small_project_is_one_that_ebank_finds(tmp_path, monkeypatch):
     project = killing.small_project(tmp_path / "p")
     monkeypatch.chdir(project)
     assert project_root() == project
-    assert [p.stem for p in branch_notebooks()] == ["01_data", "02_outlook"]
-    assert [p.stem for p in province_notebooks()] == ["06_province"]
+    assert [p.stem for p in branch_notebooks(project / "notebooks")] == ["01_data", "02_outlook"]
+    assert [p.stem for p in province_notebooks(project / "notebooks")] == ["06_province"]
     assert killing.cells(10001) != killing.cells() and len(killing.cells().splitlines()) == 73

@@ -21,7 +21,8 @@ def report(project, tmp_path_factory):
     """A small report; each test changes a copy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        yield make_report("data/small", "0351", lang="en", out=tmp_path_factory.mktemp("verify"))
+        yield make_report("data/small", "0351", lang="en", out=tmp_path_factory.mktemp("verify"),
+                          notebooks="notebooks")
 
 
 @pytest.fixture
