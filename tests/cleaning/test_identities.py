@@ -76,6 +76,13 @@ def test_a_row_that_is_not_printed_is_not_asked_for_and_an_unknown_branch_spoils
     assert sorted(set(np.bincount(system.equation)[total].tolist())) == [2, 3]
 
 
+def test_a_branch_and_its_heir_obey_sums_and_changes_as_one_too():
+    system = build_system(grid(("lake", "old")), small_catalog(total=False, merged=True))     # merges after these months
+    assert counts(system) == {"sum_mismatch": 3 * 8, "change_mismatch": 3 * 7, "ratio_mismatch": 2 * 8,
+                              "total_mismatch": 0, "within_mismatch": 2 * 8}
+    assert sorted(set(np.bincount(system.equation).tolist())) == [2, 3, 6]
+
+
 def test_all_hold_and_a_wrong_cell_breaks_just_its_own():
     g = grid()
     system = build_system(g, small_catalog())
