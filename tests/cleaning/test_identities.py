@@ -77,7 +77,8 @@ def test_a_row_that_is_not_printed_is_not_asked_for_and_an_unknown_branch_spoils
 
 
 def test_a_branch_and_its_heir_obey_sums_and_changes_as_one_too():
-    system = build_system(grid(("lake", "old")), small_catalog(total=False, merged=True))     # merges after these months
+    # The merger comes after these months.
+    system = build_system(grid(("lake", "old")), small_catalog(total=False, merged=True))
     assert counts(system) == {"sum_mismatch": 3 * 8, "change_mismatch": 3 * 7, "ratio_mismatch": 2 * 8,
                               "total_mismatch": 0, "within_mismatch": 2 * 8}
     assert sorted(set(np.bincount(system.equation).tolist())) == [2, 3, 6]
