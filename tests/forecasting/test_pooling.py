@@ -109,3 +109,9 @@ def test_a_branch_unlike_the_others_keeps_much_of_its_own():
     z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
     drawn = pooled.season_for(z.to_numpy(), z.index[0].ordinal)
     assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4
+
+
+@pytest.mark.parametrize("n, looked", [(11, False), (12, True)])
+def test_a_year_of_months_has_surprises(n, looked):
+    y = growth(4, n=n)
+    assert np.isfinite(surprises_of({"a": prepare(y, "flow")}, ["a"], y.index)).any() == looked
