@@ -152,6 +152,14 @@ def test_a_small_picture_tells_in_words_what_it_shows_and_breaks_at_gaps(summari
     assert "nan" not in spark(flat, "zh")
 
 
+def test_grades_are_counted(summaries):
+    some = [one for one in summaries(12) if one["trust"]]
+    page = build_index(some, [], {}, "en")
+    for letter in "ABCDE":
+        n = sum(one["trust"]["grade"] == letter for one in some)
+        assert page.count(f"<li>{t('index.count_grade', 'en', grade=letter)} <b>{n}</b></li>") == (n > 0)
+
+
 # --- a failed branch's own page
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

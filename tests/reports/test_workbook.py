@@ -111,3 +111,9 @@ def test_odd_tables_are_written_too(frame):
 def test_half_a_sign_spoils_neither_its_cell_nor_the_table():
     table = {"columns": [{"name": "a"}], "rows": [["\ud800"], [None], ["=\ud800"]]}
     assert csv_bytes(table).decode("utf-8-sig") == "a\n?\n\"\"\n'=?\n"
+
+
+def test_a_column_of_numbers_stays_one_where_all_happen_to_be_whole():
+    table = {"columns": [{"name": "x", "kind": "number"}, {"name": "n", "kind": "integer"}], "rows": [[1, 1], [2, 2]]}
+    frame = pd.read_parquet(io.BytesIO(parquet_bytes(table)))
+    assert frame.dtypes.astype(str).to_dict() == {"x": "float64", "n": "int64"}
