@@ -190,8 +190,9 @@ def test_months_fewer_or_later_are_told_apart_and_long_lists_end(pair):
     assert changes(old, now)["why"][0]["text"]["en"] != why["months"]
 
 
-def test_what_is_behind_every_move_is_said_once(summaries):
-    pairs = [(copy.deepcopy(one), one) for one in summaries(3)]
+@pytest.mark.parametrize("n", [2, 3])
+def test_what_is_behind_every_move_is_said_once(summaries, n):
+    pairs = [(copy.deepcopy(one), one) for one in summaries(n)]
     for old, _ in pairs:
         old["hashes"]["code"] = "1"
         for row in old["forecast"]:
