@@ -54,7 +54,8 @@ def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
 
 
 def test_the_same_input_gives_the_same_bytes(report, here):
-    again = make_report("data/small", "0351", lang="en", out="again", extra={"horizon": "6"})
+    again = make_report("data/small", "0351", lang="en", out="again", extra={"horizon": "6"},
+                        notebooks="notebooks")
     assert contents(again) == contents(report)
 
 
@@ -73,7 +74,7 @@ def test_run_json_tells_what_was_run_on_what(report, project):
 def test_a_failed_notebook_leaves_the_report_before_it_as_it_was(report, here):
     before = contents(report)
     with pytest.raises(EbankError, match=r"02_forecast, cell \[5\]: AssertionError: unlucky 13"):
-        make_report("data/small", "0351", lang="en", out="reports", extra={"horizon": "13"})
+        make_report("data/small", "0351", lang="en", out="reports", extra={"horizon": "13"}, notebooks="notebooks")
     after = contents(report)
     assert {k for k in after if k.startswith("failed/")} == {"failed/02_forecast.ipynb", "failed/failed.json",
                                                              "failed/index.html"}
@@ -122,7 +123,8 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
 
 
 def test_a_branch_called_like_a_script_is_only_a_name(here):
-    page = (make_report("data/small", "west", out="reports") / "report.html").read_text(encoding="utf-8")
+    made = make_report("data/small", "west", out="reports", notebooks="notebooks")
+    page = (made / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page
 
 
@@ -143,7 +145,7 @@ def test_the_months_must_be_in_order(province):
 def test_a_wrong_request_is_an_error_and_nothing_is_written(here, tmp_path):
     for wrong in ({"extra": {"horizn": "1"}}, {"indicator": "onlin"}, {"start": "2019-01"}):
         with pytest.raises(EbankError, match="horizon|online|2009-01"):
-            make_report("data/small", "0351", out=tmp_path / "out", **wrong)
+            make_report("data/small", "0351", out=tmp_path / "out", notebooks="notebooks", **wrong)
     assert not (tmp_path / "out" / "0351").exists()
 
 
@@ -152,7 +154,7 @@ def test_no_link_leads_out_of_the_output_folder(here, project, tmp_path):
     out.mkdir()
     (out / "0351").symlink_to(project)
     with pytest.raises(EbankError, match="leads out"):
-        make_report("data/small", "0351", out=out)
+        make_report("data/small", "0351", out=out, notebooks="notebooks")
 
 
 def test_the_way_back_from_a_value_ends_at_its_cell(province):
@@ -166,8 +168,8 @@ def test_the_way_back_from_a_value_ends_at_its_cell(province):
 @pytest.mark.parametrize("number, how", [pytest.param(signal.SIGINT, ["--no-fork"], marks=pytest.mark.slow),
                                          (signal.SIGTERM, [])])
 def test_an_interrupted_run_leaves_no_process_and_no_file(project, tmp_path, number, how):
-    command = [sys.executable, "-m", "ebank_lib", "report", "--notebooks", "notebooks", "--source", "data/small", "--branch", "0351", "--out",
-               str(tmp_path / "out"), "--log", "json", *how]
+    command = [sys.executable, "-m", "ebank_lib", "report", "--source", "data/small", "--branch", "0351",
+               "--notebooks", "notebooks", "--out", str(tmp_path / "out"), "--log", "json", *how]
     temporary = tmp_path / "t"
     temporary.mkdir()
     mark = {"EBANK_INTERRUPTED": str(tmp_path)}

@@ -26,7 +26,8 @@ def cluster(tmp_path_factory):
 
 
 def run(cluster, out):
-    return main(["report", "--notebooks", "notebooks", "--source", "data/small", "--all", "--lang", "en", "--out", str(out), "--quiet",
+    return main(["report", "--notebooks", "notebooks", "--source", "data/small", "--all", "--lang", "en",
+                 "--out", str(out), "--quiet",
                  "--no-cache", "--engine", "dask", "--scheduler", cluster.scheduler_address])
 
 
