@@ -58,12 +58,12 @@ def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
     return _Html(html_table(frame, caption=caption, **options), frame)
 
 
-def say(*sentences: str, about: Iterable[str] = ()) -> _Html:
+def say(*sentences: str) -> _Html:
     """Show sentences in a notebook as they are read on a page: one paragraph each, escaped.
 
     Those made of cited values (:func:`ebank_lib.wording.cite`) carry their cells to the report, unseen.
     """
-    return _Sentences([s for s in sentences if s], tuple(about))
+    return _Sentences([s for s in sentences if s])
 
 
 def plain_cells(sentence: str) -> list[list]:
@@ -149,14 +149,13 @@ class _Html:
 class _Sentences(_Html):
     """Sentences that carry with them, unseen, the cells that they state."""
 
-    def __init__(self, sentences: list[str], about: tuple[str, ...] = ()):
+    def __init__(self, sentences: list[str]):
         super().__init__("".join(f'<p class="reading">{html.escape(s)}</p>' for s in sentences), "\n".join(sentences))
-        self._sentences, self._about = sentences, about
+        self._sentences = sentences
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         readings = [{"text": str(one), "cells": plain_cells(one)} for one in self._sentences]
-        own = {"readings": readings} | ({"about": list(self._about)} if self._about else {})
-        return {"text/html": self._text, "text/plain": self._plain}, {"ebank": own}
+        return {"text/html": self._text, "text/plain": self._plain}, {"ebank": {"readings": readings}}
 
 
 def _heading(name: str, lang: str) -> str:

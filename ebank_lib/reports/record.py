@@ -57,7 +57,7 @@ def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, st
     _publish({}, {"table": table_of(name, result, title, kinds=kinds, heads=heads, notes=notes, lang=lang)})
 
 
-def state(name: str, sentence: str, *, level: str = "info", about: Iterable[str] = ()) -> None:
+def state(name: str, sentence: str, *, level: str = "info") -> None:
     """Say one line of the branch's state: shown here, and on the first screen of the page.
 
     Parameters
