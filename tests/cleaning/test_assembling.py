@@ -252,3 +252,14 @@ def test_of_columns_that_stand_together_the_largest_sets_count():
     assert [b.tolist() for b in blocks] == [[0, 2]]
     blocks = _blocks(cells, np.array([0, 2, 1, 2, -1]))
     assert [b.tolist() for b in blocks] == [[0, 2], [1, 2]]
+
+
+def test_from_the_month_of_its_merger_on_a_branch_is_its_heirs(merged):
+    """Merged in 2010-01: a row of its own in that month counts for nothing and is no part of the heir's number."""
+    row = merged.cells[merged.at("old", "2009-12")].assign(month=pd.Period("2010-01", "M"), file="2010-01.xlsx", row=40)
+    merged.cells = pd.concat([merged.cells, row], ignore_index=True)
+    cleaned = merged.clean()
+    assert set(cleaned.rejected["rule"]) == {"merger"} and len(cleaned.rejected) == len(row)
+    assert cleaned.panel.loc[("lake", "2010-01"), "a"] == merged.number("lake", "2010-01", "a")
+    assert set(cleaned.trace("lake", "2010-01", "a")["branch"]) == {"lake"}
+    assert set(cleaned.trace("lake", "2009-12", "a")["branch"]) == {"lake", "old"}
