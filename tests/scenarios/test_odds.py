@@ -225,3 +225,7 @@ def test_the_pace_in_units_and_per_cent(make_paths):
 def test_steady_growth_adds_up(g, wait, months):
     total = 100 * ((1 + g) ** (wait + np.arange(months))).sum()
     assert np.isclose(steady_growth(100.0, total, wait, months), g, atol=1e-7)
+
+
+def test_a_total_that_is_there_already_may_fall_to_next_to_nothing():
+    assert steady_growth(100.0, 0.0, 1, 3) == -0.99 and np.isnan(steady_growth(0.0, 10.0, 1, 3))
