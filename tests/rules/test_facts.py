@@ -152,7 +152,8 @@ def test_every_growth_statistic_is_its_formula(tmp_path, catalog):
     z = (dlog["sms"][11] - np.median(others)) / (1.4826 * np.median(np.abs(others - np.median(others))))
     later = [v[21:].std(ddof=1) / v[:21].std(ddof=1) for v in (dlog["sms"], dlog["phone"])]
     assert found.numbers["value"].tolist() == pytest.approx([
-        dlog["sms"].mean() - dlog["phone"].mean(), sd["sms"] / np.median(list(sd.values())), np.sqrt(np.prod(later)), z])
+        dlog["sms"].mean() - dlog["phone"].mean(), sd["sms"] / np.median(list(sd.values())), np.sqrt(np.prod(later)),
+        z])
 
 
 def test_too_little_data_is_no_verdict(tmp_path, catalog):
