@@ -169,7 +169,8 @@ def find(report: Opened, text: str, labels: Mapping[str, str]) -> list[Found]:
 def printed_numbers(report: Opened, labels: Mapping[str, str]) -> Iterator[Found]:
     """Yield every cited number of the page's sentences and every number of its tables.
 
-    A number in a table has a recorded cell where just one cell of the rows that are named alike says it.
+    A number in a table has a recorded cell where just one figure of the recorded rows that share most of its row's
+    names says it.
     """
     for said in report.content.sentences:
         label = t(f"trace.in_{'state' if said.kind == 'state' else 'readings'}", report.about.lang, where=said.where,
@@ -202,21 +203,25 @@ def _in_table(report: Opened, item: Item, labels: Mapping[str, str]) -> Iterator
     tables = [table for table in report.content.tables if item.origin and table["notebook"] == item.origin.notebook]
     for row in body:
         keys = {labels.get(text, text) for text in row}
-        alike = [(table, at) for table in tables for at, values in enumerate(table["rows"])
-                 if keys & {v for v in values if isinstance(v, str) and v}]
+        alike = [(len(keys & {v for v in values if isinstance(v, str) and v}), table, at)
+                 for table in tables for at, values in enumerate(table["rows"])]
+        most = max((named for named, _, _ in alike), default=0)
+        alike = [(table, at) for named, table, at in alike if named == most > 0]
         for at, text in enumerate(row):
             above = head[at] if at < len(head) else str(at + 1)
             scale = next((m[1] for m in map(_ABOVE.search, (above, item.caption)) if m), "")
             for number in _NUMBER.finditer("" if text in labels else text):
                 label = f"{_label(report, item)} · {row[0]} · {above}"
-                yield Found("number", label, number[0].strip(), item.origin, _alone(number, scale, alike), item.records)
+                cells = _alone(number, scale, above, alike)
+                yield Found("number", label, number[0].strip(), item.origin, cells, item.records)
 
 
-def _alone(number: re.Match, scale: str, rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Cell, ...]:
-    """Return the recorded cell that says a number; none where several do, for then it is not known which is meant."""
+def _alone(number: re.Match, scale: str, head: str, rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Cell, ...]:
+    """Return the recorded cell that says a number; none where different ones do: it is not known which is meant."""
     found = [(table, at, column) for table, at in rows for column, value in enumerate(table["rows"][at])
              if _says(number, scale, value)]
-    if len(found) != 1:
+    found = [one for one in found if one[0]["columns"][one[2]]["head"] == head] or found
+    if len({(table["columns"][column]["name"], table["rows"][at][column]) for table, at, column in found}) != 1:
         return ()
     table, at, column = found[0]
     return (Cell(table["name"], row_ids(table)[at], table["columns"][column]["name"], table["rows"][at][column], at),)
@@ -240,7 +245,9 @@ def _grid(text: str) -> list[list[str]]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[ ,]", "", text).replace("−", "-")
+    """Return a printed number without its unit, spaces and commas."""
+    number = _NUMBER.search(text)
+    return re.sub(r"[ ,]", "", number[0] if number else text).replace("−", "-")
 
 
 # ---------------------------------------------------------------- what a number is made of
