@@ -164,7 +164,8 @@ def test_totals_are_exact_and_parts_fit_in_the_whole(panel, catalog):
 def test_the_seven_facts_hold_in_the_true_figures(panel, catalog):
     facts = pytest.importorskip("ebank_lib.rules")
     true = SimpleNamespace(catalog=catalog, branches=catalog.reporting, block=lambda branch: panel.loc[branch],
-                           total=lambda: panel.loc[catalog.total])
+                           total=lambda: panel.loc[catalog.total],
+                           source=SimpleNamespace(config=SimpleNamespace(events=())))
     found = facts.stylised_facts(true, "rizhao", facts=SAMPLE / "facts.yaml")
     assert (found.numbers["verdict"] == "holds").all(), found.numbers.query("verdict != 'holds'")
 
