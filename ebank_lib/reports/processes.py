@@ -129,8 +129,8 @@ def server_folder(work: Path | None = None, make: bool = False) -> str:
     global _server
     if make and multiprocessing.parent_process() is None and not _server:
         before = tempfile.tempdir
-        if work is not None and len(os.fsencode(str(work))) <= _LONGEST_FOLDER:
-            tempfile.tempdir = str(work)
+        places = [*([str(work)] if work else []), tempfile.gettempdir(), "/tmp"]    # the usual one may be too long too
+        tempfile.tempdir = next((p for p in places if len(os.fsencode(p)) <= _LONGEST_FOLDER), before)
         _server = util.get_temp_dir()
         tempfile.tempdir = before
     return _server
