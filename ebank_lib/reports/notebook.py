@@ -117,6 +117,9 @@ class InProcessShell(InteractiveShell):
     def init_profile_dir(self, profile_dir):
         """Nor are those of a profile."""
 
+    def init_sys_path(self):
+        """Look for no module in the working directory: what lies there is nobody's code."""
+
     def init_io(self):
         """Leave the streams as they are."""
 

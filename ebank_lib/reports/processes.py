@@ -7,6 +7,7 @@ without ``if __name__ == "__main__"`` does not survive; no task is defined in a 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -15,7 +16,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, TimeoutError
 from multiprocessing import util
 from pathlib import Path
@@ -41,6 +42,21 @@ _ENVIRONMENT = {
 }
 
 
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """The variables that a process reads as it begins, and the fork server whenever it does: it may begin again."""
+    before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, "PYTHONWARNINGS")}
+    os.environ.update(_ENVIRONMENT)
+    os.environ.pop("PYTHONWARNINGS", None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
 class _NoScript:
     """A process that is started as if from no script."""
 
@@ -48,7 +64,8 @@ class _NoScript:
         script = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:
-            super().start()
+            with _environment():
+                super().start()
         finally:
             sys.modules["__main__"] = script
 
@@ -90,10 +107,7 @@ class Processes:
         self.capacity = workers
         how = "forkserver" if fork and sys.platform == "linux" else "spawn"     # on macOS a fork is not safe
         processes = _ForkServer() if how == "forkserver" else _Spawn()
-        before = dict(os.environ)
-        os.environ.update(_ENVIRONMENT)
-        os.environ.pop("PYTHONWARNINGS", None)
-        try:
+        with _environment():
             environ, litter = dict(os.environ), ""
             if how == "forkserver":
                 from multiprocessing import forkserver
@@ -101,9 +115,6 @@ class Processes:
                 processes.set_forkserver_preload([f"{__package__}.preload"])
                 litter = server_folder(work, make=True)
                 forkserver.ensure_running()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
         # One more than work at once, so that each task finds a process that waits for it.
         self._pool = ProcessPool(workers + 1, max_tasks=1, initializer=_begin, context=processes,
                                  initargs=(environ, root or str(project_root()), litter))

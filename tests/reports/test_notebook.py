@@ -75,6 +75,15 @@ def test_a_process_that_is_a_notebook_already_is_left_alone(books):
         InteractiveShell.clear_instance()
 
 
+def test_a_module_planted_in_the_working_directory_is_not_run(tmp_path, books):
+    (tmp_path / "planted.py").write_text("print('planted')")
+    code = ("import sys; from pathlib import Path; from ebank_lib.reports.notebook import run_notebook\n"
+            "from ebank_lib.reports.parameters import read_notebook\n"
+            f"run_notebook(read_notebook(Path({str(books('import planted'))!r})), {GIVEN!r})")
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "No module named 'planted'" in done.stderr and "planted\n" not in done.stdout
+
+
 def test_papermill_finds_the_engine_by_its_name(tmp_path, books):
     path = books("import sys\nprint(branch, 'ipykernel' in sys.modules)")
     code = ("import sys, papermill, ebank_lib.reports.notebook; "
