@@ -59,10 +59,6 @@ class About:
     chain: tuple[dict[str, Any], ...] = ()
     files: tuple[dict[str, Any], ...] = ()
 
-    def with_chain(self, links: Iterable[dict[str, Any]]) -> About:
-        """Return the same with the links of the chain."""
-        return replace(self, chain=tuple(links))
-
     @property
     def fills(self) -> dict[str, str]:
         """What the ``{names}`` in captions stand for."""

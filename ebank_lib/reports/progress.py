@@ -68,7 +68,7 @@ class Lines(Quiet):
         self._shown = False
         self._running: dict[str, tuple[str, dict[str, float]]] = {}
         self._took: list[float] = []
-        self._all = self._todo = self._ended = 0
+        self._todo = self._ended = 0
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Take an event of :func:`~ebank_lib.reports.batch.run_batch`."""
@@ -77,7 +77,7 @@ class Lines(Quiet):
         if kind == "waiting":
             self._print(t("cli.waiting", lang, who=event["message"]))
         elif kind == "plan":
-            self._all, self._todo = event["all"], event["todo"]
+            self._todo = event["todo"]
             if event["unchanged"] and event["todo"]:
                 self._print(t("cli.unchanged_some", lang, n=event["unchanged"], todo=event["todo"]))
         elif kind == "prepared":
