@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
-from ..province.hierarchy import full_years, reporting
 from ..province.league import League
+from ..province.sums import full_years, reporting
 from ..wording import language, month_name, number, percent, t
 from . import style
 from .style import BAND, INK, MUTED, month_axis, month_numbers

@@ -1,13 +1,9 @@
 """The province that adds up: hierarchy, reconciliation, rounding, and what the branches contribute to the whole."""
 
-from .accuracy import ReconciliationBacktest, reconciliation_backtest
 from .contributions import Carriers, GrowthDecomposition, growth_decomposition, who_carries
-from .hierarchy import Hierarchy, hierarchies, hierarchy_of
-from .joint import reconcile_joint
 from .league import League, league_table
-from .reconciliation import METHODS, covariance, projection, reconcile, reconcile_paths
-from .tables import add_up
+from .reconciliation import METHODS, covariance, reconcile_joint
+from .sums import add_up, hierarchy_of
 
-__all__ = ["METHODS", "Carriers", "GrowthDecomposition", "Hierarchy", "League", "ReconciliationBacktest", "add_up",
-           "covariance", "growth_decomposition", "hierarchies", "hierarchy_of", "league_table", "projection",
-           "reconcile", "reconcile_joint", "reconcile_paths", "reconciliation_backtest", "who_carries"]
+__all__ = ["METHODS", "Carriers", "GrowthDecomposition", "League", "add_up", "covariance", "growth_decomposition",
+           "hierarchy_of", "league_table", "reconcile_joint", "who_carries"]

@@ -12,8 +12,7 @@ from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, month_name, number, percent, t
-from .hierarchy import additive, full_years, hierarchy_of, reporting
-from .tables import TENTH, add_up, table_unit
+from .sums import TENTH, add_up, additive, full_years, hierarchy_of, name_of, reporting, table_unit, total_of
 
 __all__ = ["Carriers", "GrowthDecomposition", "growth_decomposition", "who_carries"]
 
@@ -59,7 +58,7 @@ class GrowthDecomposition:
     def full(self) -> pd.DataFrame:
         """Return branch by branch, the largest change first, and all together what :meth:`reading` says."""
         rows = self.by().reset_index()
-        total = {"branch": self._total, "before": rows["before"].sum(), "after": rows["after"].sum(),
+        total = {"branch": total_of(self.catalog), "before": rows["before"].sum(), "after": rows["after"].sum(),
                  "change": rows["change"].sum(), "points": self.growth}
         return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch", **_SOURCES)
 
@@ -69,17 +68,13 @@ class GrowthDecomposition:
         Empty where the province began at nothing.
         """
         if not np.isfinite(self.growth):
-            return pd.DataFrame(columns=[*self.parts, self._total], dtype=float)
-        return add_up(self.wide(), TENTH, self._total)
+            return pd.DataFrame(columns=[*self.parts, total_of(self.catalog)], dtype=float)
+        return add_up(self.wide(), TENTH, total_of(self.catalog))
 
     def wide(self) -> pd.DataFrame:
         """Return the contributions as they are, branches by parts, the largest change first."""
         wide = self.known.pivot_table(index="branch", columns="indicator", values="points", aggfunc="sum")
         return wide.loc[self.by().index, list(self.parts)]
-
-    @property
-    def _total(self) -> str:
-        return self.catalog.total or "total"
 
     def reading(self, lang: str | None = None) -> str:
         """Say in a sentence who made the growth.
@@ -94,13 +89,13 @@ class GrowthDecomposition:
             return t("province.growth_none", lang, **values)
         up, first = change > 0, rows.index[0 if change > 0 else -1]
         said = t(f"province.growth_{'up' if up else 'down'}", lang, first=self.catalog.branch(first).label(lang),
-                 growth=cite(percent(abs(self.growth)), cell(table, "points", branch=self._total)),
+                 growth=cite(percent(abs(self.growth)), cell(table, "points", branch=total_of(self.catalog))),
                  change=cite(number(abs(change), self.catalog.unit_label(ind.key, lang), lang),
-                             cell(table, "change", branch=self._total)),
+                             cell(table, "change", branch=total_of(self.catalog))),
                  points=cite(f"{abs(rows.loc[first, 'points']) * 100:.1f}", cell(table, "points", branch=first)),
                  **values)
         against = int((rows["change"] < 0).sum() if up else (rows["change"] > 0).sum())
-        counted = cell(table, branch=f"!={self._total}", change="<0" if up else ">0")
+        counted = cell(table, branch=f"!={total_of(self.catalog)}", change="<0" if up else ">0")
         return join([said, t("province.growth_against", lang, n=cite(against, counted)) if against else
                      t("province.growth_all", lang)], "" if lang == "zh" else " ")
 
@@ -115,11 +110,11 @@ class GrowthDecomposition:
         lang, ind = language(lang), self.catalog.indicator(self.indicator)
         rows, points = self.by(), self.points()
         unit = table_unit(rows[["before", "after"]].sum().abs().max(), self.catalog.unit_label(ind.key, lang), lang)
-        shown = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": self._total})
+        shown = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": total_of(self.catalog)})
         shown = shown[["before", "after", "change"]]
         if np.isfinite(self.growth):
             shown["points"] = points.iloc[:, -1].to_numpy()
-        shown = shown.rename(index=lambda b: _name(self.catalog, b, lang)).reset_index(names="branch")
+        shown = shown.rename(index=lambda b: name_of(self.catalog, b, lang)).reset_index(names="branch")
         notes, filled = [self.reading(lang), t("province.adds_up", lang)], int((self.known["filled"] > 0).sum())
         without = self.table.loc[self.table["reason"] != "", "branch"].unique()
         if filled:
@@ -134,7 +129,8 @@ class GrowthDecomposition:
         if len(self.parts) < 2 or "points" not in shown:
             return html
         wide = points.rename(columns={k: self.catalog.indicator(k).short_label(lang) for k in self.parts}
-                             | {self._total: t("province.total", lang)}, index=lambda b: _name(self.catalog, b, lang))
+                             | {total_of(self.catalog): t("province.total", lang)},
+                             index=lambda b: name_of(self.catalog, b, lang))
         wide = wide.reset_index(names="branch")
         return html + html_table(wide, caption=t("province.points_caption", lang, label=ind.short_label(lang)),
                                  formats=dict.fromkeys(wide.columns[1:], points_text), lang=lang)
@@ -182,7 +178,7 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
                           expected=f"{months * (2 if ind.kind == 'flow' else 1) + (ind.kind != 'flow')} months")
     branches = reporting(catalog, panel)
     h = hierarchy_of(catalog, ind.key, branches, [k for k in panel.columns if panel[k].notna().any()])
-    parts = tuple(h.indicators) if ind.key not in h.indicators else (ind.key,)
+    parts = (ind.key,)
     if ind.key not in h.indicators:        # of a sum of sums only what this total is the sum of
         row = h.S[h.nodes.get_loc((branches[0], ind.key))]
         parts = tuple(k for (b, k), one in zip(h.bottom, row, strict=True) if b == branches[0] and one)
@@ -245,7 +241,7 @@ class Carriers:
         rows = self.table.sort_values("increase", ascending=False, kind="stable")
         known = rows["reason"] == ""
         rows = rows.assign(order=known.cumsum().where(known), cumulative=rows["share"].where(known).cumsum())
-        total = {**self.total, "branch": self.catalog.total or "total", "target": self.target}
+        total = {**self.total, "branch": total_of(self.catalog), "target": self.target}
         return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch",
                         kinds={"share": "percent", "cumulative": "percent"}, months={"now": "window"},
                         across=["share", "cumulative", "order"], pooled=True)
@@ -255,7 +251,7 @@ class Carriers:
 
         Its numbers know their cells in the table recorded as ``carriers`` (:meth:`full`).
         """
-        lang, whole = language(lang), {"branch": self.catalog.total or "total"}
+        lang, whole = language(lang), {"branch": total_of(self.catalog)}
         ind, rows = self.catalog.indicator(self.indicator), self.ranked
         unit, gain = self.catalog.unit_label(ind.key, lang), self.total["increase"]
         values = {"label": ind.short_label(lang), "when": self.when(lang),
@@ -283,7 +279,7 @@ class Carriers:
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the table, the largest increase first, the province last."""
-        lang, total = language(lang), self.catalog.total or "total"
+        lang, total = language(lang), total_of(self.catalog)
         ind, rows = self.catalog.indicator(self.indicator), self.ranked.set_index("branch")
         unit = table_unit(self.total[["now", "then"]].abs().max(), self.catalog.unit_label(ind.key, lang), lang)
         shown = add_up(rows[["now", "increase"]], unit.step, "then").rename(index={"then": total})
@@ -293,7 +289,7 @@ class Carriers:
         for column, step in (("share", TENTH), ("needed", unit.step)):
             if np.isfinite(rows[column]).all():
                 shown[column] = add_up(rows[[column]], step, total)[column]
-        shown = shown.rename(index=lambda b: _name(self.catalog, b, lang)).reset_index(names="branch")
+        shown = shown.rename(index=lambda b: name_of(self.catalog, b, lang)).reset_index(names="branch")
         now, then = (t(f"province.now_{ind.kind}", lang, month=month_name(m, lang)) for m in (self.origin, self.month))
         heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in
                  ("increase", "lo-80", "hi-80", "share", "needed")}
@@ -365,10 +361,6 @@ def who_carries(paths: JointPaths, indicator: str = "", month=None, target: floa
                           "reason": ["" if ok else paths.reasons.get((b, ind.key), "no paths")
                                      for b, ok in zip(paths.branches, able, strict=True)]})
     return Carriers(table, whole, ind.key, month, paths.origin, target, paths.catalog)
-
-
-def _name(catalog: Catalog, branch: str, lang: str) -> str:
-    return t("province.total", lang) if branch == (catalog.total or "total") else catalog.branch(branch).label(lang)
 
 
 def _names(catalog: Catalog, branches, lang: str) -> str:

@@ -12,8 +12,7 @@ from ..catalog import Catalog
 from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
-from .hierarchy import full_years, reporting
-from .tables import TENTH, add_up, table_unit
+from .sums import TENTH, add_up, full_years, name_of, reporting, table_unit, total_of
 
 __all__ = ["League", "league_table"]
 
@@ -99,15 +98,13 @@ class League:
     def to_html(self, lang: str | None = None) -> str:
         """Return one table: branches in the order of the first indicator, figures that add up, ranks in brackets."""
         lang = language(lang)
-        total = self.catalog.total or "total"
         order = self.of()["branch"]
-        shown = pd.DataFrame({"branch": [t("province.total", lang) if b == total else self.catalog.branch(b).label(lang)
-                                         for b in order]})
+        shown = pd.DataFrame({"branch": [name_of(self.catalog, b, lang) for b in order]})
         heads, numeric = {}, []
         for key in self.indicators:
             rows = self.of(key).set_index("branch").reindex(order)
             ind = self.catalog.indicator(key)
-            columns, unit = self._columns(rows, ind, total, lang)
+            columns, unit = self._columns(rows, ind, lang)
             for name, values in columns.items():
                 at = f"{key}/{name}"
                 shown[at] = values
@@ -117,7 +114,7 @@ class League:
         return html_table(shown, caption=t("province.league_caption", lang, end=month_name(self.end, lang)),
                           heads=heads, notes=notes, lang=lang)
 
-    def _columns(self, rows: pd.DataFrame, ind, total: str, lang: str) -> tuple[dict[str, list[str]], str]:
+    def _columns(self, rows: pd.DataFrame, ind, lang: str) -> tuple[dict[str, list[str]], str]:
         """Value with rank, share and growth as written; sums and shares rounded so that they add up."""
         def ranked(text: str, rank: float) -> str:
             return text if not np.isfinite(rank) else t("province.ranked", lang, value=text, rank=int(rank))
@@ -127,6 +124,7 @@ class League:
             change = [f"{v * 100:+.1f}" if np.isfinite(v) else "–" for v in rows["growth"]]
             return {"ratio": values, "points": change}, ""
         unit = table_unit(rows["value"].max(), self.catalog.unit_label(ind.key, lang), lang)
+        total = total_of(self.catalog)
         known = rows.drop(index=total)["value"].dropna()
         whole = add_up(known.to_frame(), unit.step, total)["value"].reindex(rows.index)
         share = add_up((known / known.sum()).to_frame(), TENTH, total)["value"].reindex(rows.index) \
@@ -190,7 +188,7 @@ def _rows(catalog: Catalog, panel: pd.DataFrame, key: str, branches: list[str], 
     out = pd.DataFrame({"branch": branches, "indicator": key, "value": now, "share": share, "growth": growth})
     out["rank"] = out["value"].rank(ascending=False, method="min")
     out["rank_growth"] = out["growth"].rank(ascending=False, method="min")
-    last = {"branch": catalog.total or "total", "indicator": key, "value": total, "share": of_all, "growth": whole,
+    last = {"branch": total_of(catalog), "indicator": key, "value": total, "share": of_all, "growth": whole,
             "rank": np.nan, "rank_growth": np.nan}
     return pd.concat([out, pd.DataFrame([last])], ignore_index=True)
 

@@ -1,4 +1,4 @@
-"""Forecasts of the parts and of the wholes made to agree: means, and whole paths, never below zero where that is wrong.
+"""The province's future paths made to agree: branch by branch, and adding up to forecasts of the whole as well.
 
 ``y = S b``: the reconciled forecasts are the sums of ``b = G y_hat``, and ``G`` follows from the covariance ``W`` of
 the base forecasts' errors (Wickramasuriya, Athanasopoulos & Hyndman 2019). The package hierarchicalforecast computes
@@ -7,20 +7,135 @@ the same ``G`` (tests), at the price of scikit-learn and a quadratic program a m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from ..errors import SeriesError, UnknownNameError
+from ..catalog import Catalog
+from ..errors import EbankError, SeriesError, UnknownNameError
+from ..forecasting import Forecast, JointPaths, forecast, kind_of, simulate_paths
+from ..forecasting.ets import fit_ets
+from ..forecasting.series import Transform, prepare
+from .sums import Hierarchy, hierarchies
 
-__all__ = ["METHODS", "couple", "covariance", "nonnegative", "projection", "reconcile", "reconcile_paths",
-           "shrunk_covariance"]
+__all__ = ["METHODS", "couple", "covariance", "forecast_after", "node_errors", "nonnegative", "one_step_errors",
+           "projection", "reconcile_joint", "reconcile_paths", "shrunk_covariance", "upper_paths"]
 
 METHODS = ("bottom_up", "ols", "structural", "variance", "mint")
 _LEAST = 4          # months with an error at every node below which no covariance is estimated
 _FLOOR = 1e-6       # of the smallest positive standard deviation: what a series without errors is given
 _RIDGE = 1e-10
+_START = 2          # months at which the smoothing's start is fitted and its errors say nothing
+_WIDEST = 3.0       # robust standard deviations: a surprise beyond this counts as this
 
+
+def reconcile_joint(paths: JointPaths, method: str = "mint",
+                    upper: Mapping[tuple[str, str], np.ndarray] | None = None) -> JointPaths:
+    """Reconcile the paths of branches with forecasts of the totals of branches, channels and province.
+
+    Every stock and flow that the plan models is reconciled within its hierarchy, and what follows from it (totals,
+    net changes, numerators) is computed anew, so that all sums hold on every path. A stock that never fell in its
+    history does not fall on a path either, which is restored after reconciling.
+
+    Parameters
+    ----------
+    paths : JointPaths
+    method : {"bottom_up", "ols", "structural", "variance", "mint"}
+        See :func:`ebank_lib.province.covariance`.
+    upper : mapping of (branch, indicator) to array (horizon, n), optional
+        Paths of totals' own forecasts; those not given are drawn from :func:`ebank_lib.forecasting.forecast`.
+
+    Returns
+    -------
+    JointPaths
+        With the same branches, months and number of paths. Where a hierarchy could not be reconciled (a total cannot
+        be forecast, too few months with an error at every node) its paths stay as they were, and ``reasons`` says why
+        under the province's id and the indicator.
+    """
+    totals = [k for k, rule in paths.plan.derived.items() if rule.kind == "sum"]
+    changed: dict[str, np.ndarray] = {}
+    reasons = dict(paths.reasons)
+    able: dict[tuple[str, ...], list[str]] = {}
+    for key in (k for k in paths.plan.free if paths.catalog.indicators[k].kind != "ratio"):
+        known = tuple(b for n, b in enumerate(paths.branches) if np.isfinite(paths.values[key][n]).all())
+        able.setdefault(known, []).append(key)
+    for h in (h for branches, keys in able.items() if branches
+              for h in hierarchies(paths.catalog, keys, branches, [*keys, *totals])):
+        try:
+            bottom = _reconciled(h, paths, method, upper or {})
+        except EbankError as error:
+            reasons[h.total, h.indicators[0]] = str(error)
+            continue
+        for n, (branch, key) in enumerate(h.bottom):
+            values = changed.setdefault(key, paths.values[key].copy())
+            values[paths.branches.index(branch)] = bottom[n]
+    return replace(paths.with_free(changed), reasons=reasons)
+
+
+def _reconciled(h: Hierarchy, paths: JointPaths, method: str, given: Mapping) -> np.ndarray:
+    out = np.stack([paths.values[key][paths.branches.index(branch)] for branch, key in h.bottom])
+    history = h.history(paths.history)
+    floor = not (history < 0).any(axis=None)
+    above = None if method == "bottom_up" else np.array([
+        given[node] if node in given else
+        upper_paths(history[node], kind_of(paths.catalog.indicator(node[1])), paths.origin, paths.horizon, paths.n,
+                    paths.seed) for node in h.upper]).reshape(len(h.upper), *out.shape[1:])
+    errors = node_errors(h, history, paths.catalog).to_numpy() if method in ("variance", "mint") else None
+    out = reconcile_paths(out, above, h.S, covariance(method, h.S, errors), floor)
+    for n, node in enumerate(h.bottom):
+        f = paths.forecasts.get(node)
+        if f is not None and f.transform.monotone:
+            out[n] = np.maximum.accumulate(np.maximum(out[n], f.y.iloc[-1]), axis=0)
+    return out
+
+
+def forecast_after(y: pd.Series, origin: pd.Period, horizon: int, kind: str, models: str = "combination") \
+        -> tuple[Forecast, int]:
+    """Return a forecast that reaches `horizon` months beyond `origin`, and at which of its months those begin.
+
+    A month without a figure at the end puts them further away.
+    """
+    last = y.last_valid_index()
+    late = 0 if last is None else (origin - last).n
+    return forecast(y, horizon + late, models=(models,), kind=kind), late
+
+
+def upper_paths(y: pd.Series, kind: str, origin: pd.Period, horizon: int, n: int, seed: int = 0) -> np.ndarray:
+    """Return paths (horizon, n) of one total's own forecast for the months after `origin`."""
+    f, late = forecast_after(y, origin, horizon, kind)
+    return simulate_paths(f, n, seed=seed).to_numpy()[late:]
+
+
+def one_step_errors(y: pd.Series, kind: str | None = None) -> pd.Series:
+    """Return by how much each month surprised, in the unit of the series and at the size it has today.
+
+    The one-step errors of a damped trend on the modelling scale, less the shrunk season, are put at the last value and
+    taken back: where growth is modelled in per cent, an error of 3% counts as 3% of what the branch does now, not of
+    what it did at the start. A surprise beyond three robust standard deviations (1.4826 MAD) is put at three, so that
+    one misprint or push does not decide how much a node is believed. NaN where a month is missing and at the first two.
+    """
+    ready = prepare(y, kind)
+    out = pd.Series(np.nan, index=y.index, name=y.name)
+    values = ready.work.adjusted
+    e = np.zeros(len(values)) if ready.constant else fit_ets(values, "AAdN").residuals(values)
+    scale, now = Transform(ready.transform.name), float(ready.work.values[-1])
+    at_today = scale.back(now + e) - scale.back(now)
+    out.loc[ready.y.index] = np.where(ready.y.notna(), at_today, np.nan)
+    out.loc[ready.y.index[:_START]] = np.nan
+    widest = _WIDEST * 1.4826 * (out - out.median()).abs().median()
+    return out.clip(out.median() - widest, out.median() + widest) if widest > 0 else out
+
+
+def node_errors(h: Hierarchy, history: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
+    """Return the one-step errors of every node, (months, nodes); see :func:`one_step_errors`."""
+    return pd.DataFrame({node: one_step_errors(history[node], kind_of(catalog.indicator(node[1])))
+                         for node in h.nodes})[h.nodes]
+
+
+# ---------------------------------------------------------------- the algebra
 
 def shrunk_covariance(residuals: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the covariance of errors (T, n) with its correlations shrunk towards zero, and by how much (0 to 1).
@@ -57,25 +172,14 @@ def covariance(method: str, S: np.ndarray, residuals: np.ndarray | None = None) 
     """
     if method not in METHODS:
         raise UnknownNameError("reconciliation method", method, METHODS)
-    S = _checked(S)
     if method == "bottom_up":
         return None
     if method == "ols":
         return np.eye(len(S))
     if method == "structural":
         return np.diag(S.sum(axis=1))
-    if residuals is None or np.shape(residuals)[1:] != (len(S),):
-        raise SeriesError(f"{method} needs errors of every node", found=np.shape(residuals),
-                          expected=f"(months, {len(S)})")
     W, _ = shrunk_covariance(residuals)
     return W if method == "mint" else np.diag(np.diag(W))
-
-
-def _checked(S: np.ndarray) -> np.ndarray:
-    S = np.asarray(S, dtype=float)
-    if S.ndim != 2 or len(S) < S.shape[1] or not np.array_equal(S[len(S) - S.shape[1]:], np.eye(S.shape[1])):
-        raise SeriesError("is no summing matrix", found=S.shape, expected="sums above, the identity below")
-    return S
 
 
 def _solve(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -95,13 +199,7 @@ def projection(S: np.ndarray, W: np.ndarray | None) -> np.ndarray:
 
     In the form that needs no inverse of ``W`` (Wickramasuriya et al. 2019, eq. 9):
     ``G = J - J W U (U' W U)^-1 U'``, where ``U'`` says by how much the sums miss.
-
-    Examples
-    --------
-    >>> projection(np.array([[1., 1.], [1., 0.], [0., 1.]]), np.eye(3)).round(3).tolist()
-    [[0.333, 0.667, -0.333], [0.333, -0.333, 0.667]]
     """
-    S = _checked(S)
     u, m = len(S) - S.shape[1], S.shape[1]
     J = np.hstack([np.zeros((m, u)), np.eye(m)])
     if W is None or u == 0:
@@ -173,32 +271,6 @@ def _held(b: np.ndarray, zero: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, n
     return x, force
 
 
-def reconcile(base: pd.DataFrame, S: np.ndarray, method: str = "mint", residuals=None,
-              floor: bool = True) -> pd.DataFrame:
-    """Reconcile forecasts of all nodes (u + m, horizon; the sums first, in the order of `S`): parts add up to wholes.
-
-    `method` and `residuals` as in :func:`covariance`; `floor` keeps every node at zero or above.
-
-    Examples
-    --------
-    >>> base = pd.DataFrame({"h1": [12.0, 4.0, 5.0]}, index=["all", "a", "b"])
-    >>> reconcile(base, np.array([[1, 1], [1, 0], [0, 1]]), "ols")["h1"].round(9).tolist()
-    [11.0, 5.0, 6.0]
-    """
-    S = _checked(S)
-    values = base.to_numpy(dtype=float)
-    if values.shape[0] != len(S) or not np.isfinite(values).all():
-        missing = [str(node) for node in base.index[~np.isfinite(values).all(axis=1)]]
-        raise SeriesError("needs a forecast of every node", found=f"{values.shape[0]} nodes, missing: {missing[:3]}",
-                          expected=f"{len(S)} nodes without a gap")
-    W = covariance(method, S, None if residuals is None else np.asarray(residuals, dtype=float))
-    G = projection(S, W)
-    bottom = G @ values
-    if floor:
-        bottom = nonnegative(bottom, None if W is None else G @ W @ G.T)
-    return pd.DataFrame(S @ bottom, index=base.index, columns=base.columns)
-
-
 def couple(draws: np.ndarray, template: np.ndarray) -> np.ndarray:
     """Reorder independent draws so that each node and month has the ranks of a template, path by path.
 
@@ -214,20 +286,15 @@ def couple(draws: np.ndarray, template: np.ndarray) -> np.ndarray:
     return out
 
 
-def reconcile_paths(bottom: np.ndarray, upper: np.ndarray, S: np.ndarray, W: np.ndarray | None,
+def reconcile_paths(bottom: np.ndarray, upper: np.ndarray | None, S: np.ndarray, W: np.ndarray | None,
                     floor: bool = True) -> np.ndarray:
     """Reconcile whole paths of the bottom, (m, horizon, n): the same projection at every month and path.
 
     Path k of the sums, (u, horizon, n), is coupled to path k of the bottom first, see :func:`couple`; the order of
     their draws does not matter. The mean over the paths is the reconciled mean (but for what `floor` lifts to zero).
-    `W` as :func:`covariance` gives it; None leaves the bottom as it is.
+    `W` as :func:`covariance` gives it; None leaves the bottom as it is, and needs no sums.
     """
-    S = _checked(S)
     u, m = len(S) - S.shape[1], S.shape[1]
-    bottom, upper = np.asarray(bottom, dtype=float), np.asarray(upper, dtype=float)
-    if bottom.shape[0] != m or upper.shape != (u, *bottom.shape[1:]):
-        raise SeriesError("paths do not fit the summing matrix", found=f"{bottom.shape} and {upper.shape}",
-                          expected=f"({m}, horizon, n) and ({u}, horizon, n)")
     G = projection(S, W)
     flat = bottom.reshape(m, -1)
     if W is not None and u:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.reconciliation import reconciliation_backtest
 from ebank_lib.cleaning import clean
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.forecasting.ets import fit_ets
-from ebank_lib.province import METHODS, reconciliation_backtest
-from ebank_lib.province.joint import one_step_errors
+from ebank_lib.province import METHODS
+from ebank_lib.province.reconciliation import one_step_errors
 
 FEW = ["income_total", "sms"]
 PLACES = ["jinan", "rizhao", "laiwu", "heze"]

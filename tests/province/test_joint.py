@@ -7,7 +7,7 @@ import pytest
 
 from ebank_lib.forecasting import simulate_joint
 from ebank_lib.province import hierarchy_of, reconcile_joint
-from ebank_lib.province.joint import upper_paths
+from ebank_lib.province.reconciliation import upper_paths
 
 
 @pytest.fixture(scope="module")

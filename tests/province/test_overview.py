@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.province import growth_decomposition, league_table, who_carries
-from ebank_lib.province.tables import table_unit
+from ebank_lib.province.sums import table_unit
 
 
 def numbers_of(html, table=0):

@@ -1,7 +1,9 @@
-"""What adds up to what: branches to the province, channels and product lines to their totals, and both at once; and
-what a branch had, completed for its sums: a stock at a month's end, a flow over twelve months.
+"""What adds up to what: branches to the province, channels and product lines to their totals, and both at once; what a
+branch had, completed for its sums; and tables whose rounded figures add up to the last unit.
 
-Stocks and flows add over branches; a ratio of the province is the ratio of the sums and has no place here.
+Stocks and flows add over branches; a ratio of the province is the ratio of the sums and has no place here. Rounding
+each figure by itself leaves totals that miss by a unit or two. Controlled rounding (Cox & Ernst 1982) moves every
+figure and every margin to one of its two neighbours, so that all sums hold, and moves them least in sum.
 """
 
 from __future__ import annotations
@@ -11,30 +13,27 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ..catalog import Catalog, Indicator
 from ..errors import ConfigError, SeriesError
+from ..wording import language, t
 
-__all__ = ["LEVELS", "Hierarchy", "additive", "complete", "full_years", "hierarchies", "hierarchy_of", "reporting"]
+__all__ = ["LEVELS", "TENTH", "Hierarchy", "TableUnit", "add_up", "additive", "complete", "full_years", "hierarchies",
+           "hierarchy_of", "name_of", "reporting", "table_unit", "total_of"]
 
 LEVELS = ("province", "province_part", "branch", "branch_part")
+TENTH = 0.001       # shares and contributions are written in tenths of a per cent or point
+_NEAR = 1e-9        # of the largest figure: nearer to a unit than this is on it
 
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Nodes and how the upper ones add up from the bottom; see :func:`hierarchy_of`.
+    """Nodes (branch, indicator), the ``u`` sums first, then the ``m`` bottom nodes; and how they add up.
 
-    Attributes
-    ----------
-    nodes : MultiIndex (branch, indicator)
-        The sums first (``u`` of them), then the ``m`` bottom nodes.
-    S : ndarray (u + m, m)
-        0 or 1: which bottom nodes each node is the sum of; its last rows are the identity.
-    level : tuple of str
-        Of each node: ``province``, ``province_part``, ``branch`` or ``branch_part`` (the last two have no ``part``
-        where the indicator is no sum of others).
-    total : str
-        The province's id.
+    ``S`` (u + m, m) holds 0 or 1: which bottom nodes each node is the sum of; its last rows are the identity.
+    ``level`` of each node is one of :data:`LEVELS`, without ``part`` where the indicator is no sum of others; ``total``
+    is the province's id.
     """
 
     nodes: pd.MultiIndex
@@ -57,10 +56,6 @@ class Hierarchy:
         """The indicators of the bottom."""
         return list(dict.fromkeys(self.bottom.get_level_values("indicator")))
 
-    def aggregate(self, bottom: np.ndarray) -> np.ndarray:
-        """Return the values of all nodes, (u + m, ...), from those of the bottom, (m, ...)."""
-        return np.tensordot(self.S, np.asarray(bottom, dtype=float), axes=1)
-
     def history(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Return what every node was, (months, nodes): the bottom as reported, the sums over the completed bottom.
 
@@ -68,10 +63,20 @@ class Hierarchy:
         """
         known = pd.DataFrame({node: panel.loc[node[0], node[1]] for node in self.bottom})
         full, _ = complete(panel, self.bottom)
-        out = pd.DataFrame(self.aggregate(full.to_numpy().T).T, columns=self.nodes,
+        out = pd.DataFrame((self.S @ full.to_numpy().T).T, columns=self.nodes,
                            index=pd.PeriodIndex(full.index, freq="M"))
         out[self.bottom] = known.to_numpy()
         return out
+
+
+def total_of(catalog: Catalog) -> str:
+    """Return the id under which tables have the province."""
+    return catalog.total or "total"
+
+
+def name_of(catalog: Catalog, branch: str, lang: str) -> str:
+    """Return a branch or the province in words."""
+    return t("province.total", lang) if branch == total_of(catalog) else catalog.branch(branch).label(lang)
 
 
 def hierarchy_of(catalog: Catalog, indicator: str, branches: Sequence[str] | None = None,
@@ -86,7 +91,7 @@ def hierarchy_of(catalog: Catalog, indicator: str, branches: Sequence[str] | Non
     group = next((found for found in _groups(catalog, known) if key in found), {key: (key,)})
     branches = [catalog.branch(b).id for b in (catalog.reporting if branches is None else branches)]
     leaves = [k for k in group if group[k] == (k,)]
-    total = catalog.total or "total"
+    total = total_of(catalog)
     bottom = [(b, k) for b in branches for k in leaves]
     nodes, rows, level = [], [], []
     for own in ([total] if len(branches) > 1 else []) + branches:
@@ -106,21 +111,11 @@ def hierarchy_of(catalog: Catalog, indicator: str, branches: Sequence[str] | Non
     return Hierarchy(names[order], S[order], tuple(level[n] for n in order), total)
 
 
-def hierarchies(catalog: Catalog, indicators: Iterable[str] | None = None,
-                branches: Sequence[str] | None = None, available: Iterable[str] | None = None) -> list[Hierarchy]:
-    """Return the hierarchies of some indicators, each once, in the catalogue's order.
-
-    Indicators that are not `available` are left out. By default of all stocks and flows but the net new customers,
-    which are the changes of a stock.
-    """
-    if indicators is None:
-        new = {part for i in catalog.identities if i.kind == "change" for part in i.parts}
-        indicators = [k for k, i in catalog.indicators.items() if i.kind != "ratio" and k not in new]
+def hierarchies(catalog: Catalog, indicators: Iterable[str], branches: Sequence[str] | None = None,
+                available: Iterable[str] | None = None) -> list[Hierarchy]:
+    """Return the hierarchies of some indicators, each once, in their order."""
     found: dict[tuple, Hierarchy] = {}
-    available = None if available is None else set(available)
     for key in indicators:
-        if available is not None and key not in available:
-            continue
         h = hierarchy_of(catalog, key, branches, available)
         found.setdefault(tuple(h.indicators), h)
     return list(found.values())
@@ -197,3 +192,63 @@ def additive(catalog: Catalog, indicator: str) -> Indicator:
     if ind.kind == "ratio":
         raise SeriesError("a ratio does not add up over branches", found=ind.key, expected="a stock or a flow")
     return ind
+
+
+# ---------------------------------------------------------------- rounded figures that add up
+
+def add_up(table: pd.DataFrame, unit: float = 1.0, total: str = "total") -> pd.DataFrame:
+    """Return a two-way table without gaps rounded to units, and `total`, its last row and column: all sums hold.
+
+    Every figure moves by less than one unit, one that is a whole number of units stays, and the total of all is the
+    nearest number of units. There is always such a rounding, and the integer program that finds it is as easy as a
+    linear one (a totally unimodular matrix).
+    """
+    rows, columns = table.shape
+    values = table.to_numpy(dtype=float).ravel() / unit
+    if not np.isfinite(values).all():
+        raise SeriesError("cannot be rounded to sums", found=f"{int((~np.isfinite(values)).sum())} figures missing",
+                          expected="a table without a gap")
+    # Which cells each figure is the sum of: the total of all, the rows, the columns, the cells themselves.
+    S = np.vstack([np.ones((1, rows * columns)), np.kron(np.eye(rows), np.ones((1, columns))),
+                   np.kron(np.ones((1, rows)), np.eye(columns)), np.eye(rows * columns)])
+    x = S @ values
+    near = _NEAR * max(1.0, float(np.abs(x).max(initial=0)))
+    x = np.where(np.abs(x - np.round(x)) <= near, np.round(x), x)
+    low, high = (np.where(S.all(axis=1), np.round(x), limit) for limit in (np.floor(x), np.ceil(x)))
+    # From the floors up: which cells take the unit above. A figure gets low + taken, at |taken - part|.
+    cost = S.T @ np.where(high > low, 1 - 2 * (x - np.floor(x)), 0.0)
+    cells = slice(1 + rows + columns, None)
+    taken = milp(cost, integrality=np.ones(rows * columns), bounds=Bounds(0, (high - low)[cells]),
+                 constraints=LinearConstraint(S, low - S @ low[cells], high - S @ low[cells])).x
+    done = S @ (low[cells] + np.round(taken)) * unit
+    full = np.block([[done[cells].reshape(rows, columns), done[1: 1 + rows, None]],
+                     [done[None, 1 + rows: 1 + rows + columns], done[None, :1]]])
+    return pd.DataFrame(full, index=[*table.index, total], columns=[*table.columns, total])
+
+
+@dataclass(frozen=True)
+class TableUnit:
+    """One unit for all figures of a table, so that its rounded figures add up: written in ``factor``, to ``step``."""
+
+    factor: float
+    decimals: int
+    text: str
+
+    @property
+    def step(self) -> float:
+        """What figures are rounded to, in the base unit."""
+        return self.factor / 10**self.decimals
+
+    def write(self, value: float) -> str:
+        """Return a figure as the table writes it."""
+        return "–" if not np.isfinite(value) else f"{value / self.factor:,.{self.decimals}f}".replace("-0.0", "0.0")
+
+
+def table_unit(largest: float, unit: str, lang: str | None = None) -> TableUnit:
+    """Return the unit in which a table is written whose largest figure is `largest` (base units): 2,345,678 in 万."""
+    lang = language(lang)
+    scales = ((1e8, "亿"), (1e4, "万")) if lang == "zh" else ((1e9, "bn"), (1e6, "m"), (1e3, "k"))
+    factor, word = next(((s, w) for s, w in scales if abs(largest) >= 10 * s), (1.0, ""))
+    small = factor > 1 and abs(largest) / factor < 10_000
+    text = word + unit if lang == "zh" else " ".join(x for x in (word, unit) if x)
+    return TableUnit(factor, 2 if small and abs(largest) / factor < 100 else int(small), text)
