@@ -16,9 +16,9 @@ import pandas as pd
 from ..catalog import Catalog
 from ..errors import nearest
 from .ledger import Book, in_both
-from .parsing import PLAIN, read_number
+from .parsing import read_number
 
-__all__ = ["Grid", "assemble"]
+__all__ = ["Grid", "assemble", "tidy"]
 
 _SUBTOTAL = re.compile(r"小计|小結|片区计|其中|subtotal|sub-total|of\s*which", re.IGNORECASE)
 _TOTAL = re.compile(r"合计|总计|合計|總計|grand\s*total|^total", re.IGNORECASE)
@@ -46,13 +46,7 @@ class Grid:
 
 
 def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book) -> tuple[Grid, np.ndarray]:
-    """Return the grid and, for each cell, the branch id or printed name; every decision goes into `book`.
-
-    Raises
-    ------
-    ConservationError
-        Never by input: a cell without a decision is a bug.
-    """
+    """Return the grid and, for each cell, the branch id or printed name; every decision goes into `book`."""
     texts = _Texts(cells, catalog)
     unit, name, alive, foreign = _place(cells, catalog, texts.readable, book)
     alive &= ~_reject(book, (cells["indicator"] == "").to_numpy() & alive, "unmapped_heading")
@@ -75,38 +69,26 @@ def _reject(book: Book, mask: np.ndarray, rule: str, detail=None) -> np.ndarray:
 # --- texts ---------------------------------------------------------------------------------------------------------
 
 class _Texts:
-    """Every different text is read once; most are plain numbers."""
+    """Every different text is read once."""
 
     def __init__(self, cells: pd.DataFrame, catalog: Catalog):
         codes, uniques = pd.factorize(cells["text"].astype(object))
         names = {_unit_name(u): u for u in catalog.units}
         names |= {_unit_name(label): key for key, labels in catalog.base_units.items() if key in catalog.units
                   for label in (labels.zh, labels.en) if label}
-        size = len(uniques)
-        value, decimals = np.full(size, np.nan), np.zeros(size, np.int64)
-        scale = np.full(size, np.nan)
-        unit, failed, self.rules, self.notes = np.full(size, "", object), np.full(size, "", object), {}, {}
-        plain = PLAIN.fullmatch
-        for n, text in enumerate(uniques):
-            if plain(text) and "e" not in text and "E" not in text and len(text) < 300:
-                value[n] = float(text)
-                point = text.find(".")
-                decimals[n] = len(text) - point - 1 if point >= 0 else 0
-                continue
-            r = read_number(text, names)
-            value[n], decimals[n], scale[n], failed[n] = r.value, r.decimals, r.scale, r.failed
-            unit[n] = names.get(r.unit, r.unit)
-            if r.rules:
-                self.rules[n], self.notes[n] = r.rules, r.note
-        self.codes, self.value, self.decimals = codes, value[codes], decimals[codes]
-        self.scale, self.unit, self.failed = scale[codes], unit[codes], failed[codes]
+        read = [read_number(text, names) for text in uniques]
+        self.codes, self.read = codes, read
+        self.rules = {n: r.rules for n, r in enumerate(read) if r.rules}
+        self.value, self.decimals, self.scale = (
+            np.array([getattr(r, name) for r in read])[codes] for name in ("value", "decimals", "scale"))
+        self.unit = np.array([names.get(r.unit, r.unit) for r in read], object)[codes]
+        self.failed = np.array([r.failed for r in read], object)[codes]
         self.readable = self.failed == ""
 
 
 def _unit_name(text: str) -> str:
-    text = unicodedata.normalize("NFKC", str(text)).casefold()
-    text = re.sub(r"^(计量)?单位[::]|^\(?(in|unit:?)\s", "", text.strip())
-    return re.sub(r"[\s()\[\]{}]+", "", text)
+    text = unicodedata.normalize("NFKC", str(text)).casefold().strip()
+    return re.sub(r"[\s()\[\]{}]+", "", re.sub(r"^(计量)?单位[::]|^\(?(in|unit:?)\s", "", text))
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
@@ -144,13 +126,12 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
     names = known_names(catalog)
     ids = [_resolve(str(p), names) for p in printed]
     position = {b: n for n, b in enumerate(catalog.branches)}
-    unit = np.array([position[i] if i is not None else -1 for i in ids], np.int64)
-    name = np.array([i if i is not None else str(p) for i, p in zip(ids, printed, strict=True)], object)
+    unit = np.array([position.get(i, -1) for i in ids], np.int64)
+    name = np.array([i or str(p) for i, p in zip(ids, printed, strict=True)], object)
     _note_aliases(codes, printed, ids, catalog, book)
     alive = np.ones(len(cells), bool)
     row = _codes(cells, "file", "sheet", "row")
-    has_number = (np.bincount(row, weights=readable) > 0)[row] if len(row) else readable
-    known = list(names)
+    has_number = (np.bincount(row, weights=readable) > 0)[row]
     foreign = np.zeros(len(cells), bool)
     for n, text in enumerate(printed):
         if ids[n] is not None:
@@ -162,7 +143,7 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
             alive &= ~_reject(book, mine, "total_row")
         else:
             alive &= ~_reject(book, mine & ~has_number, "heading_row")
-            near = nearest(_plain_name(str(text)), known)
+            near = nearest(_plain_name(str(text)), list(names))
             detail = {"name": str(text), "near": in_both(catalog.branches[names[near]]) if near else "–"}
             alive &= ~_reject(book, mine & has_number, "unknown_branch", detail)
             foreign |= mine & readable
@@ -217,27 +198,21 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: 
     half_digits = np.where(written | worded, texts.decimals, _column_decimals(cells, texts, alive))
     half = 0.5 * 10.0 ** -half_digits.astype(float) * np.where(np.isnan(factor), 1.0, factor)
     # A printed number times a round factor: rounding to 15 digits gives back what a hand would write.
-    value = _round_significant(texts.value * factor)
+    value = tidy(texts.value * factor)
     unusual = ~none[codes] & _unusual(cells, codes, alive)
     return value, half, (factor != 1.0) | unusual, alive
 
 
-def _round_significant(x: np.ndarray, digits: int = 15) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        power = digits - 1 - np.floor(np.log10(np.abs(x)))
-        ok = np.isfinite(power) & (np.abs(power) < 290)
-        scale = 10.0 ** np.where(ok, np.abs(power), 0)
-        up = np.round(x * scale) / scale
-        down = np.round(x / scale) * scale
-        return np.where(ok, np.where(power >= 0, up, down), x)
+def tidy(x: np.ndarray) -> np.ndarray:
+    """Return numbers without the dust of binary fractions: fifteen significant digits."""
+    return np.array([float(f"{v:.15g}") for v in np.ravel(x).tolist()]).reshape(np.shape(x))
 
 
 def _column_decimals(cells: pd.DataFrame, texts: _Texts, alive: np.ndarray) -> np.ndarray:
     """Return the digits behind the point that each cell's column prints.
 
     A workbook stores 12.30 as 12.3: the column's rounding is that of its longer numbers, of which one in four must have
-    as many digits, so that a slipped point in one cell does not count. A number three digits or more short of its
-    column does not happen to end in noughts: it was rounded.
+    as many digits (no slipped point in one cell). A number three digits short of that was rounded by itself.
     """
     group = _codes(cells, "file", "sheet", "column", "month")
     upper = pd.Series(texts.decimals[alive]).groupby(group[alive]).quantile(0.75, interpolation="lower")
@@ -251,7 +226,7 @@ def _codes(cells: pd.DataFrame, *names: str) -> np.ndarray:
 
 
 def _unusual(cells: pd.DataFrame, codes: np.ndarray, alive: np.ndarray) -> np.ndarray:
-    """Cells under another unit than most cells of their indicator."""
+    """Return the cells under another unit than most cells of their indicator."""
     kind = _codes(cells, "indicator")
     count = pd.Series(alive).groupby([kind, codes]).transform("sum")
     return (count < count.groupby(kind).transform("max")).to_numpy()
@@ -269,7 +244,7 @@ def _note_readings(texts: _Texts, alive, chosen, merged, stated, value, book: Bo
     for rule in sorted({r for n in np.unique(texts.codes[at]) for r in texts.rules[n]}):
         mine = at[[rule in texts.rules[c] for c in texts.codes[at]]]
         decision = "converted" if rule in ("inline_unit", "percent_sign") else "parsed"
-        detail = [{"note": texts.notes[c]} for c in texts.codes[mine]] if rule == "trailing_note" else None
+        detail = [{"note": texts.read[c].note} for c in texts.codes[mine]] if rule == "trailing_note" else None
         book.add(mine, decision, rule, texts.value[mine], value[mine], detail, reading=True)
     for which, decision, rule in ((converted, "converted", "unit_heading"), (used & merged, "parsed", "merged_cell")):
         at = np.flatnonzero(which)
@@ -296,7 +271,8 @@ def _grid(cells, catalog: Catalog, unit, foreign, value, half, alive, book: Book
     back = np.full(len(catalog.branches) + 1, -1)
     for n, b in enumerate(units):
         back[list(catalog.branches).index(b)] = n
-    months, month = _months(cells)
+    month = pd.PeriodIndex(cells["month"])
+    months, month = pd.period_range(month.min(), month.max(), freq="M"), month.asi8 - month.asi8.min()
     indicators = list(catalog.indicators)
     kind = pd.Categorical(cells["indicator"].astype(object), indicators).codes.astype(np.int64)
     shape = (len(units), len(months), len(indicators))
@@ -306,8 +282,7 @@ def _grid(cells, catalog: Catalog, unit, foreign, value, half, alive, book: Book
     grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
                 np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind),
                 np.zeros(shape[1:], bool))
-    strange = (unit < 0) & (kind >= 0) & foreign
-    grid.partial[month[strange], kind[strange]] = True
+    grid.partial[month[foreign & (kind >= 0)], kind[foreign & (kind >= 0)]] = True
     grid.value.flat[place[chosen]] = value[chosen]
     grid.half.flat[place[chosen]] = half[chosen]
     grid.cell.flat[place[chosen]] = chosen
@@ -327,40 +302,31 @@ def _blocks(cells: pd.DataFrame, kind: np.ndarray) -> list[np.ndarray]:
     return [np.array(sorted(s)) for s in sets if not any(s < other for other in sets)]
 
 
-def _months(cells: pd.DataFrame) -> tuple[pd.PeriodIndex, np.ndarray]:
-    ordinals = pd.PeriodIndex(cells["month"]).asi8 if len(cells) else np.empty(0, np.int64)
-    if not len(ordinals):
-        return pd.PeriodIndex([], freq="M"), ordinals
-    first = pd.Period(ordinal=ordinals.min(), freq="M")
-    return pd.period_range(first, pd.Period(ordinal=ordinals.max(), freq="M"), freq="M"), ordinals - ordinals.min()
-
-
 def _choose(cells, place, value, half, alive, book: Book) -> tuple[np.ndarray, np.ndarray]:
     """Return the cells that count: of several for one place the latest revision, of equals the first.
 
-    An older revision is rejected as superseded; where the later one differs it is noted. Two different numbers in the
-    same revision: the first is kept and flagged, for nothing says which is right (the same number rounded, or in
-    another unit, is no other number).
+    Two different numbers in the same revision: the first is kept and flagged, for nothing says which is right (the same
+    number rounded, or in another unit, is no other number).
     """
     revision = cells["revision"].to_numpy()
     at = np.flatnonzero(alive & (place >= 0))
     order = at[np.lexsort((at, -revision[at], place[at]))]
-    first = np.r_[True, place[order][1:] != place[order][:-1]] if len(order) else np.empty(0, bool)
-    winner = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))] if len(order) else order
+    first = np.diff(place[order], prepend=-1) != 0
+    winner = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
     loser = ~first
     older = loser & (revision[order] < revision[winner])
     twin = loser & ~older
     book.add(order[older], "rejected", "superseded", value[order[older]])
     differs = ~np.isclose(value[order], value[winner], rtol=1e-12, atol=0)
     same = _same_rounded(value[order], half[order], value[winner], half[winner])
-    previous = older & np.r_[False, first[:-1] | ~older[:-1]] if len(order) else older
+    previous = older & np.r_[False, first | ~older][:-1]
     changed = previous & differs
     book.add(winner[changed], "parsed", "revision", value[order[changed]], value[winner[changed]])
     book.add(order[twin], "rejected", "duplicate", value[order[twin]])
     odd = twin & differs & ~same
     book.add(winner[odd], "flagged", "duplicate", value[winner[odd]], value[winner[odd]],
              [{"other": float(v)} for v in value[order[odd]]])
-    alive = alive.copy()
+    alive = alive.copy()        # an older number was read, too
     alive[order[loser]] = False
     return order[first], alive
 

@@ -12,14 +12,15 @@ every part. It is *proven* when its new value
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from .assembling import tidy
 from .identities import RULES, Sums, System, holds
-from .series import Expectation
+from .mistakes import Expectation
 
 __all__ = ["Evidence", "Verdict", "copied", "explain", "fill", "rule_names"]
 
@@ -40,12 +41,10 @@ class Evidence:
     step: np.ndarray        # one unit of the last printed digit
     prior: np.ndarray       # log-odds of a cell being wrong before anything is looked at
     stale: np.ndarray       # repeats last month's number, which chance would not
-    settled: np.ndarray = field(default=None)
-    doubtful: np.ndarray = field(default=None)   # settled, but not proven: it may still be the one to blame
 
     def __post_init__(self):
         self.settled = np.zeros(len(self.x), bool)
-        self.doubtful = np.zeros(len(self.x), bool)
+        self.doubtful = np.zeros(len(self.x), bool)     # settled, but not proven: it may still be the one to blame
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,17 @@ class Verdict:
 def explain(system: System, ev: Evidence, expected: Expectation) -> list[Verdict]:
     """Explain failing equations one cell after another; `ev.x` holds the explained values afterwards."""
     verdicts: list[Verdict] = []
-    closed = ~system.used
     for _ in range(60):
         sums = system.sums(ev.x, ev.half)
         good = sums.holds(system.is_within)
-        failing = ~good & (sums.unknown == 0) & ~closed
+        failing = ~good & (sums.unknown == 0) & system.used
         if not failing.any():
             break
         best = _candidates(system, ev, expected, sums, good, failing)
-        accepted = _accept(system, best, failing)
+        accepted = _accept(system, best)
         if not accepted:
-            rest = _last_resort(system, ev, expected, best, failing)
-            if not rest:
-                break
-            verdicts += rest
-            closed |= failing
-            continue
+            verdicts += _last_resort(system, ev, expected, best, failing)
+            break
         for c in accepted:
             verdicts.append(_verdict(best, c))
             ev.x[best.cell[c]] = best.value[c]
@@ -199,18 +193,8 @@ def _snap(x, value, slack, step):
     sharp = slack < 0.5 * step * (1 - 1e-6)
     rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * np.where(step > 0, step, 1), value)
     digits = np.where(sharp & (np.abs(rounded - value) <= 0.5 * step), rounded, value)
-    value = np.where(power != 0, _tidy(x * 10.0 ** power), _tidy(digits))
+    value = np.where(power != 0, tidy(x * 10.0 ** power), tidy(digits))
     return power, value, sharp | (power != 0)
-
-
-def _tidy(x: np.ndarray) -> np.ndarray:
-    """Return numbers without the dust of binary fractions: fifteen significant digits."""
-    with np.errstate(divide="ignore"):
-        places = 14 - np.floor(np.log10(np.maximum(np.abs(x), 1e-300)))
-    out = np.array(x, float)
-    ok = np.isfinite(out) & (out != 0) & (places >= 0) & (places < 300)
-    out[ok] = [round(float(v), int(p)) for v, p in zip(out[ok], places[ok], strict=True)]
-    return out
 
 
 def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
@@ -234,9 +218,7 @@ def _no_rival(system: System, ev: Evidence, equation: np.ndarray, possible: np.n
 
 def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:
     """Equations that leave no room for rounding: they give a cell to its last digit."""
-    if not system.size:
-        return np.zeros(0, bool)
-    least = np.minimum.reduceat(ev.step[system.cell], system.start)
+    least = np.minimum.reduceat(ev.step[system.cell], system.start) if system.size else np.empty(0)
     return system.is_linear & (sums.hn < 0.5 * least)
 
 
@@ -258,7 +240,7 @@ def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.
     return count[system.equation[entry]] - doubtful[entry] <= 0
 
 
-def _accept(system: System, c: _Candidates, failing: np.ndarray) -> list[int]:
+def _accept(system: System, c: _Candidates) -> list[int]:
     """Return the candidates that lead clearly in every failing equation they restore, no two sharing an equation."""
     if not len(c.cell):
         return []
@@ -270,18 +252,15 @@ def _accept(system: System, c: _Candidates, failing: np.ndarray) -> list[int]:
         rival = best[q] if best[q] >= 0 and c.cell[best[q]] != c.cell[k] else second[q]
         behind = c.score[rival] if rival >= 0 else -np.inf
         lead[k] = min(lead[k], c.score[k] - behind)
+    able = (np.bincount(c.pair[c.fixed], minlength=len(c.cell)) > 0) & (c.score > 0) & (lead >= _CLEAR)
     taken = np.zeros(system.size, bool)
     accepted = []
-    order = np.lexsort((c.cell, ~c.proven, -c.score))
-    fixed_of = _grouped(c.pair[c.fixed], c.touched[c.fixed], len(c.cell))
-    all_of = _grouped(c.pair[c.failed], c.touched[c.failed], len(c.cell))
-    for k in order:
-        if c.score[k] <= 0 or lead[k] < _CLEAR or not len(fixed_of[k]):
-            continue
-        if taken[all_of[k]].any():
-            continue
-        taken[all_of[k]] = True
-        accepted.append(int(k))
+    for k in np.lexsort((c.cell, ~c.proven, -c.score)):
+        if able[k]:
+            mine = c.touched[(c.pair == k) & c.failed]
+            if not taken[mine].any():
+                taken[mine] = True
+                accepted.append(int(k))
     return accepted
 
 
@@ -297,11 +276,6 @@ def _leaders(size: int, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
 
     best = first(order)
     return best, first(order[c.cell[order] != c.cell[best[c.equation[order]]]])
-
-
-def _grouped(keys: np.ndarray, values: np.ndarray, size: int) -> list[np.ndarray]:
-    order = np.argsort(keys, kind="stable")
-    return np.split(values[order], np.searchsorted(keys[order], np.arange(1, size)))
 
 
 def _verdict(c: _Candidates, k: int) -> Verdict:
@@ -329,7 +303,7 @@ def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candid
     return list(out.values())
 
 
-def fill(system: System, ev: Evidence, expected: Expectation, exact_only: bool = True) -> list[Verdict]:
+def fill(system: System, ev: Evidence, expected: Expectation) -> list[Verdict]:
     """Return what unknown cells must be: given by one equation whose other cells are confirmed, or by two that agree.
 
     A value that would have to be rounded further than it is printed is no proof and is left out.
@@ -347,7 +321,7 @@ def fill(system: System, ev: Evidence, expected: Expectation, exact_only: bool =
         rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * step, value)
         sharp = np.isfinite(value) & (slack < 0.5 * step * (1 - 1e-6)) & (np.abs(rounded - value) <= 0.499 * step)
         lonely = _others_confirmed(system, ev, good, sums, entry)
-        found = _agreed(system, ev, expected, sums, entry[sharp], _tidy(rounded[sharp]), lonely[sharp])
+        found = _agreed(system, ev, expected, sums, entry[sharp], tidy(rounded[sharp]), lonely[sharp])
         if not found:
             break
         for v in found:

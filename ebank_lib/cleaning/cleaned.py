@@ -92,10 +92,10 @@ def _packed(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def _unpacked(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     codes, texts = pd.factorize(tables["entries"]["detail"])
     details = np.array([*map(json.loads, texts), None], object)
-    panel = tables["panel"]
+    entries, panel = tables["entries"].assign(detail=details[codes]), tables["panel"]
     index = [pd.Index(panel["branch"].unique(), name="branch"), pd.PeriodIndex(panel["month"].unique(), name="month")]
-    panel = panel.drop(columns=["branch", "month"]).set_axis(pd.MultiIndex.from_product(index))
-    return tables | {"panel": panel, "entries": tables["entries"].assign(detail=details[codes])}
+    return tables | {"panel": panel.drop(columns=["branch", "month"]).set_axis(pd.MultiIndex.from_product(index)),
+                     "entries": entries}
 
 
 def _between(cells: pd.DataFrame, start, end) -> pd.DataFrame:
@@ -107,8 +107,7 @@ def _between(cells: pd.DataFrame, start, end) -> pd.DataFrame:
     known = pd.period_range(month.min(), month.max(), freq="M")
     first, last = as_month(start, known) or known[0], as_month(end, known) or known[-1]
     if first > last:
-        raise SourceError("the end lies before the start", found=f"{first} to {last}",
-                          expected="a start no later than the end")
+        raise SourceError("the end lies before the start", found=f"{first} to {last}", expected="the start first")
     return cells[(month >= first) & (month <= last)].reset_index(drop=True)
 
 
@@ -161,13 +160,7 @@ class Cleaned:
         return pd.PeriodIndex(self.panel.index.get_level_values("month").unique(), name="month")
 
     def branch_id(self, branch: str) -> str:
-        """Return the id under which a branch stands in the panel: its own, or of the one it merged into.
-
-        Raises
-        ------
-        UnknownNameError
-            No such branch in the panel.
-        """
+        """Return the id under which a branch stands in the panel: its own, or of the one it merged into."""
         found = self.catalog.branch(branch)
         if found.id not in self.branches:
             if found.merged_into in self.branches:
@@ -176,13 +169,7 @@ class Cleaned:
         return found.id
 
     def block(self, branch: str) -> pd.DataFrame:
-        """Return the panel's rows of one branch: a row a month (monthly ``PeriodIndex``), a column an indicator.
-
-        Raises
-        ------
-        UnknownNameError
-            No such branch in the panel.
-        """
+        """Return the panel's rows of one branch: a row a month (monthly ``PeriodIndex``), a column an indicator."""
         block = self.panel.loc[self.branch_id(branch)]
         return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
 
@@ -245,16 +232,13 @@ class Cleaned:
         return self.entries[self.entries["decision"].isin(JUDGED)]
 
     def rows(self, branch: str) -> pd.DataFrame:
-        """Return the rows of `entries` of a branch and of those that merged into it.
+        """Return the rows of `entries` of a branch and of those that merged into it."""
+        return self.entries[self.entries["branch"].isin(self._names(self.branch_id(branch)))]
 
-        Raises
-        ------
-        UnknownNameError
-            No such branch in the panel.
-        """
-        branch = self.branch_id(branch)
-        names = [branch, *(b.id for b in self.catalog.branches.values() if b.merged_into == branch)]
-        return self.entries[self.entries["branch"].isin(names)]
+    def _names(self, branch: str, month: pd.Period | None = None) -> list[str]:
+        """Return the branches whose cells are a branch's numbers: its own and those that merged into it (later)."""
+        return [branch, *(b.id for b in self.catalog.branches.values()
+                          if b.merged_into == branch and (month is None or month < b.merged_month))]
 
     def trace(self, branch: str, month, indicator: str, lang: str | None = None) -> pd.DataFrame:
         """Return the ledger's rows of one number: the printed cells it comes from and what was done to them.
@@ -263,10 +247,8 @@ class Cleaned:
         """
         branch, key = self.branch_id(branch), self.catalog.indicator(indicator).key
         month = as_month(month, self.months)
-        names = [branch, *(b.id for b in self.catalog.branches.values()
-                           if b.merged_into == branch and month < b.merged_month)]
         e = self.entries
-        mine = e["branch"].isin(names) & (e["month"] == month) & (e["indicator"] == key)
+        mine = e["branch"].isin(self._names(branch, month)) & (e["month"] == month) & (e["indicator"] == key)
         return with_reasons(e[mine], lang).reset_index(drop=True)
 
     def labelled(self, ledger: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
@@ -290,11 +272,6 @@ class Cleaned:
 
         Numbers of one month treated alike for one reason (two rows swapped, say) share a row, which shows the first
         of them: ``month, indicator, numbers, address, text, after, decision, reason``. The ledger has them singly.
-
-        Raises
-        ------
-        UnknownNameError
-            No such branch.
         """
         mine = self.judged[self.judged["branch"] == self.branch_id(branch)]
         return describe(for_reading(mine, self.catalog, lang), indicator="*")
@@ -316,10 +293,9 @@ class Cleaned:
                 for row in self.decided(branch).itertuples()}
         if branch is not None:
             return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **made)
-        done = {name: cite(f"{self.conservation[name].iloc[0]:,}", cell("conservation", name))
-                for name in self.conservation}
-        return t("cleaning.reading", lang, cells=done["cells"], in_panel=done["in_panel"], kept_out=done["rejected"],
-                 **made)
+        cells, in_panel, rejected = (cite(f"{self.conservation[name].iloc[0]:,}", cell("conservation", name))
+                                     for name in ("cells", "in_panel", "rejected"))
+        return t("cleaning.reading", lang, cells=cells, in_panel=in_panel, kept_out=rejected, **made)
 
     def plot(self, branch: str | None = None, indicator: str | None = None, kind: str = "trouble", ax=None,
              lang: str | None = None):
@@ -351,10 +327,8 @@ class Cleaned:
     def _repr_html_(self) -> str:
         counts = {name: f"{self.conservation[name].iloc[0]:,}" for name in self.conservation}
         caption = t("cleaning.caption", policy=t(f"cleaning.policy_{self.policy}"), **counts)
-        table = self.summary()
-        table = pd.DataFrame({"rule": table["reason"],
-                              "decision": [t(f"cleaning.{d}") for d in table["decision"].astype(str)],
-                              "cells": table["cells"]})
+        table = self.summary()[["reason", "decision", "cells"]].rename(columns={"reason": "rule"})
+        table["decision"] = [t(f"cleaning.{d}") for d in table["decision"].astype(str)]
         note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))
         return html_table(table, caption=caption, notes=[note, t("cleaning.several")])
 
@@ -376,13 +350,7 @@ def total_frame(panel: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
 
 
 def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
-    """Return a month as a period, or None for None.
-
-    Raises
-    ------
-    UnknownNameError
-        It is no month, or none of the months that exist.
-    """
+    """Return a month as a period, or None for None; an error if it is none of the months that exist."""
     if month is None:
         return None
     try:
@@ -390,6 +358,5 @@ def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
     except ValueError:
         found = None
     if found is None or found not in known:
-        span = [str(known[0]), "…", str(known[-1])] if len(known) else []
-        raise UnknownNameError("month", month, span)
+        raise UnknownNameError("month", month, [str(known[0]), "…", str(known[-1])])
     return found

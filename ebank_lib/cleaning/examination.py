@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..catalog import Catalog
-from .assembling import Grid
+from . import mistakes
+from .assembling import Grid, tidy
 from .blame import Evidence, Verdict, copied, explain, fill, rule_names
 from .identities import build_system, learn
 from .ledger import in_both, phrase
-from .mistakes import ODD, Oddity, Swap, conforming, find_breaks, find_spikes, find_stale, find_swaps, find_unit_slips
+from .mistakes import Expectation, Oddity, Swap
 from .panel import Finding, mergers
-from .series import Expectation, expect, median
 
 __all__ = ["examine"]
 
@@ -28,10 +28,8 @@ _MANY = 5           # columns that must tell
 
 
 def examine(grid: Grid, catalog: Catalog) -> list[Finding]:
-    """Return everything the numbers prove or find odd, in the order in which it was found.
-
-    The grid is not changed: what to do about a finding is the policy's business.
-    """
+    """Return everything the numbers prove or find odd, in the order in which it was found; what to do about it is the
+    policy's business."""
     return _Examination(grid, catalog).run() if grid.size else []
 
 
@@ -55,7 +53,7 @@ class _Examination:
         self.half = half.reshape(self.x.shape)
         self._swaps()
         expected = self._expect()
-        stale = find_stale(self.x, self.step, expected, self.grid.blocks).ravel()
+        stale = mistakes.find_stale(self.x, self.step, expected, self.grid.blocks).ravel()
         self.ev = Evidence(self.x.ravel(), half, self.step.ravel(), self._prior(), stale)
         for verdict in explain(self.system, self.ev, expected):
             self._accuse(verdict)
@@ -70,7 +68,7 @@ class _Examination:
         self.touched[place] = True
 
     def _expect(self) -> Expectation:
-        return expect(self.x, 0.5 * self.step, self.factor, self.own)
+        return mistakes.expect(self.x, 0.5 * self.step, self.factor, self.own)
 
     def _prior(self) -> np.ndarray:
         """Totals and ratios are computed by hand from the rest; between equals they are the likelier mistake."""
@@ -103,10 +101,10 @@ class _Examination:
     # --- columns in another unit
 
     def _unit_slips(self) -> None:
-        found = find_unit_slips(self.x, self.factor, self.own)
+        found = mistakes.find_unit_slips(self.x, self.factor, self.own)
         for slip in found:
             columns = sum(s.first == slip.first for s in found)
-            options = [(p, [(conforming(self.x, self.factor, slip, m, p), m, slip.indicator)
+            options = [(p, [(mistakes.conforming(self.x, self.factor, slip, m, p), m, slip.indicator)
                             for m in range(slip.first, slip.last + 1)]) for p in slip.powers]
             restored = [self._restored(cells, 10.0 ** -power) for power, cells in options]
             if max(restored) > 0:
@@ -117,13 +115,12 @@ class _Examination:
 
     def _restored(self, cells: list[tuple], factor: float) -> int:
         """Return how many equations multiplying some cells restores, less twice those that it breaks."""
-        changed, half = self.x.copy(), 0.5 * self.step
-        moved = half.copy()
+        changed, moved = self.x.copy(), 0.5 * self.step
         for at in cells:
             changed[at] *= factor
             moved[at] *= factor
         around = self._around(*cells)
-        before, asked = self._holding(self.x, half, around)
+        before, asked = self._holding(self.x, 0.5 * self.step, around)
         after, _ = self._holding(changed, moved, around)
         asked = asked & ~self.system.is_within[around]
         return int((after & ~before & asked).sum()) - 2 * int((before & ~after & asked).sum())
@@ -132,7 +129,7 @@ class _Examination:
         for units, month, indicator in cells:
             for u in units:
                 place = self._place(u, month, indicator)
-                value = _shift(self.x.flat[place], -power)
+                value = float(tidy(self.x.flat[place] * 10.0**-power))
                 self._find(place, "unit_slip", action, value, {"factor": f"10^{abs(power)}", "columns": columns})
                 if action == "correct":
                     self.x.flat[place] = value
@@ -145,7 +142,8 @@ class _Examination:
         one that was exchanged is judged again by the exchanged numbers."""
         judged: set[tuple] = set()
         for _ in range(len(self.grid.months)):
-            found = [s for s in find_swaps(self.x, self._expect(), self.own, self.grid.blocks) if s.key not in judged]
+            found = mistakes.find_swaps(self.x, self._expect(), self.own, self.grid.blocks)
+            found = [s for s in found if s.key not in judged]
             exchanged: list[Swap] = []
             for swap in sorted(found, key=lambda s: (-s.gain, s.key)):
                 if swap.gain >= _SLIGHT and not any(swap.near(other) for other in exchanged):
@@ -212,22 +210,24 @@ class _Examination:
             self._find(v.place, "stale_repeat", action, v.value, {"proof": proof})
         for rule in rules:
             self._find(v.place, rule, action, v.value, None if rule == "within_mismatch" else {"proof": proof})
-        if not v.power and abs(v.z) > ODD:
+        if not v.power and abs(v.z) > mistakes.ODD:
             self._spike(v.place, self.grid.value.flat[v.place], v.value, v.z, action, v.value)
 
     def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
+        shown = float(f"{likely:.4g}")
         times = _times(printed / likely if likely else np.inf)
-        self._find(place, "spike", action, value, {"value": _digits(likely), "times": times, "z": f"{abs(z):.0f}"})
+        self._find(place, "spike", action, value, {"value": shown, "times": times, "z": f"{abs(z):.0f}"})
 
     def _oddities(self, stale: np.ndarray) -> None:
         """What is left: odd by its own series, and no equation has spoken about it."""
         strong, change = self._confirmed()
         known = (self.grid.cell.ravel() >= 0) & ~self.touched
         expected = self._expect()
-        breaks = find_breaks(self.x, expected, self.own)
-        beside = self._beside(breaks)
-        for odd in find_spikes(self.x, self.step, expected):
-            if known[odd.place] and not change[odd.place] and not beside[odd.place]:
+        breaks = mistakes.find_breaks(self.x, expected, self.own)
+        # The month in which a level breaks and the one before: both sides of a step that stays.
+        beside = {place for odd in breaks for place in (odd.place, odd.place - len(self.grid.indicators))}
+        for odd in mistakes.find_spikes(self.x, self.step, expected):
+            if known[odd.place] and not change[odd.place] and odd.place not in beside:
                 self._odd(odd, strong[odd.place])
         for place in np.flatnonzero(stale & known & ~strong & ~self.touched):
             self._find(int(place), "stale_repeat", "flag", np.nan, {"proof": phrase("proof_none")})
@@ -236,18 +236,10 @@ class _Examination:
                 self._find(odd.place, "level_break", "flag", np.nan,
                            {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"})
 
-    def _beside(self, breaks: list[Oddity]) -> np.ndarray:
-        """Return the months in which a level breaks and the months before: both sides of a step that stays."""
-        beside = np.zeros(self.grid.value.shape, bool)
-        for odd in breaks:
-            unit, month, key = np.unravel_index(odd.place, beside.shape)
-            beside[unit, month - 1:month + 1, key] = True
-        return beside.ravel()
-
     def _odd(self, odd: Oddity, confirmed: bool) -> None:
         printed = float(self.x.flat[odd.place])
         if odd.power:
-            value = _shift(printed, -odd.power)
+            value = float(tidy(printed * 10.0**-odd.power))
             proof = phrase("proof_none" if confirmed else "proof_neighbours")
             detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": proof}
             self._find(odd.place, "decimal_slip", "flag" if confirmed else "correct", value, detail)
@@ -279,8 +271,8 @@ def _exchange(swap: Swap, columns: np.ndarray, *grids: np.ndarray) -> None:
 def _step(grid: Grid) -> np.ndarray:
     """Return the value of one unit in the last printed place; where nothing is printed, as in the rows around it."""
     step = np.where(grid.cell >= 0, 2 * grid.half, np.nan)
-    column = median(step, axis=0)[None]
-    row = median(step, axis=1)[:, None]
+    column = mistakes.median(step, axis=0)[None]
+    row = mistakes.median(step, axis=1)[:, None]
     step = np.where(np.isnan(step), np.broadcast_to(column, step.shape), step)
     return np.nan_to_num(np.where(np.isnan(step), np.broadcast_to(row, step.shape), step))
 
@@ -293,20 +285,11 @@ def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:
             continue
         last = slice(max(0, until - 6), until)
         with np.errstate(divide="ignore", invalid="ignore"):
-            times = median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)
+            times = mistakes.median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)
         additive = np.array([catalog.indicators[k].kind != "ratio" for k in grid.indicators])
         factor[heir, :until] = np.where(additive & np.isfinite(times) & (times > 0), times, 1.0)
     return factor
 
 
-def _shift(value: float, power: int) -> float:
-    """Return a number with its decimal point moved, free of binary dust."""
-    return float(f"{value:.15g}e{power:+d}") if "e" not in f"{value:.15g}" else value * 10.0**power
-
-
 def _times(value: float) -> str:
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}" if np.isfinite(value) else "∞"
-
-
-def _digits(value: float) -> float:
-    return float(f"{value:.4g}") if np.isfinite(value) else value

@@ -1,7 +1,6 @@
 """The ledger: one row a decision, neutral in language; its reasons in words; its safe export.
 
-Decisions are collected by the stages in a :class:`Book` (arrays, not rows: a province prints forty thousand cells) and
-become one frame in the order of the cells.
+The stages collect decisions in a :class:`Book`: arrays, not rows, for a province prints forty thousand cells.
 """
 
 from __future__ import annotations
@@ -52,10 +51,9 @@ class Book:
         if not len(cells):
             return
         details = detail if isinstance(detail, list) else [detail] * len(cells)
-        chunks = self._read if reading else self._later
-        chunks.append({"cell": cells, "decision": decision, "rule": rule, "detail": details,
-                       "before": np.broadcast_to(np.asarray(before, float), cells.shape),
-                       "after": np.broadcast_to(np.asarray(after, float), cells.shape)})
+        (self._read if reading else self._later).append({
+            "cell": cells, "decision": decision, "rule": rule, "detail": details,
+            "before": np.broadcast_to(before, cells.shape), "after": np.broadcast_to(after, cells.shape)})
 
     def add_loose(self, branch: str, month: pd.Period, indicator: str, decision: str, rule: str,
                   after: float = np.nan, detail: Mapping | None = None) -> None:
@@ -64,30 +62,21 @@ class Book:
                             "rule": rule, "after": after, "detail": detail})
 
     def entries(self, cells: pd.DataFrame, branch: np.ndarray) -> pd.DataFrame:
-        """Return the decisions in the order of the cells: the ledger with ``detail`` and ``cell``, without ``reason``.
-
-        Parameters
-        ----------
-        cells : DataFrame
-            The cells as printed.
-        branch : array of str
-            For each cell the branch id, or the printed name where it is unknown.
-        """
+        """Return the decisions in the order of the cells: the ledger with ``detail`` and ``cell``, without ``reason``;
+        `branch` is for each cell the branch id, or the printed name where it is unknown."""
         chunks = self._read + self._later
-        at = np.concatenate([c["cell"] for c in chunks]) if chunks else np.empty(0, np.int64)
+        at = np.concatenate([np.empty(0, np.int64), *(c["cell"] for c in chunks)])
         order = np.argsort(at, kind="stable")
         size = [len(c["cell"]) for c in chunks]
         frame = cells[[c for c in _ADDRESS if c != "branch"]].take(at[order]).reset_index(drop=True)
         frame.insert(4, "branch", pd.Categorical(np.asarray(branch, object)[at[order]]))
         for name in ("decision", "rule"):
-            codes = np.repeat([c[name] for c in chunks], size)[order] if size else np.empty(0, object)
+            codes = np.repeat(np.array([c[name] for c in chunks], object), size)[order]
             frame[name] = pd.Categorical(codes, DECISIONS if name == "decision" else None)
         for name in ("before", "after"):
-            frame[name] = np.concatenate([c[name] for c in chunks])[order] if size else np.empty(0)
-        details = np.empty(len(at), object)
-        details[:] = [d for c in chunks for d in c["detail"]]
-        frame["detail"] = details[order]
-        frame["cell"] = at[order]
+            frame[name] = np.concatenate([np.empty(0), *(c[name] for c in chunks)])[order]
+        details = np.array([*(d for c in chunks for d in c["detail"]), None], object)[:-1]
+        frame["detail"], frame["cell"] = details[order], at[order]
         return pd.concat([frame, self._loose_frame()], ignore_index=True) if self._loose else frame
 
     def _loose_frame(self) -> pd.DataFrame:
@@ -102,11 +91,8 @@ class Book:
 # --- in words --------------------------------------------------------------------------------------------------------
 
 def with_reasons(entries: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
-    """Return entries as rows of the ledger: with the reason of each in words.
-
-    The text is ``cleaning.<rule>``, or ``cleaning.<rule>_<decision>`` where one exists; `detail` fills its placeholders
-    (months and numbers written as a reader writes them).
-    """
+    """Return entries as rows of the ledger, with the reason of each in words: ``cleaning.<rule>``, or
+    ``cleaning.<rule>_<decision>`` where one exists, its placeholders filled from `detail`."""
     kind = entries["rule"].astype(str) + "|" + entries["decision"].astype(str)
     keys = {k: _key(*k.split("|")) for k in kind.unique()}
     reason = kind.map({k: t(key, lang) for k, key in keys.items()}).astype(object)

@@ -1,7 +1,10 @@
-"""Mistakes that the series show, whatever the identities say.
+"""What the series show, whatever the identities say: where a number should lie, and the mistakes that show by it.
 
-Of many cells with one cause: a column in another unit, two rows swapped, a row pasted again. Of single ones: spikes,
-slipped points, levels that break.
+Levels are compared on a scale that is logarithmic for large numbers and linear near zero, ``g(x) = asinh(x / 2s)`` with
+``s`` a fiftieth of the series' median, so that flows that touch or cross zero need no other treatment. A number is
+expected between its neighbours, moved by what all branches did in that month (the Spring Festival is no error); the
+noise is the median absolute deviation from that, over the whole series or the year around, whichever is larger.
+Nothing here is a fixed percentage.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .series import Expectation, common_move, mad, median, neighbours
+__all__ = ["ODD", "Expectation", "Oddity", "Slip", "Swap", "common_move", "conforming", "expect", "find_breaks",
+           "find_spikes", "find_stale", "find_swaps", "find_unit_slips", "mad", "median", "neighbours"]
 
-__all__ = ["ODD", "Oddity", "Slip", "Swap", "conforming", "find_breaks", "find_spikes", "find_stale", "find_swaps",
-           "find_unit_slips"]
-
+_FLOOR = 0.002      # no printed series is followed more closely than this by its neighbours
+_ENOUGH = 5         # branches whose common movement counts
+_MAD_TO_SD = 1.4826
+_YEAR = 13          # months around one, itself in their middle
 _AGREE = 0.8        # of a column's rows must move together
 _CHANCE = 1e-3      # a repeat that chance would bring about more often than this is no suspect
 _ROW = 14.0         # minus the log of the chance that a whole row repeats
@@ -25,37 +30,134 @@ _CLEAR = 8.0        # a power of ten must stand out this much
 _FIT = 3.0          # and what is left must be this ordinary,
 _NEAR = 0.15        # in logs this close to what the neighbours suggest,
 _NEAR_TELLING = 0.5  # or this, where the digits themselves speak for a moved point
-_YEAR = 13          # months whose growth is that of the month in their middle
 
+
+def median(x: np.ndarray, axis: int = 0, least: int = 1) -> np.ndarray:
+    """Return the median along an axis, NaN where fewer than `least` values are there; no warning, unlike NumPy's."""
+    x = np.sort(np.moveaxis(x, axis, -1), axis=-1)  # NaN goes last
+    if x.shape[-1] == 0:
+        return np.full(x.shape[:-1], np.nan)
+    count = np.sum(~np.isnan(x), axis=-1)
+    at = np.maximum(count - 1, 0)
+    low = np.take_along_axis(x, (at // 2)[..., None], -1)[..., 0]
+    high = np.take_along_axis(x, ((at + 1) // 2)[..., None], -1)[..., 0]
+    return np.where(count >= max(least, 1), 0.5 * (low + high), np.nan)
+
+
+def mad(x: np.ndarray, axis: int = 0, least: int = 4) -> np.ndarray:
+    """Return the standard deviation that the median of ``|x|`` implies (the centre is zero by construction)."""
+    return _MAD_TO_SD * median(np.abs(x), axis, least)
+
+
+def neighbours(x: np.ndarray, reach: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return for every place along axis 1 the nearest value before and after it, itself excluded, and how far they are;
+    NaN and `reach` + 1 where there is none within `reach`."""
+    before, after = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    back, ahead = np.full(x.shape, reach + 1), np.full(x.shape, reach + 1)
+    for step in range(reach, 0, -1):
+        for out, far, here, source in ((before, back, np.s_[:, step:], x[:, :-step]),
+                                       (after, ahead, np.s_[:, :-step], x[:, step:])):
+            there = ~np.isnan(source)
+            out[here] = np.where(there, source, out[here])
+            far[here] = np.where(there, step, far[here])
+    return before, after, back, ahead
+
+
+@dataclass
+class Expectation:
+    """Where each number should lie: ``centre`` and ``sd`` on the scale of g; ``scale`` is 2s; ``step_sd`` how far the
+    series moves from month to month."""
+
+    centre: np.ndarray
+    sd: np.ndarray
+    scale: np.ndarray
+    factor: np.ndarray
+    step_sd: np.ndarray
+
+    def z(self, x: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return how many standard deviations `x` lies from what is expected at the flat places `at`; else 0."""
+        with np.errstate(invalid="ignore"):
+            g = np.arcsinh(x * self.factor.ravel()[at] / self.scale.ravel()[at])
+            return np.nan_to_num((g - self.centre.ravel()[at]) / self.sd.ravel()[at])
+
+    def likely(self) -> np.ndarray:
+        """Return the expected numbers in the base unit."""
+        return np.sinh(self.centre) * self.scale / self.factor
+
+
+def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray) -> Expectation:
+    """Return what every place of the grid (units, months, indicators) should hold, judged by the months around it.
+
+    `half` is half a unit of the last printed digit; `factor` brings months before a merger to the size after it; `own`
+    marks the units whose common movement counts (not the total, which is their sum).
+    """
+    y = x * factor
+    typical = median(np.abs(np.where(y == 0, np.nan, y)), axis=1)[:, None, :]
+    scale = np.broadcast_to(np.nan_to_num(0.04 * typical, nan=1.0), y.shape)
+    scale = np.maximum(np.where(scale > 0, scale, 1.0), 1e-300)
+    g = np.arcsinh(y / scale)
+    before, after, back, ahead = neighbours(g)
+    step = (g - before) / back
+    drift = np.nan_to_num(median(step, axis=1)[:, None, :])
+    both = (before * ahead + after * back) / (back + ahead)
+    centre = np.where(np.isnan(both), np.where(np.isnan(before), after - drift * ahead, before + drift * back), both)
+    common = common_move(g - centre, own)
+    two = ~np.isnan(both)
+    noise = _noise(np.where(two, g - centre - common, np.nan))
+    resolution = half * factor / np.sqrt(y**2 + scale**2)
+    floor = _FLOOR + np.nan_to_num(median(resolution, axis=1))[:, None, :]
+    moves = step - drift
+    step_sd = mad(moves - common_move(moves, own), axis=1)[:, None, :]
+    step_sd = np.maximum(np.nan_to_num(step_sd, nan=1.0), floor)
+    noise = np.where(np.isnan(noise), step_sd, noise)
+    # A longer way between the neighbours is a wider guess.
+    gap = np.sqrt(np.maximum(back + ahead, 2) / 2)
+    one_sided = np.hypot(step_sd, floor) * np.sqrt(np.minimum(back, ahead)) * 1.5
+    sd = np.where(two, np.maximum(noise, floor) * gap, one_sided)
+    return Expectation(centre + common, sd, scale, factor, np.broadcast_to(step_sd, sd.shape))
+
+
+def common_move(x: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return what all branches did together: (months, indicators), 0 where too few are known."""
+    return np.nan_to_num(median(x[own], axis=0, least=_ENOUGH)) if own.sum() >= _ENOUGH else np.zeros_like(x[0])
+
+
+def _noise(away: np.ndarray) -> np.ndarray:
+    """Return the larger of the whole series' noise and that of the year around each month."""
+    whole = np.broadcast_to(mad(away, axis=1)[:, None, :], away.shape)
+    if away.shape[1] < _YEAR:
+        return whole
+    return np.fmax(whole, mad(_year_around(away), axis=-1, least=6))
+
+
+def _year_around(x: np.ndarray) -> np.ndarray:
+    padded = np.pad(x, ((0, 0), (_YEAR // 2, _YEAR // 2), (0, 0)), constant_values=np.nan)
+    return np.lib.stride_tricks.sliding_window_view(padded, _YEAR, axis=1)
+
+
+# --- many cells with one cause ----------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Slip:
-    """Columns (one indicator, some months) that are a power of ten away from the months around them.
+    """A column of some months that is a power of ten away from the months around it.
 
-    ``size`` is the jump in powers of ten as it was measured, ``powers`` the whole numbers it may stand for, the nearest
-    first; ``sure`` whether the nearest needs no further proof; ``back`` whether the column was seen to come back.
+    ``powers`` are the powers of ten that its jump may stand for, the nearest first; ``sure`` whether the nearest needs
+    no further proof; ``back`` whether the column was seen to come back.
     """
 
     first: int
     last: int
     indicator: int
-    size: float
     powers: tuple[int, ...]
     sure: bool
     back: bool
 
 
 def find_unit_slips(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> list[Slip]:
-    """Return the columns that jump by about a power of ten together.
-
-    Parameters
-    ----------
-    x, factor : array (units, months, indicators)
-        Numbers, and what brings months before a merger to the size after it.
-    own : array of bool (units,)
-        Rows that vote (branches; the total follows).
-    """
-    step = _log_steps(x, factor, own)
+    """Return the columns that jump by about a power of ten together; branches (`own`) vote, the total follows."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = np.log10(np.where(x > 0, x * factor, np.nan))[own]
+    step = log - neighbours(log, reach=4)[0]
     jump = median(step, axis=0, least=2)
     usual = median(jump, axis=0)[None, :]
     noise = np.maximum(np.nan_to_num(mad(jump - usual, axis=0, least=4), nan=0.2), 0.01)
@@ -66,12 +168,6 @@ def find_unit_slips(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> list[
     real = (np.abs(jump) >= _TENFOLD) & (np.abs(jump) > 6 * noise) & agreed
     return [s for i in np.flatnonzero(real.any(axis=0))
             for s in _stretches(np.where(real[:, i], jump[:, i], 0.0), int(i), float(noise[i]))]
-
-
-def _log_steps(x: np.ndarray, factor: np.ndarray, own: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.log10(np.where(x > 0, x * factor, np.nan))[own]
-    return log - neighbours(log, reach=4)[0]
 
 
 def _stretches(jump: np.ndarray, indicator: int, noise: float) -> list[Slip]:
@@ -96,15 +192,12 @@ def _slip(first: int, last: int, indicator: int, size: float, noise: float, back
     other = nearest + (1 if size > nearest else -1)
     left = abs(size - nearest)
     sure = left <= max(0.1, 0.1 * min(abs(nearest), 3)) and 0.5 - left >= noise
-    return Slip(first, last, indicator, float(size), tuple(p for p in (nearest, other) if p), bool(sure), back)
+    return Slip(first, last, indicator, tuple(p for p in (nearest, other) if p), bool(sure), back)
 
 
 def conforming(x: np.ndarray, factor: np.ndarray, slip: Slip, month: int, power: int) -> np.ndarray:
-    """Return the rows whose number in this month lies nearer to the slipped level than to their own.
-
-    Cells that were put right by hand stay as they are; a row that is zero, or that has nothing to compare with, goes
-    with its column.
-    """
+    """Return the rows whose number in this month lies nearer to the slipped level than to their own: cells that were
+    put right by hand stay; a row that is zero, or has nothing to compare with, goes with its column."""
     with np.errstate(divide="ignore", invalid="ignore"):
         log = np.log10(np.abs(x[:, :, slip.indicator] * factor[:, :, slip.indicator]))
     log[~np.isfinite(log)] = np.nan
@@ -161,13 +254,8 @@ class Swap:
 
 
 def find_swaps(x: np.ndarray, expected: Expectation, own: np.ndarray, blocks: list[np.ndarray]) -> list[Swap]:
-    """Return pairs of rows of one sheet and month of which each fits the other's branch better than its own.
-
-    Parameters
-    ----------
-    blocks : list of arrays
-        The indicators that stand together in a sheet.
-    """
+    """Return pairs of rows of one sheet (`blocks`: its indicators) and month that fit each other's branch better than
+    their own."""
     units = np.flatnonzero(own)
     out = []
     for block in blocks:
@@ -201,12 +289,12 @@ def _swaps_of(row: np.ndarray, expected: Expectation, rows: np.ndarray, m: int, 
     return out
 
 
-# --- single cells, and levels that break ---------------------------------------------------------------------------
+# --- single cells, and levels that break -----------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Oddity:
-    """One cell: its number, what its neighbours suggest, its distance `z`, the power of ten that would explain
-    it, and how many times the level before a level break is."""
+    """One cell: what its neighbours suggest, its distance `z`, the power of ten that would explain it, and how many
+    times the level before a level break is."""
 
     place: int
     likely: float
@@ -242,17 +330,11 @@ def _comes_back(x: np.ndarray, expected: Expectation) -> np.ndarray:
     """
     g = np.arcsinh(x * expected.factor / expected.scale)
     before, after, back, ahead = neighbours(g)
-    growth = _growth((g - before) / back)
+    growth = np.nan_to_num(median(_year_around((g - before) / back), axis=-1))   # the median step of the year around
     common = expected.centre - (before * ahead + after * back) / (back + ahead)
     rise = g - common - (before + growth * back)
     fall = g - common - (after - growth * ahead)
     return (rise * fall > 0) & (np.abs(rise - fall) <= np.minimum(np.abs(rise), np.abs(fall)))
-
-
-def _growth(step: np.ndarray) -> np.ndarray:
-    """Return the median step of the year around each month."""
-    padded = np.pad(step, ((0, 0), (_YEAR // 2, _YEAR // 2), (0, 0)), constant_values=np.nan)
-    return np.nan_to_num(median(np.lib.stride_tricks.sliding_window_view(padded, _YEAR, axis=1), axis=-1))
 
 
 def _power(value: float, step: float, likely: float, sd: float) -> int:

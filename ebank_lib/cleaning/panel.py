@@ -44,7 +44,7 @@ class Finding:
 
 def repair(grid: Grid, findings: list[Finding], policy: str, book: Book) -> Grid:
     """Return the repaired grid; every finding becomes a row of the ledger under every policy."""
-    value, cell, hole = grid.value.copy(), grid.cell.ravel(), grid.hole.ravel()
+    value, cell = grid.value.copy(), grid.cell.ravel()
     flat = value.ravel()
     corrected = {f.place: f.value for f in findings if f.action == "correct"}
     suspects = set()
@@ -53,7 +53,7 @@ def repair(grid: Grid, findings: list[Finding], policy: str, book: Book) -> Grid
         if f.action == "fill":
             if policy != "none":
                 flat[f.place] = f.value
-                _note(grid, book, f.place, hole, "filled", f.rule, f.value, f.detail)
+                _note_fill(grid, book, f.place, f.rule, f.value, f.detail)
             continue
         change = f.place in corrected and policy != "none"
         after = corrected[f.place] if change else printed
@@ -62,20 +62,20 @@ def repair(grid: Grid, findings: list[Finding], policy: str, book: Book) -> Grid
         if not change and f.rule in _REPLACED:
             suspects.add(f.place)
     if policy == "interpolate":
-        _interpolate(grid, flat, sorted(suspects), hole, book)
+        _interpolate(grid, flat, sorted(suspects), book)
     return replace(grid, value=value)
 
 
-def _note(grid: Grid, book: Book, place: int, at: np.ndarray, decision: str, rule: str, value: float, detail) -> None:
+def _note_fill(grid: Grid, book: Book, place: int, rule: str, value: float, detail: dict | None = None) -> None:
     """Write on the cell that stands there without a number, or on the place itself where no cell was printed."""
-    if at[place] >= 0:
-        book.add(at[place], decision, rule, np.nan, value, detail or None)
+    if grid.hole.flat[place] >= 0:
+        book.add(grid.hole.flat[place], "filled", rule, np.nan, value, detail)
         return
     unit, month, key = np.unravel_index(place, grid.value.shape)
-    book.add_loose(grid.units[unit], grid.months[month], grid.indicators[key], decision, rule, value, detail or None)
+    book.add_loose(grid.units[unit], grid.months[month], grid.indicators[key], "filled", rule, value, detail)
 
 
-def _interpolate(grid: Grid, flat: np.ndarray, suspects: list[int], hole: np.ndarray, book: Book) -> None:
+def _interpolate(grid: Grid, flat: np.ndarray, suspects: list[int], book: Book) -> None:
     """Fill the gaps inside each series, and the places of suspects, on a straight line of the asinh scale."""
     printed = flat.copy()
     flat[suspects] = np.nan
@@ -91,7 +91,7 @@ def _interpolate(grid: Grid, flat: np.ndarray, suspects: list[int], hole: np.nda
         for m, v in zip(months[inside], y[unit, inside, key], strict=True):
             place = int(np.ravel_multi_index((unit, m, key), y.shape))
             if np.isnan(printed[place]):
-                _note(grid, book, place, hole, "filled", "interpolated", v, None)
+                _note_fill(grid, book, place, "interpolated", v)
             else:
                 book.add(grid.cell.flat[place], "filled", "interpolated", printed[place], v)
     lost = [p for p in suspects if np.isnan(flat[p])]  # at an end of its series: nothing to lean on, it stays
@@ -105,8 +105,7 @@ def mergers(grid: Grid, catalog: Catalog) -> list[tuple[int, int, int]]:
         b = catalog.branches[unit]
         if b.role == "merged":
             heir = grid.units.index(b.merged_into) if b.merged_into in grid.units else -1
-            start = int(np.clip((b.merged_month - grid.months[0]).n, 0, len(grid.months))) if len(grid.months) else 0
-            out.append((n, heir, start))
+            out.append((n, heir, int(np.clip((b.merged_month - grid.months[0]).n, 0, len(grid.months)))))
     return out
 
 
@@ -151,10 +150,7 @@ def _derive_ratios(joint: np.ndarray, here: np.ndarray, catalog: Catalog, keys: 
             continue
         joint[here, n] = np.nan
         if ind.numerator is not None:
-            below = joint[:, [keys.index(k) for k in ind.denominators]].sum(axis=1)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = joint[:, keys.index(ind.numerator)] / np.where(below > 0, below, np.nan)
-            joint[here, n] = ratio[here]
+            joint[here, n] = catalog.derive(pd.DataFrame(joint, columns=keys), key)[here]
 
 
 def _note_merger(grid, catalog: Catalog, book: Book, gone: int, heir: int, until: int, joint, held) -> None:
@@ -165,33 +161,21 @@ def _note_merger(grid, catalog: Catalog, book: Book, gone: int, heir: int, until
             continue
         cell = grid.cell[unit, :until]
         here = (cell >= 0) & _lifetime(grid, gone)[:until, None]
-        lost = here & np.isnan(joint)
-        kept = here & ~lost
+        lost, kept = here & np.isnan(joint), here & ~np.isnan(joint)
         if unit == gone:
-            book.add(cell[kept], "parsed", "merger", grid.value[unit, :until][kept], joint[kept],
-                     [detail] * int(kept.sum()))
-        book.add(cell[lost], "rejected", "merger_part", grid.value[unit, :until][lost],
-                 detail=[detail] * int(lost.sum()))
+            book.add(cell[kept], "parsed", "merger", grid.value[unit, :until][kept], joint[kept], detail)
+        book.add(cell[lost], "rejected", "merger_part", grid.value[unit, :until][lost], detail=detail)
         held[unit, :until] &= ~lost
 
 
 def check_conservation(cells: pd.DataFrame, entries: pd.DataFrame, in_panel: np.ndarray) -> pd.DataFrame:
-    """Return ``cells, in_panel, rejected`` and check that the first is the sum of the others, cell by cell.
-
-    Raises
-    ------
-    ConservationError
-        A cell has no decision, is both in the panel and rejected, or is neither.
-    """
+    """Return ``cells, in_panel, rejected`` and check that the first is the sum of the others, cell by cell."""
     at = entries["cell"].to_numpy()
-    known = at >= 0
-    rejected = np.unique(at[known & (entries["decision"] == "rejected").to_numpy()])
-    decided = np.unique(at[known])
-    both = np.intersect1d(rejected, in_panel)
-    lost = np.setdiff1d(np.arange(len(cells)), np.union1d(rejected, in_panel))
-    silent = np.setdiff1d(np.arange(len(cells)), decided)
-    for what, which in (("in the panel and rejected", both), ("in neither the panel nor the rejected", lost),
-                        ("without a decision", silent)):
+    rejected = np.unique(at[(at >= 0) & (entries["decision"] == "rejected").to_numpy()])
+    every = np.arange(len(cells))
+    for what, which in (("in the panel and rejected", np.intersect1d(rejected, in_panel)),
+                        ("in neither the panel nor the rejected", np.setdiff1d(every, np.union1d(rejected, in_panel))),
+                        ("without a decision", np.setdiff1d(every, at))):
         if len(which):
             c = cells.iloc[which[0]]
             raise ConservationError(f"{len(which)} cells {what}; the first: {c['file']} {c['sheet']} "
@@ -200,13 +184,7 @@ def check_conservation(cells: pd.DataFrame, entries: pd.DataFrame, in_panel: np.
 
 
 def check_origins(grid: Grid, entries: pd.DataFrame) -> None:
-    """Check that every number without a cell has a row of the ledger that says how it was filled.
-
-    Raises
-    ------
-    ConservationError
-        A number came from nowhere.
-    """
+    """Check that every number without a cell has a row of the ledger that says how it was filled."""
     orphans = int((~np.isnan(grid.value) & (grid.cell < 0)).sum())
     filled = entries.loc[entries["decision"] == "filled", "cell"].to_numpy()
     explained = len(filled) - int(np.isin(filled[filled >= 0], grid.cell[grid.cell >= 0]).sum())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.cleaning.assembling import _blocks, _column_decimals, _round_significant, _same_rounded, _unusual
+from ebank_lib.cleaning.assembling import _blocks, _column_decimals, _same_rounded, _unusual, tidy
 from ebank_lib.errors import SourceError, UnknownNameError
 
 
@@ -234,7 +234,7 @@ def test_a_unit_is_unusual_that_fewer_cells_of_the_indicator_have_than_another()
     (0.1 + 0.2, 0.3), (13.8042 * 1e4, 138042.0), (4.35 * 100, 435.0), (-1.1 * 3, -3.3), (0.0, 0.0), (1e-300, 1e-300),
     (123456789012345678.0, 123456789012346000.0)])
 def test_a_product_is_what_a_hand_would_write(x, rounded):
-    assert _round_significant(np.array([x]))[0] == rounded
+    assert tidy(np.array([x]))[0] == rounded
 
 
 @pytest.mark.parametrize("a, half_a, b, half_b, same", [
