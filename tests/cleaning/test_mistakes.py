@@ -163,8 +163,8 @@ def test_a_jump_that_is_never_undone_reaches_to_the_nearer_end():
     late = slips(columns({(u, m): 4 for u in range(5) for m in range(14, 24)}))
     early = slips(columns({(u, m): 4 for u in range(5) for m in range(8, 24)}))
     middle = slips(columns({(u, m): 4 for u in range(5) for m in range(12, 24)}))
-    assert [(s.first, s.last, s.back) for s in late] == [(14, 23, False)] and late[0].size == pytest.approx(4)
-    assert [(s.first, s.last, s.back) for s in early] == [(0, 7, False)] and early[0].size == pytest.approx(-4)
+    assert [(s.first, s.last, s.back) for s in late] == [(14, 23, False)] and late[0].powers[0] == 4
+    assert [(s.first, s.last, s.back) for s in early] == [(0, 7, False)] and early[0].powers[0] == -4
     assert [(s.first, s.last) for s in middle] == [(12, 23)]
 
 
