@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ebank_lib.forecasting.calibration import PROBS, ErrorShape, near_quantiles
+from ebank_lib.forecasting.candidates import PROBS, ErrorShape, near_quantiles
 
 __all__ = ["learn_common", "learn_shape", "normal_scores", "shape_table"]
 

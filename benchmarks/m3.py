@@ -26,7 +26,7 @@ import pandas as pd  # noqa: E402
 from utilsforecast import losses  # noqa: E402
 
 from benchmarks._calibrating import learn_shape, shape_table  # noqa: E402
-from ebank_lib.forecasting import calibration  # noqa: E402
+from ebank_lib.forecasting import candidates  # noqa: E402
 from ebank_lib.forecasting.candidates import run_models  # noqa: E402
 from ebank_lib.forecasting.forecast import assemble  # noqa: E402
 from ebank_lib.forecasting.series import prepare  # noqa: E402
@@ -83,7 +83,7 @@ def run(series, models, workers: int) -> list:
     return done
 
 
-def learn(errors: list[np.ndarray], source: str) -> calibration.ErrorShape:
+def learn(errors: list[np.ndarray], source: str) -> candidates.ErrorShape:
     """Learn the shape of errors; every series counts once, however long it is."""
     weights = np.concatenate([np.full(len(e), 1 / max(len(e), 1)) for e in errors])
     return learn_shape(np.concatenate(errors), source, weights)
@@ -98,7 +98,7 @@ def tables(results, models) -> pd.DataFrame:
         for (name, ready, parts, reasons, test, _), f in zip(results, fold, strict=True):
             if f != k:
                 continue
-            shapes = {m: learnt if m == "combination" else calibration.GAUSSIAN for m in parts}
+            shapes = {m: learnt if m == "combination" else candidates.GAUSSIAN for m in parts}
             table = assemble(ready, HORIZON, LEVEL, models, parts, shapes, reasons, unique_id=name).table
             table["y"] = np.tile(test, len(models))
             y = ready.y.to_numpy()
@@ -134,7 +134,7 @@ def main(argv=None) -> int:
     results = run(read(args.data, args.series), models, args.workers)
     if args.learn:
         shape = learn([r[5] for r in results], "M3")
-        shape_table({"combination": shape}).to_csv(calibration.TABLE, index=False, lineterminator="\n")
+        shape_table({"combination": shape}).to_csv(candidates.TABLE, index=False, lineterminator="\n")
     table = tables(results, models)
     scores = pd.DataFrame({m: measure(rows[rows["reason"] == ""].assign(reason="")) | {
         "failed": int(rows["reason"].ne("").sum() / HORIZON)} for m, rows in table.groupby("model", sort=False)}).T

@@ -53,7 +53,7 @@ import pandas as pd  # noqa: E402
 from benchmarks import m3  # noqa: E402
 from benchmarks._calibrating import learn_common, normal_scores  # noqa: E402
 from benchmarks._scores import brier, clustered_error, decomposition, reliability  # noqa: E402
-from ebank_lib.forecasting import Context, calibration, simulate_paths  # noqa: E402
+from ebank_lib.forecasting import Context, candidates, simulate_paths  # noqa: E402
 from ebank_lib.forecasting.candidates import Prediction, run_models  # noqa: E402
 from ebank_lib.forecasting.forecast import assemble  # noqa: E402
 from ebank_lib.forecasting.series import Prepared, prepare  # noqa: E402
@@ -95,7 +95,7 @@ class Said:
     part: Prediction
     past: np.ndarray | None = None
     corr: np.ndarray | None = None
-    shape: calibration.ErrorShape | None = None
+    shape: candidates.ErrorShape | None = None
 
 
 def read_m3(folder: Path, n: int | None = None) -> list[Case]:
@@ -270,11 +270,11 @@ def spawn(function, jobs: list, workers: int, what: str, at_once: int = 8) -> li
     return done
 
 
-def learn(said: list[Said]) -> list[tuple[calibration.ErrorShape, calibration.ErrorShape]]:
+def learn(said: list[Said]) -> list[tuple[candidates.ErrorShape, candidates.ErrorShape]]:
     """Return each case's shape and the plain one: M3's from the training part of the other folds, RBI's as it came."""
     names = sorted({s.case.name for s in said if s.case.data == "M3"})
     fold = {name: i % FOLDS for i, name in enumerate(names)}
-    learnt, shipped = {}, calibration.shape_of("combination")
+    learnt, shipped = {}, candidates.shape_of("combination")
     for k in sorted(set(fold.values())):
         others = [s for s in said if s.case.name in fold and fold[s.case.name] != k and len(s.past)]
         if others:

@@ -1,18 +1,18 @@
 """Series -> forecast with limits and paths, and a backtest that says how far to trust it."""
 
-from .backtest import Backtest, backtest
+from .backtest import Backtest, Backtests, backtest
 from .context import Context
 from .forecast import Forecast, forecast, forecast_many, simulate_paths
 from .indicator import (
-    Backtests,
     backtest_indicator,
     backtest_many,
     forecast_indicator,
     interventions_indicator,
     learn,
     revise_indicator,
+    simulate_joint,
 )
-from .joint import JointPaths, simulate_joint
+from .joint import JointPaths
 from .revision import Revision, revise
 from .scoring import Comparison, Grade, compare, diebold_mariano
 from .series import kind_of, modelling_scale

@@ -6,7 +6,7 @@ the test of a difference are in :mod:`scoring`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_lan
 from .scoring import SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, kind_of, observed
 
-__all__ = ["Backtest", "Grade", "backtest", "cutoffs_of", "empty_table"]
+__all__ = ["Backtest", "Backtests", "Grade", "backtest", "cutoffs_of"]
 
 _LEAST = 24         # months known at the first origin: two years
 _BETTER = 0.8       # share of the first method's MASE from which another is said to be better
@@ -169,6 +169,98 @@ class Backtest:
         caption = t("forecasting.backtest_caption", lang, n=self.origins, horizon=self.horizon,
                     label=in_language(self.label, lang) or str(self.y.name or "y"))
         return html_table(scores, caption=caption, heads=heads, formats=formats, lang=lang,
+                          notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+@dataclass(frozen=True)
+class Backtests:
+    """Backtests of many series; see :func:`backtest_many`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The tables of :class:`Backtest`, one below the other; a series that could not be tested keeps a row a method
+        with the reason.
+    parts : mapping of unique_id to Backtest
+        In the order of the input; what failed is not there.
+    reasons : mapping of unique_id to str
+        Why a series could not be tested.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    models: tuple[str, ...]
+    level: tuple[float, ...]
+    horizon: int
+    parts: Mapping[str, Backtest] = field(repr=False)
+    reasons: Mapping[str, str] = field(repr=False)
+    labels: Mapping[str, object] = field(default_factory=dict, repr=False)
+    label: object = field(default="", repr=False)
+
+    def grades(self, model: str | None = None) -> pd.DataFrame:
+        """Return the trust grade of one method (default: the first) on each series.
+
+        Returns
+        -------
+        DataFrame
+            ``unique_id, letter, ratio, smape, coverage, n, reason``: ``ratio`` is the mean absolute error against
+            seasonal naive's, ``smape`` in per cent, ``coverage`` the share within the widest limits, ``n`` the origins.
+        """
+        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons.get(uid, "")}
+                for uid, grade in self._grades(model).items()]
+        table = pd.DataFrame(rows, columns=["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"])
+        return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, indicator="unique_id", pooled=True)
+
+    def _grades(self, model: str | None = None) -> dict[str, Grade]:
+        none = Grade("E", np.nan, np.nan, np.nan, max(self.level), 0)
+        by = dict(iter(self._scores.groupby("unique_id", sort=False)))
+        return {uid: self.parts[uid].grade(model, by.get(uid, self._scores.iloc[:0])) if uid in self.parts else none
+                for uid in self.labels}
+
+    # All series in one call, and once: the measures cost as much for one series as for twenty.
+    @cached_property
+    def _scores(self) -> pd.DataFrame:
+        rows = [part.scored().assign(unique_id=uid) for uid, part in self.parts.items()]
+        rows = [known for known in rows if len(known)] or [empty_table(self.level)]
+        out = scores_of(pd.concat(rows, ignore_index=True), self.level, "unique_id")
+        return out[["unique_id", *out.columns.drop("unique_id")]]
+
+    def reading(self, lang: str | None = None) -> str:
+        """Return how many series got which grade, and why the most and the least trusted ones got theirs."""
+        lang = language(lang)
+        grades = self._grades()
+        ranked = sorted(grades, key=lambda uid: (grades[uid].letter, np.nan_to_num(grades[uid].ratio, nan=np.inf)))
+        letters = pd.Series([g.letter for g in grades.values()]).value_counts().sort_index()
+        sep = "、" if lang == "zh" else ", "
+        said = [t("forecasting.grades_count", lang, counts=sep.join(f"{k} {n}" for k, n in letters.items()))]
+        if set(letters.index) == {"E"}:
+            said.append(t("forecasting.trusted_none", lang))
+        else:
+            for key, uid in zip(("trusted_most", "trusted_least"), dict.fromkeys((ranked[0], ranked[-1])),
+                                strict=False):
+                said.append(t(f"forecasting.{key}", lang, label=self._label(uid, lang),
+                              why=grades[uid].reading(lang)))
+        return ("" if lang == "zh" else " ").join(said)
+
+    def _label(self, uid: str, lang: str) -> str:
+        return in_language(self.labels[uid], lang) or uid
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the grades as HTML, with the rule below."""
+        lang = language(lang)
+        shown = self.grades()
+        shown["unique_id"] = [self._label(uid, lang) for uid in shown["unique_id"]]
+        shown = shown if shown["reason"].any() else shown.drop(columns="reason")
+        heads = {"unique_id": t("general.indicator", lang), "letter": t("forecasting.letter", lang),
+                 "ratio": t("forecasting.ratio", lang), "smape": t("forecasting.smape", lang),
+                 "coverage": t("forecasting.coverage", lang, level=f"{max(self.level):g}"),
+                 "n": t("forecasting.origins", lang), "reason": t("forecasting.reason", lang)}
+        formats = {"ratio": "{:.2f}", "smape": "{:.1f}", "coverage": lambda v: percent(v, 0)}
+        caption = t("forecasting.grades_caption", lang, label=in_language(self.label, lang),
+                    model=t(f"forecasting.model_{self.models[0]}", lang))
+        return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
 
     def _repr_html_(self) -> str:

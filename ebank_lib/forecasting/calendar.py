@@ -6,13 +6,18 @@ returns in the same month every year stays with the season. Four years give each
 at face value such terms carry their noise into every forecast. Each is therefore multiplied by the share of its
 variance that is not sampling noise (empirical Bayes, Miller & Williams 2003, Int. J. Forecasting 19), and none is used
 where the F test does not find a season at 10%.
+
+Sixteen branches under one calendar and one appraisal hold many more looks than one: each branch's own estimate is drawn
+towards what all say, as far as they agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,7 +26,10 @@ from scipy.special import fdtrc
 from ..compiled import compiled
 from ..events import calendar_regressors, festival_dates
 
-__all__ = ["EFFECTS", "NOTHING", "CalendarEffect", "Season", "drawn_to", "find_season", "fit_calendar"]
+if TYPE_CHECKING:
+    from .series import Prepared
+
+__all__ = ["NOTHING", "CalendarEffect", "Pooled", "Season", "drawn_to", "find_season", "fit_calendar", "learn_pooled"]
 
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
@@ -31,20 +39,18 @@ _THETAS = (0.0, -0.2, -0.4, -0.6, -0.8, -0.95)
 _DOUBT = 2.0        # squared t below which an effect is taken for nothing
 _LEVEL = 0.10       # of the season's F test
 _LEAST_SEASON = 28  # months: below, a month has fewer than two looks
+_FEWEST = 4         # branches below which nothing is pooled
+_SHARED = 0.5       # part of an estimate's error that the branches are thought to have in common
 
 
 @dataclass(frozen=True)
 class CalendarEffect:
     """The calendar's effects on one series, on its modelling scale; see :func:`fit_calendar`.
 
-    Attributes
-    ----------
-    estimate, se, used : array (4,)
-        Of :data:`EFFECTS`; empty where there are none. ``used`` is what is left after shrinking. ``festival`` is what
-        the whole window's falling into a month adds, ``working_days`` what a day more adds, ``quarter_end`` and
-        ``quarter_start`` what these months stand above the quarter's other months.
-    season : array (12,), optional
-        January to December: a season that the branches share, drawn towards the branch's own.
+    ``estimate``, ``se`` and ``used`` (4,) are of :data:`EFFECTS`, empty where there are none; ``used`` is what is left
+    after shrinking. ``festival`` is what the whole window's falling into a month adds, ``working_days`` what a day more
+    adds, ``quarter_end`` and ``quarter_start`` what these months stand above the quarter's other months. ``season``
+    (12,), January to December, is one that the branches share, drawn towards the branch's own.
     """
 
     calendar: str = "none"
@@ -60,11 +66,6 @@ class CalendarEffect:
         if self.used.any():
             added = added + _columns(first, first + n - 1, self.calendar, self.window) @ self.used
         return added
-
-    def columns(self, first: int, n: int) -> np.ndarray:
-        """Return the effects' regressors in `n` months, (n, 4), or (n, 0) where there are none."""
-        return _columns(first, first + n - 1, self.calendar, self.window) if self.used.size else np.empty((n, 0))
-
 
 NOTHING = CalendarEffect()
 
@@ -98,19 +99,8 @@ def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
     ``1 - 2 / t^2``, positive part. `window` are the festival's days before and after; None chooses among
     :data:`WINDOWS`.
 
-    Notes
-    -----
     Least squares on ``(1 - B) z = drift + effects + season + (1 + theta B) e``; theta, the festival's window and the
     season's form (none, two waves, five waves) by the Bayesian criterion.
-
-    Examples
-    --------
-    >>> months = pd.period_range("2008-01", periods=44, freq="M")
-    >>> noise = 0.002 * np.random.default_rng(0).standard_normal(44)
-    >>> z = 0.02 * np.arange(44) - 0.3 * calendar_regressors(months)["festival"] + noise
-    >>> found = fit_calendar(z.to_numpy(), months[0].ordinal, "china")
-    >>> found.window, round(float(found.used[0]), 1)
-    ((10, 10), -0.3)
     """
     n = len(values)
     if calendar == "none" or n < _LEAST:
@@ -223,14 +213,6 @@ def find_season(z: np.ndarray) -> Season:
     """Return the shrunk additive season of a complete series (T,) on its modelling scale.
 
     The trend is the centred 2x12 moving average; the terms are the means of what is left, by month.
-
-    Examples
-    --------
-    >>> t = np.arange(44)
-    >>> find_season(np.cos(2 * np.pi * t / 12)).kept
-    1.0
-    >>> find_season(np.zeros(20)).kept
-    0.0
     """
     if z.size < _LEAST_SEASON:
         return Season(np.zeros(12), 0.0, np.nan)
@@ -249,3 +231,84 @@ def find_season(z: np.ndarray) -> Season:
     p = float(fdtrc(11, spare, ratio)) if np.isfinite(ratio) else 0.0
     kept = max(0.0, 1 - 1 / ratio) if p < _LEVEL else 0.0
     return Season(terms * kept, kept, p, terms, noise)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What the branches say of one indicator; see :func:`learn_pooled`.
+
+    ``effects`` (4, 2) are the calendar's common effects and how far a branch's own may lie from each, NaN where too few
+    say anything; ``window`` the festival's days before and after; ``season`` (12,), January to December, on the
+    modelling scale; ``spread`` the standard deviation of a branch's season around it, a month.
+    """
+
+    effects: np.ndarray = field(default_factory=lambda: np.full((len(EFFECTS), 2), np.nan), repr=False)
+    window: tuple[int, int] = (10, 10)
+    season: np.ndarray = field(default_factory=lambda: np.zeros(12), repr=False)
+    spread: float = 0.0
+    branches: int = 0
+
+    @property
+    def prior(self) -> tuple[dict[str, tuple[float, float]], tuple[int, int]]:
+        """The calendar's effects and the festival's window, for ``fit_calendar``."""
+        effects = {name: tuple(row) for name, row in zip(EFFECTS, self.effects.tolist(), strict=True)
+                   if np.isfinite(row).all()}
+        return effects, tuple(int(days) for days in self.window)
+
+    def season_for(self, values: np.ndarray, first: int) -> np.ndarray:
+        """Return the season (12,) of a series from which the calendar is off: its own, drawn towards the branches'.
+
+        `first` is the ordinal of its first month.
+        """
+        own = find_season(values)
+        if not np.isfinite(own.noise):
+            return self.season
+        terms = own.raw[(np.arange(12) - first) % 12]
+        se = np.sqrt(own.noise)
+        return np.array([drawn_to(e, se, m, float(self.spread)) for e, m in zip(terms, self.season, strict=True)])
+
+
+def learn_pooled(series: Iterable[Prepared], calendar: str = "none") -> Pooled | None:
+    """Learn from one indicator's series, one a branch; None where fewer than four say anything.
+
+    Random effects after DerSimonian & Laird (1986, Control. Clin. Trials 7, 177). Branches share their shocks, so the
+    mean is no surer than half a single branch's error, however many there are.
+    """
+    ready = [p for p in series if not (p.constant or p.numbered)]
+    fitted = [p.work.calendar for p in ready if p.work.calendar.used.size]
+    if len(ready) < _FEWEST:
+        return None
+    windows = Counter(f.window for f in fitted)
+    window = max(sorted(windows), key=windows.__getitem__) if fitted else (10, 10)
+    effects = np.full((len(EFFECTS), 2), np.nan)
+    if len(fitted) >= _FEWEST:
+        again = [f if f.window == window else fit_calendar(p.work.plain, p.work.first, calendar, window=window)
+                 for p, f in ((p, p.work.calendar) for p in ready) if f.used.size]
+        for j in range(len(EFFECTS)):
+            said = np.array([[f.estimate[j], f.se[j]] for f in again])
+            said = said[(said[:, 1] > 1e-12) & (np.abs(said[:, 0]) < 1e6)]
+            if len(said) >= _FEWEST:
+                effects[j] = _common(said[:, 0], said[:, 1] ** 2)
+    seasons = [(p, find_season(p.work.values)) for p in ready]
+    seasons = [(p.work.first, s) for p, s in seasons if np.isfinite(s.noise) and s.noise > 0]
+    if len(seasons) < _FEWEST:
+        return Pooled(effects, window, branches=len(ready)) if np.isfinite(effects).any() else None
+    terms = np.array([s.raw[(np.arange(12) - first) % 12] for first, s in seasons])
+    noise = np.array([s.noise for _, s in seasons])
+    common = [_common(terms[:, m], noise) for m in range(12)]
+    season = np.array([mean for mean, _ in common])
+    spread = float(np.sqrt(np.mean([sd**2 for _, sd in common])))
+    return Pooled(effects, window, season - season.mean(), spread, len(ready))
+
+
+def _common(estimates: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
+    """Mean of an effect over branches, shrunk, and the standard deviation of one branch's effect around it."""
+    w = 1 / variances
+    fixed = w @ estimates / w.sum()
+    between = max(0.0, (w @ (estimates - fixed) ** 2 - (w.size - 1)) / (w.sum() - w @ w / w.sum()))
+    w = 1 / (variances + between)
+    mean = float(w @ estimates / w.sum())
+    shared = _SHARED * float(np.mean(variances))
+    error = max(float(1 / w.sum()), shared)
+    keep = max(0.0, 1 - _DOUBT * error / mean**2) if mean else 0.0
+    return mean * keep, float(np.sqrt(between + shared))

@@ -1,15 +1,22 @@
-"""Each method alone, and their combination: a series on its modelling scale -> mean and error covariance.
+"""Each method alone, their combination, and the shape of their errors: a series on its modelling scale -> forecast.
 
 Every method returns the covariance of its errors over the months ahead, not only their spread: an annual total and
 "reached by December" depend on how errors hang together.
+
+A method's own limits take its model for the truth and are too narrow. What its errors were on other series, each
+divided by the spread the method stated, gives limits that hold what they promise (split conformal prediction with
+scaled scores; Lei et al. 2018, JASA 113). Errors are not symmetric, so the two sides are learnt apart. ``shapes.csv``
+holds the shape of the combination's, learnt by ``benchmarks/m3.py --learn`` on the training part of 714 monthly series
+of the M3 competition; the test part was not looked at.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,18 +25,24 @@ from scipy.special import ndtri
 
 from ..arma import select_order
 from ..errors import EbankError, SeriesError
-from ..events.noise import shape
-from .calendar import EFFECTS, NOTHING
+from .calendar import NOTHING
 from .ets import ETS, FORMS, fit_ets, select_ets
 from .series import Prepared, Work
 
-__all__ = ["CANDIDATES", "COMBINATIONS", "MEMBERS", "Prediction", "predict", "run_models", "smoothed", "tried"]
+__all__ = ["CANDIDATES", "COMBINATIONS", "MEMBERS", "ErrorShape", "Prediction", "own_shape", "panel_shape", "predict",
+           "run_models", "shape_of", "smoothed", "tried"]
 
 # Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
 # takes MASE from 0.805 to 0.804 at six times the work, so it stands beside them instead.
 MEMBERS = ("ets", "theta", "damped", "snaive_drift")
 _MOST = 5           # p + q of the ARMA: AICc chooses more on 1 of 156 series of the sample, at three times the work
 _LATE = (12, 8, 4)  # months before the end, of the origins that weights are learnt from
+PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
+_NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
+# Greatest likelihood on the training part of M3, and the same in each of five folds (benchmarks/odds.py).
+_COMMON = {"combination": 0.15}
+_PRIOR = 15         # a panel's own record counts n / (n + 15) with n branches (benchmarks/odds.py)
+TABLE = Path(__file__).with_name("shapes.csv")
 
 
 @dataclass(frozen=True)
@@ -61,13 +74,7 @@ Candidate = Callable[[Work, int], Prediction]
 
 
 def predict(name: str, work: Work, horizon: int) -> Prediction:
-    """Run one method by its name; its warnings become notes.
-
-    Raises
-    ------
-    SeriesError
-        The method cannot be used on this series; the message says why.
-    """
+    """Run one method by its name; its warnings become notes, and where it cannot be used the error says why."""
     method, least = CANDIDATES[name]
     if len(work.values) < least:
         raise SeriesError("too few months for this method", found=len(work.values), expected=f"at least {least}")
@@ -206,31 +213,9 @@ def _most(work: Work) -> int:
     return min(_MOST, len(work.values) // 8)
 
 
-def regarma(work: Work, horizon: int) -> Prediction:
-    """Regression on the calendar and the events with ARMA errors, all estimated together (Box & Tiao 1975)."""
-    z, n = work.as_series(work.given), len(work.given)
-    calendar = work.calendar
-    if not calendar.used.size and not work.events:
-        raise SeriesError("nothing to regress on", found="no calendar and no events",
-                          expected="a calendar, or an event beyond doubt")
-    months = pd.PeriodIndex.from_ordinals(np.arange(work.first, work.first + n + horizon), freq="M")
-    columns = {f"{kind}_{z.index[at]}": shape(kind, at, len(months)) for kind, at in work.events}
-    columns |= {name: column for name, column, used in zip(EFFECTS, calendar.columns(work.first, len(months)).T,
-                                                           calendar.used, strict=False) if used}
-    if calendar.season is not None:
-        z = z - calendar.season[z.index.month - 1]
-    if not columns:
-        raise SeriesError("nothing to regress on", found="no calendar effect that shows", expected="one at least")
-    x = pd.DataFrame(columns, index=months)
-    got = _arma(z, horizon, exog=x.iloc[:n], future=x.iloc[n:], max_p=3, max_q=3, max_order=_most(work))
-    if calendar.season is None:
-        return got
-    return Prediction(got.mean + calendar.season[months[n:].month - 1], got.cov, got.detail, got.notes)
-
-
-def _arma(z: pd.Series, horizon: int, future: pd.DataFrame | None = None, **search) -> Prediction:
+def _arma(z: pd.Series, horizon: int, **search) -> Prediction:
     chosen = select_order(z, **search)
-    table = chosen.best.forecast(horizon, level=(95,), exog=future)
+    table = chosen.best.forecast(horizon, level=(95,))
     sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
     psi = _psi(chosen.best.params, chosen.order[1], horizon)
     shape = toeplitz(psi, np.zeros(horizon))
@@ -258,20 +243,17 @@ def _psi(params: pd.Series, d: int, horizon: int) -> np.ndarray:
 CANDIDATES: dict[str, tuple[Candidate, int]] = {
     "snaive": (snaive, 13), "snaive_drift": (snaive_drift, 25), "drift": (drift, 6), "naive": (naive, 2),
     "ets": (ets, 10), "damped": (damped, 10), "theta": (theta, 10),
-    "arma": (arma, 12), "pure_arma": (pure_arma, 12), "arima": (arima, 12), "regarma": (regarma, 26),
+    "arma": (arma, 12), "pure_arma": (pure_arma, 12), "arima": (arima, 12),
 }
-# These take the series with what the calendar adds to it, or see to it themselves.
-AS_IT_WAS = ("snaive", "arma", "pure_arma", "regarma")
+# These take the series with what the calendar adds to it.
+AS_IT_WAS = ("snaive", "arma", "pure_arma")
 
 
 def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Prediction], dict[str, str], tuple]:
     """Run methods on a prepared series.
 
-    Returns
-    -------
-    parts : model -> Prediction of those that worked; the stand-in ``naive`` when none did
-    reasons : model -> why it failed
-    notes : remarks as (wording entry, values)
+    Returns the predictions of those that worked (the stand-in ``naive`` when none did), why the others failed, and
+    remarks as (wording entry, values).
     """
     if ready.constant:
         still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
@@ -340,3 +322,106 @@ def _weights(work: Work, members: tuple[str, ...]) -> np.ndarray:
         return equal
     own = (error.min() / error) ** 2
     return 0.5 * equal + 0.5 * own / own.sum()
+
+
+@dataclass(frozen=True)
+class ErrorShape:
+    """Quantiles of errors divided by the model's standard deviation.
+
+    ``probs`` (P,) and ``quantiles`` (H, P), rows for 1..H months ahead, the last used beyond; without them the normal
+    distribution. ``source`` says what the shape was learnt from. ``common`` is the share of each month's variance that
+    is common to all months ahead, beyond what the model says: its level and slope are taken for known, and are as wrong
+    in one month as in the next. ``branches`` counts those whose own errors it holds.
+    """
+
+    source: str = "normal"
+    probs: np.ndarray | None = None
+    quantiles: np.ndarray | None = None
+    common: float = 0.0
+    branches: int = 0
+
+    def hanging_together(self, corr: np.ndarray) -> np.ndarray:
+        """Return the correlation of errors over the months ahead, from the model's (horizon, horizon)."""
+        return (1 - self.common) * corr + self.common
+
+    def quantile(self, p: float, horizon: int) -> np.ndarray:
+        """Return the quantile of probability `p` for each month ahead, (horizon,)."""
+        return self.warp(np.full((1, horizon), ndtri(p)))[0]
+
+    def warp(self, shocks: np.ndarray) -> np.ndarray:
+        """Give standard normal draws (n, horizon) this shape, month by month."""
+        if self.probs is None:
+            return shocks
+        xp = ndtri(self.probs)
+        out = np.empty_like(shocks)
+        for h in range(shocks.shape[1]):
+            # On the normal scale tails are nearly straight: interpolate there, go on straight beyond the last point.
+            out[:, h] = _straight(shocks[:, h], xp, self.quantiles[min(h, len(self.quantiles) - 1)])
+        return out
+
+
+GAUSSIAN = ErrorShape()
+
+
+def near_quantiles(errors: np.ndarray, h: int, weights: np.ndarray) -> np.ndarray | None:
+    """Return the quantiles :data:`PROBS` of scaled errors (n, H) a month ahead, the neighbouring months' among them.
+
+    Every row has its weight (n,). None where there is no error.
+    """
+    near = errors[:, max(0, h - _NEAR): h + _NEAR + 1]
+    seen = np.isfinite(near)
+    if not seen.any():
+        return None
+    values, weights = near[seen], np.broadcast_to(weights[:, None], near.shape)[seen]
+    order = np.argsort(values, kind="stable")
+    middle = np.cumsum(weights[order]) - weights[order] / 2
+    return np.interp(PROBS, middle / weights.sum(), values[order])
+
+
+@cache
+def shape_of(model: str) -> ErrorShape:
+    """Return the shape that was learnt for a method, or the normal one when none was."""
+    table = pd.read_csv(TABLE, comment="#")
+    rows = table[table["model"] == model]
+    if rows.empty:
+        return GAUSSIAN
+    wide = rows.pivot_table("quantile", "horizon", "prob")
+    return ErrorShape("M3", wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float), _COMMON.get(model, 0.0))
+
+
+def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorShape:
+    """Learn a panel's own shape of errors, drawn towards the shipped one when its branches are few.
+
+    `errors` (origins, months), one a series, are in units of the standard deviation stated at the time, NaN where none;
+    `branch` says whose each series is; every branch counts once. The median need not be zero: what most branches were
+    missed by in one direction moves the centre.
+
+    One branch's own record is not used beyond that: on the training part of M3 a series' past errors foretell the size
+    of its next ones with slope 0.1 in logarithms (correlation 0.08), and limits scaled by them, or by those of the last
+    months only, are no better.
+    """
+    seen = [(e, b) for e, b in zip(errors, branch, strict=True) if np.isfinite(e).any()]
+    if not seen or shipped.probs is None:
+        return shipped
+    owner = pd.Series(np.repeat([b for _, b in seen], [len(e) for e, _ in seen]))
+    weights = (1 / owner.map(owner.value_counts())).to_numpy()
+    stack, own = np.concatenate([e for e, _ in seen]), shipped.quantiles.copy()
+    for h in range(min(len(own), stack.shape[1])):
+        found = near_quantiles(stack, h, weights)
+        own[h] = own[h] if found is None else found
+    n = owner.nunique()
+    share = n / (n + _PRIOR)
+    return own_shape(shipped, (1 - share) * shipped.quantiles + share * own, [n])
+
+
+def own_shape(shipped: ErrorShape, quantiles: np.ndarray, branches) -> ErrorShape:
+    """Return the shape of a panel whose quantiles are known, from so many branches [n]; without any the shipped one."""
+    n = int(branches[0])
+    return replace(shipped, source=f"{n} branches", branches=n, quantiles=quantiles) if n else shipped
+
+
+def _straight(x, xp, fp):
+    inner = np.interp(x, xp, fp)
+    low = fp[0] + (x - xp[0]) * (fp[1] - fp[0]) / (xp[1] - xp[0])
+    high = fp[-1] + (x - xp[-1]) * (fp[-1] - fp[-2]) / (xp[-1] - xp[-2])
+    return np.where(x < xp[0], low, np.where(x > xp[-1], high, inner))

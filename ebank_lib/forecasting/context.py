@@ -1,11 +1,12 @@
 """What is known beside a series itself at the end of a month.
 
-The source's calendar and its listed events, what the branches say of calendar and season, and what the forecasts of
-an indicator missed by in all of them.
+The source's calendar and its listed events, what the branches say of calendar and season, what the forecasts of an
+indicator missed by in all of them, and the surprises that they shared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,11 +17,11 @@ from ..catalog import Catalog
 from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
-from .calibration import ErrorShape, own_shape, panel_shape, shape_of
-from .coherence import Plan, plan_of
+from .calendar import Pooled, learn_pooled
+from .candidates import MEMBERS, ErrorShape, own_shape, panel_shape, shape_of, smoothed, tried
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
-from .pooling import PlainForecasts, Pooled, learn_pooled, plain_forecasts, surprises_of
-from .series import Prepared, kind_of, prepare, with_calendar
+from .joint import Plan, plan_of
+from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
 
 __all__ = ["Context", "Grid", "Known"]
 
@@ -29,6 +30,7 @@ _END = 2            # months at the end of which a doubtful figure would be take
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD = 12         # months after them
 _LEAST = 24         # figures that a branch must have by then
+_SURPRISING = 12    # months of a series whose surprises are looked at
 
 
 class Grid:
@@ -82,27 +84,12 @@ class Context:
     What is learnt from all branches is kept in the store (:mod:`ebank_lib.store`), where there is one, under the
     content of what it is learnt from: the figures up to the month, the calendar, the listed events.
 
-    Parameters
-    ----------
-    panel : DataFrame
-        Index (branch, month), a column an indicator.
-    catalog : Catalog
-    calendar : {"none", "china", "india"}
-        The source's.
-    events : DataFrame, optional
-        What the source lists, see :func:`ebank_lib.events.known_events`.
-    doubtful : DataFrame, optional
-        ``branch, month, indicator`` of figures that the ledger says are off by a factor or in the wrong row, but could
-        not prove. Within the history the methods see for themselves what comes back; at its end such a figure would be
-        taken for news, and is left out.
-    most : int, optional
-        Learn from so many branches at most, evenly spread over the catalogue's order.
-    last : Period, optional
-        Nothing after this month is looked at; default: the panel's last.
-    now : Context, optional
-        That of a later month, which is asked for those of other months.
-    grid : Grid, optional
-        The panel as an array, where it has been made.
+    `panel` has an index (branch, month) and a column an indicator; `calendar` and `events` are the source's, see
+    :func:`ebank_lib.events.known_events`. `doubtful` (``branch, month, indicator``) are figures that the ledger says
+    are off by a factor or in the wrong row, but could not prove: within the history the methods see for themselves what
+    comes back; at its end such a figure would be taken for news, and is left out. `most` limits the branches to learn
+    from, evenly spread over the catalogue's order. Nothing after `last` is looked at; `now` is the context of a later
+    month, which is asked for those of other months; `grid` is the panel as an array.
     """
 
     panel: pd.DataFrame = field(repr=False)
@@ -264,13 +251,7 @@ class Known:
         return pd.Series(values, index=self.context.grid.months[: values.size], name=self.key)
 
     def ready(self, branch: str) -> Prepared:
-        """Return a series prepared with all of this; the total of all branches counts as a branch.
-
-        Raises
-        ------
-        SeriesError
-            It cannot be forecast.
-        """
+        """Return a series prepared with all of this; the total of all branches counts as a branch."""
         found = self._members[branch].ready
         if isinstance(found, EbankError):
             raise found
@@ -290,15 +271,15 @@ class Known:
         return found if found.branches else None
 
     @cached_property
-    def plain(self) -> PlainForecasts:
+    def plain(self) -> dict[str, np.ndarray]:
         """The branches' forecasts from here, of those whose errors are learnt from."""
         def make() -> dict[str, np.ndarray]:
             # What could not be forecast then has no error.
             ready = [self._members[b].ready if able else None
                      for b, able in zip(self.context.branches, self.able, strict=True)]
-            return vars(plain_forecasts([r if isinstance(r, Prepared) else None for r in ready], _AHEAD))
+            return plain_forecasts([r if isinstance(r, Prepared) else None for r in ready], _AHEAD)
 
-        return PlainForecasts(**kept_arrays("forecasting-plain", (self.content,), make))
+        return kept_arrays("forecasting-plain", (self.content,), make)
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -319,7 +300,7 @@ class Known:
                 mine = [n for n, b in enumerate(context.branches) if able[n] and b in at]
                 theirs = [at[context.branches[n]] for n in mine]
                 came = values[mine, then.ordinal + 1 - context.grid.first:][:, :_AHEAD]
-                out[mine, i, : came.shape[1]] = origin[self.key].plain.missed(theirs, came)
+                out[mine, i, : came.shape[1]] = missed(origin[self.key].plain, theirs, came)
         return out
 
     @cached_property
@@ -373,6 +354,58 @@ class Kind:
 
         return own_shape(shipped, **kept_arrays("forecasting-shape", (
             [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn))
+
+
+def plain_forecasts(series: Sequence[Prepared | None], horizon: int) -> dict[str, np.ndarray]:
+    """Forecast each series from its end by the plain mean of the members.
+
+    ``mean`` and ``sd`` (series, months) are on the modelling scale, NaN where there is no series, it is constant, or
+    fewer than two members can be used; ``scale`` (series,) is the place of the scale's name among :data:`SCALES`.
+    """
+    mean, sd = np.full((2, len(series), horizon), np.nan)
+    scale = np.zeros(len(series), dtype=np.int8)
+    for n, ready in enumerate(series):
+        if ready is None or ready.constant:
+            continue
+        scale[n] = SCALES.index(ready.transform.name)
+        members = list(tried(ready.work, horizon, MEMBERS)[0].values())
+        if len(members) > 1:
+            mean[n] = np.mean([p.mean for p in members], axis=0)
+            sd[n] = np.sqrt(np.mean([np.diag(p.cov) for p in members], axis=0))
+    return {"mean": mean, "sd": sd, "scale": scale}
+
+
+def missed(plain: Mapping[str, np.ndarray], rows: Sequence[int], came: np.ndarray) -> np.ndarray:
+    """Return the errors of some of the :func:`plain_forecasts`, (series, months), in units of the spread stated.
+
+    `came` (series, months) is what came, on each series' own scale; NaN where it is not known.
+    """
+    scale, n = plain["scale"][rows], came.shape[1]
+    off = np.full(came.shape, np.nan)
+    for at, name in enumerate(SCALES):
+        y = came[scale == at]
+        # A month of nothing lies infinitely far off on the log scale: no error of a size.
+        y = np.where(y > 0, y, np.nan) if name == "log" else np.maximum(y, 0) if name == "sqrt" else y
+        off[scale == at] = Transform(name).forward(y)
+    sd = plain["sd"][rows][:, :n]
+    return np.divide(off - plain["mean"][rows][:, :n], sd, out=np.full(came.shape, np.nan), where=sd > 0)
+
+
+def surprises_of(prepared: Mapping[str, Prepared], branches: Sequence[str], months: pd.PeriodIndex) -> np.ndarray:
+    """Return the one-step errors of an indicator in every branch, (branches, months), NaN where there are none.
+
+    Those of a damped trend on the modelling scale, less season and calendar.
+    """
+    errors = np.full((len(branches), len(months)), np.nan)
+    for row, branch in zip(errors, branches, strict=True):
+        ready = prepared.get(branch)
+        if ready is not None and not ready.constant and len(ready.y) >= _SURPRISING:
+            x = ready.work.adjusted
+            e = np.where(ready.y.notna(), smoothed(x, "AAdN").residuals(x), np.nan)
+            e[:2] = np.nan      # the start is fitted to the first months
+            at = months.get_loc(ready.y.index[0])
+            row[at: at + len(e)] = e
+    return errors
 
 
 def _doubtful(cleaned) -> pd.DataFrame:

@@ -14,13 +14,11 @@ from ..catalog import Indicator
 from ..display import html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, language, month_name, number, percent, t
-from .calibration import ErrorShape, shape_of
-from .candidates import CANDIDATES, COMBINATIONS, Prediction, run_models
+from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
 from .series import Prepared, Transform, kind_of, prepare
 
-__all__ = ["DEFAULT", "LONGEST", "Forecast", "assemble", "checked", "checked_paths",
-           "distribution", "forecast", "forecast_many",
-           "forecast_ready", "in_language", "paths_from", "series_of", "simulate_paths"]
+__all__ = ["DEFAULT", "LONGEST", "Forecast", "assemble", "checked", "checked_paths", "distribution", "forecast",
+           "forecast_many", "forecast_ready", "in_language", "paths_from", "series_of", "simulate_paths"]
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
@@ -320,26 +318,9 @@ def checked_paths(n: int) -> None:
 
 
 def simulate_paths(f: Forecast, n: int = 1000, model: str | None = None, seed: int = 0) -> pd.DataFrame:
-    """Draw future paths: each month distributed as the limits say, the months hanging together as the errors do.
+    """Draw future paths (horizon, n): each month distributed as the limits say, months hanging together as errors do.
 
-    Parameters
-    ----------
-    f : Forecast
-    n : int
-        Paths, 1 to 100,000.
-    model : str, optional
-        Default: the one that is read out.
-    seed : int
-
-    Returns
-    -------
-    DataFrame (horizon, n)
-        A row a month, a column a path.
-
-    Raises
-    ------
-    SeriesError, UnknownNameError
-        The number of paths is out of range; the method was not asked for or failed.
+    Of the method that is read out, if no other is named.
     """
     checked_paths(n)
     model = f.headline if model is None else model

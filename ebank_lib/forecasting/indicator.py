@@ -1,32 +1,31 @@
-"""A branch's indicators forecast, tested and revised, with all that is known beside the series themselves.
+"""A branch's indicators forecast, tested, revised and simulated, with all that is known beside the series themselves.
 
 ``forecast`` and ``backtest`` know a series only; these verbs know its place, see :class:`.context.Context`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ..cleaning import Cleaned
-from ..display import describe, html_table, say
-from ..errors import EbankError, SeriesError
+from ..display import describe, say
+from ..errors import EbankError, SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
 from ..store import store
-from ..wording import cell, cite, language, percent, t
-from .backtest import Backtest, backtest, cutoffs_of, empty_table
+from ..wording import cell, cite, t
+from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
-from .forecast import DEFAULT, Forecast, checked, forecast_ready, in_language, series_of
+from .forecast import DEFAULT, LONGEST, Forecast, checked, checked_paths, forecast_ready, paths_from, series_of
+from .joint import JointPaths, Plan, dependence_of, last_of
 from .revision import Revision, revise
-from .scoring import Grade, scores_of
 from .series import observed, prepare
 
-__all__ = ["PEERS", "Backtests", "backtest_indicator", "backtest_many", "forecast_indicator", "interventions_indicator",
-           "learn", "revise_indicator"]
+__all__ = ["PEERS", "backtest_indicator", "backtest_many", "forecast_indicator", "interventions_indicator", "learn",
+           "revise_indicator", "simulate_joint"]
 
 PEERS = 12          # branches that a backtest learns from at each origin
 
@@ -122,6 +121,81 @@ def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1,
     return revise(before, y, again)
 
 
+def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, branches: Iterable[str] | None = None,
+                   indicators: Iterable[str] | None = None) -> JointPaths:
+    """Simulate the futures of branches and indicators together.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+        Or anything with its ``panel`` and ``catalog``.
+    horizon : int
+        Months after the panel's last, 1 to 120.
+    n : int
+        Paths, 1 to 100,000. The first paths stay when n grows.
+    seed : int
+    branches : names, optional
+        Default: all that report. A branch's paths do not depend on which others are simulated.
+    indicators : names, optional
+        Default: all. What these follow from is simulated with them.
+
+    Returns
+    -------
+    JointPaths
+
+    Raises
+    ------
+    SeriesError
+        Horizon or number of paths out of range; no indicator with data.
+    UnknownNameError
+        An unknown branch or indicator.
+    """
+    if not 1 <= horizon <= LONGEST or int(horizon) != horizon:
+        raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
+    checked_paths(n)
+    catalog, panel, context = cleaned.catalog, cleaned.panel, Context.of(cleaned)
+    chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
+    unknown = [b for b in chosen if b not in context.present]
+    if unknown:
+        raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
+    plan, origin = _plan_for(context, indicators), context.last
+    forecasts, reasons = {}, {}
+    for branch in chosen:
+        for key in plan.free:
+            try:
+                forecasts[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
+            except EbankError as error:
+                reasons[branch, key] = str(error)
+    ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
+    dependence = dependence_of(plan.free, [context[key].surprises for key in plan.free])
+    values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
+    late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
+    for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):
+        for i, key in enumerate(plan.free):
+            f = forecasts.get((chosen[b], key))
+            if f is not None:
+                # The shocks' last months are the same calendar months for every series, however early it ended.
+                values[key][b] = paths_from(f, shocks[i][:, -f.horizon:])[:, -horizon:].T
+    values = plan.complete(values, last_of(panel, tuple(chosen), origin))
+    return JointPaths(values, tuple(chosen), ahead, origin, panel, catalog, plan, seed, reasons, forecasts)
+
+
+def _plan_for(context: Context, indicators) -> Plan:
+    catalog, plan, there = context.catalog, context.plan, context.available
+    if indicators is None:
+        wanted = set(there)
+    else:
+        wanted = {catalog.indicator(k).key for k in indicators}
+        missing = sorted(wanted - set(there))
+        if missing:
+            raise UnknownNameError("indicator with data", missing[0], there)
+    free = {m for k in wanted for m in plan.movers(k)}
+    if not free:
+        raise SeriesError("no indicator to simulate", expected="at least one with data")
+    derived = {k: r for k, r in plan.derived.items() if free.issuperset(plan.movers(k))}
+    return Plan(tuple(k for k in plan.free if k in free), derived)
+
+
 def interventions_indicator(cleaned, branch: str, indicator: str = ""):
     """Look for months out of line in a branch's indicator, with the source's calendar and its listed events.
 
@@ -148,98 +222,6 @@ def interventions_indicator(cleaned, branch: str, indicator: str = ""):
 def _about(cleaned, key: str) -> dict:
     return {"unit": lambda lang=None: cleaned.catalog.unit_label(key, lang),
             "label": cleaned.catalog.indicator(key).short_label}
-
-
-@dataclass(frozen=True)
-class Backtests:
-    """Backtests of many series; see :func:`backtest_many`.
-
-    Attributes
-    ----------
-    table : DataFrame
-        The tables of :class:`Backtest`, one below the other; a series that could not be tested keeps a row a method
-        with the reason.
-    parts : mapping of unique_id to Backtest
-        In the order of the input; what failed is not there.
-    reasons : mapping of unique_id to str
-        Why a series could not be tested.
-    """
-
-    table: pd.DataFrame = field(repr=False)
-    models: tuple[str, ...]
-    level: tuple[float, ...]
-    horizon: int
-    parts: Mapping[str, Backtest] = field(repr=False)
-    reasons: Mapping[str, str] = field(repr=False)
-    labels: Mapping[str, object] = field(default_factory=dict, repr=False)
-    label: object = field(default="", repr=False)
-
-    def grades(self, model: str | None = None) -> pd.DataFrame:
-        """Return the trust grade of one method (default: the first) on each series.
-
-        Returns
-        -------
-        DataFrame
-            ``unique_id, letter, ratio, smape, coverage, n, reason``: ``ratio`` is the mean absolute error against
-            seasonal naive's, ``smape`` in per cent, ``coverage`` the share within the widest limits, ``n`` the origins.
-        """
-        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons.get(uid, "")}
-                for uid, grade in self._grades(model).items()]
-        table = pd.DataFrame(rows, columns=["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"])
-        return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, indicator="unique_id", pooled=True)
-
-    def _grades(self, model: str | None = None) -> dict[str, Grade]:
-        none = Grade("E", np.nan, np.nan, np.nan, max(self.level), 0)
-        by = dict(iter(self._scores.groupby("unique_id", sort=False)))
-        return {uid: self.parts[uid].grade(model, by.get(uid, self._scores.iloc[:0])) if uid in self.parts else none
-                for uid in self.labels}
-
-    # All series in one call, and once: the measures cost as much for one series as for twenty.
-    @cached_property
-    def _scores(self) -> pd.DataFrame:
-        rows = [part.scored().assign(unique_id=uid) for uid, part in self.parts.items()]
-        rows = [known for known in rows if len(known)] or [empty_table(self.level)]
-        out = scores_of(pd.concat(rows, ignore_index=True), self.level, "unique_id")
-        return out[["unique_id", *out.columns.drop("unique_id")]]
-
-    def reading(self, lang: str | None = None) -> str:
-        """Return how many series got which grade, and why the most and the least trusted ones got theirs."""
-        lang = language(lang)
-        grades = self._grades()
-        ranked = sorted(grades, key=lambda uid: (grades[uid].letter, np.nan_to_num(grades[uid].ratio, nan=np.inf)))
-        letters = pd.Series([g.letter for g in grades.values()]).value_counts().sort_index()
-        sep = "、" if lang == "zh" else ", "
-        said = [t("forecasting.grades_count", lang, counts=sep.join(f"{k} {n}" for k, n in letters.items()))]
-        if set(letters.index) == {"E"}:
-            said.append(t("forecasting.trusted_none", lang))
-        else:
-            for key, uid in zip(("trusted_most", "trusted_least"), dict.fromkeys((ranked[0], ranked[-1])),
-                                strict=False):
-                said.append(t(f"forecasting.{key}", lang, label=self._label(uid, lang),
-                              why=grades[uid].reading(lang)))
-        return ("" if lang == "zh" else " ").join(said)
-
-    def _label(self, uid: str, lang: str) -> str:
-        return in_language(self.labels[uid], lang) or uid
-
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the grades as HTML, with the rule below."""
-        lang = language(lang)
-        shown = self.grades()
-        shown["unique_id"] = [self._label(uid, lang) for uid in shown["unique_id"]]
-        shown = shown if shown["reason"].any() else shown.drop(columns="reason")
-        heads = {"unique_id": t("general.indicator", lang), "letter": t("forecasting.letter", lang),
-                 "ratio": t("forecasting.ratio", lang), "smape": t("forecasting.smape", lang),
-                 "coverage": t("forecasting.coverage", lang, level=f"{max(self.level):g}"),
-                 "n": t("forecasting.origins", lang), "reason": t("forecasting.reason", lang)}
-        formats = {"ratio": "{:.2f}", "smape": "{:.1f}", "coverage": lambda v: percent(v, 0)}
-        caption = t("forecasting.grades_caption", lang, label=in_language(self.label, lang),
-                    model=t(f"forecasting.model_{self.models[0]}", lang))
-        return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
-                          notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
 
 def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | None = None, models=DEFAULT,
@@ -339,27 +321,15 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
     """Fill the store with what the forecasts of any branch learn from all branches; without a store nothing is done.
 
     Of every indicator: what the branches say of calendar and season, what their forecasts missed by (the shape of the
-    limits) and how their surprises hang together, as of every month that is asked for by
-    :func:`forecast_indicator`, :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and
-    :func:`~ebank_lib.forecasting.simulate_joint`, of a series that reaches the panel's last month. Those of a series
-    that ended earlier learn, and keep, the rest themselves. What is in the store already is not worked out again.
+    limits) and how their surprises hang together, as of every month that is asked for by :func:`forecast_indicator`,
+    :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and :func:`simulate_joint`, of a series that
+    reaches the panel's last month. Those of a series that ended earlier learn, and keep, the rest themselves. What is
+    in the store already is not worked out again.
 
-    Parameters
-    ----------
-    cleaned : Cleaned
-    horizon, origins, peers
-        As they will be asked for.
-    indicator : str, optional
-        The one that will be tried out at past months: of indicators of another kind, which it learns nothing from, only
-        what forecasts from the last month ask for is learnt. Default: any may be tried out.
-    part : (k, n), optional
-        Only each n-th indicator from the k-th on, of which nothing is learnt that needs others: for n processes at
-        once. What is left is done by ``learn`` without it.
-
-    Raises
-    ------
-    ConfigError
-        The store cannot be written to.
+    `horizon`, `origins` and `peers` are as they will be asked for. `indicator` is the one that will be tried out at
+    past months (default: any): of indicators of another kind, which it learns nothing from, only what forecasts from
+    the last month ask for is learnt. `part` (k, n) is only each n-th indicator from the k-th on, of which nothing is
+    learnt that needs others: for n processes at once. What is left is done by ``learn`` without it.
     """
     if store() is None:
         return

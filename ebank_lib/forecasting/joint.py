@@ -1,19 +1,21 @@
 """Future paths of a whole province drawn together: path k is one possible future of every branch and indicator.
 
-Each modelled series keeps the limits of its own forecast, its months hang together as that forecast's errors do, and
-series hang together as their surprises did. What follows from others is computed on every path, so that totals, shares
-and net changes hold exactly on each.
+The catalogue's identities say which indicators are modelled: a total is the sum of its parts, net new customers are the
+change of the stock, a share is its numerator over its denominator. Of each such relation one member is not modelled but
+computed, on every path, and the relation then holds exactly.
 
-A surprise is a one-step error of exponential smoothing. That of indicator i in branch b is taken as
-``sqrt(rho_i) F_i + sqrt(1 - rho_i) U_bi``: F is the province's, the same for all branches, U the branch's own; both are
-correlated over indicators. Branches draw from streams of their own, so that a branch's paths are the same whether it is
-simulated alone or with the province.
+Each modelled series keeps the limits of its own forecast, its months hang together as that forecast's errors do, and
+series hang together as their surprises did. A surprise is a one-step error of exponential smoothing. That of indicator
+i in branch b is taken as ``sqrt(rho_i) F_i + sqrt(1 - rho_i) U_bi``: F is the province's, the same for all branches, U
+the branch's own; both are correlated over indicators. Branches draw from streams of their own, so that a branch's paths
+are the same whether it is simulated alone or with the province.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -21,14 +23,133 @@ import pandas as pd
 
 from ..catalog import Catalog
 from ..display import describe
-from ..errors import EbankError, SeriesError, UnknownNameError
-from .coherence import Plan, Rule, follow
-from .context import Context
-from .forecast import LONGEST, Forecast, checked_paths, paths_from
+from ..errors import SeriesError, UnknownNameError
 
-__all__ = ["Dependence", "JointPaths", "dependence_of", "shrunk_correlation", "simulate_joint"]
+if TYPE_CHECKING:
+    from .forecast import Forecast
+
+__all__ = ["JointPaths", "Plan", "dependence_of", "follow", "last_of", "plan_of"]
 
 _LEAST = 12     # months that two series must share before their correlation counts
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an indicator follows from others.
+
+    ``sum``: of `parts`. ``change``: of the stock ``parts[0]`` from month to month. ``level``: the last stock plus all
+    changes since, which are the sums of `parts`. ``ratio``: ``parts[0]`` over the sum of the others. ``part``: the
+    share ``parts[0]`` times the whole ``parts[1]``.
+    """
+
+    kind: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is modelled and what follows; see :func:`plan_of`.
+
+    ``free`` are the indicators that are modelled, in the catalogue's order; ``derived`` says how the others follow, in
+    an order in which each finds its parts done.
+    """
+
+    free: tuple[str, ...]
+    derived: Mapping[str, Rule] = field(default_factory=dict)
+
+    def complete(self, values: Mapping[str, np.ndarray], last: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the free indicators' `values`, paths (..., horizon, n), and all that follow from them.
+
+        `last` (...) are the stocks at the origin, for what changes from there.
+        """
+        out = {key: values[key] for key in self.free}
+        for key, rule in self.derived.items():
+            out[key] = follow(rule, out, last, key)
+        return out
+
+    def touched(self, changed: Iterable[str]) -> list[str]:
+        """Return the derived indicators that depend on any of `changed`, in the order in which to compute them."""
+        moved = set(changed)
+        out = []
+        for key, rule in self.derived.items():
+            if moved.intersection(rule.parts):
+                moved.add(key)
+                out.append(key)
+        return out
+
+    def movers(self, key: str) -> tuple[str, ...]:
+        """Return the free indicators that an indicator follows from; itself, when it is free."""
+        if key not in self.derived:
+            return (key,)
+        return tuple(dict.fromkeys(m for part in self.derived[key].parts for m in self.movers(part)))
+
+
+def follow(rule: Rule, values: Mapping[str, np.ndarray], last: Mapping[str, np.ndarray], key: str = "") -> np.ndarray:
+    """Return what follows by one rule from the values of its parts, arrays (..., horizon, n)."""
+    parts = [np.asarray(values[part], dtype=float) for part in rule.parts]
+    if rule.kind == "sum":
+        return sum(parts[1:], start=parts[0])
+    if rule.kind == "part":
+        return parts[0] * parts[1]
+    if rule.kind == "ratio":
+        below = sum(parts[2:], start=parts[1])
+        return np.divide(parts[0], below, out=np.full(np.broadcast(parts[0], below).shape, np.nan), where=below > 0)
+    before = np.asarray(last.get(rule.parts[0] if rule.kind == "change" else key, np.nan), dtype=float)
+    start = np.broadcast_to(before[..., None, None], (*parts[0].shape[:-2], 1, parts[0].shape[-1]))
+    if rule.kind == "change":
+        return np.diff(np.concatenate([start, parts[0]], axis=-2), axis=-2)
+    return start + np.cumsum(sum(parts[1:], start=parts[0]), axis=-2)
+
+
+def plan_of(catalog: Catalog, available: Iterable[str] | None = None) -> Plan:
+    """Return the plan of a catalogue; relations with indicators that are not `available` do not count.
+
+    A sum's total follows from its parts. Of a stock and its one net change the change follows; a stock with several
+    changes follows from them. A share of a whole that it lies within is modelled itself, on a scale that keeps it
+    there, and its numerator follows; every other ratio follows from its parts.
+    """
+    keys = [k for k in catalog.indicators if available is None or k in set(available)]
+    rules: dict[str, Rule] = {}
+
+    def add(key: str, kind: str, *parts: str) -> bool:
+        known = all(name in keys for name in (key, *parts))
+        if not known or key in rules or any(key in _needs(part, rules) for part in parts):
+            return False
+        rules[key] = Rule(kind, parts)
+        return True
+
+    for identity in catalog.identities:
+        if identity.kind == "sum":
+            add(identity.total, "sum", *identity.parts)
+        elif identity.kind == "change" and len(identity.parts) == 1:
+            add(identity.parts[0], "change", identity.total)
+        elif identity.kind == "change":
+            add(identity.total, "level", *identity.parts)
+    for ind in catalog.indicators.values():
+        if ind.numerator is None or not ind.denominators or ind.key not in keys:
+            continue
+        within = ind.bounded and len(ind.denominators) == 1 and ind.numerator not in ind.denominators
+        if not (within and add(ind.numerator, "part", ind.key, *ind.denominators)):
+            add(ind.key, "ratio", ind.numerator, *ind.denominators)
+    order: dict[str, Rule] = {}
+    for key in keys:
+        _in_order(key, rules, order)
+    return Plan(tuple(k for k in keys if k not in rules), order)
+
+
+def _needs(key: str, rules: Mapping[str, Rule]) -> set[str]:
+    """An indicator and all that it follows from."""
+    found = {key}
+    for part in rules[key].parts if key in rules else ():
+        found |= _needs(part, rules)
+    return found
+
+
+def _in_order(key: str, rules: Mapping[str, Rule], order: dict[str, Rule]) -> None:
+    if key in rules and key not in order:
+        for part in rules[key].parts:
+            _in_order(part, rules, order)
+        order[key] = rules[key]
 
 
 def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndarray, float]:
@@ -37,14 +158,6 @@ def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndar
     `x` (rows, k) are centred columns, NaN where missing; `looks` says how many of its rows are independent of one
     another (default: all). The correlation is positive definite, the intensity that of Schaefer & Strimmer (2005, Stat.
     Appl. Genet. Mol. Biol. 4, 32) for correlations.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).standard_normal((400, 3))
-    >>> x[:, 1] = 0.8 * x[:, 0] + 0.6 * x[:, 1]
-    >>> correlation, shrunk = shrunk_correlation(x)
-    >>> round(float(correlation[0, 1]), 1), shrunk < 0.05
-    (0.8, True)
     """
     x = np.asarray(x, dtype=float)
     seen = np.isfinite(x)
@@ -92,7 +205,7 @@ def _stream(seed: int, name: str) -> np.random.Generator:
 
 
 def dependence_of(indicators: tuple[str, ...], surprises: Sequence[np.ndarray]) -> Dependence:
-    """Learn the dependence from the surprises of each indicator (branches, months), see ``pooling.surprises_of``."""
+    """Learn the dependence from each indicator's surprises (branches, months), see ``context.surprises_of``."""
     errors = np.stack(surprises, axis=-1)
     branches, months, k = errors.shape
     seen = np.isfinite(errors).sum(axis=1, keepdims=True)
@@ -234,7 +347,7 @@ class JointPaths:
     @property
     def last(self) -> dict[str, np.ndarray]:
         """The value at the origin of each indicator, (branches,)."""
-        return _last_of(self.history, self.branches, self.origin)
+        return last_of(self.history, self.branches, self.origin)
 
     def totals(self, level: Iterable[float] = (80, 95)) -> pd.DataFrame:
         """Return what all branches come to; ratios that are only printed have none.
@@ -262,82 +375,7 @@ class JointPaths:
         return describe(pd.concat(rows, ignore_index=True), branch="*", indicator="indicator", pooled=True)
 
 
-def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, branches: Iterable[str] | None = None,
-                   indicators: Iterable[str] | None = None) -> JointPaths:
-    """Simulate the futures of branches and indicators together.
-
-    Parameters
-    ----------
-    cleaned : Cleaned
-        Or anything with its ``panel`` and ``catalog``.
-    horizon : int
-        Months after the panel's last, 1 to 120.
-    n : int
-        Paths, 1 to 100,000. The first paths stay when n grows.
-    seed : int
-    branches : names, optional
-        Default: all that report. A branch's paths do not depend on which others are simulated.
-    indicators : names, optional
-        Default: all. What these follow from is simulated with them.
-
-    Returns
-    -------
-    JointPaths
-
-    Raises
-    ------
-    SeriesError
-        Horizon or number of paths out of range; no indicator with data.
-    UnknownNameError
-        An unknown branch or indicator.
-    """
-    if not 1 <= horizon <= LONGEST or int(horizon) != horizon:
-        raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
-    checked_paths(n)
-    catalog, panel, context = cleaned.catalog, cleaned.panel, Context.of(cleaned)
-    chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
-    unknown = [b for b in chosen if b not in context.present]
-    if unknown:
-        raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
-    plan, origin = _plan_for(context, indicators), context.last
-    forecasts, reasons = {}, {}
-    for branch in chosen:
-        for key in plan.free:
-            try:
-                forecasts[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
-            except EbankError as error:
-                reasons[branch, key] = str(error)
-    ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
-    dependence = dependence_of(plan.free, [context[key].surprises for key in plan.free])
-    values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
-    late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
-    for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):
-        for i, key in enumerate(plan.free):
-            f = forecasts.get((chosen[b], key))
-            if f is not None:
-                # The shocks' last months are the same calendar months for every series, however early it ended.
-                values[key][b] = paths_from(f, shocks[i][:, -f.horizon:])[:, -horizon:].T
-    values = plan.complete(values, _last_of(panel, tuple(chosen), origin))
-    return JointPaths(values, tuple(chosen), ahead, origin, panel, catalog, plan, seed, reasons, forecasts)
-
-
-def _plan_for(context: Context, indicators) -> Plan:
-    catalog, plan, there = context.catalog, context.plan, context.available
-    if indicators is None:
-        wanted = set(there)
-    else:
-        wanted = {catalog.indicator(k).key for k in indicators}
-        missing = sorted(wanted - set(there))
-        if missing:
-            raise UnknownNameError("indicator with data", missing[0], there)
-    free = {m for k in wanted for m in plan.movers(k)}
-    if not free:
-        raise SeriesError("no indicator to simulate", expected="at least one with data")
-    derived = {k: r for k, r in plan.derived.items() if free.issuperset(plan.movers(k))}
-    return Plan(tuple(k for k in plan.free if k in free), derived)
-
-
-def _last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:
+def last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:
     now = panel.xs(origin, level="month").reindex(list(branches))
     return {key: now[key].to_numpy(dtype=float) for key in panel.columns}
 

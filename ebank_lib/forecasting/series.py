@@ -68,17 +68,10 @@ class Transform:
 
 
 def choose_transform(y: pd.Series | np.ndarray, kind: str | None = None) -> Transform:
-    """Return the scale for a series of a kind.
+    """Return the scale for a series of a kind, see :func:`modelling_scale`.
 
-    A ``ratio`` lies within 0..1, a ``multiple`` is a ratio without a ceiling. Without a kind the logarithm is taken of
-    what is positive throughout, as for a flow, but nothing is held above zero that has been below it.
-
-    Examples
-    --------
-    >>> choose_transform(pd.Series([1.0, 20.0]), "flow").name, choose_transform(pd.Series([0.2, 0.4]), "ratio").name
-    ('log', 'logit')
-    >>> choose_transform(pd.Series([-1.0, 20.0]), "flow").name
-    'none'
+    Without a kind the logarithm is taken of what is positive throughout, as for a flow, but nothing is held above zero
+    that has been below it.
     """
     if kind is not None and kind not in _KINDS:
         raise UnknownNameError("kind", kind, _KINDS)
@@ -125,15 +118,13 @@ class Work:
     """One series at work: complete, on its modelling scale. Methods share what they have in common.
 
     ``values`` (T,) are without the events that are beyond doubt and without what the calendar adds, ``given`` (T,) is
-    as it was; ``first`` is the ordinal of the first month. ``calendar`` says what the calendar adds, ``events``
-    (kind, position) what was taken out.
+    as it was; ``first`` is the ordinal of the first month; ``calendar`` says what the calendar adds.
     """
 
     values: np.ndarray
     given: np.ndarray
     first: int
     calendar: CalendarEffect = NOTHING
-    events: tuple[tuple[str, int], ...] = ()
     name: object = None
 
     def as_series(self, values: np.ndarray) -> pd.Series:
@@ -168,8 +159,7 @@ class Work:
     def until(self, back: int) -> Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
         n = len(self.values) - back
-        return Work(self.values[:n], self.given[:n], self.first, self.calendar,
-                    tuple(e for e in self.events if e[1] < n), self.name)
+        return Work(self.values[:n], self.given[:n], self.first, self.calendar, self.name)
 
 
 @dataclass(frozen=True)
@@ -195,8 +185,7 @@ class Prepared:
 def as_monthly(y) -> tuple[pd.Series, bool]:
     """Return `y` as a float Series on a complete monthly PeriodIndex, and whether its months are only numbers.
 
-    Its index may be months (PeriodIndex, or dates, one a month) or consecutive integers (numbered months). What is not
-    numbers, infinite, twice in a month or not monthly is a SeriesError.
+    Its index may be months (PeriodIndex, or dates, one a month) or consecutive integers (numbered months).
     """
     if _is_monthly(y):
         return y.copy(), False
@@ -253,10 +242,7 @@ def observed(y: pd.Series) -> pd.Series:
 
 
 def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, events=()) -> Prepared:
-    """Return a series ready for the methods; all as in :func:`ebank_lib.forecasting.forecast`.
-
-    The calendar is not used where months are only numbered. Fewer than three observed months are a SeriesError.
-    """
+    """Return a series ready for the methods; all as in :func:`ebank_lib.forecasting.forecast`."""
     y, numbered = as_monthly(y)
     values = y.to_numpy()
     seen = np.flatnonzero(~np.isnan(values))
@@ -279,7 +265,7 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, eve
         z[missing] = np.interp(missing, there, z[there])
     adjusted, events = (z, []) if constant else take_out(
         z, y.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
-    work = Work(adjusted, z, first, NOTHING, tuple((kind, at) for kind, at, _ in events), y.name)
+    work = Work(adjusted, z, first, NOTHING, y.name)
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
     gaps = tuple(y.index[missing]) if missing.size else ()
     ready = Prepared(y, work, transform, gaps, late, numbered, constant, told)
@@ -296,5 +282,4 @@ def with_calendar(ready: Prepared, calendar: str, pooled=None) -> Prepared:
     if pooled is not None:
         less = plain - effect.between(first, len(plain))
         effect = replace(effect, season=pooled.season_for(less, first))
-    return replace(ready, work=Work(plain - effect.between(first, len(plain)), work.given, first, effect, work.events,
-                                    work.name))
+    return replace(ready, work=replace(work, values=plain - effect.between(first, len(plain)), calendar=effect))

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ConfigError, UnknownNameError
-from ..forecasting.coherence import follow
-from ..forecasting.joint import JointPaths
+from ..forecasting.joint import JointPaths, follow
 from ..peers.position import by_branch
 from .strategy import Target, yearly
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ..catalog import Catalog
 from ..display import describe, html_table
 from ..errors import ConfigError
-from ..forecasting.joint import JointPaths, simulate_joint
+from ..forecasting import JointPaths, simulate_joint
 from ..wording import language, month_name, t
 from .measures import Measure, View, observed_total, past_values, threshold_of
 from .odds import REASONS, Odds, judged, odds_of, pace_of, said_odds, said_pace, said_value

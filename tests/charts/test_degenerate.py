@@ -13,8 +13,7 @@ from ebank_lib import charts
 from ebank_lib.arma import fit_arma
 from ebank_lib.errors import EbankError
 from ebank_lib.forecasting import backtest, forecast, revise
-from ebank_lib.forecasting.coherence import plan_of
-from ebank_lib.forecasting.joint import JointPaths
+from ebank_lib.forecasting.joint import JointPaths, plan_of
 from ebank_lib.growth import analyse_growth
 from ebank_lib.peers import compare_peers, convergence, growth_clusters
 from ebank_lib.province import growth_decomposition, league_table, who_carries

@@ -13,7 +13,7 @@ import pytest
 from ebank_lib.charts.province import plot_multiples, plot_total_fan
 from ebank_lib.errors import SeriesError
 from ebank_lib.forecasting import JointPaths
-from ebank_lib.forecasting.coherence import plan_of
+from ebank_lib.forecasting.joint import plan_of
 from ebank_lib.province import growth_decomposition, league_table, who_carries
 from ebank_lib.province.contributions import Carriers
 

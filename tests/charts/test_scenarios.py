@@ -7,8 +7,7 @@ import pytest
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.charts.scenarios import plot_odds, plot_paths, plot_scenarios, plot_targets, plot_tornado
-from ebank_lib.forecasting.coherence import plan_of
-from ebank_lib.forecasting.joint import JointPaths
+from ebank_lib.forecasting.joint import JointPaths, plan_of
 from ebank_lib.scenarios import Bundle, Lever, Move, Strategy, Stress, Target, evaluate_targets, run_scenarios
 
 H, N = 24, 400

@@ -1,12 +1,15 @@
-"""The calendar's effects: found where planted, nothing where there are none, foreseen in the months ahead."""
+"""The calendar and the season: found where planted, foreseen in the months ahead, drawn together by branches."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.meta_analysis import combine_effects
 
 from ebank_lib.events import calendar_regressors
 from ebank_lib.forecasting import forecast
-from ebank_lib.forecasting.calendar import drawn_to, fit_calendar
+from ebank_lib.forecasting.calendar import Pooled, _common, drawn_to, fit_calendar, learn_pooled
+from ebank_lib.forecasting.series import prepare
+from ebank_lib.store import VARIABLE, kept_arrays
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 AHEAD = pd.period_range("2011-09", periods=12, freq="M")
@@ -73,16 +76,73 @@ def test_the_study_s_method_and_last_year_s_month_are_as_they_were():
     assert np.allclose(a.block("arma")["y_hat"], b.block("arma")["y_hat"], rtol=0.02)
 
 
-def test_regression_with_arma_errors_uses_what_there_is_to_regress_on():
-    y = np.exp(pd.Series(walk(5, 0.01) + effects(MONTHS, end=0.4), MONTHS))
-    f = forecast(y, models=("regarma", "snaive"), calendar="china")
-    rise = np.log(f.block("regarma")["y_hat"].to_numpy())
-    assert f.failures.empty and rise[3] - (rise[2] + rise[4]) / 2 > 0.2        # December against its neighbours
-    g = forecast(y, models=("regarma", "snaive"))
-    assert list(g.failures["model"]) == ["regarma"] and "nothing to regress on" in g.failures["reason"].iloc[0]
-
-
 @pytest.mark.parametrize("estimate, se, mean, sd, between", [
     (1.0, 0.1, 0.0, 0.1, 0.5), (2.0, 1e-15, 0.0, 0.1, 2.0), (2.0, 0.1, 1.0, 0.0, 1.0), (2.0, 0.3, 1.0, 0.1, 1.1)])
 def test_an_estimate_is_drawn_by_precision(estimate, se, mean, sd, between):
     assert np.isclose(drawn_to(estimate, se, mean, sd), between)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_the_common_effect_is_that_of_dersimonian_and_laird_shrunk_by_its_error(seed):
+    rng = np.random.default_rng(seed)
+    variances = rng.uniform(0.5, 2, 9)
+    estimates = 3 + rng.normal(size=9) * np.sqrt(variances + 2.0 * seed)
+    found = combine_effects(estimates, variances, method_re="dl")
+    mean, tau2 = found.mean_effect_re, found.tau2
+    assert tau2 > 0
+    shared = 0.5 * variances.mean()     # branches share their shocks: the mean is no surer than half of one's error
+    error = max(1 / (1 / (variances + tau2)).sum(), shared)
+    assert np.allclose(_common(estimates, variances), (mean * (1 - 2 * error / mean**2), np.sqrt(tau2 + shared)))
+    assert _common(estimates - estimates.mean(), variances)[0] == 0.0       # in doubt it is taken for nothing
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def test_what_the_branches_say_survives_in_the_store(place):
+    effects = np.full((4, 2), np.nan)
+    effects[[0, 2]] = (0.1, 0.02), (-0.3, 0.4)
+    pooled = Pooled(effects, (5, 25), np.arange(12) / 7, 0.25, 9)
+    again = [Pooled(**kept_arrays("forecasting-pooled", ("test",), lambda: vars(pooled))) for _ in range(2)]
+    for one in again:
+        assert one.prior == ({"festival": (0.1, 0.02), "quarter_end": (-0.3, 0.4)}, (5, 25))
+        assert (float(one.spread), int(one.branches)) == (0.25, 9) and np.array_equal(one.season, pooled.season)
+
+
+def many(count=10, wave=0.15, own=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    season = wave * np.cos(2 * np.pi * np.arange(44) / 12)
+    return [np.exp(pd.Series(walk(100 * seed + b, 0.05) + season * (1 + own * rng.standard_normal()), MONTHS))
+            for b in range(count)]
+
+
+def pooled_of(series):
+    return learn_pooled([prepare(y, "flow") for y in series])
+
+
+def test_branches_agree_on_a_season_that_one_alone_cannot_show():
+    pooled = pooled_of(many())
+    truth = 0.15 * np.cos(2 * np.pi * np.arange(12) / 12)
+    alone = [pooled_of(many(4, seed=s)).season for s in range(1, 3)]
+    assert np.abs(pooled.season - truth).mean() < 0.05 and np.isclose(pooled.season.sum(), 0)
+    assert np.abs(pooled.season - truth).mean() < np.mean([np.abs(a - truth).mean() for a in alone]) + 0.01
+
+
+def test_branches_that_have_no_season_teach_none():
+    pooled = pooled_of(many(wave=0.0))
+    assert np.abs(pooled.season).mean() < 0.02
+
+
+def test_fewer_than_four_branches_teach_nothing():
+    assert pooled_of(many(3)) is None
+    assert pooled_of([pd.Series(5.0, MONTHS)] * 6) is None
+
+
+def test_a_branch_unlike_the_others_keeps_much_of_its_own():
+    pooled = pooled_of(many(own=0.5))
+    z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
+    drawn = pooled.season_for(z.to_numpy(), z.index[0].ordinal)
+    assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4

@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ebank_lib.forecasting import Context
-from ebank_lib.forecasting.context import Grid
+from ebank_lib.forecasting.candidates import MEMBERS, predict
+from ebank_lib.forecasting.context import Grid, missed, plain_forecasts, surprises_of
+from ebank_lib.forecasting.series import SCALES, Transform, prepare
+
+from .test_forecast import growth, monthly
 
 
 def test_nothing_after_the_cutoff_is_looked_at(cleaned):
@@ -117,3 +123,38 @@ def test_a_grid_is_the_panel_and_leaves_out_what_is_doubtful_at_the_end(cleaned)
     assert able == [True, False, True, True, True, False, True]
     assert grid.column("sms", grid.first - 1).shape == (len(grid.branches), 0)
     assert Context.of(cleaned).present == set(cleaned.branches)
+
+
+def test_a_plain_forecast_is_the_mean_of_the_members_and_of_their_variances():
+    series = [prepare(growth(1), "flow"), None, prepare(monthly(np.full(30, 5.0))), prepare(growth(2, n=9), "flow")]
+    found = plain_forecasts(series, 12)
+    members = [predict(m, series[0].work, 12) for m in MEMBERS]
+    assert np.allclose(found["mean"][0], np.mean([p.mean for p in members], axis=0))
+    assert np.allclose(found["sd"][0] ** 2, np.mean([p.sd**2 for p in members], axis=0))
+    assert np.isnan(found["mean"][1:]).all() and np.isnan(found["sd"][1:]).all()
+    assert [SCALES[n] for n in found["scale"]] == ["log", "none", "none", "log"]
+
+
+def test_surprises_are_one_step_errors_in_their_months_less_the_first_two():
+    y = growth(3, n=20)
+    y.iloc[7] = np.nan
+    months = pd.period_range(y.index[0] - 3, y.index[-1], freq="M")
+    ready = {"a": prepare(y, "flow"), "b": prepare(growth(4, n=11).set_axis(y.index[:11]), "flow")}
+    found = surprises_of(ready, ["a", "b", "c"], months)
+    assert np.isnan(found[1:]).all() and np.isnan(found[0, :5]).all() and np.isnan(found[0, 10])
+    assert np.isfinite(found[0, 5:10]).all() and np.isfinite(found[0, 11:]).all()
+
+
+@pytest.mark.parametrize("n, looked", [(11, False), (12, True)])
+def test_a_year_of_months_has_surprises(n, looked):
+    y = growth(4, n=n)
+    assert np.isfinite(surprises_of({"a": prepare(y, "flow")}, ["a"], y.index)).any() == looked
+
+
+@given(st.sampled_from(SCALES), st.lists(st.floats(0, 1), min_size=3, max_size=3))
+def test_an_error_is_measured_on_the_scale_in_the_spread_that_was_stated(scale, came):
+    said = {"mean": np.array([[0.1, 0.2, 0.3, 0.4]]), "sd": np.array([[0.5, 0.0, 2.0, 1.0]]),
+            "scale": np.array([SCALES.index(scale)])}
+    off = missed(said, [0], np.array([came]))[0]
+    z = Transform(scale).forward(np.where((np.array(came) == 0) & (scale == "log"), np.nan, came))
+    assert np.isnan(off[1]) and np.array_equal(off[[0, 2]], (z[[0, 2]] - [0.1, 0.3]) / [0.5, 2.0], equal_nan=True)

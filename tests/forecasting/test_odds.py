@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks import odds
 from benchmarks._calibrating import learn_common, normal_scores
 from benchmarks._scores import brier, clustered_error, decomposition, reliability
-from ebank_lib.forecasting.calibration import ErrorShape, shape_of
+from ebank_lib.forecasting.candidates import ErrorShape, shape_of
 
 pairs = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 

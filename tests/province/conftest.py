@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.forecasting import JointPaths
-from ebank_lib.forecasting.coherence import plan_of
+from ebank_lib.forecasting.joint import plan_of
 
 
 @pytest.fixture(scope="package")

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.catalog import load_catalog
-from ebank_lib.forecasting.coherence import follow, plan_of
-from ebank_lib.forecasting.joint import JointPaths
+from ebank_lib.forecasting.joint import JointPaths, follow, plan_of
 
 MONTHS = pd.period_range("2008-01", "2011-08", freq="M")
 
