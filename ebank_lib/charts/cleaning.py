@@ -21,35 +21,25 @@ _MARKS = {"corrected": ("o", style.colours[1]), "flagged": ("^", style.colours[4
 
 
 def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
-    """Return branch x month: the share of the indicators that were changed, flagged or are missing.
+    """Return branch x month: the share of the indicators that are of a kind (``trouble`` is all of them together).
 
     NaN before a branch's first figure and after its last.
-
-    Parameters
-    ----------
-    kind : {"trouble", "corrected", "flagged", "missing"}
-        ``trouble`` is all of them together.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, KINDS)
-    gone, judged = cleaned.panel.isna(), cleaned.judged
-    gone = gone.loc[:, ~gone.all()]
-    absent = gone
+    absent, judged = cleaned.panel.isna(), cleaned.judged
+    absent = absent.loc[:, ~absent.all()]
+    hit = absent & (kind in ("trouble", "missing"))
     if kind != "missing":
         wanted = [kind] if kind != "trouble" else ["corrected", "flagged", "filled"]
-        e = judged[judged["decision"].isin(wanted) & judged["indicator"].isin(gone.columns)]
+        e = judged[judged["decision"].isin(wanted) & judged["indicator"].isin(absent.columns)]
         heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
-        where = pd.DataFrame({"branch": e["branch"].astype(object).replace(heirs), "month": e["month"],
-                              "indicator": e["indicator"]}).drop_duplicates()
-        hit = pd.DataFrame(False, index=gone.index, columns=gone.columns)
-        rows = hit.index.get_indexer(pd.MultiIndex.from_frame(where[["branch", "month"]]))
-        columns = hit.columns.get_indexer(where["indicator"])
+        rows = hit.index.get_indexer(pd.MultiIndex.from_arrays([e["branch"].astype(object).replace(heirs), e["month"]]))
         marked = hit.to_numpy(bool, copy=True)
-        marked[rows[rows >= 0], columns[rows >= 0]] = True
-        gone = pd.DataFrame(marked | (gone.to_numpy(bool) if kind == "trouble" else False), gone.index, gone.columns)
-    shape = (len(cleaned.branches), len(cleaned.months))
-    share = gone.mean(axis=1).to_numpy().reshape(shape)
-    there = (~absent).any(axis=1).to_numpy().reshape(shape)
+        marked[rows[rows >= 0], hit.columns.get_indexer(e["indicator"])[rows >= 0]] = True
+        hit = pd.DataFrame(marked, hit.index, hit.columns)
+    there, share = (column.to_numpy().reshape(len(cleaned.branches), len(cleaned.months))
+                    for column in ((~absent).any(axis=1), hit.mean(axis=1)))
     own = np.logical_or.accumulate(there, axis=1) & np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
     return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
 
@@ -112,14 +102,19 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
 
     A log axis where what was printed spans more than a factor of thirty.
     """
-    lang = language(lang)
-    y = cleaned.series(branch, indicator)
-    before = printed_series(cleaned, branch, indicator)
-    ax = style.axes_of(ax, 3.4)
+    lang, ax = language(lang), style.axes_of(ax, 3.4)
+    y, before = cleaned.series(branch, indicator), printed_series(cleaned, branch, indicator)
     x = style.month_numbers(y.index)
     ax.plot(x, before.to_numpy(), color="#9A9A9A", lw=1.2, ls=(0, (4, 2)), label=t("cleaning.chart_printed", lang))
     ax.plot(x, y.to_numpy(), color=style.colours[0], lw=1.8, label=t("cleaning.chart_cleaned", lang))
-    _mark(ax, cleaned, y, branch, indicator, lang)
+    e = cleaned.rows(branch)
+    e = e[(e["branch"] == cleaned.catalog.branch(branch).id) & (e["indicator"] == indicator)]
+    decision = e["decision"].astype(str).where(e["rule"] != "revision", "revision")
+    for name, (marker, colour) in _MARKS.items():
+        at = y.reindex(pd.PeriodIndex(e.loc[decision == name, "month"].unique(), freq="M")).dropna()
+        if len(at):
+            ax.plot(style.month_numbers(at.index), at.to_numpy(), marker, ms=6, mfc="none", mew=1.6, color=colour,
+                    label=t("cleaning.chart_revision" if name == "revision" else f"cleaning.{name}", lang))
     both = pd.concat([before, y]).dropna()
     if len(both) and (both > 0).all() and both.max() > 30 * both.min():
         ax.set_yscale("log")
@@ -130,15 +125,3 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
                    name=ind.label(lang)))
     ax.legend(loc="best", ncols=5)
     return ax
-
-
-def _mark(ax: Axes, cleaned: Cleaned, y: pd.Series, branch: str, indicator: str, lang: str) -> None:
-    e = cleaned.rows(branch)
-    e = e[(e["branch"] == cleaned.catalog.branch(branch).id) & (e["indicator"] == indicator)]
-    decision = e["decision"].astype(str).where(e["rule"] != "revision", "revision")
-    for name, (marker, colour) in _MARKS.items():
-        months = pd.PeriodIndex(e.loc[decision == name, "month"].unique(), freq="M")
-        at = y.reindex(months).dropna()
-        if len(at):
-            ax.plot(style.month_numbers(at.index), at.to_numpy(), marker, ms=6, mfc="none", mew=1.6, color=colour,
-                    label=t(f"cleaning.{name}", lang) if name != "revision" else t("cleaning.chart_revision", lang))
