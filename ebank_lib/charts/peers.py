@@ -27,22 +27,13 @@ _COLUMNS = {"rank": 1.05, "percentile": 1.17, "months": 1.43}      # what stands
 def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] | None = None) -> Figure:
     """Draw a row an indicator: every branch from the lowest to the highest, this one marked; rank and months beside.
 
-    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small.
-
-    Parameters
-    ----------
-    indicators : sequence of str, optional
-        Default: all but parts whose share of the whole is a row of its own.
-
-    Returns
-    -------
-    Figure
-        With a sentence instead of axes when nothing can be compared.
+    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small. Default
+    `indicators`: all but parts whose share of the whole is a row of its own.
     """
     lang = language(lang)
     catalog, who = peers.catalog, peers.catalog.branch(peers.branch).label(lang)
     rows = peers.scale_free().dropna(subset=["y"])
-    within = {p for i in catalog.identities if i.kind == "within" for p in i.parts} if indicators is None else set()
+    within = {p for i in catalog.identities if i.kind == "within" for p in i.parts}
     keep = ~rows["indicator"].isin(within) if indicators is None else rows["indicator"].isin(list(indicators))
     rows = rows[keep & (rows["n"] > 1)]
     if rows.empty:
@@ -105,20 +96,14 @@ def _beside(row, lang: str) -> tuple[str, str, str]:
 @style.in_style
 def plot_convergence(result: Convergence, lang: str | None = None, indicators: Sequence[str] | None = None,
                      branch: str = "") -> Figure:
-    """Draw mean growth against the start, a dot a branch, with the regression line and both verdicts.
+    """Draw mean growth against the start, a dot a branch (one of them marked), with regression line and both verdicts.
 
-    Parameters
-    ----------
-    indicators : sequence of str, optional
-        Default: the catalogue's headline indicators that were tested, else the first four tested.
-    branch : str, optional
-        The one to mark.
+    Default `indicators`: the catalogue's headline indicators that were tested, else the first four tested.
     """
     lang, catalog = language(lang), result.catalog
     tested = result.table.loc[result.table["status"] == "ok"].set_index("indicator")
     wanted = [k for k in (catalog.headline if indicators is None else indicators) if k in tested.index]
-    if indicators is None and not wanted:
-        wanted = list(tested.index[:4])
+    wanted = wanted or list(tested.index[:4 if indicators is None else 0])
     if not wanted:
         return style.sentence(t("peers.convergence_title", lang), lang, t("peers.convergence_nothing", lang)).figure
     columns = min(len(wanted), 4)

@@ -25,22 +25,11 @@ MOST = 24       # branches in a picture; hundreds could not be read, nor would t
 
 @style.in_style
 def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure:
-    """Draw every branch in a panel of its own, all on one scale.
+    """Draw every branch of `data` (a Cleaned, or anything with its panel and catalog) in a panel, all on one scale.
 
     Stocks and flows as an index of the first month in which all branches have a figure (= 100) on a log scale, so that
     equal slopes are equal growth; ratios as they are. Of more than 24 branches the largest are drawn (of a ratio: those
-    with the largest denominator).
-
-    Parameters
-    ----------
-    data : Cleaned, or anything with its ``panel`` and ``catalog``
-    indicator : str
-        Default: the first of the catalogue's headline.
-
-    Returns
-    -------
-    Figure
-        With a sentence instead of axes when no branch has a figure.
+    with the largest denominator). Default indicator: the first of the catalogue's headline.
     """
     lang = language(lang)
     catalog, panel = data.catalog, data.panel
@@ -59,7 +48,10 @@ def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure
     for n, (ax, (b, y)) in enumerate(zip(axes.flat, history.items(), strict=False)):
         ax.plot(month_numbers(y.index), (y / base[b]).to_numpy(), color=INK, lw=1.3)
         ax.set_title(catalog.branch(b).label(lang), fontsize=9, pad=3)
-        ax.text(0.04, 0.94, _now(panel.loc[b, ind.key], ind, lang), transform=ax.transAxes, ha="left", va="top",
+        whole = panel.loc[b, ind.key]
+        now, then = whole.iloc[-1], whole.iloc[-13] if len(whole) > 12 else np.nan
+        change = now - then if ratio else now / then - 1 if then > 0 else np.nan
+        ax.text(0.04, 0.94, _written(now, change, ind, lang, 0), transform=ax.transAxes, ha="left", va="top",
                 fontsize=8, color=MUTED, path_effects=style.HALO)
         # A panel without one below it names its months.
         ax.tick_params(labelsize=8, labelbottom=n + axes.shape[1] >= len(history))
@@ -77,7 +69,8 @@ def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure
     month_axis(first, lang, pd.PeriodIndex(next(iter(history.values())).index, freq="M"))
     note = t(f"province.note_multiples{'_ratio' if ratio else ''}", lang, first=month_name(begin, lang),
              end=month_name(panel.index.get_level_values("month").max(), lang))
-    return style.headline(fig, title, _some_of(len(history), len(there), lang) + note)
+    some = style.some_of(len(history), len(there), lang, "province.chart_some")
+    return style.headline(fig, title, ("" if lang == "zh" else " ").join(filter(None, [some, note])))
 
 
 def _largest_of(data, ind, branches: list[str]) -> list[str]:
@@ -90,47 +83,30 @@ def _largest_of(data, ind, branches: list[str]) -> list[str]:
     return [b for b in branches if b in chosen]
 
 
-def _some_of(n: int, total: int, lang: str) -> str:
-    return t("province.chart_some", lang, n=n, total=total) + ("" if lang == "zh" else " ") if n < total else ""
-
-
-def _now(y: pd.Series, ind, lang: str) -> str:
-    """The last month's figure and what became of it in a year."""
-    now = y.iloc[-1]
-    then = y.iloc[-13] if len(y) > 12 else np.nan
-    if ind.kind == "ratio":
-        return f"{percent(now)}  {_in_points(now - then, lang)}".rstrip()
-    return f"{number(now, '', lang)}  {percent(now / then - 1, 0, True) if then > 0 else ''}".rstrip()
-
-
-def _in_points(change: float, lang: str) -> str:
-    return t("province.in_points", lang, n=f"{change * 100:+.1f}") if np.isfinite(change) else ""
+def _written(now: float, change: float, ind, lang: str, digits: int = 1) -> str:
+    """A figure and what became of it in a year: of a ratio in points, else a rate."""
+    text = percent(now) if ind.kind == "ratio" else number(now, "", lang)
+    if not np.isfinite(change):
+        return text
+    points = t("province.in_points", lang, n=f"{change * 100:+.1f}")
+    return f"{text}  {points if ind.kind == 'ratio' else percent(change, digits, True)}"
 
 
 # --- the fan of the whole
 
 @style.in_style
-def plot_total_fan(paths: JointPaths, indicator: str = "", ax: Axes | None = None, lang: str | None = None,
-                   months: int = 36, level=(80, 95)) -> Axes:
-    """Draw the province's history and the fan of its paths.
+def plot_total_fan(paths: JointPaths, indicator: str = "", ax: Axes | None = None, lang: str | None = None) -> Axes:
+    """Draw three years of the province's history and the fan of its paths: bands that hold 80% and 95% of them.
 
-    Parameters
-    ----------
-    paths : JointPaths
-    indicator : str
-        Default: the first of the catalogue's headline.
-    months : int
-        How much history.
-    level : numbers
-        Per cent of the paths within each band.
+    Default indicator: the first of the catalogue's headline.
     """
     lang, ax = language(lang), style.axes_of(ax)
     ind = paths.catalog.indicator(indicator)
-    past = _total_history(paths, ind).iloc[-months:]
+    past = _total_history(paths, ind).iloc[-36:]
     total = paths.total(ind.key)
     x, now = month_numbers(total.index), float(past.dropna().iloc[-1])
     origin = month_numbers(past.dropna().index[-1:])[0]
-    bands = {lv: np.quantile(total.to_numpy(), (0.5 - lv / 200, 0.5 + lv / 200), axis=1) for lv in level}
+    bands = {lv: np.quantile(total.to_numpy(), (0.5 - lv / 200, 0.5 + lv / 200), axis=1) for lv in (80, 95)}
     key = style.fan(ax, (origin, now), x, bands, lang)
     ax.plot(month_numbers(past.index), past.to_numpy(), color=INK)
     middle = np.median(total.to_numpy(), axis=1)
@@ -210,20 +186,16 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
     ind = league.catalog.indicator(league.of(indicator)["indicator"].iloc[0])
     ax = _bar_axes(len(rows), ax)
     ax.barh(np.arange(len(rows)), rows["value"], height=0.68, color=BAND, lw=0)
-    if ind.kind == "ratio":
-        texts = [f"{percent(v)}  {_in_points(g, lang)}".rstrip() for v, g in zip(rows["value"], rows["growth"],
-                                                                                strict=True)]
-        ax.xaxis.set_major_formatter(lambda v, _: percent(v, 0))
-    else:
-        texts = [number(v, "", lang) + (f"  {percent(g, 1, True)}" if np.isfinite(g) else "")
-                 for v, g in zip(rows["value"], rows["growth"], strict=True)]
-        ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
-        ax.set_xlabel(league.catalog.unit_label(ind.key, lang))
-    _finish(ax, [league.catalog.branch(b).label(lang) for b in rows["branch"]], rows["value"].clip(lower=0), texts)
+    ratio, unit = ind.kind == "ratio", league.catalog.unit_label(ind.key, lang)
+    ax.xaxis.set_major_formatter(lambda v, _: percent(v, 0) if ratio else number(v, "", lang))
+    ax.set_xlabel("" if ratio else unit)
+    _finish(ax, [league.catalog.branch(b).label(lang) for b in rows["branch"]], rows["value"].clip(lower=0),
+            [_written(v, g, ind, lang) for v, g in zip(rows["value"], rows["growth"], strict=True)])
     ax.set_title(t("province.title_league", lang, label=ind.short_label(lang), when=t(
         f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(league.end, lang))))
     if len(ranked) > len(rows):
-        ax.set_xlabel(f"{ax.get_xlabel()}\n{_some_of(len(rows), len(ranked), lang)}".strip())
+        some = style.some_of(len(rows), len(ranked), lang, "province.chart_some")
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{some}".strip())
     return ax
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,20 +33,9 @@ _VERDICT = ("behind", "far", "away", "past")
 def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool = False) -> Figure:
     """Draw each target as a bar to its present state with a year ago, trend and goal, and its pace beside it.
 
-    Shares are drawn in per cent; other indicators in per cent of their goal, which their label says.
-
-    Parameters
-    ----------
-    targets : Targets
-    ax : pair of Axes, optional
-        For the state and for the pace.
-    brief : bool
-        The state alone, under the indicators' short names: the picture for a first screen.
-
-    Returns
-    -------
-    Figure
-        With a sentence instead of axes when the source has no targets.
+    Shares are drawn in per cent; other indicators in per cent of their goal, which their label says. Given axes are a
+    pair: for the state and for the pace. With `brief` the state is drawn alone, under the indicators' short names: the
+    picture for a first screen.
     """
     lang, catalog = language(lang), targets.catalog
     branch = catalog.branch(targets.branch).label(lang)
@@ -66,7 +54,7 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
         _state(ax[0], n, row, scales[n], target.kind, lang, targets)
         of_goal = "" if share or target.kind == "rank" else "\n（占目标）" if lang == "zh" else "\n(of goal)"
         names.append(catalog.indicator(target.indicator).short_label(lang) if brief else
-                     _wrapped(target.label(lang), lang) + of_goal)
+                     (_signs(target.label(lang)) if lang == "zh" else wrap(target.label(lang), 26)) + of_goal)
     for axis in ax:
         name_rows(axis, names, -0.75)
     ax[0].set_xlim(0, max(104.0, ax[0].get_xlim()[1]))
@@ -112,9 +100,10 @@ def _state(ax: Axes, n: int, row: dict, scale: float, kind: str, lang: str, targ
 
 def _paces(ax: Axes, rows: list[dict], scales: list[float], lang: str) -> None:
     """Draw the pace needed and the pace achieved, a pair of bars a target."""
-    pair = {"needed_per_month": ("needed", colours[1], -0.15), "achieved_per_month_12m": ("achieved", MUTED, 0.15)}
+    pair = {"needed": colours[1], "achieved": MUTED}
     for n, (row, scale) in enumerate(zip(rows, scales, strict=True)):
-        for name, (_, colour, shift) in pair.items():
+        for name, colour, shift in zip(("needed_per_month", "achieved_per_month_12m"), pair.values(), (-0.15, 0.15),
+                                       strict=True):
             pace = row[name] * scale
             if np.isfinite(pace):
                 ax.barh(n + shift, pace, height=0.26, color=colour, zorder=2)
@@ -123,20 +112,21 @@ def _paces(ax: Axes, rows: list[dict], scales: list[float], lang: str) -> None:
     ax.set_xlim(min(low, 0) - 0.05 * (high - low), max(high, 0) + 0.3 * (high - low))
     ax.axvline(0, color=MUTED, lw=0.8)
     ax.set_title(t("scenarios.pace_title", lang), fontsize=9.5)
-    legend_below(ax, handles=[Patch(color=colour, label=t(f"scenarios.{word}", lang))
-                              for word, colour, _ in pair.values()], ncols=2, handlelength=1.0)
+    legend_below(ax, handles=_key(pair, lang), ncols=2, handlelength=1.0)
 
 
-def _wrapped(text: str, lang: str) -> str:
-    """Break a label into lines; a figure such as 100% stays whole."""
-    if lang == "en":
-        return "\n".join(textwrap.wrap(text, 26))
+def _signs(text: str, most: int = 14) -> str:
+    """Break a Chinese label into lines of so many signs; a figure such as 100% stays whole."""
     lines = [""]
     for part in re.findall(r"[!-~]+|.", text):
-        if len(lines[-1]) + len(part) > 14:
+        if len(lines[-1]) + len(part) > most:
             lines.append("")
         lines[-1] += part
     return "\n".join(lines)
+
+
+def _key(looks: dict[str, str], lang: str) -> list:
+    return [Patch(color=colour, label=t(f"scenarios.{word}", lang)) for word, colour in looks.items()]
 
 
 @style.in_style
@@ -153,14 +143,19 @@ def plot_odds(targets: Targets, ax: Axes | None = None, lang: str | None = None)
         for value, colour, shift in ((row["p_at"], colours[0], -0.19), (row["p_by"], colours[5], 0.19)):
             ax.barh(n + shift, value, height=0.34, color=colour, zorder=2)
             write_beside(ax, said_odds(value, int(row["n"]), lang), (value, n + shift))
-    name_rows(ax, [f"{wrap(target.label(lang), 34)}\n{month_name(row['deadline'], lang)}"
-                   for target, row in zip(targets.targets, rows, strict=True)], size=8.5)
     ax.set_xlim(0, 1.08)
     ax.set_xticks(np.arange(0, 1.01, 0.25), ["0%", "25%", "50%", "75%", "100%"])
-    ax.set_title(t("scenarios.odds_title", lang, branch=targets.catalog.branch(targets.branch).label(lang)),
-                 fontsize=9.5, pad=8)
-    legend_below(ax, handles=[Patch(color=colours[0], label=t("scenarios.odds_at", lang)),
-                              Patch(color=colours[5], label=t("scenarios.odds_by", lang))], ncols=2)
+    return _finish(ax, t("scenarios.odds_title", lang, branch=targets.catalog.branch(targets.branch).label(lang)),
+                   [f"{wrap(target.label(lang), 34)}\n{month_name(row['deadline'], lang)}"
+                    for target, row in zip(targets.targets, rows, strict=True)],
+                   _key({"odds_at": colours[0], "odds_by": colours[5]}, lang), 8.5)
+
+
+def _finish(ax: Axes, title: str, names: list[str], key: list, size: float = 8) -> Axes:
+    """Name the rows, and write the title above and the key below them."""
+    name_rows(ax, names, size=size)
+    ax.set_title(wrap(title, 96), fontsize=9.5, pad=8)
+    legend_below(ax, handles=key, ncols=len(key))
     return ax
 
 
@@ -170,11 +165,7 @@ def plot_odds(targets: Targets, ax: Axes | None = None, lang: str | None = None)
 def plot_scenarios(scenarios: Scenarios, target: str, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw the odds of a target at its date under each scenario that touches it, the baseline as a line through all.
 
-    Parameters
-    ----------
-    scenarios : Scenarios
-    target : str
-        Its key; "" draws the sentence that there is none.
+    Target "" draws the sentence that there is none, here as in the pictures below.
     """
     lang = language(lang)
     if not target:
@@ -191,14 +182,10 @@ def plot_scenarios(scenarios: Scenarios, target: str, ax: Axes | None = None, la
         ax.barh(n, row["p_at"], height=0.6, color=_COLOUR[row["kind"]], zorder=2)
         write_beside(ax, said_odds(row["p_at"], int(row["n"]), lang), (row["p_at"], n))
     ax.axvline(rows[0]["p_at"], color=MUTED, lw=0.8, zorder=1)
-    _name(ax, scenarios, rows, lang)
     ax.set_xlim(0, 1.08)
     _odds_axis(ax)
-    ax.set_title(wrap(title, 96), fontsize=9.5, pad=8)
-    kinds = dict.fromkeys(row["kind"] for row in rows)
-    legend_below(ax, handles=[Patch(color=_COLOUR[k], label=t(f"scenarios.kind_{k}", lang)) for k in kinds],
-                 ncols=len(kinds))
-    return ax
+    return _finish(ax, title, _names(scenarios, rows, lang),
+                   _key({f"kind_{row['kind']}": _COLOUR[row["kind"]] for row in rows}, lang))
 
 
 @style.in_style
@@ -206,11 +193,6 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
     """Draw how far a target's odds move when each effect is at its low or at its high end, the ten widest.
 
     Where no effect moves the odds by a per cent, the expected value is drawn instead.
-
-    Parameters
-    ----------
-    scenarios : Scenarios
-    target : str
     """
     lang = language(lang)
     if not target:
@@ -237,33 +219,21 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
             ax.barh(n + shift, end - centre, left=centre, height=0.28, color=colour, zorder=2)
             write_beside(ax, written(end), (end, n + shift), end < centre, fontsize=8)
     ax.axvline(centre, color=MUTED, lw=1.0, zorder=3)
-    _name(ax, scenarios, rows, lang)
     low, high = ax.get_xlim()
     ax.set_xlim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     if odds:
         _odds_axis(ax)
     else:
         ax.xaxis.set_major_formatter(lambda v, _: written(v))
-    ax.set_title(wrap(title, 96), fontsize=9.5, pad=8)
-    legend_below(ax, handles=[*(Patch(color=colour, label=t(f"scenarios.tornado_{side}", lang))
-                                for side, (colour, _) in ends.items()),
-                              Line2D([], [], color=MUTED, label=f"{t('scenarios.baseline', lang)} {written(centre)}")],
-                 ncols=3)
-    return ax
+    return _finish(ax, title, _names(scenarios, rows, lang), [
+        *_key({f"tornado_{side}": colour for side, (colour, _) in ends.items()}, lang),
+        Line2D([], [], color=MUTED, label=f"{t('scenarios.baseline', lang)} {written(centre)}")])
 
 
 @style.in_style
 def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None = None,
                lang: str | None = None) -> Axes:
-    """Draw a target's past, the fan of the baseline and that of a scenario, and the goal at its date.
-
-    Parameters
-    ----------
-    scenarios : Scenarios
-    scenario : str
-        A lever, bundle or stress.
-    target : str
-    """
+    """Draw a target's past, the fan of the baseline and that of a lever, bundle or stress, and the goal at its date."""
     lang, catalog = language(lang), scenarios.catalog
     if not target:
         return _no_target(scenarios, ax, lang)
@@ -307,8 +277,8 @@ def _no_target(scenarios: Scenarios, ax: Axes | None, lang: str) -> Axes:
     return style.sentence(title, lang, scenarios.sentences(lang)[0], ax)
 
 
-def _name(ax: Axes, scenarios: Scenarios, rows: list[dict], lang: str) -> None:
-    name_rows(ax, [wrap(scenarios.name(row["scenario"], lang), 46) for row in rows], size=8)
+def _names(scenarios: Scenarios, rows: list[dict], lang: str) -> list[str]:
+    return [wrap(scenarios.name(row["scenario"], lang), 46) for row in rows]
 
 
 def _odds_axis(ax: Axes) -> None:
