@@ -191,7 +191,7 @@ class Battery:
 
     def plot(self, lang: str | None = None, unit: str = ""):
         """Draw the series, its differences and their autocorrelations, each with its verdict; returns the Figure."""
-        from .charts.stationarity import plot_stationarity
+        from .charts.arma import plot_stationarity
 
         return plot_stationarity(self, lang, unit)
 

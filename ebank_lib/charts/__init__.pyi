@@ -1,6 +1,6 @@
 """The pictures: read by editors and type checkers, and by ``__init__.py`` to load each when it is first used."""
 
-from .arma import plot_correlations, plot_criteria, plot_residuals, plot_roots
+from .arma import plot_correlations, plot_criteria, plot_residuals, plot_roots, plot_stationarity
 from .cleaning import plot_before_after, plot_quality
 from .forecasting import plot_accuracy, plot_backtest, plot_coverage, plot_forecast, plot_revision
 from .growth import plot_growth, plot_volatility
@@ -8,7 +8,6 @@ from .peers import plot_clusters, plot_convergence, plot_peers
 from .province import plot_carriers, plot_decomposition, plot_league, plot_multiples, plot_total_fan
 from .rules import plot_facts, plot_problems
 from .scenarios import plot_odds, plot_paths, plot_scenarios, plot_targets, plot_tornado
-from .stationarity import plot_stationarity
 from .style import compact, use_style
 
 __all__ = [

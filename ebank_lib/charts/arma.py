@@ -1,6 +1,8 @@
-"""Order selection and the fitted model: criteria over the grid, correlations, roots, residuals."""
+"""The way to a model of one series: differences with their tests, orders by criterion, roots, residuals."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,15 +11,71 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MultipleLocator
 from scipy.signal import lfilter
 from scipy.stats import norm
+from statsmodels.tsa.stattools import levinson_durbin
 
 from ..arma import ARMA, OrderSelection
 from ..arma.model import LABELS, autocorrelations
+from ..stationarity import Battery, longest_run
 from ..wording import language, t
 from . import style
 
-__all__ = ["plot_correlations", "plot_criteria", "plot_residuals", "plot_roots"]
+__all__ = ["plot_correlations", "plot_criteria", "plot_residuals", "plot_roots", "plot_stationarity"]
 
 FAR = 15.0  # an order this much above the lowest criterion is as good as out; the colours end there
+LAGS = 24
+
+
+@style.in_style
+def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") -> Figure:
+    """Draw level (log scale where logs are modelled) and difference, each with its verdict and autocorrelations.
+
+    Above the level's axis stands `unit`, the base unit as it is written; "%" is a ratio's, whose fractions are then
+    written as per cent.
+    """
+    lang = language(lang)
+    y = result.y.loc[result.y.first_valid_index():result.y.last_valid_index()]
+    run = longest_run(y)
+    if run.empty:
+        return style.sentence(result.name, lang).figure
+    fig, axes = style.panels(2, 2, 5.6, width_ratios=[3, 2])
+    scaled = np.log(run) if result.log else run
+    whole = np.log(y.where(y > 0)).diff() if result.log else y.diff()
+    for (ax, _), series, transform in zip(axes, (y, whole), ("log", "dlog") if result.log else ("level", "diff"),
+                                          strict=True):
+        ax.plot(style.month_numbers(y.index), series.to_numpy(), color=style.colours[0], lw=1.4, marker="o", ms=2)
+        if transform == "log":
+            ax.set_yscale("log")
+        style.month_axis(ax, lang, y.index)
+        against, of = result.rejections(transform)
+        verdict = t(f"stationarity.short_{result.finding(transform)}", lang, k=against, n=of)
+        # Above the level stands its unit, above the difference nothing.
+        ax.set_title(t("stationarity.panel", lang, scale=t(f"stationarity.panel_{transform}", lang), verdict=verdict),
+                     fontsize=9.5, pad=None if series is y else 7)
+    (level, first), (change, second) = axes
+    style.value_axis(level, "ratio" if unit == "%" else "", unit, lang)
+    change.axhline(0, color=style.MUTED, lw=0.8)
+    style.value_axis(change, "ratio" if result.log or unit == "%" else "", unit, lang, sign=True)
+    _white(first, scaled.to_numpy(dtype=float), lang)
+    _white(second, scaled.diff().to_numpy(dtype=float)[1:], lang)
+    first.set_xlabel("")
+    return style.headline(fig, result.name)
+
+
+def _white(ax: Axes, x: np.ndarray, lang: str) -> None:
+    """Draw the autocorrelations of a series without gaps, with the limits of white noise."""
+    lags = min(LAGS, x.size // 2)
+    if lags and np.ptp(x) > 0:
+        ax.vlines(np.arange(1, lags + 1), 0, autocorrelations(x, lags), color=style.colours[0], lw=2.2)
+    for side in (-1, 1) if x.size else ():
+        ax.axhline(side * 1.96 / math.sqrt(x.size), color=style.MUTED, lw=0.8, ls=(0, (4, 3)))
+    ax.axhline(0, color=style.MUTED, lw=0.8)
+    ax.set_ylim(-1, 1)
+    ax.set_yticks([-1, -0.5, 0, 0.5, 1], ["-1", "-0.5", "0", "0.5", "1"])
+    last = max(lags, 1)
+    ax.set_xlim(0, last + 1)
+    ax.set_xticks(range(0, last + 1, 6 if last > 8 else 1))
+    ax.set_xlabel(t("stationarity.acf_lag", lang))
+    ax.set_title(t("stationarity.acf", lang), fontsize=9.5, pad=7)
 
 
 @style.in_style
@@ -51,7 +109,7 @@ def plot_criteria(result: OrderSelection, ax: Axes | None = None, lang: str | No
 
 
 @style.in_style
-def plot_correlations(model: ARMA, lags: int = 24, lang: str | None = None) -> Figure:
+def plot_correlations(model: ARMA, lang: str | None = None) -> Figure:
     """Draw sample ACF and PACF of the differenced series beside the model's, with bands under the model.
 
     The bands are 95% limits of the sample correlations of series of this length drawn from the fitted model (400
@@ -59,12 +117,14 @@ def plot_correlations(model: ARMA, lags: int = 24, lang: str | None = None) -> F
     """
     lang = language(lang)
     w = model.design.columns[-1]
-    lags = min(lags, w.size // 2 - 1)
-    draws = _sample_correlations(model, w.size, lags)
+    lags, burn = min(LAGS, w.size // 2 - 1), 200
+    shocks = np.random.default_rng(0).standard_normal((w.size + burn, 400))
+    drawn = lfilter(np.r_[1, model.ma_polynomial], np.r_[1, -model.ar_polynomial], shocks, axis=0)[burn:]
+    bands = np.quantile([_both(column, lags) for column in drawn.T], (0.025, 0.5, 0.975), axis=0)
     fig, axes = style.panels(1, 2, 3.2, sharey=True)
     x = np.arange(1, lags + 1)
-    for ax, kind, sample in zip(axes[0], ("acf", "pacf"), _both(w, lags)):
-        low, mid, high = np.quantile(draws[kind], (0.025, 0.5, 0.975), axis=0)
+    for n, (ax, kind, sample) in enumerate(zip(axes[0], ("acf", "pacf"), _both(w, lags), strict=True)):
+        low, mid, high = bands[:, n]
         ax.fill_between(x, low, high, color=style.BAND, alpha=0.15, lw=0)
         ax.plot(x, mid, color=style.colours[0], lw=1.4, label=t("arma.of_model", lang))
         ax.vlines(x, 0, sample, color=style.INK, lw=1.6)
@@ -104,14 +164,15 @@ def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
     seen = e.dropna().to_numpy()
     fig, axes = style.panels(1, 3, 2.9, width_ratios=[3, 2, 2])
     ax, lagged, against = axes[0]
-    x = style.month_numbers(e.index) if hasattr(e.index, "freqstr") else np.asarray(e.index, dtype=float)
+    monthly = hasattr(e.index, "freqstr")
+    x = style.month_numbers(e.index) if monthly else np.asarray(e.index, dtype=float)
     ax.axhspan(-1.96, 1.96, color=style.BAND, alpha=0.10, lw=0)
     ax.plot(x, e.to_numpy(), color=style.colours[0], lw=1.2, marker="o", ms=2.5)
     ax.axhline(0, color=style.MUTED, lw=0.8)
     ax.set_title(t("arma.standardised", lang))
-    if hasattr(e.index, "freqstr"):
+    if monthly:
         style.month_axis(ax, lang, e.index)
-    lags = min(24, seen.size // 2 - 1)
+    lags = min(LAGS, seen.size // 2 - 1)
     lag, r, band = np.arange(1, lags + 1), autocorrelations(seen, lags), 1.96 / np.sqrt(seen.size)
     lagged.axhspan(-band, band, color=style.BAND, alpha=0.15, lw=0)
     lagged.vlines(lag, 0, r, color=style.INK, lw=1.6)
@@ -128,24 +189,10 @@ def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
 
 def _lag_axis(ax: Axes, lags: int, lang: str) -> None:
     ax.set(xlabel=t("arma.lag", lang), xlim=(0, lags + 1))
-    ax.xaxis.set_major_locator(MultipleLocator(12 if lags > 24 else 6))
+    ax.xaxis.set_major_locator(MultipleLocator(6))
 
 
-def _both(w: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sample ACF and PACF (Durbin-Levinson), each (lags,)."""
+def _both(w: np.ndarray, lags: int) -> np.ndarray:
+    """Sample ACF and PACF (Durbin-Levinson), (2, lags)."""
     r = autocorrelations(w, lags)
-    pacf, phi = np.empty(lags), np.zeros(0)
-    for k in range(lags):
-        a = (r[k] - phi @ r[:k][::-1]) / (1 - phi @ r[:k])
-        phi = np.r_[phi - a * phi[::-1], a]
-        pacf[k] = a
-    return r, pacf
-
-
-def _sample_correlations(model: ARMA, n: int, lags: int, draws: int = 400) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    burn = 200
-    a = rng.standard_normal((n + burn, draws))
-    w = lfilter(np.r_[1, model.ma_polynomial], np.r_[1, -model.ar_polynomial], a, axis=0)
-    pairs = [_both(column, lags) for column in w[burn:].T]
-    return {"acf": np.array([p[0] for p in pairs]), "pacf": np.array([p[1] for p in pairs])}
+    return np.stack([r, levinson_durbin(np.r_[1, r], lags, isacov=True)[2][1:]])

@@ -15,8 +15,7 @@ from ..forecasting.forecast import Forecast, in_language
 from ..forecasting.revision import Revision
 from ..wording import language, number, t
 from . import style
-from .labels import label_lines, mark_event
-from .style import BAND, EVENT, INK, MUTED, colours, legend_above, month_axis, month_numbers
+from .style import BAND, EVENT, INK, MUTED, colours, label_lines, legend_above, month_axis, month_numbers
 
 __all__ = ["plot_accuracy", "plot_backtest", "plot_coverage", "plot_forecast", "plot_revision"]
 
@@ -36,19 +35,12 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
 
     Parameters
     ----------
-    f : Forecast
-    ax : Axes, optional
-    lang : {"zh", "en"}, optional
     months : int, optional
         How much history; None for all.
     events : (month, text) pairs
         Marked on the history.
     brief : bool
         For a small picture: the key lies on the history and the lines' labels leave the unit to the axis.
-
-    Returns
-    -------
-    Axes
     """
     lang, ax = language(lang), style.axes_of(ax)
     y = f.y if months is None else f.y.iloc[-months:]
@@ -57,21 +49,20 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     x, origin, now = month_numbers(ahead), month_numbers(past)[-1], float(f.y.iloc[-1])
     key = style.fan(ax, (origin, now), x, {lv: (lead[f"lo-{lv:g}"], lead[f"hi-{lv:g}"]) for lv in f.level}, lang)
     ax.plot(month_numbers(past), y.to_numpy(), color=INK, lw=1.6, label="_history", zorder=3)
-    labels, ends = [], []
+    lines = []
     for n, model in enumerate(m for m in f.models if m in f.parts):
         path, first = f.block(model)["y_hat"], model == f.headline
-        ends += ax.plot(np.r_[origin, x], np.r_[now, path], ls="-" if first else (0, (4, 2)),
-                        zorder=4 if first else 2, label="_" + model, **_look(model, n, first))
         last = path.iloc[-1]
         said = number(last, "", lang) if brief and f.kind != "ratio" else f.said(last, lang)
-        labels.append(f"{t('forecasting.model_' + model, lang)} {said}")
+        lines += ax.plot(np.r_[origin, x], np.r_[now, path], ls="-" if first else (0, (4, 2)), zorder=4 if first else 2,
+                         label=f"{t('forecasting.model_' + model, lang)} {said}", **_look(model, n, first))
     ax.set_title(t("forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
     style.value_axis(ax, f.kind, in_language(f.unit, lang), lang)
     month_axis(ax, lang, past.append(ahead))
     ax.axvline(origin, color=MUTED, lw=0.8, zorder=0)
     for month, text in events:
         if pd.Period(month, "M") >= past[0]:
-            mark_event(ax, month, text)
+            style.mark_event(ax, month, text)
     low, high = ax.get_ylim()
     ax.annotate(t("forecasting.origin", lang, month=f._month(f.y.index[-1], lang)), (origin, low), (4, 3),
                 textcoords="offset points", fontsize=8.5, color=MUTED, va="bottom", path_effects=style.HALO)
@@ -80,7 +71,7 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
         ax.legend(handles=key, loc="upper left", handlelength=1.6)
     else:
         legend_above(ax, key)
-    label_lines(ax, ends, labels)
+    label_lines(ax, lines)
     ax.plot([origin], [now], "o", color=INK, ms=4, zorder=5)    # the value the reader knows: the last one observed
     return ax
 
@@ -99,18 +90,8 @@ def _label(b: Backtest, lang: str) -> str:
 
 @style.in_style
 def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | None = None):
-    """Draw what one method said at each origin, with its widest limits at the last month, over what came.
-
-    Parameters
-    ----------
-    b : Backtest
-    model : str, optional
-        Default: the first.
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw what one method (default: the first) said at each origin, with its widest limits at the last month, over
+    what came."""
     lang = language(lang)
     model = b.models[0] if model is None else model
     rows = b.table[(b.table["model"] == model) & b.table["y_hat"].notna()]
@@ -146,58 +127,46 @@ def _horizon_axis(ax: Axes, b: Backtest, lang: str) -> None:
 
 @style.in_style
 def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
-    """Draw each method's error by months ahead, relative to repeating last year's month overall (= 1).
-
-    Returns
-    -------
-    Axes
-    """
+    """Draw each method's error by months ahead, relative to repeating last year's month overall (= 1)."""
     lang, ax = language(lang), style.axes_of(ax, 3.6, 7)
     known = b.scored()
     base = known.loc[known["model"] == "snaive"]
     base = float((base["y"] - base["y_hat"]).abs().mean()) or np.nan if len(base) else np.nan
     error = (known["y"] - known["y_hat"]).abs().groupby([known["model"], known["horizon"]], sort=False).mean() / base
-    lines, labels = [], []
+    lines = []
     for n, model in enumerate(m for m in b.models if m in error.index):
         path, first = error[model].sort_index(), model == b.models[0]
         lines += ax.plot(path.index, path.to_numpy(), marker="o", ms=3, zorder=3 if first else 2,
-                         **_look(model, n, first))
-        labels.append(t(f"forecasting.model_{model}", lang))
+                         label=t(f"forecasting.model_{model}", lang), **_look(model, n, first))
     ax.set_title(t("forecasting.accuracy_title", lang, label=_label(b, lang), n=b.origins))
     ax.set_ylim(bottom=0)
     _horizon_axis(ax, b, lang)
-    style.unit_axis(ax, "", lang, t("forecasting.ratio", lang))
-    label_lines(ax, lines, labels)
+    style.value_axis(ax, "", "", lang, t("forecasting.ratio", lang))
+    label_lines(ax, lines)
     return ax
 
 
 @style.in_style
-def plot_coverage(b: Backtest, ax=None, lang: str | None = None, model: str | None = None):
-    """Draw the share of actual values within each pair of limits by months ahead, beside what it should be.
-
-    Returns
-    -------
-    Axes
-    """
+def plot_coverage(b: Backtest, ax=None, lang: str | None = None):
+    """Draw the share of actual values within each pair of limits of the first method by months ahead, beside what it
+    should be."""
     lang, ax = language(lang), style.axes_of(ax, 3.6, 7)
-    model = b.models[0] if model is None else model
     scores = b.scores("horizon")
-    scores = scores[scores["model"] == model].sort_values("horizon")
+    scores = scores[scores["model"] == b.models[0]].sort_values("horizon")
     ax.set_title(t("forecasting.coverage_title", lang, label=_label(b, lang), n=b.origins))
-    held, marks, labels = [], [], []
+    held, marks = [], []
     for level, colour in zip(sorted(b.level), [colours[1], BAND, *colours[2:]], strict=False):
         held += ax.plot(scores["horizon"], scores[f"coverage-{level:g}"], color=colour, lw=1.8, marker="o", ms=4,
                         clip_on=False, zorder=3, label=t("forecasting.limits", lang, level=f"{level:g}"))
         marks += ax.plot([1, b.horizon], [level / 100] * 2, color=colour, lw=1.0, ls=(0, (4, 3)), zorder=2,
-                         label="_nominal")
-        labels.append(t("forecasting.nominal", lang, level=f"{level:g}"))
+                         label=t("forecasting.nominal", lang, level=f"{level:g}"))
     least = scores[[f"coverage-{level:g}" for level in b.level]].min().min()
     ax.set_ylim(min(0.5, float(np.floor(least * 10) / 10)) if np.isfinite(least) else 0.5, 1.0)
     _horizon_axis(ax, b, lang)
-    style.percent_axis(ax, lang)
+    style.value_axis(ax, "ratio", "", lang)
     if len(scores):
         legend_above(ax, held)
-    label_lines(ax, marks, labels)
+    label_lines(ax, marks)
     return ax
 
 
@@ -205,15 +174,7 @@ def plot_coverage(b: Backtest, ax=None, lang: str | None = None, model: str | No
 def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | None = 24):
     """Draw the forecast made before with its widest limits, the new months as they came, and the forecast of now.
 
-    Parameters
-    ----------
-    r : Revision
-    months : int, optional
-        How much history; None for all.
-
-    Returns
-    -------
-    Axes
+    Before them stand so many `months` of history; None for all.
     """
     lang, ax = language(lang), style.axes_of(ax)
     widest = f"{max(r.before.level):g}"
@@ -224,28 +185,28 @@ def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | N
     x_came = month_numbers(_as_months(came.index))
     start = (x_came[-1], float(came.iloc[-1])) if len(came) else origin
     ax.plot(month_numbers(past), history.to_numpy(), color=INK, lw=1.6, zorder=3)
-    lines = []
-    for begin, rows, look in ((origin, old, {"color": MUTED, "lw": 1.4, "ls": (0, (4, 2)), "zorder": 3}),
-                              (start, now, {"color": BAND, "lw": 2.0, "zorder": 4})):
+    lines, limits = [], []
+    for name, f, begin, rows, look in (
+            ("before", r.before, origin, old, {"color": MUTED, "lw": 1.4, "ls": (0, (4, 2)), "zorder": 3}),
+            ("after", r.after, start, now, {"color": BAND, "lw": 2.0, "zorder": 4})):
         x = np.r_[begin[0], month_numbers(_as_months(rows["month"]))]
-        low, high, path = (np.r_[begin[1], rows[name]] for name in (f"lo-{widest}", f"hi-{widest}", "y_hat"))
+        low, high, path = (np.r_[begin[1], rows[column]] for column in (f"lo-{widest}", f"hi-{widest}", "y_hat"))
         ax.fill_between(x, low, high, color=look["color"], alpha=0.15, lw=0, zorder=1)
-        lines += ax.plot(x, path, **look)
+        lines += ax.plot(x, path, label=f"{t('forecasting.' + name, lang)} {f.said(path[-1], lang)}", **look)
+        limits.append(Patch(color=look["color"], alpha=0.25, lw=0,
+                            label=t(f"forecasting.limits_{name}", lang, level=widest)))
     ax.plot(np.r_[origin[0], x_came], np.r_[origin[1], came], color=INK, lw=1.6, zorder=4)
     inside = r.check[f"inside-{widest}"].astype(bool).to_numpy()
-    key = []
+    dotted = []
     for name, rows, colour in (("came_inside", r.check[inside], INK), ("came_outside", r.check[~inside], EVENT)):
         dots = {"color": colour, "marker": "o", "ms": 6, "ls": ""}
         ax.plot(month_numbers(_as_months(rows["month"])), rows["actual"], zorder=5, **dots)
         if len(rows):
-            key.append(Line2D([], [], label=t(f"forecasting.{name}", lang, level=widest), **dots))
+            dotted.append(Line2D([], [], label=t(f"forecasting.{name}", lang, level=widest), **dots))
     ax.set_title(t("forecasting.revision_title", lang,
                    label=in_language(r.before.label, lang) or r.before.unique_id))
     style.value_axis(ax, r.before.kind, in_language(r.before.unit, lang), lang)
     month_axis(ax, lang, past.union(_as_months(old["month"])).union(_as_months(now["month"])))
-    legend_above(ax, key + [Patch(color=colour, alpha=0.25, lw=0, label=t(f"forecasting.limits_{name}", lang,
-                                                                          level=widest))
-                            for name, colour in (("before", MUTED), ("after", BAND))])
-    label_lines(ax, lines, [f"{t('forecasting.' + name, lang)} {f.said(rows['y_hat'].iloc[-1], lang)}"
-                            for name, f, rows in (("before", r.before, old), ("after", r.after, now))])
+    legend_above(ax, dotted + limits)
+    label_lines(ax, lines)
     return ax

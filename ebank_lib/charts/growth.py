@@ -15,7 +15,6 @@ from ..errors import UnknownNameError
 from ..growth import GrowthAnalysis, volatility
 from ..wording import language, month_name, percent, t
 from . import style
-from .labels import label_lines, mark_event
 
 __all__ = ["plot_growth", "plot_volatility"]
 
@@ -26,44 +25,31 @@ MAX_LINES = 8         # more lines than colours: panels instead
 
 @style.in_style
 def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = None, lang: str | None = None) -> Figure:
-    """Draw the growth of a branch's indicators.
+    """Draw the growth of a branch's indicators, of all groups that have data or of one.
 
-    Parameters
-    ----------
-    result : GrowthAnalysis
-    kind : {"mom", "base", "yoy", "ratio"}
-        ``mom`` one panel an indicator, one scale for a group, so that panels compare; months beyond the scale are
-        marked with their value. ``base`` and ``yoy`` lines labelled at their ends, one axis a group. ``ratio`` levels.
-    group : str, optional
-        A group of the catalogue; default all that have data.
-
-    Returns
-    -------
-    Figure
-        With a sentence instead of axes when there is nothing to draw. Of more than 48 indicators the first of each
-        group are drawn, which the picture says; a group has a picture of its own.
+    ``mom``: one panel an indicator, one scale for a group, so that panels compare; months beyond the scale are marked
+    with their value. ``base`` and ``yoy``: lines labelled at their ends, one axis a group. ``ratio``: levels. Where
+    there is nothing to draw, a sentence says so. Of more than 48 indicators the first of each group are drawn, which
+    the picture says; a group has a picture of its own.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, (*KINDS, "volatility"))
     lang = language(lang)
-    kinds = ("ratio",) if kind == "ratio" else ("stock", "flow")
-    by_group = {g: [k for k in result.keys(kinds, g) if _drawable(result, k, kind)] for g in
-                ([group] if group else result.groups(kinds))}
-    result.keys(kinds, group)     # an unknown group is an error, an empty one a sentence
-    by_group = {g: keys for g, keys in by_group.items() if keys}
-    title = _title(result, kind, group, lang)
-    if not by_group:
+    kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)
+    by_group = {g: [k for k in result.keys(kinds, g) if result.series(k, column).notna().any()]
+                for g in ([group] if group else result.groups(kinds))}
+    title, total = _title(result, kind, group, lang), sum(len(keys) for keys in by_group.values())
+    if not total:
         return style.sentence(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang)).figure
-    total = sum(len(keys) for keys in by_group.values())
-    by_group = _first_of_each(by_group, style.MOST)
-    drawn = sum(len(keys) for keys in by_group.values())
+    by_group = _first_of_each(by_group)
+    keys, note = [k for members in by_group.values() for k in members], ""
     if kind == "mom":
         fig, note = _panels(result, by_group, lang)
     elif kind == "ratio":
-        fig, note, drawn = _ratio(result, [k for keys in by_group.values() for k in keys], lang)
+        fig, keys = _ratio(result, keys, lang)
     else:
-        fig, note = _lines(result, by_group, kind, lang, bool(group)), ""
-    return style.headline(fig, title, "\n".join(filter(None, [note, style.some_of(drawn, total, lang)])))
+        fig = _lines(result, by_group, kind, lang, bool(group))
+    return style.headline(fig, title, "\n".join(filter(None, [note, style.some_of(len(keys), total, lang)])))
 
 
 def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> str:
@@ -72,22 +58,22 @@ def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> s
     return t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang)) if group else title
 
 
-def _drawable(result: GrowthAnalysis, key: str, kind: str) -> bool:
-    return bool(result.series(key, "y" if kind == "ratio" else kind).notna().any())
+def _first_of_each(by_group: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return as many keys as can be read: the first of each group, then the second of each, and so on."""
+    order = sorted((n, at, key) for at, keys in enumerate(by_group.values()) for n, key in enumerate(keys))
+    chosen = {key for _, _, key in order[:style.MOST]}
+    return {group: kept for group, keys in by_group.items() if (kept := [key for key in keys if key in chosen])}
 
 
-def _first_of_each(by_group: dict[str, list[str]], most: int) -> dict[str, list[str]]:
-    """Return at most so many keys: the first of each group, then the second of each, and so on."""
-    order = sorted((n, at, group, key) for at, (group, keys) in enumerate(by_group.items())
-                   for n, key in enumerate(keys))
-    chosen = {(group, key) for _, _, group, key in order[:most]}
-    kept = {group: [key for key in keys if (group, key) in chosen] for group, keys in by_group.items()}
-    return {group: keys for group, keys in kept.items() if keys}
+def _draw(ax: Axes, result: GrowthAnalysis, series: dict[str, pd.Series], lang: str) -> None:
+    """Draw each indicator's line in a colour of its own, under its short label."""
+    for (key, y), colour in zip(series.items(), style.colours, strict=False):
+        style.dots_and_lines(ax, y, color=colour, label=result.catalog.indicators[key].short_label(lang))
 
 
 def _mark_events(ax: Axes, result: GrowthAnalysis, keys: Sequence[str], lang: str) -> None:
     for event in result.events_for(keys):
-        mark_event(ax, event["month"], event[lang])
+        style.mark_event(ax, event["month"], event[lang])
 
 
 # --- 环比: small multiples
@@ -97,8 +83,8 @@ def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], lang: str) -
     blanks = {c: sum(-len(group) % c for group in by_group.values()) for c in (3, 4)}
     columns = min(len(keys), 2) if len(keys) <= 4 else 3 if len(keys) <= 6 or blanks[3] < blanks[4] else 4
     rows = sum(math.ceil(len(group) / columns) for group in by_group.values())
-    fig, grid = style.grid(rows, columns, (1.65 if columns < 4 else 1.4) * rows + 0.75)
-    row, off_scale = 0, False
+    fig = style.figure((1.65 if columns < 4 else 1.4) * rows + 0.75)
+    grid, row, off_scale = fig.add_gridspec(rows, columns), 0, False
     for group, members in by_group.items():
         # A stock's months differ by a few per cent, a flow's by dozens: one scale for each kind.
         kinds = [result.catalog.indicators[k].kind for k in members]
@@ -135,7 +121,7 @@ def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, floa
     style.dots_and_lines(ax, y, color=colour, lw=1.2)
     ax.set_ylim(low, high)
     style.month_axis(ax, lang, result.months)
-    style.percent_axis(ax, lang, sign=True)
+    style.value_axis(ax, "ratio", "", lang, sign=True)
     ax.locator_params(axis="y", nbins=4)
     ax.set_title(result.catalog.indicators[key].short_label(lang), fontsize=9.5, pad=5)
     for event in result.events_for([key]):
@@ -164,7 +150,8 @@ def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, la
                  for i in range(0, len(keys), MAX_LINES)]
     columns = 1 if len(axes_keys) == 1 else 2
     rows = math.ceil(len(axes_keys) / columns)
-    fig, grid = style.grid(rows, columns, (4.0 if columns == 1 else 3.2) * rows)
+    fig = style.figure((4.0 if columns == 1 else 3.2) * rows)
+    grid = fig.add_gridspec(rows, columns)
     for n, (group, keys) in enumerate(axes_keys):
         last_alone = n == len(axes_keys) - 1 and n % columns == 0
         ax = fig.add_subplot(grid[n // columns, :] if last_alone else grid[n // columns, n % columns])
@@ -178,53 +165,45 @@ def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, l
     series = {k: result.series(k, kind) for k in keys}
     values = np.concatenate([s.dropna().to_numpy() for s in series.values()])
     log = kind == "base" and values.min() > 0 and values.max() / values.min() >= LOG_FROM
-    for key, colour in zip(keys, style.colours, strict=False):
-        style.dots_and_lines(ax, series[key], color=colour, label=result.catalog.indicators[key].short_label(lang))
+    _draw(ax, result, series, lang)
     if log:
         ax.set_yscale("log")
-    months = result.months if kind == "base" else result.months[12:]
-    style.month_axis(ax, lang, months)
+    style.month_axis(ax, lang, result.months if kind == "base" else result.months[12:])
     if kind == "base":
         ax.axhline(1, color=style.MUTED, lw=0.8, zorder=1)
         word = "charts.multiple_log" if log else "charts.multiple"
-        style.unit_axis(ax, t(word, lang, month=month_name(result.base_month, lang)), lang)
+        style.value_axis(ax, "", t(word, lang, month=month_name(result.base_month, lang)), lang)
     else:
-        _robust_limits(ax, values)
+        low, high = np.quantile(values, [0.02, 0.98])
+        room = max(high - low, 0.02) * 0.5
+        ax.set_ylim(min(max(values.min(), low - room), 0) - room / 8, max(min(values.max(), high + room), 0) + room / 8)
         ax.axhline(0, color=style.MUTED, lw=0.8, zorder=1)
-        style.percent_axis(ax, lang, t("charts.rate_yoy", lang), sign=True)
+        style.value_axis(ax, "ratio", "", lang, t("charts.rate_yoy", lang), sign=True)
     _mark_events(ax, result, keys, lang)
-    label_lines(ax)
-
-
-def _robust_limits(ax: Axes, values: np.ndarray) -> None:
-    low, high = np.quantile(values, [0.02, 0.98])
-    room = max(high - low, 0.02) * 0.5
-    ax.set_ylim(min(max(values.min(), low - room), 0) - room / 8, max(min(values.max(), high + room), 0) + room / 8)
+    style.label_lines(ax)
 
 
 # --- ratios
 
-def _ratio(result: GrowthAnalysis, keys: list[str], lang: str) -> tuple[Figure, str, int]:
-    """Draw shares of one on one axis, ratios without a bound on another."""
+def _ratio(result: GrowthAnalysis, keys: list[str], lang: str) -> tuple[Figure, list[str]]:
+    """Draw shares of one on one axis, ratios without a bound on another; return which had room."""
     bounded = [k for k in keys if result.catalog.indicators[k].bounded]
     free = [k for k in keys if k not in bounded]
     sets = [s for s in (bounded[:MAX_LINES], bounded[MAX_LINES:2 * MAX_LINES], free[:MAX_LINES]) if s]
     fig, axes = style.panels(1, len(sets), 4.2, width_ratios=[3 if s[0] in bounded else 2 for s in sets])
     for ax, members in zip(axes.flat, sets, strict=True):
-        for key, colour in zip(members, style.colours, strict=False):
-            style.dots_and_lines(ax, result.series(key), color=colour,
-                                 label=result.catalog.indicators[key].short_label(lang))
+        _draw(ax, result, {key: result.series(key) for key in members}, lang)
         # From zero, and to 100% where that is the most there can be: a steady rise must not look like a leap.
         top = 1.0 if members[0] in bounded and ax.get_ylim()[1] > 0.6 else ax.get_ylim()[1]
         ax.set_ylim(min(0.0, ax.get_ylim()[0] if ax.dataLim.y0 < 0 else 0.0), top)
         style.month_axis(ax, lang, result.months)
-        style.percent_axis(ax, lang)
+        style.value_axis(ax, "ratio", "", lang)
         _mark_events(ax, result, members, lang)
         if len(members) > 1:
-            label_lines(ax)
+            style.label_lines(ax)
         else:
             ax.set_title(result.catalog.indicators[members[0]].label(lang), fontsize=9.5, pad=6)
-    return fig, "", sum(len(members) for members in sets)
+    return fig, [key for members in sets for key in members]
 
 
 # --- volatility
@@ -250,14 +229,12 @@ def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str 
     _ranking(axes[0, 0], rows, [result.catalog.indicators[k].short_label(lang) for k in rows.index],
              [colour[k] for k in rows.index], lang)
     if lines:
-        _rolling(axes[0, 1], result, rolling, colour, lang)
+        _rolling(axes[0, 1], result, rolling, lang)
     return style.headline(fig, title, style.some_of(len(rows), len(rolling), lang))
 
 
-def _rolling(ax: Axes, result: GrowthAnalysis, rolling: dict[str, pd.Series], colour: dict[str, str],
-             lang: str) -> None:
-    for key, sd in rolling.items():
-        style.dots_and_lines(ax, sd, color=colour[key], label=result.catalog.indicators[key].short_label(lang))
+def _rolling(ax: Axes, result: GrowthAnalysis, rolling: dict[str, pd.Series], lang: str) -> None:
+    _draw(ax, result, rolling, lang)
     seen = pd.concat([sd.dropna() for sd in rolling.values()])
     log = seen.min() > 0 and seen.max() / seen.min() >= LOG_FROM
     if log:
@@ -265,9 +242,9 @@ def _rolling(ax: Axes, result: GrowthAnalysis, rolling: dict[str, pd.Series], co
     else:
         ax.set_ylim(bottom=0)
     style.month_axis(ax, lang, pd.period_range(seen.index.min(), seen.index.max(), freq="M"))
-    style.percent_axis(ax, lang, t("charts.rolling_sd_log" if log else "charts.rolling_sd", lang))
+    style.value_axis(ax, "ratio", "", lang, t("charts.rolling_sd_log" if log else "charts.rolling_sd", lang))
     _mark_events(ax, result, list(rolling), lang)
-    label_lines(ax)
+    style.label_lines(ax)
 
 
 def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str], lang: str) -> None:

@@ -1,4 +1,4 @@
-"""One look for every picture: fonts, colours, axes with units, labels at line ends.
+"""One look for every picture: fonts, colours, axes with units, and words that find their own place.
 
 Months lie on the axis as matplotlib's day numbers (:func:`month_numbers`), so that a chart does not depend on which
 date converter another library has registered.
@@ -22,21 +22,18 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
-from matplotlib.transforms import Bbox, ScaledTranslation
+from matplotlib.text import Annotation, Text
+from matplotlib.ticker import LogLocator
+from matplotlib.transforms import Affine2D, Bbox, IdentityTransform, ScaledTranslation
+from scipy.optimize import isotonic_regression
 
-from ..wording import language, number, t
-
-__all__ = ["BAND", "EVENT", "GRID", "HALO", "INK", "MOST", "MUTED", "WIDTH", "axes_of", "colours", "compact",
-           "dots_and_lines", "fan", "grid", "headline", "in_style", "legend_above", "legend_below", "month_axis",
-           "month_numbers", "name_rows", "panels", "percent_axis", "sentence", "some_of", "unit_axis", "use_style",
-           "value_axis", "wrap", "write_beside"]
+from ..wording import number, t
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
 colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5539", "#444444")
@@ -148,22 +145,21 @@ def _once_measured(ax: Axes) -> Callable:
     return measured
 
 
+def figure(height: float, width: float = WIDTH) -> Figure:
+    """Return an empty figure of so many inches."""
+    return plt.figure(figsize=(width, height), layout=_Layout())
+
+
 def panels(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = WIDTH,
            **options) -> tuple[Figure, np.ndarray]:
     """Return a figure with rows x columns of axes, as :func:`matplotlib.pyplot.subplots` makes them."""
-    fig = plt.figure(figsize=(width, height), layout=_Layout())
+    fig = figure(height, width)
     return fig, fig.subplots(rows, columns, squeeze=False, **options)
 
 
-def grid(rows: int, columns: int, height: float) -> tuple[Figure, GridSpec]:
-    """Return a figure without axes and the grid on which they are to be put."""
-    fig = plt.figure(figsize=(WIDTH, height), layout=_Layout())
-    return fig, fig.add_gridspec(rows, columns)
-
-
-def some_of(n: int, total: int, lang: str) -> str:
+def some_of(n: int, total: int, lang: str, words: str = "charts.some") -> str:
     """Say how many of all are drawn; nothing where all are."""
-    return t("charts.some", lang, n=n, total=total) if n < total else ""
+    return t(words, lang, n=n, total=total) if n < total else ""
 
 
 def axes_of(ax: Axes | None, height: float = 4.0, width: float = WIDTH) -> Axes:
@@ -238,7 +234,7 @@ def fan(ax: Axes, start: tuple[float, float], x: Sequence[float], bands: Mapping
     return key
 
 
-def dots_and_lines(ax: Axes, y: pd.Series, **look) -> Line2D:
+def dots_and_lines(ax: Axes, y: pd.Series, **look) -> None:
     """Draw a series; a month between two gaps has no line to lie on and gets a dot."""
     x = month_numbers(y.index)
     here = y.notna().to_numpy()
@@ -246,22 +242,38 @@ def dots_and_lines(ax: Axes, y: pd.Series, **look) -> Line2D:
     drawn = ax.plot(x, y.to_numpy(), **look)[0]
     if lone.any():
         ax.plot(x[lone], y.to_numpy()[lone], "o", ms=2.5, color=drawn.get_color(), label="_lone")
-    return drawn
 
 
 def month_numbers(months: pd.PeriodIndex | Sequence[pd.Period]) -> np.ndarray:
-    """Return months as matplotlib's day numbers of their first day.
-
-    Examples
-    --------
-    >>> month_numbers(pd.period_range("1970-01", periods=2, freq="M"))
-    array([ 0., 31.])
-    """
+    """Return months as matplotlib's day numbers of their first day."""
     return np.asarray(mdates.date2num(pd.PeriodIndex(months, freq="M").to_timestamp()), dtype=float)
 
 
-def _label_above(ax: Axes, text: str) -> None:
-    """Write the axis label level above the axis' upper end, where it is read without turning the head."""
+def value_axis(ax: Axes, kind: str, unit: str, lang: str, label: str = "", sign: bool = False) -> None:
+    """Write the vertical axis' values: a ratio's as per cent (growth rates with their sign), others as 1.2亿 or 12 m.
+
+    What is measured and the unit stand level above the axis' upper end, where they are read without turning the head.
+    Call it after drawing and after choosing a linear or log scale; a log axis of few decades also labels 2 and 5.
+    """
+    def rate(value: float) -> str:
+        low, high = sorted(ax.get_ylim())
+        if ax.get_yscale() == "log":
+            return f"{value * 100:,.10g}%"
+        digits = 0 if high - low >= 0.05 else 1 if high - low >= 0.005 else 2
+        plus = "+" if sign and round(value * 100, digits) > 0 else ""
+        return f"{plus}{value * 100:,.{digits}f}%".replace("-0%", "0%")
+
+    ax.yaxis.set_major_formatter(lambda value, _: rate(value) if kind == "ratio" else number(value, "", lang))
+    if ax.get_yscale() == "log":
+        low, high = ax.get_ylim()
+        decades = math.log10(high / low) if low > 0 and high > low else 1.0
+        subs = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2 else (1.0, 2.0, 5.0)
+        if decades < 0.7:
+            subs = tuple(np.arange(1.0, 10.0, 0.5 if decades < 0.35 else 1.0))
+        ax.yaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+        ax.set_yticks([], minor=True)
+    unit = "" if kind == "ratio" else unit
+    text = ("{}（{}）" if lang == "zh" else "{} ({})").format(label, unit) if label and unit else label or unit
     up = ScaledTranslation(0, 4 / 72, ax.figure.dpi_scale_trans)
     ax.yaxis.set_label_coords(0, 1, transform=ax.transAxes + up)
     ax.set_ylabel(text, rotation=0, ha="left", va="bottom")
@@ -270,70 +282,8 @@ def _label_above(ax: Axes, text: str) -> None:
         ax.set_title(" ", fontsize=9, pad=4)
 
 
-def _plain_ticks(ax: Axes, write, span: float = 2.0) -> None:
-    """Format the value axis by `write(value)`; a log axis of few decades also labels 2 and 5."""
-    axis = ax.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
-    if ax.get_yscale() == "log":
-        low, high = ax.get_ylim()
-        decades = math.log10(high / low) if low > 0 and high > low else 1.0
-        subs = (1.0,) if decades > 4 else (1.0, 3.0) if decades > span else (1.0, 2.0, 5.0)
-        if decades < 0.7:
-            subs = tuple(np.arange(1.0, 10.0, 0.5 if decades < 0.35 else 1.0))
-        axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-        axis.set_minor_locator(NullLocator())
-        axis.set_minor_formatter(NullFormatter())
-
-
-def unit_axis(ax: Axes, unit: str, lang: str | None = None, label: str = "") -> Axes:
-    """Write the values of the vertical axis as 10万, 1.2亿 or 100 k, 12 m, and the unit above the axis.
-
-    Parameters
-    ----------
-    ax : Axes
-        Call it after drawing and after choosing a linear or log scale.
-    unit : str
-        How the base unit is written (``catalog.base_units[indicator.unit](lang)``); "" for a plain number.
-    label : str
-        What is measured; stands before the unit.
-    """
-    lang = language(lang)
-    _plain_ticks(ax, lambda value: number(value, "", lang))
-    brackets = "{}（{}）" if lang == "zh" else "{} ({})"
-    _label_above(ax, brackets.format(label, unit) if label and unit else label or unit)
-    return ax
-
-
-def value_axis(ax: Axes, kind: str, unit: str, lang: str) -> Axes:
-    """Write the values of the vertical axis as per cent where they are a ratio's, else with their unit."""
-    return percent_axis(ax, lang) if kind == "ratio" else unit_axis(ax, unit, lang)
-
-
-def percent_axis(ax: Axes, lang: str | None = None, label: str = "", sign: bool = False) -> Axes:
-    """Write the values of the vertical axis, fractions, as per cent; with `sign`, growth rates as +5%."""
-    language(lang)
-
-    def write(value: float) -> str:
-        low, high = sorted(ax.get_ylim())
-        if ax.get_yscale() == "log":
-            return f"{value * 100:,.10g}%"
-        digits = 0 if high - low >= 0.05 else 1 if high - low >= 0.005 else 2
-        plus = "+" if sign and round(value * 100, digits) > 0 else ""
-        return f"{plus}{value * 100:,.{digits}f}%".replace("-0%", "0%")
-
-    _plain_ticks(ax, write)
-    _label_above(ax, label)
-    return ax
-
-
 def wrap(text: str, width: int) -> str:
-    """Break a text into lines of at most `width` columns, a Chinese character being two; words stay whole.
-
-    Examples
-    --------
-    >>> wrap("电话银行客户", 8), wrap("phone banking", 8)
-    ('电话银行\\n客户', 'phone\\nbanking')
-    """
+    """Break a text into lines of at most `width` columns, a Chinese character being two; words stay whole."""
     lines, used = [""], 0
     for piece in re.findall(r"[\u2e80-\uffef][，。；：、）]*|[^\s\u2e80-\uffef]+\s*|\s+", text):
         columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in piece.rstrip())
@@ -348,33 +298,24 @@ _STEPS = (1, 2, 3, 6, 12, 24, 36, 60, 120)
 _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def month_axis(ax: Axes, lang: str | None = None, months: pd.PeriodIndex | None = None) -> Axes:
+def month_axis(ax: Axes, lang: str, months: pd.PeriodIndex | None = None) -> None:
     """Mark the horizontal axis by months: a year at each January, months between where there is room.
 
-    Parameters
-    ----------
-    months : PeriodIndex, optional
-        The months shown; the axis is cut to them. Default: the limits that drawing has set.
+    The axis is cut to the `months` given; else it keeps the limits that drawing has set.
     """
-    lang = language(lang)
     if months is not None and len(months):
         x = month_numbers(months)
         room = max((x.max() - x.min()) * 0.012, 8.0)
         ax.set_xlim(x.min() - room, x.max() + room)
     low, high = sorted(ax.get_xlim())
-    first, last = (pd.Period(mdates.num2date(v).strftime("%Y-%m"), "M") for v in (low, high))
-    shown = pd.period_range(first, last, freq="M")
+    shown = pd.period_range(*(mdates.num2date(v).strftime("%Y-%m") for v in (low, high)), freq="M")
     shown = shown[(month_numbers(shown) >= low) & (month_numbers(shown) <= high)]
-    inches = ax.get_position().width * ax.figure.get_size_inches()[0]
-    fits = max(2.0, inches * 1.5)
+    fits = max(2.0, ax.get_position().width * ax.figure.get_size_inches()[0] * 1.5)
     step = next((s for s in _STEPS if len(shown) / s <= fits), _STEPS[-1])
     # 24 months and more: years that divide evenly, whatever month the data begin with.
     ticks = [p for p in shown if (p.year * 12 + p.month - 1) % step == 0] or list(shown[:1])
-    ax.xaxis.set_major_locator(FixedLocator(list(month_numbers(ticks)) if ticks else []))
-    ax.xaxis.set_minor_locator(NullLocator())
-    names = {round(x): _tick_name(p, p == ticks[0], lang) for p, x in zip(ticks, month_numbers(ticks), strict=True)}
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: names.get(round(value), "")))
-    return ax
+    ax.set_xticks(month_numbers(ticks), [_tick_name(p, p == ticks[0], lang) for p in ticks])
+    ax.set_xticks([], minor=True)
 
 
 def _tick_name(month: pd.Period, first: bool, lang: str) -> str:
@@ -383,3 +324,101 @@ def _tick_name(month: pd.Period, first: bool, lang: str) -> str:
         return year
     name = f"{month.month}月" if lang == "zh" else _SHORT[month.month - 1]
     return f"{name}\n{year}" if first else name
+
+
+# --- words that find their own place: labels at line ends, events at the top of their month
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
+    """Return positions as near as possible (least squares) to `wanted`, in their order, at least `gap` apart.
+
+    They lie within ``[low, high]`` where there is room; else they are centred on it.
+    """
+    order = np.argsort(wanted, kind="stable")
+    steps = gap * np.arange(len(wanted))
+    # With the gaps taken off, "at least a gap apart" is "not decreasing".
+    level = isotonic_regression(np.asarray(wanted, dtype=float)[order] - steps).x
+    room = high - low - steps[-1]
+    placed = np.empty(len(wanted))
+    placed[order] = steps + (np.clip(level, low, low + room) if room >= 0 else low + room / 2)
+    return placed
+
+
+class _EndLabel(Annotation):
+    """A label beside a line's last point; asked for its place, it lets all labels of the axes find theirs."""
+
+    def __init__(self, ax: Axes, text: str, point: tuple[float, float], colour: str):
+        super().__init__(text, xy=point, xycoords="data", xytext=(0, 0), textcoords="axes pixels", color=colour,
+                         fontsize=9.0, ha="left", va="center_baseline", annotation_clip=False,
+                         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 3,
+                                     "shrinkB": 1, "relpos": (0, 0.5), "patchA": None})
+        self.siblings: list[_EndLabel] = [self]
+        self.set_transform(IdentityTransform())
+        ax.add_artist(self)
+        self.set_clip_on(False)     # add_artist clips to the axes, and these stand outside
+
+    def update_positions(self, renderer):
+        self._place()
+        super().update_positions(renderer)
+
+    def get_tightbbox(self, renderer=None):
+        # The words only: their pointer lies between the axes and them, and its shape takes longer than all else here.
+        self._place()
+        self.set_transform(Affine2D().translate(*self.axes.bbox.p0))
+        return Text.get_window_extent(self, renderer)
+
+    def _place(self) -> None:
+        # At drawing time, in pixels: right whatever layout, limits or scale were set after the call.
+        ax, pixel = self.axes, self.axes.figure.dpi / 72
+        ends = [ax.transData.transform(label.xy)[1] - ax.bbox.y0 for label in self.siblings]
+        lines = max(label.get_text().count("\n") + 1 for label in self.siblings)
+        gap = self.get_fontsize() * pixel * 1.4 * lines
+        for label, y in zip(self.siblings, spread(np.clip(ends, 0.0, ax.bbox.height), gap, 0.0, ax.bbox.height),
+                            strict=True):
+            label.set_position((ax.bbox.width + 8 * pixel, float(y)))
+
+
+def label_lines(ax: Axes, lines: Sequence[Line2D] | None = None) -> list[Text]:
+    """Write each line's label beside its end, in its colour, moved apart until none covers another.
+
+    Default: every line of the axes that was given a label. A line without a finite point gets none.
+    """
+    if lines is None:
+        lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+    made = []
+    for line in lines:
+        x, y = (np.asarray(data, dtype=float) for data in line.get_data())
+        finite = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log")))
+        if finite.size:
+            point = (float(x[finite[-1]]), float(y[finite[-1]]))
+            made.append(_EndLabel(ax, str(line.get_label()), point, to_hex(line.get_color())))
+    for label in made:
+        label.siblings = made
+    return made
+
+
+def mark_event(ax: Axes, month: pd.Period | str, text: str) -> Text | None:
+    """Mark a month by a dotted line and a word at its top; headroom is made for the word.
+
+    Events are set in rows when they lie close. An event outside the months shown is not drawn (returns None).
+    Call it after the axis' limits and scale are settled.
+    """
+    x = float(month_numbers([pd.Period(month, "M")])[0])
+    low, high = sorted(ax.get_xlim())
+    if not low <= x <= high:
+        return None
+    row = 14 / 72       # inches from one event's words to the next
+    part = row / max(ax.get_position().height * ax.figure.get_size_inches()[1], 0.5)
+    marks = [line for line in ax.get_lines() if line.get_gid() == "event"]
+    near = sum(abs(float(line.get_xdata()[0]) - x) < (high - low) * 0.3 for line in marks)
+    if near >= getattr(ax, "_event_rows", 0):
+        ax._event_rows = near + 1
+        raised = min(0.4, part * 1.15)
+        bottom, top = ax.transScale.transform([(1, y) for y in ax.get_ylim()])[:, 1]
+        top += (top - bottom) * raised / (1 - raised)
+        ax.set_ylim(top=ax.transScale.inverted().transform((1, top))[1])
+    # A line ends below the words of the events before it, so that it crosses none of them.
+    ax.axvline(x, ymax=1 - near * part, color=EVENT, lw=1.0, ls=(0, (2, 2)), gid="event", zorder=1.5)
+    left = x < low + (high - low) * 0.6
+    down = ScaledTranslation((4 if left else -4) / 72, -2 / 72 - row * near, ax.figure.dpi_scale_trans)
+    return ax.text(x, 1.0, text, transform=ax.get_xaxis_transform() + down, ha="left" if left else "right",
+                   va="top", fontsize=8.5, color=EVENT, path_effects=HALO)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebank_lib.charts import style
-from ebank_lib.charts.labels import label_lines, mark_event, spread
+from ebank_lib.charts.style import label_lines, mark_event, spread
 from ebank_lib.growth import analyse_growth
 from ebank_lib.rules import stylised_facts
 from ebank_lib.stationarity import unit_root_battery
@@ -82,11 +82,16 @@ def test_no_two_colours_are_alike():
     assert len(set(style.colours)) == 8
 
 
+def test_a_chinese_sign_is_two_columns_and_words_stay_whole():
+    assert style.wrap("电话银行客户", 8) == "电话银行\n客户"
+    assert style.wrap("phone banking", 8) == "phone\nbanking"
+
+
 # --- labels at line ends
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12), st.floats(0.1, 50))
 def test_spread_labels_keep_their_order_and_their_distance(wanted, gap):
-    placed = spread(wanted, gap)
+    placed = spread(wanted, gap, -1e6, 1e6)
     order = np.argsort(wanted, kind="stable")
     assert (np.diff(placed[order]) >= gap - 1e-6).all()
     if len(wanted) == 1 or np.diff(np.sort(wanted)).min() >= gap:
@@ -108,7 +113,7 @@ def test_line_labels_never_overlap_whatever_is_changed_afterwards(lines, scale):
         style.month_axis(ax, "zh", MONTHS)
         label_lines(ax)
         ax.set_yscale(scale)                       # labels find their place when drawn
-        style.unit_axis(ax, "户", "zh")
+        style.value_axis(ax, "stock", "户", "zh")
         ax.set_title("客户数")
     fig.suptitle("更多文字")
     assert_readable(fig)
@@ -139,7 +144,7 @@ def test_values_are_written_as_the_language_counts():
     for lang, unit, expected in (("zh", "户", "20万"), ("en", "customers", "200 k")):
         ax = plt.subplots()[1]
         ax.plot([0, 1], [0, 4e5])
-        style.unit_axis(ax, unit, lang)
+        style.value_axis(ax, "stock", unit, lang)
         assert expected in ticks(ax)
         assert ax.get_ylabel() == unit
 
@@ -149,7 +154,7 @@ def test_a_log_axis_always_has_labels(low, high):
     ax = plt.subplots()[1]
     ax.plot([0, 1], [low, high])
     ax.set_yscale("log")
-    style.unit_axis(ax, "元", "zh")
+    style.value_axis(ax, "flow", "元", "zh")
     written = ticks(ax)
     assert 2 <= len(written) <= 14
     assert len(set(written)) == len(written)
@@ -158,7 +163,7 @@ def test_a_log_axis_always_has_labels(low, high):
 def test_rates_have_signs_and_a_plain_zero():
     ax = plt.subplots()[1]
     ax.plot([0, 1], [-0.1, 0.2])
-    style.percent_axis(ax, "zh", sign=True)
+    style.value_axis(ax, "ratio", "", "zh", sign=True)
     assert {"-10%", "0%", "+10%", "+20%"} <= set(ticks(ax))
 
 
@@ -181,7 +186,7 @@ def test_events_are_marked_in_rows_and_only_when_in_sight():
     fig, ax = plt.subplots()
     ax.plot(style.month_numbers(MONTHS), np.arange(44))
     style.month_axis(ax, "zh", MONTHS)
-    style.unit_axis(ax, "户", "zh")
+    style.value_axis(ax, "stock", "户", "zh")
     for month, text in (("2008-10", "分行政策推动"), ("2009-01", "又一件事"), ("2011-06", "近处的事")):
         assert mark_event(ax, month, text) is not None
     assert mark_event(ax, "2007-01", "太早") is None
