@@ -25,7 +25,7 @@ from scipy.special import ndtri
 
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.arma.comparison import STUDY
-from ebank_lib.arma.design import prepare
+from ebank_lib.arma.levels import prepare
 from ebank_lib.arma.likelihood import objective
 from ebank_lib.arma.model import ARMA, CRITERIA
 from ebank_lib.arma.search import climb_from
@@ -106,11 +106,10 @@ def profile_of(model: ARMA, term: str):
     none = np.empty(len(d.columns) - d.gaps)
     if at >= len(c):
         column = d.x[term].to_numpy()
-        rest = d.x.drop(columns=term)
 
         def drop(value):
             moved = d.y - value * column
-            new = prepare(moved, d.d, d.big_d, d.season, rest if rest.shape[1] else None, "n")
+            new = prepare(moved, d.d, d.big_d, d.season, "n")
             found = climb_from(new.columns, new.gaps, model.shape, model.optimum.angles)
             return -new.loglik(found.value) + d.loglik(0.0)
 

@@ -13,7 +13,6 @@ import pandas as pd
 from ..display import describe, html_table
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
-from .design import trend_columns
 from .model import LABELS
 
 if TYPE_CHECKING:
@@ -83,9 +82,8 @@ def compare(selection: OrderSelection, max_order: int | None = None) -> Comparis
     """Return what `OrderSelection.against_statsmodels` returns."""
     d, most = selection.design, np.inf if max_order is None else max_order
     orders = sorted(order for order in selection._optima if sum(order) <= most)
-    exog = d.x.drop(columns=list(trend_columns(d.y.index, d.trend, d.d + d.big_d)))
-    theirs = kept_arrays("theirs", (d.y, exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
-                                    selection.seasonal_order, orders), lambda: _theirs(selection, exog, orders))
+    theirs = kept_arrays("theirs", (d.y, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
+                                    selection.seasonal_order, orders), lambda: _theirs(selection, orders))
     loglik = np.array([selection.fit(p, q).loglik for p, q in orders])
     missed = loglik - theirs["loglik_theirs"]
     table = describe(pd.DataFrame({
@@ -98,7 +96,7 @@ def compare(selection: OrderSelection, max_order: int | None = None) -> Comparis
                       LABELS[selection.criterion])
 
 
-def _theirs(selection: OrderSelection, exog: pd.DataFrame, orders: list[tuple[int, int]]) -> dict[str, np.ndarray]:
+def _theirs(selection: OrderSelection, orders: list[tuple[int, int]]) -> dict[str, np.ndarray]:
     """Fit every order by statsmodels: where it ends, what it reports."""
     from statsmodels.tsa.arima.model import ARIMA  # slow to import, and used here only
 
@@ -112,9 +110,8 @@ def _theirs(selection: OrderSelection, exog: pd.DataFrame, orders: list[tuple[in
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                fit = ARIMA(d.y, exog if exog.shape[1] else None, order=(p, d.d, q), trend=trend,
-                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit(
-                                cov_type="none", low_memory=True)
+                fit = ARIMA(d.y, order=(p, d.d, q), seasonal_order=(sp, big_d, sq, season if season > 1 else 0),
+                            trend=trend).fit(cov_type="none", low_memory=True)
             except (ValueError, np.linalg.LinAlgError):  # it cannot start: the row stays, without a figure
                 fit = None
         if fit is not None:
@@ -173,14 +170,7 @@ class SimulationStudy:
 
 
 def simulation_study() -> SimulationStudy:
-    """Return the stored simulation study.
-
-    Examples
-    --------
-    >>> study = simulation_study()
-    >>> sorted(study.table["T"].unique().tolist()), len(study.summary("en"))
-    ([44, 120], 18)
-    """
+    """Return the stored simulation study."""
     return SimulationStudy(pd.read_csv(STUDY))
 
 

@@ -16,8 +16,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 from ..display import describe
 from ..errors import SeriesError, UnknownNameError
 from ..wording import t as words
-from .design import Design, check_order, future_columns, future_index, prepare
-from .kalman import ahead, filter_columns, state_space
+from .levels import Design, ahead, check_order, filter_columns, future_index, prepare, state_space
 from .likelihood import expanded, natural, objective
 from .search import MODES, Optimum, climb_grid
 
@@ -48,13 +47,12 @@ class ARMA:
     ----------
     order : (p, d, q)
     seasonal_order : (P, D, Q, s)
-    trend : {"n", "c", "ct"}
     nobs : int
         Values the likelihood is of.
     loglik, sigma2 : float
         Exact, at the maximum; of the differenced series, so comparable within one d and D only.
     params, std_errors : Series
-        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``, and the regressors by name.
+        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``.
     """
 
     design: Design = field(repr=False)
@@ -62,24 +60,14 @@ class ARMA:
     seasonal_order: tuple[int, int, int, int]
     optimum: Optimum = field(repr=False)
 
-    # --- parameters
-
     @property
     def y(self) -> pd.Series:
         """The series (T,), from its first value on."""
         return self.design.y
 
     @property
-    def trend(self) -> str:
-        return self.design.trend
-
-    @property
     def nobs(self) -> int:
         return self.design.nobs
-
-    @property
-    def converged(self) -> bool:
-        return self.optimum.converged
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
@@ -125,8 +113,6 @@ class ARMA:
         """The value of ``aic``, ``aicc``, ``bic`` or ``hqic``."""
         return float(penalty(name, self.k, self.nobs) - 2 * self.loglik)
 
-    # --- polynomials
-
     @cached_property
     def ar_polynomial(self) -> np.ndarray:
         """phi_1 .. of the stationary part, seasonal factor multiplied in."""
@@ -155,15 +141,13 @@ class ARMA:
                 out.append((part, v.real, v.imag, abs(v), 2 * np.pi / angle if angle > 1e-9 else np.inf))
         return pd.DataFrame(out, columns=["part", "real", "imag", "modulus", "period"])
 
-    # --- uncertainty of the parameters
-
     @cached_property
     def _covariance(self) -> tuple[np.ndarray, str]:
         return observed_covariance(self)
 
     @cached_property
     def _filtered(self):
-        """Innovations, their variances, last state and its covariance: of y - x beta and of every regressor."""
+        """Innovations, their variances, last state and its covariance: of y - x beta and of every column of x."""
         d, lost = self.design, len(self.delta)
         missing, x = d.y.isna().to_numpy(), d.x.to_numpy()
         y = self._smoothed() if missing[:lost].any() else d.y.to_numpy()
@@ -195,8 +179,6 @@ class ARMA:
         """Why there are no standard errors; empty where there are."""
         return words(f"arma.se_{self._covariance[1]}", lang) if self._covariance[1] else ""
 
-    # --- residuals
-
     @cached_property
     def resid(self) -> pd.Series:
         """Innovations in units of y: one-step errors over sqrt(F); NaN where differencing or a gap leaves none."""
@@ -217,9 +199,7 @@ class ARMA:
         out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
         return out
 
-    # --- what comes next
-
-    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
+    def forecast(self, horizon: int = 12, level=(80, 95)) -> pd.DataFrame:
         """Mean and exact Gaussian limits of the months after the sample.
 
         The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
@@ -229,8 +209,6 @@ class ARMA:
         horizon : int
         level : number or sequence of numbers
             Per cent.
-        exog : (horizon, m), optional
-            The future of the regressors the model was fitted with.
 
         Returns
         -------
@@ -239,10 +217,9 @@ class ARMA:
         """
         if int(horizon) != horizon or not 1 <= horizon <= 600:
             raise SeriesError("horizon is a number of months", found=horizon, expected="1 to 600")
-        future = future_columns(self.design, int(horizon), exog)
         _, _, a, p = self._filtered
         mean, variance = ahead(state_space(self.ar_polynomial, self.ma_polynomial, self.delta), a[0], p, int(horizon))
-        mean = mean + future @ self._beta
+        mean = mean + self.design.future(int(horizon)) @ self._beta
         spare = self.nobs - self.k + 1
         se = np.sqrt(self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
         out = {"y_hat": mean}
@@ -252,8 +229,6 @@ class ARMA:
             z = ndtri(0.5 + lv / 200)
             out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
         return pd.DataFrame(out, index=future_index(self.y.index, int(horizon)))
-
-    # --- what is shown
 
     def tidy(self) -> pd.DataFrame:
         """One row a parameter: ``term, estimate, std_error, statistic, p_value``."""
@@ -278,8 +253,7 @@ class ARMA:
 
         differences = ("(1-B)" + (f"^{self.order[1]}" if self.order[1] > 1 else "")) * bool(self.order[1])
         differences += f"(1-B^{{{season}}})" * self.seasonal_order[1]
-        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + ("" if name in ("mean", "intercept") else
-                    r"\,t" if name in ("slope", "drift") else rf"\,\mathrm{{{name.replace('_', ' ')}}}_t")
+        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + r"\,t" * (name in ("slope", "drift"))
                     for name, v in zip(self.design.x.columns, self._beta))
         left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
         right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
@@ -368,45 +342,15 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
     return [(*about, df, statistic) for *about, statistic, df in rows]
 
 
-def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
+def fit_arma(y, order, seasonal_order=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
-    The optimum is approached through the smaller orders it contains, as in `select_order`.
-
-    Parameters
-    ----------
-    y : Series (T,)
-        Monthly PeriodIndex; a RangeIndex or an array will do. NaN where missing.
-    order : (p, d, q)
-        p, q up to 12, d up to 2.
-    seasonal_order : (P, D, Q, s), optional
-        P, Q up to 2, D up to 1.
-    exog : (T, m), optional
-        Regressors in levels; differenced along with y.
-    trend : {"n", "c", "ct"}
-        Polynomial in the *level* of y; what differencing removes is left out, so "c" is a mean for d = D = 0 and
-        nothing otherwise, and "ct" is a drift once differenced.
-    mode : {"fast", "thorough"}
-        "thorough" adds random starts, drawn with `seed`.
-
-    Raises
-    ------
-    SeriesError
-        Bad data or an order the series is too short for; the message says what was found and what is needed.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> y = pd.Series(rng.normal(100, 5, 44), index=pd.period_range("2008-01", periods=44, freq="M"))
-    >>> fit_arma(y, (1, 0, 0)).params.round(2)
-    ar1     0.09
-    mean   99.68
-    Name: estimate, dtype: float64
+    The optimum is approached through the smaller orders it contains; arguments are as of `select_order`.
     """
     (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal_order)
     if mode not in MODES:
         raise UnknownNameError("mode", mode, MODES)
-    design = prepare(y, d, big_d, season, exog, trend)
+    design = prepare(y, d, big_d, season, trend)
     least = p + q + sp + sq + design.x.shape[1] + 3
     if design.nobs < least:
         lost = d + big_d * season

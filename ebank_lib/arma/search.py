@@ -172,28 +172,13 @@ def hannan_rissanen(z, e, lags, p, q, out):
     return True
 
 
-def with_zero(x, at) -> np.ndarray:
-    out = np.zeros(x.size + 1)
-    out[:at], out[at + 1:] = x[:at], x[at:]
-    return out
-
-
 @dataclass(frozen=True)
 class Optimum:
     """Where the search of one order ended.
 
-    Attributes
-    ----------
-    angles : array (p + q + P + Q,)
-        Arguments of `objective`.
-    value : float
-        Concentrated negative log-likelihood there.
-    gradient_norm : float
-        Norm of its gradient by the angles.
-    converged : bool
-        Whether a further step promises less than 1e-12 of log-likelihood.
-    starts, starts_agreeing : int
-        How many climbs there were, and how many ended within 0.001 of the best.
+    `angles` (p + q + P + Q,) are arguments of `objective`, `value` is the concentrated negative log-likelihood there;
+    `gradient_norm` is by the angles; `converged` says that a further step promises less than 1e-12 of log-likelihood;
+    `starts` are the climbs there were, `starts_agreeing` those that ended within 0.001 of the best.
     """
 
     angles: np.ndarray
@@ -207,21 +192,10 @@ class Optimum:
 class Search:
     """The climbs of one series, and where every order stands before its last climb.
 
-    Parameters
-    ----------
-    columns : array (gaps + regressors + 1, T)
-        Dummies of the missing months, regressors, and last the series, scaled to about unit variance.
-    gaps : int
-    allowed : bool array (max_p + 1, max_q + 1)
-        Orders to fit.
-    seasonal : (P, Q, season)
-
-    Attributes
-    ----------
-    angles, values : array (max_p + 1, max_q + 1, widest), (max_p + 1, max_q + 1)
-        The best place of every order, and its concentrated negative log-likelihood; infinite where not tried.
-    ends : dict of (p, q) to list of float
-        The values at which the climbs ended, in the order of p + q.
+    `columns` (gaps + regressors + 1, T) are dummies of the missing months, regressors, and last the series, scaled to
+    about unit variance; `allowed` (max_p + 1, max_q + 1) are the orders to fit; `seasonal` is (P, Q, season). `angles`
+    and `values` are the best place of every order and its concentrated negative log-likelihood, infinite where not
+    tried; `ends` the values at which the climbs of (p, q) ended, in the order of p + q.
     """
 
     def __init__(self, columns, gaps, allowed, seasonal=(0, 0, 1)):
@@ -285,7 +259,8 @@ class Search:
             starts.append(regression)
         for other, at in (((p - 1, q), p - 1), ((p, q - 1), k - 1)):
             if min(other) >= 0 and self.values[other] < np.inf:
-                starts.append(with_zero(self.at(*other), at))
+                x = self.at(*other)
+                starts.append(np.concatenate([x[:at], (0.0,), x[at:]]))
         return starts or [np.zeros(k + self.extra)]
 
     def _roots(self, p: int, q: int, common: bool) -> list[np.ndarray]:
@@ -323,7 +298,7 @@ class Search:
                 continue
             self._seen[p, q, other] = self._version[other]
             x = self.at(*other)
-            starts.append(np.concatenate([x[:at], x[at + 1:]]) if larger else with_zero(x, at))
+            starts.append(np.concatenate([x[:at], x[at + 1:]] if larger else [x[:at], (0.0,), x[at:]]))
         if starts:
             self.visit(p, q, starts)
 

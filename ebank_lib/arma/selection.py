@@ -13,8 +13,7 @@ from ..display import describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
-from .design import Design, as_series, check_order, prepare
-from .kalman import state_space
+from .levels import Design, as_series, check_order, prepare, state_space
 from .likelihood import expanded, natural
 from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests, tail
 from .search import MODES, Optimum, Search, climb_grid
@@ -71,10 +70,6 @@ class OrderSelection:
     @cached_property
     def best(self) -> ARMA:
         return self.fit(self.order[0], self.order[2])
-
-    @property
-    def trend(self) -> str:
-        return self.design.trend
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -147,7 +142,7 @@ class OrderSelection:
     def selection_uncertainty(self, n: int = 200, seed: int = 0) -> pd.DataFrame:
         """How often each order would be chosen, were the chosen model true: a parametric bootstrap.
 
-        `n` series of the same length, gaps and regressors are drawn from the best model, and the selection repeated.
+        `n` series of the same length, gaps and trend are drawn from the best model, and the selection repeated.
         Orders of so large a p + q that they cannot be expected to win are not fitted there. On 32
         series of a province this changed no more than one choice in 200.
 
@@ -202,8 +197,8 @@ class OrderSelection:
                           notes=[self.why(), t("arma.one_d", d=self.order[1])])
 
 
-def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", exog=None,
-                 mode: str = "fast", trend: str = "auto", seasonal_order=None, seed: int = 0,
+def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", mode: str = "fast",
+                 trend: str = "auto", seasonal_order=None, seed: int = 0,
                  max_order: int | None = None) -> OrderSelection:
     """Fit every ARMA(p, q) up to (max_p, max_q) of the d-th difference by exact ML, and choose one.
 
@@ -216,13 +211,12 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     d : int, optional
         Order of differencing; None lets `stationarity.choose_d` decide.
     criterion : {"aicc", "aic", "bic", "hqic"}
-    exog : (T, m), optional
-        Regressors in levels, e.g. the share of Spring Festival in each month.
     mode : {"fast", "thorough"}
         "thorough" adds random starts, drawn with `seed`, to every order.
     trend : {"auto", "n", "c", "ct"}
-        See `fit_arma`. "auto" is a mean without differencing; with one difference it tries a drift as well and
-        keeps it where the chosen order's criterion is lower.
+        Polynomial in the *level* of y; what differencing removes is left out, so "c" is a mean for d = D = 0 and
+        nothing otherwise, and "ct" is a drift once differenced. "auto" is a mean without differencing; with one
+        difference it tries a drift as well and keeps it where the chosen order's criterion is lower.
     seasonal_order : (P, D, Q, s), optional
         Seasonal part shared by every order of the grid, P and Q up to 2; d, where None, is that of the series once
         differenced over the season.
@@ -262,7 +256,7 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     tried = []
     for each in trends:
         try:
-            tried.append(_select(y, max_p, max_q, max_order, int(d), criterion, exog, mode, each, seasonal, seed))
+            tried.append(_select(y, max_p, max_q, max_order, int(d), criterion, mode, each, seasonal, seed))
         except SeriesError:
             # A drift may be one parameter too many, or leave nothing to vary; without it the error is the user's.
             if each == trends[0]:
@@ -270,9 +264,9 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     return min(tried, key=lambda s: s._at(s.order, criterion))
 
 
-def _select(y, max_p, max_q, max_order, d, criterion, exog, mode, trend, seasonal, seed) -> OrderSelection:
+def _select(y, max_p, max_q, max_order, d, criterion, mode, trend, seasonal, seed) -> OrderSelection:
     sp, big_d, sq, season = seasonal
-    design = prepare(y, d, big_d, season, exog, trend)
+    design = prepare(y, d, big_d, season, trend)
     grid_p, grid_q = np.indices((max_p + 1, max_q + 1))
     allowed = design.nobs >= grid_p + grid_q + sp + sq + design.x.shape[1] + 3
     if not allowed[0, 0]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ebank_lib.arma.kalman import filter_columns, state_space
+from ebank_lib.arma.levels import filter_columns, state_space
 
 
 def as_statsmodels(model):

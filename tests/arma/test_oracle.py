@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from ebank_lib.arma import fit_arma
-from ebank_lib.arma.kalman import filter_columns, state_space
+from ebank_lib.arma.levels import filter_columns, state_space
 from ebank_lib.arma.model import ljung_box
 
 pytestmark = pytest.mark.real_data
@@ -38,7 +38,7 @@ def case(oracle, i):
 @pytest.mark.parametrize("i", FITS)
 def test_likelihood(oracle, i):
     fit, model, differenced = case(oracle, i)
-    assert model.converged and model.nobs == fit["nobs_used"]
+    assert model.optimum.converged and model.nobs == fit["nobs_used"]
     exact = fit["gretl"]["loglik"] if differenced else fit["loglik"]  # gretl has no diffuse prior
     places = 0.5 * 10.0 ** -(9 - len(str(int(abs(exact))))) if differenced else 0.0  # it prints ten digits
     assert model.loglik >= exact - 1e-5 - places

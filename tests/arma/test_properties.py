@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.linalg import toeplitz
 
 from ebank_lib.arma import fit_arma, select_order
-from ebank_lib.arma.kalman import state_space
+from ebank_lib.arma.levels import state_space
 from ebank_lib.arma.likelihood import AR_EDGE, levinson, multiply, objective
 
 from .oracles import as_statsmodels, innovations

@@ -1,0 +1,330 @@
+"""Between a series in levels and the differenced one that the likelihood is of, there and back.
+
+There: a series is checked, differenced and scaled, its trend and its gaps made columns. Differencing, removing the
+trend by least squares and dividing by the standard deviation change the likelihood by a known constant only. Scaled so,
+the search sees the same numbers whatever the unit of the data.
+
+Back: the state space of an ARIMA gives innovations and what is known of the month after the last. The state is that of
+Gardner, Harvey & Phillips (1980, Appl. Statist. 29, AS 154) for the differenced process, above the last values of the
+series itself (as in R's ``arima``), which differencing takes as given: no diffuse prior, no large number. Missing
+months are skipped. It repeats `likelihood` by another road, so that each checks the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..errors import SeriesError
+from .likelihood import axpy, compiled, copy, dot, step_down
+
+__all__ = ["Design", "ahead", "as_series", "check_order", "filter_columns", "future_index", "prepare", "state_space"]
+
+MAX_ORDER = 12
+TRENDS = ("n", "c", "ct")
+
+
+def as_series(y) -> pd.Series:
+    """Return `y` as a float Series on an ordered, gapless PeriodIndex or RangeIndex, from its first value on.
+
+    Months that the index leaves out become NaN.
+    """
+    if not isinstance(y, pd.Series):
+        values = np.asarray(y)
+        if values.ndim != 1:
+            raise SeriesError("a series has one dimension", found=f"shape {values.shape}")
+        y = pd.Series(values)
+    if y.dtype == object or not pd.api.types.is_numeric_dtype(y.dtype) or pd.api.types.is_complex_dtype(y.dtype):
+        raise SeriesError("the series is not numeric", found=str(y.dtype), expected="floats, NaN where missing")
+    y = y.astype(float)
+    if not y.index.is_unique:
+        raise SeriesError("labels repeat", found=y.index[y.index.duplicated()][0], expected="one value a month")
+    if not y.index.is_monotonic_increasing:
+        raise SeriesError("the series is not in order", expected="y.sort_index()")
+    if isinstance(y.index, pd.PeriodIndex):
+        full = pd.period_range(y.index[0], y.index[-1], freq=y.index.freq, name=y.index.name) if len(y) else y.index
+        y = y.reindex(full)
+    elif not isinstance(y.index, pd.RangeIndex):
+        raise SeriesError("the index is not a run of months", found=type(y.index).__name__,
+                          expected="PeriodIndex or RangeIndex, e.g. y.index.to_period('M')")
+    if np.isinf(y.to_numpy()).any():
+        raise SeriesError("the series holds infinite values", found=y[np.isinf(y)].index[0],
+                          expected="finite values; the logarithm of zero?")
+    if not y.notna().any():
+        raise SeriesError("the series has no value", found=f"{len(y)} missing", expected="at least 3 values")
+    return y.iloc[np.flatnonzero(y.notna())[0]:]
+
+
+def future_index(index: pd.Index, horizon: int) -> pd.Index:
+    """Return the `horizon` labels that follow `index`."""
+    if isinstance(index, pd.PeriodIndex):
+        return pd.period_range(index[-1] + 1, periods=horizon, freq=index.freq, name=index.name)
+    return pd.RangeIndex(index[-1] + 1, index[-1] + 1 + horizon, name=index.name)
+
+
+def check_order(order, seasonal_order) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
+    """Return both orders as tuples of int, or say what is wrong with them."""
+    order, seasonal = tuple(order), tuple(seasonal_order or (0, 0, 0, 1))
+    for what, given, size in (("order", order, 3), ("seasonal_order", seasonal, 4)):
+        if len(given) != size or any(v is None or int(v) != v for v in given):
+            raise SeriesError(f"{what} holds {size} whole numbers", found=given)
+    (p, d, q), (sp, sd, sq, season) = (tuple(int(v) for v in o) for o in (order, seasonal))
+    for name, value, top in (("p", p, MAX_ORDER), ("q", q, MAX_ORDER), ("d", d, 2), ("P", sp, 2), ("D", sd, 1),
+                             ("Q", sq, 2)):
+        if not 0 <= value <= top:
+            raise SeriesError(f"{name} out of range", found=value, expected=f"0 to {top}")
+    if (sp or sd or sq) and season < 2:
+        raise SeriesError("a seasonal part needs its season", found=season, expected="12 for months")
+    return (p, d, q), (sp, sd, sq, season if sp or sd or sq else 1)
+
+
+@dataclass(frozen=True)
+class Design:
+    """A series `y` (T,) made ready for the likelihood.
+
+    `x` (T, m) holds the columns of its trend that differencing leaves, in levels. `columns` (gaps + m + 1, T - lost) is
+    what `likelihood.objective` takes: dummies of the missing months, orthonormal columns of the trend, scaled series.
+    `nobs` counts the observed months less those that differencing takes. The coefficients of `x` are ``offset + scale *
+    back @ b``, b those of the orthonormal columns.
+    """
+
+    y: pd.Series
+    x: pd.DataFrame
+    columns: np.ndarray
+    gaps: int
+    nobs: int
+    scale: float
+    back: np.ndarray
+    offset: np.ndarray
+    trend: str
+    d: int
+    big_d: int
+    season: int
+
+    def loglik(self, value: float) -> float:
+        """Return the log-likelihood of the data whose concentrated negative value is `value`."""
+        return float(-value - 0.5 * self.nobs * (1 + np.log(2 * np.pi)) - self.nobs * np.log(self.scale))
+
+    def future(self, horizon: int) -> np.ndarray:
+        """Return the trend in the months after the sample, (horizon, m)."""
+        trend = trend_columns(horizon, self.trend, self.d + self.big_d, start=len(self.y) + 1)
+        return np.column_stack([*trend.values(), np.empty((horizon, 0))])
+
+
+def trend_columns(n: int, trend: str, lost: int, start: int = 1) -> dict[str, np.ndarray]:
+    """Return the columns (n,) of a trend in levels that differencing leaves."""
+    if trend not in TRENDS:
+        raise SeriesError("unknown trend", found=trend, expected=" or ".join(TRENDS))
+    if trend == "ct" and lost > 1:
+        raise SeriesError("two differences remove a linear trend", found="trend 'ct'", expected="'c' or 'n'")
+    out = {}
+    if trend != "n" and lost == 0:
+        out["mean" if trend == "c" else "intercept"] = np.ones(n)
+    if trend == "ct":
+        out["slope" if lost == 0 else "drift"] = np.arange(start, start + n, dtype=float)
+    return out
+
+
+def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, trend: str = "c") -> Design:
+    """Check, difference and scale a series; see `Design`."""
+    y = as_series(y)
+    lost = d + big_d * season
+    x = pd.DataFrame(trend_columns(len(y), trend, d + big_d), index=y.index, dtype=float)
+    missing = y.isna().to_numpy()
+    nobs, m = int((~missing).sum()) - lost, x.shape[1]
+    if nobs < m + 3:
+        raise SeriesError("the series is too short", found=f"{nobs + lost} values",
+                          expected=f"at least {m + 3 + lost} ({m} of the trend, {lost} lost to differencing)")
+    filled = y.interpolate(limit_direction="both").to_numpy()
+
+    def difference(a: np.ndarray) -> np.ndarray:
+        a = np.diff(a, d)
+        return a[..., season:] - a[..., :-season] if big_d else a
+
+    w, dw, xw = map(difference, (filled, np.eye(len(y))[missing], x.to_numpy().T))
+    if np.linalg.matrix_rank(dw) < len(dw):
+        raise SeriesError("the missing months leave nothing to difference by", found=f"{missing.sum()} missing")
+    back, offset = np.zeros((m, m)), np.zeros(m)
+    if m:
+        size, root = np.sqrt((xw**2).sum(axis=1)), np.sqrt(w.size)
+        norm, r = np.linalg.qr((xw / size[:, None]).T)
+        back, xw = np.linalg.inv(r) / size[:, None] * root, norm.T * root
+        b = xw @ w / w.size
+        w, offset = w - b @ xw, back @ b
+    scale = float(np.sqrt(np.mean(w**2)))
+    if not scale > 1e-10 * max(np.abs(filled).max(), 1e-300):
+        raise SeriesError("the series does not vary" + (" once differenced" if lost else ""), found=f"d = {d}",
+                          expected="more than one value")
+    # Rounded, so that the last bits of another unit do not send a climb elsewhere.
+    columns = np.round(np.vstack([dw, xw, w[None] / scale]), 10)
+    return Design(y, x, np.ascontiguousarray(columns), int(missing.sum()), nobs, scale, back, offset, trend, d, big_d,
+                  season)
+
+
+@compiled
+def copy_square(a, b):
+    for i in range(a.shape[0]):
+        copy(a[i], b[i])
+
+
+@compiled
+def sandwich(a, p):
+    """p = a p a' in place, `a` mostly zeros, `p` symmetric."""
+    n = p.shape[0]
+    ap = np.zeros((n, n))
+    for i in range(n):
+        for k in range(n):
+            if a[i, k] != 0.0:
+                for j in range(n):
+                    ap[i, j] += a[i, k] * p[k, j]
+    for i in range(n):
+        for j in range(i + 1):
+            s = 0.0
+            for k in range(n):
+                if a[j, k] != 0.0:
+                    s += ap[i, k] * a[j, k]
+            p[i, j] = s
+            p[j, i] = s
+
+
+@compiled
+def state_space(phi, theta, delta):
+    """Transition (n, n), disturbance (n,), observation (n,) and initial covariance (n, n) / sigma2.
+
+    `phi`, `theta`: expanded ARMA coefficients; `delta`: y_t = sum delta_j y_(t-j) + w_t.
+    """
+    p, q, lost = phi.size, theta.size, delta.size
+    r = max(p, q + 1)
+    n = r + lost
+    transition, disturbance, observe = np.zeros((n, n)), np.zeros(n), np.zeros(n)
+    for i in range(p):
+        transition[i, 0] = phi[i]
+    for i in range(r - 1):
+        transition[i, i + 1] = 1.0
+    disturbance[0], observe[0] = 1.0, 1.0
+    for i in range(q):
+        disturbance[i + 1] = theta[i]
+    for i in range(lost):
+        observe[r + i] = delta[i]
+        if i > 0:
+            transition[r + i, r + i - 1] = 1.0
+    for i in range(n if lost > 0 else 0):
+        transition[r, i] = observe[i]
+    root = stationary_root(phi, theta, r)
+    initial = np.zeros((n, n))
+    for i in range(r):
+        for j in range(r):
+            initial[i, j] = dot(root[i], root[j])
+    return transition, disturbance, observe, initial
+
+
+@compiled
+def stationary_root(phi, theta, r):
+    """A square root (r, r) of the stationary covariance of the first r elements of the state.
+
+    With w = theta(B) z the state is linear in the last r values of the AR process z, whose Levinson stages make it
+    from r independent shocks: no equation is solved and no series summed, so roots near the circle cost no digits.
+    """
+    p, q = phi.size, theta.size
+    stages, partial, z, root = np.zeros((p, p)), np.zeros(p), np.zeros((r, r)), np.zeros((r, r))
+    step_down(phi, stages, partial)
+    sd = 1.0
+    for i in range(p):
+        sd /= np.sqrt(max(1.0 - partial[i] * partial[i], 1e-12))
+    for i in range(r):  # z[i, k]: the response to shock k of the value r - 1 - i months ago
+        m = min(i, p)
+        for k in range(i):
+            for j in range(m):
+                z[i, k] += stages[m - 1, j] * z[i - 1 - j, k]
+        z[i, i] = sd
+        if i < p:
+            sd *= np.sqrt(max(1.0 - partial[i] * partial[i], 1e-12))
+    for i in range(r):
+        for k in range(q + 1):
+            c = theta[k - 1] if k > 0 else 1.0
+            # What is already known, at this lag k - i or more, of the value i months ahead.
+            if k >= i:
+                axpy(c, z[r - 1 - k + i], root[i])
+                for j in range(1, min(i, p) + 1):
+                    axpy(-c * phi[j - 1], z[r - 1 - k + i - j], root[i])
+            else:
+                for j in range(i + 1, p + 1):
+                    axpy(c * phi[j - 1], z[r - 1 - k + i - j], root[i])
+    return root
+
+
+@compiled
+def filter_columns(transition, disturbance, observe, initial, columns, missing, lost):
+    """Kalman filter of every row of `columns` (m, T), all with the gain of the one model.
+
+    The first `lost` values are taken as given. Returns innovations (m, T) and their variances (T,) / sigma2, NaN
+    where missing or given; the state (m, n) and its covariance (n, n) / sigma2 for the month after the last.
+    """
+    m, t = columns.shape
+    n = observe.size
+    r = n - lost
+    v, f = np.full((m, t), np.nan), np.full(t, np.nan)
+    a, ahead, gain, pz = np.zeros((m, n)), np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(m):
+        for j in range(lost):
+            a[i, r + j] = columns[i, lost - 1 - j]
+    p, last = np.zeros((n, n)), np.zeros((n, n))
+    copy_square(initial, p)
+    settled, variance = False, 1.0
+    for s in range(lost, t):
+        seen = not missing[s]
+        if seen and not settled:
+            variance = 0.0
+            for i in range(n):
+                pz[i] = 0.0
+                for j in range(n):
+                    pz[i] += p[i, j] * observe[j]
+                variance += pz[i] * observe[i]
+            for i in range(n):
+                gain[i] = pz[i] / variance
+        if seen:
+            f[s] = variance
+        for i in range(m):
+            if seen:
+                error = columns[i, s]
+                for j in range(n):
+                    error -= observe[j] * a[i, j]
+                v[i, s] = error
+                for j in range(n):
+                    a[i, j] += gain[j] * error
+            for j in range(n):
+                ahead[j] = 0.0
+                for k in range(n):
+                    if transition[j, k] != 0.0:
+                        ahead[j] += transition[j, k] * a[i, k]
+            copy(ahead, a[i])
+        if settled and seen:
+            continue
+        copy_square(p, last)
+        if seen:
+            for i in range(n):
+                for j in range(n):
+                    p[i, j] -= pz[i] * gain[j]
+        sandwich(transition, p)
+        for i in range(n):
+            for j in range(n):
+                p[i, j] += disturbance[i] * disturbance[j]
+        moved, largest = 0.0, 0.0
+        for i in range(n):
+            for j in range(n):
+                moved, largest = max(moved, abs(p[i, j] - last[i, j])), max(largest, abs(p[i, j]))
+        settled = seen and moved <= 1e-14 * largest
+    return v, f, a, p
+
+
+def ahead(space, a, p, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance / sigma2 (horizon,) of the months after the last, given what is known of its next state."""
+    transition, disturbance, observe, _ = space
+    mean, variance = np.empty(horizon), np.empty(horizon)
+    for h in range(horizon):
+        mean[h], variance[h] = observe @ a, observe @ p @ observe
+        a = transition @ a
+        p = transition @ p @ transition.T + np.outer(disturbance, disturbance)
+    return mean, variance
