@@ -109,7 +109,7 @@ class Bench:
 
 def plain_runs(folder: Path, source: str, target: Path) -> list[dict[str, Any]]:
     """Return what the batch runs, as papermill is told it: notebook, target and parameters of each."""
-    from ebank_lib.reports.listing import branch_notebooks, province_notebooks
+    from ebank_lib.reports.parameters import branch_notebooks, province_notebooks
     from ebank_lib.sources import open_source
 
     catalog = open_source(folder / source).catalog

@@ -10,8 +10,7 @@ __all__ = ["compiled"]
 def compiled(function=None, **options):
     """Compile a function when it is first called; a decorator with or without numba's options.
 
-    The machine code is kept in the folder ``NUMBA_CACHE_DIR``, else beside the module, else in the user's cache. Where
-    none of them can be written to it is kept in memory only: every process then compiles anew.
+    The machine code is kept in ``NUMBA_CACHE_DIR``, else beside the module, else in the user's cache, else in memory.
     """
     if function is None:
         return lambda f: compiled(f, **options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .errors import ConfigError, nearest
 from .files import read_limited
 
-__all__ = ["Strict", "hidden_sign", "read_rows", "read_yaml", "validate"]
+__all__ = ["Strict", "hidden_sign", "read_rows", "read_text", "read_yaml", "validate"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -90,16 +89,15 @@ def _refuse_bombs(text: str) -> None:
             raise yaml.MarkedYAMLError(problem=f"nesting deeper than {MAX_DEPTH}", problem_mark=event.start_mark)
 
 
-def _text(path: str | Path, expected: str) -> str:
-    """Return a small text file's content."""
+def read_text(path: str | Path, expected: str, most: int = MAX_BYTES) -> str:
+    """Return a text file's content; `expected` says what it should be, `most` how large it may be."""
     try:
-        raw = read_limited(Path(path), MAX_BYTES)
+        raw = read_limited(Path(path), most)
     except (OSError, ValueError) as error:   # a name with a NUL is a ValueError
         raise ConfigError("cannot be read", file=str(path), found=getattr(error, "strerror", None) or str(error),
                           expected=expected) from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError("is too large", file=str(path), found=f"more than {MAX_BYTES} bytes",
-                          expected=f"at most {MAX_BYTES} bytes")
+    if len(raw) > most:
+        raise ConfigError("is too large", file=str(path), expected=f"at most {most} bytes")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -107,15 +105,8 @@ def _text(path: str | Path, expected: str) -> str:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read one YAML mapping.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing, too large, not UTF-8, not YAML, uses tags, aliases, control characters or
-        repeated keys, or holds no mapping.
-    """
-    text = _text(path, "a YAML file")
+    """Read one YAML mapping, without tags, aliases, control characters and repeated keys."""
+    text = read_text(path, "a YAML file")
     try:
         _refuse_bombs(text)
         data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader with less, not more
@@ -132,15 +123,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV file in UTF-8 that has just these columns: a mapping a row, blank lines left out.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing, too large, not UTF-8, no CSV, has other columns or a control character in a field.
-    """
+    """Read a CSV file in UTF-8 that has just these columns: a mapping a row, blank lines left out."""
     try:
-        lines = list(csv.reader(io.StringIO(_text(path, "a CSV file"), newline=""), strict=True))
+        lines = list(csv.reader(io.StringIO(read_text(path, "a CSV file"), newline=""), strict=True))
     except csv.Error as error:
         raise ConfigError("cannot be read", file=str(path), found=str(error), expected="a CSV file") from error
     if not lines or lines[0] != list(columns):
@@ -160,10 +145,7 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str = "") -> Model:
     """Check `data`, which stands under the key `at`, against a pydantic model.
 
-    Raises
-    ------
-    ConfigError
-        For the first offending key: its path, what was found, what was expected, the nearest right key.
+    The error is of the first offending key: its path, what was found, what was expected, the nearest right key.
     """
     try:
         return model.model_validate(data)
@@ -186,9 +168,6 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     """Return the record types that an annotation such as ``list[A] | dict[str, B] | None`` mentions."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    origin = typing.get_origin(annotation)
-    if origin is None and not isinstance(annotation, types.UnionType):
-        return []
     return [model for part in typing.get_args(annotation) for model in _models_in(part)]
 
 

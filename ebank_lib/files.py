@@ -1,4 +1,4 @@
-"""Files read within limits and written whole or not at all; folders that no link leads out of."""
+"""Where the package's files and sources are; files read within limits, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,18 +7,62 @@ import stat
 import tempfile
 from pathlib import Path
 
-from .errors import ConfigError
+from .errors import ConfigError, SourceError
 
-__all__ = ["holds", "own_folder", "read_limited", "write_atomically"]
+__all__ = ["find_source", "own_folder", "portable_source", "project_root", "read_limited", "renew", "shipped",
+           "write_atomically"]
+
+CONFIG = "sources.yaml"
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(*names: str) -> Path:
+    """Return the place of something that belongs to the package: ``notebooks``, ``data/reference/facts.csv``.
+
+    In an installed package that is inside it, in a checkout beside it; the working directory has no say.
+    """
+    inside = _PACKAGE.joinpath(*names)
+    return inside if inside.exists() else _PACKAGE.parent.joinpath(*names)
+
+
+def project_root() -> Path:
+    """Return where relative sources are looked for besides the working directory: data only, never code.
+
+    The nearest folder above the working directory, or else this package's checkout, with ``data`` and ``notebooks``: a
+    notebook replayed in its own folder then finds what it finds from the project's. Without one, the working directory.
+    """
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents, _PACKAGE.parent)
+                 if (folder / "data").is_dir() and (folder / "notebooks").is_dir()), here)
+
+
+def find_source(source: str | Path) -> Path:
+    """Return the ``sources.yaml`` of a source given as that file or its folder: a relative path is tried from the
+    working directory, then from the project's root. A SourceError names the places tried."""
+    given = Path(source).expanduser()
+    tried = []
+    for place in [Path] if given.is_absolute() else [Path.cwd, project_root]:
+        path = place() / given
+        path = path / CONFIG if path.is_dir() else path
+        if path.is_file():
+            return path.resolve()
+        tried.append(str(path))
+    raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}",
+                      hint="Tried " + ", ".join(dict.fromkeys(tried)))
+
+
+def portable_source(source: str | Path) -> str:
+    """Return a source as notebooks are given it: relative to the project where it lies inside."""
+    path = find_source(source)
+    folder = path.parent if path.name == CONFIG else path
+    root = project_root()
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
 
 
 def read_limited(path: Path, most: int) -> bytes:
     """Return a file's bytes, at most one more than `most`: whoever asks knows then that it is larger.
 
-    Raises
-    ------
-    OSError
-        It cannot be read, or is no plain file: a pipe would wait for ever, a device never ends.
+    An OSError if it cannot be read, or is no plain file: a pipe would wait for ever, a device never ends.
     """
     # Opening a pipe waits for its other end; so it is opened without waiting, and looked at once it is held.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -33,11 +77,6 @@ def own_folder(root: Path, *names: str) -> Path:
     """Return the folder `names` below `root`, made where it is missing; none of them may be a link.
 
     What is written below it, or cleared away, lies inside `root`, whatever somebody has planted there.
-
-    Raises
-    ------
-    ConfigError
-        One of them is a link, no folder, or cannot be made.
     """
     folder = Path(root)
     for name in names:
@@ -55,22 +94,8 @@ def own_folder(root: Path, *names: str) -> Path:
     return folder
 
 
-def holds(path: Path, content: bytes) -> bool:
-    """Whether a file, not a link to one, holds just that: then it need not be written again."""
-    try:
-        return not path.is_symlink() and path.read_bytes() == content
-    except OSError:
-        return False
-
-
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: into a neighbour first, then renamed.
-
-    Raises
-    ------
-    ConfigError
-        The folder cannot be written to.
-    """
+    """Write a file whole or not at all: into a neighbour first, then renamed."""
     try:
         handle, neighbour = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -83,3 +108,15 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise ConfigError("cannot be written", file=str(path), found=error.strerror) from error
+
+
+def renew(path: Path, content: bytes) -> None:
+    """Write a file unless it holds just that; with a page that changes goes the PDF that it was printed to."""
+    try:
+        if not path.is_symlink() and path.read_bytes() == content:
+            return
+    except OSError:
+        pass        # it is written then, or said why not
+    if path.suffix == ".html":
+        path.with_suffix(".pdf").unlink(missing_ok=True)
+    write_atomically(path, content)

@@ -13,12 +13,10 @@ import json
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,7 +25,8 @@ from .errors import ConfigError
 from .files import own_folder, read_limited, write_atomically
 from .versions import code_version
 
-__all__ = ["VARIABLE", "Store", "code_version", "digest", "kept_arrays", "kept_data", "kept_frames", "store"]
+__all__ = ["ARRAYS", "DATA", "FRAMES", "VARIABLE", "Store", "code_version", "digest", "kept_arrays", "kept_data",
+           "kept_frames", "store"]
 
 VARIABLE = "EBANK_CACHE"
 _MOST_BYTES = 4_000_000_000
@@ -38,10 +37,7 @@ _SUM = 32
 def digest(*parts: Any) -> str:
     """Return the hash of values of the kinds that go into results: numbers, texts, arrays, tables, months.
 
-    Raises
-    ------
-    TypeError
-        A value of another kind, whose hash would not be its content's.
+    A TypeError for any other kind, whose hash would not be its content's.
 
     Examples
     --------
@@ -93,6 +89,57 @@ def _tagged(sha, kind: str, content: bytes) -> None:
     sha.update(content)
 
 
+class Form(NamedTuple):
+    """How results of a kind become bytes, and come back as they were."""
+
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes], Any]
+
+
+def _pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _unpack_arrays(body: bytes) -> dict[str, np.ndarray] | None:
+    with zipfile.ZipFile(io.BytesIO(body)) as parts:
+        # What was kept was not packed: whatever is, was put there by somebody else, and may be endless.
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
+            return None
+    with np.load(io.BytesIO(body), allow_pickle=False) as held:
+        found = {name: held[name] for name in held.files}
+    return found if all(isinstance(one, np.ndarray) and one.dtype.kind in "biufMU" for one in found.values()) else None
+
+
+def _pack_frames(frames: Mapping[str, pd.DataFrame]) -> bytes:
+    import pyarrow as pa
+
+    out = pa.BufferOutputStream()
+    for name, frame in frames.items():
+        table = pa.Table.from_pandas(frame)
+        table = table.replace_schema_metadata({**table.schema.metadata, "name": name})
+        with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+            stream.write_table(table)
+    return out.getvalue().to_pybytes()
+
+
+def _unpack_frames(body: bytes) -> dict[str, pd.DataFrame]:
+    import pyarrow as pa
+
+    source, found = pa.BufferReader(body), {}
+    while source.tell() < source.size():
+        table = pa.ipc.open_stream(source).read_all()
+        found[table.schema.metadata[b"name"].decode()] = table.to_pandas()
+    return found
+
+
+ARRAYS = Form(_pack_arrays, _unpack_arrays)     # of numbers, by name
+FRAMES = Form(_pack_frames, _unpack_frames)     # by name: numbers, texts, categories, months, and their index
+# What JSON can say; a float comes back as it was, and a dictionary in its order: rows are made of it.
+DATA = Form(lambda data: json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"), json.loads)
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of results, an entry a file: the hash of its bytes, then the bytes."""
@@ -115,80 +162,18 @@ class Store:
         return body if hashlib.sha256(body).digest() == content[:_SUM] else None
 
     def write(self, what: str, key: str, body: bytes) -> None:
-        """Keep an entry.
-
-        Raises
-        ------
-        ConfigError
-            The folder cannot be written to, or a link leads out of it.
-        """
+        """Keep an entry; no link leads out of the folder."""
         path = self.path(what, key)
         own_folder(self.folder, what, key[:2])
         write_atomically(path, hashlib.sha256(body).digest() + body)
 
-    def arrays(self, what: str, key: str) -> dict[str, np.ndarray] | None:
-        """Return arrays of numbers kept by name; None where there is none, or what is there is anything else."""
-        body = self.read(what, key)
-        if body is None:
-            return None
-        try:
-            with zipfile.ZipFile(io.BytesIO(body)) as parts:
-                # What was kept was not packed: whatever is, was put there by somebody else, and may be endless.
-                if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
-                    return None
-            with np.load(io.BytesIO(body), allow_pickle=False) as held:
-                found = {name: held[name] for name in held.files}
-        except (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, OverflowError,
-                NotImplementedError, RuntimeError, TokenError, zipfile.BadZipFile, zlib.error):
-            return None
-        return found if all(isinstance(one, np.ndarray) and one.dtype.kind in "biufMU" for one in found.values()) \
-            else None
-
-    def keep_arrays(self, what: str, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep arrays of numbers by name."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        self.write(what, key, buffer.getvalue())
-
-    def data(self, what: str, key: str) -> Any | None:
-        """Return what JSON can say."""
+    def find(self, what: str, key: str, form: Form) -> Any | None:
+        """Return an entry's content; None where there is none, or what is there is anything else."""
         body = self.read(what, key)
         try:
-            return None if body is None else json.loads(body)
-        except (ValueError, RecursionError):
+            return None if body is None else form.unpack(body)
+        except Exception:       # the bytes are as they were kept, so somebody else has put them there
             return None
-
-    def keep_data(self, what: str, key: str, data: Any) -> None:
-        """Keep what JSON can say; a float comes back as it was, and a dictionary in its order: rows are made of it."""
-        self.write(what, key, json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-    def frames(self, what: str, key: str) -> dict[str, pd.DataFrame] | None:
-        """Return tables kept by name; None where there are none, or what is there is anything else."""
-        import pyarrow as pa
-
-        body = self.read(what, key)
-        if body is None:
-            return None
-        source, found = pa.BufferReader(body), {}
-        try:
-            while source.tell() < source.size():
-                table = pa.ipc.open_stream(source).read_all()
-                found[table.schema.metadata[b"name"].decode()] = table.to_pandas()
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError):
-            return None
-        return found
-
-    def keep_frames(self, what: str, key: str, frames: Mapping[str, pd.DataFrame]) -> None:
-        """Keep tables by name: columns of numbers, texts, categories and months, and their index."""
-        import pyarrow as pa
-
-        out = pa.BufferOutputStream()
-        for name, frame in frames.items():
-            table = pa.Table.from_pandas(frame)
-            table = table.replace_schema_metadata({**table.schema.metadata, "name": name})
-            with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
-                stream.write_table(table)
-        self.write(what, key, out.getvalue().to_pybytes())
 
     def trim(self, most: int = _MOST_BYTES) -> None:
         """Remove the entries that were written longest ago until at most so many bytes are left."""
@@ -209,34 +194,29 @@ def store() -> Store | None:
 def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return arrays from the store, or make and keep them.
 
-    Parameters
-    ----------
-    what : str
-        Names the kind of result.
-    parts : tuple
-        All that it is made from, as :func:`digest` takes it; the code and the libraries are added.
-    make : callable
+    `what` names the kind of result; `parts` are all that it is made from, as :func:`digest` takes it; the code and the
+    libraries are added.
     """
-    return _kept(what, parts, make, Store.arrays, Store.keep_arrays)
+    return _kept(what, parts, make, ARRAYS)
 
 
 def kept_data(what: str, parts: tuple, make: Callable[[], Any]) -> Any:
     """Return what JSON can say from the store, or make and keep it; see :func:`kept_arrays`."""
-    return _kept(what, parts, make, Store.data, Store.keep_data)
+    return _kept(what, parts, make, DATA)
 
 
 def kept_frames(what: str, parts: tuple, make: Callable[[], dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
     """Return tables from the store, or make and keep them; see :func:`kept_arrays`."""
-    return _kept(what, parts, make, Store.frames, Store.keep_frames)
+    return _kept(what, parts, make, FRAMES)
 
 
-def _kept(what: str, parts: tuple, make: Callable[[], Any], find: Callable, keep: Callable) -> Any:
+def _kept(what: str, parts: tuple, make: Callable[[], Any], form: Form) -> Any:
     place = store()
     if place is None:
         return make()
     key = digest(what, parts, code_version())
-    found = find(place, what, key)
+    found = place.find(what, key, form)
     if found is None:
         found = make()
-        keep(place, what, key, found)
+        place.write(what, key, form.pack(found))
     return found

@@ -54,6 +54,24 @@ def cleaned(shandong):
 
 
 @pytest.fixture(scope="session")
+def make_report():
+    """Make a branch's report, or that of all together, as the command does, and return its folder; a failure raises."""
+    from ebank_lib.errors import EbankError
+    from ebank_lib.reports.batch import Order, run_batch
+    from ebank_lib.reports.tasks import reason
+
+    def made(source, branch=None, out="reports", notebooks=None, **asked):
+        folder = Path(out).absolute()
+        order = Order(str(source), folder, lambda _: "", branch, branch is None, again=True,
+                      cache=folder / ".ebank" / "cache", notebooks=notebooks and Path(notebooks).absolute(), **asked)
+        outcome = run_batch(order, lambda _: None)
+        for failed in outcome.failed.values():
+            raise EbankError(reason(failed))
+        return folder / outcome.done[0]
+    return made
+
+
+@pytest.fixture(scope="session")
 def summaries():
     """A maker of n branches' summaries, with a total of all if asked: plausible, to be copied before a change."""
     return _summaries

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebank_lib.store import VARIABLE, Store, code_version, digest, kept_arrays, kept_data, store
+from ebank_lib.store import ARRAYS, DATA, VARIABLE, Store, code_version, digest, kept_arrays, kept_data, store
 
 PLAIN = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
                      lambda inner: st.lists(inner, max_size=4), max_leaves=8)
@@ -39,21 +39,21 @@ def test_what_has_no_content_has_no_hash():
 
 def test_arrays_come_back_as_they_were(tmp_path):
     place, made = Store(tmp_path), {"a": np.array([0.1, np.nan]), "n": np.arange(3)}
-    place.keep_arrays("x", "ab12", made)
-    back = place.arrays("x", "ab12")
+    place.write("x", "ab12", ARRAYS.pack(made))
+    back = place.find("x", "ab12", ARRAYS)
     assert all(np.array_equal(back[k], made[k], equal_nan=True) and back[k].dtype == made[k].dtype for k in made)
-    assert place.arrays("x", "ab13") is None
+    assert place.find("x", "ab13", ARRAYS) is None
 
 
 @pytest.mark.parametrize("at", [0, 5, 40, -1])
 def test_a_damaged_entry_counts_as_none(tmp_path, at):
     place = Store(tmp_path)
-    place.keep_data("x", "ab12", {"y": 0.1})
+    place.write("x", "ab12", DATA.pack({"y": 0.1}))
     path = place.path("x", "ab12")
     content = bytearray(path.read_bytes())
     content[at] ^= 1
     path.write_bytes(content)
-    assert place.data("x", "ab12") is None
+    assert place.find("x", "ab12", DATA) is None
 
 
 def test_what_is_kept_is_not_made_again_until_its_parts_change(tmp_path, monkeypatch):
@@ -71,8 +71,8 @@ def test_what_is_kept_is_not_made_again_until_its_parts_change(tmp_path, monkeyp
 
 def test_what_json_says_comes_back_in_its_order(tmp_path):
     place, said = Store(tmp_path), {"parsed": 2, "filled": {"b": 0.1, "a": [1, None]}}
-    place.keep_data("x", "ab12", said)
-    back = place.data("x", "ab12")
+    place.write("x", "ab12", DATA.pack(said))
+    back = place.find("x", "ab12", DATA)
     assert back == said and list(back) == list(said) and list(back["filled"]) == ["b", "a"]
 
 

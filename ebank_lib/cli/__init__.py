@@ -17,8 +17,7 @@ from typing import TextIO
 
 from .. import __version__
 from ..errors import EbankError, nearest
-from ..reports.failed import is_machine
-from . import report, verify
+from . import report
 
 __all__ = ["main"]
 
@@ -71,13 +70,13 @@ def _parser() -> argparse.ArgumentParser:
 
     report.add_options(command("report", "run the notebooks for a branch and write its report", report.report),
                        _positive)
-    command("branches", "list the branches of a source", _later("check", "branches"))
-    command("indicators", "list the indicators of a source", _later("check", "indicators"))
-    check = command("check", "say what cleaning did, rule by rule", _later("check", "check"))
+    command("branches", "list the branches of a source", _answer("branches"))
+    command("indicators", "list the indicators of a source", _answer("indicators"))
+    check = command("check", "say what cleaning did, rule by rule", _answer("check"))
     check.add_argument("--branch", metavar="B", help="the cells of one branch only")
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
     trace = command("trace", "show the printed cells that a number of a report, or one value, comes from",
-                    _later("trace", "trace"), source=False)
+                    _answer("trace"), source=False)
     trace.add_argument("report", nargs="?", metavar="REPORT", help="a report's folder or its report.html")
     trace.add_argument("what", nargs="?", metavar="WHAT",
                        help='"Figure 3", "Table 2", a cell ("growth[sms].y_last") or a number as printed ("+149%%")')
@@ -86,14 +85,16 @@ def _parser() -> argparse.ArgumentParser:
         trace.add_argument(name, metavar=name[2].upper())
     trace.add_argument("--month", metavar="YYYY-MM")
     trace.add_argument("--all", action="store_true", help="list every printed cell and every place")
-    verify.add_options(command("verify", "compare a report or a whole run with its hashes, its panel with the source",
-                               verify.verify, source=False))
+    verify = command("verify", "compare a report or a whole run with its hashes, its panel with the source",
+                     _answer("verify"), source=False)
+    verify.add_argument("folder", metavar="DIR", help="a report's folder, or the output folder of a run")
+    verify.add_argument("--source", metavar="S", help="the source (default: the one that run.json names, if at hand)")
     return parser
 
 
-def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+def _answer(name: str) -> Callable[[argparse.Namespace], int]:
     """Return a command whose module is imported when it is run."""
-    return lambda options: getattr(importlib.import_module(f".{module}", __name__), name)(options)
+    return lambda options: getattr(importlib.import_module(".answers", __name__), name)(options)
 
 
 def _examples_of(name: str) -> str:
@@ -127,6 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _to_nowhere(sys.stdout)
         return 141
     except (EbankError, OSError, MemoryError) as error:
+        from ..reports.tasks import is_machine
+
         if not isinstance(error, EbankError) and not is_machine(error):
             raise
         _to_nowhere(sys.stdout)     # what could not be written is not tried again as this process ends

@@ -1,4 +1,4 @@
-"""The command ``ebank report``."""
+"""The command ``ebank report``: its options made an order of a batch, how it ended told, pages printed if asked."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import contextlib
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from ..errors import ConfigError
-from ..reports.printing import find_chromium
-from .printed import print_pages
+from ..reports.printing import find_chromium, print_pdf
 
 __all__ = ["add_options", "report"]
 
@@ -63,24 +62,32 @@ def report(options: argparse.Namespace) -> int:
     """Make reports."""
     from ..reports.batch import Order, run_batch
     from ..wording import t
+    from .progress import JsonLines, Lines, Quiet
 
     begun = time.monotonic()
     _agree(options)
-    say = _listener(options)
+    say = JsonLines() if options.log == "json" else Quiet(options.lang) if options.quiet else Lines(
+        options.lang, options.workers, stages=not options.all)
+
+    def command(branch: str | None) -> str:
+        return _again(options, *(("--branch", branch) if branch else ("--province",)))
+
+    whole = _again(options, "--all") if options.all else command(options.branch)
     order = Order(
-        source=options.source, out=Path(options.out).absolute(), command=lambda branch: _again(options, branch),
+        source=options.source, out=Path(options.out).absolute(), command=command,
         branch=options.branch, whole=options.province, lang=options.lang, indicator=options.indicator,
         start=options.start, end=options.end, extra=_extra(options.extra), workers=options.workers,
         cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
-        again=options.force if options.all else not options.resume, cache=_cache(options), wait=options.wait,
+        again=options.force if options.all else not options.resume, wait=options.wait,
+        cache=None if options.no_cache else Path(options.cache or Path(options.out) / _CACHE).absolute(),
         fork=not options.no_fork, engine=options.engine, scheduler=options.scheduler,
         notebooks=Path(options.notebooks).absolute() if options.notebooks else None)
     try:
         outcome = run_batch(order, say)
     except KeyboardInterrupt:
         say.clear()
-        _machine(options, say, {"event": "interrupted"})
-        print("ebank: " + t("cli.interrupted", options.lang, command=_words(options)), file=sys.stderr)
+        say({"event": "interrupted"})
+        print("ebank: " + t("cli.interrupted", options.lang, command=whole), file=sys.stderr)
         return 130
     finally:
         say.clear()
@@ -88,9 +95,9 @@ def report(options: argparse.Namespace) -> int:
     for name in outcome.done if not options.all else []:
         _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
     counts = {"done": len(outcome.done), "unchanged": len(outcome.unchanged), "failed": len(outcome.failed)}
-    _machine(options, say, {"event": "summary", **counts, "seconds": float(seconds)})
+    say({"event": "summary", **counts, "seconds": float(seconds)})
     if outcome.stopped:
-        print("ebank: " + t("cli.disk_full", options.lang, message=outcome.stopped["message"], command=_words(options)),
+        print("ebank: " + t("cli.disk_full", options.lang, message=outcome.stopped["message"], command=whole),
               file=sys.stderr)
         return 3
     if options.all:
@@ -99,7 +106,7 @@ def report(options: argparse.Namespace) -> int:
         else:
             _print(t("cli.summary", options.lang, **counts, seconds=seconds))
         _print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
-    unprinted = print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
+    unprinted = _print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
     bad = unprinted or (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
     return 1 if bad else 0
 
@@ -126,28 +133,6 @@ def _agree(options: argparse.Namespace) -> None:
         raise ConfigError("goes with --branch or --province", key="--resume", expected="--all goes on by itself")
 
 
-def _cache(options: argparse.Namespace) -> Path | None:
-    if options.no_cache:
-        return None
-    return Path(options.cache or Path(options.out) / _CACHE).absolute()
-
-
-def _listener(options: argparse.Namespace) -> Any:
-    from ..reports.progress import JsonLines, Lines, Quiet
-
-    if options.log == "json":
-        return JsonLines()
-    if options.quiet:
-        return Quiet(options.lang)
-    return Lines(options.lang, options.workers, stages=not options.all)
-
-
-def _machine(options: argparse.Namespace, say: Any, event: dict[str, Any]) -> None:
-    """Say what people are told in other words."""
-    if options.log == "json":
-        say(event)
-
-
 def _extra(pairs: Sequence[str]) -> dict[str, str]:
     extra = {}
     for pair in pairs:
@@ -160,19 +145,39 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
     return extra
 
 
-def _words(options: argparse.Namespace) -> str:
-    """Return the command that was given, in full."""
-    return _again(options, options.branch, ["--all"] if options.all else None)
-
-
-def _again(options: argparse.Namespace, branch: str | None, which: list[str] | None = None) -> str:
-    """Return the command that does this branch again."""
-    which = which or (["--branch", branch] if branch else ["--province"])
+def _again(options: argparse.Namespace, *which: str) -> str:
+    """Return the command that makes these reports again."""
     words = ["ebank", "report", "--source", options.source, *which, "--lang", options.lang]
-    for name in ("indicator", "start", "end"):
+    for name in ("indicator", "start", "end", "notebooks"):
         words += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
-    words += ["--notebooks", options.notebooks] if options.notebooks else []
     words += ["--out", options.out] if options.out != "reports" else []
     for pair in options.extra:
         words += ["-p", pair]
     return shlex.join(words)
+
+
+def _print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
+    """Print the pages that have no PDF yet, and say how many; one that cannot be printed costs only itself.
+
+    A PDF is removed with the page that it was printed from, so one that is there is of the page. Returns how many
+    could not be printed.
+    """
+    from ..wording import t
+
+    begun, out = time.monotonic(), Path(options.out)
+    pages = [out / "index.html", out / "changes.html"] if options.all else []
+    pages += [out / name / "report.html" for name in names]
+    todo = [page for page in pages if page.is_file() and not page.with_suffix(".pdf").exists()]
+    failed = 0
+    pool = ThreadPoolExecutor(options.workers)
+    try:
+        for one in [pool.submit(print_pdf, page, page.with_suffix(".pdf")) for page in todo]:
+            try:
+                one.result()
+            except ConfigError as error:
+                failed += 1
+                print(f"ebank: {error}", file=sys.stderr)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    _print(t("cli.printed", options.lang, n=len(todo) - failed, seconds=f"{time.monotonic() - begun:.1f}"))
+    return failed

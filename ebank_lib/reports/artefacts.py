@@ -12,13 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..files import holds, write_atomically
 from ..wording import t
 from .content import Content, read_content
 from .page import About, build_page
 from .workbook import export_files, workbook_bytes
 
-__all__ = ["Artefacts", "about_of", "about_plain", "build", "renew"]
+__all__ = ["Artefacts", "about_of", "about_plain", "build"]
 
 _PLAIN = ("branch", "branch_label", "indicator_label", "source_title", "simulated", "first", "last", "lang")
 
@@ -73,18 +72,3 @@ def about_of(plain: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Ab
     values = {name: plain[name] for name in _PLAIN if name in known}
     months = {name: pd.Period(values[name], "M") for name in ("first", "last")}
     return About(**{**values, **months}, files=tuple(dict(file) for file in files))
-
-
-def renew(path: Path, content: bytes) -> None:
-    """Write a file unless it holds just that; with a page that changes goes the PDF that it was printed to.
-
-    Raises
-    ------
-    ConfigError
-        The folder cannot be written to.
-    """
-    if holds(path, content):
-        return
-    if path.suffix == ".html":
-        path.with_suffix(".pdf").unlink(missing_ok=True)
-    write_atomically(path, content)

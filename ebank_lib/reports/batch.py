@@ -14,28 +14,69 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import EbankError
-from ..files import own_folder
-from ..paths import portable_source
+from ..files import own_folder, portable_source
 from ..versions import page_version
-from . import failed as failing
-from . import freshness, tasks
-from .listing import applicable, branch_notebooks, check_extra, learners, parameters_of, province_notebooks
-from .lock import HOME, locked, sweep
-from .orders import Order, Outcome
-from .parameters import plan
-from .processes import Processes, outcome_of, server_folder
+from . import state, tasks
+from .parameters import branch_notebooks, check_extra, learners, parameters_of, plan, province_notebooks
+from .processes import Cluster, Processes, outcome_of, server_folder
 
-__all__ = ["Order", "Outcome", "make_report", "run_batch"]
+__all__ = ["Order", "Outcome", "run_batch"]
 
 Say = Callable[[dict], None]
 _HEAR = 1.0         # seconds between two ticks of a clock that somebody looks at
-_ATTEMPTS = 3       # at a source that changes while it is read, and at a pool that breaks
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asks for."""
+
+    source: str
+    out: Path
+    command: Callable[[str | None], str]    # given a branch (None: the province), what makes its report again
+    branch: str | None = None               # one branch; None for all of them or, with `whole`, for all together
+    whole: bool = False
+    lang: str = "zh"
+    indicator: str | None = None
+    start: str | None = None
+    end: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)      # further parameters of the notebooks, as typed
+    workers: int = 2
+    cell_timeout: float = 300.0             # seconds that a cell may take,
+    job_timeout: float = 3600.0             # and a whole report
+    again: bool = False                     # do everything again, whatever is there
+    cache: Path | None = None               # the store's folder
+    wait: bool = False                      # for another run in the same folder
+    fork: bool = True                       # tasks from a server that has everything loaded, where there is one
+    engine: str = "local"                   # or "dask"
+    scheduler: str | None = None
+    notebooks: Path | None = None           # the folder of the numbered notebooks, instead of the package's own
+
+    @property
+    def everything(self) -> bool:
+        """Whether all reports are asked for."""
+        return self.branch is None and not self.whole
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a report depends on, as JSON."""
+        return {name: getattr(self, name) for name in ("lang", "indicator", "start", "end")} | {
+            "extra": dict(self.extra)}
+
+
+@dataclass
+class Outcome:
+    """How a batch ended: the reports that were made, those that were as they should be, what went wrong with others."""
+
+    done: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warned: list[str] = field(default_factory=list)
+    stopped: dict[str, Any] | None = None
 
 
 @dataclass
@@ -54,90 +95,25 @@ class _Report:
     reused: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A task in the queue: what to do for which report, and for a notebook its path."""
-
-    do: str
-    report: _Report
-    notebook: Path | None = None
-
-
 def run_batch(order: Order, say: Say) -> Outcome:
-    """Make the reports.
-
-    Parameters
-    ----------
-    order : Order
-    say : callable
-        Takes dictionaries with ``event``: ``waiting, plan, prepared, learnt, start, stage, done, failed, tick``.
-
-    Raises
-    ------
-    OutputBusy
-        Another run works in the output folder.
-    EbankError
-        The source, the parameters or the output folder are wrong, or the machine gives up; what was finished stays.
-    """
+    """Make the reports, and `say` dictionaries whose ``event`` is ``waiting, plan, prepared, learnt, start, stage,
+    done, failed`` or ``tick``. Whatever is raised, what was finished stays."""
     one = branch_notebooks(order.notebooks)
     together = province_notebooks(order.notebooks, must=order.whole)
     check_extra(order.extra, [*one, *together] if order.everything else together if order.whole else one)
-    freshness.source_hash(order.source)
-    with locked(order.out, None if order.everything else _name_of(order), order.command(order.branch), order.wait,
-                lambda who: say({"event": "waiting", "message": who})):
+    state.source_hash(order.source)
+    with state.locked(order.out, None if order.everything else _name_of(order), order.command(order.branch), order.wait,
+                      lambda who: say({"event": "waiting", "message": who})):
         if order.everything:
-            sweep(order.out, order.cache, keep=server_folder())
+            state.sweep(order.out, order.cache, keep=server_folder())
         try:
             with contextlib.ExitStack() as stack:
-                for attempt in range(1, _ATTEMPTS + 1):
-                    run = _Run(order, say, stack, one, together, last=attempt == _ATTEMPTS)
-                    try:
-                        return run.everything() if order.everything else run.single()
-                    except tasks.SourceChanged:
-                        order = replace(order, again=False)     # what was done again need not be done once more
+                run = _Run(order, say, stack, one, together)
+                return run.everything() if order.everything else run.single()
         except BaseException:
             if order.everything:
-                sweep(order.out, keep=server_folder())     # what was being written when the tasks were ended
+                state.sweep(order.out, keep=server_folder())     # what was being written when the tasks were ended
             raise
-
-
-def make_report(source: str | Path, branch: str | None = None, *, lang: str = "zh", indicator: str | None = None,
-                start: str | None = None, end: str | None = None, out: str | Path = "reports",
-                extra: Mapping[str, str] | None = None, workers: int = 2,
-                notebooks: str | Path | None = None) -> Path:
-    """Run the notebooks for a branch, or for all together, and return the folder of the report.
-
-    Parameters
-    ----------
-    source : path
-    branch : str, optional
-        Its id; None for the report of all branches together.
-    indicator : str, optional
-        What is forecast; else the first of the catalogue's headline indicators that is reported.
-    start, end : str, optional
-        First and last month, ``YYYY-MM``.
-    out : path
-        The report is written into a folder of the branch's name there.
-    extra : mapping of parameter to text, optional
-        Further parameters of the notebooks.
-    workers : int
-        Notebooks at a time.
-    notebooks : path, optional
-        The folder of the numbered notebooks, instead of the package's own.
-
-    Raises
-    ------
-    EbankError
-        Something asked for does not exist, or a notebook failed; the report of the run before stays.
-    """
-    folder = Path(out).absolute()
-    order = Order(str(source), folder, lambda _: "", branch, branch is None, lang, indicator, start, end, extra or {},
-                  workers, again=True, cache=folder / HOME / "cache",
-                  notebooks=None if notebooks is None else Path(notebooks).absolute())
-    outcome = run_batch(order, lambda _: None)
-    for failed in outcome.failed.values():
-        raise EbankError(failing.reason(failed))
-    return folder / outcome.done[0]
 
 
 def _name_of(order: Order) -> str:
@@ -154,24 +130,23 @@ def _name_of(order: Order) -> str:
 class _Run:
     """One run over a source that keeps still, while the output folder is held."""
 
-    def __init__(self, order: Order, say: Say, stack: contextlib.ExitStack, one: list[Path], together: list[Path],
-                 last: bool):
-        self._order, self._say, self._stack, self._last = order, say, stack, last
+    def __init__(self, order: Order, say: Say, stack: contextlib.ExitStack, one: list[Path], together: list[Path]):
+        self._order, self._say, self._stack = order, say, stack
         self._one, self._together = one, together
         self._source = portable_source(order.source)
-        self._inputs = freshness.source_hash(order.source)
-        self._state = own_folder(order.out, HOME, "state")
+        self._inputs = state.source_hash(order.source)
+        self._state = own_folder(order.out, state.HOME, "state")
         self._outcome = Outcome()
         self._pool: Any = None
         self._about: dict[str, Any] = {}
 
     def everything(self) -> Outcome:
         """Make all reports that are not as they should be, then the index."""
-        asked = freshness.hash_of([self._inputs, page_version(), self._order.request])
-        self._about = freshness.read_json(self._state / "source.json")
+        asked = state.hash_of([self._inputs, page_version(), self._order.request])
+        self._about = state.read_json(self._state / "source.json")
         if self._inputs is None or self._about.get("asked") != asked or self._order.again:
             self._prepare(None)
-            freshness.write_json(self._state / "source.json", {**self._about, "asked": asked})
+            state.write_json(self._state / "source.json", {**self._about, "asked": asked})
         reports = self._reports()
         stale = [one for one in reports if one.failure or not self._fresh(one)]
         if stale and self._pool is None:
@@ -193,7 +168,7 @@ class _Run:
         self._prepare([None if self._order.whole else self._order.branch])
         reports = self._reports()
         if reports[0].failure:
-            raise EbankError(failing.reason(reports[0].failure))     # a wrong request is not a branch that failed
+            raise EbankError(tasks.reason(reports[0].failure))     # a wrong request is not a branch that failed
         self._make(reports)
         if self._outcome.failed and not self._outcome.stopped:
             self._alone("index", out=str(self._order.out), request=self._order.request, failed=self._outcome.failed,
@@ -214,23 +189,23 @@ class _Run:
     def _reports(self) -> list[_Report]:
         """Return the reports with the hash of all that each is made from."""
         found = []
+        known = {path: parameters_of(path) for path in (*self._one, *self._together)}
         for one in self._about["reports"]:
             paths = self._together if one["branch"] is None else self._one
             if not paths:
                 continue
             given = {"source": self._source, "branch": one["name"], "indicator": one["indicator"],
                      **{name: getattr(self._order, name) for name in ("lang", "start", "end")}}
-            known = {path.stem: parameters_of(path) for path in paths}
-            planned = plan(known, given, applicable(self._order.extra, paths))
-            key = freshness.hash_of([self._inputs or self._about["read"], page_version(), given, planned,
-                                     freshness.notebook_hashes(paths)])
+            planned = plan({path.stem: known[path] for path in paths}, given, self._order.extra)
+            key = state.hash_of([self._inputs or self._about["read"], page_version(), given, planned,
+                                 state.notebook_hashes(paths)])
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
         return found
 
     def _fresh(self, report: _Report) -> bool:
-        state = freshness.read_json(self._state / f"{report.name}.json")
-        return not self._order.again and freshness.is_fresh(self._order.out / report.name, state, report.key)
+        made = state.read_json(self._state / f"{report.name}.json")
+        return not self._order.again and state.is_fresh(self._order.out / report.name, made, report.key)
 
     def _learn(self) -> None:
         """Have what several reports will ask for worked out once; without it each of them does so by itself."""
@@ -238,12 +213,11 @@ class _Run:
         if not asked:
             return
         self._say({"event": "start", "branch": "", "label": "", "stage": "learn"})
-        begun, message = time.monotonic(), ""
+        begun, message, n = time.monotonic(), "", self._capacity
         try:
             for one in asked:
                 given = {"request": self._order.request, "asked": one}
                 # Each part of it on its own, then what needs all of them.
-                n = self._capacity
                 self._side_by_side([("learn", {**given, "part": (k, n)}) for k in range(n)] if n > 1 else [])
                 self._alone("learn", **given, part=None)
         except EbankError as error:
@@ -252,142 +226,107 @@ class _Run:
 
     # ---------------------------------------------------------------- tasks
 
+    @property
+    def _capacity(self) -> int:
+        return self._order.workers if self._pool is None else self._pool.capacity
+
     def _submit(self, do: str, given: Mapping[str, Any], timeout: float) -> Future:
         """Hand a task to the pool, which is made when the first one comes."""
-        cache = str(self._order.cache) if self._order.cache else None
-        for _ in range(_ATTEMPTS):
-            if self._pool is None:
-                self._pool = self._stack.enter_context(self._made())
-            try:
-                return self._pool.submit(do, cache, dict(given), timeout)
-            except (BrokenProcessPool, RuntimeError):
-                self._pool = None
-        raise failing.Unfinished("no process can be started for a task")
-
-    def _made(self) -> Any:
         order = self._order
-        if order.engine == "dask":
-            from .cluster import Cluster
-
-            return Cluster(order.scheduler)
-        return Processes(order.workers, order.fork, work=own_folder(order.out, HOME, "work"))
+        if self._pool is None:
+            self._pool = self._stack.enter_context(
+                Cluster(order.scheduler) if order.engine == "dask" else
+                Processes(order.workers, order.fork, work=own_folder(order.out, state.HOME, "work")))
+        return self._pool.submit(do, str(order.cache) if order.cache else None, dict(given), timeout)
 
     def _alone(self, do: str, **given: Any) -> dict[str, Any]:
         """Do a task that others wait for and that the run cannot do without."""
         return self._side_by_side([(do, given)])[0]
 
     def _side_by_side(self, todo: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-        for _ in range(_ATTEMPTS):
-            futures = [self._submit(do, {"source": self._source, **given}, self._order.job_timeout)
-                       for do, given in todo]
-            while wait(futures, _HEAR).not_done:
-                self._say({"event": "tick"})
-            if not sum(self._broken(future) for future in futures):
-                break
-        results = [outcome_of(future, self._order.job_timeout) for future in futures]
+        limit = self._order.job_timeout
+        futures = [self._submit(do, {"source": self._source, **given}, limit) for do, given in todo]
+        while wait(futures, _HEAR).not_done:
+            self._say({"event": "tick"})
+        results = [outcome_of(future, limit) for future in futures]
         for failed in (result["failure"] for result in results if "failure" in result):
             machine = failed["kind"] not in ("input", "notebook")
-            raise (failing.Unfinished if machine else EbankError)(failing.reason(failed))
+            raise (tasks.Unfinished if machine else EbankError)(tasks.reason(failed))
         return results
 
-    def _broken(self, future: Future) -> bool:
-        """Whether the pool has ended below a task; then there is none, and the next task makes another."""
-        if not future.cancelled() and isinstance(future.exception(), BrokenProcessPool):
-            self._pool = None
-            return True
-        return False
-
     def _make(self, reports: list[_Report]) -> None:
-        """Run the notebooks of each report, then set its page."""
-        queue: deque[_Step] = deque()
-        for report in reports:
-            if report.failure:
-                self._failed(report, report.failure)
-                continue
-            queue += self._steps(report)
-        running: dict[Future, _Step] = {}
-        broken = 0
-        changed = False
+        """Run the notebooks of each report, then set its page (a step without a notebook)."""
+        queue = deque(step for report in reports for step in self._steps(report))
+        running: dict[Future, tuple[_Report, Path | None]] = {}
         while queue or running:
             while queue and len(running) < self._capacity:
-                step = queue.popleft()
-                if step.report.failure is None:
-                    running[self._start(step)] = step
-            done = wait(running, _HEAR, FIRST_COMPLETED).done
-            for future in done:
-                step = running.pop(future)
-                if self._broken(future) and (broken := broken + 1) < _ATTEMPTS * self._order.workers:
-                    queue.appendleft(step)
-                    continue
-                result = outcome_of(future, self._order.job_timeout)
-                if result.get("failure", {}).get("kind") == "changed" and not self._last:
-                    changed = True
-                    queue.clear()
-                else:
-                    queue.extendleft(self._ended(step, result))
+                report, notebook = queue.popleft()
+                if report.failure is None:
+                    running[self._start(report, notebook)] = report, notebook
+            for future in wait(running, _HEAR, FIRST_COMPLETED).done:
+                if self._ended(*(step := running.pop(future)), outcome_of(future, self._order.job_timeout)):
+                    queue.appendleft((step[0], None))
             if self._outcome.stopped:
                 queue.clear()
             self._say({"event": "tick"})
-        if changed:
-            raise tasks.SourceChanged("the source was changed while the run read it")
 
-    @property
-    def _capacity(self) -> int:
-        return self._order.workers if self._pool is None else self._pool.capacity
-
-    def _steps(self, report: _Report) -> Iterator[_Step]:
+    def _steps(self, report: _Report) -> Iterator[tuple[_Report, Path | None]]:
         """Yield the notebooks of a report that have to run; its page, where none has."""
+        if report.failure:
+            self._failed(report, report.failure)
+            return
         for path in report.notebooks:
-            held = None if self._order.again else tasks.executed_before(
-                self._order.out, report.name, path.stem, report.key)
-            if held is None:
+            if self._order.again or tasks.executed_before(self._order.out, report.name, path.stem, report.key) is None:
                 report.left += 1
-                yield _Step("notebook", report, path)
+                yield report, path
             else:
                 report.reused.append(path.stem)
         if not report.left:
-            yield _Step("page", report)
+            yield report, None
 
-    def _start(self, step: _Step) -> Future:
-        report, order = step.report, self._order
+    def _start(self, report: _Report, notebook: Path | None) -> Future:
+        order = self._order
         if report.begun is None:
             report.begun = time.monotonic()
-            self._say({"event": "start", "branch": report.name, "label": self._label(report), "stage": ""})
+            self._tell("start", report, stage="")
             for name in report.reused:
-                self._stage(report, "held", name)
+                self._tell("stage", report, what="held", stage=name, seconds=0.0)
         left = max(0.1, order.job_timeout - (time.monotonic() - report.begun))
-        if step.do == "notebook":
-            self._stage(report, "start", step.notebook.stem)
-            given = {"name": report.name, "path": str(step.notebook), "parameters": report.notebooks[step.notebook],
-                     "cell_timeout": order.cell_timeout}
-        else:
-            given = {"source": self._source, "branch": report.branch, "request": order.request, "inputs": self._inputs,
-                     "read": self._about["read"],
-                     "notebooks": {path.stem: parameters for path, parameters in report.notebooks.items()}}
-        return self._submit(step.do, given | {"out": str(order.out), "key": report.key}, left)
+        given = {"out": str(order.out), "key": report.key}
+        if notebook is None:
+            return self._submit("page", given | {
+                "source": self._source, "branch": report.branch, "request": order.request, "inputs": self._inputs,
+                "read": self._about["read"],
+                "notebooks": {path.stem: parameters for path, parameters in report.notebooks.items()}}, left)
+        self._tell("stage", report, what="start", stage=notebook.stem, seconds=0.0)
+        return self._submit("notebook", given | {
+            "name": report.name, "path": str(notebook), "parameters": report.notebooks[notebook],
+            "cell_timeout": order.cell_timeout}, left)
 
-    def _ended(self, step: _Step, result: Mapping[str, Any]) -> Iterator[_Step]:
-        """Take the end of a task; yield what can be done now."""
-        report, failed = step.report, result.get("failure")
-        if step.do == "notebook":
-            self._stage(report, "failed" if failed else "done", step.notebook.stem, result["seconds"])
+    def _ended(self, report: _Report, notebook: Path | None, result: Mapping[str, Any]) -> bool:
+        """Take the end of a task; return whether the page can be set now."""
+        failed = result.get("failure")
+        if notebook is not None:
+            self._tell("stage", report, what="failed" if failed else "done", stage=notebook.stem,
+                       seconds=result["seconds"])
         if report.failure is not None:
-            return
+            return False
         if failed:
-            if step.do == "notebook" and failed["notebook"] is None:
-                failed = {**failed, "notebook": step.notebook.stem}
-            self._failed(report, failed)
-        elif step.do == "notebook":
+            if failed["kind"] == "changed":
+                raise tasks.Unfinished(f"{tasks.reason(failed)}; the same command reads it anew")
+            self._failed(report, failed if notebook is None else {
+                **failed, "notebook": failed["notebook"] or notebook.stem})
+            return False
+        if notebook is not None:
             report.left -= 1
-            if not report.left:
-                yield _Step("page", report)
-        else:
-            # Not by the task itself: on a cluster the same one may still be running elsewhere.
-            shutil.rmtree(tasks.partial(self._order.out, report.name), ignore_errors=True)
-            self._outcome.done.append(report.name)
-            self._outcome.warned += [f"{report.name} {line}" for line in result["warnings"]]
-            self._say({"event": "done", **self._told(report), "reused": sorted(report.reused),
-                       **{k: result[k] for k in ("page", "warnings", "not_done")}})
+            return not report.left
+        # Not by the task itself: on a cluster the same one may still be running elsewhere.
+        shutil.rmtree(tasks.partial(self._order.out, report.name), ignore_errors=True)
+        self._outcome.done.append(report.name)
+        self._outcome.warned += [f"{report.name} {line}" for line in result["warnings"]]
+        self._tell("done", report, seconds=_since(report), reused=sorted(report.reused),
+                   **{name: result[name] for name in ("page", "warnings", "not_done")})
+        return False
 
     def _failed(self, report: _Report, failed: Mapping[str, Any]) -> None:
         order = self._order
@@ -397,34 +336,31 @@ class _Run:
         if failed["kind"] == "disk":
             self._outcome.stopped = report.failure       # the next one would fail as well
         else:
-            failing.note_failure(order.out, report.name, report.failure)
-        self._say({"event": "failed", **self._told(report), "message": failing.reason(failed),
-                   "command": report.failure["command"], "kind": failed["kind"]})
+            tasks.note_failure(order.out, report.name, report.failure)
+        self._tell("failed", report, seconds=_since(report), message=tasks.reason(failed),
+                   command=report.failure["command"], kind=failed["kind"])
 
-    def _label(self, report: _Report) -> str:
-        return report.label.get(self._order.lang, report.name)
-
-    def _told(self, report: _Report) -> dict[str, Any]:
-        seconds = 0.0 if report.begun is None else time.monotonic() - report.begun
-        return {"branch": report.name, "label": self._label(report), "seconds": seconds}
-
-    def _stage(self, report: _Report, what: str, stage: str, seconds: float = 0.0) -> None:
-        self._say({"event": "stage", "branch": report.name, "label": self._label(report), "what": what,
-                   "stage": stage, "seconds": seconds})
+    def _tell(self, event: str, report: _Report, **more: Any) -> None:
+        label = report.label.get(self._order.lang, report.name)
+        self._say({"event": event, "branch": report.name, "label": label, **more})
 
     def _finish(self, reports: list[_Report]) -> None:
         """Make the pages around the reports unless they are what would come out again."""
-        out, kept = self._order.out, freshness.read_json(self._state / "index.json")
+        out, kept = self._order.out, state.read_json(self._state / "index.json")
         # The order of what failed must not be the order in which it did.
         failed = {one.name: self._outcome.failed[one.name] for one in reports if one.name in self._outcome.failed}
         given = {"out": str(out), "request": self._order.request, "failed": failed,
                  "about": {name: self._about[name] for name in ("title", "simulated")},
                  "reports": [{"name": one.name, "label": dict(one.label)} for one in reports]}
-        made_from = freshness.hash_of([given | {"out": ""}, self._source, page_version(), [one.key for one in reports],
-                                       [freshness.sha256_of(out / one.name / "run.json") for one in reports]])
+        made_from = state.hash_of([given | {"out": ""}, self._source, page_version(), [one.key for one in reports],
+                                   [state.sha256_of(out / one.name / "run.json") for one in reports]])
         files = kept.get("files", {})
-        if kept.get("made_from") == made_from and files == {name: freshness.sha256_of(out / name) for name in files}:
+        if kept.get("made_from") == made_from and files == {name: state.sha256_of(out / name) for name in files}:
             return
         result = self._alone("index", **given)
-        freshness.write_json(self._state / "index.json", {
-            "made_from": made_from, "files": {name: freshness.sha256_of(out / name) for name in result["files"]}})
+        state.write_json(self._state / "index.json", {
+            "made_from": made_from, "files": {name: state.sha256_of(out / name) for name in result["files"]}})
+
+
+def _since(report: _Report) -> float:
+    return 0.0 if report.begun is None else time.monotonic() - report.begun

@@ -28,12 +28,11 @@ from .. import __version__
 from ..catalog import ID, Catalog
 from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
-from ..files import own_folder, write_atomically
-from ..paths import portable_source
+from ..files import own_folder, portable_source, renew, write_atomically
 from ..sources import open_source
 from ..store import kept_data
 from ..wording import LANGUAGES, t, use_language
-from .artefacts import about_plain, build, renew
+from .artefacts import about_plain, build
 from .notebook import Executed
 from .page import About
 from .seal import library_versions, package_sha256, run_json_bytes, source_links

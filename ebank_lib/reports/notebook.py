@@ -43,8 +43,6 @@ _CELL_FILE = re.compile(r"\S*ipykernel_\d+\S*\.py|<ipython-input-[^>]*>")
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
-# ---------------------------------------------------------------- the engine
-
 class CellTimeout(BaseException):
     """A cell took too long; not an Exception, so that a cell's own ``except Exception`` does not swallow it."""
 
@@ -211,22 +209,9 @@ class Executed:
 
 def run_notebook(original: nbformat.NotebookNode, parameters: Mapping[str, Any],
                  cell_timeout: float = 300) -> nbformat.NotebookNode:
-    """Run a notebook in this process and return it settled.
+    """Run a notebook in this process and return it settled; `cell_timeout` is in seconds.
 
-    Parameters
-    ----------
-    original : NotebookNode
-        As it is stored.
-    parameters : mapping
-        As :func:`~ebank_lib.reports.parameters.plan` returns them.
-    cell_timeout : float
-        Seconds that one cell may take.
-
-    Raises
-    ------
-    NotebookFailed
-        A cell failed. One that stopped with a :class:`~ebank_lib.errors.SeriesError` is no failure: the data are the
-        reason, not the run.
+    A cell that stops with a :class:`~ebank_lib.errors.SeriesError` is no failure: the data are the reason, not the run.
     """
     book = load_notebook_node(copy.deepcopy(original))
     if parameters:
@@ -255,10 +240,10 @@ def settle(book: nbformat.NotebookNode, original: nbformat.NotebookNode, paramet
             cell["id"] = INJECTED
     for _, output in _outputs(book):
         if output.output_type == "stream":
-            output["text"] = _CELL_FILE.sub("cell", _joined(output.text))
+            output["text"] = _CELL_FILE.sub("cell", output.text)
         data = output.get("data", {})
         if "text/plain" in data:
-            data["text/plain"] = re.sub(r" at 0x[0-9a-fA-F]+", "", _joined(data["text/plain"]))
+            data["text/plain"] = re.sub(r" at 0x[0-9a-fA-F]+", "", data["text/plain"])
     if not any(INJECTED in tags(cell) for cell in book.cells) and parameters:
         raise ConfigError("parameters were not passed on", expected=f"a cell tagged {TAG!r}")
     book.nbformat, book.nbformat_minor = 4, max(5, book.nbformat_minor)
@@ -268,8 +253,8 @@ def executed_from(name: str, path: Path, parameters: Mapping[str, Any], book: nb
     """Return what an executed notebook itself tells, whenever it was executed."""
     stderr, not_done = [], None
     for cell, output in _outputs(book):
-        if output.output_type == "stream" and output.name == "stderr" and _joined(output.text).strip():
-            stderr.append(f"[{cell.execution_count}] {_joined(output.text).strip().splitlines()[0]}")
+        if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
+            stderr.append(f"[{cell.execution_count}] {output.text.strip().splitlines()[0]}")
         if not_done is None and stopped_by_data(output):
             not_done = NotDone(cell.get("execution_count"), one_line(output["evalue"]))
     return Executed(name, path, dict(parameters), tuple(stderr), not_done)
@@ -277,7 +262,3 @@ def executed_from(name: str, path: Path, parameters: Mapping[str, Any], book: nb
 
 def _outputs(book: nbformat.NotebookNode) -> Iterator[tuple[nbformat.NotebookNode, nbformat.NotebookNode]]:
     return ((cell, output) for cell in book.cells for output in cell.get("outputs", ()))
-
-
-def _joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)

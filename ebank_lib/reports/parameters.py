@@ -1,50 +1,110 @@
-"""The parameters of a notebook: read from its cell tagged ``parameters``, checked before anything runs.
+"""The numbered notebooks and their parameters: read from the cell tagged ``parameters``, checked before anything runs.
 
 papermill passes on whatever it is given and only warns about a name that the notebook does not have. Here a misspelt
 name stops the run and the nearest right one is suggested; a value is taken as the type of the default it replaces, so
-that a branch called ``0351`` stays ``"0351"``.
+that a branch called ``0351`` stays ``"0351"``. What a batch asks is read as plain JSON: nbformat takes a second to load.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import hidden_sign
+from ..config import hidden_sign, read_text
 from ..errors import ConfigError, SeriesError, UnknownNameError
+from ..files import shipped
 
 if TYPE_CHECKING:
     import nbformat
 
-__all__ = ["check_parameters", "plan", "read_notebook"]
+__all__ = ["branch_notebooks", "check_extra", "check_parameters", "learners", "parameters_of", "plan",
+           "province_notebooks", "read_notebook"]
 
 TAG, INJECTED = "parameters", "injected-parameters"
-MAX_BYTES = 50_000_000
+_MOST_BYTES = 50_000_000
 _LONGEST_MESSAGE, _LONGEST_VALUE = 500, 1_000
+# The verbs that learn from all branches, as far as a notebook's text tells: what is not found only comes later.
+_LEARN = re.compile(r"\beb\.(?:forecast_indicator|backtest_indicator|revise_indicator|simulate_joint|simulate_for)\(")
 
+
+# ---------------------------------------------------------------- notebooks
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing, too large, or no notebook.
-    """
+    """Read a notebook."""
     import nbformat
 
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError("is too large", file=str(path), expected=f"at most {MAX_BYTES} bytes")
-        return nbformat.read(path, as_version=4)
-    except OSError as error:
-        raise ConfigError("cannot be read", file=str(path), found=error.strerror, expected="a notebook") from error
+        return nbformat.reads(read_text(path, "a notebook", _MOST_BYTES), as_version=4)
+    except ConfigError:
+        raise
     except (ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise ConfigError("is no notebook", file=str(path), found=str(error).splitlines()[0] if str(error) else None,
-                          expected="Jupyter's JSON, version 4") from error
+        raise _no_notebook(path, error) from error
+
+
+def _no_notebook(path: Path, error: Exception) -> ConfigError:
+    return ConfigError("is no notebook", file=str(path), found=f"{type(error).__name__}: {one_line(error)}",
+                       expected="Jupyter's JSON, version 4")
+
+
+def branch_notebooks(folder: Path | None = None) -> list[Path]:
+    """Return the numbered notebooks that take a ``branch``, in order: the package's own or those of a folder."""
+    return _numbered(folder, of_a_branch=True, must=True)
+
+
+def province_notebooks(folder: Path | None = None, must: bool = True) -> list[Path]:
+    """Return the numbered notebooks that look at all branches together (they take no ``branch``), in order."""
+    return _numbered(folder, of_a_branch=False, must=must)
+
+
+def _numbered(folder: Path | None, of_a_branch: bool, must: bool) -> list[Path]:
+    folder = shipped("notebooks") if folder is None else folder
+    numbered = sorted(p for p in folder.glob("*.ipynb") if re.match(r"\d\d_", p.name))
+    chosen = [p for p in numbered if ("branch" in parameters_of(p)) == of_a_branch]
+    if must and not chosen:
+        raise ConfigError(f"holds no notebook for {'a branch' if of_a_branch else 'all branches'}", file=str(folder),
+                          expected=f"notebooks called NN_name.ipynb {'with' if of_a_branch else 'without'} a parameter "
+                                   "branch")
+    return chosen
+
+
+def parameters_of(path: Path) -> dict[str, Any]:
+    """Return the parameters of a notebook with their defaults."""
+    sources = [source for source, tagged in _code(path) if tagged]
+    if not sources:
+        raise ConfigError("has no parameters", file=path.name, expected=f"a code cell tagged {TAG!r}")
+    try:
+        return assigned(sources[0])
+    except SyntaxError as error:
+        raise ConfigError("has a parameters cell that is no Python", file=path.name, row=error.lineno,
+                          found=error.msg) from error
+
+
+def learners(notebooks: Iterable[Path], extra: Mapping[str, str]) -> list[dict[str, int]]:
+    """Return what notebooks that forecast will ask of :func:`~ebank_lib.forecasting.learn`, each once: ``horizon`` and
+    ``origins`` where a notebook has both, else nothing, which is what is asked for by default."""
+    asked: list[dict[str, int]] = []
+    found = [path for path in notebooks if any(_LEARN.search(source) for source, _ in _code(path))]
+    for path in found:
+        known = {name: value for name, value in parameters_of(path).items() if name in ("horizon", "origins")}
+        one = plan({path.stem: known}, known, extra)[path.stem]
+        if len(one) == 2 and one not in asked:
+            asked.append(one)
+    return asked or [{} for _ in found[:1]]
+
+
+def _code(path: Path) -> list[tuple[str, bool]]:
+    """Return the code of a notebook's cells, and whether each holds the parameters."""
+    text = read_text(path, "a notebook", _MOST_BYTES)
+    try:
+        return [("".join(cell["source"]), TAG in cell["metadata"].get("tags", ()))
+                for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _no_notebook(path, error) from error
 
 
 def tags(cell: Mapping[str, Any]) -> set[str]:
@@ -57,7 +117,7 @@ def stopped_by_data(output: Mapping[str, Any]) -> bool:
     return output["output_type"] == "error" and output["ename"] == SeriesError.__name__
 
 
-def one_line(message: object) -> str:
+def one_line(message: object, most: int = _LONGEST_MESSAGE) -> str:
     """Return an error's message as it may stand in a sentence: one line, printable, not too long.
 
     Examples
@@ -66,8 +126,10 @@ def one_line(message: object) -> str:
     'too short; found 3'
     """
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(message).split()))
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
+
+# ---------------------------------------------------------------- parameters
 
 def assigned(source: str) -> dict[str, Any]:
     """Return what plain assignments of literals in `source` give: name -> value.
@@ -90,44 +152,34 @@ def assigned(source: str) -> dict[str, Any]:
 
 
 def plan(known: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any],
-         extra: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
-    """Return the parameters that each notebook is run with.
+         extra: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the parameters that each notebook is run with; of all that is given it gets what it has.
 
-    Parameters
-    ----------
-    known : mapping of notebook to {parameter: default}
-    given : mapping
-        The run's own (source, branch, lang, ...): every notebook gets those that it has; None leaves the default.
-    extra : mapping of parameter to text, optional
-        As typed by a user. Each must exist in at least one notebook, and is read as the type of its default.
-
-    Raises
-    ------
-    UnknownNameError
-        A parameter in `extra` that no notebook has.
-    ConfigError
-        A value that does not fit the default's type.
+    `known` says which those are, with their defaults; `given` are the run's own (source, branch, lang, ...), of which
+    None leaves the default; `extra` are texts as a user typed them, read as the type of the default.
     """
+    return {notebook: {name: value for name, value in given.items() if value is not None and name in parameters}
+            | {name: _like(parameters[name], text, name) for name, text in extra.items() if name in parameters}
+            for notebook, parameters in known.items()}
+
+
+def check_extra(extra: Mapping[str, str], notebooks: Iterable[Path]) -> None:
+    """Check parameters as a user typed them, before anything is read: each must exist in at least one notebook."""
+    known = {path.stem: parameters_of(path) for path in notebooks}
     names = list(dict.fromkeys(name for parameters in known.values() for name in parameters))
-    for name in extra or {}:
+    for name in extra:
         if name not in names:
             raise UnknownNameError("parameter", name, names)
-    runs = {}
-    for notebook, parameters in known.items():
-        own = {name: value for name, value in given.items() if value is not None and name in parameters}
-        typed = {name: _like(parameters[name], text, name)
-                 for name, text in (extra or {}).items() if name in parameters}
-        runs[notebook] = own | typed
-    return runs
+    plan(known, {}, extra)
 
 
-def _like(default: Any, text: Any, name: str) -> Any:
+def _like(default: Any, text: str, name: str) -> Any:
     """Read what a user typed as the type of the default: text stays text, whatever it looks like."""
-    if isinstance(text, str) and len(text) > _LONGEST_VALUE:
+    if len(text) > _LONGEST_VALUE:
         raise ConfigError("too long a value", key=name, found=text, expected=f"at most {_LONGEST_VALUE} characters")
-    if isinstance(text, str) and (sign := hidden_sign(text)):
+    if sign := hidden_sign(text):
         raise ConfigError("holds a control character", key=name, found=sign, expected="text that can be read")
-    if default is None or isinstance(default, str) or not isinstance(text, str):
+    if default is None or isinstance(default, str):
         return text
     if isinstance(default, bool):
         value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower())
@@ -147,17 +199,7 @@ def check_parameters(cells: list[str] | None = None) -> None:
     """Stop a notebook that plain papermill gave a parameter it does not have.
 
     papermill writes what it was given into a cell of its own, after the notebook's. Called in a notebook's first
-    line after that, this compares the two.
-
-    Parameters
-    ----------
-    cells : list of str, optional
-        The sources of the cells run so far; else those of the running notebook.
-
-    Raises
-    ------
-    UnknownNameError
-        Naming the nearest right parameter and all that exist.
+    line after that, this compares the two. `cells` are the sources run so far; else those of the running notebook.
     """
     if cells is None:
         try:

@@ -24,7 +24,7 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimi
 def _import_all() -> None:
     package = importlib.import_module(__package__.partition(".")[0])
     ours = [m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-            if not m.name.endswith(("__main__", ".cluster"))]
+            if not m.name.endswith("__main__")]
     for name in (*_LIBRARIES, *ours):
         with contextlib.suppress(ImportError):      # an extra is not installed: whoever needs it will be told
             importlib.import_module(name)
@@ -91,10 +91,8 @@ def _load() -> None:
     with warnings.catch_warnings(), mpl.rc_context():
         warnings.simplefilter("ignore")
         for step in (_compile, _draw_and_set):
-            try:
+            with contextlib.suppress(Exception):        # whatever it is, the task that meets it says so
                 step()
-            except Exception:       # whatever it is, the task that meets it says so
-                continue
     pd.set_option("display.max_columns", 20)    # its import asks whether this is a terminal
     # What was warned of here was seen by nobody.
     for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:

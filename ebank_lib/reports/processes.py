@@ -3,6 +3,10 @@
 They are forks of the fork server of :mod:`multiprocessing`, which has everything loaded (:mod:`.preload`); where there
 is none, new ones. A started process usually imports the script that it was started from again, which a plain script
 without ``if __name__ == "__main__"`` does not survive; no task is defined in a script, so these do not.
+
+On a Dask cluster that shares this file system each worker runs them in the same way, so that one that dies costs its
+worker nothing. A worker that dies takes its tasks with it, and Dask runs them on another: a task writes the same bytes
+however often it is run.
 """
 
 from __future__ import annotations
@@ -18,18 +22,21 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, TimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..paths import project_root
-from . import failed as failing
+from ..errors import ConfigError
+from ..files import project_root
+from ..versions import page_version
 from . import tasks
 
-__all__ = ["Processes", "outcome_of", "server_folder"]
+__all__ = ["Cluster", "Processes", "outcome_of", "run_here", "server_folder"]
 
 _KILLED = -9
+_GONE = "the batch's processes were ended from outside; the same command goes on from here"
 _LONGEST_FOLDER = 70        # a socket's address has 107 bytes at most
 # Small matrices: a second thread costs more than it brings, and a task keeps a core busy anyway.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -87,18 +94,9 @@ if "forkserver" in multiprocessing.get_all_start_methods():
 
 
 class Processes:
-    """Processes of this machine, a fresh one for each task: forks of a server that has everything loaded, or new ones.
-
-    Parameters
-    ----------
-    workers : int
-    fork : bool
-        False for new processes everywhere.
-    root : str, optional
-        Where they work; else the project's folder.
-    work : Path, optional
-        Where the fork server's socket may lie, so that the next run finds what a killed one left; its name may be too
-        long for that.
+    """Processes of this machine, so many at once: forks of a server that has everything loaded, or (without `fork`) new
+    ones. They work in `root`, else in the project's folder; the server's socket lies in `work`, so that the next run
+    finds what a killed one left, unless its name is too long for that.
     """
 
     def __init__(self, workers: int, fork: bool = True, root: str | None = None, work: Path | None = None):
@@ -121,7 +119,10 @@ class Processes:
 
     def submit(self, do: str, cache: str | None, given: dict[str, Any], timeout: float) -> Future:
         """Begin a task as soon as a process is free."""
-        return self._pool.schedule(tasks.perform, args=(do, cache, given), timeout=timeout)
+        try:
+            return self._pool.schedule(tasks.perform, args=(do, cache, given), timeout=timeout)
+        except RuntimeError:    # the pool has ended below us
+            raise tasks.Unfinished(_GONE) from None
 
     def __enter__(self) -> Processes:
         return self
@@ -150,12 +151,8 @@ def server_folder(work: Path | None = None, make: bool = False) -> str:
 def _begin(environ: Mapping[str, str], cwd: str, litter: str = "") -> None:
     """Make this process ready for its task; called once, as it begins.
 
-    Parameters
-    ----------
-    environ, cwd
-        The whole environment, and the folder to work in.
-    litter : str
-        A folder that nobody else removes if the process that started this one is killed.
+    `environ` is the whole environment, `cwd` the folder to work in, `litter` one that nobody else removes if the
+    process that started this one is killed.
     """
     starter = multiprocessing.parent_process().pid
 
@@ -198,13 +195,75 @@ def outcome_of(future: Future, limit: float = 0.0) -> dict[str, Any]:
     try:
         return future.result()
     except TimeoutError:
-        failed = failing.failure("time", "Timeout", f"the whole report took longer than {limit:g} s")
+        failed = tasks.failure("time", "Timeout", f"the whole report took longer than {limit:g} s")
     except ProcessExpired as error:
-        failed = failing.failure(
+        failed = tasks.failure(
             "memory" if error.exitcode == _KILLED else "crash", "",
             f"the process was ended from outside (status {error.exitcode}); it may have run out of memory")
     except CancelledError:
-        raise failing.Unfinished("the Dask cluster has dropped a task: its scheduler is gone") from None
+        raise tasks.Unfinished("the Dask cluster has dropped a task: its scheduler is gone") from None
+    except BrokenProcessPool:
+        raise tasks.Unfinished(_GONE) from None
     except Exception as error:  # its kind is said
-        failed = failing.failure_of(error)
+        failed = tasks.failure_of(error)
     return {"state": "failed", "seconds": 0.0, "failure": failed}
+
+
+# ---------------------------------------------------------------- on a cluster
+
+class Cluster:
+    """The workers of a Dask cluster whose scheduler has the address `scheduler`, ``tcp://host:8786``."""
+
+    def __init__(self, scheduler: str):
+        try:
+            import distributed
+        except ImportError as error:
+            raise ConfigError("needs the extra dask", key="--engine", found=str(error),
+                              expected="pip install 'ebank[dask]'") from error
+        try:
+            self._client = distributed.Client(scheduler, timeout=10, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ConfigError("no Dask scheduler answers", key="--scheduler", found=scheduler,
+                              expected="an address like tcp://127.0.0.1:8786") from error
+        self._executor = self._client.get_executor(pure=False, retries=2)
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks the cluster's workers run at once; one is waited for if there is none yet."""
+        workers = self._client.scheduler_info(n_workers=-1).get("workers", {}).values()
+        return max(1, sum(worker["nthreads"] for worker in workers))
+
+    def submit(self, do: str, cache: str | None, given: dict[str, Any], timeout: float) -> Future:
+        """Begin a task as soon as a worker is free."""
+        return self._executor.submit(run_here, do, cache, given, timeout, page_version(), str(project_root()))
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown(wait=False)
+        self._client.close()
+
+
+_here: Processes | None = None
+_starting = threading.Lock()
+
+
+def run_here(do: str, cache: str | None, given: Mapping[str, Any], timeout: float, version: str,
+             root: str) -> dict[str, Any]:
+    """Run a task in a process of this worker and return its result."""
+    global _here
+    found = None
+    if page_version() != version:
+        found = ("has other versions of ebank, its libraries or Python, or another kind of processor, than the machine "
+                 "that gave the order")
+    elif not Path(root).is_dir() or ("out" in given and not Path(given["out"]).is_dir()):
+        found = "does not see the project's and the output folder"
+    if found:
+        return {"state": "failed", "seconds": 0.0,
+                "failure": tasks.failure("input", "ConfigError", f"a worker of the cluster {found}")}
+    with _starting:
+        if _here is None:
+            multiprocessing.current_process().daemon = False    # a daemon may start no process
+            _here = Processes(1, root=root)
+    return outcome_of(_here.submit(do, cache, dict(given), timeout), timeout)

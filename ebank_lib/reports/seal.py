@@ -274,7 +274,7 @@ class _Sources:
 
     def compare(self, verdict: Verdict, run: Mapping[str, Any]) -> None:
         """Compare the source's files, and cells, ledger and panel computed again from them, with what was recorded."""
-        from ..paths import find_source
+        from ..files import find_source
 
         try:
             path = find_source(self._given if self._given is not None else run["source"])

@@ -8,52 +8,107 @@ wrong is its result, not an exception.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, EbankError
-from ..files import own_folder, write_atomically
-from . import failed as failing
-from . import freshness
-from .lock import HOME
+from ..errors import ConfigError, EbankError, quote
+from ..files import own_folder, renew, write_atomically
+from .parameters import one_line, read_notebook
+from .state import HOME, file_hashes, hash_of, read_json, sha256_of, source_hash, write_json
 
-__all__ = ["SourceChanged", "executed_before", "partial", "perform"]
+__all__ = ["Unfinished", "executed_before", "failure", "failure_of", "is_machine", "note_failure", "partial", "perform",
+           "reason"]
+
+_LONGEST = 2000
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MACHINE = (*_FULL, errno.ENOMEM, errno.EIO, errno.ENFILE, errno.EMFILE, errno.EAGAIN)
+
+
+def perform(do: str, cache: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one task and return its result: ``state`` (done or failed), ``seconds``, and what the batch is to say of it.
+
+    `do` names a function below and `given` are its arguments, as JSON says them; `cache` is the store's folder.
+    """
+    from ..store import VARIABLE
+
+    begun = time.monotonic()
+    os.environ.pop(VARIABLE, None)
+    if cache:
+        os.environ[VARIABLE] = cache
+    try:
+        result = _TASKS[do](**given)
+    except SourceChanged as error:
+        result = {"failure": failure("changed", "", str(error))}
+    except Exception as error:  # a branch that fails costs only itself
+        result = {"failure": failure_of(error)}
+    return {"state": "failed" if "failure" in result else "done", "seconds": time.monotonic() - begun, **result}
+
+
+# ---------------------------------------------------------------- what went wrong
+
+class Unfinished(EbankError):
+    """Not the input ended the work: no memory, processes that end, a cluster that is gone, a source that changes."""
 
 
 class SourceChanged(EbankError):
     """The source is no longer the one that the run began with."""
 
 
-def perform(do: str, cache: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one task and return its result: ``state`` (done or failed), ``seconds``, and what the batch is to say of it.
+def failure(kind: str, error: str, message: str, notebook: str | None = None,
+            cell: int | None = None) -> dict[str, Any]:
+    """Return a failure as plain JSON: `kind` is notebook, input, disk, system, crash, memory, time, changed or bug."""
+    return {"kind": kind, "error": error, "message": one_line(message, _LONGEST), "notebook": notebook, "cell": cell}
 
-    Parameters
-    ----------
-    do : str
-        The name of a function below.
-    cache : str or None
-        The store's folder.
-    given : mapping
-        Its arguments, as JSON says them.
+
+def failure_of(error: Exception) -> dict[str, Any]:
+    """Return the failure that an error is."""
+    causes = list(_causes(error))
+    if any(isinstance(one, OSError) and one.errno in _FULL for one in causes):
+        return failure("disk", type(error).__name__, str(error))
+    if any(isinstance(one, MemoryError) for one in causes):
+        return failure("memory", "MemoryError", str(error))
+    kind = "input" if isinstance(error, EbankError) and not is_machine(error) else (
+        "system" if isinstance(error, (OSError, EbankError)) else "bug")
+    return failure(kind, type(error).__name__, str(error))
+
+
+def is_machine(error: BaseException) -> bool:
+    """Whether not the input but the machine is the reason: a full disk, no memory, a cluster that is gone."""
+    return any(isinstance(one, (Unfinished, MemoryError)) or (isinstance(one, OSError) and one.errno in _MACHINE)
+               for one in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def reason(failed: Mapping[str, Any]) -> str:
+    """Return a failure in one line.
+
+    Examples
+    --------
+    >>> reason(failure("notebook", "ValueError", "no data", "04_forecasting", 7))
+    '04_forecasting, cell [7]: ValueError: no data'
     """
-    from ..store import VARIABLE
+    if failed["kind"] in ("input", "disk", "system", "changed"):
+        return failed["message"]
+    where = f"{failed['notebook']}, cell [{failed['cell']}]: " if failed["cell"] else (
+        f"{failed['notebook']}: " if failed["notebook"] else "")
+    what = f"{failed['error']}: " if failed["error"] else ""
+    return where + what + quote(failed["message"]).strip("'")
 
-    begun = time.monotonic()
-    if cache:
-        os.environ[VARIABLE] = cache
-    else:
-        os.environ.pop(VARIABLE, None)
-    try:
-        result = _TASKS[do](**given)
-    except SourceChanged as error:
-        result = {"failure": failing.failure("changed", "", str(error))}
-    except Exception as error:  # a branch that fails costs only itself
-        result = {"failure": failing.failure_of(error)}
-    return {"state": "failed" if "failure" in result else "done", "seconds": time.monotonic() - begun, **result}
+
+def note_failure(out: Path, name: str, failed: Mapping[str, Any]) -> None:
+    """Write what went wrong into the branch's folder; its last good report stays as it is."""
+    text = json.dumps(dict(failed), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    write_atomically(own_folder(out, name, "failed") / "failed.json", text.encode("utf-8", "replace"))
 
 
 # ---------------------------------------------------------------- the source
@@ -74,7 +129,7 @@ def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None]
         try:
             scope = scope_of(province, branch, *(request[k] for k in ("indicator", "start", "end")))
         except EbankError as error:
-            return {**said, "indicator": "", "failure": failing.failure_of(error)}
+            return {**said, "indicator": "", "failure": failure_of(error)}
         return {**said, "indicator": scope.indicator}
 
     wanted = [*catalog.reporting, None] if only is None else only
@@ -85,7 +140,7 @@ def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None]
 
 def _read(province: Any) -> str:
     """Return the hash of what was read."""
-    return freshness.hash_of(list(province.files["sha256"].astype(str)))
+    return hash_of(list(province.files["sha256"].astype(str)))
 
 
 def how_of(request: Mapping[str, Any]) -> list[str | None]:
@@ -122,14 +177,14 @@ def partial(out: Path, name: str) -> Path:
 def executed_before(out: Path, name: str, notebook: str, key: str) -> Path | None:
     """Return a notebook as executed by a run that did not come to its end, or by the one that made the report, where
     it was made from what is there today and is as it was written."""
-    state = freshness.read_json(out / HOME / "state" / f"{name}.json")
+    state = read_json(out / HOME / "state" / f"{name}.json")
     here = partial(out, name)
-    unfinished = freshness.read_json(here / f"{notebook}.json")
+    unfinished = read_json(here / f"{notebook}.json")
     for about, sha256, path in (
             (unfinished, unfinished.get("sha256"), here / f"{notebook}.ipynb"),
             (state, state.get("files", {}).get(f"notebooks/{notebook}.ipynb"),
              out / name / "notebooks" / f"{notebook}.ipynb")):
-        if about.get("key") == key and sha256 and freshness.sha256_of(path) == sha256:
+        if about.get("key") == key and sha256 and sha256_of(path) == sha256:
             return path
     return None
 
@@ -140,7 +195,6 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
     import nbformat
 
     from .notebook import NotebookFailed, run_notebook
-    from .parameters import one_line, read_notebook
 
     stem = Path(path).stem
     try:
@@ -151,12 +205,12 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
             old.unlink()
         write_atomically(kept / f"{stem}.ipynb", nbformat.writes(error.book).encode("utf-8", "replace") + b"\n")
         kind = {"Timeout": "time", "MemoryError": "memory"}.get(error.error, "notebook")
-        return {"failure": {**failing.failure(kind, error.error, one_line(error.message), stem, error.cell),
+        return {"failure": {**failure(kind, error.error, one_line(error.message), stem, error.cell),
                             "kept": f"{stem}.ipynb"}}
     body = nbformat.writes(book).encode("utf-8") + b"\n"
     target = partial(Path(out), name) / f"{stem}.ipynb"
     write_atomically(target, body)
-    freshness.write_json(target.with_suffix(".json"), {"key": key, "sha256": freshness.sha256_of(target)})
+    write_json(target.with_suffix(".json"), {"key": key, "sha256": sha256_of(target)})
     return {}
 
 
@@ -165,13 +219,12 @@ def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any],
     """Set a report from its notebooks (name to parameters), unless the source has changed since it was read."""
     from .branch import open_province, scope_of, write_report
     from .notebook import executed_from
-    from .parameters import read_notebook
 
     province = open_province(source)
     scope = scope_of(province, branch, *(request[k] for k in ("indicator", "start", "end")))
 
     def check() -> None:
-        if _read(province) != read or (inputs is not None and freshness.source_hash(source) != inputs):
+        if _read(province) != read or (inputs is not None and source_hash(source) != inputs):
             raise SourceChanged("the source was changed while the run read it")
 
     executed = []
@@ -181,8 +234,8 @@ def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any],
             raise ConfigError("is gone", file=f"{name}.ipynb", expected="the executed notebook", hint="Run it again.")
         executed.append(executed_from(name, path, parameters, read_notebook(path)))
     folder = write_report(province, scope, request["lang"], executed, Path(out), check)
-    freshness.write_json(own_folder(Path(out), HOME, "state") / f"{scope.name}.json",
-                         {"key": key, "files": freshness.file_hashes(folder)})
+    write_json(own_folder(Path(out), HOME, "state") / f"{scope.name}.json",
+               {"key": key, "files": file_hashes(folder)})
     return {"page": str(folder / "report.html"),
             "warnings": [f"{one.name} {line}" for one in executed for line in one.stderr],
             "not_done": {one.name: {"cell": one.not_done.cell, "message": one.not_done.message}
@@ -195,18 +248,12 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
            about: Mapping[str, Any] | None, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Write the page of each branch that failed and, of a run of all, ``index.html``, ``changes.html``, ``run.json``.
 
-    Parameters
-    ----------
-    failed : mapping
-        What went wrong, by the report's name.
-    about : mapping or None
-        ``title`` and ``simulated``; None where not all reports were asked for.
-    reports : sequence
-        ``{name, label}`` in the order of the index, the one of all together last.
+    `failed` says what went wrong, by the report's name; `about` is the source's ``title`` and ``simulated``, None where
+    not all reports were asked for; `reports` are ``{name, label}`` in the order of the index.
     """
     from .. import __version__
     from ..store import store
-    from .artefacts import renew
+    from . import summary
     from .changes import build_changes
     from .index import build_failed_page, build_index
     from .seal import run_json_bytes
@@ -219,8 +266,11 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
         renew(own_folder(root, name, "failed") / "index.html", page.encode("utf-8"))
     if about is None:
         return {"files": []}
-    now = {one["name"]: found for one in reports if (found := _summary(root / one["name"] / "summary.json"))}
-    pairs = [(_summary(root / name / "previous.json"), one) for name, one in now.items() if name not in failed]
+    # A summary that an older or newer program wrote is none.
+    now = {one["name"]: found for one in reports
+           if (found := read_json(root / one["name"] / "summary.json", summary.SCHEMA))}
+    pairs = [(read_json(root / name / "previous.json", summary.SCHEMA) or None, one) for name, one in now.items()
+             if name not in failed]
     files = {"index.html": build_index(now.values(), failed.values(), about, lang).encode("utf-8"),
              "changes.html": build_changes(pairs, about, lang).encode("utf-8")}
     for name, page in files.items():
@@ -230,7 +280,7 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
            "request": request,
            "branches": [{"id": one["name"], "label": one["label"],
                          "state": "failed" if one["name"] in failed else "done",
-                         "run": freshness.sha256_of(root / one["name"] / "run.json")} for one in reports]}
+                         "run": sha256_of(root / one["name"] / "run.json")} for one in reports]}
     beside = {path.relative_to(root).as_posix(): path.read_bytes() for one in reports
               for path in (root / one["name"] / "previous.json", *sorted((root / one["name"] / "failed").glob("*")))
               if path.is_file() and path.suffix != ".pdf"}
@@ -240,21 +290,8 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
     return {"files": [*files, "run.json"]}
 
 
-def _summary(path: Path) -> dict[str, Any] | None:
-    """Return a summary; None where there is none, or one that an older or newer program wrote."""
-    from .summary import SCHEMA
-
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
-
-
 def _code(folder: Path, failed: Mapping[str, Any]) -> str:
     """Return the code of the cell that failed."""
-    from .parameters import read_notebook
-
     if not failed.get("kept") or not failed.get("cell"):
         return ""
     book = read_notebook(folder / failed["kept"])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
-from ..paths import find_source
+from ..files import find_source
 from ..store import digest, kept_frames, store
 from .cells import Block, accounting_frame, cells_frame, files_frame, notes_frame
 from .grids import csv_grid, files_under, read_bytes, workbook_grids

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.store import Store, kept_arrays
+from ebank_lib.store import DATA, FRAMES, Store, kept_arrays
 
 KEY = "ab" + "0" * 62
 
@@ -83,7 +83,7 @@ def test_planted_arrays_are_made_again_and_nothing_in_them_runs(place, monkeypat
 def test_planted_json_counts_as_none(place, body):
     place.write("x", KEY, b"1")
     place.path("x", KEY).write_bytes(sealed(body))
-    assert place.data("x", KEY) is None
+    assert place.find("x", KEY, DATA) is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_planted_json_counts_as_none(place, body):
     ],
 )
 def test_no_name_of_an_entry_leads_out(place, what, key):
-    for call in (place.path, place.read, place.arrays, place.data, lambda w, k: place.write(w, k, b"x")):
+    for call in (place.path, place.read, lambda w, k: place.find(w, k, DATA), lambda w, k: place.write(w, k, b"x")):
         with pytest.raises(ConfigError, match="no name of an entry"):
             call(what, key)
 
@@ -142,13 +142,13 @@ def _stream(**columns):
 @pytest.mark.parametrize("body", [b"", b"ARROW1", b"x" * 1000, b"\xff\xff\xff\xff\xff\xff\xff\x7f", _stream(a=[1])])
 def test_planted_tables_count_as_none(place, body):
     place.write("x", KEY, body)
-    assert not place.frames("x", KEY)
+    assert not place.find("x", KEY, FRAMES)
 
 
 def test_tables_come_back_as_they_were(place):
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"]),
                           "month": pd.PeriodIndex(["2010-01", None], freq="M")}, index=[3, 1])
-    place.keep_frames("x", KEY, {"one": frame, "none": frame[:0]})
-    back = place.frames("x", KEY)
+    place.write("x", KEY, FRAMES.pack({"one": frame, "none": frame[:0]}))
+    back = place.find("x", KEY, FRAMES)
     pd.testing.assert_frame_equal(back["one"], frame)
     assert list(back) == ["one", "none"] and list(map(str, back["none"].dtypes)) == list(map(str, frame.dtypes))

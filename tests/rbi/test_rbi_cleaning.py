@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ebank_lib.cleaning import clean
-from ebank_lib.reports.batch import make_report
 
 HERE = Path(__file__).parent
 CELLS = {"neft": 48388, "mobile": 9342}
@@ -77,7 +76,7 @@ def test_a_cell_that_is_wrong_in_print_is_flagged_and_kept(cleaned, name, file, 
 
 
 @pytest.mark.notebook
-def test_the_five_notebooks_run_for_a_small_bank_in_english(shared_data, tmp_path, monkeypatch):
+def test_the_five_notebooks_run_for_a_small_bank_in_english(shared_data, tmp_path, monkeypatch, make_report):
     monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
     folder = make_report(HERE / "mobile", "nainital-bank-limited", lang="en", out=tmp_path)
     assert len(list(folder.glob("notebooks/*"))) == 5

@@ -12,7 +12,6 @@ import pytest
 
 from benchmarks._processes import marked
 from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
-from ebank_lib.reports.batch import make_report
 from ebank_lib.reports.branch import open_province, scope_of
 from ebank_lib.reports.trace import trace
 from ebank_lib.wording import language
@@ -28,7 +27,7 @@ def province(project):
 
 
 @pytest.fixture(scope="module")
-def report(project):
+def report(project, make_report):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         return make_report("data/small", "351", lang="en", out="reports", extra={"horizon": "6"}, notebooks="notebooks")
@@ -53,7 +52,7 @@ def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
     assert "0351 <span" in page
 
 
-def test_the_same_input_gives_the_same_bytes(report, here):
+def test_the_same_input_gives_the_same_bytes(report, here, make_report):
     again = make_report("data/small", "0351", lang="en", out="again", extra={"horizon": "6"},
                         notebooks="notebooks")
     assert contents(again) == contents(report)
@@ -71,7 +70,7 @@ def test_run_json_tells_what_was_run_on_what(report, project):
     assert str(project) not in json.dumps(run)
 
 
-def test_a_failed_notebook_leaves_the_report_before_it_as_it_was(report, here):
+def test_a_failed_notebook_leaves_the_report_before_it_as_it_was(report, here, make_report):
     before = contents(report)
     with pytest.raises(EbankError, match=r"02_forecast, cell \[5\]: AssertionError: unlucky 13"):
         make_report("data/small", "0351", lang="en", out="reports", extra={"horizon": "13"}, notebooks="notebooks")
@@ -122,7 +121,7 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
     assert "SeriesError: too short" in book and "Traceback" not in book and "site-packages" not in book
 
 
-def test_a_branch_called_like_a_script_is_only_a_name(here):
+def test_a_branch_called_like_a_script_is_only_a_name(here, make_report):
     made = make_report("data/small", "west", out="reports", notebooks="notebooks")
     page = (made / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page
@@ -142,14 +141,14 @@ def test_the_months_must_be_in_order(province):
         scope_of(province, "0351", start="2010-02", end="2010-01")
 
 
-def test_a_wrong_request_is_an_error_and_nothing_is_written(here, tmp_path):
+def test_a_wrong_request_is_an_error_and_nothing_is_written(here, tmp_path, make_report):
     for wrong in ({"extra": {"horizn": "1"}}, {"indicator": "onlin"}, {"start": "2019-01"}):
         with pytest.raises(EbankError, match="horizon|online|2009-01"):
             make_report("data/small", "0351", out=tmp_path / "out", notebooks="notebooks", **wrong)
     assert not (tmp_path / "out" / "0351").exists()
 
 
-def test_no_link_leads_out_of_the_output_folder(here, project, tmp_path):
+def test_no_link_leads_out_of_the_output_folder(here, project, tmp_path, make_report):
     out = tmp_path / "reports"
     out.mkdir()
     (out / "0351").symlink_to(project)
@@ -199,7 +198,7 @@ def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(root
         _default_indicator(catalog, [])
 
 
-def test_all_branches_together_have_a_report_of_their_own(whole_project, tmp_path, monkeypatch):
+def test_all_branches_together_have_a_report_of_their_own(whole_project, tmp_path, monkeypatch, make_report):
     monkeypatch.chdir(whole_project)
     report = make_report("data/small", lang="en", out=tmp_path / "out", notebooks="notebooks")
     assert report == tmp_path / "out" / "province"

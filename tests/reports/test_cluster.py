@@ -12,7 +12,7 @@ import pytest
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.cluster import Cluster
+from ebank_lib.reports.processes import Cluster
 
 pytestmark = pytest.mark.notebook
 

@@ -55,8 +55,8 @@ def test_a_process_is_found_by_its_mark_until_it_ends(tmp_path):
 
 
 def test_the_small_project_is_one_that_ebank_finds(tmp_path, monkeypatch):
-    from ebank_lib.paths import project_root
-    from ebank_lib.reports.listing import branch_notebooks, province_notebooks
+    from ebank_lib.files import project_root
+    from ebank_lib.reports.parameters import branch_notebooks, province_notebooks
 
     project = killing.small_project(tmp_path / "p")
     monkeypatch.chdir(project)

@@ -11,10 +11,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from ebank_lib.errors import ConfigError, EbankError
-from ebank_lib.files import write_atomically
-from ebank_lib.reports.listing import branch_notebooks, parameters_of
 from ebank_lib.reports.notebook import NotebookFailed, executed_from, run_notebook, settle
-from ebank_lib.reports.parameters import read_notebook
+from ebank_lib.reports.parameters import branch_notebooks, parameters_of, read_notebook
 from ebank_lib.reports.processes import Processes
 
 pytestmark = pytest.mark.notebook
@@ -193,12 +191,3 @@ def test_only_numbered_notebooks_with_a_branch_are_a_branchs(tmp_path, make):
     assert [p.stem for p in branch_notebooks(tmp_path)] == ["01_a"]
     with pytest.raises(ConfigError, match="no notebook for a branch"):
         branch_notebooks(tmp_path / "none")
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "a.txt"
-    write_atomically(target, b"one")
-    write_atomically(target, b"two")
-    assert target.read_bytes() == b"two" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    with pytest.raises(ConfigError, match="cannot be written"):
-        write_atomically(tmp_path / "absent" / "a.txt", b"x")

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.batch import make_report
 from ebank_lib.reports.seal import run_json_bytes, seal_problem, text_sha256, verify
 
 pytestmark = pytest.mark.notebook
 
 
 @pytest.fixture(scope="module")
-def report(project, tmp_path_factory):
+def report(project, tmp_path_factory, make_report):
     """A small report; each test changes a copy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ebank_lib.reports.progress import JsonLines, Lines, Quiet
+from ebank_lib.cli.progress import JsonLines, Lines, Quiet
 
 EVENTS = [
     {"event": "plan", "all": 4, "todo": 3, "unchanged": 1},

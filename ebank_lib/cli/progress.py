@@ -1,4 +1,7 @@
-"""What a batch says while it works: a line that lives on a terminal, plain lines elsewhere, JSON for machines."""
+"""What ``ebank report`` says while it works: a line that lives on a terminal, plain lines elsewhere, JSON for machines.
+
+Each takes the events of :func:`~ebank_lib.reports.batch.run_batch`, then ``summary`` or ``interrupted``.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +14,38 @@ from typing import Any, TextIO
 
 from ..wording import t
 
-__all__ = ["JsonLines", "Lines", "Quiet", "seconds_left"]
+__all__ = ["JsonLines", "Lines", "Quiet"]
 
 _WIDTH = 24
-_EVENTS = ("waiting", "plan", "prepared", "learnt", "start", "stage", "done", "failed", "interrupted",
-           "summary")
 
 
-def seconds_left(todo: int, means: float, workers: int) -> float:
-    """Return how long so many reports will take, from what those before took.
+class JsonLines:
+    """An event a line, as JSON; what only moves a clock is not said."""
 
-    Examples
-    --------
-    >>> seconds_left(4, 10.0, 2), seconds_left(1, 10.0, 2)
-    (20.0, 10.0)
-    """
-    return means * -(-todo // max(1, workers))
+    def __init__(self, stream: TextIO | None = None):
+        self._stream = stream or sys.stderr
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        if event["event"] != "tick":
+            said = {key: round(value, 3) if isinstance(value, float) else value for key, value in event.items()
+                    if key != "label"}
+            self._print(json.dumps(said, ensure_ascii=False))
+
+    def clear(self) -> None:
+        """Take away what lives on a terminal: nothing does."""
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        # A stream that nobody reads, or a full disk below it, does not stop the work.
+        with contextlib.suppress(OSError):
+            print(text, end=end, file=self._stream, flush=True)
 
 
-class Quiet:
+class Quiet(JsonLines):
     """Says nothing but what went wrong."""
 
     def __init__(self, lang: str, stream: TextIO | None = None):
-        self._lang, self._stream = lang, stream or sys.stderr
+        super().__init__(stream)
+        self._lang = lang
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         lang, label = self._lang, event.get("label") or event.get("branch", "")
@@ -48,14 +60,6 @@ class Quiet:
             for line in event["warnings"]:
                 self._print("ebank: " + t("cli.warned", lang, text=line))
 
-    def clear(self) -> None:
-        """Nothing is there to be taken away."""
-
-    def _print(self, text: str, end: str = "\n") -> None:
-        # A stream that nobody reads, or a full disk below it, does not stop the work.
-        with contextlib.suppress(OSError):
-            print(text, end=end, file=self._stream, flush=True)
-
 
 class Lines(Quiet):
     """A line for whatever ends, and on a terminal one that says what runs and how long it will take."""
@@ -68,12 +72,13 @@ class Lines(Quiet):
         self._shown = False
         self._running: dict[str, tuple[str, dict[str, float]]] = {}
         self._took: list[float] = []
-        self._todo = self._ended = 0
+        self._todo = 0
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        """Take an event of :func:`~ebank_lib.reports.batch.run_batch`."""
         kind, name, lang = event["event"], event.get("branch", ""), self._lang
         label = event.get("label") or name
+        if kind in ("summary", "interrupted"):      # said in other words
+            return
         if kind == "waiting":
             self._print(t("cli.waiting", lang, who=event["message"]))
         elif kind == "plan":
@@ -90,26 +95,24 @@ class Lines(Quiet):
         elif kind == "start":
             self._running[name] = (label, {})
         elif kind == "stage":
-            self._stage(event, name, label)
+            self._stage(event["what"], event["stage"], event["seconds"], self._running.get(name, (label, {}))[1])
         elif kind in ("done", "failed"):
             self._running.pop(name, None)
-            self._ended += 1
             self._took.append(event["seconds"])
             if kind == "done" and not self._stages:
-                self._print(f"  [{self._ended}/{self._todo}] {label}  {event['seconds']:.1f} s")
+                self._print(f"  [{len(self._took)}/{self._todo}] {label}  {event['seconds']:.1f} s")
         super().__call__(event)
         self._draw()
 
-    def _stage(self, event: Mapping[str, Any], name: str, label: str) -> None:
-        running = self._running.setdefault(name, (label, {}))[1]
-        if event["what"] == "start":
-            running[event["stage"]] = self._clock()
-        elif event["what"] in ("done", "failed", "held"):
-            running.pop(event["stage"], None)
-            if self._stages and name:
-                end = t("cli.stage_held", self._lang) if event["what"] == "held" else f"{event['seconds']:5.1f} s"
-                mark = f"  {t('cli.stage_failed', self._lang)}" if event["what"] == "failed" else ""
-                self._print(f"  {event['stage']:<28} {end}{mark}")
+    def _stage(self, what: str, stage: str, seconds: float, running: dict[str, float]) -> None:
+        if what == "start":
+            running[stage] = self._clock()
+            return
+        running.pop(stage, None)
+        if self._stages:
+            end = t("cli.stage_held", self._lang) if what == "held" else f"{seconds:5.1f} s"
+            mark = f"  {t('cli.stage_failed', self._lang)}" if what == "failed" else ""
+            self._print(f"  {stage:<28} {end}{mark}")
 
     def _print(self, text: str, end: str = "\n") -> None:
         self.clear()
@@ -118,14 +121,15 @@ class Lines(Quiet):
     def _draw(self) -> None:
         if not self._live:
             return
-        now, parts = self._clock(), []
+        now, ended, parts = self._clock(), len(self._took), []
         if self._todo > 1:
-            full = round(_WIDTH * self._ended / self._todo)
-            parts.append(f"[{'█' * full}{'·' * (_WIDTH - full)}] {self._ended}/{self._todo}")
+            full = round(_WIDTH * ended / self._todo)
+            parts.append(f"[{'█' * full}{'·' * (_WIDTH - full)}] {ended}/{self._todo}")
         parts += [" ".join([label, *(f"{stage} {now - begun:.0f} s" for stage, begun in sorted(stages.items()))])
                   for label, stages in self._running.values()]
-        if self._took and self._todo > self._ended:
-            left = seconds_left(self._todo - self._ended, sum(self._took) / len(self._took), self._workers)
+        if 0 < ended < self._todo:
+            rounds = -(-(self._todo - ended) // self._workers)
+            left = rounds * sum(self._took) / ended
             parts.append(t("cli.left", self._lang, minutes=f"{left / 60:.0f}", seconds=f"{left % 60:02.0f}"))
         # Cut to what most terminals show in a line: one that breaks could not be taken back.
         super()._print("\r\x1b[K" + " · ".join(parts)[:100], end="")
@@ -136,22 +140,3 @@ class Lines(Quiet):
         if self._shown:
             super()._print("\r\x1b[K", end="")
             self._shown = False
-
-
-class JsonLines:
-    """An event a line, as JSON."""
-
-    def __init__(self, stream: TextIO | None = None):
-        self._stream = stream or sys.stderr
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        """Take an event; what only moves a bar is not said."""
-        if event["event"] not in _EVENTS or event.get("what") == "tick":
-            return
-        said = {key: round(value, 3) if isinstance(value, float) else value for key, value in event.items()
-                if key != "label"}
-        with contextlib.suppress(OSError):
-            print(json.dumps(said, ensure_ascii=False), file=self._stream, flush=True)
-
-    def clear(self) -> None:
-        """Nothing is there to be taken away."""

@@ -1,12 +1,21 @@
-"""What was made from what: a report is kept only when it is what would come out again."""
+"""One run at a time; what a killed one left is cleared; a report is kept only when it is what would come out again."""
 
 import shutil
+import threading
+import time
 
 import pytest
 
-from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.reports.freshness import file_hashes, is_fresh, read_json, source_hash, write_json
-from ebank_lib.reports.listing import learners, parameters_of
+from ebank_lib.reports.state import (
+    OutputBusy,
+    file_hashes,
+    is_fresh,
+    locked,
+    read_json,
+    source_hash,
+    sweep,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -74,35 +83,39 @@ def test_what_is_kept_comes_back_and_what_is_damaged_is_nothing(tmp_path):
     assert read_json(tmp_path / "none.json") == {}
 
 
-# ---------------------------------------------------------------- notebooks read as plain JSON
+# ---------------------------------------------------------------- the lock
 
-def test_parameters_are_those_that_the_notebook_has(root, project):
-    assert parameters_of(project / "notebooks" / "02_forecast.ipynb") == {
-        "source": "data/small", "branch": "0351", "indicator": "online", "start": None, "end": None, "lang": "zh",
-        "horizon": 12}
-    for path in sorted((root / "notebooks").glob("*.ipynb")):
-        assert {"source", "lang"} <= set(parameters_of(path))
-
-
-@pytest.mark.parametrize("content, says", [
-    ("", "is no notebook"), ("[1]", "is no notebook"), ('{"cells": [{}]}', "is no notebook"),
-    ('{"cells": []}', "tagged"),
-    ("[" * 100_000, "is no notebook"),
-    ('{"cells": [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["a ="]}]}', "no Python"),
-])
-def test_what_is_no_notebook_is_an_error_that_names_the_file(tmp_path, content, says):
-    path = tmp_path / "01_bad.ipynb"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigError, match=rf"01_bad\.ipynb.*{says}"):
-        parameters_of(path)
+def test_a_run_of_all_and_one_of_a_branch_do_not_meet_and_who_comes_second_may_wait(tmp_path):
+    with locked(tmp_path, None, "all"), pytest.raises(OutputBusy), locked(tmp_path, "west", "one"):
+        pass
+    with (locked(tmp_path, "west", "one"), locked(tmp_path, "0351", "two"),      # two branches do not meet
+          pytest.raises(OutputBusy), locked(tmp_path, "west", "three")):
+        pass
+    heard = []
+    with locked(tmp_path, "west", "one"):
+        late = threading.Thread(target=lambda: locked_once(tmp_path, heard))
+        late.start()
+        while not heard:
+            time.sleep(0.01)
+        assert late.is_alive() and "one" in heard[0]
+    late.join(10)
+    assert heard[1:] == ["held"]
 
 
-def test_what_a_batch_learns_beforehand_is_what_its_notebooks_ask_for(root, project):
-    notebooks = sorted((root / "notebooks").glob("0[1-5]*.ipynb"))
-    assert learners(notebooks, {}) == [{"horizon": 12, "origins": 12}]
-    assert learners(notebooks, {"horizon": "18", "lang": "en"}) == [{"horizon": 18, "origins": 12}]
-    assert learners(notebooks[-1:], {}) == [{}] and learners(sorted((project / "notebooks").glob("*.ipynb")), {}) == []
-    with pytest.raises(UnknownNameError):
-        from ebank_lib.reports.listing import check_extra
+def locked_once(out, heard):
+    with locked(out, None, "late", wait=True, waiting=heard.append):
+        heard.append("held")
 
-        check_extra({"horizn": "1"}, notebooks)
+
+def test_unfinished_files_of_a_killed_run_are_removed_and_nothing_else(tmp_path):
+    out = tmp_path / "out"
+    keep = [out / name for name in ("index.html", "west/report.html", "west/.hidden", "west/notes/.x.abcdefgh",
+                                    ".ebank/state/west.json")]
+    gone = [out / name for name in (".index.html.abc12_de", "west/.report.html.abcdefgh",
+                                    "west/notebooks/.01.ipynb.aaaaaaaa", ".ebank/cache/a/bb/.cc.12345678",
+                                    ".ebank/state/.west.json.abcdefgh")]
+    for path in [*keep, *gone]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    sweep(out)
+    assert all(p.exists() for p in keep) and not any(p.exists() for p in gone)

@@ -1,9 +1,9 @@
-"""A source is found from two places; what belongs to the package is never looked for where somebody happens to work."""
+"""A source is found from two places, the package's own files never where somebody works; files are written whole."""
 
 import pytest
 
-from ebank_lib.errors import SourceError
-from ebank_lib.paths import find_source, portable_source, project_root, shipped
+from ebank_lib.errors import ConfigError, SourceError
+from ebank_lib.files import find_source, portable_source, project_root, renew, shipped, write_atomically
 
 
 @pytest.fixture
@@ -33,3 +33,25 @@ def test_what_belongs_to_the_package_is_not_the_working_directorys(project, monk
     monkeypatch.chdir(project)
     assert shipped("notebooks") == root / "notebooks"
     assert shipped("data", "reference", "facts.csv") == root / "data" / "reference" / "facts.csv"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a.txt"
+    write_atomically(target, b"one")
+    write_atomically(target, b"two")
+    assert target.read_bytes() == b"two" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_atomically(tmp_path / "absent" / "a.txt", b"x")
+
+
+def test_a_page_that_changes_takes_its_print_along_and_a_link_is_replaced(tmp_path):
+    page, printed = tmp_path / "a.html", tmp_path / "a.pdf"
+    renew(page, b"one")
+    printed.touch()
+    renew(page, b"one")
+    assert printed.exists()
+    renew(page, b"two")
+    assert page.read_bytes() == b"two" and not printed.exists()
+    (tmp_path / "b.html").symlink_to(page)
+    renew(tmp_path / "b.html", b"two")
+    assert not (tmp_path / "b.html").is_symlink()

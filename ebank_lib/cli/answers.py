@@ -1,26 +1,62 @@
-"""``ebank trace``: from a number of a report, or from one value, back to the printed cells."""
+"""The commands that answer and make nothing: what a source holds, what cleaning did, where a number comes from, whether
+a report is as it was written."""
 
 from __future__ import annotations
 
 import argparse
+import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from ..cleaning import clean
 from ..errors import ConfigError, EbankError
-from ..paths import find_source
+from ..files import find_source
+from ..reports import seal
 from ..reports import trace as back
 from ..reports.cells import value_text
 from ..sources import open_source
-from ..wording import month_name, t, use_language
-from .tables import print_ledger
+from ..wording import has, month_name, t, use_language
 
-__all__ = ["trace"]
+__all__ = ["branches", "check", "indicators", "trace", "verify"]
 
 _FEW = 12       # printed cells, and places, that are listed without being asked
 
 
+# ---------------------------------------------------------------- a source
+
+def branches(options: argparse.Namespace) -> int:
+    """List the branches of a source."""
+    lang, catalog = options.lang, open_source(options.source).catalog
+    rows = [[b.id, b.label(lang), t(f"cli.role_{b.role}", lang)] for b in catalog.branches.values()]
+    _print_table([t(key, lang) for key in ("general.branch", "cli.label", "cli.role")], rows)
+    return 0
+
+
+def indicators(options: argparse.Namespace) -> int:
+    """List the indicators of a source."""
+    table = open_source(options.source).catalog.table(options.lang)
+    _print_frame(table.assign(kind=[t(f"general.{kind}", options.lang) for kind in table["kind"]]), options.lang)
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Say what cleaning did."""
+    use_language(options.lang)
+    cleaned = clean(open_source(options.source))
+    rejected, summary = cleaned.rejected, cleaned.summary(options.lang)
+    if options.branch is not None:
+        mine = cleaned.entries[cleaned.entries["branch"] == cleaned.catalog.branch(options.branch).id]
+        rejected = mine[mine["decision"] == "rejected"]
+        summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
+    _print_frame(_in_words(summary, options.lang), options.lang)
+    print(t("cli.rejected", options.lang, n=len(rejected)) if len(rejected) else t("cli.none_rejected", options.lang))
+    return 1 if options.strict and len(rejected) else 0
+
+
+# ---------------------------------------------------------------- a number, back to the printed cells
+
 def trace(options: argparse.Namespace) -> int:
-    """Show the way back of what is named."""
+    """Show the way back of what is named: of a number of a report, or of one value."""
     use_language(options.lang)
     value = [name for name in ("branch", "indicator", "month") if getattr(options, name)]
     if options.report is None:
@@ -47,7 +83,7 @@ def _value(options: argparse.Namespace) -> int:
     if rows.empty:
         print(t("cli.no_cell", lang))
     else:
-        print_ledger(rows[["file", "sheet", "row", "column", "text", "unit", "decision", "rule", "before", "after",
+        _print_ledger(rows[["file", "sheet", "row", "column", "text", "unit", "decision", "rule", "before", "after",
                            "reason"]], lang)
     return 0
 
@@ -131,6 +167,69 @@ def _back(inputs: Any, cleaned: Any, options: argparse.Namespace) -> None:
     printed = rows[rows["row"] > 0].drop_duplicates(["file", "sheet", "row", "column"])
     print(t("trace.printed", lang, cells=len(printed), files=printed["file"].nunique(), rows=len(rows)))
     if options.all or len(rows) <= _FEW:
-        print_ledger(rows, lang)
+        _print_ledger(rows, lang)
     else:
         print(t("trace.list_all", lang))
+
+
+# ---------------------------------------------------------------- a report, as it was written
+
+def verify(options: argparse.Namespace) -> int:
+    """Name what does not agree."""
+    use_language(options.lang)
+    verdicts = seal.verify(options.folder, options.source)
+    for verdict in verdicts:
+        folder = verdict.folder.as_posix()
+        if verdict.holds:
+            print(t("verify.held", options.lang, folder=folder, n=verdict.files))
+        else:
+            first, *more = verdict.broken
+            step = next(key for key in (f"report.step_{first.step}", f"verify.step_{first.step}") if has(key))
+            expected, found = (t(f"verify.{said}", options.lang) if has(f"verify.{said}") else said
+                               for said in (first.expected, first.found))
+            print(t("verify.broken", options.lang, folder=folder, step=t(step, options.lang), file=first.file,
+                    expected=expected, found=found))
+            if more:
+                print(t("verify.more", options.lang, n=len(more), files=", ".join(one.file for one in more[:5])
+                        + (" …" if len(more) > 5 else "")))
+        for key, values in verdict.remarks:
+            print(t(f"verify.{key}", options.lang, **values))
+    return 0 if all(verdict.holds for verdict in verdicts) else 1
+
+
+# ---------------------------------------------------------------- tables on a terminal
+
+def _in_words(given: Any, lang: str) -> Any:
+    """Return a table of decisions with words for their codes."""
+    return given.assign(decision=[t(f"cleaning.{code}", lang) for code in given["decision"]])
+
+
+def _print_ledger(rows: Any, lang: str) -> None:
+    """Print rows of the ledger; what no cell printed has no row of a sheet."""
+    _print_frame(_in_words(rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0)), lang), lang)
+
+
+def _print_frame(given: Any, lang: str) -> None:
+    """Print a DataFrame with headings in the reader's language."""
+    def head(name: str) -> str:
+        return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
+
+    def text(value: object) -> str:
+        if value is None or value != value:
+            return "–"
+        return f"{value:,.10g}" if isinstance(value, float) else str(value)
+
+    rows = [[text(v) for v in row] for row in given.itertuples(index=False)]
+    _print_table([head(str(c)) for c in given.columns], rows)
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table in columns; a Chinese sign takes two places."""
+    lines = [list(heads), *[["".join(c if c.isprintable() else "�" for c in str(v)) for v in row] for row in rows]]
+    widths = [max(_width(line[at]) for line in lines) for at in range(len(heads))]
+    for line in lines:
+        print("  ".join(text + " " * (width - _width(text)) for text, width in zip(line, widths)).rstrip())
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

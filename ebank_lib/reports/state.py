@@ -1,0 +1,220 @@
+"""What a run keeps of itself in ``OUT/.ebank``: the lock, and what each report was made from.
+
+One run at a time works in an output folder; what a killed one left there is cleared away by the next. For every report
+there is ``state/BRANCH.json``, written after the report's seal: the hash of source, code, notebooks and parameters, and
+the hashes of all files that came out; so a run does again what has to be done again and nothing else. It is no part of
+a result: a run without it makes the same bytes. Nothing here needs pandas: a run with nothing to do has its answer
+before pandas would be loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from ..config import read_yaml
+from ..errors import ConfigError, EbankError
+from ..files import find_source, own_folder, read_limited, shipped, write_atomically
+
+try:
+    import fcntl
+except ImportError:     # Windows: there, keeping two runs apart is left to the user
+    fcntl = None
+
+__all__ = ["HOME", "OutputBusy", "file_hashes", "hash_of", "is_fresh", "locked", "notebook_hashes", "read_json",
+           "sha256_of", "source_hash", "sweep", "write_json"]
+
+HOME = ".ebank"
+SCHEMA = 2
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")     # as write_atomically calls a file that is not finished
+_ABANDONED = 3600.0
+_ASK_EVERY = 0.2
+_DESCRIBED = ("catalog", "branches", "facts", "strategies", "problems")
+_MOST_BYTES, _MOST_FILES = 64_000_000, 10_000       # of what is hashed without asking the reader
+
+
+# ---------------------------------------------------------------- the lock
+
+class OutputBusy(ConfigError):
+    """Another run works in the output folder."""
+
+
+@contextlib.contextmanager
+def locked(out: Path, branch: str | None, command: str, wait: bool = False,
+           waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold an output folder, or one branch in it, until the end of the block or of this process.
+
+    A run of everything (no `branch`) holds the folder alone; runs of single branches hold it together, and each its
+    branch alone. `command` is told to whoever comes second: that one is refused, or waits, and `waiting` is told for
+    whom.
+    """
+    home = own_folder(out, HOME)
+    with contextlib.ExitStack() as stack:
+        for name in ["lock"] if branch is None else ["lock", f"lock-{branch}"]:
+            try:
+                handle = os.open(home / name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+            except OSError as error:
+                raise ConfigError("cannot be written", file=str(home / name), found=error.strerror) from error
+            stack.callback(os.close, handle)     # and the lock with it
+            if fcntl is not None:
+                alone = branch is None or name != "lock"
+                _take(handle, out, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, wait, waiting)
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, json.dumps({"pid": os.getpid(), "command": command}).encode(), 0)
+        yield
+
+
+def _take(handle: int, out: Path, how: int, wait: bool, waiting: Callable[[str], None] | None) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            who = _holder(handle)
+            if not wait:
+                raise OutputBusy("is in use by another run", file=str(out), found=who,
+                                 hint="Wait for it (--wait), or name another folder (--out).") from None
+            if waiting:
+                waiting(who)
+                waiting = None
+            time.sleep(_ASK_EVERY)
+        except OSError as error:
+            raise ConfigError("cannot be locked", file=str(out), found=error.strerror,
+                              expected="a file system with locks") from error
+
+
+def _holder(handle: int) -> str:
+    try:
+        said = json.loads(os.pread(handle, 4096, 0))
+        return f"process {int(said['pid'])}: {said['command']!s}"
+    except (ValueError, KeyError, TypeError):
+        return "a process that is just beginning"
+
+
+def sweep(out: Path, cache: Path | None = None, keep: str = "") -> None:
+    """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone; `keep` is a folder of ours.
+    """
+    home = own_folder(out, HOME)
+    try:
+        reports = [p for p in _folders(out.iterdir()) if p != home]
+        below = [report / name for report in reports for name in ("notebooks", "tables", "failed")]
+        for folder in [out, *reports, *_folders(below), home, *_folders(home.rglob("*"))]:
+            _remove(folder.iterdir(), 0.0)
+        if cache is not None and not cache.is_relative_to(home) and cache.is_dir():
+            _remove(cache.rglob(".*"), _ABANDONED)      # another run may be writing there now
+        for old in own_folder(home, "work").iterdir():
+            if str(old) != keep:
+                shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise ConfigError("cannot be cleared", file=str(error.filename or out), found=error.strerror) from error
+
+
+def _folders(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.is_dir() and not path.is_symlink()]
+
+
+def _remove(found: Iterable[Path], older_than: float) -> None:
+    for path in list(found):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime >= older_than:
+                    path.unlink()
+
+
+# ---------------------------------------------------------------- what was made from what
+
+def sha256_of(path: Path) -> str | None:
+    """Return the hash of a file; None for one that is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def hash_of(value: Any) -> str:
+    """Return the hash of what JSON can say."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_json(path: Path, schema: int = SCHEMA) -> dict[str, Any]:
+    """Return what is kept; nothing where there is no such file or a damaged one: then it is made again."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and found.get("schema") == schema else {}
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Keep what :func:`read_json` returns."""
+    text = json.dumps({**content, "schema": SCHEMA}, ensure_ascii=False, indent=0, sort_keys=True)
+    write_atomically(path, text.encode("utf-8", "surrogatepass"))
+
+
+def source_hash(source: str | Path) -> str | None:
+    """Return the hash of what describes a source, of its files, and of the facts of the world that stand beside every
+    source; None for a database, which only reading tells. No pipe, device or file without an end is waited for."""
+    path = find_source(source)
+    try:
+        spec = read_yaml(path)
+        parts = [part for part in spec.get("files") or [] if isinstance(part, dict)]
+        variable = spec.get("root_env")
+        root = Path(os.environ.get(variable, "")) if isinstance(variable, str) else path.parent
+        described = [path, *(path.parent / str(spec[key]) for key in _DESCRIBED if spec.get(key))]
+        read = [[str(root.resolve()) if variable else "", *map(_plain_sha256, described)],
+                [[fact.name, sha256_of(fact)] for fact in sorted(shipped("data", "reference").glob("*.csv"))],
+                [_tree(root, str(part["path"])) for part in parts if part.get("path")]]
+    except EbankError:
+        raise
+    except (OSError, ValueError, NotImplementedError, RecursionError) as error:
+        from ..sources import open_source
+
+        _ = open_source(path).content       # says what is wrong, as `ebank check` does
+        raise ConfigError("cannot be read as a source", file=str(path), found=str(error)) from None
+    return None if any("path" not in part for part in parts) else hash_of(read)
+
+
+def _plain_sha256(path: Path) -> str | None:
+    try:
+        data = read_limited(path, _MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"{path.name}: more than {_MOST_BYTES} bytes")
+    return hashlib.sha256(data).hexdigest()
+
+
+def _tree(root: Path, pattern: str) -> list[list[str | None]]:
+    """Return the files that a pattern names, each with its hash."""
+    if ".." in PurePath(pattern).parts or PurePath(pattern).is_absolute() or pattern.count("**") > 1:
+        raise ValueError(pattern)
+    found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
+    if len(found) > _MOST_FILES or any(p.stat().st_size > _MOST_BYTES for p in found):
+        raise ValueError(pattern)
+    return [[p.relative_to(root).as_posix(), _plain_sha256(p)] for p in found]
+
+
+def notebook_hashes(notebooks: Iterable[Path]) -> dict[str, str | None]:
+    """Return the hash of each notebook's file, by its name."""
+    return {path.stem: sha256_of(path) for path in notebooks}
+
+
+def file_hashes(folder: Path) -> dict[str, str | None]:
+    """Return the hash of every file of a finished report, by its path in the folder."""
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.relative_to(folder).parts[0] not in ("failed", "previous.json", "report.pdf")}
+
+
+def is_fresh(folder: Path, state: Mapping[str, Any], key: str) -> bool:
+    """Whether a report is what would come out again: made from what is there today, every file as it was written."""
+    return (state.get("key") == key and not (folder / "failed").exists() and bool(state.get("files"))
+            and state["files"] == file_hashes(folder))
