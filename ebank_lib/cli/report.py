@@ -92,19 +92,18 @@ def report(options: argparse.Namespace) -> int:
     finally:
         say.clear()
     seconds = f"{time.monotonic() - begun:.1f}"
-    for name in outcome.done if not options.all else []:
-        _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
     counts = {"done": len(outcome.done), "unchanged": len(outcome.unchanged), "failed": len(outcome.failed)}
     say({"event": "summary", **counts, "seconds": float(seconds)})
     if outcome.stopped:
         print("ebank: " + t("cli.disk_full", options.lang, message=outcome.stopped["message"], command=whole),
               file=sys.stderr)
         return 3
-    if options.all:
-        if not outcome.done and not outcome.failed:
-            _print(t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
-        else:
-            _print(t("cli.summary", options.lang, **counts, seconds=seconds))
+    if not options.all:
+        for name in outcome.done:
+            _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
+    else:
+        _print(t("cli.summary", options.lang, **counts, seconds=seconds) if outcome.done or outcome.failed else
+               t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
         _print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
     unprinted = _print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
     bad = unprinted or (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)

@@ -105,7 +105,7 @@ def run_batch(order: Order, say: Say) -> Outcome:
     with state.locked(order.out, None if order.everything else _name_of(order), order.command(order.branch), order.wait,
                       lambda who: say({"event": "waiting", "message": who})):
         if order.everything:
-            state.sweep(order.out, order.cache, keep=server_folder())
+            state.sweep(order.out, keep=server_folder())
         try:
             with contextlib.ExitStack() as stack:
                 run = _Run(order, say, stack, one, together)
@@ -198,7 +198,7 @@ class _Run:
                      **{name: getattr(self._order, name) for name in ("lang", "start", "end")}}
             planned = plan({path.stem: known[path] for path in paths}, given, self._order.extra)
             key = state.hash_of([self._inputs or self._about["read"], page_version(), given, planned,
-                                 state.notebook_hashes(paths)])
+                                 {path.stem: state.sha256_of(path) for path in paths}])
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
         return found

@@ -30,8 +30,8 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from traitlets.config import Config
 
-from ..errors import ConfigError, EbankError
-from .parameters import INJECTED, TAG, one_line, stopped_by_data, tags
+from ..errors import EbankError
+from .parameters import INJECTED, one_line, stopped_by_data, tags
 
 __all__ = ["Executed", "InProcessEngine", "NotDone", "NotebookFailed", "executed_from", "run_notebook"]
 
@@ -244,8 +244,6 @@ def settle(book: nbformat.NotebookNode, original: nbformat.NotebookNode, paramet
         data = output.get("data", {})
         if "text/plain" in data:
             data["text/plain"] = re.sub(r" at 0x[0-9a-fA-F]+", "", data["text/plain"])
-    if not any(INJECTED in tags(cell) for cell in book.cells) and parameters:
-        raise ConfigError("parameters were not passed on", expected=f"a cell tagged {TAG!r}")
     book.nbformat, book.nbformat_minor = 4, max(5, book.nbformat_minor)
 
 

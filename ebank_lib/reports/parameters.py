@@ -28,8 +28,6 @@ __all__ = ["branch_notebooks", "check_extra", "check_parameters", "learners", "p
 TAG, INJECTED = "parameters", "injected-parameters"
 _MOST_BYTES = 50_000_000
 _LONGEST_MESSAGE, _LONGEST_VALUE = 500, 1_000
-# The verbs that learn from all branches, as far as a notebook's text tells: what is not found only comes later.
-_LEARN = re.compile(r"\beb\.(?:forecast_indicator|backtest_indicator|revise_indicator|simulate_joint|simulate_for)\(")
 
 
 # ---------------------------------------------------------------- notebooks
@@ -85,16 +83,12 @@ def parameters_of(path: Path) -> dict[str, Any]:
 
 
 def learners(notebooks: Iterable[Path], extra: Mapping[str, str]) -> list[dict[str, int]]:
-    """Return what notebooks that forecast will ask of :func:`~ebank_lib.forecasting.learn`, each once: ``horizon`` and
-    ``origins`` where a notebook has both, else nothing, which is what is asked for by default."""
-    asked: list[dict[str, int]] = []
-    found = [path for path in notebooks if any(_LEARN.search(source) for source, _ in _code(path))]
-    for path in found:
-        known = {name: value for name, value in parameters_of(path).items() if name in ("horizon", "origins")}
-        one = plan({path.stem: known}, known, extra)[path.stem]
-        if len(one) == 2 and one not in asked:
-            asked.append(one)
-    return asked or [{} for _ in found[:1]]
+    """Return what notebooks will ask of :func:`~ebank_lib.forecasting.learn`, each once: those that have a ``horizon``
+    and ``origins``. What is asked for otherwise is learnt by whoever comes first."""
+    known = {path.stem: {name: value for name, value in parameters_of(path).items() if name in ("horizon", "origins")}
+             for path in notebooks}
+    asked = [default | typed for default, typed in zip(known.values(), plan(known, {}, extra).values())]
+    return [one for n, one in enumerate(asked) if len(one) == 2 and one not in asked[:n]]
 
 
 def _code(path: Path) -> list[tuple[str, bool]]:

@@ -1,7 +1,7 @@
 """Imported once by the fork server of :mod:`multiprocessing`: every task begins as its fork, with everything loaded.
 
-No data are read here, and nothing is drawn with pyplot: each task chooses its language and style itself. Where there is
-no fork server each task imports this itself, which takes seconds.
+No data are read, and nothing is drawn with pyplot: each task chooses its language and style itself. Where there is no
+fork server each task imports this itself, which takes seconds.
 """
 
 from __future__ import annotations
@@ -88,8 +88,7 @@ def _load() -> None:
     import matplotlib as mpl
     import pandas as pd
 
-    with warnings.catch_warnings(), mpl.rc_context():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), mpl.rc_context():
         for step in (_compile, _draw_and_set):
             with contextlib.suppress(Exception):        # whatever it is, the task that meets it says so
                 step()

@@ -29,13 +29,12 @@ try:
 except ImportError:     # Windows: there, keeping two runs apart is left to the user
     fcntl = None
 
-__all__ = ["HOME", "OutputBusy", "file_hashes", "hash_of", "is_fresh", "locked", "notebook_hashes", "read_json",
-           "sha256_of", "source_hash", "sweep", "write_json"]
+__all__ = ["HOME", "OutputBusy", "file_hashes", "hash_of", "is_fresh", "locked", "read_json", "sha256_of",
+           "source_hash", "sweep", "write_json"]
 
 HOME = ".ebank"
 SCHEMA = 2
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")     # as write_atomically calls a file that is not finished
-_ABANDONED = 3600.0
 _ASK_EVERY = 0.2
 _DESCRIBED = ("catalog", "branches", "facts", "strategies", "problems")
 _MOST_BYTES, _MOST_FILES = 64_000_000, 10_000       # of what is hashed without asking the reader
@@ -99,7 +98,7 @@ def _holder(handle: int) -> str:
         return "a process that is just beginning"
 
 
-def sweep(out: Path, cache: Path | None = None, keep: str = "") -> None:
+def sweep(out: Path, keep: str = "") -> None:
     """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone; `keep` is a folder of ours.
     """
     home = own_folder(out, HOME)
@@ -107,9 +106,9 @@ def sweep(out: Path, cache: Path | None = None, keep: str = "") -> None:
         reports = [p for p in _folders(out.iterdir()) if p != home]
         below = [report / name for report in reports for name in ("notebooks", "tables", "failed")]
         for folder in [out, *reports, *_folders(below), home, *_folders(home.rglob("*"))]:
-            _remove(folder.iterdir(), 0.0)
-        if cache is not None and not cache.is_relative_to(home) and cache.is_dir():
-            _remove(cache.rglob(".*"), _ABANDONED)      # another run may be writing there now
+            for path in list(folder.iterdir()):
+                if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                    path.unlink(missing_ok=True)
         for old in own_folder(home, "work").iterdir():
             if str(old) != keep:
                 shutil.rmtree(old, ignore_errors=True)
@@ -119,14 +118,6 @@ def sweep(out: Path, cache: Path | None = None, keep: str = "") -> None:
 
 def _folders(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.is_dir() and not path.is_symlink()]
-
-
-def _remove(found: Iterable[Path], older_than: float) -> None:
-    for path in list(found):
-        if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime >= older_than:
-                    path.unlink()
 
 
 # ---------------------------------------------------------------- what was made from what
@@ -201,11 +192,6 @@ def _tree(root: Path, pattern: str) -> list[list[str | None]]:
     if len(found) > _MOST_FILES or any(p.stat().st_size > _MOST_BYTES for p in found):
         raise ValueError(pattern)
     return [[p.relative_to(root).as_posix(), _plain_sha256(p)] for p in found]
-
-
-def notebook_hashes(notebooks: Iterable[Path]) -> dict[str, str | None]:
-    """Return the hash of each notebook's file, by its name."""
-    return {path.stem: sha256_of(path) for path in notebooks}
 
 
 def file_hashes(folder: Path) -> dict[str, str | None]:

@@ -116,21 +116,18 @@ def note_failure(out: Path, name: str, failed: Mapping[str, Any]) -> None:
 def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None] | None) -> dict[str, Any]:
     """Read and clean a source and say what is in it; `only` names the reports that are asked for."""
     from ..wording import LANGUAGES
-    from .branch import labels_of, open_province, scope_of
+    from .branch import labels_of, open_province
 
     province = open_province(source)
     catalog = province.catalog
-    if how_of(request) != [None] * 3:
-        _cleaned(source, request)
 
     def report(branch: str | None) -> dict[str, Any]:
         name = province.whole if branch is None else catalog.branch(branch).id
         said = {"branch": None if branch is None else name, "name": name, "label": labels_of(catalog, name)}
         try:
-            scope = scope_of(province, branch, *(request[k] for k in ("indicator", "start", "end")))
+            return said | {"indicator": _scope(province, branch, request).indicator}
         except EbankError as error:
-            return {**said, "indicator": "", "failure": failure_of(error)}
-        return {**said, "indicator": scope.indicator}
+            return said | {"indicator": "", "failure": failure_of(error)}
 
     wanted = [*catalog.reporting, None] if only is None else only
     return {"title": {lang: province.cleaned.source.title(lang) for lang in LANGUAGES},
@@ -138,31 +135,26 @@ def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None]
             "reports": [report(branch) for branch in wanted]}
 
 
+def _scope(province: Any, branch: str | None, request: Mapping[str, Any]) -> Any:
+    from .branch import scope_of
+
+    return scope_of(province, branch, request["indicator"], request["start"], request["end"])
+
+
 def _read(province: Any) -> str:
     """Return the hash of what was read."""
     return hash_of(list(province.files["sha256"].astype(str)))
 
 
-def how_of(request: Mapping[str, Any]) -> list[str | None]:
-    """Return how a request has the source cleaned: policy, first and last month; None is the default of each."""
-    return [request["extra"].get("policy") or None, request["start"] or None, request["end"] or None]
-
-
-def _cleaned(source: str, request: Mapping[str, Any]) -> Any:
-    """Return the source as the notebooks clean it."""
-    from ..cleaning import clean
-    from ..sources import open_source
-
-    policy, start, end = how_of(request)
-    return clean(open_source(source), policy or "conservative", start, end)
-
-
 def _learn(source: str, request: Mapping[str, Any], asked: Mapping[str, int],
            part: tuple[int, int] | None) -> dict[str, Any]:
-    """Learn what all branches teach, for a horizon and origins; see :func:`ebank_lib.forecasting.learn`."""
+    """Learn what all branches teach, for a horizon and origins, from the source as the notebooks clean it."""
+    from ..cleaning import clean
     from ..forecasting import learn
+    from ..sources import open_source
 
-    cleaned = _cleaned(source, request)
+    policy = request["extra"].get("policy") or "conservative"
+    cleaned = clean(open_source(source), policy, request["start"] or None, request["end"] or None)
     learn(cleaned, **asked, indicator=cleaned.catalog.indicator(request["indicator"] or "").key, part=part)
     return {}
 
@@ -207,9 +199,8 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
         kind = {"Timeout": "time", "MemoryError": "memory"}.get(error.error, "notebook")
         return {"failure": {**failure(kind, error.error, one_line(error.message), stem, error.cell),
                             "kept": f"{stem}.ipynb"}}
-    body = nbformat.writes(book).encode("utf-8") + b"\n"
     target = partial(Path(out), name) / f"{stem}.ipynb"
-    write_atomically(target, body)
+    write_atomically(target, nbformat.writes(book).encode("utf-8") + b"\n")
     write_json(target.with_suffix(".json"), {"key": key, "sha256": sha256_of(target)})
     return {}
 
@@ -217,11 +208,11 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
 def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Mapping[str, Mapping],
           key: str, inputs: str | None, read: str) -> dict[str, Any]:
     """Set a report from its notebooks (name to parameters), unless the source has changed since it was read."""
-    from .branch import open_province, scope_of, write_report
+    from .branch import open_province, write_report
     from .notebook import executed_from
 
     province = open_province(source)
-    scope = scope_of(province, branch, *(request[k] for k in ("indicator", "start", "end")))
+    scope = _scope(province, branch, request)
 
     def check() -> None:
         if _read(province) != read or (inputs is not None and source_hash(source) != inputs):
