@@ -58,7 +58,7 @@ def test_version(capsys):
     (["report", *SAMPLE], "--branch --all"),
     (["report", *SAMPLE, "--branch", "rizaho"], "Did you mean 'rizhao'"),
     (["report", *SAMPLE, "--branch", "rizhao", "--indicator", "moblie"], "Did you mean 'mobile'"),
-    (["report", *SAMPLE, "--branch", "rizhao", "--start", "2001-01"], "Known: 2008-01, …, 2011-08"),
+    (["report", *SAMPLE, "--branch", "rizhao", "--start", "2001-01"], "Known: 2008-01 .. 2011-08"),
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "horizon"], "NAME=VALUE"),
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "branch=x"], "--branch"),
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "indicaotr=x"], "Did you mean 'indicator'"),

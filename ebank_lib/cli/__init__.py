@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
 import signal
 import sys
@@ -94,7 +93,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _answer(name: str) -> Callable[[argparse.Namespace], int]:
     """Return a command whose module is imported when it is run."""
-    return lambda options: getattr(importlib.import_module(".answers", __name__), name)(options)
+    def run(options: argparse.Namespace) -> int:
+        from ..wording import use_language
+        from . import answers
+
+        use_language(options.lang)
+        return getattr(answers, name)(options)
+
+    return run
 
 
 def _examples_of(name: str) -> str:

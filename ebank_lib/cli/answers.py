@@ -15,7 +15,7 @@ from ..reports import seal
 from ..reports import trace as back
 from ..reports.cells import value_text
 from ..sources import open_source
-from ..wording import has, month_name, t, use_language
+from ..wording import has, month_name, t
 
 __all__ = ["branches", "check", "indicators", "trace", "verify"]
 
@@ -26,30 +26,28 @@ _FEW = 12       # printed cells, and places, that are listed without being asked
 
 def branches(options: argparse.Namespace) -> int:
     """List the branches of a source."""
-    lang, catalog = options.lang, open_source(options.source).catalog
-    rows = [[b.id, b.label(lang), t(f"cli.role_{b.role}", lang)] for b in catalog.branches.values()]
-    _print_table([t(key, lang) for key in ("general.branch", "cli.label", "cli.role")], rows)
+    rows = [[b.id, b.label(), t(f"cli.role_{b.role}")] for b in open_source(options.source).catalog.branches.values()]
+    _print_table([t(key) for key in ("general.branch", "cli.label", "cli.role")], rows)
     return 0
 
 
 def indicators(options: argparse.Namespace) -> int:
     """List the indicators of a source."""
-    table = open_source(options.source).catalog.table(options.lang)
-    _print_frame(table.assign(kind=[t(f"general.{kind}", options.lang) for kind in table["kind"]]), options.lang)
+    table = open_source(options.source).catalog.table()
+    _print_frame(table.assign(kind=[t(f"general.{kind}") for kind in table["kind"]]))
     return 0
 
 
 def check(options: argparse.Namespace) -> int:
     """Say what cleaning did."""
-    use_language(options.lang)
     cleaned = clean(open_source(options.source))
-    rejected, summary = cleaned.rejected, cleaned.summary(options.lang)
+    rejected, summary = cleaned.rejected, cleaned.summary()
     if options.branch is not None:
         mine = cleaned.entries[cleaned.entries["branch"] == cleaned.catalog.branch(options.branch).id]
         rejected = mine[mine["decision"] == "rejected"]
         summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
-    _print_frame(_in_words(summary, options.lang), options.lang)
-    print(t("cli.rejected", options.lang, n=len(rejected)) if len(rejected) else t("cli.none_rejected", options.lang))
+    _print_frame(_in_words(summary))
+    print(t("cli.rejected", n=len(rejected)) if len(rejected) else t("cli.none_rejected"))
     return 1 if options.strict and len(rejected) else 0
 
 
@@ -57,7 +55,6 @@ def check(options: argparse.Namespace) -> int:
 
 def trace(options: argparse.Namespace) -> int:
     """Show the way back of what is named: of a number of a report, or of one value."""
-    use_language(options.lang)
     value = [name for name in ("branch", "indicator", "month") if getattr(options, name)]
     if options.report is None:
         missing = [f"--{name}" for name in ("source", "branch", "indicator", "month") if not getattr(options, name)]
@@ -73,18 +70,18 @@ def trace(options: argparse.Namespace) -> int:
 
 def _value(options: argparse.Namespace) -> int:
     """Show the printed cells that a value of the panel comes from."""
-    cleaned, lang = clean(open_source(options.source)), options.lang
+    cleaned = clean(open_source(options.source))
     rows = back.trace(cleaned, options.branch, options.indicator, options.month)
     branch, key = cleaned.catalog.branch(options.branch), cleaned.catalog.indicator(options.indicator)
     value = cleaned.panel[key.key].get((branch.id, back.month_of(options.month)))
     missing = value is None or value != value
-    shown = t("cli.missing", lang) if missing else f"{value:,.10g} {cleaned.catalog.unit_label(key.key, lang)}".strip()
-    print(f"{branch.label(lang)} · {key.label(lang)} · {options.month} = {shown}")
+    shown = t("cli.missing") if missing else f"{value:,.10g} {cleaned.catalog.unit_label(key.key)}".strip()
+    print(f"{branch.label()} · {key.label()} · {options.month} = {shown}")
     if rows.empty:
-        print(t("cli.no_cell", lang))
+        print(t("cli.no_cell"))
     else:
         _print_ledger(rows[["file", "sheet", "row", "column", "text", "unit", "decision", "rule", "before", "after",
-                           "reason"]], lang)
+                            "reason"]])
     return 0
 
 
@@ -98,12 +95,12 @@ def _in_report(options: argparse.Namespace) -> int:
                           expected="a figure, a table, a cell of a recorded table or a number as printed",
                           hint="Recorded tables: " + ", ".join(report.tables) + ".")
     if len(found) > 1:
-        print(t("trace.places", options.lang, text=options.what, n=len(found)))
+        print(t("trace.places", text=options.what, n=len(found)))
     shown = found if options.all else found[:_FEW]
     for one in shown:
         _show(one, report, cleaned, remark, options)
     if len(shown) < len(found):
-        print(t("trace.more_places", options.lang, n=len(found) - len(shown)))
+        print(t("trace.more_places", n=len(found) - len(shown)))
     return 0
 
 
@@ -124,95 +121,94 @@ def _source(options: argparse.Namespace, report: Any) -> tuple[Any, str]:
 
 def _show(one: Any, report: Any, cleaned: Any, remark: str, options: argparse.Namespace) -> None:
     """Print a place of the report: who made it, its cells, and the printed cells behind them."""
-    lang, alone = options.lang, one.kind == "cell"
-    print(_stated(one.cells[0], lang) if alone else one.label)
+    alone = one.kind == "cell"
+    print(_stated(one.cells[0]) if alone else one.label)
     if one.origin is not None:
-        print("  " + t("report.origin", lang, notebook=f"{one.origin.notebook}.ipynb", prompt=one.origin.prompt))
+        print("  " + t("report.origin", notebook=f"{one.origin.notebook}.ipynb", prompt=one.origin.prompt))
         for call in one.origin.calls:
-            print(t("trace.calls", lang, name=call.name, file=call.file, line=call.line))
+            print(t("trace.calls", name=call.name, file=call.file, line=call.line))
     if one.records:
-        print(t("trace.in_workbook", lang, names=", ".join(one.records)))
+        print(t("trace.in_workbook", names=", ".join(one.records)))
     for cell in () if alone else one.cells:
-        print("  " + _stated(cell, lang))
+        print("  " + _stated(cell))
     if remark:
-        print(t(f"trace.{remark}", lang))
+        print(t(f"trace.{remark}"))
     if cleaned is not None:
         notebook = one.origin.notebook if one.origin is not None else ""
         for cell in one.cells or (None,):
             _back(back.inputs_of(report, cleaned, cell, notebook), cleaned, options)
 
 
-def _stated(cell: Any, lang: str) -> str:
+def _stated(cell: Any) -> str:
     if not cell.column:
-        return t("trace.counted", lang, id=cell.id, n=cell.value)
-    return t("trace.cell", lang, id=cell.id, value=value_text(cell.value))
+        return t("trace.counted", id=cell.id, n=cell.value)
+    return t("trace.cell", id=cell.id, value=value_text(cell.value))
 
 
 def _back(inputs: Any, cleaned: Any, options: argparse.Namespace) -> None:
     """Print what a number is made of and the printed cells behind it."""
-    lang, catalog = options.lang, cleaned.catalog
-    names = {"branches": [catalog.branch(b).label(lang) for b in inputs.branches],
-             "indicators": [catalog.indicator(i).label(lang) for i in inputs.indicators]}
-    said = {k: ", ".join(v) if len(v) <= 3 else t(f"trace.{k}", lang, n=len(v)) for k, v in names.items()}
-    months = [month_name(m, lang) for m in inputs.months]
+    catalog = cleaned.catalog
+    names = {"branches": [catalog.branch(b).label() for b in inputs.branches],
+             "indicators": [catalog.indicator(i).label() for i in inputs.indicators]}
+    said = {k: ", ".join(v) if len(v) <= 3 else t(f"trace.{k}", n=len(v)) for k, v in names.items()}
+    months = [month_name(m) for m in inputs.months]
     if inputs.exact:
-        print(t("trace.exact", lang, branch=said["branches"], indicator=said["indicators"], month=months[0]))
+        print(t("trace.exact", branch=said["branches"], indicator=said["indicators"], month=months[0]))
     else:
-        span = ", ".join(months) if len(months) <= 2 else t("trace.span", lang, first=months[0], last=months[-1],
-                                                            n=len(months))
-        print(t("trace.made_of", lang, months=span, **said))
+        span = ", ".join(months)
+        if len(months) > 2:
+            span = t("trace.span", first=months[0], last=months[-1], n=len(months))
+        print(t("trace.made_of", months=span, **said))
     if inputs.pooled:
-        print(t("trace.pooled", lang))
+        print(t("trace.pooled"))
     rows = back.printed_cells(cleaned, inputs)
     printed = rows[rows["row"] > 0].drop_duplicates(["file", "sheet", "row", "column"])
-    print(t("trace.printed", lang, cells=len(printed), files=printed["file"].nunique(), rows=len(rows)))
+    print(t("trace.printed", cells=len(printed), files=printed["file"].nunique(), rows=len(rows)))
     if options.all or len(rows) <= _FEW:
-        _print_ledger(rows, lang)
+        _print_ledger(rows)
     else:
-        print(t("trace.list_all", lang))
+        print(t("trace.list_all"))
 
 
 # ---------------------------------------------------------------- a report, as it was written
 
 def verify(options: argparse.Namespace) -> int:
     """Name what does not agree."""
-    use_language(options.lang)
     verdicts = seal.verify(options.folder, options.source)
     for verdict in verdicts:
         folder = verdict.folder.as_posix()
         if verdict.holds:
-            print(t("verify.held", options.lang, folder=folder, n=verdict.files))
+            print(t("verify.held", folder=folder, n=verdict.files))
         else:
             first, *more = verdict.broken
             step = next(key for key in (f"report.step_{first.step}", f"verify.step_{first.step}") if has(key))
-            expected, found = (t(f"verify.{said}", options.lang) if has(f"verify.{said}") else said
+            expected, found = (t(f"verify.{said}") if has(f"verify.{said}") else said
                                for said in (first.expected, first.found))
-            print(t("verify.broken", options.lang, folder=folder, step=t(step, options.lang), file=first.file,
-                    expected=expected, found=found))
+            print(t("verify.broken", folder=folder, step=t(step), file=first.file, expected=expected, found=found))
             if more:
-                print(t("verify.more", options.lang, n=len(more), files=", ".join(one.file for one in more[:5])
+                print(t("verify.more", n=len(more), files=", ".join(one.file for one in more[:5])
                         + (" …" if len(more) > 5 else "")))
         for key, values in verdict.remarks:
-            print(t(f"verify.{key}", options.lang, **values))
+            print(t(f"verify.{key}", **values))
     return 0 if all(verdict.holds for verdict in verdicts) else 1
 
 
 # ---------------------------------------------------------------- tables on a terminal
 
-def _in_words(given: Any, lang: str) -> Any:
+def _in_words(given: Any) -> Any:
     """Return a table of decisions with words for their codes."""
-    return given.assign(decision=[t(f"cleaning.{code}", lang) for code in given["decision"]])
+    return given.assign(decision=[t(f"cleaning.{code}") for code in given["decision"]])
 
 
-def _print_ledger(rows: Any, lang: str) -> None:
+def _print_ledger(rows: Any) -> None:
     """Print rows of the ledger; what no cell printed has no row of a sheet."""
-    _print_frame(_in_words(rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0)), lang), lang)
+    _print_frame(_in_words(rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0))))
 
 
-def _print_frame(given: Any, lang: str) -> None:
+def _print_frame(given: Any) -> None:
     """Print a DataFrame with headings in the reader's language."""
     def head(name: str) -> str:
-        return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
+        return next((t(key) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
 
     def text(value: object) -> str:
         if value is None or value != value:
