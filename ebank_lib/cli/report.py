@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..reports.printing import find_chromium, print_pdf
 
-__all__ = ["add_options", "report"]
+__all__ = ["add_options", "print_pages", "report"]
 
 _CACHE = Path(".ebank") / "cache"
 
@@ -105,7 +105,7 @@ def report(options: argparse.Namespace) -> int:
         _print(t("cli.summary", options.lang, **counts, seconds=seconds) if outcome.done or outcome.failed else
                t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
         _print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
-    unprinted = _print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
+    unprinted = print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
     bad = unprinted or (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
     return 1 if bad else 0
 
@@ -155,7 +155,7 @@ def _again(options: argparse.Namespace, *which: str) -> str:
     return shlex.join(words)
 
 
-def _print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
+def print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
     """Print the pages that have no PDF yet, and say how many; one that cannot be printed costs only itself.
 
     A PDF is removed with the page that it was printed from, so one that is there is of the page. Returns how many

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from ebank_lib.cli import main
-from ebank_lib.cli.printed import print_pages
+from ebank_lib.cli.report import print_pages
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.printing import VARIABLE, find_chromium, print_pdf
 
