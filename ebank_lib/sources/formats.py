@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 from ..errors import SourceError
 from .spec import Limits
@@ -35,13 +35,7 @@ class Extras:
 
 
 def percent_text(value: float) -> str:
-    """Return a fraction as the percentage that its cell shows, with all its digits.
-
-    Examples
-    --------
-    >>> percent_text(0.3456), percent_text(1.0), percent_text(1e-07)
-    ('34.56%', '100%', '0.00001%')
-    """
+    """Return a fraction as the percentage that its cell shows, with all its digits."""
     text = format(Decimal(repr(value)).scaleb(2), "f")
     return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"
 
@@ -72,21 +66,12 @@ class _Extent:
                                 f"{self.before + area} cells in {self.sheets} sheets or more", file=self.name)
 
 
-def _parse(content: bytes, name: str, part: str, start: Callable[[str, dict[str, str]], None],
-           end: Callable[[str], None] | None = None, text: Callable[[str], None] | None = None) -> None:
-    """Call `start(tag, attributes)`, `end(tag)` and `text(characters)` for the elements of a part: nothing is fetched.
-
-    Raises
-    ------
-    SourceError
-        The part is no XML.
-    """
-    parser = expat.ParserCreate("UTF-8")
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+def _parse(content: bytes, name: str, part: str, walk: object = None):
+    """Return the tree of a part, or take `walk` (with start, end, data) through it; nothing is fetched, and a part with
+    a document type does not come so far."""
     try:
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
+        return ElementTree.fromstring(content, ElementTree.XMLParser(target=walk, encoding="UTF-8"))
+    except ElementTree.ParseError as error:
         raise SourceError("is no plain workbook", file=name, sheet=part, found=str(error),
                           expected="well-formed XML") from None
 
@@ -95,27 +80,15 @@ def _parse(content: bytes, name: str, part: str, start: Callable[[str, dict[str,
 
 def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits, known: Callable[[str], object]) -> dict[
         str, Extras]:
-    """Check the used areas of an ``.xlsx``; return by the sheet's name what the reader leaves out.
-
-    Parameters
-    ----------
-    parts : mapping
-        The unpacked parts by their names in lower case.
-    known : callable
-        Whether a part of this name is one that is read, so that it must be there.
-
-    Raises
-    ------
-    SourceError
-        Damaged, or larger than the limits.
-    """
-    percent = _percent_styles(parts.get("xl/styles.xml"), name)
+    """Check the used areas of an ``.xlsx``, whose parts come by their names in lower case; return by the sheet's name
+    what the reader leaves out. A part that is named and `known` to be read must be there."""
+    percent = _percent_styles(parts["xl/styles.xml"], name) if "xl/styles.xml" in parts else set()
     extent, copies = _Extent(name, limits), 0
     found: dict[str, Extras] = {}
     for part in (p for p in parts if p.startswith("xl/worksheets/")):
         extent.begin(part)
         walk = _Sheet(extent, percent)
-        _parse(parts[part], name, part, walk.start, walk.end, walk.text)
+        _parse(parts[part], name, part, walk)
         found[part] = walk.extras
         copies += walk.copies
     # Every cell that refers to a text becomes a copy of it.
@@ -137,9 +110,8 @@ class _Sheet:
         self.has_formula = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        tag = tag.rpartition(":")[2]
+        tag, ref = _local(tag), attributes.get("r")
         if tag == "c":
-            ref = attributes.get("r")
             if ref is not None:
                 self.row, self.column = self._place(ref)
             self.kind, self.value, self.formula, self.has_formula = attributes.get("t", ""), "", "", False
@@ -150,19 +122,17 @@ class _Sheet:
             self.extent.reach(self.row + 1, self.column + 1)
             self.inside, self.has_formula = tag, self.has_formula or tag == "f"
         elif tag == "row":
-            ref = attributes.get("r")
-            if ref is not None:
-                self.row = self._place(f"A{ref}")[0]
+            self.row = self.row if ref is None else self._place(f"A{ref}")[0]
             self.column = 0
 
-    def text(self, characters: str) -> None:
-        if self.inside == "v" and not self.value:
-            self.value = characters[:_LONGEST_ERROR]
+    def data(self, characters: str) -> None:
+        if self.inside == "v" and len(self.value) < _LONGEST_ERROR:
+            self.value += characters[:_LONGEST_ERROR]
         elif self.inside == "f" and len(self.formula) <= self.extent.limits.text_length:
             self.formula += characters
 
     def end(self, tag: str) -> None:
-        tag = tag.rpartition(":")[2]
+        tag = _local(tag)
         if tag == "c":
             if self.kind == "e" and self.value:
                 self.extras.texts[self.row, self.column] = self.value
@@ -185,57 +155,44 @@ class _Sheet:
         return int(match[2]) - 1, column - 1
 
 
-def _percent_styles(content: bytes | None, name: str) -> set[str]:
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _percent_styles(content: bytes, name: str) -> set[str]:
     """Return the numbers of the cell styles whose number format shows a percentage."""
+    root = _parse(content, name, "xl/styles.xml")
     percent = {"9", "10"}      # built in
-    styles: list[str] = []
-    of_cells = False
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal of_cells
-        tag = tag.rpartition(":")[2]
-        if tag in ("cellXfs", "cellStyleXfs", "dxfs"):
-            of_cells = tag == "cellXfs"
-        elif tag == "numFmt" and "%" in _QUOTED.sub("", attributes.get("formatCode", "")):
-            percent.add(attributes.get("numFmtId", ""))
-        elif tag == "xf" and of_cells:
-            styles.append(attributes.get("numFmtId", "0"))
-
-    if content is not None:
-        _parse(content, name, "xl/styles.xml", start)
-    return {str(n) for n, format_ in enumerate(styles) if format_ in percent}
+    percent |= {f.get("numFmtId") for f in root.iterfind("{*}numFmts/{*}numFmt")
+                if "%" in _QUOTED.sub("", f.get("formatCode", ""))}
+    return {str(n) for n, xf in enumerate(root.iterfind("{*}cellXfs/{*}xf")) if xf.get("numFmtId") in percent}
 
 
 def _sheet_parts(parts: Mapping[str, bytes], name: str, known: Callable[[str], object]) -> dict[str, str]:
     """Return the parts of an ``.xlsx`` by the names of their sheets."""
-    targets: dict[str, str] = {}
-    sheets: dict[str, str] = {}
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        tag = tag.rpartition(":")[2]
-        if tag == "Relationship":
-            target = attributes.get("Target", "").replace("\\", "/").lstrip("/").lower()
-            target = target if target.startswith("xl/") else f"xl/{target}"
-            targets[attributes.get("Id", "")] = target
-            # Without its styles a date or a percentage would become another number, in silence.
-            if known(target) and target not in parts:
-                raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
-        elif tag == "sheet":
-            id_ = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
-            sheets[attributes.get("name", "")] = targets.get(id_, "")
-
-    for part in ("xl/_rels/workbook.xml.rels", "xl/workbook.xml"):
-        if part in parts:
-            _parse(parts[part], name, part, start)
-    return sheets
+    relations, book = "xl/_rels/workbook.xml.rels", "xl/workbook.xml"
+    targets: dict[str | None, str] = {}
+    for relation in _parse(parts[relations], name, relations) if relations in parts else ():
+        target = relation.get("Target", "").replace("\\", "/").lstrip("/").lower()
+        targets[relation.get("Id")] = target = target if target.startswith("xl/") else f"xl/{target}"
+        # Without its styles a date or a percentage would become another number, in silence.
+        if known(target) and target not in parts:
+            raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
+    sheets = _parse(parts[book], name, book).iterfind("{*}sheets/{*}sheet") if book in parts else ()
+    return {sheet.get("name", ""): targets.get(next((v for k, v in sheet.items() if _local(k) == "id"), None), "")
+            for sheet in sheets}
 
 
 # --- .ods ------------------------------------------------------------------------------------------------------------
 
+_TABLE, _TYPE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}", (
+    "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}value-type")
+
+
 def ods_extras(content: bytes, name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.ods``, whose rows and cells may be repeated; return what the reader leaves out."""
     walk = _Tables(_Extent(name, limits))
-    _parse(content, name, "content.xml", walk.start)
+    _parse(content, name, "content.xml", walk)
     return walk.sheets
 
 
@@ -249,28 +206,30 @@ class _Tables:
         self.left = self.right = 0         # columns of the cell being read
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == "table:table":
-            self.extent.begin(attributes.get("table:name", ""))
+        tag = _local(tag)
+        if tag == "table":
+            name = attributes.get(_TABLE + "name", "")
+            self.extent.begin(name)
             self.top = self.bottom = 0
-            self.here = self.sheets.setdefault(attributes.get("table:name", ""), Extras())
-        elif tag == "table:table-row":
+            self.here = self.sheets.setdefault(name, Extras())
+        elif tag == "table-row":
             self.top, self.right = self.bottom, 0
-            self.bottom += _repeated(attributes, "rows")
-        elif tag in ("table:table-cell", "table:covered-table-cell"):
+            self.bottom += self._repeated(attributes, "rows")
+        elif tag in ("table-cell", "covered-table-cell"):
             self.left = self.right
-            self.right += _repeated(attributes, "columns")
-            if "office:value-type" in attributes:
+            self.right += self._repeated(attributes, "columns")
+            if _TYPE in attributes:
                 self.extent.reach(self.bottom, self.right)
-            if attributes.get("office:value-type") == "percentage":
+            if attributes.get(_TYPE) == "percentage":
                 self.here.percent.update((r, c) for r in range(self.top, self.bottom)
                                          for c in range(self.left, self.right))
-        elif tag == "text:p":
+        elif tag == "p":
             self.extent.reach(self.bottom, self.right)
 
-
-def _repeated(attributes: dict[str, str], what: str) -> int:
-    text = attributes.get(f"table:number-{what}-repeated", "1")
-    return int(text) if text.isdecimal() and len(text) < 9 else 10**9
+    @staticmethod
+    def _repeated(attributes: dict[str, str], what: str) -> int:
+        text = attributes.get(f"{_TABLE}number-{what}-repeated", "1")
+        return int(text) if text.isdecimal() and len(text) < 9 else 10**9
 
 
 # --- .xls ------------------------------------------------------------------------------------------------------------
@@ -284,13 +243,7 @@ _VALUED = {_FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, 0x00FD, 0x0204, 0x00D
 
 
 def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
-    """Check the used areas of an ``.xls``; return by the sheet's number what the reader leaves out.
-
-    Raises
-    ------
-    SourceError
-        Damaged, locked by a password, or larger than the limits.
-    """
+    """Check the used areas of an ``.xls``; return by the sheet's number what the reader leaves out."""
     try:
         stream = _workbook_stream(data)
         return _scan_book(stream, name, limits) if stream is not None else {}

@@ -1,4 +1,5 @@
-"""Files become grids, within limits: rows of cells as printed, from A1 on, with merged ranges where there are any.
+"""Files become grids, within limits: rows of cells as printed, from A1 on, with merged ranges where there are any; and
+the block of a table that is read from one.
 
 A workbook is unpacked here and handed on as a fresh archive of only the parts that hold cells, so that what was weighed
 is what is read: no macro, link, picture or second directory gets further.
@@ -13,7 +14,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from ..files import read_limited
 from .formats import Extras, ods_extras, percent_text, xls_extras, xlsx_extras
 from .spec import Limits
 
-__all__ = ["Grid", "as_text", "csv_grid", "csv_rows", "decode", "files_under", "letters", "range_name", "read_bytes",
-           "workbook_grids"]
+__all__ = ["Block", "Grid", "as_text", "check_lengths", "csv_grid", "csv_rows", "files_under", "letters", "range_name",
+           "read_bytes", "workbook_grids"]
 
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
@@ -37,22 +38,8 @@ _PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl
                     r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
 
 
-@dataclass
-class Package:
-    """A workbook that may be opened, and what its reader leaves out, by the sheet's name or number."""
-
-    data: bytes
-    extras: dict[str | int, Extras]
-
-
 def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
-    """Return the files a glob names below `root`, in the order of their names; none of them lies outside it.
-
-    Raises
-    ------
-    SourceError
-        Nothing matches, too much does, or a link leads out of the folder.
-    """
+    """Return the files a glob names below `root`, in the order of their names; none of them lies outside it."""
     try:
         found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
     except (OSError, ValueError, NotImplementedError, RecursionError) as error:
@@ -99,17 +86,12 @@ def _weigh(name: str, part: str | None, packed: int, size: int, total: int, limi
                             file=name, sheet=part)
 
 
-def open_package(data: bytes, name: str, limits: Limits) -> Package:
-    """Unpack, weigh and repack an ``.xlsx`` or ``.ods``; check an ``.xls``.
-
-    Raises
-    ------
-    SourceError
-        Not such a file, encrypted, too large in any respect, or with document type declarations.
-    """
+def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[str | int, Extras]]:
+    """Unpack, weigh and repack an ``.xlsx`` or ``.ods``, check an ``.xls``: return what may be opened, and what its
+    reader leaves out, by the sheet's name or number."""
     if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        return Package(data, xls_extras(data, name, limits))
-    parts = _parts(data, name, limits)
+        return data, xls_extras(data, name, limits)
+    parts = _guarded(lambda: _parts(data, name, limits), name)
     lower = {part.lower(): content for part, content in parts.items()}
     for part, content in lower.items():
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
@@ -126,34 +108,27 @@ def open_package(data: bytes, name: str, limits: Limits) -> Package:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for part, content in parts.items():
             archive.writestr(zipfile.ZipInfo(part), content)
-    return Package(out.getvalue(), extras)
+    return out.getvalue(), extras
 
 
 def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
     parts: dict[str, bytes] = {}
     total = 0
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            names = [e.filename.replace("\\", "/").lstrip("/") for e in entries]
-            if len(entries) > _MAX_PARTS or len({part.lower() for part in names}) < len(entries):
-                raise SourceError("is no plain workbook", file=name, found="repeated or too many parts",
-                                  expected="each part once")
-            for entry, part in zip(entries, names):
-                if not _PARTS.fullmatch(part):
-                    continue
-                if entry.flag_bits & 1:
-                    raise SourceError("is locked by a password", file=name, expected="a workbook without one")
-                total += entry.file_size
-                _weigh(name, part, entry.compress_size, entry.file_size, total, limits)
-                with archive.open(entry) as stream:
-                    parts[part] = stream.read(entry.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
-            OverflowError, UnicodeError) as error:
-        if isinstance(error, SourceError):
-            raise
-        raise SourceError("is damaged or no workbook", file=name, found=str(error) or type(error).__name__,
-                          expected="an .xlsx, .xls or .ods file") from None
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        names = [e.filename.replace("\\", "/").lstrip("/") for e in entries]
+        if len(entries) > _MAX_PARTS or len({part.lower() for part in names}) < len(entries):
+            raise SourceError("is no plain workbook", file=name, found="repeated or too many parts",
+                              expected="each part once")
+        for entry, part in zip(entries, names):
+            if not _PARTS.fullmatch(part):
+                continue
+            if entry.flag_bits & 1:
+                raise SourceError("is locked by a password", file=name, expected="a workbook without one")
+            total += entry.file_size
+            _weigh(name, part, entry.compress_size, entry.file_size, total, limits)
+            with archive.open(entry) as stream:
+                parts[part] = stream.read(entry.file_size + 1)
     return parts
 
 
@@ -175,15 +150,51 @@ class Grid:
         area = (self.merges or {}).get((row, column))
         return (row, column) if area is None else area[:2]
 
+    def text_of(self, row: int, column: int) -> str:
+        """The text of a cell, or of the merged range it lies in."""
+        row, column = self.first_of(row, column)
+        return self.texts[row][column]
+
+    def error(self, message: str, row: int | None = None, column: int | None = None, **more) -> SourceError:
+        """An error at a place of this sheet."""
+        return SourceError(message, file=self.file, sheet=self.sheet, row=None if row is None else row + 1,
+                           column=None if column is None else letters(column), **more)
+
+
+@dataclass
+class Block:
+    """What was read of one sheet or table: `texts` and `units` have a row a line and a column a mapped or kept heading.
+
+    Everything printed is a heading, a cell, a note or ignored. A long table may name the file and sheet of every line.
+    """
+
+    file: str
+    sheet: str = ""
+    revision: int = 0
+    columns: list[str] = field(default_factory=list)          # letters, or names
+    indicators: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)             # from 1
+    branches: list[str] = field(default_factory=list)
+    months: list[int] = field(default_factory=list)           # numbers of monthly periods
+    texts: Sequence[Sequence[str]] = field(default_factory=list)
+    units: Sequence[Sequence[str]] = field(default_factory=list)
+    files: list[str] | None = None
+    sheets: list[str] | None = None
+    merged: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> range
+    notes: list[tuple[int, str, str]] = field(default_factory=list)    # row, letters, text
+    printed: int = 0
+    headings: int = 0
+    ignored: int = 0
+    mapped: bool = True
+
+    @property
+    def cells(self) -> int:
+        """The cells that are not blank."""
+        return sum(1 for row in self.texts for text in row if text)
+
 
 def letters(column: int) -> str:
-    """Return a column's letters.
-
-    Examples
-    --------
-    >>> letters(0), letters(26), letters(701)
-    ('A', 'AA', 'ZZ')
-    """
+    """Return a column's letters."""
     name = ""
     column += 1
     while column:
@@ -198,13 +209,7 @@ def range_name(area: tuple[int, int, int, int]) -> str:
 
 
 def as_text(value: object) -> str:
-    """Return a cell as text: a number by its shortest exact form, a whole one without a point.
-
-    Examples
-    --------
-    >>> as_text(12.0), as_text(0.1 + 0.2), as_text(True), as_text(dt.date(2010, 3, 1)), as_text(None)
-    ('12', '0.30000000000000004', 'TRUE', '2010-03-01', '')
-    """
+    """Return a cell as text: a number by its shortest exact form, a whole one without a point."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -221,11 +226,11 @@ def as_text(value: object) -> str:
 
 def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:
     """Yield (sheet name, function that reads its grid) for every sheet of a workbook, in the workbook's order."""
-    package = open_package(data, name, limits)
-    book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(package.data)), name)
+    content, extras = open_package(data, name, limits)
+    book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)), name)
     for n, sheet in enumerate(book.sheet_names):
-        extras = package.extras.get(sheet) or package.extras.get(n) or Extras()
-        yield sheet, lambda n=n, sheet=sheet, extras=extras: _grid(book, n, sheet, name, extras, limits)
+        more = extras.get(sheet) or extras.get(n) or Extras()
+        yield sheet, lambda n=n, sheet=sheet, more=more: _grid(book, n, sheet, name, more, limits)
 
 
 def _guarded(read, name: str, sheet: str | None = None):
@@ -267,17 +272,19 @@ def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits) -
         if 0 <= row < len(values) and 0 <= column < width and isinstance(values[row][column], int | float):
             values[row][column] = percent_text(values[row][column])
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
-    _check_lengths(texts, name, sheet, limits)
+    check_lengths(texts, limits, name, sheet)
     merges = _guarded(lambda: table.merged_cell_ranges, name, sheet)
     return Grid(name, sheet, values, texts, _merges(merges, len(values), width, name, sheet))
 
 
-def _check_lengths(texts: list[list[str]], name: str, sheet: str | None, limits: Limits) -> None:
-    for n, row in enumerate(texts):
+def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, sheet: str | None = None,
+                  first: int = 1, names: list[str] | None = None) -> None:
+    """Refuse too long a text; `first` is the number of the first row, `names` are those of columns without letters."""
+    for n, row in enumerate(rows, first):
         for m, text in enumerate(row):
             if len(text) > limits.text_length:
-                raise limits.refuse("text_length", "holds too long a text", text, file=name, sheet=sheet, row=n + 1,
-                                    column=letters(m))
+                raise limits.refuse("text_length", "holds too long a text", text, file=name, sheet=sheet, row=n,
+                                    column=names[m] if names else letters(m))
 
 
 def _merges(ranges, height: int, width: int, name: str, sheet: str):
@@ -352,5 +359,5 @@ def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Gr
         raise limits.refuse("sheet_cells", "has too large a used area", f"{len(rows)} rows x {width} columns",
                             file=name)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
-    _check_lengths(rows, name, None, limits)
+    check_lengths(rows, limits, name)
     return Grid(name, "", rows, rows, None)

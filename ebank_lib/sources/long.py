@@ -6,14 +6,13 @@ import hashlib
 import io
 import os
 import re
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ..errors import SourceError, nearest, quote
-from .cells import Block
-from .grids import as_text, csv_rows, read_bytes
+from .grids import Block, as_text, check_lengths, csv_rows, read_bytes
 from .months import SUCH_AS, month_in_cell
-from .sheets import month_of_name, name_of_branch
+from .sheets import month_of_name, name_of_branch, not_mapped
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
 
 _MAX_COLUMNS = 10_000
@@ -22,40 +21,31 @@ _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?
 __all__ = ["read_table"]
 
 
-@dataclass
 class _Table:
-    """A rectangular table as printed: names of columns, and a list of texts a column. `values` has the typed ones
-    where the format has types. `first` is the number of the first row as a reader of the file counts."""
+    """A rectangular table: names of columns, and a list of values a column, as the format types them and as texts.
+    `first` is the number of the first row as a reader of the file counts."""
 
-    file: str
-    names: list[str]
-    columns: list[list[str]]
-    values: list[list[object]]
-    first: int
-    sha256: str = ""
-    bytes: int = 0
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return len(self.columns[0]) if self.columns else 0
+    def __init__(self, file: str, names: list[str], values: list[list[object]], first: int, limits: Limits):
+        self.file, self.names, self.values, self.first = file, names, values, first
+        self.columns = [[as_text(value) for value in column] for column in values]
+        check_lengths(zip(*self.columns), limits, file, first=first, names=names)
 
 
 def read_table(path: Path | None, name: str, spec: LongSpec | DatabaseSpec, revision: int,
                limits: Limits) -> tuple[Block, int, str]:
     """Read a file, or without a path the answer to a query: what it holds, its size in bytes and its hash."""
     if path is None:
-        table = _database(spec, limits)
-        return _block(table, spec, revision), table.bytes, table.sha256
+        table, digest = _database(spec, name, limits), hashlib.sha256()
+        for row in zip(*table.columns):
+            digest.update(repr(row).encode())
+        return _block(table, spec, revision), sum(map(len, chain(*table.columns))), digest.hexdigest()
     data = read_bytes(path, name, limits)
-    table = _file(data, name, spec.encoding, limits)
+    table = _parquet(data, name, limits) if name.lower().endswith(".parquet") else _csv(
+        data, name, spec.encoding, limits)
     return _block(table, spec, revision), len(data), hashlib.sha256(data).hexdigest()
 
 
-def _file(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
-    """Return a CSV or Parquet file as a table of texts."""
-    if name.lower().endswith(".parquet"):
-        return _parquet(data, name, limits)
+def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
     rows = csv_rows(data, name, encoding, limits)
     if not rows:
         raise SourceError("is empty", file=name, expected="a line of headings")
@@ -66,16 +56,11 @@ def _file(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Tabl
                               expected=f"{len(names)} as in the first line")
     # A line without anything is no row of the table, but it is counted, as a spreadsheet would.
     filled = [row or [""] * len(names) for row in rows[1:]]
-    columns = [list(column) for column in zip(*filled)] if filled else [[] for _ in names]
-    _check_text(columns, names, name, limits)
-    return _Table(name, names, columns, columns, first=2)
+    return _Table(name, names, _by_column(filled, names), 2, limits)
 
 
-def _check_text(columns: list[list[str]], names: list[str], name: str, limits: Limits) -> None:
-    for column, texts in zip(names, columns):
-        for n, text in enumerate(texts):
-            if len(text) > limits.text_length:
-                raise limits.refuse("text_length", "holds too long a text", text, file=name, row=n + 2, column=column)
+def _by_column(rows: list, names: list[str]) -> list[list]:
+    return [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
 
 
 def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
@@ -91,10 +76,9 @@ def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
             raise SourceError("has a column that is no table's", file=name, column=odd.name, found=str(odd.type),
                               expected="texts, numbers or dates")
         # Repeated texts stay one text each until it is known how long all of them are.
-        texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-        with pq.ParquetFile(io.BytesIO(data), read_dictionary=texts) as file:
+        with pq.ParquetFile(io.BytesIO(data), read_dictionary=[f.name for f in schema if _is_text(f.type)]) as file:
             table = file.read()
-        length = sum(_text_bytes(column) for column in table.columns)
+        length = sum(_text_bytes(chunk) for column in table.columns for chunk in column.chunks)
         if length > limits.unpacked_bytes:
             raise limits.refuse("unpacked_bytes", "holds too long texts", f"{length} bytes", file=name)
         values = [column.to_pylist() for column in table.columns]
@@ -103,9 +87,7 @@ def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
         raise SourceError("is damaged or no Parquet file", file=name, found=(str(error).splitlines() or [""])[0],
                           expected="a Parquet file") from None
-    columns = [[as_text(value) for value in column] for column in values]
-    _check_text(columns, table.column_names, name, limits)
-    return _Table(name, list(table.column_names), columns, values, first=1)
+    return _Table(name, list(table.column_names), values, 1, limits)
 
 
 def _check_parquet(meta, name: str, limits: Limits) -> None:
@@ -122,42 +104,35 @@ def _check_parquet(meta, name: str, limits: Limits) -> None:
 
 def _is_plain(kind) -> bool:
     """Whether a column of this type holds what a cell may: nothing nested, no bytes, nothing of an extension."""
-    import pyarrow as pa
+    from pyarrow import BaseExtensionType
+    from pyarrow import types as is_
 
-    if pa.types.is_dictionary(kind):
+    if is_.is_dictionary(kind):
         kind = kind.value_type
-    is_ = pa.types
-    return (is_.is_string(kind) or is_.is_large_string(kind) or is_.is_integer(kind) or is_.is_floating(kind)
-            or is_.is_decimal(kind) or is_.is_boolean(kind) or is_.is_date(kind) or is_.is_timestamp(kind)
-            or is_.is_time(kind) or is_.is_null(kind)) and not isinstance(kind, pa.BaseExtensionType)
+    return (_is_text(kind) or is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind)
+            or is_.is_boolean(kind) or is_.is_date(kind) or is_.is_timestamp(kind) or is_.is_time(kind)
+            or is_.is_null(kind)) and not isinstance(kind, BaseExtensionType)
 
 
-def _text_bytes(column) -> int:
-    """Return how many bytes the texts of a column have when each is written out."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _is_text(kind) -> bool:
+    from pyarrow import types as is_
 
-    total = 0
-    for chunk in column.chunks:
-        sizes = None
-        if pa.types.is_dictionary(chunk.type):
-            if pa.types.is_string(chunk.type.value_type) or pa.types.is_large_string(chunk.type.value_type):
-                sizes = pc.binary_length(chunk.dictionary).take(chunk.indices)
-        elif pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
-            sizes = pc.binary_length(chunk)
-        total += (pc.sum(sizes.cast("int64")).as_py() or 0) if sizes is not None else 0
-    return total
+    return is_.is_string(kind) or is_.is_large_string(kind)
 
 
-def _database(spec: DatabaseSpec, limits: Limits) -> _Table:
-    """Run the query of a source; the URL is read here and shown nowhere.
+def _text_bytes(chunk) -> int:
+    """Return how many bytes the texts of a chunk of a column have when each is written out."""
+    from pyarrow import compute, types
 
-    Raises
-    ------
-    SourceError
-        Without the URL and without the driver's own message, which may quote it.
-    """
-    name = spec.name or spec.url_env
+    coded = types.is_dictionary(chunk.type)
+    if not _is_text(chunk.type.value_type if coded else chunk.type):
+        return 0
+    sizes = compute.binary_length(chunk.dictionary).take(chunk.indices) if coded else compute.binary_length(chunk)
+    return compute.sum(sizes.cast("int64")).as_py() or 0
+
+
+def _database(spec: DatabaseSpec, name: str, limits: Limits) -> _Table:
+    """Run the query of a source; the URL is read here and shown nowhere."""
     url = os.environ.get(spec.url_env)
     if not url:
         raise SourceError("needs the address of a database", file=name, found=f"{spec.url_env} is not set",
@@ -166,11 +141,10 @@ def _database(spec: DatabaseSpec, limits: Limits) -> _Table:
         import sqlalchemy
     except ImportError:
         raise SourceError("needs SQLAlchemy", file=name, expected="pip install 'ebank[db]'") from None
-    failure = None
-    names, rows = [], []
+    names, rows, failure = [], [], None
     if not _READS.match(spec.query):
-        raise SourceError("is no query", file=name, found=spec.query, expected="a statement that begins with SELECT or "
-                                                                               "WITH")
+        raise SourceError("is no query", file=name, found=spec.query,
+                          expected="a statement that begins with SELECT or WITH")
     try:
         engine = sqlalchemy.create_engine(url)
         # Whatever the YAML asks for, nothing is written.
@@ -192,24 +166,11 @@ def _database(spec: DatabaseSpec, limits: Limits) -> _Table:
     if len(rows) > most:
         key = "table_rows" if most == limits.table_rows else "table_cells"
         raise limits.refuse(key, "has too many rows", f"more than {most}", file=name)
-    values = [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
-    columns = [[as_text(value) for value in column] for column in values]
-    _check_text(columns, names, name, limits)
-    digest = hashlib.sha256()
-    for row in zip(*columns):
-        digest.update(repr(row).encode())
-    size = sum(len(text) for column in columns for text in column)
-    return _Table(name, names, columns, values, first=1, sha256=digest.hexdigest(), bytes=size)
+    return _Table(name, names, _by_column(rows, names), 1, limits)
 
 
 def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block:
-    """Read a long table.
-
-    Raises
-    ------
-    SourceError
-        A column that is missing or not mapped, a row without a month, an address that is no number.
-    """
+    """Read a long table."""
     keys = _key_columns(spec)
     for name in [*keys, *spec.columns, *spec.ignore]:
         if table.names.count(name) != 1:
@@ -222,8 +183,7 @@ def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block
     lines = [n for n, row in enumerate(zip(*table.columns)) if any(row)]
 
     def taken(name: str) -> list[str]:
-        column = by_name[name]
-        return column if len(lines) == table.height else [column[n] for n in lines]
+        return [by_name[name][n] for n in lines]
 
     def unit(name: str) -> list[str]:
         at = spec.columns[name].unit if name in spec.columns else UnitAt()
@@ -257,11 +217,7 @@ def _kept(table: _Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list
         raise SourceError("has two columns of one name", file=table.file, row=1, found=twice, expected="each name once")
     rest = [n for n in table.names if n not in spec.columns and n not in keys and n not in spec.ignore]
     if rest and spec.unmapped == "error":
-        near = nearest(rest[0], spec.columns)
-        hint = f"The nearest mapped column is {quote(near)}. " if near else ""
-        raise SourceError("has a column that is not mapped", file=table.file, column=rest[0], found=rest[0],
-                          expected="a column under `columns` or `ignore`",
-                          hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`")
+        raise not_mapped("column", rest[0], spec.columns, file=table.file, column=rest[0], found=rest[0])
     return [n for n in table.names if n in spec.columns or (n in rest and spec.unmapped == "keep")]
 
 

@@ -7,8 +7,6 @@ import re
 import unicodedata
 from re import _parser  # the only way to look into a pattern before it is run
 
-from ..errors import ConfigError
-
 __all__ = ["SUCH_AS", "check_format", "check_pattern", "common_month", "month_from", "month_in_cell", "ordinal",
            "search"]
 
@@ -27,13 +25,7 @@ _MONTHS = {c: i for i, c in enumerate("一二三四五六七八九", 1)} | {"十
 
 
 def check_pattern(pattern: str, groups: tuple[str, ...]) -> str:
-    """Return `pattern` if it is a regular expression with these named groups that cannot run away.
-
-    Raises
-    ------
-    ValueError
-        Saying what is wrong: length, syntax, a missing group, repeats inside repeats.
-    """
+    """Return `pattern` if it is a regular expression with these named groups that cannot run away."""
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"a pattern of at most {MAX_PATTERN} characters")
     try:
@@ -99,15 +91,7 @@ def month_from(text: str, pattern: str | None) -> int | None:
 
 
 def common_month(text: str) -> int | None:
-    """Return the one month written in a text as 2010年3月, 2010-03, 2010/3, 201003, 20100331 or 二〇一〇年三月.
-
-    Examples
-    --------
-    >>> common_month("２０１０年３月") == common_month("201003.xlsx") == ordinal(2010, 3)
-    True
-    >>> common_month("2010-03 and 2010-04") is None
-    True
-    """
+    """Return the one month written in a text as 2010年3月, 2010-03, 2010/3, 201003, 20100331 or 二〇一〇年三月."""
     text = unicodedata.normalize("NFKC", text[:MAX_SUBJECT])
     found = {ordinal(int(m[1]), int(m[2])) for written in _WRITTEN for m in written.finditer(text)}
     found |= {ordinal(int("".join(_DIGITS[c] for c in m[1])), _MONTHS[m[2]]) for m in _CHINESE.finditer(text)}
@@ -130,17 +114,11 @@ def month_in_cell(value: object, text: str, pattern: str | None, form: str | Non
 
 
 def check_format(form: str) -> str:
-    """Return a date format that can tell a month.
-
-    Raises
-    ------
-    ConfigError
-        It cannot.
-    """
+    """Return a date format that can tell a month."""
     sample = dt.datetime(2010, 3, 1)
     try:
         if dt.datetime.strptime(sample.strftime(form), form).replace(day=1) == sample:
             return form
     except ValueError:
         pass
-    raise ConfigError("is no date format", found=form, expected="such as %Y-%m")
+    raise ValueError("a date format such as %Y-%m")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from ..catalog import Catalog
 from ..errors import SourceError, nearest, quote
-from .cells import Block
-from .grids import Grid, letters, range_name
+from .grids import Block, Grid, letters, range_name
 from .months import SUCH_AS, month_from, month_in_cell, search
 from .spec import BranchAt, Month, SheetSpec
 
-__all__ = ["Naming", "fold", "month_of_name", "name_of_branch", "read_sheet"]
+__all__ = ["Naming", "fold", "month_of_name", "name_of_branch", "not_mapped", "read_sheet"]
 
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
@@ -29,24 +29,12 @@ _NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\
 
 
 def fold(text: str) -> str:
-    """Return a name as it is compared: NFKC, without whitespace.
-
-    Examples
-    --------
-    >>> fold("机　构 "), fold("ＡＢ c")
-    ('机构', 'ABc')
-    """
+    """Return a name as it is compared: NFKC, without whitespace."""
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def plain(text: str) -> str:
-    """Return a heading as it is compared: footnote marks taken off, then folded.
-
-    Examples
-    --------
-    >>> plain("客户数＊"), plain("开户数（注1）")
-    ('客户数', '开户数')
-    """
+    """Return a heading as it is compared: footnote marks taken off, then folded."""
     return fold(_MARKS.sub("", text))
 
 
@@ -109,13 +97,7 @@ class Naming:
 
 
 def find_header(grid: Grid, heading: str) -> Header:
-    """Return the heading rows around the first cell that holds `heading` and stands above a table.
-
-    Raises
-    ------
-    SourceError
-        No cell of the sheet holds it; the message has the nearest text.
-    """
+    """Return the heading rows around the first cell that holds `heading` and stands above a table."""
     wanted = plain(heading)
     best: tuple[int, Header] | None = None
     for r, row in enumerate(grid.texts):
@@ -131,8 +113,8 @@ def find_header(grid: Grid, heading: str) -> Header:
     if best is None:
         short = (plain(t) for row in grid.texts[:50] for t in row if 0 < len(t) <= 100)
         near = nearest(wanted, list(dict.fromkeys(islice(short, _MAX_NEAR))))
-        raise SourceError("has no such heading", file=grid.file, sheet=grid.sheet, found=near or "nothing like it",
-                          expected=f"a cell {quote(heading)} above the table")
+        raise grid.error("has no such heading", found=near or "nothing like it",
+                         expected=f"a cell {quote(heading)} above the table")
     return best[1]
 
 
@@ -212,13 +194,7 @@ def _path(grid: Grid, origins: list[list[tuple[int, int] | None]], column: int,
 
 
 def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, skip: set[int]) -> list[Column]:
-    """Return every column that has a heading, but for the key columns in `skip`.
-
-    Raises
-    ------
-    SourceError
-        A heading that the source does not map, stands twice, or is missing.
-    """
+    """Return every column that has a heading, but for the key columns in `skip`."""
     wanted = {naming.path(heading): target for heading, target in spec.headings.items()}
     ignored = {naming.path(heading) for heading in spec.ignore}
     line = _unit_line(grid, header, naming)
@@ -242,9 +218,8 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, sk
         column = Column(c, path, target.indicator, unit)
         if target.indicator in where:
             other = letters(where[target.indicator].index)
-            raise SourceError("has two columns for one indicator", file=grid.file, sheet=grid.sheet,
-                              row=header.bottom + 1, column=letters(c), found="/".join(printed),
-                              expected=f"one column of {target.indicator} ({other} is one)")
+            raise grid.error("has two columns for one indicator", header.bottom, c, found="/".join(printed),
+                             expected=f"one column of {target.indicator} ({other} is one)")
         where[target.indicator] = column
         columns.append(column)
     _all_there(grid, header, spec, where, columns)
@@ -254,18 +229,22 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, sk
 def _unmapped(grid, header, c, path, printed, spec, wanted, ignored, naming) -> str | None:
     if path in ignored or spec.unmapped == "ignore":
         return None
-    where = {"file": grid.file, "sheet": grid.sheet, "row": header.bottom + 1, "column": letters(c)}
     bare = "/".join(fold(_BRACKETS.sub("", part)) for part in printed)
     if bare != path and plain(bare) in wanted:
-        raise SourceError("has a unit that the catalogue does not know", found="/".join(printed),
-                          expected="one of " + ", ".join(naming.bases), **where)
+        raise grid.error("has a unit that the catalogue does not know", header.bottom, c, found="/".join(printed),
+                         expected="one of " + ", ".join(naming.bases))
     if spec.unmapped == "keep":
         return ""
-    near = nearest(path, wanted)
-    hint = f"The nearest mapped heading is {quote(near)}. " if near else ""
-    raise SourceError("has a heading that is not mapped", found="/".join(printed),
-                      expected="a heading under `headings` or `ignore`",
-                      hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)
+    raise not_mapped("heading", path, wanted, file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
+                     column=letters(c), found="/".join(printed))
+
+
+def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceError:
+    """Return the error for a heading or column that the source says nothing of."""
+    near = nearest(name, known)
+    hint = f"The nearest mapped {what} is {quote(near)}. " if near else ""
+    return SourceError(f"has a {what} that is not mapped", expected=f"a {what} under `{what}s` or `ignore`",
+                       hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)
 
 
 def _all_there(grid: Grid, header: Header, spec: SheetSpec, where: dict[str, Column], columns: list[Column]) -> None:
@@ -274,20 +253,14 @@ def _all_there(grid: Grid, header: Header, spec: SheetSpec, where: dict[str, Col
     for heading, target in spec.headings.items():
         if target.indicator not in where:
             near = nearest(plain(heading), [column.path for column in columns])
-            raise SourceError("has no such heading", file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
-                              found=near or "nothing like it", expected=f"{heading} (indicator {target.indicator})")
+            raise grid.error("has no such heading", header.bottom, found=near or "nothing like it",
+                             expected=f"{heading} (indicator {target.indicator})")
 
 
 # --- the rows of the table --------------------------------------------------------------------------------------------
 
 def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revision: int) -> Block:
-    """Read a sheet of the wide layout.
-
-    Raises
-    ------
-    SourceError
-        With the sheet's name and what was missing.
-    """
+    """Read a sheet of the wide layout."""
     by_branch = spec.branch.source == "column"
     header = find_header(grid, spec.branch.column if by_branch else month.column)
     months_at = _key_column(grid, header, month.column) if month.source == "column" and by_branch else None
@@ -301,9 +274,8 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
     same_branch = "" if by_branch else name_of_branch(spec.branch, grid.file, grid.sheet)
     month_column = months_at if by_branch else header.key
     for r in lines:
-        at = grid.first_of(r, header.key)
         block.rows.append(r + 1)
-        block.branches.append(grid.texts[at[0]][at[1]] if by_branch else same_branch)
+        block.branches.append(grid.text_of(r, header.key) if by_branch else same_branch)
         block.months.append(_row_month(grid, r, month_column, month) if same_month is None else same_month)
         block.texts.append([grid.texts[r][c.index] for c in used])
     _mark_merged(block, grid, header.key, lines, used)
@@ -317,8 +289,7 @@ def _key_column(grid: Grid, header: Header, heading: str) -> int:
         for r in range(header.top, header.bottom + 1):
             if plain(grid.texts[r][c][:100]) == wanted:
                 return c
-    raise SourceError("has no such heading", file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
-                      expected=f"a cell {quote(heading)} in the heading rows")
+    raise grid.error("has no such heading", header.bottom, expected=f"a cell {quote(heading)} in the heading rows")
 
 
 def sheet_month(grid: Grid, header: Header, month: Month) -> int:
@@ -359,13 +330,12 @@ def name_of_branch(branch: BranchAt, file: str, sheet: str) -> str:
 
 
 def _row_month(grid: Grid, row: int, column: int, month: Month) -> int:
-    at = grid.first_of(row, column)
-    text = grid.texts[at[0]][at[1]]
-    found = month_in_cell(grid.values[at[0]][at[1]], text, month.pattern, month.format)
+    first = grid.first_of(row, column)
+    text = grid.text_of(row, column)
+    found = month_in_cell(grid.values[first[0]][first[1]], text, month.pattern, month.format)
     if found is None:
-        raise SourceError("holds no month", file=grid.file, sheet=grid.sheet, row=row + 1, column=letters(column),
-                          found=text, expected=month.format or month.pattern or SUCH_AS,
-                          hint="A row that is not of a month is left out by `skip`")
+        raise grid.error("holds no month", row, column, found=text, expected=month.format or month.pattern or SUCH_AS,
+                         hint="A row that is not of a month is left out by `skip`")
     return found
 
 
@@ -381,8 +351,7 @@ def _table_rows(grid: Grid, header: Header, used: list[Column], spec: SheetSpec,
     waiting: list[int] = []   # rows with a name and nothing else: part of the table if it goes on
     ended = False
     for r in range(header.bottom + 1, len(grid.texts)):
-        at = grid.first_of(r, header.key)
-        name = grid.texts[at[0]][at[1]].strip()
+        name = grid.text_of(r, header.key).strip()
         texts = [(grid.values[r][c.index], grid.texts[r][c.index]) for c in used]
         figures = sum(is_number(value, text) for value, text in texts)
         filled = sum(1 for _, text in texts if text.strip())
@@ -432,14 +401,10 @@ def _account(block: Block, grid: Grid, header: Header, lines: list[int], columns
             if not text:
                 continue
             block.printed += 1
-            if header.top <= r <= header.bottom:
-                if c in ignored:
-                    block.ignored += 1
-                else:
-                    block.headings += 1
-            elif r in of_table and c in keys:
-                block.headings += 1
-            elif r in of_table and c in ignored:
+            heading = header.top <= r <= header.bottom
+            if c in ignored and (heading or r in of_table):
                 block.ignored += 1
+            elif heading or (c in keys and r in of_table):
+                block.headings += 1
             elif not (r in of_table and c in used):
                 block.notes.append((r + 1, letters(c), text))

@@ -6,22 +6,25 @@ import hashlib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
 from ..files import find_source
 from ..store import digest, kept_frames, store
-from .cells import Block, accounting_frame, cells_frame, files_frame, notes_frame
-from .grids import csv_grid, files_under, read_bytes, workbook_grids
+from .grids import Block, csv_grid, files_under, read_bytes, workbook_grids
 from .months import search
 from .sheets import Naming, fold, read_sheet
 from .spec import DatabaseSpec, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
 
 __all__ = ["Source", "open_source"]
 
+_CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged"]
+_NUMBERS = ("row", "month", "revision")
 _WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
 
 
@@ -235,8 +238,12 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
             found.append([block])
         files.append((file.name, size, sha256))
     blocks = [block for of_file in found for block in of_file]
-    return {"cells": cells_frame(blocks), "notes": notes_frame(blocks), "accounting": accounting_frame(blocks),
-            "files": files_frame(files, found)}
+    notes = [(b.file, b.sheet, *note) for b in blocks for note in b.notes]
+    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, b.cells, len(b.notes), b.ignored) for b in blocks]
+    return {"cells": _cells_frame(blocks), "files": _files_frame(files, found),
+            "notes": pd.DataFrame(notes, columns=["file", "sheet", "row", "column", "text"]),
+            "accounting": pd.DataFrame(counts, columns=["file", "sheet", "mapped", "printed", "headings", "cells",
+                                                        "notes", "ignored"])}
 
 
 def _sheets(file: _File, data: bytes, source: Source, naming: Naming) -> list[Block]:
@@ -269,3 +276,45 @@ def _matching(spec: SheetSpec, names: list[str]) -> list[str]:
         return names  # a CSV file has one sheet, whatever it is called
     wanted = fold(spec.sheet)
     return [n for n in names if fold(n) == wanted] or [n for n in names if fnmatchcase(fold(n), wanted)]
+
+
+def _cells_frame(blocks: list[Block]) -> pd.DataFrame:
+    """Return the cells of all blocks, in their order, row by row: repeated texts are categories, no object a cell."""
+    parts: dict[str, list] = {name: [] for name in _CELLS}
+    for block in (b for b in blocks if b.rows and b.columns):
+        height, width = len(block.rows), len(block.columns)
+        down = {"file": block.files or [block.file] * height, "sheet": block.sheets or [block.sheet] * height,
+                "branch": block.branches, "row": block.rows, "month": block.months,
+                "revision": [block.revision] * height}
+        for name, values in down.items():
+            parts[name].append(np.repeat(np.array(values, np.int64 if name in _NUMBERS else object), width))
+        for name in ("column", "indicator"):
+            parts[name].append(np.tile(np.array(getattr(block, f"{name}s"), object), height))
+        merged = np.full(height * width, "", object)
+        for (line, column), area in block.merged.items():
+            merged[line * width + column] = area
+        parts["merged"].append(merged)
+        for name in ("text", "unit"):
+            parts[name].append(np.fromiter(chain.from_iterable(getattr(block, f"{name}s")), object, height * width))
+    return pd.DataFrame({name: _column(name, values) for name, values in parts.items()})
+
+
+def _column(name: str, parts: list[np.ndarray]):
+    values = np.concatenate(parts) if parts else np.empty(0, np.int64 if name in _NUMBERS else object)
+    if name == "text":
+        return pd.array(values, dtype="str")
+    if name in _NUMBERS:
+        return pd.PeriodIndex.from_ordinals(values, freq="M") if name == "month" else values
+    codes, known = pd.factorize(values)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str"), validate=False)
+
+
+def _files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:
+    """Return what was read, a row a file: its name, size and hash, and the blocks found in it."""
+    rows = []
+    for (name, size, sha256), found in zip(files, blocks, strict=True):
+        months = [m for block in found for m in block.months]
+        rows.append((name, *(pd.Period(ordinal=end(months), freq="M") if months else pd.NaT for end in (min, max)),
+                     max((b.revision for b in found), default=0), sum(b.cells for b in found), size, sha256))
+    frame = pd.DataFrame(rows, columns=["file", "first", "last", "revision", "cells", "bytes", "sha256"])
+    return frame.assign(**{name: pd.PeriodIndex(frame[name], freq="M") for name in ("first", "last")})

@@ -56,19 +56,9 @@ def _inside(text: str) -> str:
     return text
 
 
-def _as_column(value: Any) -> Any:
-    return {"from": "column", "column": value} if isinstance(value, str) else value
-
-
-def _as_indicator(value: Any) -> Any:
-    return {"indicator": value} if isinstance(value, str) else value
-
-
-def _date_format(text: str) -> str:
-    try:
-        return check_format(text)
-    except ConfigError:
-        raise ValueError("a date format such as %Y-%m") from None
+def _short(key: str, **more: str) -> BeforeValidator:
+    """A text in place of a record is the record with this key alone."""
+    return BeforeValidator(lambda value: {key: value, **more} if isinstance(value, str) else value)
 
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -81,7 +71,7 @@ class Month(Strict):
     source: Literal["file", "sheet", "title", "column"] = Field(alias="from")
     pattern: Annotated[str, _pattern("year", "month")] | None = None
     column: Text | None = None
-    format: Annotated[str, AfterValidator(_date_format)] | None = None
+    format: Annotated[str, AfterValidator(check_format)] | None = None
 
 
 class Revision(Strict):
@@ -111,9 +101,9 @@ class SheetSpec(Strict):
     """How to read the sheets of one name (or of a glob of names)."""
 
     sheet: Text = "*"
-    branch: Annotated[BranchAt, BeforeValidator(_as_column)]
+    branch: Annotated[BranchAt, _short("column", **{"from": "column"})]
     month: Month | None = None
-    headings: dict[str, Annotated[Heading, BeforeValidator(_as_indicator)]] = Field(min_length=1)
+    headings: dict[str, Annotated[Heading, _short("indicator")]] = Field(min_length=1)
     ignore: list[Text] = []
     unmapped: Literal["error", "keep", "ignore"] = "error"
     missing: Literal["error", "allow"] = "error"   # of headings that a sheet does not have
@@ -144,15 +134,11 @@ class UnitAt(Strict):
     column: Text | None = None
 
 
-def _as_unit(value: Any) -> Any:
-    return {"text": value} if isinstance(value, str) else value
-
-
 class LongColumn(Strict):
     """The indicator in a column of a long table, and its unit: a text, or ``{column: name}``."""
 
     indicator: str
-    unit: Annotated[UnitAt, BeforeValidator(_as_unit)] = UnitAt()
+    unit: Annotated[UnitAt, _short("text")] = UnitAt()
 
 
 class Address(Strict):
@@ -165,20 +151,16 @@ class Address(Strict):
 
 class _LongKeys(Strict):
     layout: Literal["long"] = "long"
-    branch: Annotated[BranchAt, BeforeValidator(_as_column)]
+    branch: Annotated[BranchAt, _short("column", **{"from": "column"})]
     month: Month
-    columns: dict[str, Annotated[LongColumn, BeforeValidator(_as_indicator)]] = Field(min_length=1)
+    columns: dict[str, Annotated[LongColumn, _short("indicator")]] = Field(min_length=1)
     address: Address = Address()
     ignore: list[Text] = []
     unmapped: Literal["error", "keep", "ignore"] = "error"
 
 
-class LongSpec(_LongKeys):
+class LongSpec(_LongKeys, FileSpec):
     """CSV or Parquet: a row a branch and month."""
-
-    path: Inside
-    revision: Revision | None = None
-    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
 
 
 class DatabaseSpec(_LongKeys):
@@ -222,13 +204,7 @@ class SourceSpec(Strict):
 
 
 def load_spec(path: Path, root: Path | None) -> tuple[SourceSpec, tuple[Part, ...], Catalog, Path]:
-    """Read ``sources.yaml``, the catalogue and the branches it names; find the folder that holds the files.
-
-    Raises
-    ------
-    ConfigError, UnknownNameError
-        Naming the file and the key.
-    """
+    """Read ``sources.yaml``, the catalogue and the branches it names; find the folder that holds the files."""
     spec = validate(SourceSpec, read_yaml(path), path)
     files = tuple(_file(item, f"files.{n}", path) for n, item in enumerate(spec.files))
     catalog = load_catalog(path.parent / spec.catalog, path.parent / spec.branches)
