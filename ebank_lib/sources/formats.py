@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from xml.etree import ElementTree
@@ -17,8 +17,12 @@ from xml.etree import ElementTree
 from ..errors import SourceError
 from .spec import Limits
 
-__all__ = ["Extras", "ods_extras", "percent_text", "xls_extras", "xlsx_extras"]
+__all__ = ["PARTS", "Extras", "ods_extras", "percent_text", "xls_extras", "xlsx_extras"]
 
+# The parts of a workbook that hold what its cells show: nothing else of it is read.
+PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
+                   r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
+                   r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _QUOTED = re.compile(r'"[^"]*"|\\.')
 _COPIES = 4          # times the limit of what is unpacked, for texts that many cells refer to
@@ -78,10 +82,9 @@ def _parse(content: bytes, name: str, part: str, walk: object = None):
 
 # --- .xlsx -----------------------------------------------------------------------------------------------------------
 
-def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits, known: Callable[[str], object]) -> dict[
-        str, Extras]:
+def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.xlsx``, whose parts come by their names in lower case; return by the sheet's name
-    what the reader leaves out. A part that is named and `known` to be read must be there."""
+    what the reader leaves out."""
     percent = _percent_styles(parts["xl/styles.xml"], name) if "xl/styles.xml" in parts else set()
     extent, copies = _Extent(name, limits), 0
     found: dict[str, Extras] = {}
@@ -96,7 +99,7 @@ def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits, known: Ca
     if longest * copies > _COPIES * limits.unpacked_bytes:
         raise limits.refuse("unpacked_bytes", "unpacks to too much", f"a text of {longest} bytes, {copies} times",
                             file=name)
-    return {sheet: found[part] for sheet, part in _sheet_parts(parts, name, known).items() if part in found}
+    return {sheet: found[part] for sheet, part in _sheet_parts(parts, name).items() if part in found}
 
 
 class _Sheet:
@@ -168,7 +171,7 @@ def _percent_styles(content: bytes, name: str) -> set[str]:
     return {str(n) for n, xf in enumerate(root.iterfind("{*}cellXfs/{*}xf")) if xf.get("numFmtId") in percent}
 
 
-def _sheet_parts(parts: Mapping[str, bytes], name: str, known: Callable[[str], object]) -> dict[str, str]:
+def _sheet_parts(parts: Mapping[str, bytes], name: str) -> dict[str, str]:
     """Return the parts of an ``.xlsx`` by the names of their sheets."""
     relations, book = "xl/_rels/workbook.xml.rels", "xl/workbook.xml"
     targets: dict[str | None, str] = {}
@@ -176,7 +179,7 @@ def _sheet_parts(parts: Mapping[str, bytes], name: str, known: Callable[[str], o
         target = relation.get("Target", "").replace("\\", "/").lstrip("/").lower()
         targets[relation.get("Id")] = target = target if target.startswith("xl/") else f"xl/{target}"
         # Without its styles a date or a percentage would become another number, in silence.
-        if known(target) and target not in parts:
+        if PARTS.fullmatch(target) and target not in parts:
             raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
     sheets = _parse(parts[book], name, book).iterfind("{*}sheets/{*}sheet") if book in parts else ()
     return {sheet.get("name", ""): targets.get(next((v for k, v in sheet.items() if _local(k) == "id"), None), "")
@@ -237,7 +240,7 @@ class _Tables:
 
 _END = 0xFFFFFFFA            # sector numbers from here on are marks
 _ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
-_BOF, _EOF, _LOCKED, _SHEET, _XF, _FORMAT = 0x0809, 0x000A, 0x002F, 0x0085, 0x00E0, 0x041E
+_EOF, _LOCKED, _SHEET, _XF, _FORMAT = 0x000A, 0x002F, 0x0085, 0x00E0, 0x041E
 _FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, _DIMENSIONS = 0x0006, 0x0203, 0x027E, 0x00BD, 0x0205, 0x0200
 _VALUED = {_FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, 0x00FD, 0x0204, 0x00D6}   # the last three: texts
 
@@ -257,18 +260,18 @@ def _workbook_stream(data: bytes) -> bytes | None:
     if shift not in (9, 12) or mini_shift != 6:
         raise IndexError("sectors of another size")
     size = 1 << shift
+    body = memoryview(data)[size:]
     first_directory, = struct.unpack_from("<I", data, 48)
-    cutoff, first_mini, _, difat, _ = struct.unpack_from("<5I", data, 56)
-    fat_sectors = [s for s in struct.unpack_from("<109I", data, 76) if s < _END]
+    cutoff, first_mini, _, more, _ = struct.unpack_from("<5I", data, 56)
+    tables = [*struct.unpack_from("<109I", data, 76)]     # the sectors of the allocation table, then a chain of more
     for _ in range(len(data) // size):
-        if difat >= _END:
+        if more >= _END:
             break
-        part = struct.unpack(f"<{size // 4}I", _sector(data, difat, size))
-        fat_sectors += [s for s in part[:-1] if s < _END]
-        difat = part[-1]
-    fat = [n for s in fat_sectors[: len(data) // size + 1]
-           for n in struct.unpack(f"<{size // 4}I", _sector(data, s, size))]
-    directory = _chain(data, fat, first_directory, size)
+        *part, more = _integers(_sector(body, more, size))
+        tables += part
+    tables = [n for n in tables if n < _END][: len(data) // size + 1]
+    fat = [n for table in tables for n in _integers(_sector(body, table, size))]
+    directory = _chain(body, fat, first_directory, size)
     entries = {}
     for at in range(0, len(directory) - 127, 128):
         length, kind = struct.unpack_from("<HB", directory, at + 64)
@@ -279,27 +282,28 @@ def _workbook_stream(data: bytes) -> bytes | None:
         return None
     start, length = found
     if length >= cutoff or "root" not in entries:
-        return _chain(data, fat, start, size)[:length]
-    mini = _chain(data, fat, first_mini, size)
-    mini_fat = list(struct.unpack(f"<{len(mini) // 4}I", mini[: len(mini) // 4 * 4]))
-    return _chain(_chain(data, fat, entries["root"][0], size), mini_fat, start, 64, offset=0)[:length]
+        return _chain(body, fat, start, size)[:length]
+    mini_fat = _integers(_chain(body, fat, first_mini, size))
+    return _chain(_chain(body, fat, entries["root"][0], size), mini_fat, start, 64)[:length]
 
 
-def _sector(data: bytes, number: int, size: int, offset: int | None = None) -> bytes:
-    at = number * size + (size if offset is None else offset)
-    part = data[at : at + size]
+def _integers(part: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(part) // 4}I", part)
+
+
+def _sector(body: bytes, number: int, size: int) -> bytes:
+    part = bytes(body[number * size : (number + 1) * size])
     if not part:
         raise IndexError("a sector outside the file")
     return part.ljust(size, b"\0")
 
 
-def _chain(data: bytes, fat: list[int], start: int, size: int, offset: int | None = None) -> bytes:
-    parts, seen, number = [], set(), start
+def _chain(body: bytes, fat: Sequence[int], start: int, size: int) -> bytes:
+    parts, number = [], start
     while number < _END:
-        if number in seen:
+        if len(parts) > len(fat):
             raise IndexError("a chain of sectors that runs in a circle")
-        seen.add(number)
-        parts.append(_sector(data, number, size, offset))
+        parts.append(_sector(body, number, size))
         number = fat[number]
     return b"".join(parts)
 
@@ -348,19 +352,15 @@ def _scan_sheet(stream: bytes, start: int, as_percent: set[int], extent: _Extent
         row, column, style = struct.unpack_from("<HHH", stream, at)
         last = struct.unpack_from("<H", stream, at + length - 2)[0] if kind == _MULRK else column
         extent.reach(row + 1, max(column, last) + 1)
-        error = None
+        error, styles = None, [style] if kind in (_NUMBER, _RK, _FORMULA) else []
         if kind == _BOOL_OR_ERROR and length >= 8 and stream[at + 7]:
             error = stream[at + 6]
         elif kind == _FORMULA and length >= 14 and stream[at + 12 : at + 14] == b"\xff\xff" and stream[at + 6] == 2:
             error = stream[at + 8]
+        elif kind == _MULRK:
+            most = min(last - column + 1, (length - 4) // 6)
+            styles = [struct.unpack_from("<H", stream, at + 4 + 6 * n)[0] for n in range(most)]
         if error is not None:
             extras.texts[row, column] = _ERRORS.get(error, "#ERROR!")
-        elif kind == _MULRK:
-            for n in range(max(0, last - column + 1)):
-                if at + 4 + 6 * n + 2 > at + length:
-                    break
-                if struct.unpack_from("<H", stream, at + 4 + 6 * n)[0] in as_percent:
-                    extras.percent.add((row, column + n))
-        elif kind in (_NUMBER, _RK, _FORMULA) and style in as_percent:
-            extras.percent.add((row, column))
+        extras.percent.update((row, column + n) for n, number in enumerate(styles) if number in as_percent)
     return extras

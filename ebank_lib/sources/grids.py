@@ -11,7 +11,6 @@ import csv
 import datetime as dt
 import gzip
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ import python_calamine
 
 from ..errors import EbankError, SourceError
 from ..files import read_limited
-from .formats import Extras, ods_extras, percent_text, xls_extras, xlsx_extras
+from .formats import PARTS, Extras, ods_extras, percent_text, xls_extras, xlsx_extras
 from .spec import Limits
 
 __all__ = ["Block", "Grid", "as_text", "check_lengths", "csv_grid", "csv_rows", "files_under", "letters", "range_name",
@@ -33,9 +32,6 @@ _MAX_PARTS = 5_000
 _MERGED_CELLS = 500_000
 _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16"}
 _SMALL_PART = 16_000_000     # styles, names and relations: Excel itself stops far below
-_PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
-                    r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
-                    r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
 
 
 def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
@@ -102,8 +98,7 @@ def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[st
             raise SourceError("is no plain workbook", file=name, sheet=part, found=f"{len(content)} bytes",
                               expected=f"at most {_SMALL_PART}")
     content = lower.get("content.xml")
-    extras = ods_extras(content, name, limits) if content is not None else xlsx_extras(
-        lower, name, limits, _PARTS.fullmatch)
+    extras = xlsx_extras(lower, name, limits) if content is None else ods_extras(content, name, limits)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for part, content in parts.items():
@@ -121,7 +116,7 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
             raise SourceError("is no plain workbook", file=name, found="repeated or too many parts",
                               expected="each part once")
         for entry, part in zip(entries, names):
-            if not _PARTS.fullmatch(part):
+            if not PARTS.fullmatch(part):
                 continue
             if entry.flag_bits & 1:
                 raise SourceError("is locked by a password", file=name, expected="a workbook without one")
@@ -137,18 +132,17 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
 @dataclass
 class Grid:
     """One sheet. ``values`` are as the reader gives them, ``texts`` as printed; both ``[row][column]`` from A1.
-    ``merges`` maps a cell of a merged range to the range's corners; None where the format does not tell."""
+    ``merges`` maps a cell of a merged range to the range's corners; empty where the format does not tell."""
 
     file: str
     sheet: str
     values: list[list[object]]
     texts: list[list[str]]
-    merges: dict[tuple[int, int], tuple[int, int, int, int]] | None = field(default_factory=dict)
+    merges: dict[tuple[int, int], tuple[int, int, int, int]]
 
     def first_of(self, row: int, column: int) -> tuple[int, int]:
         """The cell that carries the text of this one: itself, or the first of its merged range."""
-        area = (self.merges or {}).get((row, column))
-        return (row, column) if area is None else area[:2]
+        return self.merges.get((row, column), (row, column))[:2]
 
     def text_of(self, row: int, column: int) -> str:
         """The text of a cell, or of the merged range it lies in."""
@@ -210,18 +204,15 @@ def range_name(area: tuple[int, int, int, int]) -> str:
 
 def as_text(value: object) -> str:
     """Return a cell as text: a number by its shortest exact form, a whole one without a point."""
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
+        return str(value).upper()
     if isinstance(value, float):
-        text = repr(value)
-        return text[:-2] if text.endswith(".0") else text
-    if value is None:
-        return ""
-    if isinstance(value, dt.datetime):
-        return value.isoformat(sep=" ") if value.time() != dt.time() else value.date().isoformat()
-    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+        return repr(value).removesuffix(".0")
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        return str(value.date())
+    return str(value)
 
 
 def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:
@@ -257,24 +248,19 @@ def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits) -
         raise limits.refuse("sheet_cells", "has too large a used area", f"{size[0]} rows x {size[1]} columns",
                             file=name, sheet=sheet)
     values = _guarded(lambda: table.to_python(skip_empty_area=False), name, sheet) if end is not None else []
+    height = max([len(values), *(row + 1 for row, _ in extras.texts)])
+    width = max([*map(len, values), *(column + 1 for _, column in extras.texts), 0])
+    values = [[*row, *[""] * (width - len(row))] for row in [*values, *[[]] * (height - len(values))]]
     for (row, column), text in extras.texts.items():
-        if row < 0 or column < 0:
-            continue
-        while len(values) <= row:
-            values.append([])
-        values[row].extend([""] * (column + 1 - len(values[row])))
-        if values[row][column] == "":
+        if min(row, column) >= 0 and values[row][column] == "":
             values[row][column] = text
-    width = max(map(len, values), default=0)
-    for row in values:
-        row.extend([""] * (width - len(row)))
     for row, column in extras.percent:
-        if 0 <= row < len(values) and 0 <= column < width and isinstance(values[row][column], int | float):
+        if 0 <= row < height and 0 <= column < width and isinstance(values[row][column], int | float):
             values[row][column] = percent_text(values[row][column])
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
     check_lengths(texts, limits, name, sheet)
-    merges = _guarded(lambda: table.merged_cell_ranges, name, sheet)
-    return Grid(name, sheet, values, texts, _merges(merges, len(values), width, name, sheet))
+    merges = _guarded(lambda: table.merged_cell_ranges or (), name, sheet)
+    return Grid(name, sheet, values, texts, _merges(merges, height, width, name, sheet))
 
 
 def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, sheet: str | None = None,
@@ -288,8 +274,6 @@ def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, shee
 
 
 def _merges(ranges, height: int, width: int, name: str, sheet: str):
-    if ranges is None:
-        return None
     merges: dict[tuple[int, int], tuple[int, int, int, int]] = {}
     area = 0
     for (top, left), (bottom, right) in ranges:
@@ -307,8 +291,36 @@ def _merges(ranges, height: int, width: int, name: str, sheet: str):
     return merges
 
 
-def decode(data: bytes, name: str, encoding: str | None) -> str:
-    """Return a text file's text: in the declared encoding, else UTF-8, else GB18030, each strictly."""
+def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
+             most: str = "table_cells") -> list[list[str]]:
+    """Return the records of a CSV file (comma, semicolon or tab: whichever the first line has most of).
+
+    Its text is in the declared encoding, else UTF-8, else GB18030. `most` names the limit on how many fields there are.
+    """
+    text = _decode(unpack_gzip(data, name, limits) if name.lower().endswith(".gz") else data, name, encoding)
+    first = text[:100_000].split("\n", 1)[0]
+    comma = max(",;\t", key=lambda c: (first.count(c), c == ","))
+    # Counted before they are split: a line of nothing but commas would be sixty million texts.
+    fields, limit = text.count(comma) + text.count("\n"), getattr(limits, most)
+    if fields > 2 * limit:
+        raise limits.refuse(most, "has too many fields", f"about {fields}", file=name)
+    rows: list[list[str]] = []
+    fields = 0
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True):
+            rows.append(row)
+            fields += len(row)
+            if len(rows) > limits.table_rows:
+                raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
+            if fields > limit:
+                raise limits.refuse(most, "has too many fields", f"more than {limit}", file=name)
+    except csv.Error as error:
+        raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
+                          expected="quoted fields closed, one record a line") from None
+    return rows
+
+
+def _decode(data: bytes, name: str, encoding: str | None) -> str:
     tried = [encoding] if encoding else ["utf-8", "gb18030"]
     for one in tried:
         try:
@@ -317,38 +329,6 @@ def decode(data: bytes, name: str, encoding: str | None) -> str:
             continue
     raise SourceError("is in another encoding", file=name, found=f"bytes that are no {' or '.join(tried)}",
                       expected="UTF-8, GB18030 or the one declared as encoding")
-
-
-def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
-             most: str = "table_cells") -> list[list[str]]:
-    """Return the records of a CSV file (comma, semicolon or tab: whichever the first line has most of).
-
-    `most` names the limit on how many fields there are.
-    """
-    if name.lower().endswith(".gz"):
-        data = unpack_gzip(data, name, limits)
-    text = decode(data, name, encoding)
-    first = text[:100_000].split("\n", 1)[0]
-    comma = max(",;\t", key=lambda c: (first.count(c), c == ","))
-    # Counted before they are split: a line of nothing but commas would be sixty million texts.
-    fields = text.count(comma) + text.count("\n")
-    if fields > 2 * getattr(limits, most):
-        raise limits.refuse(most, "has too many fields", f"about {fields}", file=name)
-    rows: list[list[str]] = []
-    fields = 0
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
-    try:
-        for row in reader:
-            rows.append(row)
-            fields += len(row)
-            if len(rows) > limits.table_rows:
-                raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
-            if fields > getattr(limits, most):
-                raise limits.refuse(most, "has too many fields", f"more than {getattr(limits, most)}", file=name)
-    except csv.Error as error:
-        raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
-                          expected="quoted fields closed, one record a line") from None
-    return rows
 
 
 def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Grid:
@@ -360,4 +340,4 @@ def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Gr
                             file=name)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
     check_lengths(rows, limits, name)
-    return Grid(name, "", rows, rows, None)
+    return Grid(name, "", rows, rows, {})

@@ -6,19 +6,18 @@ import hashlib
 import io
 import os
 import re
+from collections import Counter
 from itertools import chain
-from pathlib import Path
 
 from ..errors import SourceError, nearest, quote
-from .grids import Block, as_text, check_lengths, csv_rows, read_bytes
-from .months import SUCH_AS, month_in_cell
-from .sheets import month_of_name, name_of_branch, not_mapped
+from .grids import Block, as_text, check_lengths, csv_rows
+from .sheets import month_of, name_of_branch, not_mapped
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
 
 _MAX_COLUMNS = 10_000
 _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
 
-__all__ = ["read_table"]
+__all__ = ["read_query", "read_table"]
 
 
 class _Table:
@@ -31,18 +30,18 @@ class _Table:
         check_lengths(zip(*self.columns), limits, file, first=first, names=names)
 
 
-def read_table(path: Path | None, name: str, spec: LongSpec | DatabaseSpec, revision: int,
-               limits: Limits) -> tuple[Block, int, str]:
-    """Read a file, or without a path the answer to a query: what it holds, its size in bytes and its hash."""
-    if path is None:
-        table, digest = _database(spec, name, limits), hashlib.sha256()
-        for row in zip(*table.columns):
-            digest.update(repr(row).encode())
-        return _block(table, spec, revision), sum(map(len, chain(*table.columns))), digest.hexdigest()
-    data = read_bytes(path, name, limits)
-    table = _parquet(data, name, limits) if name.lower().endswith(".parquet") else _csv(
-        data, name, spec.encoding, limits)
-    return _block(table, spec, revision), len(data), hashlib.sha256(data).hexdigest()
+def read_table(data: bytes, name: str, spec: LongSpec, revision: int, limits: Limits) -> Block:
+    """Read a CSV or Parquet file."""
+    parquet = name.lower().endswith(".parquet")
+    return _block(_parquet(data, name, limits) if parquet else _csv(data, name, spec.encoding, limits), spec, revision)
+
+
+def read_query(name: str, spec: DatabaseSpec, limits: Limits) -> tuple[Block, int, str]:
+    """Read the answer to a query, and its size in characters and its hash."""
+    table, digest = _answer(name, spec, limits), hashlib.sha256()
+    for row in zip(*table.columns):
+        digest.update(repr(row).encode())
+    return _block(table, spec, 0), sum(map(len, chain(*table.columns))), digest.hexdigest()
 
 
 def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
@@ -131,7 +130,7 @@ def _text_bytes(chunk) -> int:
     return compute.sum(sizes.cast("int64")).as_py() or 0
 
 
-def _database(spec: DatabaseSpec, name: str, limits: Limits) -> _Table:
+def _answer(name: str, spec: DatabaseSpec, limits: Limits) -> _Table:
     """Run the query of a source; the URL is read here and shown nowhere."""
     url = os.environ.get(spec.url_env)
     if not url:
@@ -171,12 +170,14 @@ def _database(spec: DatabaseSpec, name: str, limits: Limits) -> _Table:
 
 def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block:
     """Read a long table."""
-    keys = _key_columns(spec)
-    for name in [*keys, *spec.columns, *spec.ignore]:
-        if table.names.count(name) != 1:
-            near = nearest(name, table.names)
-            raise SourceError("needs the column once", file=table.file, column=name,
-                              found=f"{table.names.count(name)} times", expected="one column of this name",
+    keys = {spec.branch.column, spec.month.column, spec.address.file, spec.address.sheet, spec.address.row,
+            *(c.unit.column for c in spec.columns.values())} - {None}
+    count = Counter(table.names)
+    for name in [*sorted(keys), *spec.columns, *spec.ignore, *count]:
+        if count[name] != 1:
+            near = nearest(name, count)
+            raise SourceError("needs the column once", file=table.file, column=name, found=f"{count[name]} times",
+                              expected="one column of this name",
                               hint=f"Did you mean {quote(near)}?" if near and near != name else None)
     kept = _kept(table, spec, keys)
     by_name = dict(zip(table.names, table.columns))
@@ -205,16 +206,7 @@ def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block
     return block
 
 
-def _key_columns(spec: LongSpec | DatabaseSpec) -> list[str]:
-    units = [c.unit.column for c in spec.columns.values()]
-    keys = [spec.branch.column, spec.month.column, spec.address.file, spec.address.sheet, spec.address.row, *units]
-    return list(dict.fromkeys(k for k in keys if k is not None))
-
-
-def _kept(table: _Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list[str]:
-    if len(set(table.names)) < len(table.names):
-        twice = next(n for n in table.names if table.names.count(n) > 1)
-        raise SourceError("has two columns of one name", file=table.file, row=1, found=twice, expected="each name once")
+def _kept(table: _Table, spec: LongSpec | DatabaseSpec, keys: set[str]) -> list[str]:
     rest = [n for n in table.names if n not in spec.columns and n not in keys and n not in spec.ignore]
     if rest and spec.unmapped == "error":
         raise not_mapped("column", rest[0], spec.columns, file=table.file, column=rest[0], found=rest[0])
@@ -223,20 +215,17 @@ def _kept(table: _Table, spec: LongSpec | DatabaseSpec, keys: list[str]) -> list
 
 def _months(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     if spec.month.source == "file":
-        return [month_of_name(table.file, spec.month)] * len(lines)
+        return [month_of(spec.month, table.file)] * len(lines)
     place = table.names.index(spec.month.column)
     texts, values = table.columns[place], table.values[place]
     known: dict[str, int | None] = {}
-    months = []
     for n in lines:
-        text = texts[n]
-        if text not in known:
-            known[text] = month_in_cell(values[n], text, spec.month.pattern, spec.month.format)
-        if known[text] is None:
+        if texts[n] not in known:
+            known[texts[n]] = spec.month.in_cell(values[n], texts[n])
+        if known[texts[n]] is None:
             raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column,
-                              found=text, expected=spec.month.format or spec.month.pattern or SUCH_AS)
-        months.append(known[text])
-    return months
+                              found=texts[n], expected=spec.month.expected)
+    return [known[texts[n]] for n in lines]
 
 
 def _rows(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from ..catalog import Catalog
 from ..errors import SourceError, nearest, quote
 from .grids import Block, Grid, letters, range_name
-from .months import SUCH_AS, month_from, month_in_cell, search
-from .spec import BranchAt, Month, SheetSpec
+from .spec import BranchAt, Month, SheetSpec, search
 
-__all__ = ["Naming", "fold", "month_of_name", "name_of_branch", "not_mapped", "read_sheet"]
+__all__ = ["Naming", "fold", "month_of", "name_of_branch", "not_mapped", "read_sheet"]
 
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
 _MAX_LEVELS = 4
-_MAX_NEAR = 1_000
 _MARKS = re.compile(r"[*＊※†‡§#＃①-⑳¹²³⁴-⁹]|[\[［【(（]\s*(?:注\s*)?(?:\d{1,2}\s*)?[\]］】)）]"
                     r"|注\s*\d{1,2}$")
 _BRACKETS = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]*)[)）\]］】]")
@@ -111,8 +108,7 @@ def find_header(grid: Grid, heading: str) -> Header:
         if best is not None and best[0] > 1:
             break  # the first that has other headings beside it; later ones are repeated heading rows
     if best is None:
-        short = (plain(t) for row in grid.texts[:50] for t in row if 0 < len(t) <= 100)
-        near = nearest(wanted, list(dict.fromkeys(islice(short, _MAX_NEAR))))
+        near = nearest(wanted, dict.fromkeys(plain(t) for row in grid.texts[:50] for t in row if 0 < len(t) <= 100))
         raise grid.error("has no such heading", found=near or "nothing like it",
                          expected=f"a cell {quote(heading)} above the table")
     return best[1]
@@ -120,8 +116,7 @@ def find_header(grid: Grid, heading: str) -> Header:
 
 def _extend(grid: Grid, row: int, column: int) -> Header:
     """Find the heading rows above and below the key column's own heading."""
-    merges = grid.merges or {}
-    bottom = merges.get((row, column), (row, column, row, column))[2]
+    bottom = grid.merges.get((row, column), (row, column, row, column))[2]
     bottom = min(bottom, len(grid.texts) - 1, row + _MAX_LEVELS - 1)
     if bottom == row:
         while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and _is_level(grid, bottom + 1, column):
@@ -163,16 +158,15 @@ def _origins(grid: Grid, header: Header, row: int) -> list[tuple[int, int] | Non
     A merged heading covers its range. One that is not merged covers the blank cells to its right, if they have a
     heading below.
     """
-    merges = grid.merges or {}
     found: list[tuple[int, int] | None] = []
     spreading: tuple[int, int] | None = None
     for c in range(len(grid.texts[row])):
         at = grid.first_of(row, c)
         if grid.texts[at[0]][at[1]]:
             found.append(at)
-            spreading = None if (row, c) in merges or c == header.key else (row, c)
+            spreading = None if (row, c) in grid.merges or c == header.key else (row, c)
             continue
-        if (row, c) in merges:
+        if (row, c) in grid.merges:
             spreading = None
         below = any(grid.texts[r][c] for r in range(row + 1, header.bottom + 1))
         found.append(spreading if below else None)
@@ -209,8 +203,15 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, sk
             continue
         target = wanted.get(path)
         if target is None:
-            indicator = _unmapped(grid, header, c, path, printed, spec, wanted, ignored, naming)
-            columns.append(Column(c, path, indicator, unit))
+            ignore = path in ignored or spec.unmapped == "ignore"
+            bare = "/".join(fold(_BRACKETS.sub("", part)) for part in printed)
+            if not ignore and bare != path and plain(bare) in wanted:
+                raise grid.error("has a unit that the catalogue does not know", header.bottom, c,
+                                 found="/".join(printed), expected="one of " + ", ".join(naming.bases))
+            if not ignore and spec.unmapped == "error":
+                raise not_mapped("heading", path, wanted, file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
+                                 column=letters(c), found="/".join(printed))
+            columns.append(Column(c, path, None if ignore else "", unit))
             continue
         fitting = [u for u in line if naming.bases[u] == naming.indicators[target.indicator]]
         # Of a line that names several units the one of the indicator's kind.
@@ -222,21 +223,12 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, sk
                              expected=f"one column of {target.indicator} ({other} is one)")
         where[target.indicator] = column
         columns.append(column)
-    _all_there(grid, header, spec, where, columns)
+    for heading, target in spec.headings.items():
+        if target.indicator not in where and not (where and spec.missing == "allow"):
+            near = nearest(plain(heading), [column.path for column in columns])
+            raise grid.error("has no such heading", header.bottom, found=near or "nothing like it",
+                             expected=f"{heading} (indicator {target.indicator})")
     return columns
-
-
-def _unmapped(grid, header, c, path, printed, spec, wanted, ignored, naming) -> str | None:
-    if path in ignored or spec.unmapped == "ignore":
-        return None
-    bare = "/".join(fold(_BRACKETS.sub("", part)) for part in printed)
-    if bare != path and plain(bare) in wanted:
-        raise grid.error("has a unit that the catalogue does not know", header.bottom, c, found="/".join(printed),
-                         expected="one of " + ", ".join(naming.bases))
-    if spec.unmapped == "keep":
-        return ""
-    raise not_mapped("heading", path, wanted, file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
-                     column=letters(c), found="/".join(printed))
 
 
 def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceError:
@@ -245,16 +237,6 @@ def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceErr
     hint = f"The nearest mapped {what} is {quote(near)}. " if near else ""
     return SourceError(f"has a {what} that is not mapped", expected=f"a {what} under `{what}s` or `ignore`",
                        hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)
-
-
-def _all_there(grid: Grid, header: Header, spec: SheetSpec, where: dict[str, Column], columns: list[Column]) -> None:
-    if spec.missing == "allow" and where:
-        return
-    for heading, target in spec.headings.items():
-        if target.indicator not in where:
-            near = nearest(plain(heading), [column.path for column in columns])
-            raise grid.error("has no such heading", header.bottom, found=near or "nothing like it",
-                             expected=f"{heading} (indicator {target.indicator})")
 
 
 # --- the rows of the table --------------------------------------------------------------------------------------------
@@ -270,7 +252,8 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
     lines = _table_rows(grid, header, used, spec, naming, by_branch)
     block = Block(grid.file, grid.sheet, revision, [letters(c.index) for c in used], [c.indicator for c in used],
                   units=[[c.unit for c in used]] * len(lines))
-    same_month = None if month.source == "column" else sheet_month(grid, header, month)
+    same_month = None if month.source == "column" else month_of(
+        month, grid.file, grid.sheet, grid.texts[: header.top])
     same_branch = "" if by_branch else name_of_branch(spec.branch, grid.file, grid.sheet)
     month_column = months_at if by_branch else header.key
     for r in lines:
@@ -292,26 +275,14 @@ def _key_column(grid: Grid, header: Header, heading: str) -> int:
     raise grid.error("has no such heading", header.bottom, expected=f"a cell {quote(heading)} in the heading rows")
 
 
-def sheet_month(grid: Grid, header: Header, month: Month) -> int:
-    """Return the month of a whole sheet, from the file's name, the sheet's name or the rows above the table."""
-    if month.source == "file":
-        return month_of_name(grid.file, month)
-    texts = [grid.sheet]
-    if month.source == "title":
-        texts = [text for row in grid.texts[: header.top] for text in row if text]
-    return _one_month(texts, month, grid.file, grid.sheet)
-
-
-def month_of_name(file: str, month: Month) -> int:
-    """Return the month that a file's name tells."""
-    return _one_month([file.rpartition("/")[2]], month, file, None)
-
-
-def _one_month(texts: list[str], month: Month, file: str, sheet: str | None) -> int:
-    found = {n for text in texts if (n := month_from(text, month.pattern)) is not None}
+def month_of(month: Month, file: str, sheet: str | None = None, above: Sequence[Sequence[str]] = ()) -> int:
+    """Return the month of a whole sheet or file, from the file's name, the sheet's name or the rows above the table."""
+    texts = {"file": [file.rpartition("/")[2]], "sheet": [sheet],
+             "title": [text for row in above for text in row if text]}[month.source]
+    found = {n for text in texts if (n := month.in_text(text)) is not None}
     if len(found) != 1:
-        raise SourceError(_NO_MONTH[month.source], file=file, sheet=sheet, found=" | ".join(texts) or "nothing",
-                          expected=f"the pattern {month.pattern}" if month.pattern else f"one month, {SUCH_AS}")
+        raise SourceError(_NO_MONTH[month.source], file=file, sheet=None if month.source == "file" else sheet,
+                          found=" | ".join(texts) or "nothing", expected=month.expected)
     return found.pop()
 
 
@@ -332,9 +303,9 @@ def name_of_branch(branch: BranchAt, file: str, sheet: str) -> str:
 def _row_month(grid: Grid, row: int, column: int, month: Month) -> int:
     first = grid.first_of(row, column)
     text = grid.text_of(row, column)
-    found = month_in_cell(grid.values[first[0]][first[1]], text, month.pattern, month.format)
+    found = month.in_cell(grid.values[first[0]][first[1]], text)
     if found is None:
-        raise grid.error("holds no month", row, column, found=text, expected=month.format or month.pattern or SUCH_AS,
+        raise grid.error("holds no month", row, column, found=text, expected=month.expected,
                          hint="A row that is not of a month is left out by `skip`")
     return found
 
@@ -373,14 +344,12 @@ def _table_rows(grid: Grid, header: Header, used: list[Column], spec: SheetSpec,
 
 def _spans(grid: Grid, row: int, column: int) -> bool:
     """Whether a cell is merged over columns, as footnotes are and names of branches are not."""
-    area = (grid.merges or {}).get((row, column))
+    area = grid.merges.get((row, column))
     return area is not None and area[3] > area[1]
 
 
 def _mark_merged(block: Block, grid: Grid, key: int, lines: list[int], used: list[Column]) -> None:
-    if not grid.merges:
-        return
-    for i, r in enumerate(lines):
+    for i, r in enumerate(lines if grid.merges else []):
         by_name = grid.merges.get((r, key))
         whole = range_name(by_name) if by_name and grid.first_of(r, key)[0] != r else ""
         for j, column in enumerate(used):

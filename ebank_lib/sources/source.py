@@ -17,9 +17,8 @@ from ..errors import ConfigError, SourceError
 from ..files import find_source
 from ..store import digest, kept_frames, store
 from .grids import Block, csv_grid, files_under, read_bytes, workbook_grids
-from .months import search
 from .sheets import Naming, fold, read_sheet
-from .spec import DatabaseSpec, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
+from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec, search
 
 __all__ = ["Source", "open_source"]
 
@@ -28,13 +27,8 @@ _NUMBERS = ("row", "month", "revision")
 _WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
 
 
-@dataclass(frozen=True)
-class _File:
-    """One file to read; `part` is the entry of `files` in the YAML that names it."""
-
-    name: str
-    path: Path | None
-    part: Part
+# A file to read: its name, its path (None: a database) and the entry of `files` in the YAML that names it.
+_File = tuple[str, Path | None, Part]
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,9 +125,9 @@ class Source:
     @cached_property
     def _hashes(self) -> dict[str, str] | None:
         files, limits = _listed(self), self.config.limits
-        if any(file.path is None for file in files):
+        if any(path is None for _, path, _ in files):
             return None
-        return {f.name: hashlib.sha256(read_bytes(f.path, f.name, limits)).hexdigest() for f in files}
+        return {name: hashlib.sha256(read_bytes(path, name, limits)).hexdigest() for name, path, _ in files}
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
@@ -192,7 +186,7 @@ def _listed(source: Source) -> list[_File]:
     described = {(source.path.parent / name).resolve() for name in (source.config.catalog, source.config.branches)}
     for n, part in enumerate(source.parts):
         if isinstance(part, DatabaseSpec):
-            files.append(_File(part.name or part.url_env, None, part))
+            files.append((part.name or part.url_env, None, part))
             continue
         for path in files_under(source.root, part.path, source.config.limits):
             name = path.relative_to(source.root).as_posix()
@@ -205,7 +199,7 @@ def _listed(source: Source) -> list[_File]:
             if not name.lower().endswith(suffixes):
                 raise SourceError("is of another kind", file=name, found=path.suffix or "no ending",
                                   expected=" ".join(suffixes))
-            files.append(_File(name, path, part))
+            files.append((name, path, part))
     return files
 
 
@@ -225,18 +219,20 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
     limits, naming = source.config.limits, Naming(source.catalog)
     found: list[list[Block]] = []
     files: list[tuple[str, int, str]] = []
-    for file in _listed(source):
-        if isinstance(file.part, WideSpec):
-            data = read_bytes(file.path, file.name, limits)
-            size, sha256 = len(data), hashlib.sha256(data).hexdigest()
-            found.append(_sheets(file, data, source, naming))
+    for name, path, part in _listed(source):
+        data = b"" if path is None else read_bytes(path, name, limits)
+        size, sha256 = len(data), hashlib.sha256(data).hexdigest()
+        if isinstance(part, WideSpec):
+            found.append(_sheets(data, name, part, limits, naming))
         else:
-            from .long import read_table  # what reads Parquet and databases is loaded for them
+            from .long import read_query, read_table  # what reads Parquet and databases is loaded for them
 
-            revision = 0 if file.path is None else _revision(file.part.revision, file.name, "")
-            block, size, sha256 = read_table(file.path, file.name, file.part, revision, limits)
+            if path is None:
+                block, size, sha256 = read_query(name, part, limits)
+            else:
+                block = read_table(data, name, part, _revision(part.revision, name, ""), limits)
             found.append([block])
-        files.append((file.name, size, sha256))
+        files.append((name, size, sha256))
     blocks = [block for of_file in found for block in of_file]
     notes = [(b.file, b.sheet, *note) for b in blocks for note in b.notes]
     counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, b.cells, len(b.notes), b.ignored) for b in blocks]
@@ -246,27 +242,26 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
                                                         "notes", "ignored"])}
 
 
-def _sheets(file: _File, data: bytes, source: Source, naming: Naming) -> list[Block]:
+def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Naming) -> list[Block]:
     """Read the sheets of one workbook that the YAML describes, in the workbook's order."""
-    limits = source.config.limits
-    if file.name.lower().endswith(_TEXTS):
-        sheets = [("", lambda: csv_grid(data, file.name, file.part.encoding, limits))]
+    if file.lower().endswith(_TEXTS):
+        sheets = [("", lambda: csv_grid(data, file, part.encoding, limits))]
     else:
-        sheets = list(workbook_grids(data, file.name, limits))
-    specs = [(spec, _matching(spec, [name for name, _ in sheets])) for spec in file.part.sheets]
+        sheets = list(workbook_grids(data, file, limits))
+    specs = [(spec, _matching(spec, [name for name, _ in sheets])) for spec in part.sheets]
     blocks = []
     for name, read in sheets:
         mine = [spec for spec, names in specs if name in names]
         if not mine:
             printed = sum(1 for row in read().texts for text in row if text)
-            blocks.append(Block(file.name, name, 0, mapped=False, printed=printed, ignored=printed))
+            blocks.append(Block(file, name, 0, mapped=False, printed=printed, ignored=printed))
             continue
         exact = [spec for spec in mine if fold(spec.sheet) == fold(name)] or mine
-        month = exact[0].month or file.part.month
-        blocks.append(read_sheet(read(), exact[0], month, naming, _revision(file.part.revision, file.name, name)))
+        month = exact[0].month or part.month
+        blocks.append(read_sheet(read(), exact[0], month, naming, _revision(part.revision, file, name)))
     for spec, names in specs:
         if not names and not spec.optional:
-            raise SourceError("has no such sheet", file=file.name, found=", ".join(n for n, _ in sheets) or "no sheet",
+            raise SourceError("has no such sheet", file=file, found=", ".join(n for n, _ in sheets) or "no sheet",
                               expected=f"a sheet {spec.sheet}")
     return blocks
 
@@ -296,17 +291,9 @@ def _cells_frame(blocks: list[Block]) -> pd.DataFrame:
         parts["merged"].append(merged)
         for name in ("text", "unit"):
             parts[name].append(np.fromiter(chain.from_iterable(getattr(block, f"{name}s")), object, height * width))
-    return pd.DataFrame({name: _column(name, values) for name, values in parts.items()})
-
-
-def _column(name: str, parts: list[np.ndarray]):
-    values = np.concatenate(parts) if parts else np.empty(0, np.int64 if name in _NUMBERS else object)
-    if name == "text":
-        return pd.array(values, dtype="str")
-    if name in _NUMBERS:
-        return pd.PeriodIndex.from_ordinals(values, freq="M") if name == "month" else values
-    codes, known = pd.factorize(values)
-    return pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str"), validate=False)
+    frame = pd.DataFrame({name: np.concatenate(values or [np.empty(0, object)]) for name, values in parts.items()})
+    frame = frame.astype(dict.fromkeys(_CELLS, "category") | dict.fromkeys(_NUMBERS, "int64") | {"text": "str"})
+    return frame.assign(month=pd.PeriodIndex.from_ordinals(frame["month"], freq="M"))
 
 
 def _files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:

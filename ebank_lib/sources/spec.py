@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import re
+import unicodedata
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from re import _parser  # the only way to look into a pattern before it is run
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from ..catalog import Catalog, Labels, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
-from .months import check_format, check_pattern
 
-__all__ = ["DatabaseSpec", "FileSpec", "Limits", "LongSpec", "Part", "SheetSpec", "SourceSpec", "WideSpec", "load_spec"]
+__all__ = ["BranchAt", "DatabaseSpec", "Limits", "LongSpec", "Month", "Part", "Revision", "SheetSpec", "SourceSpec",
+           "UnitAt", "WideSpec", "check_pattern", "load_spec", "search"]
+
+_MAX_PATTERN = 200
+_MAX_SUBJECT = 255         # as long as a file name may be
+_MAX_OPEN, _MAX_OPTIONAL = 3, 6
+
+_WRITTEN = (
+    re.compile(r"(?<!\d)((?:19|20)\d\d)\s*(?:年|[-./_])\s*(1[0-2]|0?[1-9])(?!\d)"),
+    re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?:[0-3]\d)?(?!\d)"),
+)
+_CHINESE = re.compile(r"([〇零○一二三四五六七八九]{4})\s*年\s*(十[一二]?|[一二三四五六七八九])\s*月")
+_DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0", "○": "0"}
+_MONTHS = {c: i for i, c in enumerate("一二三四五六七八九", 1)} | {"十": 10, "十一": 11, "十二": 12}
 
 
 class Limits(Strict):
@@ -36,6 +52,53 @@ class Limits(Strict):
     def refuse(self, key: str, message: str, found: object, **where) -> SourceError:
         """Return the error for something larger than the limit `key`."""
         return SourceError(message, found=found, expected=f"at most {getattr(self, key)} (limits.{key})", **where)
+
+
+def check_pattern(pattern: str, groups: tuple[str, ...]) -> str:
+    """Return `pattern` if it is a regular expression with these named groups that cannot run away."""
+    if len(pattern) > _MAX_PATTERN:
+        raise ValueError(f"a pattern of at most {_MAX_PATTERN} characters")
+    try:
+        tree = _parser.parse(pattern)
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError, ValueError) as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    missing = [g for g in groups if g not in tree.state.groupdict]
+    if missing:
+        raise ValueError("named groups " + ", ".join(f"(?P<{g}>...)" for g in missing))
+    found = {"open": 0, "optional": 0}
+    _count_repeats(tree, found, inside=False)
+    if found["open"] > _MAX_OPEN or found["optional"] > _MAX_OPTIONAL:
+        raise ValueError(f"at most {_MAX_OPEN} open repeats (* + {{m,n}}) and {_MAX_OPTIONAL} optional parts (?)")
+    return pattern
+
+
+def _count_repeats(items, found: dict[str, int], inside: bool) -> None:
+    for op, arg in items:
+        name = str(op)
+        if name == "GROUPREF":
+            raise ValueError("a pattern without references to its own groups")
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            low, high, body = arg
+            if inside:
+                raise ValueError("a pattern without repeats inside repeats")
+            found["optional" if (low, high) == (0, 1) else "open"] += high != low
+            # What is merely optional is tried twice, not n times: repeats may stand inside it.
+            _count_repeats(body, found, inside=high > 1)
+        elif name == "BRANCH":
+            if inside:
+                raise ValueError("a pattern without alternatives inside repeats")
+            for option in arg[1]:
+                _count_repeats(option, found, inside)
+        elif name in ("SUBPATTERN", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP"):
+            _count_repeats(arg if name == "ATOMIC_GROUP" else arg[-1], found, inside)
+
+
+def search(pattern: str, text: str) -> re.Match | None:
+    """Return the match of a checked pattern in a short text, as written or with full-width signs folded."""
+    if len(text) > _MAX_SUBJECT:
+        return None
+    return re.search(pattern, text) or re.search(pattern, unicodedata.normalize("NFKC", text))
 
 
 def _pattern(*groups: str):
@@ -61,6 +124,36 @@ def _short(key: str, **more: str) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value, **more} if isinstance(value, str) else value)
 
 
+def _check_format(form: str) -> str:
+    """Return a date format that can tell a month."""
+    sample = dt.datetime(2010, 3, 1)
+    try:
+        if dt.datetime.strptime(sample.strftime(form), form).replace(day=1) == sample:
+            return form
+    except ValueError:
+        pass
+    raise ValueError("a date format such as %Y-%m")
+
+
+def _year_and_month(text: str) -> str:
+    if not re.fullmatch(r"(19|20|21)\d\d-(0?[1-9]|1[0-2])", text, re.ASCII):
+        raise ValueError("a month such as 2010-03")
+    return text
+
+
+def _ordinal(year: int, month: int) -> int | None:
+    """Return the number of a monthly period, None for a month that cannot be."""
+    return (year - 1970) * 12 + month - 1 if 1900 <= year <= 2199 and 1 <= month <= 12 else None
+
+
+def common_month(text: str) -> int | None:
+    """Return the one month written in a text as 2010年3月, 2010-03, 2010/3, 201003, 20100331 or 二〇一〇年三月."""
+    text = unicodedata.normalize("NFKC", text[:_MAX_SUBJECT])
+    found = {_ordinal(int(m[1]), int(m[2])) for written in _WRITTEN for m in written.finditer(text)}
+    found |= {_ordinal(int("".join(_DIGITS[c] for c in m[1])), _MONTHS[m[2]]) for m in _CHINESE.finditer(text)}
+    return found.pop() if len(found) == 1 else None
+
+
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Inside = Annotated[str, AfterValidator(_inside)]
 
@@ -71,7 +164,39 @@ class Month(Strict):
     source: Literal["file", "sheet", "title", "column"] = Field(alias="from")
     pattern: Annotated[str, _pattern("year", "month")] | None = None
     column: Text | None = None
-    format: Annotated[str, AfterValidator(check_format)] | None = None
+    format: Annotated[str, AfterValidator(_check_format)] | None = None
+
+    @property
+    def expected(self) -> str:
+        """What a cell or name has to hold, in words."""
+        return self.format or self.pattern or "one month, such as 2010-03 or 2010年3月"
+
+    def in_text(self, text: str) -> int | None:
+        """Return the month that a text names (as a period's number), None if it names none or several."""
+        if self.pattern is None:
+            return common_month(text)
+        match = search(self.pattern, text)
+        if not match:
+            return None
+        year, month = match["year"] or "", match["month"] or ""
+        month = str(_MONTHS.get(month, month))
+        if not (year.isdecimal() and month.isdecimal()) or len(year) not in (2, 4):
+            return None
+        return _ordinal(int(year) + (2000 if len(year) == 2 else 0), int(month))
+
+    def in_cell(self, value: object, text: str) -> int | None:
+        """Return the month in a cell of a month column: a date, a text, or a whole number such as 201003."""
+        if isinstance(value, dt.date):
+            return _ordinal(value.year, value.month)
+        if isinstance(value, float) and not value.is_integer():
+            return None  # 2010.10 typed as a number has become 2010.1: nobody knows which month was meant
+        if self.format is None:
+            return self.in_text(text)
+        try:
+            date = dt.datetime.strptime(unicodedata.normalize("NFKC", text.strip()), self.format)
+        except ValueError:
+            return None
+        return _ordinal(date.year, date.month)
 
 
 class Revision(Strict):
@@ -177,7 +302,7 @@ Part = WideSpec | LongSpec | DatabaseSpec     # an entry of `files`
 class Event(Strict):
     """Something known to have happened to indicators or branches (none named: to all); `kind` if it is known."""
 
-    month: str
+    month: Annotated[str, AfterValidator(_year_and_month)]
     zh: str
     en: str
     kind: Literal["outlier", "level_shift", "temporary"] | None = None
@@ -211,7 +336,8 @@ def load_spec(path: Path, root: Path | None) -> tuple[SourceSpec, tuple[Part, ..
     for n, file in enumerate(files):
         _check(file, f"files.{n}", path, catalog)
     for n, event in enumerate(spec.events):
-        _check_event(event, f"events.{n}", path, catalog)
+        _check_known("indicator", event.indicators, catalog.indicators, path, f"events.{n}.indicator")
+        _check_known("branch", event.branches, catalog.branches, path, f"events.{n}.branch")
     return spec, files, catalog, _root(spec, path, root)
 
 
@@ -226,13 +352,10 @@ def _file(item: dict[str, Any], key: str, path: Path) -> Part:
 def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
     """The folder that holds the files: given by the caller, by the environment, or the one of the YAML itself."""
     named = root is None and spec.root_env is not None
-    if named:
-        value = os.environ.get(spec.root_env, "")
-        if not value:
-            raise ConfigError("names an environment variable that is not set", file=str(path), key="root_env",
-                              found=spec.root_env, expected="the folder that holds the files")
-        root = Path(value)
-    folder = path.parent if root is None else Path(root)
+    if named and not os.environ.get(spec.root_env):
+        raise ConfigError("names an environment variable that is not set", file=str(path), key="root_env",
+                          found=spec.root_env, expected="the folder that holds the files")
+    folder = Path(os.environ[spec.root_env]) if named else root or path.parent
     if "\0" in str(folder) or not folder.is_dir():
         # The YAML may name any variable, one with a password among them: its value is not quoted.
         raise ConfigError("is no folder", file=str(path), key="root_env" if named else None,
@@ -242,43 +365,28 @@ def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
 
 
 def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
-    where = {"file": str(path)}
-    parts = enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]
-    for n, part in parts:
+    for n, part in enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]:
         at = key if n is None else f"{key}.sheets.{n}"
         name = "headings" if n is not None else "columns"
         for heading, target in getattr(part, name).items():
-            if target.indicator not in catalog.indicators:
-                raise UnknownNameError("indicator", target.indicator, catalog.indicators,
-                                       key=f"{at}.{name}.{heading}", **where)
-        month = part.month or file.month
+            _check_known("indicator", [target.indicator], catalog.indicators, path, f"{at}.{name}.{heading}")
+        month, branch = part.month or file.month, part.branch
         if month is None:
-            raise ConfigError("is missing", key=f"{at}.month", expected="where the month is written", **where)
-        if (month.source == "column") != (month.column is not None):
-            raise ConfigError("goes with from: column", key=f"{at}.month.column", found=month.column or "nothing",
-                              expected="the heading of the month column", **where)
-        branch = part.branch
-        for name, place, source, field in (("month", month, "column", "column"), ("branch", branch, "column", "column"),
-                                           ("branch", branch, "constant", "value")):
+            raise ConfigError("is missing", file=str(path), key=f"{at}.month", expected="where the month is written")
+        for name, place, source, field, what in (
+                ("month", month, "column", "column", "the heading of the month column"),
+                ("branch", branch, "column", "column", "the heading of the branch column"),
+                ("branch", branch, "constant", "value", "the branch's name")):
             given = getattr(place, field)
             if (place.source == source) != (given is not None):
-                raise ConfigError(f"goes with from: {source}", key=f"{at}.{name}.{field}", found=given or "nothing",
-                                  expected=f"the heading of the {name} column" if source == "column" else
-                                  "the branch's name", **where)
+                raise ConfigError(f"goes with from: {source}", file=str(path), key=f"{at}.{name}.{field}",
+                                  found=given or "nothing", expected=what)
         if n is not None and branch.source != "column" and month.source != "column":
-            raise ConfigError("a sheet needs a column of branches or of months", key=f"{at}.branch",
-                              found=branch.source, expected="from: column", **where)
+            raise ConfigError("a sheet needs a column of branches or of months", file=str(path), key=f"{at}.branch",
+                              found=branch.source, expected="from: column")
 
 
-def _check_event(event: Event, key: str, path: Path, catalog: Catalog) -> None:
-    try:
-        if pd.Period(event.month, "M") is pd.NaT:
-            raise ValueError("no month")
-    except (ValueError, OverflowError):
-        raise ConfigError("is no month", file=str(path), key=f"{key}.month", found=event.month,
-                          expected="YYYY-MM") from None
-    for what, names, known in (("indicator", event.indicators, catalog.indicators),
-                               ("branch", event.branches, catalog.branches)):
-        for name in names:
-            if name not in known:
-                raise UnknownNameError(what, name, known, file=str(path), key=f"{key}.{what}")
+def _check_known(what: str, names: list[str], known: Collection[str], path: Path, key: str) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(what, name, known, file=str(path), key=key)
