@@ -86,8 +86,7 @@ def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[s
     """Check the used areas of an ``.xlsx``, whose parts come by their names in lower case; return by the sheet's name
     what the reader leaves out."""
     percent = _percent_styles(parts["xl/styles.xml"], name) if "xl/styles.xml" in parts else set()
-    extent, copies = _Extent(name, limits), 0
-    found: dict[str, Extras] = {}
+    extent, copies, found = _Extent(name, limits), 0, {}
     for part in (p for p in parts if p.startswith("xl/worksheets/")):
         extent.begin(part)
         walk = _Sheet(extent, percent)
@@ -109,8 +108,7 @@ class _Sheet:
         self.extent, self.percent, self.extras = extent, percent, Extras()
         self.row = self.column = self.copies = 0
         self.kind = self.value = self.formula = ""
-        self.inside = ""             # the element in the cell being read
-        self.has_formula = False
+        self.inside, self.has_formula = "", False     # the element in the cell being read; whether there was a formula
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tag, ref = _local(tag), attributes.get("r")
@@ -188,14 +186,14 @@ def _sheet_parts(parts: Mapping[str, bytes], name: str) -> dict[str, str]:
 
 # --- .ods ------------------------------------------------------------------------------------------------------------
 
-_TABLE, _TYPE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}", (
-    "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}value-type")
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_TYPE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}value-type"
 
 
-def ods_extras(content: bytes, name: str, limits: Limits) -> dict[str, Extras]:
+def ods_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.ods``, whose rows and cells may be repeated; return what the reader leaves out."""
     walk = _Tables(_Extent(name, limits))
-    _parse(content, name, "content.xml", walk)
+    _parse(parts["content.xml"], name, "content.xml", walk)
     return walk.sheets
 
 
@@ -206,7 +204,7 @@ class _Tables:
         self.extent, self.sheets = extent, {}
         self.here = Extras()
         self.top = self.bottom = 0         # rows of the row being read: it may be repeated
-        self.left = self.right = 0         # columns of the cell being read
+        self.right = 0                     # the columns up to the cell being read
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = _local(tag)
@@ -219,13 +217,12 @@ class _Tables:
             self.top, self.right = self.bottom, 0
             self.bottom += self._repeated(attributes, "rows")
         elif tag in ("table-cell", "covered-table-cell"):
-            self.left = self.right
-            self.right += self._repeated(attributes, "columns")
+            left, self.right = self.right, self.right + self._repeated(attributes, "columns")
             if _TYPE in attributes:
                 self.extent.reach(self.bottom, self.right)
             if attributes.get(_TYPE) == "percentage":
                 self.here.percent.update((r, c) for r in range(self.top, self.bottom)
-                                         for c in range(self.left, self.right))
+                                         for c in range(left, self.right))
         elif tag == "p":
             self.extent.reach(self.bottom, self.right)
 
@@ -245,17 +242,8 @@ _FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, _DIMENSIONS = 0x0006, 0x0203, 0x
 _VALUED = {_FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, 0x00FD, 0x0204, 0x00D6}   # the last three: texts
 
 
-def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
-    """Check the used areas of an ``.xls``; return by the sheet's number what the reader leaves out."""
-    try:
-        stream = _workbook_stream(data)
-        return _scan_book(stream, name, limits) if stream is not None else {}
-    except (struct.error, IndexError) as error:
-        raise SourceError("is damaged or no workbook", file=name, found=str(error), expected="an .xls file") from None
-
-
-def _workbook_stream(data: bytes) -> bytes | None:
-    """Return the stream that holds the workbook; None when there is none."""
+def _workbook_stream(data: bytes) -> bytes:
+    """Return the stream that holds the workbook; nothing when there is none."""
     shift, mini_shift = struct.unpack_from("<HH", data, 30)
     if shift not in (9, 12) or mini_shift != 6:
         raise IndexError("sectors of another size")
@@ -279,7 +267,7 @@ def _workbook_stream(data: bytes) -> bytes | None:
         entries.setdefault("root" if kind == 5 else title, struct.unpack_from("<II", directory, at + 116))
     found = entries.get("workbook") or entries.get("book")
     if found is None:
-        return None
+        return b""
     start, length = found
     if length >= cutoff or "root" not in entries:
         return _chain(body, fat, start, size)[:length]
@@ -318,9 +306,10 @@ def _records(stream: bytes, at: int) -> Iterator[tuple[int, int, int]]:
         at += 4 + length
 
 
-def _scan_book(stream: bytes, name: str, limits: Limits) -> dict[int, Extras]:
-    starts: list[int] = []
-    formats: list[int] = []
+def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
+    """Check the used areas of an ``.xls``; return by the sheet's number what the reader leaves out."""
+    stream = _workbook_stream(data)
+    starts, formats = [], []
     percent = {9, 10}   # built in: 0% and 0.00%
     for kind, at, length in _records(stream, 0):
         if kind == _LOCKED:

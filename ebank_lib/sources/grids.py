@@ -14,6 +14,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[st
     reader leaves out, by the sheet's name or number."""
     if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return data, xls_extras(data, name, limits)
-    parts = _guarded(lambda: _parts(data, name, limits), name)
+    parts = _parts(data, name, limits)
     lower = {part.lower(): content for part, content in parts.items()}
     for part, content in lower.items():
         if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
@@ -97,8 +98,7 @@ def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[st
         if len(content) > _SMALL_PART and not large:
             raise SourceError("is no plain workbook", file=name, sheet=part, found=f"{len(content)} bytes",
                               expected=f"at most {_SMALL_PART}")
-    content = lower.get("content.xml")
-    extras = xlsx_extras(lower, name, limits) if content is None else ods_extras(content, name, limits)
+    extras = (ods_extras if "content.xml" in lower else xlsx_extras)(lower, name, limits)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for part, content in parts.items():
@@ -157,10 +157,8 @@ class Grid:
 
 @dataclass
 class Block:
-    """What was read of one sheet or table: `texts` and `units` have a row a line and a column a mapped or kept heading.
-
-    Everything printed is a heading, a cell, a note or ignored. A long table may name the file and sheet of every line.
-    """
+    """What was read of one sheet or table: `texts` and `units` have a row a line and a column a mapped or kept heading;
+    all that is printed is a heading, a cell, a note or ignored. A long table may name every line's file and sheet."""
 
     file: str
     sheet: str = ""
@@ -189,8 +187,7 @@ class Block:
 
 def letters(column: int) -> str:
     """Return a column's letters."""
-    name = ""
-    column += 1
+    name, column = "", column + 1
     while column:
         column, rest = divmod(column - 1, 26)
         name = chr(65 + rest) + name
@@ -217,7 +214,7 @@ def as_text(value: object) -> str:
 
 def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:
     """Yield (sheet name, function that reads its grid) for every sheet of a workbook, in the workbook's order."""
-    content, extras = open_package(data, name, limits)
+    content, extras = _guarded(lambda: open_package(data, name, limits), name)
     book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)), name)
     for n, sheet in enumerate(book.sheet_names):
         more = extras.get(sheet) or extras.get(n) or Extras()
@@ -304,8 +301,7 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
     fields, limit = text.count(comma) + text.count("\n"), getattr(limits, most)
     if fields > 2 * limit:
         raise limits.refuse(most, "has too many fields", f"about {fields}", file=name)
-    rows: list[list[str]] = []
-    fields = 0
+    rows, fields = [], 0
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True):
             rows.append(row)
@@ -323,10 +319,8 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
 def _decode(data: bytes, name: str, encoding: str | None) -> str:
     tried = [encoding] if encoding else ["utf-8", "gb18030"]
     for one in tried:
-        try:
+        with suppress(UnicodeDecodeError):
             return data.decode(_ENCODINGS[one])
-        except UnicodeDecodeError:
-            continue
     raise SourceError("is in another encoding", file=name, found=f"bytes that are no {' or '.join(tried)}",
                       expected="UTF-8, GB18030 or the one declared as encoding")
 

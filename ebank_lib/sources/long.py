@@ -7,6 +7,7 @@ import io
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 
 from ..errors import SourceError, nearest, quote
@@ -24,7 +25,7 @@ class _Table:
     """A rectangular table: names of columns, and a list of values a column, as the format types them and as texts.
     `first` is the number of the first row as a reader of the file counts."""
 
-    def __init__(self, file: str, names: list[str], values: list[list[object]], first: int, limits: Limits):
+    def __init__(self, file: str, names: list[str], values: list[Sequence[object]], first: int, limits: Limits):
         self.file, self.names, self.values, self.first = file, names, values, first
         self.columns = [[as_text(value) for value in column] for column in values]
         check_lengths(zip(*self.columns), limits, file, first=first, names=names)
@@ -55,11 +56,7 @@ def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table
                               expected=f"{len(names)} as in the first line")
     # A line without anything is no row of the table, but it is counted, as a spreadsheet would.
     filled = [row or [""] * len(names) for row in rows[1:]]
-    return _Table(name, names, _by_column(filled, names), 2, limits)
-
-
-def _by_column(rows: list, names: list[str]) -> list[list]:
-    return [list(column) for column in zip(*rows)] if rows else [[] for _ in names]
+    return _Table(name, names, list(zip(*filled)) or [()] * len(names), 2, limits)
 
 
 def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
@@ -165,7 +162,7 @@ def _answer(name: str, spec: DatabaseSpec, limits: Limits) -> _Table:
     if len(rows) > most:
         key = "table_rows" if most == limits.table_rows else "table_cells"
         raise limits.refuse(key, "has too many rows", f"more than {most}", file=name)
-    return _Table(name, names, _by_column(rows, names), 1, limits)
+    return _Table(name, names, list(zip(*rows)) or [()] * len(names), 1, limits)
 
 
 def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block:

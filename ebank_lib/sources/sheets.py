@@ -37,10 +37,8 @@ def plain(text: str) -> str:
 
 def is_number(value: object, text: str) -> bool:
     """Whether a cell holds a figure, typed as one or written as one ("2.5万", "约1,200", "12*")."""
-    if isinstance(value, bool):
-        return False
     if isinstance(value, int | float):
-        return True
+        return not isinstance(value, bool)
     return len(text) <= 60 and bool(_NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip()))
 
 
@@ -194,7 +192,7 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, sk
     line = _unit_line(grid, header, naming)
     origins = [_origins(grid, header, row) for row in range(header.top, header.bottom + 1)]
     columns: list[Column] = []
-    where: dict[str, Column] = {}
+    where: dict[str, int] = {}
     for c in range(len(grid.texts[0])):
         if c in skip:
             continue
@@ -216,13 +214,11 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, sk
         fitting = [u for u in line if naming.bases[u] == naming.indicators[target.indicator]]
         # Of a line that names several units the one of the indicator's kind.
         unit = unit or (fitting[0] if len(fitting) == 1 else target.unit or "")
-        column = Column(c, path, target.indicator, unit)
         if target.indicator in where:
-            other = letters(where[target.indicator].index)
             raise grid.error("has two columns for one indicator", header.bottom, c, found="/".join(printed),
-                             expected=f"one column of {target.indicator} ({other} is one)")
-        where[target.indicator] = column
-        columns.append(column)
+                             expected=f"one column of {target.indicator} ({letters(where[target.indicator])} is one)")
+        where[target.indicator] = c
+        columns.append(Column(c, path, target.indicator, unit))
     for heading, target in spec.headings.items():
         if target.indicator not in where and not (where and spec.missing == "allow"):
             near = nearest(plain(heading), [column.path for column in columns])
@@ -245,21 +241,21 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
     """Read a sheet of the wide layout."""
     by_branch = spec.branch.source == "column"
     header = find_header(grid, spec.branch.column if by_branch else month.column)
-    months_at = _key_column(grid, header, month.column) if month.source == "column" and by_branch else None
-    skip = {header.key} if months_at is None else {header.key, months_at}
+    months_at = None if by_branch else header.key
+    if by_branch and month.source == "column":
+        months_at = _key_column(grid, header, month.column)
+    skip = {header.key, months_at} - {None}
     columns = read_columns(grid, header, spec, naming, skip)
     used = [c for c in columns if c.indicator is not None]
     lines = _table_rows(grid, header, used, spec, naming, by_branch)
     block = Block(grid.file, grid.sheet, revision, [letters(c.index) for c in used], [c.indicator for c in used],
                   units=[[c.unit for c in used]] * len(lines))
-    same_month = None if month.source == "column" else month_of(
-        month, grid.file, grid.sheet, grid.texts[: header.top])
+    same_month = month_of(month, grid.file, grid.sheet, grid.texts[: header.top]) if months_at is None else 0
     same_branch = "" if by_branch else name_of_branch(spec.branch, grid.file, grid.sheet)
-    month_column = months_at if by_branch else header.key
     for r in lines:
         block.rows.append(r + 1)
         block.branches.append(grid.text_of(r, header.key) if by_branch else same_branch)
-        block.months.append(_row_month(grid, r, month_column, month) if same_month is None else same_month)
+        block.months.append(same_month if months_at is None else _row_month(grid, r, months_at, month))
         block.texts.append([grid.texts[r][c.index] for c in used])
     _mark_merged(block, grid, header.key, lines, used)
     _account(block, grid, header, lines, columns, skip)
@@ -267,11 +263,9 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
 
 
 def _key_column(grid: Grid, header: Header, heading: str) -> int:
-    wanted = plain(heading)
-    for c in range(len(grid.texts[0])):
-        for r in range(header.top, header.bottom + 1):
-            if plain(grid.texts[r][c][:100]) == wanted:
-                return c
+    for c, texts in enumerate(zip(*grid.texts[header.top : header.bottom + 1])):
+        if plain(heading) in [plain(text[:100]) for text in texts]:
+            return c
     raise grid.error("has no such heading", header.bottom, expected=f"a cell {quote(heading)} in the heading rows")
 
 
@@ -301,11 +295,10 @@ def name_of_branch(branch: BranchAt, file: str, sheet: str) -> str:
 
 
 def _row_month(grid: Grid, row: int, column: int, month: Month) -> int:
-    first = grid.first_of(row, column)
-    text = grid.text_of(row, column)
-    found = month.in_cell(grid.values[first[0]][first[1]], text)
+    r, c = grid.first_of(row, column)
+    found = month.in_cell(grid.values[r][c], grid.texts[r][c])
     if found is None:
-        raise grid.error("holds no month", row, column, found=text, expected=month.expected,
+        raise grid.error("holds no month", row, column, found=grid.texts[r][c], expected=month.expected,
                          hint="A row that is not of a month is left out by `skip`")
     return found
 
@@ -351,13 +344,12 @@ def _spans(grid: Grid, row: int, column: int) -> bool:
 def _mark_merged(block: Block, grid: Grid, key: int, lines: list[int], used: list[Column]) -> None:
     for i, r in enumerate(lines if grid.merges else []):
         by_name = grid.merges.get((r, key))
-        whole = range_name(by_name) if by_name and grid.first_of(r, key)[0] != r else ""
+        whole = range_name(by_name) if by_name and by_name[0] != r else ""
         for j, column in enumerate(used):
             area = grid.merges.get((r, column.index))
-            if area and area[:2] != (r, column.index):
-                block.merged[i, j] = range_name(area)
-            elif whole:
-                block.merged[i, j] = whole
+            own = range_name(area) if area and area[:2] != (r, column.index) else whole
+            if own:
+                block.merged[i, j] = own
 
 
 def _account(block: Block, grid: Grid, header: Header, lines: list[int], columns: list[Column], keys: set[int]) -> None:

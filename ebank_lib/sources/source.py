@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -23,7 +24,6 @@ from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, Sou
 __all__ = ["Source", "open_source"]
 
 _CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged"]
-_NUMBERS = ("row", "month", "revision")
 _WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
 
 
@@ -205,11 +205,8 @@ def _listed(source: Source) -> list[_File]:
 
 def _revision(rule: Revision | None, file: str, sheet: str) -> int:
     """Return the number of the revision that a file's or sheet's name tells; 0 where it tells none."""
-    name = file.rpartition("/")[2] if rule is not None and rule.source == "file" else sheet
-    match = search(rule.pattern, name) if rule is not None else None
-    if not match:
-        return 0
-    digits = match["revision"] or "1"
+    match = search(rule.pattern, file.rpartition("/")[2] if rule.source == "file" else sheet) if rule else None
+    digits = (match["revision"] or "1") if match else "0"
     if not digits.isdecimal() or len(digits) > 6:
         raise SourceError("names no revision", file=file, sheet=sheet or None, found=digits, expected="digits")
     return int(digits)
@@ -257,8 +254,8 @@ def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Nami
             blocks.append(Block(file, name, 0, mapped=False, printed=printed, ignored=printed))
             continue
         exact = [spec for spec in mine if fold(spec.sheet) == fold(name)] or mine
-        month = exact[0].month or part.month
-        blocks.append(read_sheet(read(), exact[0], month, naming, _revision(part.revision, file, name)))
+        blocks.append(read_sheet(read(), exact[0], exact[0].month or part.month, naming,
+                                 _revision(part.revision, file, name)))
     for spec, names in specs:
         if not names and not spec.optional:
             raise SourceError("has no such sheet", file=file, found=", ".join(n for n, _ in sheets) or "no sheet",
@@ -275,25 +272,29 @@ def _matching(spec: SheetSpec, names: list[str]) -> list[str]:
 
 def _cells_frame(blocks: list[Block]) -> pd.DataFrame:
     """Return the cells of all blocks, in their order, row by row: repeated texts are categories, no object a cell."""
-    parts: dict[str, list] = {name: [] for name in _CELLS}
-    for block in (b for b in blocks if b.rows and b.columns):
-        height, width = len(block.rows), len(block.columns)
-        down = {"file": block.files or [block.file] * height, "sheet": block.sheets or [block.sheet] * height,
-                "branch": block.branches, "row": block.rows, "month": block.months,
-                "revision": [block.revision] * height}
-        for name, values in down.items():
-            parts[name].append(np.repeat(np.array(values, np.int64 if name in _NUMBERS else object), width))
-        for name in ("column", "indicator"):
-            parts[name].append(np.tile(np.array(getattr(block, f"{name}s"), object), height))
-        merged = np.full(height * width, "", object)
-        for (line, column), area in block.merged.items():
-            merged[line * width + column] = area
-        parts["merged"].append(merged)
-        for name in ("text", "unit"):
-            parts[name].append(np.fromiter(chain.from_iterable(getattr(block, f"{name}s")), object, height * width))
-    frame = pd.DataFrame({name: np.concatenate(values or [np.empty(0, object)]) for name, values in parts.items()})
-    frame = frame.astype(dict.fromkeys(_CELLS, "category") | dict.fromkeys(_NUMBERS, "int64") | {"text": "str"})
-    return frame.assign(month=pd.PeriodIndex.from_ordinals(frame["month"], freq="M"))
+    blocks = [b for b in blocks if b.rows and b.columns]
+    sizes = [(len(b.rows), len(b.columns)) for b in blocks]
+    first = np.cumsum([0, *(width for _, width in sizes)])
+    # The line and the column, of all lines and all columns, in which each cell stands.
+    line = np.repeat(np.arange(sum(height for height, _ in sizes)), [w for h, w in sizes for _ in range(h)])
+    across = [np.tile(np.arange(at, at + width), height) for at, (height, width) in zip(first, sizes)]
+    column, cell = np.concatenate([np.empty(0, int), *across]), slice(None)
+
+    def every(values: Callable[[Block], Iterable]) -> list:
+        return list(chain.from_iterable(map(values, blocks)))
+
+    columns = {name: np.array(every(values), np.int64)[line] for name, values in (
+        ("row", lambda b: b.rows), ("month", lambda b: b.months), ("revision", lambda b: [b.revision] * len(b.rows)))}
+    for name, place, values in (
+            ("file", line, lambda b: b.files or [b.file] * len(b.rows)), ("branch", line, lambda b: b.branches),
+            ("sheet", line, lambda b: b.sheets or [b.sheet] * len(b.rows)), ("column", column, lambda b: b.columns),
+            ("indicator", column, lambda b: b.indicators), ("unit", cell, lambda b: chain.from_iterable(b.units)),
+            ("merged", cell, lambda b: (b.merged.get(at, "") for at in np.ndindex(len(b.rows), len(b.columns))))):
+        codes, known = pd.factorize(np.array(every(values), object))
+        columns[name] = pd.Categorical.from_codes(codes[place], pd.Index(known, dtype="str"), validate=False)
+    columns["text"] = pd.array(every(lambda b: chain.from_iterable(b.texts)), dtype="str")
+    columns["month"] = pd.PeriodIndex.from_ordinals(columns["month"], freq="M")
+    return pd.DataFrame({name: columns[name] for name in _CELLS})
 
 
 def _files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:

@@ -7,6 +7,8 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection
+from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from re import _parser  # the only way to look into a pattern before it is run
 from typing import Annotated, Any, Literal
@@ -34,10 +36,8 @@ _MONTHS = {c: i for i, c in enumerate("一二三四五六七八九", 1)} | {"十
 
 
 class Limits(Strict):
-    """How large an input may be before it is refused; a province's workbook has some 50 kB and 2,000 cells.
-
-    Each can be set under ``limits:`` in the ``sources.yaml``, higher or lower.
-    """
+    """How large an input may be before it is refused, unless ``limits:`` in the ``sources.yaml`` says otherwise; a
+    province's workbook has some 50 kB and 2,000 cells."""
 
     files: PositiveInt = 10_000
     file_bytes: PositiveInt = 64_000_000
@@ -101,10 +101,8 @@ def search(pattern: str, text: str) -> re.Match | None:
     return re.search(pattern, text) or re.search(pattern, unicodedata.normalize("NFKC", text))
 
 
-def _pattern(*groups: str):
-    def check(text: str) -> str:
-        return check_pattern(text, groups)
-    return AfterValidator(check)
+def _pattern(*groups: str) -> AfterValidator:
+    return AfterValidator(partial(check_pattern, groups=groups))
 
 
 def _inside(text: str) -> str:
@@ -127,11 +125,9 @@ def _short(key: str, **more: str) -> BeforeValidator:
 def _check_format(form: str) -> str:
     """Return a date format that can tell a month."""
     sample = dt.datetime(2010, 3, 1)
-    try:
+    with suppress(ValueError):
         if dt.datetime.strptime(sample.strftime(form), form).replace(day=1) == sample:
             return form
-    except ValueError:
-        pass
     raise ValueError("a date format such as %Y-%m")
 
 
@@ -155,7 +151,6 @@ def common_month(text: str) -> int | None:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class Month(Strict):
@@ -192,11 +187,9 @@ class Month(Strict):
             return None  # 2010.10 typed as a number has become 2010.1: nobody knows which month was meant
         if self.format is None:
             return self.in_text(text)
-        try:
-            date = dt.datetime.strptime(unicodedata.normalize("NFKC", text.strip()), self.format)
-        except ValueError:
-            return None
-        return _ordinal(date.year, date.month)
+        with suppress(ValueError):
+            value = dt.datetime.strptime(unicodedata.normalize("NFKC", text.strip()), self.format)
+        return _ordinal(value.year, value.month) if isinstance(value, dt.date) else None
 
 
 class Revision(Strict):
@@ -239,7 +232,7 @@ class SheetSpec(Strict):
 class FileSpec(Strict):
     """What every kind of file says about itself."""
 
-    path: Inside
+    path: Annotated[str, AfterValidator(_inside)]
     month: Month | None = None
     revision: Revision | None = None
     encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None

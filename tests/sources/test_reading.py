@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 from ebank_lib.errors import ConfigError, SourceError
+from ebank_lib.sources.grids import letters
+from ebank_lib.sources.spec import common_month
 
 COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged"]
 
@@ -196,6 +198,10 @@ def test_signatures_and_footnotes_are_notes_wherever_they_stand(folder):
     assert balanced(source)
 
 
+def test_columns_have_the_letters_of_a_sheet():
+    assert [letters(n) for n in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
+
+
 # ---------------------------------------------------------------- headings
 
 
@@ -288,6 +294,18 @@ def test_the_month_stands_in_the_name_or_above_the_table(folder, rule, title, mo
     folder.edit('{from: file, pattern: "(?P<year>\\\\d{4})-(?P<month>\\\\d{2})"}', rule)
     folder.edit("sheet: 客户", 'sheet: "*"')
     assert folder.cells().month.astype(str)[0] == month
+
+
+def test_a_text_that_names_two_months_names_none():
+    assert common_month("2010-03 and 2010-04") is None
+    assert common_month("２０１０年３月") == common_month("201003.xlsx") == common_month("20100331") == 482
+
+
+@pytest.mark.parametrize("month", ["2010", "2010Q3", "2010-13", "March", "2010-03-01"])
+def test_an_event_has_a_year_and_a_month(folder, month):
+    folder.edit("files:", f'events: [{{month: "{month}", zh: 甲, en: A}}]\nfiles:')
+    with pytest.raises(ConfigError, match="events.0.month.*such as 2010-03"):
+        folder.open()
 
 
 @pytest.mark.parametrize("name", ["march.xlsx", "2010-13.xlsx", "1010-03.xlsx"])
