@@ -13,13 +13,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..catalog import Indicator
 from ..display import describe, html_table
 from ..errors import EbankError, SeriesError
 from ..wording import cell, cite, join, language, percent, t
 from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language
 from .scoring import SURE, Grade, compare, crps, grade_rule, scores_of
-from .series import as_monthly, kind_of, observed
+from .series import as_monthly, observed
 
 __all__ = ["Backtest", "Backtests", "Grade", "backtest", "cutoffs_of"]
 
@@ -171,8 +170,7 @@ class Backtest:
         return html_table(scores, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    _repr_html_ = to_html
 
 
 @dataclass(frozen=True)
@@ -263,8 +261,7 @@ class Backtests:
         return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    _repr_html_ = to_html
 
 
 def cutoffs_of(n: int, horizon: int, origins: int, least: int = _LEAST) -> list[int]:
@@ -272,13 +269,6 @@ def cutoffs_of(n: int, horizon: int, origins: int, least: int = _LEAST) -> list[
 
     The latest origins that still have `horizon` months after them; where these are fewer than asked for, later ones
     with fewer months after them are added.
-
-    Examples
-    --------
-    >>> cutoffs_of(44, 12, 12)
-    [24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35]
-    >>> cutoffs_of(60, 12, 3), cutoffs_of(20, 12, 3)
-    ([46, 47, 48], [])
     """
     full = list(range(least, n - horizon + 1))
     short = list(range(max(least, n - horizon + 1), n))
@@ -287,51 +277,22 @@ def cutoffs_of(n: int, horizon: int, origins: int, least: int = _LEAST) -> list[
 
 
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
-             kind: str | Indicator | None = None, unit: object = "", label: object = "", least: int = _LEAST,
+             kind: str | None = None, unit: object = "", label: object = "", least: int = _LEAST,
              unique_id: str | None = None, past: Callable[[pd.Period], pd.Series] | None = None,
              forecaster: Callable[..., Forecast] | None = None) -> Backtest:
-    """Test methods on the past of one series by a rolling origin.
+    """Test methods on the past of one series `y` (T,), as it is known now, by a rolling origin.
 
-    Parameters
-    ----------
-    y : Series or array (T,)
-        What is known now; the actual values are taken from it.
-    models, horizon, level, kind, unit, label, unique_id
-        As in :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added.
-    origins : int
-        How many origins, a month apart.
-    least : int
-        Months known at the first origin.
-    past : callable, optional
-        Month -> the series as it was known at the end of that month.
-    forecaster : callable, optional
-        ``(cutoff, horizon, level, models) -> Forecast`` in the place of ``forecast``, for what is known beside the
-        series; it must look at nothing after the cutoff.
-
-    Returns
-    -------
-    Backtest
-        With an empty table and grade E where the series is too short for a single origin.
-
-    Raises
-    ------
-    SeriesError, UnknownNameError
-        As :func:`ebank_lib.forecasting.forecast`; fewer than one origin asked for.
-
-    Examples
-    --------
-    >>> months = pd.period_range("2008-01", periods=44, freq="M")
-    >>> b = backtest(pd.Series(np.exp(np.arange(44) / 40), index=months), models=("drift",), origins=6)
-    >>> b.origins, b.grade().letter
-    (6, 'A')
+    `models`, `horizon`, `level`, `kind`, `unit`, `label` and `unique_id` are as in
+    :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added. There are so many `origins`, a month apart, the
+    first with `least` months known. `past` says of a month how the series was known at its end. `forecaster` ``(cutoff,
+    horizon, level, models) -> Forecast`` stands in the place of ``forecast``, for what is known beside the series; it
+    must look at nothing after the cutoff. Where the series is too short for a single origin the table is empty and the
+    grade E.
     """
     models = (models,) if isinstance(models, str) else tuple(models)
     horizon, level, models = checked(horizon, level, (*models, "snaive"))
     if origins < 1 or least < 3:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
-    if isinstance(kind, Indicator):
-        label = label or kind.short_label
-        kind = kind_of(kind)
     y = observed(as_monthly(y)[0])
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []

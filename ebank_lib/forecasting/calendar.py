@@ -109,7 +109,7 @@ def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
     windows = WINDOWS if window is None or window in WINDOWS else (*WINDOWS, tuple(window))
     fixed = _filtered(first, n, calendar, windows)
     seen = np.empty((len(_THETAS), n - 1, _FIXED + len(tried)))
-    seen[:, :, 0] = _differences(values, np.array(_THETAS))
+    seen[:, :, :1] = _recursive(np.diff(values)[:, None], np.array(_THETAS))
     seen[:, :, 1: _FIXED] = fixed[:, :, : _FIXED - 1]
     for w, days in enumerate(tried):
         seen[:, :, _FIXED + w] = fixed[:, :, _FIXED - 1 + windows.index(days)]
@@ -160,27 +160,16 @@ def _used_columns(windows: int, waves: bool) -> list[np.ndarray]:
 
 
 @compiled
-def _differences(values, thetas):
-    """The series' changes as each theta's noise sees them, (thetas, n - 1)."""
-    out = np.empty((thetas.size, values.size - 1))
-    for i in range(thetas.size):
-        before = 0.0
-        for t in range(values.size - 1):
-            out[i, t] = values[t + 1] - values[t] + before
-            before = -thetas[i] * out[i, t]
-    return out
-
-
-@compiled
 def _recursive(columns, thetas):
     """Columns (n, k) as each theta's noise sees them, (thetas, n, k): x[t] - theta y[t - 1]."""
     # scipy.signal does this too, and takes a tenth of a second to import.
     out = np.empty((thetas.size, *columns.shape))
     for i in range(thetas.size):
-        before = np.zeros(columns.shape[1])
-        for t in range(columns.shape[0]):
-            out[i, t] = columns[t] + before
-            before = -thetas[i] * out[i, t]
+        for j in range(columns.shape[1]):
+            before = 0.0
+            for t in range(columns.shape[0]):
+                out[i, t, j] = columns[t, j] + before
+                before = -thetas[i] * out[i, t, j]
     return out
 
 

@@ -13,8 +13,8 @@ of the M3 competition; the test part was not looked at.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -47,12 +47,11 @@ TABLE = Path(__file__).with_name("shapes.csv")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a method says on the modelling scale: ``mean`` (H,), error ``cov`` (H, H), and how it was got."""
+    """What a method says on the modelling scale: ``mean`` (H,), error ``cov`` (H, H); a combination has ``weights``."""
 
     mean: np.ndarray
     cov: np.ndarray
-    detail: str = ""
-    notes: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sd(self) -> np.ndarray:
@@ -70,16 +69,13 @@ def _fitted(values: bytes, form: str) -> ETS:
     return fit_ets(np.frombuffer(values), form)
 
 
-Candidate = Callable[[Work, int], Prediction]
-
-
 def predict(name: str, work: Work, horizon: int) -> Prediction:
-    """Run one method by its name; its warnings become notes, and where it cannot be used the error says why."""
+    """Run one method by its name; where it cannot be used the error says why."""
     method, least = CANDIDATES[name]
     if len(work.values) < least:
         raise SeriesError("too few months for this method", found=len(work.values), expected=f"at least {least}")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             got = method(work, horizon)
         except EbankError:
@@ -90,11 +86,8 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
     if not (np.isfinite(got.mean).all() and np.isfinite(got.cov).all()):
         raise SeriesError("the method returned no finite forecast")
     known = name in AS_IT_WAS or work.calendar is NOTHING
-    mean = got.mean if known else got.mean + work.calendar.between(work.first + len(work.values), horizon)
-    # What a library says about its own future versions is no remark on this series.
-    notes = dict.fromkeys(str(w.message).splitlines()[0] for w in caught
-                          if not issubclass(w.category, (FutureWarning, DeprecationWarning)))
-    return Prediction(mean, got.cov, got.detail, (*got.notes, *notes))
+    return got if known else Prediction(
+        got.mean + work.calendar.between(work.first + len(work.values), horizon), got.cov)
 
 
 @cache
@@ -102,10 +95,10 @@ def _lags(horizon: int) -> np.ndarray:
     return np.subtract.outer(np.arange(horizon), np.arange(horizon))
 
 
-def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float, detail: str) -> Prediction:
+def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float) -> Prediction:
     """Errors that are sums of past shocks: e_h = shock_h + psi_1 shock_(h-1) + ..."""
     below = np.where(_lags(len(psi)) >= 0, psi[_lags(len(psi))], 0.0)
-    return Prediction(mean, sigma2 * below @ below.T, detail)
+    return Prediction(mean, sigma2 * below @ below.T)
 
 
 def snaive(work: Work, horizon: int) -> Prediction:
@@ -165,14 +158,14 @@ def ets(work: Work, horizon: int) -> Prediction:
     """Exponential smoothing, the form of least AICc."""
     # Where the branches' common season is off already, a season of its own would be noise, at five times the work.
     fit = select_ets(work.values, FORMS if work.calendar.season is None else FORMS[:3], smoothed)
-    return _from_weights(*fit.forecast(horizon), fit.sigma2, f"ETS({','.join(_letters(fit.form))})")
+    return _from_weights(*fit.forecast(horizon), fit.sigma2)
 
 
 def damped(work: Work, horizon: int) -> Prediction:
     """Damped trend on the series less its shrunk season (Gardner & McKenzie 1985)."""
     fit = smoothed(work.adjusted, "AAdN")
     mean, psi = fit.forecast(horizon)
-    return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2, f"phi={fit.weights[3]:.2f}")
+    return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2)
 
 
 def theta(work: Work, horizon: int) -> Prediction:
@@ -186,11 +179,7 @@ def theta(work: Work, horizon: int) -> Prediction:
     alpha = fit.weights[0]
     level, psi = fit.forecast(horizon)
     lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
-    return _from_weights(level + slope / 2 * lead + work.season_ahead(horizon), psi, fit.sigma2, f"alpha={alpha:.2f}")
-
-
-def _letters(form: str) -> list[str]:
-    return [form[0], "Ad" if "d" in form else form[1], form[-1]]
+    return _from_weights(level + slope / 2 * lead + work.season_ahead(horizon), psi, fit.sigma2)
 
 
 def arma(work: Work, horizon: int) -> Prediction:
@@ -206,7 +195,7 @@ def pure_arma(work: Work, horizon: int) -> Prediction:
 def arima(work: Work, horizon: int) -> Prediction:
     """ARIMA of small order on the series less its shrunk season."""
     got = _arma(work.as_series(work.adjusted), horizon, d=None, max_p=3, max_q=3, max_order=_most(work))
-    return Prediction(got.mean + work.season_ahead(horizon), got.cov, got.detail, got.notes)
+    return Prediction(got.mean + work.season_ahead(horizon), got.cov)
 
 
 def _most(work: Work) -> int:
@@ -217,21 +206,19 @@ def _arma(z: pd.Series, horizon: int, **search) -> Prediction:
     chosen = select_order(z, **search)
     table = chosen.best.forecast(horizon, level=(95,))
     sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
-    psi = _psi(chosen.best.params, chosen.order[1], horizon)
+    psi = _psi(chosen.best.ar_polynomial, chosen.best.ma_polynomial, chosen.order[1], horizon)
     shape = toeplitz(psi, np.zeros(horizon))
     shape = shape / np.linalg.norm(shape, axis=1, keepdims=True)
     corr = shape @ shape.T
-    p, d, q = chosen.order
-    return Prediction(table["y_hat"].to_numpy(dtype=float), np.outer(sd, sd) * corr, f"ARIMA({p},{d},{q})")
+    return Prediction(table["y_hat"].to_numpy(dtype=float), np.outer(sd, sd) * corr)
 
 
-def _psi(params: pd.Series, d: int, horizon: int) -> np.ndarray:
+def _psi(ar: np.ndarray, ma: np.ndarray, d: int, horizon: int) -> np.ndarray:
     """Weights of past shocks in an ARIMA, differencing included."""
-    ar = params[[n for n in params.index if n.startswith("ar") and n[2:].isdigit()]].to_numpy(dtype=float)
-    ma = params[[n for n in params.index if n.startswith("ma") and n[2:].isdigit()]].to_numpy(dtype=float)
     psi = np.zeros(horizon)
-    for h in range(horizon):
-        psi[h] = 1.0 if h == 0 else (ma[h - 1] if h <= ma.size else 0.0)
+    psi[0] = 1.0
+    for h in range(1, horizon):
+        psi[h] = ma[h - 1] if h <= ma.size else 0.0
         for j in range(1, min(h, ar.size) + 1):
             psi[h] += ar[j - 1] * psi[h - j]
     for _ in range(d):
@@ -240,7 +227,7 @@ def _psi(params: pd.Series, d: int, horizon: int) -> np.ndarray:
 
 
 # name -> method and the fewest months it is used on
-CANDIDATES: dict[str, tuple[Candidate, int]] = {
+CANDIDATES: dict[str, tuple[Callable[[Work, int], Prediction], int]] = {
     "snaive": (snaive, 13), "snaive_drift": (snaive_drift, 25), "drift": (drift, 6), "naive": (naive, 2),
     "ets": (ets, 10), "damped": (damped, 10), "theta": (theta, 10),
     "arma": (arma, 12), "pure_arma": (pure_arma, 12), "arima": (arima, 12),
@@ -294,8 +281,7 @@ def _combined(work: Work, members: dict[str, Prediction]) -> Prediction:
     weights = _weights(work, tuple(members))
     mean = sum(w * p.mean for w, p in zip(weights, members.values(), strict=True))
     cov = sum(w * p.cov for w, p in zip(weights, members.values(), strict=True))
-    detail = ", ".join(f"{name} {w:.2f}" for name, w in zip(members, weights, strict=True))
-    return Prediction(mean, cov, detail, tuple(dict.fromkeys(n for p in members.values() for n in p.notes)))
+    return Prediction(mean, cov, {m: round(w, 2) for m, w in zip(members, weights.tolist(), strict=True)})
 
 
 def _median(work: Work, members: dict[str, Prediction]) -> Prediction:

@@ -268,12 +268,6 @@ def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS, fit: Callable[[np.
     """Fit every form that the length admits and return the one of least AICc; a season needs 24 months.
 
     `fit` does it, where another keeps what has been fitted.
-
-    Examples
-    --------
-    >>> t = np.arange(48.0)
-    >>> select_ets(t + np.random.default_rng(0).normal(size=48)).form
-    'AAN'
     """
     n = int(np.isfinite(y).sum())
     fits = [fit(y, form) for form in forms if form[-1] == "N" or (len(y) >= 24 and n >= 20)]

@@ -74,13 +74,7 @@ class Forecast:
         return failed.drop_duplicates(ignore_index=True)
 
     def block(self, model: str | None = None) -> pd.DataFrame:
-        """Return one method's rows (default: the one that is read out).
-
-        Raises
-        ------
-        UnknownNameError
-            The method was not asked for.
-        """
+        """Return one method's rows (default: the one that is read out)."""
         model = self.headline if model is None else model
         if model not in self.models:
             raise UnknownNameError("forecast model", model, self.models)
@@ -120,10 +114,10 @@ class Forecast:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
         said = [t("forecasting.scale_" + self.transform.name, lang)]
         sep = "、" if language(lang) == "zh" else ", "
-        if self.headline == "combination" and self.parts["combination"].detail:
-            members = [part.rsplit(" ", 1) for part in self.parts["combination"].detail.split(", ")]
+        if self.parts[self.headline].weights:
             said.append(t("forecasting.weights", lang, members=sep.join(
-                f"{t('forecasting.model_' + name, lang)} {percent(float(w), 0)}" for name, w in members)))
+                f"{t('forecasting.model_' + name, lang)} {percent(w, 0)}"
+                for name, w in self.parts[self.headline].weights.items())))
         if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
             own = self.shapes[self.headline].branches
             said.append(t(f"forecasting.calibrated{'_branches' if own else ''}", lang, n=own))
@@ -159,8 +153,7 @@ class Forecast:
         return html_table(shown, caption=caption, formats=formats, heads=heads, lang=lang,
                           notes=[self.reading(lang), *self.remarks(lang)])
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    _repr_html_ = to_html
 
 
 def reason_in_words(reason: str, lang: str | None = None) -> str:

@@ -80,7 +80,7 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
     def with_all(cutoff: pd.Period, horizon: int, level, models) -> Forecast:
         return context.until(cutoff).forecast(branch, key, horizon, level, models)
 
-    return backtest(cleaned.series(branch, key), models, horizon, origins, level, cleaned.catalog.indicator(key),
+    return backtest(cleaned.series(branch, key), models, horizon, origins, level, context[key].kind,
                     forecaster=with_all, **_about(cleaned, key))
 
 
@@ -303,7 +303,7 @@ def _asked(cleaned: Cleaned, branch: str, key: str, beside: bool) -> dict:
     def with_all(cutoff: pd.Period, horizon: int, level, models):
         return whole.until(cutoff).forecast(branch, key, horizon, level, models)
 
-    return {"y": y, "kind": cleaned.catalog.indicator(key), "past": past, "forecaster": with_all if beside else None,
+    return {"y": y, "kind": whole[key].kind, "past": past, "forecaster": with_all if beside else None,
             **_about(cleaned, key)}
 
 

@@ -279,25 +279,13 @@ class JointPaths:
         return tuple(k for k in self.catalog.indicators if k in self.values)
 
     def array(self, indicator: str) -> np.ndarray:
-        """Return the paths of an indicator in every branch, (branches, horizon, n).
-
-        Raises
-        ------
-        UnknownNameError
-            No paths of it.
-        """
+        """Return the paths of an indicator in every branch, (branches, horizon, n)."""
         if indicator not in self.values:
             raise UnknownNameError("indicator with paths", indicator, self.values)
         return self.values[indicator]
 
     def of(self, branch: str, indicator: str) -> pd.DataFrame:
-        """Return the paths of one series, (horizon, n), by month.
-
-        Raises
-        ------
-        UnknownNameError
-            No paths of this branch or indicator.
-        """
+        """Return the paths of one series, (horizon, n), by month."""
         branch = self.catalog.branch(branch).id
         if branch not in self.branches:
             raise UnknownNameError("branch with paths", branch, self.branches)
@@ -306,12 +294,8 @@ class JointPaths:
     def total(self, indicator: str) -> pd.DataFrame:
         """Return the paths of all branches together, (horizon, n): sums, and for a ratio the ratio of the sums.
 
-        A branch without any paths of the indicator is left out (:attr:`reasons` says why).
-
-        Raises
-        ------
-        SeriesError
-            A ratio that is only printed has no parts to add up.
+        A branch without any paths of the indicator is left out (:attr:`reasons` says why). A ratio that is only printed
+        has no parts to add up, and is an error.
         """
         ind = self.catalog.indicator(indicator)
         if ind.kind != "ratio":
@@ -323,13 +307,7 @@ class JointPaths:
         return pd.DataFrame(follow(Rule("ratio", (ind.numerator, *ind.denominators)), parts, {}), index=self.months)
 
     def with_free(self, changed: Mapping[str, np.ndarray]) -> JointPaths:
-        """Return the same futures with some free indicators replaced and what follows from them computed anew.
-
-        Raises
-        ------
-        SeriesError
-            An indicator that follows from others, or an array of another shape.
-        """
+        """Return the same futures with some free indicators replaced and what follows from them computed anew."""
         values = dict(self.values)
         for key, new in changed.items():
             if key not in self.plan.free:

@@ -172,8 +172,7 @@ class Revision:
             heads |= {f"{c}-{lv:g}": t(f"forecasting.{c}", lang, level=f"{lv:g}") for c in ("lo", "hi", "inside")}
         return heads
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    _repr_html_ = to_html
 
 
 def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revision:
@@ -187,18 +186,6 @@ def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revisio
     beside the series now; restated months from the earliest on; then for each new month first as if it had come exactly
     as forecast, then as it came. The steps lead from the old forecast to the new one, so they add up exactly; another
     order would share out otherwise.
-
-    Raises
-    ------
-    SeriesError
-        The series ends before the old forecast's last known month, or cannot be forecast.
-
-    Examples
-    --------
-    >>> y = pd.Series(np.exp(np.arange(44) / 20), index=pd.period_range("2008-01", periods=44, freq="M"))
-    >>> r = revise(forecast(y.iloc[:-1], models=("drift",)), y)
-    >>> r.status, len(r.table), bool(r.check["inside-80"].all())
-    ('inside', 11, True)
     """
     new = observed(as_monthly(y)[0])
     old = as_monthly(before.y)[0]

@@ -88,8 +88,7 @@ def test_damped_smoothing_is_of_the_series_less_its_season():
 
 @pytest.mark.parametrize("ar, ma, d", [((0.5, -0.2), (0.4,), 0), ((), (0.3, 0.2), 1), ((0.7,), (), 2)])
 def test_weights_of_past_shocks_are_those_of_statsmodels(ar, ma, d):
-    names = [*(f"ar{n + 1}" for n in range(len(ar))), *(f"ma{n + 1}" for n in range(len(ma)))]
-    psi = _psi(pd.Series([*ar, *ma, 1.0], index=[*names, "sigma2"]), d, 8)
+    psi = _psi(np.array(ar), np.array(ma), d, 8)
     polynomial = np.array([1.0, *(-np.array(ar))])
     for _ in range(d):
         polynomial = np.convolve(polynomial, [1, -1])
@@ -125,19 +124,19 @@ def test_the_combination_is_half_equal_and_half_by_inverse_squared_late_errors()
     members = [parts[m] for m in MEMBERS]
     assert np.allclose(parts["combination"].mean, sum(w * p.mean for w, p in zip(weights, members, strict=True)))
     assert np.allclose(parts["combination"].cov, sum(w * p.cov for w, p in zip(weights, members, strict=True)))
-    assert parts["combination"].detail == ", ".join(f"{m} {w:.2f}" for m, w in zip(MEMBERS, weights, strict=True))
+    assert parts["combination"].weights == {m: round(w, 2) for m, w in zip(MEMBERS, weights, strict=True)}
     assert np.allclose(parts["median"].mean, np.median([p.mean for p in members], axis=0))
     assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))
 
 
 def test_with_too_few_late_months_weights_are_equal_and_a_member_without_errors_has_the_mean_error():
     parts = run_models(prepare(growth(5, n=27), "flow"), 6, ("combination",))[0]
-    assert parts["combination"].detail == ", ".join(f"{m} 0.25" for m in MEMBERS)
+    assert parts["combination"].weights == dict.fromkeys(MEMBERS, 0.25)
     ready = prepare(growth(5, n=28), "flow")        # one origin, at which the fourth member has a month too few
     error = [np.abs(predict(m, ready.work.until(4), 4).mean - ready.work.plain[-4:]).mean() for m in MEMBERS[:3]]
     own = 1 / np.square([*error, np.mean(error)])
-    detail = run_models(ready, 6, ("combination",))[0]["combination"].detail
-    assert detail == ", ".join(f"{m} {w:.2f}" for m, w in zip(MEMBERS, 0.125 + 0.5 * own / own.sum(), strict=True))
+    weights = run_models(ready, 6, ("combination",))[0]["combination"].weights
+    assert weights == {m: round(w, 2) for m, w in zip(MEMBERS, 0.125 + 0.5 * own / own.sum(), strict=True)}
 
 
 def test_what_cannot_be_used_says_why_and_something_stands_in():

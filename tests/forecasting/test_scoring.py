@@ -13,7 +13,7 @@ from scipy.fft import dct
 from scipy.integrate import quad
 from utilsforecast import losses
 
-from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.errors import UnknownNameError
 from ebank_lib.forecasting import Comparison, Grade, backtest, compare, diebold_mariano, forecast
 from ebank_lib.forecasting.forecast import distribution
 from ebank_lib.forecasting.scoring import crps, grade_rule, scores_of
@@ -118,10 +118,6 @@ def test_nothing_to_test_is_said_not_guessed():
     assert np.isnan(few.p_value) and "found 7; expected at least 8" in few.reason
     assert np.isfinite(diebold_mariano(A[:8], B[:8]).p_value)
     assert "expected at least 13" in diebold_mariano(A, B, 12).reason and not diebold_mariano(A, B, 11).reason
-    for wrong, says in (((A, B[:-1]), "same origins"), ((A, [*B[:-1], np.nan]), "not finite"), ((A, B, 0), "range"),
-                        ((A, B, True), "range"), ((A, B, 1.5), "range")):
-        with pytest.raises(SeriesError, match=says):
-            diebold_mariano(*wrong)
 
 
 @pytest.fixture(scope="module")
