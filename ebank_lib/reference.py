@@ -18,7 +18,7 @@ from .config import read_rows
 from .display import as_html, html_table, say
 from .errors import ConfigError, UnknownNameError
 from .files import shipped
-from .growth.measures import as_month
+from .growth import as_month
 from .wording import language, month_name, number, percent, t
 
 __all__ = ["KINDS", "MEASURES", "UNITS", "Reference", "own_figure", "reference_facts"]

@@ -22,7 +22,7 @@ from ..catalog import Catalog
 from ..config import Strict, read_yaml, validate
 from ..display import describe, html_table
 from ..errors import ConfigError, SeriesError, UnknownNameError
-from ..growth.measures import as_month
+from ..growth import as_month
 from ..wording import cell, cite, join, language, month_name, percent, t
 from .statistics import FACTS, MIN_MONTHS, Data
 

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 
-from ..growth import log_growth, robust_sd, trend
-from ..growth.measures import as_month, as_months
+from ..growth import as_month, as_months, log_growth, robust_sd, trend
 from ..peers import compare_peers, percentile_interval
 from ..peers.position import by_branch
 from ..store import kept_arrays

@@ -1,29 +1,193 @@
-"""All indicators of one branch: how fast they grow, how steadily, and whether either changes."""
+"""How fast and how steadily: growth 环比, 定基 and 同比, index, 12-month totals, volatility, trends.
+
+Growth exists only where it means something: both values are there, the earlier one is above zero, the later one not
+below. Everything else stays missing, with the reason in the table; no division ever gives an infinite number.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from ..catalog import Catalog
-from ..display import describe, html_table
-from ..errors import UnknownNameError
-from ..wording import cell, cite, language, month_name, number, percent, t
-from .measures import MIN_TREND, as_month, as_months, growth_rates, log_growth, robust_sd, total12, trend, volatility
+from .catalog import Catalog
+from .display import describe, html_table
+from .errors import SeriesError, UnknownNameError
+from .wording import cell, cite, language, month_name, number, percent, t
 
-__all__ = ["GrowthAnalysis", "analyse_growth"]
+__all__ = ["GrowthAnalysis", "Trend", "analyse_growth", "as_month", "as_months", "growth_rates", "log_growth",
+           "robust_sd", "total12", "trend", "volatility"]
 
+KINDS = ("mom", "base", "yoy")
+MIN_TREND = 12      # months: below this the normal approximation of Mann-Kendall's S is not to be trusted
 # What each picture's sentence is about: a column of the summary, and how its values are written.
 _READ = {"mom": ("mean_index", lambda v, lang: percent(v - 1, 1, True)),
          "base": ("base", lambda v, lang: f"{v:.2f}" if v < 100 else number(v, "", lang)),
          "yoy": ("last_yoy", lambda v, lang: percent(v, 0, True)),
          "volatility": ("volatility", lambda v, lang: percent(v))}
 
+
+# --- one series
+
+def as_months(y: pd.Series) -> pd.Series:
+    """Return a Series of numbers on a monthly PeriodIndex as floats on every month from its first to its last, missing
+    months as NaN; anything else is a SeriesError."""
+    if not isinstance(y, pd.Series):
+        raise SeriesError("is no series", found=type(y).__name__, expected="a pandas Series with a monthly PeriodIndex")
+    if not isinstance(y.index, pd.PeriodIndex) or y.index.freqstr != "M":
+        raise SeriesError("has no months", found=type(y.index).__name__, expected="a PeriodIndex of frequency M")
+    if not y.index.is_monotonic_increasing or not y.index.is_unique or y.index.hasnans:
+        raise SeriesError("months are not in order", expected="each month once, rising")
+    try:
+        y = y.astype(float)
+    except (TypeError, ValueError) as error:
+        raise SeriesError("holds something that is no number", found=str(error), expected="numbers") from error
+    if np.isinf(y.to_numpy()).any():
+        raise SeriesError("holds an infinite value", key=str(y.index[np.isinf(y.to_numpy())][0]),
+                          expected="finite or missing values")
+    if y.empty or (y.index[-1] - y.index[0]).n + 1 == len(y):       # every month is there
+        return y.rename_axis(None)
+    return y.reindex(pd.period_range(y.index[0], y.index[-1], freq="M"))
+
+
+def growth_rates(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | None = None) -> pd.Series:
+    """Return the growth of a monthly series.
+
+    Parameters
+    ----------
+    y : Series of float, monthly PeriodIndex
+    kind : {"mom", "base", "yoy"}
+        ``mom`` 环比: rate on the month before; ``yoy`` 同比: rate on the same month a year before (0.05 = 5%);
+        ``base`` 定基: multiple of the base month (1 there).
+    base_month : Period or str, optional
+        For ``base``; default the first month with a value.
+
+    Returns
+    -------
+    Series
+        NaN wherever a value is missing, the earlier one is not above zero or the later one is below zero.
+
+    Examples
+    --------
+    >>> y = pd.Series([100.0, 110.0, 0.0, 5.0], pd.period_range("2008-01", periods=4, freq="M"))
+    >>> growth_rates(y).round(3).tolist()
+    [nan, 0.1, -1.0, nan]
+    >>> growth_rates(y, "base", "2008-02").round(3).tolist()
+    [0.909, 1.0, 0.0, 0.045]
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind of growth", kind, KINDS)
+    y = as_months(y)
+    if kind == "base":
+        there = y.dropna()
+        base = y.get(as_month(base_month), math.nan) if base_month is not None else (
+            there.iloc[0] if len(there) else math.nan)
+        return (y / base).where(y >= 0) if base > 0 else y * np.nan
+    lag, v = 1 if kind == "mom" else 12, y.to_numpy()
+    earlier, out = np.full(len(v), np.nan), np.full(len(v), np.nan)
+    earlier[lag:] = v[:-lag]
+    with np.errstate(all="ignore"):     # as pandas has it, whose own operations take ten times as long
+        np.divide(v, earlier, out=out, where=(earlier > 0) & (v >= 0))
+    return pd.Series(out - 1, y.index, name=y.name)
+
+
+def as_month(month: pd.Period | str) -> pd.Period:
+    """Return a month given as text or Period."""
+    # pandas would take "Oct" or "5" for a month too, of a year that depends on the clock.
+    if not isinstance(month, pd.Period) and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month)):
+        raise SeriesError("is no month", found=str(month), expected="YYYY-MM")
+    return pd.Period(month, "M")
+
+
+def log_growth(y: pd.Series) -> pd.Series:
+    """Return the difference of logs, NaN where a value is missing or not above zero."""
+    y = as_months(y)
+    v = y.to_numpy()
+    return pd.Series(np.diff(np.log(np.where(v > 0, v, np.nan)), prepend=np.nan), y.index, name=y.name)
+
+
+def total12(y: pd.Series) -> pd.Series:
+    """Return the sum of the last 12 months; NaN unless all twelve are there."""
+    return as_months(y).rolling(12, min_periods=12).sum()
+
+
+def robust_sd(x: Sequence[float]) -> float:
+    """Return 1.4826 times the median absolute deviation: the sd of normal data, blind to a few jumps."""
+    x = np.asarray(x, dtype=float)
+    x = x[np.isfinite(x)]
+    return float(1.4826 * np.median(np.abs(x - np.median(x)))) if x.size else math.nan
+
+
+def volatility(y: pd.Series) -> pd.Series:
+    """Return the standard deviation of the last 12 months' log growth (0.05: months differ by about 5%); NaN with fewer
+    than 8 of them."""
+    return log_growth(y).rolling(12, min_periods=8).std()
+
+
+class Trend(NamedTuple):
+    """A slope per month with its interval, the test of "no trend", and a verdict: rises, falls, none, unknown."""
+
+    slope: float
+    lo: float
+    hi: float
+    p_value: float
+    n: int
+    verdict: str
+
+
+def trend(x: pd.Series, level: float = 0.95) -> Trend:
+    """Test whether a series drifts: Theil-Sen slope and Mann-Kendall test with a variance for autocorrelation.
+
+    Mann-Kendall and Theil-Sen (Sen 1968) are moved little by single jumps, of which banks' policies make many. The
+    variance of S is multiplied by n / n*, the effective sample size of an AR(1) (Yue and Wang 2004, Water Resources
+    Management 18), its coefficient taken from the ranks of the detrended series and corrected for bias. On 43 months
+    of AR(1) with coefficients -0.4 .. 0.6 it rejects "no trend" at 5% in 5 to 7% of cases; a regression slope with HAC
+    errors does so in 6 to 23%. Gaps are allowed: times are the true months. Fewer than 12 values: verdict ``unknown``.
+    """
+    values = x.to_numpy(dtype=float)
+    here = np.flatnonzero(np.isfinite(values))
+    v, n = values[here], here.size
+    if n < MIN_TREND:
+        return Trend(math.nan, math.nan, math.nan, math.nan, n, "unknown")
+    i, j = np.triu_indices(n, 1)
+    slopes = np.sort((v[j] - v[i]) / (here[j] - here[i]))
+    slope = float(np.median(slopes))
+    s = float(np.sign(v[j] - v[i]).sum())
+    ties = np.unique(v, return_counts=True)[1]
+    var = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
+    var *= _variance_inflation(values - slope * np.arange(values.size))
+    p = float(2 * stats.norm.sf(max(abs(s) - 1, 0) / math.sqrt(var))) if var > 0 else 1.0
+    reach = stats.norm.ppf((1 + level) / 2) * math.sqrt(var)
+    lo, hi = (slopes[int(np.clip(round(k), 0, slopes.size - 1))]
+              for k in ((slopes.size - reach) / 2 - 1, (slopes.size + reach) / 2))
+    verdict = "none" if p >= 1 - level else "rises" if s > 0 else "falls"
+    return Trend(slope, float(lo), float(hi), p, n, verdict)
+
+
+def _variance_inflation(x: np.ndarray) -> float:
+    """Return n / n* for the ranks of `x` (NaN where missing), taken as AR(1)."""
+    n = int(np.isfinite(x).sum())
+    ranks = np.full(x.size, np.nan)
+    ranks[np.isfinite(x)] = stats.rankdata(x[np.isfinite(x)])
+    ranks -= np.nanmean(ranks)
+    power = np.nansum(ranks**2)
+    if power <= 0:
+        return 1.0
+    rho = np.nansum(ranks[1:] * ranks[:-1]) / power
+    # Estimated from detrended data, rho is too small by about (2 + 4 rho) / n (Marriott and Pope 1954).
+    rho = float(np.clip(rho + (2 + 4 * rho) / n, -0.9, 0.95))
+    k = np.arange(1, n)
+    return max(0.3, 1 + 2 * float(((1 - k / n) * rho**k).sum()))
+
+
+# --- a branch
 
 @dataclass(frozen=True)
 class GrowthAnalysis:
@@ -88,7 +252,7 @@ class GrowthAnalysis:
 
     def plot(self, kind: str = "mom", group: str | None = None, lang: str | None = None):
         """Draw ``mom`` (figure 4-1), ``base`` (4-3), ``ratio`` (4-4), ``yoy`` or ``volatility``; returns the Figure."""
-        from ..charts.growth import plot_growth, plot_volatility
+        from .charts.growth import plot_growth, plot_volatility
 
         return plot_volatility(self, group, lang) if kind == "volatility" else plot_growth(self, kind, group, lang)
 
@@ -209,24 +373,19 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
 
 
 def _first_month(frame: pd.DataFrame) -> pd.Period:
-    there = frame.loc[:, (frame > 0).any()] > 0
-    share = there.mean(axis=1)
-    begun = there.index[share >= min(0.5, share.max())] if there.shape[1] else there.index
-    return begun[0]
+    share = (frame.loc[:, (frame > 0).any()] > 0).mean(axis=1).fillna(0.0)
+    return frame.index[share >= min(0.5, share.max())][0]
 
 
 def _rows(y: pd.Series, key: str, kind: str, base: pd.Period) -> pd.DataFrame:
     y = as_months(y)
     mom, base, yoy = (growth_rates(y, *how).to_numpy() for how in (("mom",), ("base", base), ("yoy",)))
+    earlier = y.shift(1)
+    why = np.select([y.isna(), np.arange(len(y)) == 0, earlier.isna(), (earlier <= 0) | (y < 0)],
+                    ["missing", "first", "earlier_missing", "not_positive"], default="").astype(object)
     return pd.DataFrame({
         "indicator": key, "month": y.index, "y": y.to_numpy(), "mom": mom, "base": base, "yoy": yoy, "index": mom + 1,
-        "total12": (total12(y) if kind == "flow" else y * np.nan).to_numpy(), "note": _why_missing(y)})
-
-
-def _why_missing(y: pd.Series) -> np.ndarray:
-    earlier = y.shift(1)
-    return np.select([y.isna(), np.arange(len(y)) == 0, earlier.isna(), (earlier <= 0) | (y < 0)],
-                     ["missing", "first", "earlier_missing", "not_positive"], default="").astype(object)
+        "total12": (total12(y) if kind == "flow" else y * np.nan).to_numpy(), "note": why})
 
 
 def _summary(y: pd.Series, base: pd.Series, key: str, kind: str, new: bool) -> dict:
@@ -256,13 +415,11 @@ def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
     if empty:
         notes.append(t("growth.note_empty", n=len(empty), names=names(empty)))
     # A branch that began late or ended early misses nothing outside its own time.
-    alive = frame.index[frame.notna().any(axis=1)]
-    own = frame.loc[alive.min():alive.max()] if len(alive) else frame
-    gaps = {k: int(own[k].isna().sum()) for k in frame.columns if k not in empty}
-    if any(gaps.values()):
-        most = max(gaps, key=gaps.get)
-        notes.append(t("growth.note_missing", n=sum(g > 0 for g in gaps.values()),
-                       most=catalog.indicators[most].short_label(), months=gaps[most]))
+    alive = frame.notna().any(axis=1)
+    gaps = frame[alive.cummax() & alive[::-1].cummax()].drop(columns=empty).isna().sum()
+    if gaps.any():
+        notes.append(t("growth.note_missing", n=int((gaps > 0).sum()), months=int(gaps.max()),
+                       most=catalog.indicators[gaps.idxmax()].short_label()))
     no_base = [k for k in frame.columns if not frame.loc[base, k] > 0 and frame[k].notna().any()]
     if no_base:
         notes.append(t("growth.note_base", names=names(no_base), month=month_name(base)))
