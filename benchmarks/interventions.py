@@ -17,7 +17,7 @@ all of those: at a critical value of 3.5 it is P(N(4, 1) > 3.5) = 69% even if al
 Found means: the month within one; for the festival, reported as a festival. Exits with 1 when recall of single events
 over all noises and kinds is below 85%, or clean series have more than 0.15 false alarms each (a festival that is not
 there is one). The thresholds were set on other series, those of ``--calibrate``, which prints the false alarms of clean
-series of 24 to 120 months and of two more noises (:func:`ebank_lib.events.search.required`).
+series of 24 to 120 months and of two more noises (:func:`ebank_lib.events.interventions.required`).
 """
 
 from __future__ import annotations

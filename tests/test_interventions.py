@@ -15,8 +15,8 @@ from scipy.special import gammaln
 
 from ebank_lib.errors import ConfigError, SeriesError
 from ebank_lib.events import festival, find_interventions, known_events, take_out
+from ebank_lib.events.interventions import critical_value, required
 from ebank_lib.events.noise import _NOISES, KINDS, WINDOWS, State, shape, whitened
-from ebank_lib.events.search import critical_value, required
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 
@@ -77,12 +77,12 @@ def test_the_size_of_one_event_is_its_mean_over_the_models():
     assert taken.sizes()[0] == pytest.approx(start.scale * size, rel=1e-3)      # models of hardly any weight left out
 
 
-def test_six_are_searched_at_most_unless_told():
+def test_six_are_searched_at_most():
     rng = np.random.default_rng(0)
     z = 0.02 * rng.standard_normal(84)
     z[rng.choice(np.arange(5, 79, 4), 8, replace=False)] += rng.choice([-1, 1], 8) * (1 + rng.random(8)) * 0.4
     y = pd.Series(np.exp(z), index=pd.period_range("2008-01", periods=84, freq="M"))
-    assert [len(find_interventions(y).table), len(find_interventions(y, most=8).table)] == [6, 8]
+    assert len(find_interventions(y).table) == 6
 
 
 def test_no_window_reaches_beyond_the_season_of_its_festival():
@@ -274,7 +274,7 @@ def test_level_unit_and_sign_change_nothing_but_the_size(seed, level, unit):
     rng = np.random.default_rng(seed)
     z = np.cumsum(rng.standard_normal(30)) + rng.choice([-9, 9]) * shape(KINDS[seed % 3], 12, 30)
     months = pd.period_range("2010-01", periods=30, freq="M")
-    a, b = take_out(z, months, 1.2), take_out(level - unit * z, months, 1.2)
+    a, b = take_out(z, months), take_out(level - unit * z, months)
     assert [event[:2] for event in a[1]] == [event[:2] for event in b[1]]
     assert np.allclose([-unit * event[2] for event in a[1]], [event[2] for event in b[1]], rtol=1e-5)
 

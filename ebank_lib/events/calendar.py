@@ -18,8 +18,7 @@ import pandas as pd
 
 from ..errors import SeriesError, UnknownNameError
 
-__all__ = ["CALENDARS", "calendar_regressors", "festival", "festival_dates", "window_shares",
-           "working_days"]
+__all__ = ["CALENDARS", "calendar_regressors", "festival", "festival_dates", "window_shares", "working_days"]
 
 CALENDARS = ("china", "india", "none")
 _YEARS = {"china": (1990, 2050), "india": (2001, 2035)}
@@ -39,23 +38,7 @@ def _calendar(name: str):
 
 @cache
 def festival_dates(calendar: str = "china") -> dict[int, date]:
-    """Return year -> day of the festival that moves between months.
-
-    Parameters
-    ----------
-    calendar : {"china", "india"}
-        ``china``: first day of the lunar year, 1990-2050; ``india``: Diwali, 2001-2035.
-
-    Raises
-    ------
-    UnknownNameError
-        Another calendar.
-
-    Examples
-    --------
-    >>> festival_dates("china")[2008].isoformat(), festival_dates("india")[2010].isoformat()
-    ('2008-02-07', '2010-11-05')
-    """
+    """Return year -> day of the festival that moves between months: the first day of the lunar year, or Diwali."""
     if calendar not in _YEARS:
         raise UnknownNameError("festival calendar", calendar, _YEARS)
     word = "Chinese New Year (Spring Festival)" if calendar == "china" else "Diwali"
@@ -71,38 +54,11 @@ def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, 
 
     The window is the `before` days before the festival, its first day, and the `after` days that follow. The mean of
     each calendar month over the years known is taken off, so that the fixed season is left to the seasonal part and
-    the regressor holds only what moves (it sums to about zero over any long stretch).
-
-    Parameters
-    ----------
-    months : PeriodIndex, monthly
-    calendar : {"china", "india"}
-    before, after : int
-        Days; 0 to 60.
-
-    Returns
-    -------
-    Series
-        Index `months`; 0 in every month that the window never touches.
-
-    Raises
-    ------
-    SeriesError
-        A month outside the years known, or a window that is no window.
-
-    Examples
-    --------
-    >>> months = pd.period_range("2008-01", "2008-03", freq="M")
-    >>> festival(months, before=0, after=9).round(2).tolist()
-    [-0.22, 0.22, 0.0]
+    the regressor holds only what moves (it sums to about zero over any long stretch). A month outside the years known
+    is a SeriesError.
     """
-    months = monthly(months)
-    if not (0 <= before <= 60 and 0 <= after <= 60):
-        raise SeriesError("the festival's window is no window", found=f"before={before}, after={after}",
-                          expected="0 to 60 days on each side")
-    first, last = _YEARS.get(calendar, (None, None))
-    if first is None:
-        raise UnknownNameError("festival calendar", calendar, _YEARS)
+    months, known = monthly(months), festival_dates(calendar)
+    first, last = min(known), max(known)
     if len(months) and not (first <= months.min().year and months.max().year <= last):
         raise SeriesError("festival dates are not known for these months", found=f"{months.min()}..{months.max()}",
                           expected=f"{first}..{last}")
@@ -136,42 +92,18 @@ def working_days(year: int, month: int, calendar: str = "china") -> int:
     With ``china`` and ``india`` public holidays are no working days, and the Saturdays and Sundays that China works in
     exchange are (announced by the State Council year by year; future years have the statutory days only). With
     ``none``: Mondays to Fridays.
-
-    Examples
-    --------
-    >>> working_days(2010, 2), working_days(2010, 3), working_days(2010, 2, "none")
-    (17, 23, 20)
     """
     days = [date(year, month, n) for n in range(1, _days.monthrange(year, month)[1] + 1)]
-    known = calendar != "none" and _YEARS[calendar][0] <= year <= _YEARS[calendar][1]
-    if known:
+    if calendar != "none" and _YEARS[calendar][0] <= year <= _YEARS[calendar][1]:
         return sum(_calendar(calendar).is_working_day(day) for day in days)
     return sum(day.weekday() < 5 for day in days)
 
 
 def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before: int = 10,
                         after: int = 10) -> pd.DataFrame:
-    """Return the calendar's regressors for regression: what moves from year to year, centred.
-
-    Parameters
-    ----------
-    months : PeriodIndex, monthly
-        History and future alike: the calendar is known.
-    calendar : {"china", "india", "none"}
-    before, after : int
-        The festival's window in days.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``festival`` (not with ``none``), ``working_days`` (deviation, in per cent of 21 days, from the mean
-        of that calendar month), ``quarter_end`` (less its mean; the same every year: for where no season is modelled).
-
-    Raises
-    ------
-    UnknownNameError, SeriesError
-        An unknown calendar; months outside the years known.
-    """
+    """Return what moves from year to year, centred: ``festival`` (not with ``none``), ``working_days`` (deviation, in
+    per cent of 21 days, from the mean of that calendar month), ``quarter_end`` (less its mean; the same every year: for
+    where no season is modelled)."""
     months = monthly(months)
     if calendar not in CALENDARS:
         raise UnknownNameError("calendar", calendar, CALENDARS)

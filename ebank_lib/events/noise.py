@@ -8,7 +8,7 @@ over months by months is formed, and memory grows with the months.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 
 import numpy as np
@@ -44,13 +44,7 @@ def log_sum(x: np.ndarray) -> np.ndarray:
 
 
 def shape(kind: str, at: int, n: int) -> np.ndarray:
-    """Return what an event of size one in month `at` adds to each of `n` months.
-
-    Examples
-    --------
-    >>> shape("outlier", 1, 4).tolist(), shape("level_shift", 1, 4).tolist(), shape("temporary", 1, 4).round(2).tolist()
-    ([0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0], [0.0, 1.0, 0.7, 0.49])
-    """
+    """Return what an event of size one in month `at` adds to each of `n` months."""
     x = np.zeros(n)
     x[at:] = {"outlier": np.eye(1, n - at)[0], "level_shift": 1.0}.get(kind, FADE ** np.arange(n - at))
     return x
@@ -228,24 +222,10 @@ def _known(calendar: str) -> tuple[int, np.ndarray, np.ndarray]:
             np.array([pd.Period(day, "M").ordinal for day in days.values()]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class State:
     """A series, the events taken in so far, and the evidence for each further one; made by `State.of` and `take`.
 
-    Attributes
-    ----------
-    scale : float
-        Standard deviation of the series' changes, the unit of all that follows.
-    ssr, spare, weight : array (S,)
-        Of each model the sum of squares left, the spare months and the logarithm of its weight.
-    gains, norms : array (S, 3n + k)
-        Product of each candidate (every kind in every month, then the festival's windows) with the residuals, and its
-        squared length: whitened, off all that is fitted.
-    taken : tuple of int
-        The candidates taken in.
-
-    Notes
-    -----
     The noise is not chosen but averaged over: each of 15 noises (and with each no season, a smooth one, any one) has a
     weight, its likelihood with constant and drift integrated out (Harville 1977, JASA 72: restricted likelihood). For
     an event whose size is thought of as N(0, (4 s)^2), s the standard deviation of the shocks, with squared length v
@@ -256,27 +236,22 @@ class State:
     weight with it: an event cannot hide itself by making the noise look wild.
     """
 
-    bank: _Bank = field(repr=False)
-    scale: float
-    residual: np.ndarray = field(repr=False)        # (S, n) the series, whitened, off the base
-    ssr: np.ndarray = field(repr=False)
-    spare: np.ndarray = field(repr=False)
-    weight: np.ndarray = field(repr=False)
-    gains: np.ndarray = field(repr=False)
-    norms: np.ndarray = field(repr=False)
-    prior: tuple[np.ndarray, np.ndarray] = field(repr=False)
-    columns: tuple[np.ndarray, ...] = field(default=(), repr=False)     # (S, n) orthonormal, one an event
-    taken: tuple[int, ...] = ()
+    bank: _Bank
+    scale: float                # standard deviation of the series' changes, the unit of all that follows
+    residual: np.ndarray        # (S, n) the series, whitened, off the base
+    ssr: np.ndarray             # (S,) sum of squares left
+    spare: np.ndarray           # (S,) spare months
+    weight: np.ndarray          # (S,) logarithm of a model's weight
+    # A candidate is every kind in every month, then each of the festival's windows: (S, 3n + k).
+    gains: np.ndarray           # its product with the residuals
+    norms: np.ndarray           # and its squared length: whitened, off all that is fitted
+    prior: tuple[np.ndarray, np.ndarray]
+    columns: tuple[np.ndarray, ...] = ()        # (S, n) orthonormal, one an event
+    taken: tuple[int, ...] = ()                 # the candidates taken in
 
     @classmethod
     def of(cls, z: np.ndarray, months: pd.PeriodIndex | None = None, calendar: str = "none") -> State:
-        """Return the state of a series (T,), complete and on its modelling scale, without events.
-
-        Raises
-        ------
-        SeriesError
-            Months outside the years whose festivals are known.
-        """
+        """Return the state of a series (T,), complete and on its modelling scale, without events."""
         n = len(z)
         bank = _bank(n, 0 if months is None or calendar == "none" else months[0].ordinal, calendar)
         scale = float(np.diff(z).std()) or 1.0
