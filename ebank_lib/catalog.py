@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import namedtuple
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,19 +41,12 @@ def _plain_id(text: str) -> str:
 Id = Annotated[str, AfterValidator(_plain_id)]
 
 
-def _label_fault(text: str) -> str | None:
-    """Return what keeps a text from being a label: it is shown beside figures, on one line, to readers who must be
-    able to tell it from others."""
-    if len(text) > _LONGEST_LABEL:
-        return f"at most {_LONGEST_LABEL} characters"
-    if any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") for sign in text):
-        return "text on one line, without characters that nobody sees"
-    return None
-
-
 def _plain_label(text: str) -> str:
-    if fault := _label_fault(text):
-        raise ValueError(fault)
+    """A label is shown beside figures, on one line, to readers who must be able to tell it from others."""
+    if len(text) > _LONGEST_LABEL:
+        raise ValueError(f"at most {_LONGEST_LABEL} characters")
+    if any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") for sign in text):
+        raise ValueError("text on one line, without characters that nobody sees")
     return text
 
 
@@ -242,21 +235,13 @@ class Catalog:
 
 
 def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
-    """Read and check a catalogue and its branches.
-
-    Parameters
-    ----------
-    catalog, branches : path
-        A YAML file with ``units, base_units, groups, indicators, identities, headline`` and a CSV file with
-        ``branch, zh, en, role, aliases, merged_into, merged_month`` (aliases separated by ``;``).
-
-    Raises
-    ------
-    ConfigError
-        Naming the file, the key or row, what was found and what was expected.
-    """
+    """Read and check a catalogue (YAML) and its branches (CSV); a ConfigError names the file, the key or row, what was
+    found and what was expected."""
     spec = validate(_File, read_yaml(catalog), catalog)
     indicators = {i.key: i for i in spec.indicators}
+    if len(indicators) < len(spec.indicators):
+        twice = next(k for k, n in Counter(i.key for i in spec.indicators).items() if n > 1)
+        raise ConfigError("stands twice", file=str(catalog), key="indicators", found=twice, expected="each key once")
     _check_references(spec, indicators, str(catalog))
     first = spec.headline or [i.key for i in spec.indicators if i.kind != "ratio"][:3] or [spec.indicators[0].key]
     return Catalog(indicators, spec.units, spec.base_units, spec.groups, tuple(spec.identities),
@@ -268,10 +253,6 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
         if name not in known:
             raise UnknownNameError(what, name, known, file=file, key=key)
 
-    if len(indicators) < len(spec.indicators):
-        keys = [i.key for i in spec.indicators]
-        twice = next(k for k in keys if keys.count(k) > 1)
-        raise ConfigError("stands twice", file=file, key="indicators", found=twice, expected="each key once")
     for name, unit in spec.units.items():
         must("base unit", unit.base, spec.base_units, f"units.{name}.base")
     for ind in spec.indicators:
@@ -292,40 +273,39 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
 
 _COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_month"]
 _ROLES = ("branch", "total", "merged")
-_Row = namedtuple("_Row", _COLUMNS)
 
 
 def _read_branches(path: Path) -> dict[str, Branch]:
     branches: dict[str, Branch] = {}
     names: dict[str, str] = {}
     ids: set[str] = set()
-    for n, fields in enumerate(read_rows(path, _COLUMNS), start=2):
-        where, row = {"file": str(path), "row": n}, _Row(**fields)
+    for n, row in enumerate(read_rows(path, _COLUMNS), start=2):
+        where, (branch, zh, en, role, others, into, since) = {"file": str(path), "row": n}, row.values()
         # Folders of East and east are one on some systems.
-        if not ID.fullmatch(row.branch) or row.branch.casefold() in ids:
-            raise ConfigError("bad branch id", column="branch", found=row.branch,
+        if not ID.fullmatch(branch) or branch.casefold() in ids:
+            raise ConfigError("bad branch id", column="branch", found=branch,
                               expected="a new id of letters, digits, _ and -", **where)
-        if row.role not in _ROLES:
-            raise ConfigError("bad role", column="role", found=row.role, expected=" | ".join(_ROLES), **where)
-        aliases = tuple(a.strip() for a in row.aliases.split(";") if a.strip())
-        ids.add(row.branch.casefold())
-        for name in sorted({row.branch, row.zh, row.en, *aliases}):
-            fault = _label_fault(name)
-            if fault:
-                raise ConfigError("is no name", found=name, expected=fault, **where)
-            if not name.strip() or names.setdefault(_looks(name), row.branch) != row.branch:
+        if role not in _ROLES:
+            raise ConfigError("bad role", column="role", found=role, expected=" | ".join(_ROLES), **where)
+        aliases = tuple(a.strip() for a in others.split(";") if a.strip())
+        ids.add(branch.casefold())
+        for name in sorted({branch, zh, en, *aliases}):
+            try:
+                _plain_label(name)
+            except ValueError as fault:
+                raise ConfigError("is no name", found=name, expected=str(fault), **where) from fault
+            if not name.strip() or names.setdefault(_looks(name), branch) != branch:
                 raise ConfigError("a name must belong to one branch", found=name,
                                   expected="names used once, and none that looks like another", **where)
-        if (row.role == "merged") != bool(row.merged_into) or bool(row.merged_into) != bool(row.merged_month):
-            raise ConfigError("role merged goes with merged_into and merged_month", found=row.merged_into, **where)
+        if not (role == "merged") == bool(into) == bool(since):
+            raise ConfigError("role merged goes with merged_into and merged_month", found=into, **where)
         try:
-            month = pd.Period(row.merged_month, "M") if row.merged_month else None
+            month = pd.Period(since, "M") if since else None
             if month is pd.NaT:
                 raise ValueError("no month")
         except (ValueError, OverflowError) as error:
-            raise ConfigError("bad month", column="merged_month", found=row.merged_month, expected="YYYY-MM",
-                              **where) from error
-        branches[row.branch] = Branch(row.branch, row.zh, row.en, row.role, aliases, row.merged_into or None, month)
+            raise ConfigError("bad month", column="merged_month", found=since, expected="YYYY-MM", **where) from error
+        branches[branch] = Branch(branch, zh, en, role, aliases, into or None, month)
     for b in branches.values():
         if b.merged_into and branches.get(b.merged_into, b).role != "branch":
             raise UnknownNameError("branch to merge into", b.merged_into,

@@ -32,13 +32,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def quote(value: object) -> str:
-    """Return `value` as it may stand in a message: one line, printable, not too long, without a password.
-
-    Examples
-    --------
-    >>> quote("postgresql://ann:pass@host/db"), quote("a" + chr(27) + "b")
-    ("'postgresql://ann:***@host/db'", "'a\\\\x1bb'")
-    """
+    """Return `value` as it may stand in a message: one line, printable, not too long, without a password."""
     return _line(repr(value) if isinstance(value, str) else str(value), _QUOTE)
 
 
@@ -87,22 +81,12 @@ class SeriesError(_Located):
 
 
 class UnknownNameError(_Located, KeyError):
-    """A branch, indicator, month or parameter that does not exist; the message lists what does.
-
-    Parameters
-    ----------
-    what : str
-        The kind of thing that was named, e.g. ``"indicator"``.
-    name : str
-        What was asked for.
-    known : iterable of str
-        What exists.
-    """
+    """A branch, indicator, month or parameter (`what`) that does not exist; the message lists what does."""
 
     def __init__(self, what: str, name: object, known: Iterable[str], **where):
-        self.what, self.name, self.known = what, name, [str(item) for item in known]
-        self.suggestion = nearest(str(name), self.known)
-        shown = ", ".join(item[:_LONGEST_NAME] for item in self.known[:40])
-        shown += f", … ({len(self.known)} in all)" if len(self.known) > 40 else ""
-        hint = (f"Did you mean {quote(self.suggestion)}? " if self.suggestion else "") + f"Known: {shown or 'none'}"
+        known = [str(item) for item in known]
+        suggestion = nearest(str(name), known)
+        shown = ", ".join(item[:_LONGEST_NAME] for item in known[:40])
+        shown += f", … ({len(known)} in all)" if len(known) > 40 else ""
+        hint = (f"Did you mean {quote(suggestion)}? " if suggestion else "") + f"Known: {shown or 'none'}"
         super().__init__(f"unknown {what} {quote(name)}", hint=hint, **where)

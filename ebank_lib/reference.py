@@ -8,6 +8,7 @@ figure that can be read as 500% or as 5000%) is not among the facts.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +19,9 @@ from .config import read_rows
 from .display import as_html, html_table, say
 from .errors import ConfigError, UnknownNameError
 from .files import shipped
-from .growth import as_month
 from .wording import language, month_name, number, percent, t
 
-__all__ = ["KINDS", "MEASURES", "UNITS", "Reference", "own_figure", "reference_facts"]
+__all__ = ["Reference", "own_figure", "reference_facts"]
 
 COLUMNS = ("id", "time", "subject", "indicator", "measure", "value", "unit", "kind", "zh", "en", "source_zh",
            "source_en")
@@ -151,10 +151,8 @@ def own_figure(cleaned, branch: str, indicator: str, measure: str,
     if any(p not in cleaned.panel.columns for p in parts) or branch not in cleaned.branches:
         return None, None, math.nan
     frame = cleaned.panel.loc[branch, parts]
-    if frame.notna().all(axis=1).sum() == 0:
-        return None, None, math.nan
-    last = frame.index[frame.notna().all(axis=1)].max()
-    for end in [*([pd.Period(f"{year}-12", "M")] if year else []), last]:
+    ends = [pd.Period(f"{year}-12", "M")] if year else []
+    for end in [*ends, *frame.dropna().index[-1:]]:
         months = pd.period_range(end - 11, end, freq="M")
         now = frame.reindex(months)
         there = now.notna().all(axis=1)
@@ -207,9 +205,10 @@ def reference_facts(path: str | Path | None = None) -> Reference:
 def _check(row: dict[str, str], seen: set[str], where: dict) -> None:
     if not ID.fullmatch(row["id"]) or row["id"] in seen:
         raise ConfigError("bad id", column="id", found=row["id"], expected="a new id of letters, digits, _ and -",
-        **where)
-    if row["time"] or row["kind"] != "stated":      # the study does not date all that it states
-        _check_time(row["time"], where)
+                          **where)
+    if (row["time"] or row["kind"] != "stated") and not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2]))?", row["time"], re.A):
+        # The study does not date all that it states.
+        raise ConfigError("is no time", column="time", found=row["time"], expected="YYYY or YYYY-MM", **where)
     for column, known in (("measure", MEASURES), ("kind", KINDS)):
         if row[column] not in known:
             raise UnknownNameError(column, row[column], known, column=column, **where)
@@ -220,21 +219,8 @@ def _check(row: dict[str, str], seen: set[str], where: dict) -> None:
     else:
         if row["unit"] not in UNITS:
             raise UnknownNameError("unit", row["unit"], UNITS, column="unit", **where)
-        try:
-            finite = math.isfinite(float(row["value"]))
-        except ValueError:
-            finite = False
-        if not finite:
+        if not math.isfinite(pd.to_numeric(row["value"] or "nan", errors="coerce")):
             raise ConfigError("is no number", column="value", found=row["value"], expected="a finite number", **where)
     for column in ("subject", "zh", "en", "source_zh", "source_en"):
         if not row[column].strip():
             raise ConfigError("is missing", column=column, found="nothing", expected="a text", **where)
-
-
-def _check_time(text: str, where: dict) -> None:
-    if len(text) == 4 and text.isascii() and text.isdecimal():
-        return
-    try:
-        as_month(text)
-    except ValueError as error:
-        raise ConfigError("is no time", column="time", found=text, expected="YYYY or YYYY-MM", **where) from error
