@@ -29,47 +29,29 @@ MIN_MONTHS = 24          # the tests' tables begin about here
 STRONG = 0.64            # seasonal strength from which one differences (Hyndman's rule in R's forecast::nsdiffs)
 
 
-
 def longest_run(y: pd.Series) -> pd.Series:
     """Return the longest stretch without a missing month (the later one of equals)."""
     y = as_months(y)
     here = y.notna()
     runs = (here != here.shift()).cumsum()[here]
-    if runs.empty:
-        return y.iloc[:0]
-    lengths = runs.value_counts()
-    best = max(lengths[lengths == lengths.max()].index)
-    return y[runs[runs == best].index]
+    return y[here.index.isin(runs.index[runs == runs.mode().max()])]
 
 
-def choose_d(y: pd.Series, max_d: int = 2) -> int:
-    """Return how often to difference: the fewest times after which KPSS does not reject stationarity at 5%.
+def choose_d(y: pd.Series) -> int:
+    """Return how often to difference (at most twice): the fewest times after which KPSS does not reject stationarity.
 
     The rule of Hyndman and Khandakar (2008), as in R's ``forecast::ndiffs``: KPSS about a level with
-    ``trunc(3 sqrt(n) / 13)`` lags. A series too short or constant gives 0; of a gappy one the longest run is used.
-
-    Parameters
-    ----------
-    y : Series of float, monthly PeriodIndex
-        On the scale that is modelled (take logs first where those are modelled).
-
-    Raises
-    ------
-    SeriesError
-        `y` is no monthly series.
+    ``trunc(3 sqrt(n) / 13)`` lags, at 5%. `y` is on the scale that is modelled. A series too short or constant gives 0;
+    of a gappy one the longest run is used.
     """
     x = longest_run(y).to_numpy()
-    for d in range(max_d + 1):
-        if x.size < 10 or _constant(x):
-            return max(d - 1, 0) if x.size < 10 else d
-        if d == max_d or not _kpss_rejects(x):
+    for d in range(2):
+        if x.size < 10:
+            return 0
+        if _constant(x) or KPSS(_scaled(x), trend="c", lags=int(3 * math.sqrt(x.size) / 13)).pvalue >= LEVEL:
             return d
         x = np.diff(x)
-    return max_d
-
-
-def _kpss_rejects(x: np.ndarray) -> bool:
-    return bool(KPSS(_scaled(x), trend="c", lags=int(3 * math.sqrt(x.size) / 13)).pvalue < LEVEL)
+    return 2 if x.size >= 10 else 1
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:
@@ -84,8 +66,8 @@ def _constant(x: np.ndarray) -> bool:
 def seasonal_strength(y: pd.Series, period: int = 12) -> float:
     """Return Wang, Smith and Hyndman's (2006) strength of seasonality: 0 none .. 1 nothing but season.
 
-    ``1 - var(remainder) / var(seasonal + remainder)`` of an STL decomposition, not below 0. NaN with fewer than two
-    whole periods and a month. The settings are those of R's ``forecast::mstl`` (a constant per month, not a line: with
+    ``1 - var(remainder) / var(seasonal + remainder)`` of STL, not below 0; NaN with fewer than two periods
+    and a month. The settings are those of R's ``forecast::mstl`` (a constant per month, not a line: with
     a line, a third of all series of 44 months of noise would seem seasonal).
     """
     x = longest_run(y).to_numpy()
@@ -260,17 +242,14 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
     y = as_months(y)
     run = longest_run(y)
     positive = len(run) > 0 and bool((run > 0).all())
+    short = f"short:{MIN_MONTHS}" if len(run) < MIN_MONTHS else ""
     notes = [f"gaps:{len(run)}"] if len(run) < y.notna().sum() else []
-    if len(run) < MIN_MONTHS:
-        notes.append(f"short:{MIN_MONTHS}")
-    elif _constant(run.to_numpy()):
-        notes.append("constant")
+    if short or _constant(run.to_numpy()):
+        notes.append(short or "constant")
     logs = np.log(run) if positive else run * np.nan
-    scales = {"level": run, "log": logs, "diff": run.diff().iloc[1:], "dlog": logs.diff().iloc[1:]}
     rows = []
-    for transform, x in scales.items():
-        bar = f"short:{MIN_MONTHS}" if len(run) < MIN_MONTHS else (
-            "not_positive" if transform in ("log", "dlog") and not positive else "")
+    for transform, x in {"level": run, "log": logs, "diff": run.diff().iloc[1:], "dlog": logs.diff().iloc[1:]}.items():
+        bar = short or ("not_positive" if transform in ("log", "dlog") and not positive else "")
         rows += _root_rows(transform, x, bar) + _season_rows(transform, x, period, bar)
     table = pd.DataFrame(rows).astype({"rejects": object})
     table["rejects"] = table["rejects"].where(table["rejects"].notna(), None)
@@ -287,8 +266,8 @@ def _row(transform: str, test: str, null: str, trend: str, n: int, note: str) ->
 
 
 def _root_rows(transform: str, x: pd.Series, bar: str) -> list[dict]:
-    trend, n = _trend(transform), max(len(x), 1)
-    cap, short = max(1, min(int(12 * (n / 100) ** 0.25), len(x) // 8)), int(4 * (n / 100) ** 0.25)
+    trend, n = _trend(transform), len(x)
+    cap, short = max(1, min(int(12 * (n / 100) ** 0.25), n // 8)), int(4 * (n / 100) ** 0.25)
     plan = [("adf", trend, lambda v: ADF(v, trend=trend, max_lags=cap, method="aic")),
             ("pp", trend, lambda v: PhillipsPerron(v, trend=trend, lags=short)),
             ("dfgls", trend, lambda v: DFGLS(v, trend=trend, max_lags=cap, method="aic")),
@@ -347,13 +326,11 @@ def _message(said: object) -> str:
 
 
 def _season_rows(transform: str, x: pd.Series, period: int, bar: str) -> list[dict]:
-    note = bar or ("constant" if len(x) and _constant(x.to_numpy()) else f"short:{2 * period + 1}"
-                   if len(x) < 2 * period else "")
-    strong = _trend(transform) == "ct"
-    row = _row(transform, "seasonal_strength" if strong else "kruskal", "no_season", "", len(x), note)
-    if strong:
-        return [row | {"note": note or f"strong:{STRONG}",
-                       "statistic": math.nan if note else seasonal_strength(x, period)}]
+    note = bar or ("constant" if _constant(x.to_numpy()) else f"short:{2 * period + 1}" if len(x) < 2 * period else "")
+    if _trend(transform) == "ct":
+        row = _row(transform, "seasonal_strength", "no_season", "", len(x), note or f"strong:{STRONG}")
+        return [row | {"statistic": math.nan if note else seasonal_strength(x, period)}]
+    row = _row(transform, "kruskal", "no_season", "", len(x), note)
     if note:
         return [row]
     statistic, p = kruskal(*(x[x.index.month % period == k] for k in range(period)))

@@ -180,7 +180,7 @@ def _named(kind: str | None, month: pd.Period, months: pd.PeriodIndex) -> tuple[
 def required(months: int, times: float = 1.0) -> float:
     """Return the evidence (log Bayes factor) that an event must reach in a series of so many months.
 
-    `times` so many times the critical |t|.
+    With `times`, so many times the critical |t| is asked for.
 
     Notes
     -----
