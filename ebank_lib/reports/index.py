@@ -58,7 +58,7 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
     rows += [_failed_row(one, lang, len(branches) + at) for at, one in enumerate(failed)]
     reasons = _reasons(branches, failed, lang)
     return set_page(
-        "index.html.j2", lang, script="overview/index.js",
+        "index.html.j2", lang, script="index.js",
         title=t("index.title", lang, source=about["title"][lang]) if about["title"] else t("index.title_bare", lang),
         simulated=about["simulated"], changes=run.get("changes", True), rows=rows, reasons=reasons,
         months=t("report.months", lang, first=month_text(min(one["months"][0] for one in branches), lang),
