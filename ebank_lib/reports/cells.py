@@ -1,6 +1,6 @@
-"""Cells of recorded tables and their ids, the same in every language: ``growth[personal_online].mean_index``.
+"""Cells of recorded tables, their ids, and sentences that state them.
 
-::
+An id is the same in every language: ``growth[personal_online].mean_index``. ::
 
     TABLE[ROW].COLUMN     one cell; ROW names the row by the columns that tell rows apart: forecast[2011-12,combination]
     TABLE[#3].COLUMN      by its position, where no columns tell the rows apart
@@ -10,19 +10,23 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import operator
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Cell", "cell_id", "cells_at", "cells_of", "row_ids", "value_text"]
+from ..wording import t
+from .origin import Origin
+
+__all__ = ["Cell", "Citation", "Sentence", "cells_at", "cited_tables", "linked", "row_ids", "value_text"]
 
 _ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 _ID = re.compile(r"([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:\.([^\[\]]+))?", re.S | re.A)
 _WORD = re.compile(r"[A-Za-z0-9_.+-]*", re.ASCII)
-_CONDITION = re.compile(r"([^=<>!\[\]]+)((?:!=|<=|>=|=|<|>).*)", re.S)
+_CONDITION = re.compile(r"([^=<>!]+?)\s*(!=|<=|>=|=|<|>)\s*(.*)", re.S)
 _SIGN = re.compile(r"(!=|<=|>=|=|<|>)?(.*)", re.S)
 
 
@@ -42,16 +46,10 @@ class Cell:
         return f"{self.table}[{self.row}]" + (f".{self.column}" if self.column else "")
 
 
-def cells_at(tables: Iterable[Mapping[str, Any]], text: str) -> list[Cell]:
-    """Return the cells that an id names, in the order of the table; [] where there is none.
+# ---------------------------------------------------------------- ids
 
-    Parameters
-    ----------
-    tables : iterable of records
-        As :func:`~ebank_lib.reports.record.table_of` makes them.
-    text : str
-        An id, or a table's name for all its cells.
-    """
+def cells_at(tables: Iterable[Mapping[str, Any]], text: str) -> list[Cell]:
+    """Return the cells that an id, or a table's name for all its cells, names, in the order of the table."""
     match = _ID.fullmatch(text.strip())
     table = next((one for one in tables if match and one["name"] == match[1]), None)
     if table is None:
@@ -59,67 +57,11 @@ def cells_at(tables: Iterable[Mapping[str, Any]], text: str) -> list[Cell]:
     rows = _rows_named(table, match[2] or "")
     if match[2] is not None and not match[3]:
         return [Cell(table["name"], match[2], "", len(rows))]
-    columns = [column["name"] for column in table["columns"]]
-    return _cells(table, rows, [c for c in columns if c == match[3]] if match[3] else columns)
-
-
-def cells_of(tables: Iterable[Mapping[str, Any]], ref: Mapping[str, Any]) -> list[Cell]:
-    """Return the cell that a reference of a sentence names, or the number of rows that it counts; [] where none is.
-
-    Parameters
-    ----------
-    tables : iterable of records
-    ref : mapping
-        ``table, column, rows``, as :func:`ebank_lib.display.plain_cells` writes them. A column's cell must be alone.
-    """
-    table = next((one for one in tables if one["name"] == ref["table"]), None)
-    if table is None or not set(ref["rows"]) <= {column["name"] for column in table["columns"]}:
-        return []
-    every = range(len(table["rows"]))
-    if not ref["column"]:
-        rows = _rows_where(table, ref["rows"].items(), every)
-        return [Cell(table["name"], ",".join(_condition(*one) for one in ref["rows"].items()), "", len(rows))]
-    wanted = [(_position(table, name), said or "") for name, said in ref["rows"].items()]
-    rows = [n for n in every if all(_is(table["rows"][n][at], "=", said) for at, said in wanted)]
-    return _cells(table, rows, [ref["column"]]) if len(rows) == 1 and _position(table, ref["column"]) >= 0 else []
-
-
-def cell_id(table: Mapping[str, Any], at: int, column: str) -> str:
-    """Return a cell's id.
-
-    Examples
-    --------
-    >>> cell_id({"name": "t", "columns": [{"name": "key", "kind": "text"}, {"name": "n", "kind": "integer"}],
-    ...          "rows": [["a", 1], ["b", 1]]}, 1, "n")
-    't[b].n'
-    """
-    return f"{table['name']}[{row_ids(table)[at]}].{column}"
+    return _cells(table, rows, match[3])
 
 
 def row_ids(table: Mapping[str, Any]) -> list[str]:
-    """Return what names each row within its table."""
-    keys = _keys(table)
-    return [",".join(str(row[k]) for k in keys) if keys else f"#{n + 1}" for n, row in enumerate(table["rows"])]
-
-
-def value_text(value: Any) -> str:
-    """Return a cell's value in full, as the CSV has it.
-
-    Examples
-    --------
-    >>> value_text(0.25), value_text(None), value_text(True), value_text("2011-12")
-    ('0.25', '–', 'True', '2011-12')
-    """
-    return "–" if value is None else repr(value) if isinstance(value, float) else str(value)
-
-
-def _cells(table: Mapping[str, Any], rows: Iterable[int], columns: Iterable[str]) -> list[Cell]:
-    ids, columns = row_ids(table), [(name, _position(table, name)) for name in columns]
-    return [Cell(table["name"], ids[n], name, table["rows"][n][at], n) for n in rows for name, at in columns]
-
-
-def _keys(table: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the positions of the columns that tell the rows apart: the first and fewest that do; () for none.
+    """Return what names each row within its table: the values of the first and fewest columns that tell rows apart.
 
     Only plain words count, which are the same in every language.
     """
@@ -127,49 +69,144 @@ def _keys(table: Mapping[str, Any]) -> tuple[int, ...]:
     fit = [at for at, column in enumerate(table["columns"]) if column["kind"] in ("text", "month", "date", "integer")
            and all(row[at] is not None and _WORD.fullmatch(str(row[at])) for row in rows)][:8]
     some = itertools.chain.from_iterable(itertools.combinations(fit, many) for many in (1, 2, 3))
-    return next((one for one in some if len({tuple(row[at] for at in one) for row in rows}) == len(rows)), ())
+    keys = next((one for one in some if len({tuple(row[at] for at in one) for row in rows}) == len(rows)), ())
+    return [",".join(str(row[at]) for at in keys) if keys else f"#{n}" for n, row in enumerate(rows, 1)]
 
 
-def _position(table: Mapping[str, Any], name: str) -> int:
-    return next((at for at, column in enumerate(table["columns"]) if column["name"] == name), -1)
+def value_text(value: Any) -> str:
+    """Return a cell's value in full, as the CSV has it; what is missing is a dash."""
+    return "–" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
-def _rows_named(table: Mapping[str, Any], rows: str) -> list[int]:
-    """Return the positions of the rows that an id names: by key values (some of them do), position or conditions."""
-    if rows and rows in (ids := row_ids(table)):
-        return [ids.index(rows)]
-    found = list(range(len(table["rows"])))
-    for part in [p.strip() for p in rows.split(",") if p.strip()]:
+def _columns(table: Mapping[str, Any]) -> dict[str, int]:
+    return {column["name"]: at for at, column in enumerate(table["columns"])}
+
+
+def _cells(table: Mapping[str, Any], rows: Iterable[int], column: str | None) -> list[Cell]:
+    """Return the cells of a column, of None all cells, in some rows."""
+    ids, columns = row_ids(table), [(name, at) for name, at in _columns(table).items() if column in (None, name)]
+    return [Cell(table["name"], ids[n], name, table["rows"][n][at], n) for n in rows for name, at in columns]
+
+
+def _rows_named(table: Mapping[str, Any], text: str) -> list[int]:
+    """Return the positions of the rows that an id names: by key values (some of them do) or conditions."""
+    ids, found = row_ids(table), list(range(len(table["rows"])))
+    if text and text in ids:
+        return [ids.index(text)]
+    for part in filter(None, map(str.strip, text.split(","))):
         condition = _CONDITION.fullmatch(part)
-        if part[:1] == "#" and part[1:].isdigit():
-            found = [n for n in found if n == int(part[1:]) - 1]
-        elif condition and _position(table, condition[1].strip()) >= 0:
-            found = _rows_where(table, [(condition[1].strip(), condition[2])], found)
+        if condition and condition[1] in _columns(table):
+            found = _rows_where(table, [condition.groups()], found)
         else:
-            keys = _keys(table) or range(len(table["columns"]))
-            named = [n for n in found if part in [str(table["rows"][n][k]) for k in keys]]
-            found = named or [n for n in found if part in map(str, table["rows"][n])]
+            found = [n for n in found if part in ids[n].split(",")]
     return found
 
 
-def _rows_where(table: Mapping[str, Any], conditions: Iterable[tuple[str, str | None]],
+def _rows_where(table: Mapping[str, Any], conditions: Iterable[tuple[str, str, str]],
                 rows: Iterable[int]) -> list[int]:
-    """Return the positions of the rows whose columns are as the conditions say, see :class:`ebank_lib.wording.Ref`."""
-    wanted = [(_position(table, name), *_SIGN.fullmatch(said or "").groups()) for name, said in conditions]
-    return [n for n in rows if all(_is(table["rows"][n][at], sign or "=", text.strip()) for at, sign, text in wanted)]
-
-
-def _condition(name: str, said: str | None) -> str:
-    said = said or ""
-    return f"{name}{said}" if _SIGN.fullmatch(said)[1] else f"{name}={said}"
+    """Return the positions of the rows whose columns are as conditions ``(column, sign, text)`` say."""
+    columns = _columns(table)
+    wanted = [(columns[name], sign, text) for name, sign, text in conditions]
+    return [n for n in rows if all(_is(table["rows"][n][at], sign, text) for at, sign, text in wanted)]
 
 
 def _is(value: Any, sign: str, text: str) -> bool:
     if sign in ("=", "!="):
         return (("" if value is None else str(value)) == text) == (sign == "=")
-    if not isinstance(value, (int, float)):
-        return False
     try:
-        return _ORDER[sign](value, float(text))
+        return isinstance(value, (int, float)) and _ORDER[sign](value, float(text))
     except ValueError:
         return False
+
+
+# ---------------------------------------------------------------- sentences
+
+@dataclass(frozen=True)
+class Citation:
+    """A number of a sentence, from ``start`` to ``end``, and the cells that it states."""
+
+    start: int
+    end: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence as a notebook said it, of its ``state`` (with a name and a level) or a ``reading``.
+
+    ``refs`` are references as they travelled in the notebook; ``citations`` what they are in the recorded tables.
+    """
+
+    kind: str
+    text: str
+    refs: tuple[Any, ...] = ()
+    name: str = ""
+    level: str = "info"
+    anchor: str = ""
+    origin: Origin | None = None
+    citations: tuple[Citation, ...] = ()
+    html: str = ""
+
+    @property
+    def cells(self) -> list[str]:
+        """Return the ids of the cells that it states, in the order of the text."""
+        return list(dict.fromkeys(cell.id for one in self.citations for cell in one.cells))
+
+
+def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], anchors: Mapping[str, str],
+           numbers: Iterator[int], lang: str) -> Sentence:
+    """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover and focus.
+
+    A reference to a cell that was not recorded, or of which there are several, is left out.
+
+    Parameters
+    ----------
+    tables : mapping of name to record
+    anchors : mapping of table to the id of its place on the page
+    numbers : iterator of int
+        For the ids of tooltips.
+    """
+    found = [Citation(start, end, tuple(cell for ref in refs for cell in _cells_of(tables, ref)))
+             for start, end, refs in sentence.refs]
+    found = [one for one in found if one.cells]
+    text, done, parts = sentence.text, 0, []
+    for one in found:
+        tip = "\n".join(_tip(cell, tables[cell.table], lang) for cell in one.cells)
+        n = next(numbers)
+        parts += [html.escape(text[done:one.start]),
+                  f'<span class="cite"><a class="cell" href="#{anchors[one.cells[0].table]}" '
+                  f'aria-describedby="cell-{n}">{html.escape(text[one.start:one.end])}</a>'
+                  f'<span class="tip" role="tooltip" id="cell-{n}">{html.escape(tip)}</span></span>']
+        done = one.end
+    return replace(sentence, citations=tuple(found), html="".join(parts) + html.escape(text[done:]))
+
+
+def _cells_of(tables: Mapping[str, Mapping[str, Any]], ref: Mapping[str, Any]) -> list[Cell]:
+    """Return the one cell that a reference (see :func:`ebank_lib.display.plain_cells`) names, or the number of rows
+    that it counts; [] for none."""
+    table = tables.get(ref["table"])
+    if table is None or not ref["rows"].keys() <= _columns(table).keys():
+        return []
+    every = range(len(table["rows"]))
+    if ref["column"]:
+        rows = _rows_where(table, [(name, "=", said or "") for name, said in ref["rows"].items()], every)
+        return _cells(table, rows, ref["column"]) if len(rows) == 1 else []
+    conditions = [(name, *_SIGN.fullmatch(said or "").groups("=")) for name, said in ref["rows"].items()]
+    return [Cell(ref["table"], ",".join(map("".join, conditions)), "", len(_rows_where(table, conditions, every)))]
+
+
+def _tip(cell: Cell, table: Mapping[str, Any], lang: str) -> str:
+    """Return what a tooltip says of a cell: its id, the value in full, the column in words."""
+    if not cell.column:
+        return t("report.cell_count", lang, id=cell.id, n=cell.value)
+    head = table["columns"][_columns(table)[cell.column]]["head"]
+    said = t("report.cell_value", lang, id=cell.id, value=value_text(cell.value))
+    return said if head == cell.column else f"{said} · {head}"
+
+
+def cited_tables(sentences: Iterable[Sentence]) -> dict[str, list[Cell]]:
+    """Return the cells that sentences state, by table, each once."""
+    found: dict[str, dict[str, Cell]] = {}
+    for cell in (cell for sentence in sentences for one in sentence.citations for cell in one.cells):
+        found.setdefault(cell.table, {})[cell.id] = cell
+    return {name: list(cells.values()) for name, cells in found.items()}

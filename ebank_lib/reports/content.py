@@ -1,15 +1,18 @@
 """Executed notebooks read as a report: stages, numbered figures and tables, the lines of state, recorded tables.
 
 Everything that comes out of a notebook is cleaned here: of HTML only what a table and prose need is kept, so that a
-branch called ``<script>`` is shown and not run.
+branch called ``<script>`` is shown and not run. Formulas become pictures, so that a page loads no font.
 """
 
 from __future__ import annotations
 
 import base64
 import html
+import itertools
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +22,20 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
-from .cells import value_text
-from .markup import svg_of, with_scopes
+from .cells import Sentence, cited_tables, linked, value_text
 from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
-from .sentences import Sentence, cited_tables, linked, resolved
 
-__all__ = ["Content", "Item", "Stage", "read_content", "set_prose"]
+__all__ = ["Content", "Heading", "Item", "Stage", "read_content", "set_prose", "with_scopes"]
 
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
          "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "wbr"]
-# A wide table is set smaller, so that it fits the paper.
+# A table of more columns is set smaller, so that it fits the paper.
 _WIDE = 6
+_EM = 20.0          # size in which the outlines of formulas are made; the page scales them by its own font size
+_GROW = 1.1         # their face is small for its size
+_CODES = {1: "M", 2: "L", 3: "Q", 4: "C"}
 
 
 def _attribute(tag: str, name: str, value: str) -> bool:
@@ -92,10 +96,14 @@ class Content:
     tables: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def items(self) -> list[Item]:
+        """Return all items, in the order of the page."""
+        return [item for stage in self.stages for item in stage.items]
+
+    @property
     def sentences(self) -> list[Sentence]:
         """Return the lines of state and all readings."""
-        return [*self.state, *(one for stage in self.stages for item in stage.items for one in item.sentences
-                               if one.kind == "reading")]
+        return [*self.state, *(one for item in self.items for one in item.sentences if one.kind == "reading")]
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -108,34 +116,27 @@ class Content:
 
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:
-    """Read executed notebooks.
+    """Read executed notebooks, in the order of the page.
+
+    Prose cells tagged with the other language are left out. Tags of a code cell: ``first-screen`` puts its pictures on
+    the first screen too; ``not-on-page`` keeps it off the stages, but not its records, nor its pictures from the first
+    screen. A stage ends at a cell that the data did not allow, with a sentence that says so.
 
     Parameters
     ----------
-    paths : iterable of Path
-        In the order of the page.
-    lang : {"zh", "en"}
-        Prose cells tagged with the other language are left out.
     fills : mapping, optional
         What ``{branch}``, ``{indicator}`` and so on in captions stand for.
-
-    Notes
-    -----
-    Tags of a code cell: ``first-screen`` puts its pictures on the first screen too; ``not-on-page`` keeps it off the
-    stages, but not its records, nor its pictures from the first screen. A stage ends at a cell that the data
-    did not allow, with a sentence that says so.
 
     Raises
     ------
     ConfigError
         A notebook cannot be read, or two tables or lines of state have one name.
     """
-    content = Content()
-    count = {"figure": 0, "table": 0}
+    content, numbers = Content(), {kind: itertools.count(1) for kind in ("figure", "table")}
     for path in paths:
-        _read_stage(path, lang, dict(fills or {}), content, count)
+        _read_stage(path, lang, fills or {}, content, numbers)
     for kind, names in (("table", [x["name"] for x in content.tables]), ("state", [x.name for x in content.state])):
-        twice = next((name for name in names if names.count(name) > 1), None)
+        twice = next((name for name, many in Counter(names).items() if many > 1), None)
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
     _link_sentences(content, lang)
@@ -144,28 +145,21 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
 
 def _link_sentences(content: Content, lang: str) -> None:
     """Let every number that a sentence cites lead to its cell; only now are all tables known."""
-    tables = {table["name"]: table for table in content.tables}
-    shown = {name: item.anchor for stage in content.stages for item in stage.items if item.kind == "table"
-             for name in item.records}
-    anchors = {name: shown.get(name, f"rec-{name}") for name in tables}
-    number = 1
+    tables, numbers = {table["name"]: table for table in content.tables}, itertools.count(1)
+    anchors = {name: f"rec-{name}" for name in tables} | {
+        name: item.anchor for item in content.items if item.kind == "table" for name in item.records}
 
-    def link(sentence: Sentence) -> Sentence:
-        nonlocal number
-        sentence = resolved(sentence, content.tables)
-        sentence = replace(sentence, html=linked(sentence, tables, number, lang, anchors))
-        number += len(sentence.citations)
-        return sentence
+    def read(item: Item) -> Item:
+        said = tuple(linked(one, tables, anchors, numbers, lang) for one in item.sentences)
+        return replace(item, sentences=said, html="".join(f'<p class="reading">{one.html}</p>' for one in said)
+                       ) if said else item
 
-    content.state = [link(line) for line in content.state]
-    for at, stage in enumerate(content.stages):
-        items = [replace(item, sentences=tuple(link(one) for one in item.sentences)) for item in stage.items]
-        content.stages[at] = replace(stage, items=tuple(
-            replace(item, html="".join(f'<p class="reading">{one.html}</p>' for one in item.sentences))
-            if item.sentences else item for item in items))
+    content.state = [linked(line, tables, anchors, numbers, lang) for line in content.state]
+    content.stages = [replace(stage, items=tuple(map(read, stage.items))) for stage in content.stages]
 
 
-def _read_stage(path: Path, lang: str, fills: dict[str, str], content: Content, count: dict[str, int]) -> None:
+def _read_stage(path: Path, lang: str, fills: Mapping[str, str], content: Content,
+                numbers: Mapping[str, Iterator[int]]) -> None:
     anchor = f"s{len(content.stages) + 1:02d}"
     reader = Reader(path.stem)
     prose: list[Heading] = []
@@ -181,37 +175,116 @@ def _read_stage(path: Path, lang: str, fills: dict[str, str], content: Content, 
                 continue
             made = _cell_items(cell, lang, fills, origin, content, anchor)
             if "not-on-page" not in marks:
-                made = _numbered(made, count)
+                made = [replace(x, number=next(numbers[x.kind])) if x.kind in numbers else x for x in made]
                 items += made
-            stopped = next((o for o in cell.get("outputs", ()) if stopped_by_data(o)), None)
-            if "first-screen" in marks or cell.metadata.get("ebank", {}).get("first_screen"):
+            if "first-screen" in marks:
                 content.first_screen += [item for item in made if item.kind == "figure"]
+            stopped = next((o for o in cell.get("outputs", ()) if stopped_by_data(o)), None)
             if stopped is not None:
-                items.append(_not_done(stopped, origin, lang))
+                sentence = t("report.not_done", lang, prompt=origin.prompt, message=one_line(stopped["evalue"]))
+                items.append(Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin))
                 break
-    title = next((h for h in prose if h.level == 2), None)
-    if title is None:
-        title = Heading(anchor, path.stem, 2)
+    title = next((h for h in prose if h.level == 2), None) or Heading(anchor, path.stem, 2)
     content.stages.append(Stage(anchor, title.text, path.stem, tuple(items), tuple(h for h in prose if h is not title)))
 
 
-def _not_done(output: Mapping[str, Any], origin: Origin, lang: str) -> Item:
-    """Return the sentence that ends a stage which the data do not allow."""
-    sentence = t("report.not_done", lang, prompt=origin.prompt, message=one_line(output["evalue"]))
-    return Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin)
+# ---------------------------------------------------------------- outputs
+
+def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
+    """Return what a code cell shows; its records go to the content."""
+    own = cell.metadata.get("ebank", {})
+    captions, alts = (_several(own.get(f"{name}_{lang}", ""), fills) for name in ("caption", "alt"))
+    items: list[Item] = []
+    records: list[str] = []
+    for output in cell.get("outputs", ()):
+        noted = output.get("metadata", {}).get("ebank", {})
+        if "table" in noted:
+            content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
+            records.append(noted["table"]["name"])
+        kind = "state" if "state" in noted else "reading"
+        said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), one.get("level", "info"),
+                              anchor, origin)
+                     for one in ([noted["state"]] if kind == "state" else noted.get("readings", ())))
+        content.state += said if kind == "state" else ()
+        items += [Item("block", "", sentences=said, origin=origin)] if said else _output_items(output, origin)
+    tables = [n for n, item in enumerate(items) if item.kind == "table"]
+    for at, n in enumerate([n for n, item in enumerate(items) if item.kind == "figure"] or tables):
+        caption = items[n].caption or (captions[min(at, len(captions) - 1)] if captions else "")
+        alt = alts[min(at, len(alts) - 1)] if alts else caption
+        items[n] = replace(items[n], caption=caption, alt=alt or t("report.figure_without_text", lang))
+    if records and tables:
+        items[tables[-1]] = replace(items[tables[-1]], records=tuple(records))
+    return items
 
 
-def _numbered(made: list[Item], count: dict[str, int]) -> list[Item]:
-    numbered = []
-    for item in made:
-        if item.kind in count:
-            count[item.kind] += 1
-            item = replace(item, number=count[item.kind])
-        numbered.append(item)
-    return numbered
+def _several(text: str | list[str], fills: Mapping[str, str]) -> list[str]:
+    """Return captions with ``{names}`` filled; one caption or a list of them."""
+    texts = [text] if isinstance(text, str) else text
+    return [re.sub(r"\{(\w+)\}", lambda m: fills.get(m[1], m[0]), str(one)) for one in texts if one]
 
 
-# ---------------------------------------------------------------- prose
+def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
+    if output["output_type"] == "stream":
+        text = "".join(output["text"]).strip()
+        shown = output["name"] == "stdout" and text
+        return [Item("block", f"<pre>{html.escape(text)}</pre>", origin=origin)] if shown else []
+    data = {mime: "".join(value) if isinstance(value, list) else value
+            for mime, value in output.get("data", {}).items()}
+    if "image/svg+xml" in data:
+        source = base64.b64encode(data["image/svg+xml"].encode("utf-8")).decode("ascii")
+        return [Item("figure", _image("svg+xml", source, {}), origin=origin)]
+    if "image/png" in data:
+        source = re.sub(r"\s", "", data["image/png"])
+        return [Item("figure", _image("png", source, output.get("metadata", {}).get("image/png", {})), origin=origin)]
+    if "text/html" in data:
+        return list(_html_items(data["text/html"], origin))
+    if "text/latex" in data:
+        return [Item("block", _svg_of(data["text/latex"].strip().strip("$"), True), origin=origin)]
+    if "text/markdown" in data:
+        return [Item("prose", set_prose(data["text/markdown"], "", []), origin=origin)]
+    return []
+
+
+def _image(kind: str, source: str, said: Mapping[str, Any]) -> str:
+    """Return the attributes of a picture, in the size that the notebook says; only base64 gets through."""
+    if not re.fullmatch(r"[A-Za-z0-9+/=]*", source):
+        return ""
+    size = [said.get(side) for side in ("width", "height")]
+    extent = ' width="{}" height="{}"'.format(*size) if all(isinstance(side, int) for side in size) else ""
+    return f'src="data:image/{kind};base64,{source}"{extent}'
+
+
+def _html_items(text: str, origin: Origin) -> Iterator[Item]:
+    """Yield the tables of an output and what stands between them."""
+    without = re.sub(r"<(style|script)\b.*?</\1\s*>", "", text, flags=re.S | re.I)
+    for part in re.split(r"(<table\b.*?</table>(?:\s*<p class=\"note\">.*?</p>)*)", _clean(without), flags=re.S):
+        if part.startswith("<table"):
+            caption = re.search(r"<caption>(.*?)</caption>", part, flags=re.S)
+            body = with_scopes(part.replace(caption[0], "", 1) if caption else part)
+            columns = len(re.findall(r"<th\b", body.split("</thead>")[0]))
+            yield Item("table", body, caption=_words(caption[1]).strip() if caption else "", wide=columns > _WIDE,
+                       origin=origin)
+        # The wrapper around a table is opened in one part and closed in another.
+        elif rest := re.sub(r"</?div\b[^>]*>", "", part).strip():
+            yield Item("block", rest, origin=origin)
+
+
+def _words(text: str) -> str:
+    """Return what HTML says without its tags."""
+    return html.unescape(re.sub(r"<[^>]*>", "", text))
+
+
+def with_scopes(table: str) -> str:
+    """Return a table's HTML with a scope on each head: of columns in ``thead``, of rows below it.
+
+    So a screen reader reads a cell with its row and column.
+    """
+    head, end, rows = table.rpartition("</thead>")
+    return "".join(re.sub(r"<th(?![^>]*\bscope=)(?=[\s>])", f'<th scope="{scope}"', part)
+                   for part, scope in ((head + end, "col"), (rows, "row")))
+
+
+# ---------------------------------------------------------------- prose and formulas
 
 class _Renderer(IPythonRenderer):
     """Markdown with formulas put aside: they become pictures after the cleaning, which would take them out."""
@@ -221,7 +294,7 @@ class _Renderer(IPythonRenderer):
         self.formulas: list[str] = []
 
     def _aside(self, body: str, block: bool) -> str:
-        self.formulas.append(svg_of(html.unescape(body), block))
+        self.formulas.append(_svg_of(html.unescape(body), block))
         return f"\ue000{len(self.formulas) - 1}\ue001"
 
     def block_math(self, body: str) -> str:
@@ -243,9 +316,8 @@ def set_prose(source: str, anchor: str, headings: list[Heading]) -> str:
 
     def place(match: re.Match) -> str:
         level = min(int(match[1]) + 1, 6)
-        text = html.unescape(re.sub(r"<[^>]*>", "", match[2]))
         first = level == 2 and not any(h.level == 2 for h in headings)
-        heading = Heading(anchor if first else f"{anchor}-{len(headings)}", text, level)
+        heading = Heading(anchor if first else f"{anchor}-{len(headings)}", _words(match[2]), level)
         headings.append(heading)
         # The stage's own id stands on its section.
         mark = "" if first else f' id="{heading.anchor}"'
@@ -254,86 +326,40 @@ def set_prose(source: str, anchor: str, headings: list[Heading]) -> str:
     return re.sub(r"<h([1-6])[^>]*>(.*?)</h\1>", place, body, flags=re.S)
 
 
-# ---------------------------------------------------------------- outputs
+def _svg_of(latex: str, block: bool) -> str:
+    """Return a formula, given without dollar signs, as an inline SVG that is as high as the text around it.
 
-def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
-    """Return what a code cell shows; its records go to the content."""
-    own = cell.metadata.get("ebank", {})
-    captions = _several(own.get(f"caption_{lang}", ""), fills)
-    alts = _several(own.get(f"alt_{lang}", ""), fills)
-    items: list[Item] = []
-    records: list[str] = []
-    for output in cell.get("outputs", ()):
-        noted = output.get("metadata", {}).get("ebank", {})
-        if "table" in noted:
-            content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
-            records.append(noted["table"]["name"])
-        said = [Sentence.read("reading", one, origin, anchor) for one in noted.get("readings", ())]
-        if "state" in noted:
-            said = [Sentence.read("state", noted["state"], origin, anchor)]
-            content.state += said
-        items += [Item("block", "", sentences=tuple(said), origin=origin)] if said else _output_items(output, origin)
-    figures = [n for n, item in enumerate(items) if item.kind == "figure"]
-    targets = figures or [n for n, item in enumerate(items) if item.kind == "table"]
-    for at, n in enumerate(targets):
-        caption = items[n].caption or (captions[min(at, len(captions) - 1)] if captions else "")
-        alt = alts[min(at, len(alts) - 1)] if alts else caption
-        items[n] = replace(items[n], caption=caption, alt=alt or t("report.figure_without_text", lang))
-    shown = [n for n, item in enumerate(items) if item.kind == "table"]
-    if records and shown:
-        items[shown[-1]] = replace(items[shown[-1]], records=tuple(records))
-    return items
+    What matplotlib cannot set is shown as its source.
+    """
+    source = " ".join(latex.split())
+    try:
+        width, height, depth, path = _outline(source)
+    except (ValueError, RuntimeError):
+        return f"<code>{html.escape(source, quote=False)}</code>"
+    # The page forbids style attributes; how far a formula hangs below the line is one of a few classes.
+    hang = min(9, max(0, math.ceil(depth / _EM * 10 - 0.3)))
+    svg = (f'<svg class="formula d{hang}" role="img" aria-label="{html.escape(source)}" '
+           f'width="{width / _EM * _GROW:.2f}em" height="{height / _EM * _GROW:.2f}em" '
+           f'viewBox="0 0 {width:.1f} {height:.1f}"><path d="{path}"/></svg>')
+    # Wider than a phone, it is moved sideways, by keyboard too.
+    return f'<span class="display" tabindex="0">{svg}</span>' if block else svg
 
 
-def _several(text: object, fills: Mapping[str, str]) -> list[str]:
-    """Return captions with ``{names}`` filled; one caption or a list of them."""
-    texts = [text] if isinstance(text, str) else list(text) if isinstance(text, (list, tuple)) else []
-    return [re.sub(r"\{(\w+)\}", lambda m: fills.get(m[1], m[0]), str(one)) for one in texts if one]
+def _outline(source: str) -> tuple[float, float, float, str]:
+    """Return width, height, depth below the line and the path of a formula's outline."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
+    from matplotlib.textpath import TextPath
 
-
-def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
-    if output["output_type"] == "stream":
-        text = "".join(output["text"]).strip()
-        shown = output["name"] == "stdout" and text
-        return [Item("block", f"<pre>{html.escape(text)}</pre>", origin=origin)] if shown else []
-    data = {mime: "".join(value) if isinstance(value, list) else value
-            for mime, value in output.get("data", {}).items()}
-    if "image/svg+xml" in data:
-        source = base64.b64encode(data["image/svg+xml"].encode("utf-8")).decode("ascii")
-        return [Item("figure", _image("svg+xml", source, {}), origin=origin)]
-    if "image/png" in data:
-        source = re.sub(r"\s", "", data["image/png"])
-        return [Item("figure", _image("png", source, output.get("metadata", {}).get("image/png", {})), origin=origin)]
-    if "text/html" in data:
-        return list(_html_items(data["text/html"], origin))
-    if "text/latex" in data:
-        return [Item("block", svg_of(data["text/latex"].strip().strip("$"), True), origin=origin)]
-    if "text/markdown" in data:
-        return [Item("prose", set_prose(data["text/markdown"], "", []), origin=origin)]
-    return []
-
-
-def _image(kind: str, source: str, said: Mapping[str, Any]) -> str:
-    """Return the attributes of a picture, in the size that the notebook says; only base64 gets through."""
-    if not re.fullmatch(r"[A-Za-z0-9+/=]*", source):
-        return ""
-    size = [said.get(side) for side in ("width", "height")]
-    extent = ' width="{}" height="{}"'.format(*size) if all(isinstance(side, int) for side in size) else ""
-    return f'src="data:image/{kind};base64,{source}"{extent}'
-
-
-def _html_items(text: str, origin: Origin) -> Iterable[Item]:
-    """Yield the tables of an output and what stands between them."""
-    without = re.sub(r"<(style|script)\b.*?</\1\s*>", "", text, flags=re.S | re.I)
-    for part in re.split(r"(<table\b.*?</table>(?:\s*<p class=\"note\">.*?</p>)*)", _clean(without), flags=re.S):
-        if part.startswith("<table"):
-            caption = re.search(r"<caption>(.*?)</caption>", part, flags=re.S)
-            body = with_scopes(part.replace(caption[0], "", 1) if caption else part)
-            words = html.unescape(re.sub(r"<[^>]*>", "", caption[1])).strip() if caption else ""
-            columns = len(re.findall(r"<th\b", body.split("</thead>")[0]))
-            yield Item("table", body, caption=words, wide=columns > _WIDE, origin=origin)
+    if not 0 < len(source) <= 500:
+        raise ValueError("no formula")
+    font, text = FontProperties(size=_EM, math_fontfamily="stix"), f"${source}$"
+    width, height, depth, _, _ = MathTextParser("path").parse(text, 72, font)
+    parts = []
+    for points, code in TextPath((0, 0), text, size=_EM, prop=font).iter_segments(simplify=False, curves=True):
+        if code in _CODES:
+            flipped = [f"{v:.1f}" if n % 2 == 0 else f"{height - depth - v:.1f}" for n, v in enumerate(points)]
+            parts.append(_CODES[int(code)] + " ".join(flipped))
         else:
-            # The wrapper around a table is opened in one part and closed in another.
-            rest = re.sub(r"</?div\b[^>]*>", "", part).strip()
-            if rest:
-                yield Item("block", rest, origin=origin)
+            parts.append("Z")
+    return width, height, depth, "".join(parts)

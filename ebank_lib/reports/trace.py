@@ -173,7 +173,7 @@ def printed_numbers(report: Opened, labels: Mapping[str, str]) -> Iterator[Found
     names says it.
     """
     for said in report.content.sentences:
-        label = t(f"trace.in_{'state' if said.kind == 'state' else 'readings'}", report.about.lang, where=said.where,
+        label = t(f"trace.in_{'state' if said.kind == 'state' else 'readings'}", report.about.lang, where=said.name or said.origin.short,
                   text=said.text)
         for one in said.citations:
             yield Found(said.kind, label, said.text[one.start:one.end], said.origin, one.cells)

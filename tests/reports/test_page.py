@@ -11,8 +11,7 @@ import pytest
 
 from ebank_lib.display import html_table
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.content import Content, Item, Stage, read_content
-from ebank_lib.reports.markup import with_scopes
+from ebank_lib.reports.content import Content, Item, Stage, read_content, with_scopes
 from ebank_lib.reports.origin import Origin
 from ebank_lib.reports.page import MAX_BYTES, build_page
 from ebank_lib.wording import t
@@ -161,6 +160,16 @@ def test_the_first_heading_is_the_stage_and_others_are_its_parts(tmp_path, make)
     assert [(h.text, h.level, h.anchor) for h in stage.headings] == [("二", 3, "s01-1"), ("三", 2, "s01-2")]
     (stage,) = read(tmp_path, make, make.code("1", count=2)).stages
     assert stage.title == "01_x" and stage.headings == ()
+
+
+def test_heads_say_what_they_head():
+    assert with_scopes("<thead><tr><th class=x>a</th></tr></thead><tbody><tr><th>b</th></tr></tbody>") == (
+        '<thead><tr><th scope="col" class=x>a</th></tr></thead><tbody><tr><th scope="row">b</th></tr></tbody>')
+
+
+def test_what_cannot_be_set_as_a_formula_is_shown_as_its_source(tmp_path, make):
+    (item,) = read(tmp_path, make, make.code("m", [make.shown({"text/latex": "$x_{1$"})], count=2)).stages[0].items
+    assert item.html == "<code>x_{1</code>"
 
 
 def test_a_formula_in_an_output_stands_on_a_line_of_its_own_and_code_is_shown_as_text(tmp_path, make):
