@@ -53,8 +53,8 @@ from .province import (
     who_carries as who_carries,
 )
 from .reference import reference_facts as reference_facts
-from .reports.opening import setup as setup
 from .reports.record import record as record
+from .reports.record import setup as setup
 from .reports.record import state as state
 from .rules import assess_problems as assess_problems
 from .rules import stylised_facts as stylised_facts

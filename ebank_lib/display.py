@@ -12,7 +12,7 @@ import pandas as pd
 
 from .wording import Text, has, language, month_name, percent, t
 
-__all__ = ["as_html", "describe", "html_table", "plain_cells", "say", "show"]
+__all__ = ["as_html", "describe", "heading", "html_table", "missing", "plain_cells", "say", "show"]
 
 Format = Callable[[object], str]
 
@@ -37,7 +37,7 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     """
     lang = language(lang)
     formats, heads = formats or {}, heads or {}
-    names = [heads.get(c) or _heading(str(c), lang) for c in frame.columns]
+    names = [heads.get(c) or heading(str(c), lang) for c in frame.columns]
     numeric = [pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d) for d in frame.dtypes]
     columns = [[_breakable(_text(v, formats.get(c, _USUAL.get(str(c))), lang)) for v in frame[c]]
                for c in frame.columns]
@@ -68,13 +68,14 @@ def say(*sentences: str) -> _Html:
 
 def plain_cells(sentence: str) -> list[list]:
     """Return the cells of a sentence as plain JSON: ``[start, end, [{table, column, rows}]]``."""
-    return [[start, end, [{"table": ref.table, "column": ref.column,
-                           "rows": {name: _condition(value) for name, value in ref.rows}} for ref in refs]]
+    return [[start, end, [{"table": ref.table, "column": ref.column, "rows": {
+        name: None if missing(value) else str(value) for name, value in ref.rows}} for ref in refs]]
             for start, end, refs in sentence.cells] if isinstance(sentence, Text) else []
 
 
-def _condition(value: object) -> str | None:
-    return None if value is None or (np.isscalar(value) and pd.isna(value)) else str(value)
+def missing(value: object) -> bool:
+    """Whether a value is None or one of pandas' signs for what is missing."""
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, heads: Mapping[str, str] | None = None,
@@ -158,14 +159,15 @@ class _Sentences(_Html):
         return {"text/html": self._text, "text/plain": self._plain}, {"ebank": {"readings": readings}}
 
 
-def _heading(name: str, lang: str) -> str:
+def heading(name: str, lang: str) -> str:
+    """Return what the wording calls a column, else its own name."""
     return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
 
 
 def _text(value: object, form: Format | str | None, lang: str) -> str:
     if isinstance(value, pd.Period) and form is None:
         return month_name(value, lang)
-    if value is None or (np.isscalar(value) and pd.isna(value)) or (isinstance(value, float) and math.isinf(value)):
+    if missing(value) or (isinstance(value, float) and math.isinf(value)):
         return "–"
     if form is not None:
         return form.format(value) if isinstance(form, str) else form(value)

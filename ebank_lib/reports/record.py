@@ -1,4 +1,5 @@
-"""What a notebook hands to the report: tables for the workbook, and the lines that say how the branch stands.
+"""What a notebook says to its report: :func:`setup` in its first line; then tables for the workbook, and the lines that
+say how the branch stands.
 
 Both travel inside the executed notebook, as metadata of an output. No side file can be lost or be older than the
 notebook, JupyterLab shows nothing of it, and nbval compares what is shown rather than this copy.
@@ -7,6 +8,7 @@ notebook, JupyterLab shows nothing of it, and nbval compares what is shown rathe
 from __future__ import annotations
 
 import html
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,16 +16,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..display import plain_cells
+from ..display import heading, missing, plain_cells
 from ..errors import ConfigError
-from ..wording import has, language, t
+from ..wording import language, use_language
+from .parameters import check_parameters
 
-__all__ = ["KINDS", "record", "state", "table_of"]
+__all__ = ["KINDS", "plain", "record", "setup", "state", "table_of"]
 
 KINDS = ("text", "integer", "number", "percent", "month", "date", "flag")
 # More digits than anybody reads, fewer than two processors agree on.
 _DIGITS = 10
 _MAX_ROWS = 100_000
+# Charts use few colours: a palette loses nothing that can be seen and leaves a quarter of the bytes.
+_COLOURS = 192
+_AS_DRAWN = 64      # of them: those of most pixels
+_WEIGHT = 16        # of one of the others, at most
+
+
+def setup(lang: str = "zh") -> None:
+    """Check the parameters that papermill was given, then choose the language and the style of what is shown.
+
+    Parameters
+    ----------
+    lang : {"zh", "en"}
+
+    Raises
+    ------
+    UnknownNameError
+        Another language, or a parameter that the notebook does not have.
+    """
+    check_parameters()
+    use_language(lang)
+    from ..charts.style import use_style
+
+    use_style()
+    _show_small_pictures()
 
 
 def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,
@@ -92,18 +119,15 @@ def state(name: str, sentence: str, *, level: str = "info") -> None:
 def table_of(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,
              heads: Mapping[str, str] | None = None, notes: Iterable[str] = (),
              lang: str | None = None) -> dict[str, Any]:
-    """Return the record of a table as plain JSON: ``name, title, columns, rows, notes``.
+    """Return the record of a table as plain JSON: ``name, title, columns, rows, notes``, and ``from`` what it is made.
 
-    Examples
-    --------
-    >>> made = table_of("t", pd.DataFrame({"n": [1, 2]}), lang="en")
-    >>> made["columns"], made["rows"]
-    ([{'name': 'n', 'head': 'n', 'kind': 'integer'}], [[1], [2]])
+    What the result says of its table (:func:`ebank_lib.display.describe`) holds where the arguments say nothing else.
     """
     _check_name(name)
-    frame = _frame(result)
-    known = _described(result)
-    kinds, heads = dict(kinds or {}), dict(heads or {})
+    table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
+    known = getattr(table, "attrs", {}).get("ebank", {})
+    frame = _frame(table, result)
+    kinds, heads = kinds or {}, heads or {}
     for column in [*kinds, *heads]:
         if column not in frame.columns:
             raise ConfigError("no such column", key=name, found=column, expected=", ".join(map(str, frame.columns)))
@@ -113,30 +137,13 @@ def table_of(name: str, result: object, title: str = "", *, kinds: Mapping[str, 
     if len(frame) > _MAX_ROWS:
         raise ConfigError("too many rows to record", key=name, found=len(frame), expected=f"at most {_MAX_ROWS}")
     lang = language(lang)
-    kinds, heads = known.get("kinds", {}) | kinds, known.get("heads", {}) | heads
-    columns = [{"name": str(c), "head": str(heads.get(c) or _heading(str(c), lang)),
+    kinds, heads = {**known.get("kinds", {}), **kinds}, {**known.get("heads", {}), **heads}
+    columns = [{"name": str(c), "head": str(heads.get(c) or heading(str(c), lang)),
                 "kind": kinds.get(c) or _kind(frame.iloc[:, at])} for at, c in enumerate(frame.columns)]
-    cells = [[_plain(value) for value in frame.iloc[:, at]] for at in range(frame.shape[1])]
+    cells = [[plain(value) for value in frame.iloc[:, at]] for at in range(frame.shape[1])]
     return {"name": name, "title": title or name, "columns": columns,
             "rows": [list(row) for row in zip(*cells, strict=True)], "notes": [str(note) for note in notes],
-            "from": {name: known[name] for name in ("branch", "indicator", "months", "exact", "across", "pooled")
-                     if name in known}}
-
-
-def _described(result: object) -> dict[str, Any]:
-    """Return what a result says of its table, see :func:`ebank_lib.display.describe`."""
-    table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
-    return getattr(table, "attrs", {}).get("ebank", {})
-
-
-def _publish(data: dict[str, str], content: dict[str, Any]) -> None:
-    try:
-        from IPython import get_ipython
-        from IPython.display import publish_display_data
-    except ImportError:  # a plain script on a machine without IPython
-        return
-    if get_ipython() is not None:
-        publish_display_data(data, metadata={"ebank": content})
+            "from": {name: value for name, value in known.items() if name not in ("kinds", "heads")}}
 
 
 def _check_name(name: str) -> None:
@@ -144,8 +151,8 @@ def _check_name(name: str) -> None:
         raise ConfigError("bad name", found=name, expected="letters, digits and _, beginning with a letter")
 
 
-def _frame(result: object) -> pd.DataFrame:
-    table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
+def _frame(table: object, result: object) -> pd.DataFrame:
+    """Return a table with its named index as columns."""
     if isinstance(table, pd.Series):
         table = table.rename("value" if table.name is None else table.name).to_frame()
     if not isinstance(table, pd.DataFrame):
@@ -154,33 +161,19 @@ def _frame(result: object) -> pd.DataFrame:
     return table.reset_index() if named else table
 
 
-def _heading(name: str, lang: str) -> str:
-    return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
-
-
 def _kind(column: pd.Series) -> str:
-    kind = column.dtype
-    if isinstance(kind, pd.PeriodDtype):
-        return "month"
-    if pd.api.types.is_datetime64_any_dtype(kind):
-        return "date"
-    if pd.api.types.is_bool_dtype(kind):
-        return "flag"
-    if pd.api.types.is_integer_dtype(kind):
-        return "integer"
-    if pd.api.types.is_float_dtype(kind):
-        return "number"
-    present = [v for v in column if not _missing(v)]
-    return "month" if present and all(isinstance(v, pd.Period) for v in present) else "text"
+    kind, types = column.dtype, pd.api.types
+    known = {"month": isinstance(kind, pd.PeriodDtype), "date": types.is_datetime64_any_dtype(kind),
+             "flag": types.is_bool_dtype(kind), "integer": types.is_integer_dtype(kind),
+             "number": types.is_float_dtype(kind)}
+    present = column.dropna()
+    months = len(present) and all(isinstance(value, pd.Period) for value in present)
+    return next((name for name, holds in known.items() if holds), "month" if months else "text")
 
 
-def _missing(value: object) -> bool:
-    return value is None or (np.isscalar(value) and bool(pd.isna(value))) or value is pd.NaT
-
-
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return a value as JSON has it; what is missing or infinite is null."""
-    if _missing(value):
+    if missing(value):
         return None
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
@@ -195,3 +188,76 @@ def _plain(value: object) -> object:
     return str(value)
 
 
+def _publish(data: dict[str, str], content: dict[str, Any]) -> None:
+    try:
+        from IPython import get_ipython
+        from IPython.display import publish_display_data
+    except ImportError:  # a plain script on a machine without IPython
+        return
+    if get_ipython() is not None:
+        publish_display_data(data, metadata={"ebank": content})
+
+
+# ---------------------------------------------------------------- small pictures
+
+def _show_small_pictures() -> None:
+    """Inside a notebook, let figures become palette PNG files without a date in them."""
+    try:
+        from IPython import get_ipython
+    except ImportError:  # a plain script on a machine without IPython
+        return
+    shell = get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        return
+    # Imported first because it registers a printer of its own, which the next line replaces.
+    import matplotlib
+    import matplotlib.pyplot as plt
+    import matplotlib_inline.backend_inline  # noqa: F401
+    from matplotlib.figure import Figure
+
+    shell.display_formatter.formatters["image/png"].for_type(Figure, _png)
+    if "inline" in matplotlib.get_backend():
+        plt.uninstall_repl_displayhook()    # draws every figure once more before it is printed, for nobody to see
+
+
+def _png(figure) -> tuple[bytes, dict[str, int]]:
+    """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    # Drawn once, into the pixels themselves: `savefig` goes through all of it twice, and packs what is unpacked here.
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    canvas.draw()
+    small = io.BytesIO()
+    _with_palette(np.asarray(canvas.buffer_rgba())).save(small, "png")
+    width, height = (round(100 * side) for side in figure.get_size_inches())
+    return small.getvalue(), {"width": width, "height": height}
+
+
+def _with_palette(pixels: np.ndarray):
+    """Return a picture of few colours, those of most pixels as they are; `pixels` are (height, width, 4) bytes.
+
+    Pillow would look for the colours among all pixels, of which nearly all are white: here it is only asked for what
+    the edges of letters and lines are mixed of.
+    """
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    codes = np.ascontiguousarray(pixels).view(np.uint32).ravel()
+    paper = codes[0]                            # most pixels by far: only the others are looked up
+    drawn = np.flatnonzero(codes != paper)
+    found, colours = pd.factorize(codes[drawn])
+    codes, colours = np.zeros(codes.size, np.intp), np.r_[paper, colours]
+    codes[drawn] = found + 1
+    often, colours = np.bincount(codes), colours.view(np.uint8).reshape(-1, 4)[:, :3]
+    order = np.argsort(-often, kind="stable")
+    kept, rest = np.split(order, [_COLOURS if len(order) <= _COLOURS else _AS_DRAWN])
+    place, palette = np.empty(len(order), np.uint8), colours[kept]
+    place[kept] = np.arange(len(kept))
+    if rest.size:
+        times = np.minimum(often[rest], _WEIGHT)
+        mixed = Image.fromarray(np.repeat(colours[rest], times, axis=0)[None]).quantize(_COLOURS - len(kept))
+        place[rest] = len(kept) + np.asarray(mixed)[0, np.cumsum(times) - 1]
+        palette = np.vstack([palette, np.reshape(mixed.getpalette(), (-1, 3)).astype(np.uint8)])[:_COLOURS]
+    picture = Image.frombytes("P", (width, height), place[codes].tobytes())
+    picture.putpalette(palette.tobytes())
+    return picture

@@ -55,7 +55,7 @@ from ..wording import LANGUAGES, percent, t
 from .cells import row_ids
 from .figures import change_text, month_text, value_text
 from .parameters import INJECTED, tags
-from .record import _plain
+from .record import plain
 from .seal import frame_sha256, library_versions, package_sha256, text_sha256
 
 __all__ = ["LOW_ODDS", "SCHEMA", "summarise", "summary_bytes"]
@@ -97,7 +97,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "source": {"title": _both(source.title), "simulated": bool(source.simulated)},
         "indicator": _indicator(catalog, key),
         "months": [str(about.first), str(about.last)],
-        "spark": {"months": [str(m) for m in y.index[-_SPARK:]], "y": [_plain(v) for v in y.iloc[-_SPARK:]]},
+        "spark": {"months": [str(m) for m in y.index[-_SPARK:]], "y": [plain(v) for v in y.iloc[-_SPARK:]]},
         "latest": _latest(y, catalog.indicator(key).kind),
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
@@ -186,15 +186,15 @@ def _latest(y: pd.Series, kind: str) -> dict[str, Any] | None:
     if known.empty:
         return None
     month = known.index[-1]
-    return {"month": str(month), "y": _plain(known.iloc[-1]), "yoy": _change(y, month, 12, kind),
+    return {"month": str(month), "y": plain(known.iloc[-1]), "yoy": _change(y, month, 12, kind),
             "mom": _change(y, month, 1, kind)}
 
 
 def _change(y: pd.Series, month: pd.Period, months: int, kind: str) -> float | None:
     now, before = float(y[month]), float(y.get(month - months, math.nan))
     if kind == "ratio":
-        return _plain(now - before)
-    return _plain(now / before - 1) if before > 0 else None
+        return plain(now - before)
+    return plain(now / before - 1) if before > 0 else None
 
 
 def _forecast(tables: Mapping[str, list], key: str) -> list[dict[str, Any]]:

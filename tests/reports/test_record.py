@@ -1,13 +1,19 @@
-"""What notebooks hand to the report is plain JSON inside the notebook, and invisible."""
+"""What a notebook says to its report: language and style first, pictures that are small and the same everywhere; tables
+and lines of state as plain JSON inside the notebook, invisible."""
 
+import io
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from ebank_lib.errors import ConfigError
-from ebank_lib.reports.record import record, state, table_of
+from ebank_lib.charts import compact
+from ebank_lib.errors import ConfigError, UnknownNameError
+from ebank_lib.reports.record import _png, _with_palette, record, setup, state, table_of
+from ebank_lib.wording import language
 
 
 def test_a_table_is_plain_json_with_kinds_and_headings():
@@ -52,3 +58,62 @@ def test_outside_a_notebook_nothing_happens(capsys):
     record("t", pd.DataFrame({"a": [1]}))
     state("s", "text")
     assert capsys.readouterr().out == ""
+
+
+# --- the first line, and pictures
+
+def test_it_chooses_the_language():
+    setup("en")
+    assert language() == "en"
+    with pytest.raises(UnknownNameError, match="zh, en"):
+        setup("fr")
+
+
+def test_pictures_are_palette_files_with_their_size_and_no_date():
+    setup("zh")
+    pictures = []
+    for _ in range(2):
+        fig, ax = plt.subplots(figsize=(5, 3))
+        ax.plot([1, 2], label="日照")
+        pictures.append(_png(fig))
+        plt.close(fig)
+    (data, size), again = pictures
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "P" and not image.info.get("Software")
+    assert size == {"width": 500, "height": 300}
+    assert (data, size) == again
+
+
+def test_a_picture_is_drawn_once_and_is_what_matplotlib_would_save():
+    setup("zh")
+    fig, axes = plt.subplots(2, 2, figsize=(5, 3))
+    axes[0, 0].set_title("日照")
+    times, draw = [], type(fig).draw
+    fig.draw = lambda renderer: (times.append(1), draw(fig, renderer))
+    data, _ = _png(fig)
+    assert len(times) == 1
+    saved = io.BytesIO()
+    fig.savefig(saved, format="png")
+    plt.close(fig)
+    drawn, saved = (np.asarray(Image.open(f).convert("RGB"), int) for f in (io.BytesIO(data), saved))
+    assert drawn.shape == saved.shape and abs(drawn - saved).mean() < 1
+
+
+def test_few_colours_stay_as_they_are_and_of_many_those_that_are_seen_most():
+    rng = np.random.default_rng(0)
+    few = np.full((40, 50, 4), 255, np.uint8)
+    few[:5, :, 0] = np.arange(50)
+    assert (np.asarray(_with_palette(few).convert("RGB")) == few[..., :3]).all()
+    many = few.copy()
+    many[10:20, :, :3] = rng.integers(0, 256, (10, 50, 3))
+    drawn, wanted = np.asarray(_with_palette(many).convert("RGB"), int), many[..., :3].astype(int)
+    assert (drawn == wanted)[20:].all() and (drawn == wanted)[:5].all()
+    assert abs(drawn - wanted)[10:20].mean() < 30       # 500 colours in 128
+
+
+def test_a_compact_picture_keeps_its_letters():
+    fig, ax = plt.subplots(figsize=(9, 4))
+    title = ax.set_title("x", fontsize=10)
+    assert compact(ax) is fig and tuple(fig.get_size_inches()) == (5.2, 3.4)
+    assert title.get_fontsize() == 10
+    plt.close(fig)
