@@ -14,11 +14,11 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, EbankError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd  # an answer that nothing has changed does without it
 
 __all__ = ["Broken", "Verdict", "frame_sha256", "library_versions", "package_sha256", "plain_path", "run_json_bytes",
-           "seal_problem", "source_links", "text_sha256", "verify"]
+           "source_links", "text_sha256", "verify"]
 
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "pillow", "papermill",
               "nbconvert", "xlsxwriter", "pyarrow")
@@ -73,10 +73,9 @@ def run_json_bytes(run: Mapping[str, Any], files: Mapping[str, bytes | str]) -> 
     files : mapping of relative path to bytes or sha256
         All files that belong to the run, ``run.json`` itself apart.
     """
-    hashes = {name: content if isinstance(content, str) else text_sha256(content)
-              for name, content in sorted(files.items())}
-    whole = {**run, "artefacts": hashes}
-    whole.pop("seal", None)
+    whole = {name: value for name, value in run.items() if name != "seal"}
+    whole["artefacts"] = {name: content if isinstance(content, str) else text_sha256(content)
+                          for name, content in files.items()}
     return _canonical({**whole, "seal": text_sha256(_canonical(whole))})
 
 
@@ -84,15 +83,8 @@ def _canonical(run: Mapping[str, Any]) -> bytes:
     return (json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8", "replace")
 
 
-def seal_problem(content: bytes) -> tuple[str, str] | None:
-    """Return the expected and the found hash of a ``run.json`` that is not as it was written; None for one that is.
-
-    Examples
-    --------
-    >>> good = run_json_bytes({"ebank": "1"}, {"a.html": b"x"})
-    >>> seal_problem(good), seal_problem(good.replace(b'"1"', b'"2"')) is None, seal_problem(good + b" ") is None
-    (None, False, False)
-    """
+def _seal_problem(content: bytes) -> tuple[str, str] | None:
+    """Return the expected and the found hash of a ``run.json`` that is not as it was written; None for one that is."""
     run = _plain(content)
     if run is None:
         return "a sealed run.json", text_sha256(content)
@@ -113,15 +105,8 @@ def _plain(content: bytes) -> dict[str, Any] | None:
 
 
 def plain_path(name: str) -> bool:
-    """Whether a path in ``run.json`` stays below its folder.
-
-    Examples
-    --------
-    >>> plain_path("tables/growth.csv"), plain_path("../x"), plain_path("/x"), plain_path("a//b"), plain_path("c:x")
-    (True, False, False, False, False)
-    """
-    return (bool(re.fullmatch(r"[^\\:\x00-\x1f]+", name)) and not PurePosixPath(name).is_absolute()
-            and not {"", ".", ".."} & set(name.split("/")))
+    """Whether a path in ``run.json`` stays below its folder."""
+    return bool(re.fullmatch(r"[^\\:\x00-\x1f]+", name)) and not {"", ".", ".."} & set(name.split("/"))
 
 
 def library_versions() -> dict[str, str]:
@@ -197,133 +182,103 @@ def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict
     """
     folder = Path(folder)
     below = sorted(p.parent for p in folder.glob("*/run.json")) if folder.is_dir() else []
+    run, verdict = _opened(folder)
     if not (folder / "run.json").is_file() and not below:
         raise ConfigError("is no report", file=str(folder), found="no run.json", expected="a report's folder")
-    sources = _Sources(source)
-    if below or (folder / "index.html").exists():
-        whole = _whole_run(folder, below)
-        return [*([whole] if whole else []), *(_report(one, sources) for one in below)]
-    run = _plain((folder / "run.json").read_bytes())
-    return [_report(folder, sources) if run is None or "branches" not in run else _whole_run(folder, [])]
+    links = functools.cache(_computed)      # each source is read once for all reports
+    if below or (folder / "index.html").exists() or (run and "branches" in run):
+        # Around reports that were made one by one nothing lies, and nothing tells of them.
+        around = any(p.is_file() for p in folder.iterdir())
+        whole = [_whole_run(run, verdict, below)] if around else []
+        return [*whole, *(_report(*_opened(one), source, links) for one in below)]
+    return [_report(run, verdict, source, links)]
 
 
 def _opened(folder: Path) -> tuple[dict[str, Any] | None, Verdict]:
     """Return a ``run.json`` and a verdict on its seal; None for one that nothing can be held against."""
-    verdict = Verdict(folder)
     try:
         content = (folder / "run.json").read_bytes()
     except OSError:
-        verdict.broken.append(Broken("seal", "run.json", "run.json", "missing"))
-        return None, verdict
-    problem = seal_problem(content)
-    if problem:
-        verdict.broken.append(Broken("seal", "run.json", *problem))
-    return (None if problem else _plain(content)), verdict
+        return None, Verdict(folder, broken=[Broken("seal", "run.json", "run.json", "missing")])
+    if problem := _seal_problem(content):
+        return None, Verdict(folder, broken=[Broken("seal", "run.json", *problem)])
+    return _plain(content), Verdict(folder)
 
 
-def _whole_run(folder: Path, reports: list[Path]) -> Verdict | None:
-    """Compare what lies around the reports, and whether they are those that the index tells of.
-
-    None for reports made one by one, around which nothing lies.
-    """
-    around = {p.name for p in folder.iterdir() if p.is_file()}
-    if not around:
-        return None
-    run, verdict = _opened(folder)
-    if run is None:
-        return verdict
-    branches = [one for one in run.get("branches", ()) if isinstance(one, Mapping) and plain_path(str(one.get("id")))]
-    seals = {f"{one['id']}/run.json": one["run"] for one in branches if one.get("run")}
-    listed = dict(run.get("artefacts", {})) | seals
-    own = {report.name for report in reports} | {str(one["id"]) for one in branches}
-    _files(verdict, listed, lambda name: _AT_THE_TOP.fullmatch(name) or (
-        name.split("/")[0] in own and "/" in name and not name.endswith("/run.json")))
+def _whole_run(run: Mapping[str, Any] | None, verdict: Verdict, reports: list[Path]) -> Verdict:
+    """Compare what lies around the reports, and whether they are those that the index tells of."""
+    if run is not None:
+        branches = [one for one in run.get("branches", ()) if isinstance(one, Mapping) and plain_path(str(one.get("id")))]
+        seals = {f"{one['id']}/run.json": one["run"] for one in branches if one.get("run")}
+        own = {report.name for report in reports} | {str(one["id"]) for one in branches}
+        _files(verdict, run.get("artefacts", {}) | seals, lambda name: _AT_THE_TOP.fullmatch(name) or (
+            name.split("/")[0] in own and "/" in name and not name.endswith("/run.json")))
     return verdict
 
 
-def _report(folder: Path, sources: _Sources) -> Verdict:
-    run, verdict = _opened(folder)
-    if run is None:
-        return verdict
-    try:
-        _files(verdict, dict(run["artefacts"]), _OF_THE_RUN.fullmatch)
-        sources.compare(verdict, run)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:    # sealed, but no run.json of ours
-        verdict.broken.append(Broken("seal", "run.json", "run.json", f"{type(error).__name__}: {error}"))
+def _report(run: Mapping[str, Any] | None, verdict: Verdict, source: str | Path | None,
+            links: Callable[[Path], list[dict[str, Any]]]) -> Verdict:
+    if run is not None:
+        try:
+            _files(verdict, run["artefacts"], _OF_THE_RUN.fullmatch)
+            _source(verdict, run, source, links)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:    # sealed, but no run.json of ours
+            verdict.broken.append(Broken("seal", "run.json", "run.json", f"{type(error).__name__}: {error}"))
     return verdict
 
 
-def _files(verdict: Verdict, listed: Mapping[str, str], others: Any) -> None:
+def _files(verdict: Verdict, listed: Mapping[str, str], others: Callable[[str], Any]) -> None:
     """Compare every listed file with its hash, and find files that are neither listed nor one of the `others`."""
     for name, expected in sorted(listed.items()):
         verdict.files += 1
-        path = verdict.folder / name
-        whole = plain_path(name) and path.is_file() and not path.is_symlink()
-        verdict.expect("files", name, expected, text_sha256(path.read_bytes()) if whole else "missing")
+        link = (verdict.folder / name).is_symlink()
+        verdict.expect("files", name, expected, "missing" if link else _sha256_below(verdict.folder, name))
     for path in sorted(verdict.folder.rglob("*")):
         name = path.relative_to(verdict.folder).as_posix()
         if (path.is_file() or path.is_symlink()) and name not in listed and name != "run.json" and not others(name):
             verdict.expect("files", name, "unlisted", "a link" if path.is_symlink() else text_sha256(path.read_bytes()))
 
 
-class _Sources:
-    """The sources of reports, each read and cleaned once."""
+def _sha256_below(folder: Path, name: str) -> str:
+    """Return the hash of a file that lies in a folder, or "missing"."""
+    there = plain_path(name) and (folder / name).is_file()
+    return text_sha256((folder / name).read_bytes()) if there else "missing"
 
-    def __init__(self, given: str | Path | None):
-        self._given, self._read = given, {}
 
-    def compare(self, verdict: Verdict, run: Mapping[str, Any]) -> None:
-        """Compare the source's files, and cells, ledger and panel computed again from them, with what was recorded."""
-        from ..files import find_source
+def _source(verdict: Verdict, run: Mapping[str, Any], given: str | Path | None,
+            links: Callable[[Path], list[dict[str, Any]]]) -> None:
+    """Compare the source's files, and cells, ledger and panel computed again from them, with what was recorded."""
+    from ..files import find_source
+    from ..sources import open_source
 
-        try:
-            path = find_source(self._given if self._given is not None else run["source"])
-        except EbankError:
-            if self._given is not None:
-                raise
-            verdict.remarks.append(("no_source", {}))
-            return
-        if path not in self._read:
-            self._read[path] = _Source(path)
-        held, recorded = self._read[path], {one["file"]: one["sha256"] for one in run["files"]}
-        for name, expected in recorded.items():
-            if "://" not in name:       # a database has no file to compare
-                verdict.expect("source", name, expected, held.sha256(name))
-        if any(one.step == "source" for one in verdict.broken):
-            return
-        if run["code"] != package_sha256() or run["versions"] != library_versions():
-            verdict.remarks.append(("other_code", {}))
-            return
-        try:
-            computed = held.links
-        except EbankError as error:
-            verdict.broken.append(Broken("source", str(run["source"]), "source", str(error)))
-            return
-        known = {one["step"]: one["sha256"] for one in run["data"]}
-        for one in computed:
+    try:
+        path = find_source(run["source"] if given is None else given)
+    except EbankError:
+        if given is not None:
+            raise
+        verdict.remarks.append(("no_source", {}))
+        return
+    root = Path(open_source(path).root)
+    for one in run["files"]:
+        if "://" not in one["file"]:        # a database has no file to compare
+            verdict.expect("source", one["file"], one["sha256"], _sha256_below(root, one["file"]))
+    if any(one.step == "source" for one in verdict.broken):
+        return
+    if run["code"] != package_sha256() or run["versions"] != library_versions():
+        verdict.remarks.append(("other_code", {}))
+        return
+    known = {one["step"]: one["sha256"] for one in run["data"]}
+    try:
+        for one in links(path):
             verdict.expect(one["step"], str(run["source"]), known.get(one["step"], "missing"), one["sha256"])
-        verdict.remarks.append(("source_held", {"n": len(recorded)}))
+    except EbankError as error:
+        verdict.broken.append(Broken("source", str(run["source"]), "source", str(error)))
+        return
+    verdict.remarks.append(("source_held", {"n": len(run["files"])}))
 
 
-class _Source:
-    """A source that is read once for all reports of a run."""
+def _computed(source: Path) -> list[dict[str, Any]]:
+    """Return the steps from a source's files to the panel, computed now."""
+    from .branch import open_province
 
-    def __init__(self, path: Path):
-        from ..sources import open_source
-
-        self._path, self._root, self._hashes = path, Path(open_source(path).root), {}
-
-    def sha256(self, name: str) -> str:
-        """Return the hash of a file below the source's folder, or "missing"."""
-        if name not in self._hashes:
-            path = self._root / name
-            there = plain_path(name) and path.is_file()
-            self._hashes[name] = text_sha256(path.read_bytes()) if there else "missing"
-        return self._hashes[name]
-
-    @functools.cached_property
-    def links(self) -> Iterable[dict[str, Any]]:
-        """Return the steps from the files to the panel, computed now."""
-        from .branch import open_province
-
-        return open_province(self._path).links
+    return open_province(source).links

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.seal import run_json_bytes, seal_problem, text_sha256, verify
+from ebank_lib.reports.seal import _seal_problem, plain_path, run_json_bytes, text_sha256, verify
 
 pytestmark = pytest.mark.notebook
 
@@ -63,8 +63,8 @@ def test_any_other_byte_of_run_json_breaks_its_seal(report, data):
     whole = (report / "run.json").read_bytes()
     at = data.draw(st.integers(0, len(whole) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda b: b != whole[at]))
-    assert seal_problem(whole) is None and seal_problem(whole[:at] + bytes([byte]) + whole[at + 1:])
-    assert seal_problem(whole[:at]) and seal_problem(whole + bytes([byte]))
+    assert _seal_problem(whole) is None and _seal_problem(whole[:at] + bytes([byte]) + whole[at + 1:])
+    assert _seal_problem(whole[:at]) and _seal_problem(whole + bytes([byte]))
 
 
 @pytest.mark.parametrize("name", ["notebooks/03_more.ipynb", "extra.html", "tables/deep/x.csv", ".hidden"])
@@ -93,6 +93,10 @@ def test_what_is_said_of_the_panel_is_held_against_the_source_even_where_every_h
         data[at]["sha256"] = "0" * 64
         (copy / "run.json").write_bytes(run_json_bytes({**run, "data": data}, run["artefacts"]))
         assert [one.step for one in verify(copy)[0].broken] == [step]
+
+
+def test_a_path_stays_below_its_folder():
+    assert plain_path("tables/growth.csv") and not any(map(plain_path, ["../x", "/x", "a//b", "c:x", "", "a/./b"]))
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a\\b", "notebooks/../../x", ""])
