@@ -88,8 +88,7 @@ def _value(options: argparse.Namespace) -> int:
 def _in_report(options: argparse.Namespace) -> int:
     report = back.open_report(options.report)
     cleaned, remark = _source(options, report)
-    labels = {} if cleaned is None else back.labels_of(cleaned.catalog, report.months)
-    found = back.find(report, options.what, labels)
+    found = back.find(report, options.what)
     if not found:
         raise ConfigError("is nowhere in the report", file=str(report.folder), found=options.what,
                           expected="a figure, a table, a cell of a recorded table or a number as printed",

@@ -26,7 +26,7 @@ from .cells import Sentence, cited_tables, linked, value_text
 from .origin import Origin, Reader
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 
-__all__ = ["Content", "Heading", "Item", "Stage", "read_content", "set_prose", "with_scopes"]
+__all__ = ["Content", "Heading", "Item", "Stage", "read_content", "set_prose", "with_scopes", "words_of"]
 
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
@@ -262,16 +262,16 @@ def _html_items(text: str, origin: Origin) -> Iterator[Item]:
             caption = re.search(r"<caption>(.*?)</caption>", part, flags=re.S)
             body = with_scopes(part.replace(caption[0], "", 1) if caption else part)
             columns = len(re.findall(r"<th\b", body.split("</thead>")[0]))
-            yield Item("table", body, caption=_words(caption[1]).strip() if caption else "", wide=columns > _WIDE,
+            yield Item("table", body, caption=words_of(caption[1]) if caption else "", wide=columns > _WIDE,
                        origin=origin)
         # The wrapper around a table is opened in one part and closed in another.
         elif rest := re.sub(r"</?div\b[^>]*>", "", part).strip():
             yield Item("block", rest, origin=origin)
 
 
-def _words(text: str) -> str:
-    """Return what HTML says without its tags."""
-    return html.unescape(re.sub(r"<[^>]*>", "", text))
+def words_of(text: str) -> str:
+    """Return what HTML says, without its tags."""
+    return html.unescape(re.sub(r"<[^>]*>", "", text)).strip()
 
 
 def with_scopes(table: str) -> str:
@@ -317,7 +317,7 @@ def set_prose(source: str, anchor: str, headings: list[Heading]) -> str:
     def place(match: re.Match) -> str:
         level = min(int(match[1]) + 1, 6)
         first = level == 2 and not any(h.level == 2 for h in headings)
-        heading = Heading(anchor if first else f"{anchor}-{len(headings)}", _words(match[2]), level)
+        heading = Heading(anchor if first else f"{anchor}-{len(headings)}", words_of(match[2]), level)
         headings.append(heading)
         # The stage's own id stands on its section.
         mark = "" if first else f' id="{heading.anchor}"'

@@ -7,11 +7,10 @@ and no closer claim is made: a forecast is a function of all its months.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,38 +18,24 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ConfigError, UnknownNameError
-from ..wording import LANGUAGES, month_name, t
+from ..wording import t
 from .artefacts import about_of
-from .cells import Cell, cells_at, row_ids
-from .content import Content, Item, read_content
+from .cells import Cell, cells_at
+from .content import Content, Item, read_content, words_of
 from .origin import Origin
 from .page import About
 from .seal import plain_path
 
-__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "labels_of", "month_of", "open_report",
-           "printed_cells", "printed_numbers", "trace"]
+__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "month_of", "open_report", "printed_cells", "trace"]
 
 _ITEM = re.compile(r"(?:(?P<fig>图|figures?|fig)|(?:表|tables?|tab))[ \-.]*(?P<n>\d+)", re.I)
-_NUMBER = re.compile(r"(?<![\w.,])(?P<sign>[<>+−-] ?)?(?P<digits>\d[\d,]*(?:\.\d+)?)"
-                     r"(?P<unit> ?(?:%|万|亿|bn\b|m\b|k\b))?")
-_ABOVE = re.compile(r"[（(](万|亿|k|m|bn)(?=[^a-z]|$)")
-_SCALES = {"%": 100.0, "万": 1e-4, "亿": 1e-8, "k": 1e-3, "m": 1e-6, "bn": 1e-9}
+_NUMBER = re.compile(r"(?<![\w.,])(?:[<>+−-] ?)?\d[\d,]*(?:\.\d+)?(?: ?(?:%|万|亿|bn\b|m\b|k\b))?")
 
 
 def trace(cleaned: Any, branch: str, indicator: str, month: str) -> pd.DataFrame:
     """Return the ledger rows of one value: every printed cell that it comes from and what was done to it.
 
-    Parameters
-    ----------
-    cleaned : Cleaned
-    branch, indicator : str
-    month : str
-        ``YYYY-MM``.
-
-    Raises
-    ------
-    UnknownNameError
-        The branch, the indicator or the month does not exist; the message lists what does.
+    A branch, an indicator or a month (``YYYY-MM``) that does not exist is an UnknownNameError that lists what does.
     """
     name, key = cleaned.catalog.branch(branch).id, cleaned.catalog.indicator(indicator).key
     months = cleaned.panel.index.get_level_values("month").unique()
@@ -61,15 +46,9 @@ def trace(cleaned: Any, branch: str, indicator: str, month: str) -> pd.DataFrame
 
 
 def month_of(text: str) -> pd.Period | None:
-    """Return the month that ``YYYY-MM`` names; None for anything else (pandas takes ``2008`` for January).
-
-    Examples
-    --------
-    >>> month_of("2008-10"), month_of("2008"), month_of("2008-13")
-    (Period('2008-10', 'M'), None, None)
-    """
-    match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", str(text), flags=re.ASCII)
-    return pd.Period(year=int(match[1]), month=int(match[2]), freq="M") if match else None
+    """Return a month written ``YYYY-MM``, and only that; else None."""
+    match = re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(text), flags=re.ASCII)
+    return pd.Period(match[0], freq="M") if match else None
 
 
 # ---------------------------------------------------------------- a finished report
@@ -89,23 +68,13 @@ class Opened:
         return {table["name"]: table for table in self.content.tables}
 
     @property
-    def months(self) -> pd.PeriodIndex:
-        """Return the months of the report."""
-        return pd.period_range(self.about.first, self.about.last, freq="M")
-
-    @property
     def indicator(self) -> str:
         """Return the indicator that its notebooks were given; "" for none."""
         return next((str(b["indicator"]) for b in self.run.get("parameters", {}).values() if b.get("indicator")), "")
 
 
 def open_report(path: str | Path) -> Opened:
-    """Read a finished report again.
-
-    Parameters
-    ----------
-    path : path
-        Its folder, or the page in it.
+    """Read a finished report again: its folder, or the page in it.
 
     Raises
     ------
@@ -141,49 +110,42 @@ class Found:
     records: tuple[str, ...] = ()
 
 
-def find(report: Opened, text: str, labels: Mapping[str, str]) -> list[Found]:
+def find(report: Opened, text: str) -> list[Found]:
     """Return every place of a report that a text names, in the order of the page.
 
-    Parameters
-    ----------
-    report : Opened
-    text : str
-        ``图 3``, ``Figure 3``, ``tab-2``; an id as ``growth[sms].last_yoy``; a number as printed, ``7.53万``.
-    labels : mapping of label to key
-        Names of indicators, branches and months as the page writes them, by which rows of the page's tables and of the
-        recorded ones are recognised.
+    It may be ``图 3``, ``Figure 3`` or ``tab-2``; an id as ``growth[sms].last_yoy``; a number as printed, ``7.53万``, in
+    a sentence or in a table.
     """
     text = " ".join(text.split())
-    item = _ITEM.fullmatch(text)
-    if item:
+    if item := _ITEM.fullmatch(text):
         kind = "figure" if item["fig"] else "table"
         return [Found(kind, _label(report, one), origin=one.origin, records=one.records)
-                for one in _items(report) if one.kind == kind and one.number == int(item["n"])]
-    cells = cells_at(report.content.tables, text)
-    if cells:
+                for one in report.content.items if one.kind == kind and one.number == int(item["n"])]
+    if cells := cells_at(report.content.tables, text):
         return [Found("cell", cell.id, origin=_maker(report, cell.table), cells=(cell,), records=(cell.table,))
                 for cell in cells]
-    return [one for one in printed_numbers(report, labels) if _plain(one.shown) == _plain(text)]
+    wanted = _numbers(text)
+    return [one for one in _printed(report) if wanted and wanted[0] in _numbers(one.shown)]
 
 
-def printed_numbers(report: Opened, labels: Mapping[str, str]) -> Iterator[Found]:
-    """Yield every cited number of the page's sentences and every number of its tables.
+def _printed(report: Opened) -> list[Found]:
+    """Return every cited number of the page's sentences, and every cell of its tables with row and column.
 
-    A number in a table has a recorded cell where just one figure of the recorded rows that share most of its row's
-    names says it.
+    Which recorded cell stands in a table's cell is not known: the table's record is named, whose cells have ids.
     """
+    found = []
     for said in report.content.sentences:
-        label = t(f"trace.in_{'state' if said.kind == 'state' else 'readings'}", report.about.lang, where=said.name or said.origin.short,
-                  text=said.text)
-        for one in said.citations:
-            yield Found(said.kind, label, said.text[one.start:one.end], said.origin, one.cells)
-    for item in _items(report):
+        label = t(f"trace.in_{'state' if said.kind == 'state' else 'readings'}", report.about.lang,
+                  where=said.name or said.origin.short, text=said.text)
+        found += [Found(said.kind, label, said.text[one.start:one.end], said.origin, one.cells)
+                  for one in said.citations]
+    for item in report.content.items:
         if item.kind == "table":
-            yield from _in_table(report, item, labels)
-
-
-def _items(report: Opened) -> Iterator[Item]:
-    return (item for stage in report.content.stages for item in stage.items)
+            head, *body = [[words_of(cell) for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row, flags=re.S)]
+                           for row in re.findall(r"<tr\b[^>]*>(.*?)</tr>", item.html, flags=re.S)]
+            found += [Found("number", f"{_label(report, item)} · {row[0]} · {above}", text, item.origin, (),
+                            item.records) for row in body for above, text in zip(head, row, strict=False)]
+    return found
 
 
 def _label(report: Opened, item: Item) -> str:
@@ -194,60 +156,13 @@ def _maker(report: Opened, name: str) -> Origin:
     """Return the notebook's cell that recorded a table."""
     table = report.tables[name]
     at = (table["notebook"], table["prompt"])
-    return next((item.origin for item in _items(report) if item.origin is not None
+    return next((item.origin for item in report.content.items if item.origin is not None
                  and (item.origin.notebook, item.origin.prompt) == at), Origin(*at, ""))
 
 
-def _in_table(report: Opened, item: Item, labels: Mapping[str, str]) -> Iterator[Found]:
-    head, *body = _grid(item.html)
-    tables = [table for table in report.content.tables if item.origin and table["notebook"] == item.origin.notebook]
-    for row in body:
-        keys = {labels.get(text, text) for text in row}
-        alike = [(len(keys & {v for v in values if isinstance(v, str) and v}), table, at)
-                 for table in tables for at, values in enumerate(table["rows"])]
-        most = max((named for named, _, _ in alike), default=0)
-        alike = [(table, at) for named, table, at in alike if named == most > 0]
-        for at, text in enumerate(row):
-            above = head[at] if at < len(head) else str(at + 1)
-            scale = next((m[1] for m in map(_ABOVE.search, (above, item.caption)) if m), "")
-            for number in _NUMBER.finditer("" if text in labels else text):
-                label = f"{_label(report, item)} · {row[0]} · {above}"
-                cells = _alone(number, scale, above, alike)
-                yield Found("number", label, number[0].strip(), item.origin, cells, item.records)
-
-
-def _alone(number: re.Match, scale: str, head: str, rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Cell, ...]:
-    """Return the recorded cell that says a number; none where different ones do: it is not known which is meant."""
-    found = [(table, at, column) for table, at in rows for column, value in enumerate(table["rows"][at])
-             if _says(number, scale, value)]
-    found = [one for one in found if one[0]["columns"][one[2]]["head"] == head] or found
-    if len({(table["columns"][column]["name"], table["rows"][at][column]) for table, at, column in found}) != 1:
-        return ()
-    table, at, column = found[0]
-    return (Cell(table["name"], row_ids(table)[at], table["columns"][column]["name"], table["rows"][at][column], at),)
-
-
-def _says(number: re.Match, scale: str, value: Any) -> bool:
-    """Whether a value, rounded and scaled as the printed number is, is that number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (number["sign"] or "").strip() in ("<", ">"):
-        return False
-    digits = number["digits"].replace(",", "")
-    printed = float(digits) * (-1 if (number["sign"] or "").strip() in ("-", "−") else 1)
-    shown = value * _SCALES.get((number["unit"] or "").strip() or scale, 1.0)
-    return abs(shown - printed) <= 0.5 * 10.0 ** -len(digits.partition(".")[2]) * (1 + 1e-6) + 1e-9 * abs(printed)
-
-
-def _grid(text: str) -> list[list[str]]:
-    """Return the texts of an HTML table, row by row."""
-    return [[html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
-             for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row, flags=re.S)]
-            for row in re.findall(r"<tr\b[^>]*>(.*?)</tr>", text, flags=re.S)] or [[]]
-
-
-def _plain(text: str) -> str:
-    """Return a printed number without its unit, spaces and commas."""
-    number = _NUMBER.search(text)
-    return re.sub(r"[ ,]", "", number[0] if number else text).replace("−", "-")
+def _numbers(text: str) -> list[str]:
+    """Return the numbers of a text as they are printed, without their units, spaces and commas."""
+    return [re.sub(r"[ ,]", "", number).replace("−", "-") for number in _NUMBER.findall(text)]
 
 
 # ---------------------------------------------------------------- what a number is made of
@@ -267,29 +182,10 @@ class Inputs:
     pooled: bool = False
 
 
-def labels_of(catalog: Any, months: pd.PeriodIndex) -> dict[str, str]:
-    """Return what pages call branches, indicators and months, in every language and length, with their keys."""
-    labels: dict[str, str] = {}
-    for lang in LANGUAGES:
-        for one in catalog.indicators.values():
-            labels |= {one.label(lang): one.key, one.short_label(lang): one.key}
-        labels |= {branch.label(lang): branch.id for branch in catalog.branches.values()}
-        labels |= {month_name(month, lang): str(month) for month in (*months, *(months[-1] + n for n in range(1, 61)))}
-    return labels
-
-
 def inputs_of(report: Opened, cleaned: Any, cell: Cell | None, notebook: str = "") -> Inputs:
-    """Return what a cell is made of; without a cell, what its notebook looks at.
+    """Return what a cell of a recorded table is made of; without a cell, what its notebook looks at.
 
-    Parameters
-    ----------
-    report : Opened
-    cleaned : Cleaned
-        The source, cleaned.
-    cell : Cell or None
-        Of a recorded table. Counts are made of the rows they count.
-    notebook : str
-        Where it was made.
+    Counts are made of the rows they count.
     """
     table = None if cell is None else report.tables.get(cell.table)
     described = table and table.get("from")
@@ -306,15 +202,17 @@ def inputs_of(report: Opened, cleaned: Any, cell: Cell | None, notebook: str = "
     exact = column in described.get("exact", ()) and _is_value(cell, branches, indicators, months, cleaned)
     if not exact and how == "row":      # the row's month, but something made of more than it
         months = _months("all", row, branches, indicators, report, cleaned)
-    return Inputs(branches, _with_parts(indicators, exact, cleaned.catalog), months, exact,
-                  bool(described.get("pooled")) and not exact)
+    one = cleaned.catalog.indicators[indicators[0]]
+    if not exact and len(indicators) == 1 and one.kind == "ratio":      # computed from its parts rather than printed
+        indicators = tuple(dict.fromkeys([one.key, *([one.numerator] if one.numerator else []), *one.denominators]))
+    return Inputs(branches, indicators, months, exact, bool(described.get("pooled")) and not exact)
 
 
 def _branches(how: str, row: Mapping[str, Any], report: Opened, cleaned: Any) -> tuple[str, ...]:
-    everyone = tuple(b for b in cleaned.branches if b in set(cleaned.catalog.reporting))
     named = row.get(how, how) if how not in ("@", "*") else report.about.branch if how == "@" else "*"
-    whole = named not in cleaned.branches or named == cleaned.catalog.total
-    return everyone if whole else (str(named),)
+    if named in cleaned.branches and named != cleaned.catalog.total:
+        return (str(named),)
+    return tuple(b for b in cleaned.branches if b in set(cleaned.catalog.reporting))
 
 
 def _indicators(how: str, row: Mapping[str, Any], report: Opened, cleaned: Any) -> tuple[str, ...]:
@@ -326,31 +224,19 @@ def _indicators(how: str, row: Mapping[str, Any], report: Opened, cleaned: Any) 
         k for k in catalog.indicators if k in cleaned.panel.columns)
 
 
-def _with_parts(indicators: tuple[str, ...], exact: bool, catalog: Any) -> tuple[str, ...]:
-    """Add what a ratio consists of, where the number was computed from it rather than printed."""
-    one = catalog.indicators[indicators[0]]
-    if exact or len(indicators) != 1 or one.kind != "ratio":
-        return indicators
-    return tuple(dict.fromkeys([one.key, *([one.numerator] if one.numerator else []), *one.denominators]))
-
-
 def _months(how: str, row: Mapping[str, Any], branches, indicators, report: Opened, cleaned: Any) -> tuple:
-    every = [m for m in report.months if m in set(cleaned.months)]
+    """Return the months that a column is made of, see :func:`ebank_lib.display.describe`."""
+    every = [m for m in cleaned.months if report.about.first <= m <= report.about.last]
     if how == "row":
-        month = month_of(str(row.get("month", "")))
-        return (month,) if month in every else ()
+        return tuple(m for m in every if str(m) == row.get("month"))
     if how in ("first", "last", "ends"):
-        y = cleaned.series(branches[0], indicators[0]).loc[every[0]:every[-1]].dropna()
-        ends = (y.index[0], y.index[-1]) if len(y) else ()
-        return ends if how == "ends" else ends[:1] if how == "first" else ends[-1:]
-    if how == "yoy":
-        return tuple(m for m in every if m in (every[-1], every[-1] - 12))
-    if how in ("window", "before", "windows"):
-        length = 12 if cleaned.catalog.indicators[indicators[0]].kind == "flow" else 1
-        now = {every[-1] - n for n in range(length)}
-        before = {m - 12 for m in now}
-        return tuple(m for m in every if m in {"window": now, "before": before, "windows": now | before}[how])
-    return tuple(every)
+        known = cleaned.series(branches[0], indicators[0]).loc[every[0]:every[-1]].dropna().index
+        return tuple(known[{"first": [0], "last": [-1], "ends": [0, -1]}[how]]) if len(known) else ()
+    length = 12 if cleaned.catalog.indicators[indicators[0]].kind == "flow" else 1
+    now = {every[-1] - n for n in range(length)}
+    before = {m - 12 for m in now}
+    some = {"yoy": {every[-1], every[-1] - 12}, "window": now, "before": before, "windows": now | before}
+    return tuple(m for m in every if m in some.get(how, every))
 
 
 def _is_value(cell: Cell, branches, indicators, months, cleaned: Any) -> bool:
