@@ -180,12 +180,10 @@ class Backtests:
     Attributes
     ----------
     table : DataFrame
-        The tables of :class:`Backtest`, one below the other; a series that could not be tested keeps a row a method
-        with the reason.
+        The tables of :class:`Backtest`, one below the other.
     parts : mapping of unique_id to Backtest
-        In the order of the input; what failed is not there.
     reasons : mapping of unique_id to str
-        Why a series could not be tested.
+        Why a series could not be tested, "" where it could.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -194,7 +192,6 @@ class Backtests:
     horizon: int
     parts: Mapping[str, Backtest] = field(repr=False)
     reasons: Mapping[str, str] = field(repr=False)
-    labels: Mapping[str, object] = field(default_factory=dict, repr=False)
     label: object = field(default="", repr=False)
 
     def grades(self, model: str | None = None) -> pd.DataFrame:
@@ -206,16 +203,14 @@ class Backtests:
             ``unique_id, letter, ratio, smape, coverage, n, reason``: ``ratio`` is the mean absolute error against
             seasonal naive's, ``smape`` in per cent, ``coverage`` the share within the widest limits, ``n`` the origins.
         """
-        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons.get(uid, "")}
+        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons[uid]}
                 for uid, grade in self._grades(model).items()]
         table = pd.DataFrame(rows, columns=["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"])
         return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, indicator="unique_id", pooled=True)
 
     def _grades(self, model: str | None = None) -> dict[str, Grade]:
-        none = Grade("E", np.nan, np.nan, np.nan, max(self.level), 0)
         by = dict(iter(self._scores.groupby("unique_id", sort=False)))
-        return {uid: self.parts[uid].grade(model, by.get(uid, self._scores.iloc[:0])) if uid in self.parts else none
-                for uid in self.labels}
+        return {uid: part.grade(model, by.get(uid, self._scores.iloc[:0])) for uid, part in self.parts.items()}
 
     # All series in one call, and once: the measures cost as much for one series as for twenty.
     @cached_property
@@ -243,7 +238,7 @@ class Backtests:
         return ("" if lang == "zh" else " ").join(said)
 
     def _label(self, uid: str, lang: str) -> str:
-        return in_language(self.labels[uid], lang) or uid
+        return in_language(self.parts[uid].label, lang) or uid
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the grades as HTML, with the rule below."""
@@ -264,39 +259,38 @@ class Backtests:
     _repr_html_ = to_html
 
 
-def cutoffs_of(n: int, horizon: int, origins: int, least: int = _LEAST) -> list[int]:
+def cutoffs_of(n: int, horizon: int, origins: int) -> list[int]:
     """Return how many months are known at each origin.
 
     The latest origins that still have `horizon` months after them; where these are fewer than asked for, later ones
     with fewer months after them are added.
     """
-    full = list(range(least, n - horizon + 1))
-    short = list(range(max(least, n - horizon + 1), n))
+    full = list(range(_LEAST, n - horizon + 1))
+    short = list(range(max(_LEAST, n - horizon + 1), n))
     chosen = full[-origins:]
     return chosen + short[: origins - len(chosen)]
 
 
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
-             kind: str | None = None, unit: object = "", label: object = "", least: int = _LEAST,
-             unique_id: str | None = None, past: Callable[[pd.Period], pd.Series] | None = None,
+             kind: str | None = None, unit: object = "", label: object = "", unique_id: str | None = None,
+             past: Callable[[pd.Period], pd.Series] | None = None,
              forecaster: Callable[..., Forecast] | None = None) -> Backtest:
     """Test methods on the past of one series `y` (T,), as it is known now, by a rolling origin.
 
     `models`, `horizon`, `level`, `kind`, `unit`, `label` and `unique_id` are as in
-    :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added. There are so many `origins`, a month apart, the
-    first with `least` months known. `past` says of a month how the series was known at its end. `forecaster` ``(cutoff,
-    horizon, level, models) -> Forecast`` stands in the place of ``forecast``, for what is known beside the series; it
-    must look at nothing after the cutoff. Where the series is too short for a single origin the table is empty and the
-    grade E.
+    :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added. There are so many `origins`, a month apart.
+    `past` says of a month how the series was known at its end. `forecaster` ``(cutoff, horizon, level, models) ->
+    Forecast`` stands in the place of ``forecast``, for what is known beside the series; it must look at nothing after
+    the cutoff. Where the series is too short for a single origin the table is empty and the grade E.
     """
     models = (models,) if isinstance(models, str) else tuple(models)
     horizon, level, models = checked(horizon, level, (*models, "snaive"))
-    if origins < 1 or least < 3:
+    if origins < 1:
         raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
     y = observed(as_monthly(y)[0])
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []
-    for known in cutoffs_of(len(y), horizon, origins, least):
+    for known in cutoffs_of(len(y), horizon, origins):
         cutoff = y.index[known - 1]
         then = y.iloc[:known] if past is None else past(cutoff)
         # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.

@@ -18,7 +18,7 @@ from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_mo
 from .series import Prepared, Transform, kind_of, prepare
 
 __all__ = ["DEFAULT", "LONGEST", "Forecast", "assemble", "checked", "checked_paths", "distribution", "forecast",
-           "forecast_many", "forecast_ready", "in_language", "paths_from", "series_of", "simulate_paths"]
+           "forecast_many", "forecast_ready", "in_language", "paths_from", "simulate_paths"]
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
@@ -362,7 +362,7 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
     """
     horizon, level, models = checked(horizon, level, models)
     tables = []
-    for uid, y, own in series_of(data):
+    for uid, y, own in _series_of(data):
         try:
             tables.append(forecast(y, horizon, level, models, own or kind, unique_id=uid, calendar=calendar).table)
         except (SeriesError, UnknownNameError) as error:
@@ -372,7 +372,7 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
     return pd.concat(tables, ignore_index=True)
 
 
-def series_of(data):
+def _series_of(data):
     """Yield (unique_id, Series, kind or None) from a long frame, a wide frame or a mapping."""
     if isinstance(data, pd.DataFrame) and "unique_id" in data.columns:
         when = next((c for c in ("ds", "month") if c in data.columns), None)

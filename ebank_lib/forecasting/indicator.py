@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..cleaning import Cleaned
 from ..display import describe, say
 from ..errors import EbankError, SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
@@ -19,7 +18,7 @@ from ..store import store
 from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
-from .forecast import DEFAULT, LONGEST, Forecast, checked, checked_paths, forecast_ready, paths_from, series_of
+from .forecast import DEFAULT, LONGEST, Forecast, checked_paths, forecast_ready, paths_from
 from .joint import JointPaths, Plan, dependence_of, last_of
 from .revision import Revision, revise
 from .series import observed, prepare
@@ -224,26 +223,21 @@ def _about(cleaned, key: str) -> dict:
             "label": cleaned.catalog.indicator(key).short_label}
 
 
-def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | None = None, models=DEFAULT,
-                  horizon: int = 12, origins: int = 12, level=(80, 95), kind: str | None = None,
-                  beside: bool = True) -> Backtests:
-    """Backtest every indicator of a branch, or every series of a frame.
+def backtest_many(cleaned, branch: str, indicators: Iterable[str] | None = None, models=DEFAULT, horizon: int = 12,
+                  origins: int = 12, level=(80, 95), beside: bool = True) -> Backtests:
+    """Backtest the indicators of a branch.
 
     Parameters
     ----------
-    data : Cleaned, DataFrame or mapping of name to Series
-        A cleaned source, whose indicators are forecast as :func:`ebank_lib.forecasting.forecast_indicator` does, or
-        series as :func:`ebank_lib.forecasting.forecast_many` takes them.
-    branch : str, optional
-        Of a cleaned source; needed with it.
+    cleaned : Cleaned
+    branch : str
     indicators : names, optional
-        Of a cleaned source, its indicators or its groups of them; default: all of its catalogue.
-    models, horizon, origins, level, kind
-        As in :func:`ebank_lib.forecasting.forecast`, ``snaive`` always among the models; an indicator's own kind is the
-        catalogue's.
+        Indicators or groups of them; default: all of the catalogue.
+    models, horizon, origins, level
+        As in :func:`ebank_lib.forecasting.forecast`, ``snaive`` always among the models.
     beside : bool
-        Of a cleaned source: test the forecasts of :func:`ebank_lib.forecasting.forecast_indicator`, with all that is
-        known beside a series; else those of :func:`ebank_lib.forecasting.forecast`, which needs a fraction of the time.
+        Test the forecasts of :func:`ebank_lib.forecasting.forecast_indicator`, with all that is known beside a series;
+        else those of :func:`ebank_lib.forecasting.forecast`, which needs a fraction of the time.
 
     Returns
     -------
@@ -252,36 +246,20 @@ def backtest_many(data, branch: str | None = None, indicators: Iterable[str] | N
     Raises
     ------
     SeriesError
-        No series; a cleaned source without a branch; options out of range.
+        Options out of range.
     UnknownNameError
         An unknown branch, indicator or model.
     """
-    horizon, level, models = checked(horizon, level, (*np.atleast_1d(models).tolist(), "snaive"))
-    if origins < 1:
-        raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
-    if isinstance(data, Cleaned):
-        if branch is None:
-            raise SeriesError("a cleaned source has many branches", expected="branch=, the id of one of them",
-                              hint=f"Known: {', '.join(data.branches[:40])}")
-        asked = {key: _asked(data, data.branch_id(branch), key, beside) for key in _keys(data.catalog, indicators)}
-        label = data.catalog.branch(branch).label
-    else:
-        asked = {uid: {"y": y, "kind": own or kind, "label": uid} for uid, y, own in series_of(data)}
-        label = ""
-    if not asked:
+    branch, keys, models = cleaned.branch_id(branch), _keys(cleaned.catalog, indicators), np.atleast_1d(models).tolist()
+    if not keys:
         raise SeriesError("no series to test", expected="at least one")
-    parts, reasons, tables = {}, {}, []
-    for uid, about in asked.items():
-        try:
-            parts[uid] = backtest(models=models, horizon=horizon, origins=origins, level=level, unique_id=uid, **about)
-            reasons[uid] = _why_empty(parts[uid])
-            tables.append(parts[uid].table)
-        except EbankError as error:
-            reasons[uid] = str(error)
-            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)}))
-    table = pd.concat([x for x in tables if len(x)] or tables, ignore_index=True)
-    return Backtests(table, models, level, horizon, parts, reasons,
-                     {uid: about["label"] for uid, about in asked.items()}, label)
+    parts = {key: backtest(models=models, horizon=horizon, origins=origins, level=level, unique_id=key,
+                           **_asked(cleaned, branch, key, beside)) for key in keys}
+    tables = [part.table for part in parts.values()]
+    first = next(iter(parts.values()))
+    return Backtests(pd.concat([x for x in tables if len(x)] or tables, ignore_index=True), first.models, first.level,
+                     first.horizon, parts, {key: _why_empty(part) for key, part in parts.items()},
+                     cleaned.catalog.branch(branch).label)
 
 
 def _keys(catalog, indicators) -> list[str]:
@@ -292,7 +270,7 @@ def _keys(catalog, indicators) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _asked(cleaned: Cleaned, branch: str, key: str, beside: bool) -> dict:
+def _asked(cleaned, branch: str, key: str, beside: bool) -> dict:
     """What ``backtest`` is asked with: an indicator as it was known at each origin, and who forecasts it."""
     whole, y = Context.of(cleaned), cleaned.series(branch, key)
 

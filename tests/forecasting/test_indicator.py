@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.errors import SeriesError, UnknownNameError
+from ebank_lib.errors import UnknownNameError
 from ebank_lib.forecasting import (
     Context,
-    backtest,
     backtest_indicator,
     backtest_many,
     forecast_indicator,
@@ -21,7 +20,6 @@ from ebank_lib.forecasting import context as context_module
 from ebank_lib.store import VARIABLE
 
 from .test_context import of_few
-from .test_forecast import growth, monthly
 
 
 def test_the_forecast_is_the_one_that_is_simulated(cleaned):
@@ -45,21 +43,15 @@ def test_wrong_names_are_errors(cleaned):
         forecast_indicator(cleaned, "rizhao", "smss")
 
 
-def test_many_series_in_one_table_and_a_failed_one_keeps_its_row():
-    frame = pd.concat([monthly(values).rename_axis("month").rename("y").reset_index().assign(unique_id=name)
-                       for name, values in (("good", growth(1).to_numpy()), ("short", np.arange(1.0, 20)),
-                                            ("share", np.full(44, 0.5) + np.arange(44)))])
-    frame["kind"] = frame["unique_id"].map({"good": "flow", "short": "flow", "share": "ratio"})
-    b = backtest_many(frame, models=("theta",), origins=6)
+def test_an_indicator_too_short_to_be_tested_says_why(cleaned):
+    late = cleaned.panel.index.get_level_values("month") > cleaned.months[20]
+    short = replace(cleaned, panel=cleaned.panel.assign(sms=cleaned.panel["sms"].mask(late)), contexts={})
+    b = backtest_many(short, "rizhao", ["counter_txn", "sms"], ("theta",), origins=6, beside=False)
     grades = b.grades().set_index("unique_id")
-    assert grades.index.tolist() == ["good", "short", "share"]
-    assert grades.loc["good", "reason"] == "" and grades.loc["good", "n"] == 6
-    assert grades.loc[["short", "share"], "letter"].eq("E").all()
-    assert "too few months" in grades.loc["short", "reason"] and "0..1" in grades.loc["share", "reason"]
-    alone = backtest(growth(1), ("theta",), origins=6, kind="flow", unique_id="good")
-    pd.testing.assert_frame_equal(b.table[b.table["unique_id"] == "good"].reset_index(drop=True), alone.table,
-                                  check_dtype=False)
-    assert "最不可信" in b.reading("zh") and "<table" in b.to_html("en") and "good" in b.to_html("en")
+    assert grades.index.tolist() == ["counter_txn", "sms"] and grades["n"].tolist() == [6, 0]
+    assert grades.loc["counter_txn", "reason"] == "" and grades.loc["sms", "letter"] == "E"
+    assert "too few months" in grades.loc["sms", "reason"] and "too few months" in b.to_html("en")
+    assert "最不可信" in b.reading("zh")
 
 
 def test_a_branch_is_graded_by_its_indicators(cleaned):
@@ -70,8 +62,6 @@ def test_a_branch_is_graded_by_its_indicators(cleaned):
         "sms": "stock", "key_customer_txn": "flow", "mobile_activity": "ratio"}
     best, worst = (b.grades().sort_values(["letter", "ratio"])["unique_id"].iloc[n] for n in (0, -1))
     assert all(cleaned.catalog.indicator(key).short_label("zh") in b.reading("zh") for key in (best, worst))
-    with pytest.raises(SeriesError, match="many branches"):
-        backtest_many(cleaned)
     with pytest.raises(UnknownNameError, match="sms"):
         backtest_many(cleaned, "rizhao", ["smss"])
 
