@@ -11,8 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..scenarios import Scenarios, Targets, said_odds
-from ..scenarios.measures import Measure, threshold_of
-from ..scenarios.odds import judged, said_value
+from ..scenarios.odds import Measure, judged, said_value
 from ..scenarios.strategy import yearly
 from ..wording import language, month_name, t
 from . import style
@@ -255,7 +254,7 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
             low, middle, high = (np.r_[past.iloc[-1], side] for side in (low, middle, high))
         ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
         ax.plot(x, middle, color=colour, lw=1.8, label=wrap(scenarios.label(name, lang), 60))
-    level = threshold_of(scenarios.base, goal)
+    level = scenarios.base.threshold(goal)
     ax.plot(month_numbers([by]), [level], marker="D", ms=7, color=EVENT, ls="", zorder=4)
     ax.axhline(level, color=EVENT, lw=1.0, ls=(0, (4, 2)), zorder=1)
     ax.annotate(t("scenarios.goal_line", lang, value=said_value(catalog, goal.indicator, level, lang, goal.kind)),

@@ -50,7 +50,7 @@ import pandas as pd
 
 from .. import __version__
 from ..forecasting import Grade
-from ..scenarios import load_targets, said_odds
+from ..scenarios import load_strategy, said_odds
 from ..wording import LANGUAGES, percent, t
 from .cells import row_ids
 from .figures import change_text, month_text, value_text
@@ -214,7 +214,7 @@ def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
-    known = {target.key: target.label for target in load_targets(source)} if rows else {}
+    known = {target.key: target.label for target in load_strategy(source).targets} if rows else {}
     return [{"key": row["target"], "label": _both(known.get(row["target"], lambda lang, key=row["target"]: key)),
              "deadline": row["deadline"], "odds": row["p_at"], "verdict": row["verdict"],
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm
 
 from ..catalog import Catalog
 from ..errors import SeriesError
-from ..forecasting import kind_of
 from ..forecasting.joint import JointPaths
 from ..wording import Ref, cite, percent, t
-from .evidence import Pooled, pooled_effect
-from .measures import View
-from .saturation import saturation
-from .strategy import Lever, Move
+from .evidence import Evidenced, Pooled, ceiling_of
+from .odds import View
+from .strategy import Lever, Move, is_share
 
-__all__ = ["Drawn", "Effect", "Evidenced", "apply_all", "apply_lever", "draw", "learn_evidence", "needed_for",
-           "said_range", "said_size", "size_at", "standard_draws"]
+__all__ = ["Z90", "Drawn", "Effect", "apply_lever", "draw", "needed_for", "said_range", "said_size", "size_at",
+           "standard_draws"]
 
 Z90 = float(norm.ppf(0.9))
 _TOP = 0.999            # a share's shift is reckoned up to here: the logit of 1 is infinite
 
-Evidenced = Mapping[tuple[str, ...], Pooled | str]     # by the indicators named: what was learnt, or why nothing was
-
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect of a lever with its size on each path, (n,).
+    """One effect of a lever with its size, one or one a path, (n,).
 
     ``top`` is what it cannot lift the indicator above, ``pooled`` its evidence, ``reason`` why evidence asked for does
     not do and the stated range is taken, or why no ceiling could be told.
@@ -56,8 +50,7 @@ class Effect:
         return float(low), float(high)
 
     def sized(self, size) -> Effect:
-        """Return the same effect with another size, one or one a path; no more than a whole gap is closed."""
-        size = np.broadcast_to(np.asarray(size, float), np.shape(self.size))
+        """Return the same effect with another size; no more than a whole gap is closed."""
         return replace(self, size=np.minimum(size, 1.0) if self.move.how == "ceiling" else size)
 
 
@@ -79,19 +72,12 @@ class Drawn:
 
     def times(self, factor) -> Drawn:
         """Return the same lever with every size so many times its median, one factor or one a path."""
-        return replace(self, effects=tuple(effect.sized(float(effect.at(0.0)) * np.asarray(factor, float))
-                                           for effect in self.effects))
+        return replace(self, effects=tuple(effect.sized(float(effect.at(0.0)) * factor) for effect in self.effects))
 
 
 def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
     """Return a lever's own standard normal draws, (n,): the same whatever other levers there are, the first ones the
-    same when n grows.
-
-    Examples
-    --------
-    >>> bool((standard_draws("a", 3, 0) == standard_draws("a", 9, 0)[:3]).all())
-    True
-    """
+    same when n grows."""
     name = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     return np.random.default_rng(np.random.SeedSequence([seed, name])).standard_normal(n)
 
@@ -123,31 +109,11 @@ def _between(low: float, high: float, z):
     return (low + high) / 2 + np.asarray(z, float) * (high - low) / (2 * Z90)
 
 
-def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFrame | None = None) -> Evidenced:
-    """Pool the past pushes that levers name as evidence, once for every branch; for each list of indicators that is
-    named, what was learnt, or why nothing was.
-
-    `events` are the source's known ones (:func:`ebank_lib.events.known_events`).
-    """
-    learnt: dict[tuple[str, ...], Pooled | str] = {}
-    for move in (move for lever in levers for move in lever.moves if move.evidence is not None):
-        key = tuple(move.evidence.interventions)
-        if key not in learnt:
-            try:
-                learnt[key] = pooled_effect(paths.history, paths.catalog, key, paths.origin, events)
-            except SeriesError as error:
-                learnt[key] = str(error)
-    return learnt
-
-
 def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
     """Draw the size of each effect of a lever on each path; the view's history says where an indicator saturates.
 
-    Raises
-    ------
-    SeriesError
-        Evidence is asked for, there is not enough of it, and no range is stated to fall back on; a ceiling is to be
-        taken from a history that is too short for one.
+    A SeriesError says that there is not enough of the evidence asked for and no range stated to fall back on, or that a
+    gap is to be closed to a ceiling that the history does not show.
     """
     z = standard_draws(lever.key, view.paths.n, seed)
     effects = []
@@ -156,24 +122,30 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
         pooled, reason = (learnt, "") if isinstance(learnt, Pooled) else (None, learnt or "")
         if reason and move.low is None:
             raise SeriesError(reason, key=lever.key, expected="a range stated as low and high beside the evidence")
-        try:
-            top = _ceiling(move, view)
-        except SeriesError as error:
-            if move.how == "ceiling":
-                raise
-            top, reason = _plain_top(move, view), str(error)
-        effects.append(Effect(move, size_at(move, z, pooled), top, pooled, reason))
+        top, unknown = _ceiling(move, view)
+        effects.append(Effect(move, size_at(move, z, pooled), top, pooled, unknown or reason))
     return Drawn(lever, tuple(effects))
 
 
-def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:
-    """Return the paths of a branch with a lever pulled; of its moves only those that concern `wanted` indicators.
+def _ceiling(move: Move, view: View) -> tuple[float, str]:
+    """Return what a move cannot lift its indicator above, and why that is not where its history saturates."""
+    plain = 1.0 if is_share(view.paths.catalog, move.indicator) else np.inf
+    if move.ceiling != "saturation":
+        return plain if move.ceiling is None else move.ceiling, ""
+    try:
+        top = ceiling_of(view.past[move.indicator], plain == 1.0)
+    except SeriesError as error:
+        if move.how == "ceiling":
+            raise
+        return plain, str(error)
+    if move.how == "ceiling" and not np.isfinite(top):
+        raise SeriesError("the history shows no ceiling, so no gap to one can be closed", found=move.indicator,
+                          expected="a ceiling stated as a number, or how: level")
+    return top, ""
 
-    Raises
-    ------
-    ConfigError, UnknownNameError
-        A move of an indicator that follows from others, naming those to move; no paths of an indicator.
-    """
+
+def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:
+    """Return the paths of a branch with a lever pulled; of its moves only those that concern `wanted` indicators."""
     new: dict[str, np.ndarray] = {}
     gains: list[tuple[Move, np.ndarray]] = []
     for effect in drawn.effects:
@@ -191,13 +163,6 @@ def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) 
             loser = new.get(name, view[name])
             new[name] = np.maximum(loser - part * gain, np.minimum(loser, 0.0))
     return view.with_free(new)
-
-
-def apply_all(view: View, drawn: Sequence[Drawn], wanted: frozenset[str] | None = None) -> View:
-    """Return the paths with several levers pulled, one after the other."""
-    for one in drawn:
-        view = apply_lever(view, one, wanted)
-    return view
 
 
 def needed_for(targets: Iterable, levers: Iterable[Lever], paths: JointPaths) -> frozenset[str]:
@@ -221,8 +186,8 @@ def _moved(y: np.ndarray, effect: Effect, lever: Lever, view: View) -> np.ndarra
         return y + size * work * np.maximum(top - y, 0.0)
     if move.how == "growth":
         work = np.cumsum(work, axis=0) / 12
-    if kind_of(view.paths.catalog.indicator(move.indicator)) == "ratio":
-        seen = view.history(move.indicator).dropna()
+    if is_share(view.paths.catalog, move.indicator):
+        seen = view.past[move.indicator].dropna()
         now = float(np.clip(seen.iloc[-1] if len(seen) else np.median(y[0]), 1 - _TOP, 1 - 1e-9))
         shift = logit(np.clip(now + size, 1 - _TOP, max(_TOP, now))) - logit(now)
         z = logit(np.clip(y, 1e-12, 1 - 1e-12))
@@ -230,28 +195,6 @@ def _moved(y: np.ndarray, effect: Effect, lever: Lever, view: View) -> np.ndarra
     else:
         new = y * np.exp(np.log1p(size) * work)
     return np.where(new > top, np.maximum(y, top), new) if np.isfinite(top) else new
-
-
-def _plain_top(move: Move, view: View) -> float:
-    return 1.0 if kind_of(view.paths.catalog.indicator(move.indicator)) == "ratio" else np.inf
-
-
-def _ceiling(move: Move, view: View) -> float:
-    plain = _plain_top(move, view)
-    if move.ceiling != "saturation":
-        return plain if move.ceiling is None else move.ceiling
-    y = view.history(move.indicator)
-    top = _saturates_at(y.to_numpy(float).tobytes(), y.index.asi8.tobytes(), plain == 1.0)
-    if move.how == "ceiling" and not np.isfinite(top):
-        raise SeriesError("the history shows no ceiling, so no gap to one can be closed", found=move.indicator,
-                          expected="a ceiling stated as a number, or how: level")
-    return top
-
-
-@lru_cache(maxsize=256)     # several levers, and every set of targets, ask for the same history
-def _saturates_at(values: bytes, months: bytes, ratio: bool) -> float:
-    index = pd.PeriodIndex.from_ordinals(np.frombuffer(months, np.int64), freq="M")
-    return saturation(pd.Series(np.frombuffer(values), index=index), ratio).ceiling
 
 
 # ---------------------------------------------------------------- in words
@@ -262,8 +205,8 @@ def said_size(catalog: Catalog, indicator: str, how: str, value: float, lang: st
         return "–"
     if how == "ceiling":
         return t("scenarios.of_gap", lang, n=percent(value, 0))
-    ratio = kind_of(catalog.indicator(indicator)) == "ratio"
-    said = t("scenarios.points", lang, n=f"{value * 100:+.1f}") if ratio else percent(value, sign=True)
+    said = t("scenarios.points", lang, n=f"{value * 100:+.1f}") if is_share(catalog, indicator) else percent(
+        value, sign=True)
     return t("scenarios.a_year", lang, size=said) if how == "growth" else said
 
 
@@ -273,12 +216,11 @@ def said_range(catalog: Catalog, indicator: str, how: str, low: float, high: flo
     if not np.isfinite([low, high]).all():
         return t("scenarios.range", lang, low=said_size(catalog, indicator, how, low, lang),
                  high=said_size(catalog, indicator, how, high, lang))
-    ratio = kind_of(catalog.indicator(indicator)) == "ratio"
+    points = is_share(catalog, indicator) and how != "ceiling"
     digits = 1 if min(abs(low), abs(high)) < 0.02 and how != "ceiling" else 0
-    low, high = (f"{value * 100:+.1f}" if ratio and how != "ceiling" else percent(value, digits, how != "ceiling")
-                 for value in (low, high))
+    low, high = (f"{value * 100:+.1f}" if points else percent(value, digits, how != "ceiling") for value in (low, high))
     said = t("scenarios.range", lang, low=cite(low, *cells[:1]), high=cite(high, *cells[1:]))
     if how == "ceiling":
         return t("scenarios.of_gap", lang, n=said)
-    said = t("scenarios.points", lang, n=said) if ratio else said
+    said = t("scenarios.points", lang, n=said) if points else said
     return t("scenarios.a_year", lang, size=said) if how == "growth" else said

@@ -1,46 +1,217 @@
-"""Odds of a target, counted on its paths, with the error of counting; the pace that it needs; how both are said."""
+"""What a target measures on every path: the value that counts, what it must reach, the months it can be judged; its
+odds, counted on the paths, with the error of counting; the pace that it needs; how all that is said."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
 from ..catalog import Catalog
-from ..forecasting import kind_of
+from ..errors import ConfigError, UnknownNameError
+from ..forecasting.joint import JointPaths, follow
+from ..peers.position import by_branch
 from ..wording import language, number, percent, t
-from .measures import Measure, View, measure
-from .strategy import Target
+from .strategy import Target, is_share, yearly
 
-__all__ = ["REASONS", "Odds", "Pace", "binomial_se", "judged", "odds_of", "pace_of", "said_odds", "said_pace",
-           "said_value", "steady_growth"]
+__all__ = ["REASONS", "Measure", "Odds", "Pace", "View", "binomial_se", "judged", "measure", "odds_of", "pace_of",
+           "said_odds", "said_pace", "said_value", "steady_growth"]
 
 REASONS = ("past", "beyond_horizon", "no_paths", "missing_months", "needs_paths", "no_values")
 
 
 @dataclass(frozen=True)
+class View:
+    """The paths of one branch, some of them replaced by a scenario; the others' stay what they are.
+
+    ``at`` is the branch's position in ``paths.branches``, ``past`` its history up to the origin, which no scenario
+    changes; ``changed`` holds (horizon, n) by indicator.
+    """
+
+    paths: JointPaths = field(repr=False)
+    at: int
+    past: pd.DataFrame = field(repr=False)      # looked up once: a search asks for it thousands of times
+    changed: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, paths: JointPaths, branch: str) -> View:
+        """Return the paths of a branch as they were simulated."""
+        if branch not in paths.branches:
+            raise UnknownNameError("branch of the simulated paths", branch, paths.branches)
+        past = paths.history.loc[branch]
+        return cls(paths, list(paths.branches).index(branch), past[past.index <= paths.origin])
+
+    @property
+    def branch(self) -> str:
+        return self.paths.branches[self.at]
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if key in self.changed:
+            return self.changed[key]
+        if key not in self.paths.values:
+            raise UnknownNameError("indicator of the simulated paths", key, self.paths.values)
+        return self.paths.values[key][self.at]
+
+    def narrowed(self, months: int, chosen: np.ndarray) -> View:
+        """Return some paths' first months; they are moved and judged as they are among all."""
+        def part(y: np.ndarray) -> np.ndarray:
+            return y[..., :months, :][..., chosen]
+
+        values = {key: part(y) for key, y in self.paths.values.items()}
+        return replace(self, paths=replace(self.paths, values=values, months=self.paths.months[:months]),
+                       changed={key: part(y) for key, y in self.changed.items()})
+
+    def changes(self, target: Target) -> bool:
+        """Whether anything that a target is made of is changed."""
+        return not self.changed.keys().isdisjoint((target.indicator, *target.of))
+
+    def must_be_free(self, key: str) -> None:
+        """Refuse an indicator that follows from others, naming those to move, or that has no paths."""
+        plan = self.paths.plan
+        if key in plan.derived:
+            raise ConfigError("follows from other indicators and is not moved by itself", key=key, found=key,
+                              expected=f"one of {', '.join(plan.movers(key))}")
+        self[key]
+
+    def with_free(self, changed: Mapping[str, np.ndarray]) -> View:
+        """Replace free indicators and compute anew what follows from them, and nothing else."""
+        # What did not change keeps its very bytes, and so does all that follows from it.
+        new = {key: y for key, y in changed.items() if not np.array_equal(y, self[key], equal_nan=True)}
+        out, plan = replace(self, changed={**self.changed, **new}), self.paths.plan
+        touched = plan.touched(new)
+        last = {key: y[self.at] for key, y in self.paths.last.items()} if touched else {}
+        for key in touched:
+            out = replace(out, changed={**out.changed, key: follow(plan.derived[key], out, last, key)})
+        return out
+
+    def past_of(self, target: Target) -> pd.Series:
+        """Return the past in the terms of a target's goal; a yearly one's over the last twelve months."""
+        y = self.past[target.indicator]
+        if yearly(target, self.paths.catalog):
+            y = y.rolling(12).sum()
+        if target.kind == "growth":
+            before = y.shift(12)
+            return y / before.where(before > 0) - 1
+        if target.kind == "share":
+            whole = sum(self.past[part] for part in target.of)
+            return y / whole.where(whole > 0)
+        if target.kind == "rank":
+            every = by_branch(self.paths.history, target.indicator)[list(self.paths.branches)].loc[y.index]
+            return every.rank(axis=1, ascending=False, method="min")[self.branch]
+        return y
+
+    def threshold(self, target: Target) -> float:
+        """Return the value from which a target counts as reached, in the terms of its goal.
+
+        Without a goal it is the branch's own: a raise's the mean of the last twelve months, a growth's that of the last
+        twelve months over those before; NaN when there are too few.
+        """
+        if target.threshold is not None:
+            return target.threshold
+        past = self.past_of(target).dropna()
+        if past.empty:
+            return np.nan
+        return float(past.iloc[-12:].mean() if target.kind == "raise" else past.iloc[-1])
+
+
+# ---------------------------------------------------------------- what is measured
+
+@dataclass(frozen=True)
+class Measure:
+    """A target on the paths of a branch, in the ``months`` in which it can be judged; see :func:`measure`.
+
+    It is reached where ``value >= needed``, both (months, n) in the indicator's unit (a rank with its sign turned);
+    ``shown`` is the value in the terms of the goal: growth as a fraction, a rank as a place.
+    """
+
+    view: View = field(repr=False)
+    target: Target
+    months: pd.PeriodIndex
+    value: np.ndarray = field(repr=False)
+    needed: np.ndarray = field(repr=False)
+    shown: np.ndarray = field(repr=False)
+
+    @property
+    def history(self) -> pd.Series:
+        """The past in the terms of the goal."""
+        return self.view.past_of(self.target)
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Where it is reached, (h, n)."""
+        return self.value >= self.needed
+
+
+def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
+    """Follow a target along every path; months beyond the deadline are kept where they mean something.
+
+    Yearly targets have the months of the deadline's year up to it; months already observed count as they are, and a
+    missing one among them leaves NaN.
+    """
+    paths, key = view.paths, target.indicator
+    months, y = paths.months, view[key]
+    if yearly(target, paths.catalog):
+        return _of_year(view, target, deadline)
+    value, shown, needed = y, y, view.threshold(target)
+    if target.kind == "growth":
+        # The same months a year before: observed for the first twelve, simulated after.
+        observed = view.past[key].reindex(months[:12] - 12).to_numpy(float)[:, None]
+        before = np.vstack([np.broadcast_to(observed, (len(observed), y.shape[1])), y[:-12]])
+        shown, needed = _over(y, before) - 1, (1 + needed) * before
+    elif target.kind == "share":
+        value = shown = _over(y, sum(view[part] for part in target.of))
+    elif target.kind == "rank":
+        every = paths.values[key].copy()
+        every[view.at] = y      # the others' stay
+        shown = np.where(np.isnan(y), np.nan, 1.0 + (every > y[None]).sum(axis=0))
+        value, needed = -shown, -needed
+    return Measure(view, target, months, value, np.broadcast_to(needed, value.shape), shown)
+
+
+def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=np.broadcast_to(below > 0, above.shape))
+
+
+def _of_year(view: View, target: Target, deadline: pd.Period) -> Measure:
+    months, past, y = view.paths.months, view.past[target.indicator], view[target.indicator]
+    keep = (months.year == deadline.year) & (months <= deadline)
+    value = _so_far(past, y, months, deadline)
+    if target.kind == "total":
+        return Measure(view, target, months[keep], value, np.broadcast_to(target.threshold, value.shape), value)
+    before = _so_far(past, y, months, deadline - 12)[-1] if deadline - 12 in months else np.full(
+        y.shape[1], _observed(past, deadline - 12))
+    needed = np.broadcast_to((1 + view.threshold(target)) * before, value.shape)
+    return Measure(view, target, months[keep], value, needed, _over(value, before) - 1)
+
+
+def _observed(past: pd.Series, end: pd.Period) -> float:
+    """Return the observed sum from January to a month; NaN when a month is missing."""
+    return float(past.reindex(pd.period_range(f"{end.year}-01", end, freq="M")).sum(skipna=False))
+
+
+def _so_far(past: pd.Series, y: np.ndarray, months: pd.PeriodIndex, end: pd.Period) -> np.ndarray:
+    """The sum from January of ``end``'s year, observed or simulated, up to each simulated month of it until `end`."""
+    within = (months.year == end.year) & (months <= end)
+    first = months[within][0]
+    return (_observed(past, first - 1) if first.month > 1 else 0.0) + np.cumsum(y[within], axis=0)
+
+
+# ---------------------------------------------------------------- odds and pace
+
+@dataclass(frozen=True)
 class Odds:
     """How likely a target is reached.
 
-    Attributes
-    ----------
-    p_at, p_by : float
-        The share of paths on which it is reached in the deadline's month, and on which it is reached in at least one
-        month from the first simulated one to the deadline.
-    se_at, se_by : float
-        Their standard errors.
-    expected, median : float
-        Of the value at the deadline, in the goal's terms.
-    shortfall, shortfall_if_missed : float
-        The mean of what is missing at the deadline (0 on paths that reach it), and its mean over those that do not,
-        both in the indicator's unit.
-    month_50, month_80 : Period
-        The first month with such odds of being reached in it, NaT when there is none on the paths.
-    n : int
-        Number of paths.
+    ``p_at, p_by`` are the shares of the ``n`` paths on which it is reached in the deadline's month, and on which it is
+    reached in at least one month from the first simulated one to the deadline; ``se_at, se_by`` their standard errors.
+    ``expected, median`` are of the value at the deadline, in the goal's terms; ``shortfall, shortfall_if_missed`` the
+    mean of what is missing at the deadline (0 on paths that reach it), and its mean over those that do not, both in the
+    indicator's unit. ``month_50, month_80``: the first month with such odds of being reached in it, NaT when there is
+    none on the paths.
     """
 
     p_at: float
@@ -76,15 +247,8 @@ class Pace:
 
 
 def binomial_se(p: float, n: int) -> float:
-    """Return the standard error of a share counted on n independent paths.
-
-    A share of 0 or 1 has an error too: it is taken with half a path to either side.
-
-    Examples
-    --------
-    >>> round(binomial_se(0.5, 1000), 4), binomial_se(0.0, 1000) > 0
-    (0.0158, True)
-    """
+    """Return the standard error of a share counted on n independent paths; one of 0 or 1 is taken with half a path to
+    either side, for it has an error too."""
     p = min(max(p, 0.5 / n), 1 - 0.5 / n)
     return math.sqrt(p * (1 - p) / n)
 
@@ -107,14 +271,15 @@ def odds_of(m: Measure, deadline: pd.Period) -> Odds:
 
 
 def judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
-    """Return a target's measure, or why it has no odds: ``past``, ``beyond_horizon``, ``no_paths``, ``missing_months``.
-    """
-    months = view.paths.months
+    """Return a target's measure, or why it has no odds: one of :data:`REASONS`."""
+    months, keys = view.paths.months, (target.indicator, *target.of)
     if deadline < months[0]:
         return "past"
     if deadline > months[-1]:
         return "beyond_horizon"
-    if any(np.isnan(view[key]).any() for key in (target.indicator, *target.of)):
+    if any(key not in view.paths.values for key in keys):
+        return "needs_paths"
+    if any(np.isnan(view[key]).any() for key in keys):
         return "no_paths"
     m = measure(view, target, deadline)
     at = m.months.get_loc(deadline)
@@ -152,13 +317,7 @@ def _root(times: float, months: int) -> float:
 
 
 def steady_growth(base: float, total: float, wait: int, months: int) -> float:
-    """Return the growth a month from `base` at which `months` months, the first `wait` months on, add up to `total`.
-
-    Examples
-    --------
-    >>> round(steady_growth(100.0, 100 * (1.01 + 1.01**2 + 1.01**3), 1, 3), 6)
-    0.01
-    """
+    """Return the growth a month from `base` at which `months` months, the first `wait` months on, add up to `total`."""
     if not base > 0 or not np.isfinite(total):
         return np.nan
     powers = wait + np.arange(months)
@@ -180,10 +339,8 @@ def said_odds(p: float, n: int, lang: str | None = None, error: bool = False) ->
 
     Examples
     --------
-    >>> said_odds(0.4234, 1000, "en"), said_odds(0.4234, 1000, "en", error=True), said_odds(0.4234, 200, "en")
-    ('42%', '42% (±4)', '40%')
-    >>> said_odds(0.0, 1000, "en"), said_odds(1.0, 1000, "en"), said_odds(0.0, 50, "en")
-    ('< 1%', '> 99%', '< 6%')
+    >>> said_odds(0.4234, 1000, "en", error=True), said_odds(0.4234, 200, "en"), said_odds(0.0, 50, "en")
+    ('42% (±4)', '40%', '< 6%')
     """
     language(lang)
     if not np.isfinite(p):
@@ -205,7 +362,7 @@ def said_value(catalog: Catalog, indicator: str, value: float, lang: str | None 
         return t("scenarios.place", lang, n=f"{value:.0f}")
     if kind == "growth":
         return percent(value, sign=True)
-    if kind == "share" or kind_of(catalog.indicator(indicator)) == "ratio":
+    if kind == "share" or is_share(catalog, indicator):
         return percent(value)
     return number(value, catalog.unit_label(indicator, lang), lang)
 
@@ -217,6 +374,6 @@ def said_pace(catalog: Catalog, indicator: str, value: float, lang: str | None =
         return "–"
     if kind == "rank":
         return t("scenarios.places", lang, n=f"{value:.1f}")
-    if kind == "share" or kind_of(catalog.indicator(indicator)) == "ratio":
+    if kind == "share" or is_share(catalog, indicator):
         return t("scenarios.points", lang, n=f"{value * 100:{'+' if sign else ''}.2f}")
     return ("+" if sign and value > 0 else "") + number(value, catalog.unit_label(indicator, lang), lang)

@@ -14,14 +14,15 @@ import pandas as pd
 from pydantic import Field, model_validator
 from scipy.optimize import linprog
 
+from .. import growth
 from ..catalog import Catalog, Id, Texts
 from ..config import Strict, read_yaml, validate
-from ..errors import ConfigError, UnknownNameError
+from ..errors import ConfigError, SeriesError, UnknownNameError
 from ..forecasting import kind_of
 from ..wording import language
 
-__all__ = ["Bundle", "Evidence", "Lever", "Move", "Strategy", "Stress", "Target", "as_month", "check_indicator",
-           "check_strategy", "load_strategy", "load_targets", "yearly"]
+__all__ = ["Bundle", "Evidence", "Lever", "Move", "Strategy", "Stress", "Target", "as_month", "check_strategy",
+           "check_target", "is_share", "load_strategy", "yearly"]
 
 
 class _Named(Strict):
@@ -134,11 +135,6 @@ class Lever(_Named):
             raise ValueError("an indicator is moved twice")
         return self
 
-    @property
-    def assumed(self) -> bool:
-        """Whether any of its effects is a stated range rather than an estimate."""
-        return any(move.evidence is None for move in self.moves)
-
 
 class Stress(Lever):
     """What may go wrong: effects may be negative."""
@@ -211,13 +207,11 @@ def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
     return strategy
 
 
-def load_targets(source, catalog: Catalog | None = None) -> list[Target]:
-    """Read the targets of a source's strategy; see :func:`load_strategy`."""
-    return list(load_strategy(source, catalog).targets)
-
-
 def check_strategy(strategy: Strategy, catalog: Catalog | None = None, file: str | None = None) -> None:
-    """Hold a strategy against itself and a catalogue; raises as :func:`load_strategy`."""
+    """Hold a strategy against itself and a catalogue; raises as :func:`load_strategy`.
+
+    One made by hand, without a file, may leave out the names of its lines and channels.
+    """
     seen: set[str] = set()
     for section in ("targets", "levers", "bundles", "stress", "yardsticks"):
         for n, item in enumerate(getattr(strategy, section)):
@@ -228,10 +222,11 @@ def check_strategy(strategy: Strategy, catalog: Catalog | None = None, file: str
             if isinstance(item, Bundle):
                 _known("lever", item.levers, [lever.key for lever in strategy.levers], file, f"{at}.levers")
                 continue
-            _known("line", [item.line], [None, *strategy.lines], file, f"{at}.line")
-            _known("channel", [item.channel], [None, *strategy.channels], file, f"{at}.channel")
+            if file is not None:
+                _known("line", [item.line], [None, *strategy.lines], file, f"{at}.line")
+                _known("channel", [item.channel], [None, *strategy.channels], file, f"{at}.channel")
             if isinstance(item, Target):
-                _check_target(item, catalog, file, at)
+                check_target(item, catalog, file, at)
             elif catalog is not None:
                 for m, move in enumerate(item.moves):
                     _check_move(move, catalog, file, f"{at}.moves.{m}")
@@ -250,12 +245,14 @@ def yearly(target: Target, catalog: Catalog) -> bool:
 def as_month(text, **where) -> pd.Period:
     """Return a month, or an error that says where it stands."""
     try:
-        month = pd.Period(text, "M")
-    except ValueError:
-        month = pd.NaT
-    if pd.isna(month):
-        raise ConfigError("is no month", found=text, expected="YYYY-MM", **where)
-    return month
+        return growth.as_month(text)
+    except SeriesError as error:
+        raise ConfigError("is no month", found=text, expected="YYYY-MM", **where) from error
+
+
+def is_share(catalog: Catalog, indicator: str) -> bool:
+    """Whether an indicator is a ratio with a ceiling of 100%."""
+    return kind_of(catalog.indicator(indicator)) == "ratio"
 
 
 def _known(what: str, names: Iterable, known: Iterable, file, key: str) -> None:
@@ -264,52 +261,47 @@ def _known(what: str, names: Iterable, known: Iterable, file, key: str) -> None:
             raise UnknownNameError(what, name, [k for k in known if k is not None], file=file, key=key)
 
 
-def _check_target(target: Target, catalog: Catalog | None, file, at: str) -> None:
-    goal, reached = target.goal, target.reached
-    for wrong, said, column, found, expected in (
-            (target.line is None and target.channel is None, "a target belongs to a line or a channel", "", "neither",
-             None),
-            (target.kind == "raise" and (goal is not None or reached is not None), "a raise has no goal", ".goal", goal,
-             "nothing"),
-            (target.kind not in ("raise", "growth") and goal is None, f"a {target.kind} needs a goal", ".goal",
-             "nothing", "a number"),
-            ((target.kind == "share") != bool(target.of), "of goes with kind: share", ".of", target.of,
-             "the indicators whose sum is the whole"),
-            (target.over is not None and target.kind != "growth", "over goes with kind: growth", ".over", target.over,
-             None),
-            (goal is None and reached is not None, "without a goal nothing counts as reaching it", ".reached", reached,
-             "a goal"),
-            (goal is not None and reached is not None and reached > goal, "is above the goal", ".reached", reached,
-             f"at most {goal}")):
+def _refuse(file, at: str, *rules: tuple) -> None:
+    """Refuse the first that is wrong of ``wrong, what is said, the key, what was found, what was expected``."""
+    for wrong, said, key, found, expected in rules:
         if wrong:
-            raise ConfigError(said, file=file, key=at + column, found=found, expected=expected)
+            raise ConfigError(said, file=file, key=f"{at}.{key}".rstrip("."), found=found, expected=expected)
+
+
+def check_target(target: Target, catalog: Catalog | None, file=None, at: str = "") -> None:
+    """Hold one target against itself and the catalogue."""
+    goal, reached, kind = target.goal, target.reached, target.kind
+    _refuse(file, at, (
+        file is not None and target.line is None and target.channel is None, "a target belongs to a line or a channel",
+        "", "neither", None),
+        (kind == "raise" and (goal is not None or reached is not None), "a raise has no goal", "goal", goal, "nothing"),
+        (kind not in ("raise", "growth") and goal is None, f"a {kind} needs a goal", "goal", "nothing", "a number"),
+        ((kind == "share") != bool(target.of), "of goes with kind: share", "of", target.of,
+         "the indicators whose sum is the whole"),
+        (target.over is not None and kind != "growth", "over goes with kind: growth", "over", target.over, None),
+        (goal is None and reached is not None, "without a goal nothing counts as reaching it", "reached", reached,
+         "a goal"),
+        (goal is not None and reached is not None and reached > goal, "is above the goal", "reached", reached,
+         f"at most {goal}"))
     if target.deadline is not None:
         as_month(target.deadline, file=file, key=f"{at}.deadline")
-    if catalog is not None:
-        check_indicator(target, catalog, file, at)
-
-
-def check_indicator(target: Target, catalog: Catalog, file=None, at: str = "") -> None:
-    """Hold one target against the catalogue."""
+    if catalog is None:
+        return
     _known("indicator", (target.indicator, *target.of), catalog.indicators, file, f"{at}.indicator")
     ind, most = catalog.indicator(target.indicator), len(catalog.reporting)
-    share = target.kind == "share" or (kind_of(ind) == "ratio" and target.kind == "level")
+    share = kind == "share" or (kind == "level" and is_share(catalog, ind.key))
     whole = frozenset().union(*(leaves(key, catalog) for key in target.of))
-    for wrong, said, column, found, expected in (
-            (share and target.goal is not None and target.goal > 1, "is above the ceiling of a share", "goal",
-             target.goal, "at most 1.0 (which is 100%)"),
-            (target.kind in ("growth", "total", "share") and ind.kind == "ratio",
-             f"a {target.kind} is not set on a ratio", "kind", ind.key,
-             "a level, a rank or a raise; or a stock or flow"),
-            (yearly(target, catalog) and ind.kind != "flow", "only a flow adds up over a year", "kind",
-             f"{ind.key}, {ind.kind}", "a flow, or growth over: month"),
-            (target.kind == "rank" and (target.goal % 1 or target.goal > most or target.reached),
-             "is no place among the branches", "goal", target.goal, f"a whole number from 1 to {most}"),
-            (target.kind == "share" and not leaves(target.indicator, catalog) <= whole,
-             "is no part of the whole it is to be a share of", "of", target.indicator,
-             f"a part of {', '.join(target.of)}")):
-        if wrong:
-            raise ConfigError(said, file=file, key=f"{at}.{column}", found=found, expected=expected)
+    _refuse(file, at, (
+        share and goal is not None and goal > 1, "is above the ceiling of a share", "goal", goal,
+        "at most 1.0 (which is 100%)"),
+        (kind in ("growth", "total", "share") and ind.kind == "ratio", f"a {kind} is not set on a ratio", "kind",
+         ind.key, "a level, a rank or a raise; or a stock or flow"),
+        (yearly(target, catalog) and ind.kind != "flow", "only a flow adds up over a year", "kind",
+         f"{ind.key}, {ind.kind}", "a flow, or growth over: month"),
+        (kind == "rank" and (goal % 1 or goal > most or reached), "is no place among the branches", "goal", goal,
+         f"a whole number from 1 to {most}"),
+        (kind == "share" and not leaves(ind.key, catalog) <= whole, "is no part of the whole it is to be a share of",
+         "of", ind.key, f"a part of {', '.join(target.of)}"))
 
 
 def leaves(key: str, catalog: Catalog) -> frozenset[str]:
@@ -324,19 +316,17 @@ def _check_move(move: Move, catalog: Catalog, file, at: str) -> None:
     names = [move.indicator, *move.takes_from, *(move.evidence.interventions if move.evidence else [])]
     _known("indicator", names, catalog.indicators, file, at)
     ind = catalog.indicator(move.indicator)
-    ratio = kind_of(ind) == "ratio"
-    for wrong, said, column, found, expected in (
-            (ratio and isinstance(move.ceiling, float) and move.ceiling > 1, "is above the ceiling of a share",
-             "ceiling", move.ceiling, "at most 1.0 (which is 100%)"),
-            (move.how == "ceiling" and move.ceiling is None and not ratio,
-             "a count needs a ceiling to close the gap to", "ceiling", "nothing", "a number, or saturation"),
-            (ratio and move.high is not None and move.high > 1, "is more than a share has points", "high", move.high,
-             "at most 1.0 (which is 100 points)"),
-            *((catalog.indicator(name).unit != ind.unit or ratio or name == move.indicator,
-               "units gained can only be taken from another indicator in the same unit", "takes_from",
-               f"{move.indicator} from {name}", f"another count in {ind.unit}") for name in move.takes_from)):
-        if wrong:
-            raise ConfigError(said, file=file, key=f"{at}.{column}", found=found, expected=expected)
+    ratio = is_share(catalog, ind.key)
+    _refuse(file, at, (
+        ratio and isinstance(move.ceiling, float) and move.ceiling > 1, "is above the ceiling of a share", "ceiling",
+        move.ceiling, "at most 1.0 (which is 100%)"),
+        (move.how == "ceiling" and move.ceiling is None and not ratio, "a count needs a ceiling to close the gap to",
+         "ceiling", "nothing", "a number, or saturation"),
+        (ratio and move.high is not None and move.high > 1, "is more than a share has points", "high", move.high,
+         "at most 1.0 (which is 100 points)"),
+        *((catalog.indicator(name).unit != ind.unit or ratio or name == move.indicator,
+           "units gained can only be taken from another indicator in the same unit", "takes_from",
+           f"{move.indicator} from {name}", f"another count in {ind.unit}") for name in move.takes_from))
 
 
 def _no_contradiction(targets: Iterable[Target], catalog: Catalog, file) -> None:

@@ -14,11 +14,10 @@ from ..display import describe, html_table
 from ..errors import ConfigError
 from ..forecasting import JointPaths, simulate_joint
 from ..wording import language, month_name, t
-from .measures import Measure, View, observed_total, past_values, threshold_of
-from .odds import REASONS, Odds, judged, odds_of, pace_of, said_odds, said_pace, said_value
-from .strategy import Strategy, Target, as_month, check_indicator, load_strategy, load_targets, yearly
+from .odds import REASONS, Odds, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
+from .strategy import Strategy, Target, as_month, check_target, load_strategy, yearly
 
-__all__ = ["Targets", "default_deadline", "evaluate_targets", "simulate_for"]
+__all__ = ["Targets", "dates_of", "evaluate_targets", "simulate_for"]
 
 VERDICTS = ("reached", "on_course", "behind", "far", "away", "past", "no_data")
 LONGEST = 120
@@ -31,15 +30,17 @@ _COLUMNS = ["target", "line", "indicator", "kind", "goal", "reached_from", "mont
 _MONTHS = ("month", "deadline", "month_50", "month_80")
 
 
-def default_deadline(last: pd.Period) -> pd.Period:
-    """Return the end of the first whole year after a month.
-
-    Examples
-    --------
-    >>> str(default_deadline(pd.Period("2011-08", "M"))), str(default_deadline(pd.Period("2011-12", "M")))
-    ('2012-12', '2012-12')
-    """
-    return pd.Period(year=last.year + 1, month=12, freq="M")
+def dates_of(targets: Iterable[Target], last: pd.Period, deadline=None) -> tuple[pd.Period, list[pd.Period]]:
+    """Return the usual deadline (the end of the first whole year after the last month), and that of each target."""
+    usual = pd.Period(f"{last.year + 1}-12", "M") if deadline is None else as_month(deadline, key="deadline")
+    dates = []
+    for target in targets:
+        by = usual if target.deadline is None else as_month(target.deadline, key=f"{target.key}.deadline")
+        if (by - last).n > LONGEST:
+            raise ConfigError("is more than ten years ahead", key=f"{target.key}.deadline", found=str(by),
+                              expected=f"at most {last + LONGEST}")
+        dates.append(by)
+    return usual, dates
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class Targets:
     def _paces(self, target: Target, row: dict, lang: str) -> dict[str, str]:
         """Needed and achieved pace as they are said; a year's total has average months instead of changes."""
         say, kind = (said_value, "level") if yearly(target, self.catalog) else (said_pace, target.kind)
-        return {"needed": say(self.catalog, target.indicator, row["needed_per_month"], lang, kind),
-                "achieved": say(self.catalog, target.indicator, row["achieved_per_month_12m"], lang, kind)}
+        return {name: say(self.catalog, target.indicator, row[column], lang, kind) for name, column in (
+            ("needed", "needed_per_month"), ("achieved", "achieved_per_month_12m"))}
 
     def _sentence(self, target: Target, row: dict, lang: str) -> str:
         about = {"target": target.label(lang), "current": self._terms(target, row["current"], lang),
@@ -103,15 +104,12 @@ class Targets:
         n = int(row["n"])
         pace = ("none" if target.kind == "rank" else "total" if yearly(target, self.catalog)
                 else "kept" if row["needed_per_month"] == 0 else "change")
-        said = t("scenarios.odds_sentence", lang, p_at=said_odds(row["p_at"], n, lang), short=self._short(row, lang),
-                 p_by=said_odds(row["p_by"], n, lang), **about)
+        said = t("scenarios.odds_sentence", lang, short=t(f"scenarios.short_{row['verdict']}", lang), **about,
+                 **{odds: said_odds(row[odds], n, lang) for odds in ("p_at", "p_by")})
         said += t(f"scenarios.odds_pace_{pace}", lang, **self._paces(target, row, lang))
         if row["months_seen"] < _YOUNG:
             said += t("scenarios.odds_young", lang, n=int(row["months_seen"]))
         return said
-
-    def _short(self, row: dict, lang: str) -> str:
-        return t(f"scenarios.short_{row['verdict']}", lang)
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw the targets with trend and goal, and needed against achieved pace; see ``charts.scenarios``."""
@@ -150,7 +148,8 @@ class Targets:
             shown["shortfall_if_missed"] = said_pace(self.catalog, target.indicator, row["shortfall_if_missed"], lang,
                                                      target.kind, sign=False)
             shown["passes"] = self._passed(target, row, lang)
-        return shown | {"paces": " / ".join(self._paces(target, row, lang).values()), "verdict": self._short(row, lang)}
+        return shown | {"paces": " / ".join(self._paces(target, row, lang).values()),
+                        "verdict": t(f"scenarios.short_{row['verdict']}", lang)}
 
     def _passed(self, target: Target, row: dict, lang: str) -> str:
         """The months when the odds pass 50% and 80%; those of a year's total end with its deadline."""
@@ -176,7 +175,7 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
         Its ``series(branch, indicator)``, ``panel`` and ``catalog`` are used.
     branch : str
     targets : iterable of Target, optional
-        Default: :func:`load_targets` of the source.
+        Default: those of the source's strategy.
     deadline : month, optional
         For targets that name none; default the end of the first whole year after the data.
     paths : JointPaths, optional
@@ -205,12 +204,10 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     """
     catalog = cleaned.catalog
     branch = catalog.branch(branch).id
-    targets = tuple(load_targets(cleaned.source) if targets is None else targets)
+    targets = tuple(load_strategy(cleaned.source).targets if targets is None else targets)
     for target in targets:
-        check_indicator(target, catalog, at=target.key)
-    last = cleaned.panel.index.get_level_values("month").max()
-    usual = _usual_deadline(last, deadline)
-    dates = [_deadline_of(target, usual, last) for target in targets]
+        check_target(target, catalog, at=target.key)
+    usual, dates = dates_of(targets, cleaned.panel.index.get_level_values("month").max(), deadline)
     if paths is None and targets:
         paths = simulate_for(cleaned, branch, Strategy(targets), usual, n=n, seed=seed)
     view = View.of(paths, branch) if targets else None
@@ -221,18 +218,6 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     describe(table, kinds=dict.fromkeys(("p_at", "p_by", "se_at", "se_by"), "percent"), indicator="indicator",
              months={"current": "row"}, exact=["current"], pooled=True)
     return Targets(table, branch, catalog, targets, 0 if paths is None else paths.horizon)
-
-
-def _usual_deadline(last: pd.Period, deadline) -> pd.Period:
-    return default_deadline(last) if deadline is None else as_month(deadline, key="deadline")
-
-
-def _deadline_of(target: Target, usual: pd.Period, last: pd.Period) -> pd.Period:
-    by = usual if target.deadline is None else as_month(target.deadline, key=f"{target.key}.deadline")
-    if (by - last).n > LONGEST:
-        raise ConfigError("is more than ten years ahead", key=f"{target.key}.deadline", found=str(by),
-                          expected=f"at most {last + LONGEST}")
-    return by
 
 
 def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadline: str | pd.Period | None = None,
@@ -257,17 +242,16 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
     """
     strategy = load_strategy(cleaned.source) if strategy is None else strategy
     last = cleaned.panel.index.get_level_values("month").max()
-    usual = _usual_deadline(last, deadline)
     aims, levers = (*strategy.targets, *strategy.yardsticks), (*strategy.levers, *strategy.stress)
     named = [*(key for target in aims for key in (target.indicator, *target.of)),
              *(key for lever in levers for move in lever.moves for key in (move.indicator, *move.takes_from))]
     data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
     known = [key for key in dict.fromkeys(named) if key in data]
     known = known or [key for key in cleaned.catalog.headline if key in data] or None
-    ends = [usual, *(_deadline_of(target, usual, last) for target in aims)]
-    return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in ends)), LONGEST), n=n, seed=seed,
-                          branches=None if any(target.kind == "rank" for target in aims) else [branch],
-                          indicators=known)
+    usual, dates = dates_of(aims, last, deadline)
+    return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in (usual, *dates))), LONGEST), n=n,
+                          seed=seed, indicators=known,
+                          branches=None if any(target.kind == "rank" for target in aims) else [branch])
 
 
 def _evaluate(target: Target, y: pd.Series, by: pd.Period, view: View) -> dict:
@@ -282,19 +266,20 @@ def _evaluate(target: Target, y: pd.Series, by: pd.Period, view: View) -> dict:
         return row | {"verdict": "no_data", "reason": "no_values"}
     if not all(key in view.paths.values for key in (target.indicator, *target.of)):
         return row | {"verdict": "no_data", "reason": "needs_paths"}
-    past = past_values(view, target)
+    past = view.past_of(target)
     own, month = past.dropna(), seen.index[-1]
-    current, enough = float(own.iloc[-1]) if len(own) else np.nan, threshold_of(view, target)
+    current, enough = float(own.iloc[-1]) if len(own) else np.nan, view.threshold(target)
     less = target.kind == "rank"        # the first place is the highest
     row |= {"reached_from": enough, "month": month, "current": current, "months_left": max((by - month).n, 0),
             "gap": max(current - enough if less else enough - current, 0.0),
             "achieved_per_month_12m": (float(seen.iloc[-1]) - float(seen.get(month - 12, np.nan))) / 12}
     if by <= month:
-        at = observed_total(y, by) if target.kind == "total" else float(past.get(by, np.nan))
+        year = pd.period_range(f"{by.year}-01", by, freq="M")
+        at = float(y.reindex(year).sum(skipna=False) if target.kind == "total" else past.get(by, np.nan))
         done = target.kind != "raise" and (at <= enough if less else at >= enough)
         return row | {"trend_at_deadline": at, "verdict": "reached" if done else "past"}
     m = judged(view, target, by)
-    if not isinstance(m, Measure):
+    if isinstance(m, str):
         return row | {"verdict": "no_data", "reason": m}
     total = yearly(target, view.paths.catalog)
     odds, pace = odds_of(m, by), pace_of(m, y, by, total)

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from scipy.stats import kstest, norm
 
 from ebank_lib.errors import ConfigError, SeriesError
-from ebank_lib.scenarios import Evidence, Lever, Move, Pooled, Stress, View, apply_lever
-from ebank_lib.scenarios.levers import Z90, draw, learn_evidence, size_at, standard_draws
+from ebank_lib.scenarios import Evidence, Lever, Move, Stress, learn_evidence
+from ebank_lib.scenarios.evidence import Pooled
+from ebank_lib.scenarios.levers import Z90, apply_lever, draw, size_at, standard_draws
+from ebank_lib.scenarios.odds import View
 
 H, N = 24, 200
 PAST = {"mobile": np.full(44, 1000.0), "sms": np.full(44, 500.0), "mobile_activity": np.full(44, 0.4),
@@ -190,7 +192,7 @@ def test_evidence_recovers_pushes_of_known_size(make_paths, catalog):
     assert isinstance(pooled, Pooled) and pooled.named and pooled.k == 8
     assert abs(pooled.mu - pushes.mean()) < 0.03 and 0.04 < pooled.tau < 0.2
     drawn = draw(one, View.of(paths, branches[0]), 0, learnt)
-    low, high = pooled.interval
+    low, high = pooled.size_at(np.array([-Z90, Z90]))
     size = drawn.effects[0].size
     assert not drawn.assumed and abs(((size > low) & (size < high)).mean() - 0.8) < 0.03
     # An event that names no indicator, a merger say, is no push; found shifts stand in, and say so.

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from ebank_lib.scenarios import Target, View, said_odds
-from ebank_lib.scenarios.measures import measure
-from ebank_lib.scenarios.odds import binomial_se, judged, odds_of, pace_of, steady_growth
+from ebank_lib.scenarios import Target, said_odds
+from ebank_lib.scenarios.odds import View, binomial_se, judged, measure, odds_of, pace_of, steady_growth
 
 MONTHS = pd.period_range("2008-01", "2011-08", freq="M")
 N, H = 20_000, 16

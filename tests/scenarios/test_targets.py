@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.scenarios import Target, evaluate_targets, load_targets
+from ebank_lib.scenarios import Target, evaluate_targets, load_strategy
 
 MONTHS = pd.period_range("2008-01", "2011-08", freq="M")
 
@@ -31,7 +31,7 @@ def target(**about):
 
 
 def test_the_five_targets_of_the_study(root, catalog):
-    targets = load_targets(root / "data" / "strategies.yaml", catalog)
+    targets = load_strategy(root / "data" / "strategies.yaml", catalog).targets
     assert {t.indicator: t.goal for t in targets} == {
         "synchronisation": 1.0, "conversion": 0.8, "coverage": 0.7, "mortgage_coverage": 1.0, "investment_share": None}
     assert {t.indicator for t in targets if t.reached == 0.995} == {"synchronisation", "mortgage_coverage"}
@@ -58,7 +58,7 @@ def test_wrong_yaml_is_named(tmp_path, catalog, rest, error, words):
     path = tmp_path / "strategies.yaml"
     path.write_text(HEAD + rest, encoding="utf-8")
     with pytest.raises(error, match=words):
-        load_targets(path, catalog)
+        load_strategy(path, catalog)
 
 
 LINE = np.linspace(0.40, 0.572, 44)         # 0.004 a month

@@ -23,10 +23,10 @@ from ebank_lib.scenarios import (
     Target,
     lever_board,
     load_strategy,
-    moved,
     run_scenarios,
     simulate_for,
 )
+from ebank_lib.scenarios.widget import moved
 from ebank_lib.wording import use_language
 
 H, N = 16, 400
@@ -96,7 +96,8 @@ def test_a_lever_moved_is_the_scenario_of_a_strategy_that_states_it_so(scenarios
 @settings(max_examples=10)
 @given(key=st.sampled_from(["push", "other", "fall"]), ramp=st.integers(0, 36), delay=st.integers(0, 36))
 def test_no_effect_is_the_baseline_to_the_byte(scenarios, key, ramp, delay):
-    got = moved(scenarios, key, (0, 0), ramp=ramp, delay=delay)
+    nothing = {move.indicator: (0, 0) for move in scenarios.lever(key).moves}
+    got = moved(scenarios, key, nothing, ramp=ramp, delay=delay)
     same = [c for c in got.table.columns if c not in ("scenario", "kind", "assumed", "change_vs_baseline", "change_se")]
     assert_frame_equal(rows(got, key)[same], rows(scenarios, "baseline")[same], check_exact=True)
     assert (rows(got, key)[["change_vs_baseline", "change_se"]] == 0).all(axis=None)
@@ -187,7 +188,7 @@ def test_a_target_without_paths_and_a_lever_without_result_say_why(paths):
     mobile = Target(key="t", line="a", indicator="mobile", zh="手机", en="Mobile", goal=1.0)
     lost = replace(strategy(), targets=(mobile,))
     board = lever_board(run_scenarios(paths, "rizhao", lost), lang="en")
-    assert "mobile" in board.to_html() and board.table["p_at"].isna().all()
+    assert "needs simulated paths" in board.to_html() and board.table["p_at"].isna().all()
     bare = Lever(key="push", zh="推广", en="Push",
                  moves=[Move(indicator="sms", evidence=Evidence(interventions=["sms"]))])
     failed = lever_board(run_scenarios(paths, "rizhao", strategy(bare)), "push", lang="en")
@@ -204,8 +205,13 @@ def test_unknown_names_are_refused(scenarios):
 # --- with widgets, which need no browser
 
 def parts(box):
-    names = ("lever", "target", "sizes", "delay", "ramp", "reset", "table", "picture")
-    return dict(zip(names, box.children, strict=True))
+    """The board's widgets by name; a lever's sliders are laid out anew when it is chosen, so theirs are looked up."""
+    return dict(zip(("lever", "target", "sliders", "reset", "table", "picture"), box.children, strict=True))
+
+
+def sliders(board):
+    *sizes, delay, ramp = board["sliders"].children
+    return sizes, delay, ramp
 
 
 @pytest.fixture
@@ -216,14 +222,16 @@ def board(scenarios):
 def test_untouched_sliders_show_what_the_batch_shows(scenarios, board):
     assert board["table"].value == lever_board(scenarios, "push", "more", lang="en").to_html()
     assert bytes(board["picture"].value).startswith(b"\x89PNG")
-    assert [one.value for one in board["sizes"].children] == [(0.02, 0.08), (0.1, 0.3)]
-    assert (board["delay"].value, board["ramp"].value) == (2, 6)
+    sizes, delay, ramp = sliders(board)
+    assert [one.value for one in sizes] == [(0.02, 0.08), (0.1, 0.3)]
+    assert (delay.value, ramp.value) == (2, 6)
 
 
 def test_a_slider_asks_what_moved_answers(scenarios, board):
     before = board["picture"].value
-    board["sizes"].children[0].value = (0.1, 0.2)
-    board["delay"].value = 5
+    sizes, delay, _ = sliders(board)
+    sizes[0].value = (0.1, 0.2)
+    delay.value = 5
     wanted = moved(scenarios, "push", {"sms": (0.1, 0.2)}, ramp=6, delay=5)
     odds = rows(wanted, "push").set_index("target").loc["more", "p_at"]
     assert f"<td>{odds * 100:.0f}% / " in board["table"].value and "+10% to +20% (assumed)" in board["table"].value
@@ -232,40 +240,42 @@ def test_a_slider_asks_what_moved_answers(scenarios, board):
 
 def test_reset_brings_back_what_is_stated(board):
     table, picture = board["table"].value, board["picture"].value
-    board["sizes"].children[1].value, board["ramp"].value = (0.5, 0.9), 30
+    sizes, _, ramp = sliders(board)
+    sizes[1].value, ramp.value = (0.5, 0.9), 30
     assert board["table"].value != table
     board["reset"].click()
     assert (board["table"].value, board["picture"].value) == (table, picture)
 
 
 def test_no_effect_on_the_sliders_changes_nothing(board):
-    for one in board["sizes"].children:
+    for one in sliders(board)[0]:
         one.value = (0.0, 0.0)
     body = board["table"].value.split("<tbody>")[1].split("</tbody>")[0]
     assert body.count("<td>same</td>") == 6
 
 
 def test_another_lever_brings_its_own_sliders_and_another_target_its_fan(scenarios, board):
-    picture, old = board["picture"].value, board["sizes"].children
+    picture, old = board["picture"].value, board["sliders"].children
     board["target"].value = "call"
     assert board["picture"].value != picture
     board["lever"].value = "fall"
-    (one,) = board["sizes"].children
+    ((one,), _, _) = sliders(board)
     assert one.value == (-0.2, -0.05) and one.max == 0 and all(each.comm is None for each in old)
     assert board["table"].value == lever_board(scenarios, "fall", "call", lang="en").to_html()
 
 
 def test_what_cannot_be_is_said_in_place_of_an_answer(board):
-    board["sizes"].children[0].value = (0.1, 0.1)
+    (size, _), _, _ = sliders(board)
+    size.value = (0.1, 0.1)
     assert "bare point" in board["table"].value and "<table" not in board["table"].value
     assert board["picture"].value == b""
-    board["sizes"].children[0].value = (0.1, 0.2)
+    size.value = (0.1, 0.2)
     assert "<table" in board["table"].value and board["picture"].value
 
 
 def test_it_keeps_the_language_it_was_made_in(board):
     use_language("zh")          # what a kernel falls back to where a slider's message arrives
-    board["delay"].value = 7
+    sliders(board)[1].value = 7
     assert not re.search("[\u4e00-\u9fff]", board["table"].value)
 
 
@@ -275,12 +285,12 @@ def test_the_sample_answers_a_slider_in_under_a_second(cleaned):
     result = run_scenarios(simulate_for(cleaned, "rizhao", stated), "rizhao", stated,
                            events=known_events(cleaned.source))
     board = parts(lever_board(result, "mobile_editions", interactive=True, lang="en"))
-    stating = board["sizes"].children[0].value
+    stating = sliders(board)[0][0].value
     assert "(from past pushes)" in board["table"].value and 0 < stating[0] < stating[1]
     took = []
     for delay in (5, 8, 11):
         begun = time.perf_counter()
-        board["delay"].value = delay
+        sliders(board)[1].value = delay
         took.append(time.perf_counter() - begun)
     assert min(took) < 1.0
     levers = (*stated.levers, *stated.stress)

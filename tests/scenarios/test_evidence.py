@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import curve_fit
 
 from ebank_lib.errors import SeriesError
-from ebank_lib.scenarios import saturation
+from ebank_lib.scenarios.evidence import saturation
 
 MONTHS = pd.period_range("2005-01", periods=72, freq="M")
 T = np.arange(72) / 12

@@ -1,32 +1,35 @@
-"""What scenarios answer: one table of odds, a tornado of assumptions, five sentences for a manager."""
+"""Scenarios on common random paths: every lever alone, bundles, stresses; and what they answer: one table of odds, a
+tornado of assumptions, five sentences for a manager."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
 from ..display import describe, html_table, show
-from ..errors import UnknownNameError
+from ..errors import SeriesError, UnknownNameError
+from ..forecasting.joint import JointPaths
 from ..wording import Text, cell, cite, join, language, month_name, t
-from .levers import Z90, Drawn, Effect, Evidenced, apply_all, apply_lever, needed_for, said_range
-from .measures import Measure, View, threshold_of
-from .odds import REASONS, Odds, Pace, judged, odds_of, said_odds, said_pace, said_value
-from .strategy import Lever, Strategy, Target, yearly
+from .evidence import Evidenced, learn_evidence
+from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_range
+from .odds import REASONS, Odds, Pace, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
+from .strategy import Lever, Strategy, Target, check_strategy, yearly
+from .targets import dates_of
 
-__all__ = ["COLUMNS", "Scenarios", "said_timing"]
+__all__ = ["Scenarios", "both_odds", "run_scenarios", "said_timing"]
 
-COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *(f.name for f in fields(Odds)), "change_vs_baseline",
-           "change_se", "assumed", "reason"]
+_COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *(f.name for f in fields(Odds)),
+            "change_vs_baseline", "change_se", "assumed", "reason"]
 
 
 @dataclass(frozen=True)
 class Scenarios:
-    """Odds of a branch's targets under scenarios; see :func:`ebank_lib.scenarios.run_scenarios`.
+    """Odds of a branch's targets under scenarios; see :func:`run_scenarios`.
 
     Attributes
     ----------
@@ -63,20 +66,24 @@ class Scenarios:
         """Number of paths."""
         return self.base.paths.n
 
+    @property
+    def levers(self) -> tuple[Lever, ...]:
+        """The strategy's levers, then its stresses."""
+        return (*self.strategy.levers, *self.strategy.stress)
+
     def target(self, key: str) -> Target:
         """Return a target by its key."""
         return _named("target", key, self.strategy.targets)
 
     def lever(self, key: str) -> Lever:
         """Return a lever or a stress by its key."""
-        return _named("lever", key, (*self.strategy.levers, *self.strategy.stress))
+        return _named("lever", key, self.levers)
 
     def label(self, scenario: str, lang: str | None = None) -> str:
         """Return a scenario in words."""
         if scenario == "baseline":
             return t("scenarios.baseline", lang)
-        every = (*self.strategy.levers, *self.strategy.bundles, *self.strategy.stress)
-        return _named("scenario", scenario, every).label(lang)
+        return _named("scenario", scenario, (*self.levers, *self.strategy.bundles)).label(lang)
 
     def name(self, scenario: str, lang: str | None = None) -> str:
         """Return a scenario in words with a mark that says whether its effect is assumed or estimated."""
@@ -93,9 +100,10 @@ class Scenarios:
     def view(self, scenario: str) -> View:
         """Return the branch's paths under a scenario, every indicator that it moves."""
         self.label(scenario)
-        if scenario == "baseline":
-            return self.base
-        return apply_all(self.base, [self.drawn[m] for m in self._members(scenario)])
+        view = self.base
+        for member in self._members(scenario) if scenario != "baseline" else ():
+            view = apply_lever(view, self.drawn[member])
+        return view
 
     def rows(self, *kinds: str) -> pd.DataFrame:
         """Return the table's rows with odds, of some kinds of scenario or of all."""
@@ -132,11 +140,11 @@ class Scenarios:
         """
         goal, by, rows = self.target(target), self.deadlines[target], []
         able = self.block(target).query("reason == ''").set_index("scenario")["kind"]
-        wanted = needed_for([goal], (*self.strategy.levers, *self.strategy.stress), self.base.paths)
+        wanted = needed_for([goal], self.levers, self.base.paths)
         for key in (key for key in self.drawn if key in able.index):
             views = [apply_lever(self.base, self.drawn[key].at(z), wanted) for z in (-Z90, Z90)]
             sides = [judged(view, goal, by) for view in views if view.changes(goal)]
-            if len(sides) == 2 and all(isinstance(m, Measure) for m in sides):
+            if len(sides) == 2 and not any(isinstance(m, str) for m in sides):
                 low, high = (odds_of(m, by) for m in sides)
                 rows.append((key, able[key], low.p_at, high.p_at, low.expected, high.expected,
                              abs(high.p_at - low.p_at), abs(high.expected - low.expected), self.drawn[key].assumed))
@@ -227,7 +235,7 @@ class Scenarios:
                  p_by=self._odds("baseline", target.key, row["p_by"], lang, "p_by"),
                  expected=cite(value(row["expected"]),
                                cell("scenarios", "expected", scenario="baseline", target=target.key)),
-                 goal=cite(value(threshold_of(self.base, target)), cell("targets", "reached_from", target=target.key)))
+                 goal=cite(value(self.base.threshold(target)), cell("targets", "reached_from", target=target.key)))
 
     def _pace(self, target: Target, lang: str) -> str:
         pace = self.paces[target.key]
@@ -259,8 +267,7 @@ class Scenarios:
 
     def _effect_on(self, key: str, indicator: str) -> Effect:
         """Which effect of a lever matters for an indicator, or for what it follows from."""
-        plan, effects = self.base.paths.plan, self.drawn[key].effects
-        wanted = (indicator, *plan.movers(indicator)) if indicator in plan.derived else (indicator,)
+        wanted, effects = self.base.paths.plan.movers(indicator), self.drawn[key].effects
         return next((one for one in effects if one.move.indicator in wanted), effects[0])
 
     def _because(self, key: str, effect: Effect, lang: str) -> str:
@@ -309,8 +316,9 @@ class Scenarios:
         if self.table.empty:
             return f'<p class="note">{html.escape(t("scenarios.no_targets", lang))}</p>'
         base = self.table.drop_duplicates("target").set_index("target")["expected"].to_dict()   # the baseline's
-        rows = [[self.name(str(scenario), lang), *(self.both_odds(one, base[one["target"]], lang)
-                                                   for one in block.to_dict("records"))]
+        rows = [[self.name(str(scenario), lang), *(
+            t("scenarios.untouched", lang) if scenario != "baseline" and one["expected"] == base[one["target"]] else
+            both_odds(one["p_at"], one["p_by"], self.n, lang) for one in block.to_dict("records"))]
                 for scenario, block in self.table.groupby("scenario", sort=False)]
         columns = ["scenario", *(f"target_{n}" for n in range(len(base)))]
         heads = [t("scenarios.scenario", lang), *(target.label(lang) for target in self.strategy.targets)]
@@ -321,15 +329,6 @@ class Scenarios:
                           heads=dict(zip(columns, heads, strict=True)), notes=[
                               *self.sentences(lang), *self.failures(failed, lang),
                               t("scenarios.scenarios_note", lang, n=self.n)])
-
-    def both_odds(self, row: Mapping, base: float, lang: str) -> str:
-        """Return both odds of a row as a table's cell has them; `base` is the baseline's expected value."""
-        if not np.isfinite(row["p_at"]):
-            return "–"
-        if row["kind"] != "baseline" and row["expected"] == base:
-            return t("scenarios.untouched", lang)
-        return t("scenarios.both_odds", lang, p_at=said_odds(row["p_at"], self.n, lang),
-                 p_by=said_odds(row["p_by"], self.n, lang))
 
     def failures(self, rows: pd.DataFrame, lang: str, marked: bool = True) -> list[str]:
         """Return a sentence for each row that says why it has no odds."""
@@ -349,8 +348,98 @@ def _named(what: str, key: str, items: tuple):
     return by_key[key]
 
 
+def both_odds(p_at: float, p_by: float, n: int, lang: str) -> str:
+    """Return both odds as a table's cell has them."""
+    if not np.isfinite(p_at):
+        return "–"
+    return t("scenarios.both_odds", lang, p_at=said_odds(p_at, n, lang), p_by=said_odds(p_by, n, lang))
+
+
 def said_timing(row: Mapping, lang: str) -> str:
     """Return when an effect comes, and for how long."""
     if np.isfinite(row["lasts"] or np.nan):
         return t("scenarios.for_months", lang, delay=row["delay"], lasts=int(row["lasts"]))
     return t("scenarios.after", lang, delay=row["delay"], ramp=row["ramp"])
+
+
+def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: str | pd.Period | None = None,
+                  events: pd.DataFrame | None = None, seed: int | None = None,
+                  evidence: Evidenced | None = None) -> Scenarios:
+    """Ask of every scenario with which odds a branch's targets are reached, all on the same random futures.
+
+    Parameters
+    ----------
+    paths : JointPaths
+    branch : str
+        Levers are pulled in this branch alone; its peers' paths stay.
+    strategy : Strategy
+        Its targets and, each a scenario: every lever alone, every bundle, every stress.
+    deadline : month, optional
+        For targets that name none; default the end of the first whole year after the data.
+    events : DataFrame, optional
+        The source's known events, for levers with evidence (:func:`ebank_lib.events.known_events`).
+    seed : int, optional
+        Of the effects' sizes; default the paths'.
+    evidence : mapping, optional
+        What :func:`learn_evidence` learnt, to learn it once for many branches.
+
+    Returns
+    -------
+    Scenarios
+        A target without odds, and a scenario whose indicators have no paths, keep their rows with the reason.
+
+    Raises
+    ------
+    ConfigError
+        A lever on an indicator that follows from others; a strategy that contradicts itself or the catalogue.
+    UnknownNameError
+        The branch has no paths; an indicator that the catalogue does not know.
+    """
+    branch = paths.catalog.branch(branch).id
+    check_strategy(strategy, paths.catalog)
+    view, targets = View.of(paths, branch), strategy.targets
+    seed = paths.seed if seed is None else int(seed)
+    dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline)[1], strict=True))
+    levers = (*strategy.levers, *strategy.stress)
+    evidence = learn_evidence(paths, levers, events) if evidence is None else evidence
+    drawn: dict[str, Drawn] = {}
+    failed: dict[str, str] = {}
+    for lever in levers:
+        try:
+            drawn[lever.key] = draw(lever, view, seed, evidence)
+        except SeriesError as error:
+            failed[lever.key] = str(error)
+    wanted = needed_for(targets, levers, paths)
+    base = {target.key: judged(view, target, dates[target.key]) for target in targets}
+    rows = []
+    for kind, key, parts in (("baseline", "baseline", ()), *(("lever", one.key, (one.key,)) for one in strategy.levers),
+                             *(("bundle", one.key, one.levers) for one in strategy.bundles),
+                             *(("stress", one.key, (one.key,)) for one in strategy.stress)):
+        moved, reason = view, next((failed[part] for part in parts if part in failed), "")
+        try:
+            for part in parts if not reason else ():
+                moved = apply_lever(moved, drawn[part], wanted)
+        except UnknownNameError as error:
+            reason = str(error)
+        for target in targets:
+            by = dates[target.key]
+            here = judged(moved, target, by) if moved.changes(target) else base[target.key]
+            rows.append({"scenario": key, "kind": kind, "target": target.key, "indicator": target.indicator,
+                         "deadline": by, "assumed": any(drawn[part].assumed for part in parts if part in drawn),
+                         **_counted(here, base[target.key], by, reason)})
+    paces = {key: pace_of(m, view.past[m.target.indicator], dates[key], yearly(m.target, paths.catalog))
+             for key, m in base.items() if not isinstance(m, str)}
+    table = describe(pd.DataFrame(rows, columns=_COLUMNS), kinds=dict.fromkeys(
+        ("p_at", "p_by", "se_at", "se_by", "change_vs_baseline", "change_se"), "percent"), indicator="indicator",
+        pooled=True)
+    return Scenarios(table, view.branch, paths.catalog, strategy, dates, view, drawn, paces, seed, evidence)
+
+
+def _counted(here, before, deadline: pd.Period, reason: str) -> dict[str, object]:
+    """One scenario's odds of one target, and how they differ from the baseline's on the same paths."""
+    if reason or isinstance(here, str):
+        return {"month_50": pd.NaT, "month_80": pd.NaT, "n": 0, "reason": reason or here}
+    at = here.months.get_loc(deadline)
+    change = here.reached[at].astype(float) - before.reached[at]
+    return asdict(odds_of(here, deadline)) | {"change_vs_baseline": float(change.mean()), "reason": "",
+                                              "change_se": float(change.std() / np.sqrt(len(change)))}

@@ -18,16 +18,15 @@ from ebank_lib.scenarios import (
     Strategy,
     Stress,
     Target,
-    View,
-    draw,
     evaluate_targets,
     load_strategy,
-    required_effect,
     required_effects,
     run_scenarios,
     simulate_for,
 )
-from ebank_lib.scenarios.odds import said_odds, said_pace, said_value
+from ebank_lib.scenarios.levers import draw
+from ebank_lib.scenarios.odds import View, said_odds, said_pace, said_value
+from ebank_lib.scenarios.required import required_effect
 
 H, N = 16, 1000
 PAST = {"sms": np.linspace(90.0, 100.0, 44), "coverage": np.linspace(0.4, 0.55, 44), "affluent": np.full(44, 1e4)}
@@ -116,7 +115,7 @@ def test_the_tornado_is_the_odds_at_both_ends_of_each_effect(result):
 def needed(paths, one, goal, odds=0.8):
     view = View.of(paths, "rizhao")
     by = pd.Period(goal.deadline or "2012-12", "M")
-    return required_effect(view, draw(one, view, 0, {}), goal, by, odds)
+    return (required_effect(view, draw(one, view, 0, {}), goal, by, odds) or [{}])[0]
 
 
 def test_the_effect_that_is_needed_is_the_quantile_of_each_paths_own(paths):
@@ -124,9 +123,9 @@ def test_the_effect_that_is_needed_is_the_quantile_of_each_paths_own(paths):
     got = needed(paths, one, target())
     own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0)
     exact = np.sort(own)[799]
-    assert np.isclose(got.times * 0.06, exact, rtol=1e-6)
-    assert got.interval[0] * 0.06 < exact < got.interval[1] * 0.06
-    moved = View.of(paths, "rizhao")["sms"][-1] * (1 + got.table["required"].iloc[0] * (1 + 1e-9))
+    assert np.isclose(got["times"] * 0.06, exact, rtol=1e-6)
+    assert got["times_low"] * 0.06 < exact < got["times_high"] * 0.06
+    moved = View.of(paths, "rizhao")["sms"][-1] * (1 + got["required"] * (1 + 1e-9))
     assert (moved >= 110).mean() == 0.8
 
 
@@ -135,19 +134,16 @@ def test_the_interval_is_that_of_resampled_paths(paths):
     own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0) / 0.06
     again = np.random.default_rng(0).choice(own, (2000, N))
     low, high = np.quantile(np.sort(again, axis=1)[:, 799], [0.025, 0.975])
-    assert np.allclose(got.interval, (low, high), rtol=0.03)
+    assert np.allclose((got["times_low"], got["times_high"]), (low, high), rtol=0.03)
 
 
-def test_needed_is_also_nothing_or_more_than_there_is(paths, catalog):
+def test_needed_is_also_nothing_or_more_than_there_is(paths):
     nothing = needed(paths, lever(), target(goal=60.0))
-    assert nothing.times == 0 and nothing.said(catalog, "en") == "not needed" and nothing.now == 1
-    never = needed(paths, lever(indicator="coverage"), target())
-    assert never.times == np.inf and never.now == never.most
-    assert never.said(catalog, "en") == f"not enough at the most it can do ({never.most * 100:.0f}%)"
-    assert needed(paths, lever(ceiling=105.0), target()).times == np.inf
+    assert nothing["times"] == 0 and nothing["p_now"] == 1
+    never = needed(paths, lever(ceiling=105.0), target())
+    assert never["times"] == np.inf and never["p_now"] <= never["p_most"] < 0.8
     full = Lever(key="x", zh="甲", en="a", moves=[Move(indicator="coverage", how="ceiling", low=0.1, high=0.3)])
-    got = needed(paths, full, target(indicator="coverage", goal=0.9))
-    assert got.table["required"].iloc[0] < 1 and "95% limits" in got.said(catalog, "en")
+    assert needed(paths, full, target(indicator="coverage", goal=0.9))["required"] < 1
     with pytest.raises(ConfigError, match="between 0 and 1"):
         needed(paths, lever(), target(), odds=80)
     with pytest.raises(ConfigError, match="without effect"):
@@ -156,13 +152,20 @@ def test_needed_is_also_nothing_or_more_than_there_is(paths, catalog):
         needed(paths, lever(), target(deadline="2015-01"))
 
 
+@pytest.mark.parametrize("goal, ceiling, said", [
+    (60.0, None, "not needed"), (110.0, 105.0, "not enough at the most it can do ("), (110.0, None, "95% limits")])
+def test_what_is_needed_is_said(paths, goal, ceiling, said):
+    asked = run_scenarios(paths, "rizhao", Strategy((target(goal=goal),), (lever(ceiling=ceiling),)))
+    assert said in required_effects(asked).to_html("en")
+
+
 def test_every_lever_that_touches_a_target_is_asked_what_it_needs(result, paths):
     found = required_effects(result, odds=0.7)
     assert found.table[["target", "lever"]].to_numpy().tolist() == [["goal", "push"], ["share", "cover"]]
     alone = needed(paths, STRATEGY.levers[0], STRATEGY.targets[0], odds=0.7)
     row = found.table.iloc[0]
-    assert (row["times"], row["times_low"], row["times_high"]) == (alone.times, *alone.interval)
-    assert row["required"] == pytest.approx(alone.times * np.sqrt(0.02 * 0.08)) and "<table" in found.to_html("zh")
+    assert row.to_dict() == alone
+    assert row["required"] == pytest.approx(alone["times"] * np.sqrt(0.02 * 0.08)) and "<table" in found.to_html("zh")
     assert row["p_now"] == odds(result, "baseline")["p_at"]
 
 
@@ -172,7 +175,7 @@ def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
     got = run_scenarios(paths, "rizhao", Strategy(goals, (lever(), lever("p", indicator="phone"))))
     reasons = got.table.set_index(["scenario", "target"])["reason"]
     assert reasons["baseline", "late"] == "beyond_horizon" and reasons["baseline", "gone"] == "past"
-    assert "phone" in reasons["baseline", "other"] and "phone" in reasons["p", "goal"]
+    assert reasons["baseline", "other"] == "needs_paths" and "phone" in reasons["p", "goal"]
     assert len(got.table) == 3 * 4 and "no result" in got.to_html("en") and len(got.sentences("en")) >= 3
 
 
