@@ -2,7 +2,6 @@
 
 from .clusters import Clusters, growth_clusters
 from .convergence import Convergence, convergence
-from .position import Peers, comparable_keys, compare_peers, matrix, percentile_interval
+from .position import Peers, compare_peers
 
-__all__ = ["Clusters", "Convergence", "Peers", "comparable_keys", "compare_peers", "convergence", "growth_clusters",
-           "matrix", "percentile_interval"]
+__all__ = ["Clusters", "Convergence", "Peers", "compare_peers", "convergence", "growth_clusters"]

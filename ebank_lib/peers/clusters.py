@@ -31,7 +31,9 @@ from .position import base_month, comparable_keys, matrix, scaled
 __all__ = ["Clusters", "growth_clusters", "silhouette"]
 
 MIN_BRANCHES, MIN_MONTHS = 8, 12
-EXPLAINED = 0.8
+EXPLAINED = 0.8     # of the variance
+MOST = 5            # the largest number of clusters tried
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,6 @@ class Clusters:
         unknown).
     profiles : DataFrame
         Branches x indicators: growth a year as a rate; only branches with every indicator.
-    trials : DataFrame
-        ``k, silhouette``: every number of clusters tried.
     verdict : str
         ``clusters``, ``none``, or ``few`` (fewer than eight branches).
     p_value : float
@@ -57,10 +57,8 @@ class Clusters:
     catalog: Catalog = field(repr=False)
     table: pd.DataFrame = field(repr=False)
     profiles: pd.DataFrame = field(repr=False)
-    trials: pd.DataFrame = field(repr=False)
     verdict: str
     p_value: float
-    level: float = 0.95
 
     @property
     def k(self) -> int:
@@ -108,14 +106,7 @@ class Clusters:
 
 
 def silhouette(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return each object's silhouette (Rousseeuw 1987): (b - a) / max(a, b); 0 for one alone in its cluster.
-
-    Examples
-    --------
-    >>> points = np.array([0.0, 1, 10, 11])
-    >>> silhouette(np.abs(points[:, None] - points), np.array([1, 1, 2, 2])).round(3).tolist()
-    [0.905, 0.895, 0.895, 0.905]
-    """
+    """Return each object's silhouette (Rousseeuw 1987): (b - a) / max(a, b); 0 for one alone in its cluster."""
     member = (labels[:, None] == np.unique(labels)).astype(float)
     size, total = member.sum(axis=0), distances @ member
     own = member.astype(bool)
@@ -126,21 +117,18 @@ def silhouette(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(alone | (largest == 0), 0.0, (b - a) / np.where(largest > 0, largest, 1.0))
 
 
-def growth_clusters(cleaned, indicators: Sequence[str] | None = None, k_max: int = 5, replications: int = 499,
-                    seed: int = 0, level: float = 0.95) -> Clusters:
-    """Group the branches by how their indicators grow, if they form groups.
+def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replications: int = 499,
+                    seed: int = 0) -> Clusters:
+    """Group the branches by how their indicators grow, if they form groups: at most five, where the null of one group
+    is rejected at 5%.
 
     Parameters
     ----------
     cleaned : Cleaned
     indicators : sequence of str, optional
         Default: every stock and flow with a value, without net new customers and totals of others.
-    k_max : int
-        The largest number of clusters tried.
     replications, seed : int
         Of the null distribution and of the bootstrap.
-    level : float
-        There are clusters when the null of one group is rejected at 1 - `level`.
 
     Raises
     ------
@@ -154,17 +142,13 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, k_max: int
         "status": ["missing" if b in left_out else "ok" for b in branches]}), branch="*", indicator="*")
     n = len(profiles)
     if n < MIN_BRANCHES or profiles.shape[1] == 0:
-        nothing = pd.DataFrame(columns=["k", "silhouette"])
-        return Clusters(cleaned.catalog, table, profiles, nothing, "few", np.nan, level)
+        return Clusters(cleaned.catalog, table, profiles, "few", np.nan)
     rng = np.random.default_rng(seed)
     scores = _scores(np.log1p(profiles).to_numpy())
-    most = min(k_max, n - 1)
-    labels, trials = _cluster(scores, most)
-    best = max(trials.values())
-    null = [max(_cluster(rng.normal(size=scores.shape) * scores.std(axis=0, ddof=1), most)[1].values())
-            for _ in range(replications)]
+    labels, best = _cluster(scores)
+    null = [_cluster(rng.normal(size=scores.shape) * scores.std(axis=0, ddof=1))[1] for _ in range(replications)]
     p_value = (1 + sum(v >= best for v in null)) / (replications + 1)
-    verdict = "clusters" if p_value < 1 - level else "none"
+    verdict = "clusters" if p_value < 1 - LEVEL else "none"
     there = table["branch"].isin(profiles.index).to_numpy()
     if verdict == "none":
         table.loc[there, "cluster"] = 1.0
@@ -173,8 +157,7 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, k_max: int
         table.loc[there, "silhouette"] = silhouette(squareform(pdist(scores)), labels)
         stability = _stability(scores, labels, rng, min(replications, 200))
         table.loc[there, "stability"] = [stability[v] for v in labels]
-    return Clusters(cleaned.catalog, table, profiles, pd.DataFrame(list(trials.items()), columns=["k", "silhouette"]),
-                    verdict, p_value, level)
+    return Clusters(cleaned.catalog, table, profiles, verdict, p_value)
 
 
 def _profiles(cleaned, indicators: Sequence[str] | None) -> tuple[pd.DataFrame, list[str]]:
@@ -213,21 +196,15 @@ def _scores(growth: np.ndarray) -> np.ndarray:
     return (u * s)[:, :kept]
 
 
-def _cluster(scores: np.ndarray, k_max: int) -> tuple[np.ndarray, dict[int, float]]:
-    """Return the labels with the largest mean silhouette, and that of every number of clusters."""
-    flat = pdist(scores)
-    tree, distances = linkage(scores, "ward"), squareform(flat)
-    trials, found = {}, {}
-    for k in range(2, k_max + 1):
-        labels = fcluster(tree, k, "maxclust")
-        if len(np.unique(labels)) > 1:
-            trials[k], found[k] = float(silhouette(distances, labels).mean()), labels
-    if not trials:
-        return np.ones(len(scores), dtype=int), {1: 0.0}
-    labels = found[max(trials, key=lambda k: (trials[k], -k))]
+def _cluster(scores: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the labels with the largest mean silhouette of all numbers of clusters, and that silhouette."""
+    tree, distances = linkage(scores, "ward"), squareform(pdist(scores))
+    tried = [labels for k in range(2, MOST + 1) if (labels := fcluster(tree, k, "maxclust")).max() > 1]
+    found = [(float(silhouette(distances, labels).mean()), labels) for labels in tried]
+    best, labels = max(found, key=lambda one: one[0], default=(0.0, np.ones(len(scores), dtype=int)))
     # Numbered by their first branch, so that the numbers do not depend on how the tree was walked.
     order = {old: new for new, old in enumerate(dict.fromkeys(labels), 1)}
-    return np.array([order[v] for v in labels]), trials
+    return np.array([order[v] for v in labels]), best
 
 
 def _stability(scores: np.ndarray, labels: np.ndarray, rng: np.random.Generator, times: int) -> dict[int, float]:

@@ -55,14 +55,11 @@ class Convergence:
         ``ok``, ``few`` (fewer than six branches) or ``short`` (less than a year).
     points : DataFrame
         ``indicator, branch, initial`` (x in the first month), ``growth`` (of x, a month).
-    dispersion : DataFrame
-        ``indicator, month, n, sd``: the spread over the branches of the test, month by month.
     """
 
     catalog: Catalog = field(repr=False)
     table: pd.DataFrame = field(repr=False)
     points: pd.DataFrame = field(repr=False)
-    dispersion: pd.DataFrame = field(repr=False)
     level: float = 0.95
 
     def reading(self, lang: str | None = None) -> str:
@@ -123,13 +120,6 @@ def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level:
 
     Returns ``b`` (growth a month for each unit of log), ``se, b_lo, b_hi, beta_p`` and ``half_life, half_lo, half_hi``
     in months: missing where b is not negative, infinite where an end is not.
-
-    Examples
-    --------
-    >>> x = np.array([1.0, 2, 3, 4, 5, 6]) + np.array([0.1, -0.1, 0, 0.1, -0.1, 0])
-    >>> halved = beta_convergence(x, x / 2 + np.array([0.01, 0, -0.01, 0, 0.01, -0.01]), months=24)
-    >>> round(halved["half_life"])
-    24
     """
     fit = sm.OLS((final - initial) / months, sm.add_constant(initial)).fit(cov_type="HC3", use_t=True)
     b, (lo, hi) = fit.params[1], fit.conf_int(1 - level)[1]
@@ -144,16 +134,7 @@ def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level:
 
 
 def pitman_morgan(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
-    """Test that two paired samples have the same variance; returns t (positive: the last spreads more) and p.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> x = rng.normal(size=16)
-    >>> statistic, p_value = pitman_morgan(x, 0.3 * x + 0.1 * rng.normal(size=16))
-    >>> statistic < 0, p_value < 0.001
-    (True, True)
-    """
+    """Test that two paired samples have the same variance; returns t (positive: the last spreads more) and p."""
     plus, minus = last + first, last - first
     if np.ptp(minus) <= 1e-12 * max(1.0, float(np.ptp(plus))):
         return 0.0, 1.0          # every branch moved by the same amount: nothing spread at all
@@ -179,7 +160,7 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
         An indicator that does not exist.
     """
     catalog, panel = cleaned.catalog, cleaned.panel
-    rows, points, paths = [], [], []
+    rows, points = [], []
     for key in comparable_keys(panel, catalog, indicators):
         ind = catalog.indicators[key]
         wide = matrix(panel, catalog, key)
@@ -189,9 +170,6 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
             initial, final = x.loc[row["first"]], x.loc[row["last"]]
             points.append(pd.DataFrame({"indicator": key, "branch": x.columns, "initial": initial.to_numpy(),
                                         "growth": ((final - initial) / row["months"]).to_numpy()}))
-            path = x.loc[row["first"]:row["last"]]
-            paths.append(pd.DataFrame({"indicator": key, "month": path.index, "n": path.notna().sum(axis=1).to_numpy(),
-                                       "sd": path.std(axis=1).to_numpy()}))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     for test, sign in (("beta", "b"), ("sigma", "sigma_t")):
         known = np.isfinite(table[f"{test}_p"].to_numpy(float))
@@ -201,10 +179,9 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
         sure = table[f"{test}_adjusted"] < 1 - level
         table[f"{test}_verdict"] = np.select([~known, ~sure, table[sign].astype(float) < 0],
                                              ["unknown", "none", "converges"], "diverges")
-    frames = (pd.concat(points, ignore_index=True), pd.concat(paths, ignore_index=True)) if points else (
-        pd.DataFrame(columns=["indicator", "branch", "initial", "growth"]),
-        pd.DataFrame(columns=["indicator", "month", "n", "sd"]))
-    return Convergence(catalog, describe(table, branch="*", indicator="indicator"), *frames, level)
+    points = pd.concat(points or [pd.DataFrame(columns=["indicator", "branch", "initial", "growth"])],
+                       ignore_index=True)
+    return Convergence(catalog, describe(table, branch="*", indicator="indicator"), points, level)
 
 
 def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.DataFrame]:

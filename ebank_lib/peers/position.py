@@ -105,9 +105,10 @@ class Peers:
 
     Attributes
     ----------
-    table : DataFrame
-        One row an indicator, measure and month: ``indicator, measure`` (``level`` in base units, ``growth`` as a
-        multiple of the base month), ``month, y, n`` (branches with a value), ``rank`` (1 is the highest),
+    latest : DataFrame
+        One row an indicator and measure: ``indicator, measure`` (``level`` in base units, ``growth`` as a multiple of
+        the base month), ``month`` (the branch's last with a value; the last of all where there is none), ``y, n``
+        (branches with a value), ``rank`` (1 is the highest),
         ``percentile, lo, hi, median, gap_median`` (y less the median), ``median_months, median_state, leader,
         leader_y, gap_leader, leader_months, leader_state, status``. States: ``behind``, ``ahead`` (months that the
         branch itself has stood at or above today's median), ``equal``, ``behind_window`` and ``ahead_window`` (so
@@ -115,35 +116,23 @@ class Peers:
         (began after the base month, so no growth since then), ``short`` (a flow of less than twelve months), ``few``
         (fewer than four others).
     everyone : DataFrame
-        Every branch in the month of :attr:`latest`: ``indicator, measure, month, branch, y, rank, percentile``.
+        Every branch in the same month: ``indicator, measure, month, branch, y, rank, percentile``.
     bases : dict
         The base month of each indicator's growth.
     """
 
     branch: str
     catalog: Catalog = field(repr=False)
-    table: pd.DataFrame = field(repr=False)
+    latest: pd.DataFrame = field(repr=False)
     everyone: pd.DataFrame = field(repr=False)
     bases: dict[str, pd.Period | None] = field(repr=False)
     level: float = 0.95
-
-    @property
-    def latest(self) -> pd.DataFrame:
-        """The last month with a value of each indicator and measure; the last month of all where there is none."""
-        order = self.table.assign(has=self.table["y"].notna()).sort_values(["has", "month"], kind="stable")
-        last = order.groupby(["indicator", "measure"], sort=False).tail(1)
-        return last.sort_index(kind="stable").drop(columns="has").reset_index(drop=True)
 
     def scale_free(self) -> pd.DataFrame:
         """Return of :attr:`latest` what does not depend on a branch's size: ratios, and the growth of sizes."""
         rows = self.latest
         ratio = np.array([self.catalog.indicators[k].kind == "ratio" for k in rows["indicator"]], dtype=bool)
         return rows[ratio | (rows["measure"] == "growth").to_numpy()].reset_index(drop=True)
-
-    def sentences(self, lang: str | None = None) -> list[str]:
-        """Return a sentence for each row of :attr:`latest`."""
-        lang = language(lang)
-        return [self._sentence(row, lang, "peers") for row in self.latest.itertuples()]
 
     def reading(self, lang: str | None = None) -> str:
         """Say in one sentence where the branch stands furthest ahead and furthest behind, sizes apart.
@@ -165,15 +154,6 @@ class Peers:
                  best_rank=_cited(best, "rank", int(best["rank"])),
                  worst_rank=_cited(worst, "rank", int(worst["rank"])), **count)
 
-    def furthest(self, lang: str | None = None) -> str:
-        """Return the sentence of the scale-free row most months behind the leader, or ""; cells as :meth:`reading`."""
-        rows = self.scale_free()
-        rows = rows[rows["leader_state"].isin(["behind", "behind_window"])]
-        if rows.empty:
-            return ""
-        row = next(rows.loc[[rows["leader_months"].idxmax()]].itertuples())
-        return self._sentence(row, language(lang), "peers_free")
-
     def said(self, indicator: str, measure: str, value: float, lang: str | None = None) -> str:
         """Return a value of the table as it is said: units, per cent, or times the base month."""
         if measure == "growth":
@@ -187,37 +167,35 @@ class Peers:
         return t(f"peers.what_{row['measure']}", lang,
                  indicator=self.catalog.indicators[row["indicator"]].short_label(lang))
 
-    def _sentence(self, row, lang: str, table: str) -> str:
-        ind, row = self.catalog.indicators[row.indicator], row._asdict()
-
-        def say(column: str, text: object) -> str:
-            return _cited(row, column, text, table)
+    def furthest(self, lang: str | None = None) -> str:
+        """Return the sentence of the scale-free row most months behind the leader, or ""; cells as :meth:`reading`."""
+        lang, rows = language(lang), self.scale_free()
+        rows = rows[rows["leader_state"].isin(["behind", "behind_window"])]
+        if rows.empty:
+            return ""
+        row = rows.loc[rows["leader_months"].idxmax()]
+        ind, growth = self.catalog.indicators[row["indicator"]], row["measure"] == "growth"
 
         def gap(other: str) -> dict[str, str]:
             """A gap in words: of multiples the other's own, since "0.2 times lower" can be read in two ways."""
-            if row["measure"] == "growth":
-                theirs = say(other, self.said(ind.key, "growth", row[other], lang))
+            if growth:
+                theirs = _cited(row, other, self.said(ind.key, "growth", row[other], lang))
                 return {"gap": "", "note": t("peers.with_other", lang, other=theirs)}
-            size = abs(row["y"] - row[other])
-            text = t("peers.points", lang, n=f"{size * 100:.1f}") if ind.kind == "ratio" else self.said(
-                ind.key, "level", size, lang)
+            points = t("peers.points", lang, n=f"{abs(row['y'] - row[other]) * 100:.1f}")
             column = "gap_median" if other == "median" else "gap_leader"
-            return {"gap": t("peers.with_gap", lang, gap=say(column, text)), "note": ""}
+            return {"gap": t("peers.with_gap", lang, gap=_cited(row, column, points)), "note": ""}
 
-        about = {"indicator": ind.label(lang), "branch": self.catalog.branch(self.branch).label(lang),
-                 "base": month_name(self.bases.get(ind.key), lang), "month": month_name(row["month"], lang)}
-        if row["status"] in ("missing", "late", "short"):
-            return t(f"peers.status_{row['status']}", lang, **about)
-        kind = "growth" if row["measure"] == "growth" else "flow" if ind.kind == "flow" else "level"
-        place = {"rank": say("rank", int(row["rank"])), "n": say("n", int(row["n"]))}
+        place = {name: _cited(row, name, int(row[name])) for name in ("rank", "n")}
         where = t("peers.few", lang, **place) if row["status"] == "few" else t(
             "peers.where", lang, level=percent(self.level, 0), **place,
-            **{name: say(name, percent(row[name], 0)) for name in ("percentile", "lo", "hi")})
+            **{name: _cited(row, name, percent(row[name], 0)) for name in ("percentile", "lo", "hi")})
         parts = [t(f"peers.{side}_{row[f'{side}_state']}", lang, leader=self.catalog.branch(row["leader"]).label(lang),
-                   months=say(f"{side}_months", _count(row[f"{side}_months"], lang)), **gap(other))
+                   months=_cited(row, f"{side}_months", _count(row[f"{side}_months"], lang)), **gap(other))
                  for side, other in (("median", "median"), ("leader", "leader_y"))]
-        return t(f"peers.sentence_{kind}", lang, y=say("y", self.said(ind.key, row["measure"], row["y"], lang)),
-                 where=where, gaps=join(parts, "；" if lang == "zh" else "; "), **about)
+        return t(f"peers.sentence_{row['measure']}", lang, indicator=ind.label(lang), where=where,
+                 branch=self.catalog.branch(self.branch).label(lang), month=month_name(row["month"], lang),
+                 base=month_name(self.bases.get(ind.key), lang), gaps=join(parts, "；" if lang == "zh" else "; "),
+                 y=_cited(row, "y", self.said(ind.key, row["measure"], row["y"], lang)))
 
     def to_html(self, lang: str | None = None) -> str:
         """Return :attr:`latest` as an HTML table for reading."""
@@ -248,8 +226,8 @@ class Peers:
         return plot_peers(self, lang, indicators)
 
 
-def _cited(row, column: str, text: object, table: str = "peers_free") -> str:
-    return cite(text, cell(table, column, indicator=row["indicator"], measure=row["measure"]))
+def _cited(row, column: str, text: object) -> str:
+    return cite(text, cell("peers_free", column, indicator=row["indicator"], measure=row["measure"]))
 
 
 def _count(months: float, lang: str) -> str:
@@ -264,17 +242,9 @@ def percentile_interval(below: np.ndarray | float, others: np.ndarray | int, lev
     """Return the Jeffreys interval of a percentile: how many of how many others stand below (ties count half).
 
     None below has the lower end 0, all below the upper end 1.
-
-    Examples
-    --------
-    >>> lo, hi = percentile_interval(8, 15)
-    >>> round(float(lo), 3), round(float(hi), 3)
-    (0.294, 0.761)
     """
     below, others = np.asarray(below, float), np.asarray(others, float)
-    tail = (1 - level) / 2
-    lo = stats.beta.ppf(tail, below + 0.5, others - below + 0.5)
-    hi = stats.beta.ppf(1 - tail, below + 0.5, others - below + 0.5)
+    lo, hi = stats.beta.interval(level, below + 0.5, others - below + 0.5)
     return np.where(below == 0, 0.0, lo), np.where(below == others, 1.0, hi)
 
 
@@ -282,13 +252,6 @@ def months_since(history: np.ndarray, value: float) -> tuple[int, bool]:
     """Return for how many months a history has stood at or above a value, and whether since its very beginning.
 
     Its last month is at or above the value. Missing months (NaN) say nothing.
-
-    Examples
-    --------
-    >>> months_since(np.array([1.0, 2, 3, 4, 5]), 3.0)
-    (2, False)
-    >>> months_since(np.array([np.nan, 4, 5]), 3.0)
-    (1, True)
     """
     here = np.flatnonzero(np.isfinite(history))
     # The same level computed in another order of operations may differ in its last digit.
@@ -298,7 +261,7 @@ def months_since(history: np.ndarray, value: float) -> tuple[int, bool]:
 
 
 def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None, level: float = 0.95) -> Peers:
-    """Compare a branch with the others of its source, indicator by indicator and month by month.
+    """Compare a branch with the others of its source, indicator by indicator.
 
     Parameters
     ----------
@@ -328,63 +291,45 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
         if catalog.indicators[key].kind != "ratio":
             measures["growth"], bases[key] = indexed(wide)
         for measure, values in measures.items():
-            about = {"indicator": key, "measure": measure}
-            rows.append(_rows(values, branch, level, _why_absent(own[key], wide[branch], measure), about))
-            fields.append(_everyone(values, branch, about))
-    columns = ["indicator", "measure", "month", "branch", "y", "rank", "percentile"]
-    table = describe(_table(rows, _COLUMNS), kinds={"percentile": "percent"}, indicator="indicator",
-                     months={"y": "row"}, exact=["y"], across=[
-                         "rank", "percentile", "lo", "hi", "median", "gap_median", "median_months", "leader_y",
-                         "gap_leader", "leader_months", "n"])
-    return Peers(branch, catalog, table, _table(fields, columns), bases, level)
+            month = values[branch].last_valid_index()
+            absent = "" if month is not None else (
+                "short" if own[key].notna().any() and not wide[branch].notna().any() else
+                "late" if measure == "growth" and wide[branch].notna().any() else "missing")
+            about = {"indicator": key, "measure": measure, "month": values.index[-1] if month is None else month}
+            rows.append(about | _place(values.loc[:about["month"]], branch, level, absent))
+            fields.append(_everyone(values.loc[about["month"]], about))
+    latest = describe(pd.DataFrame(rows, columns=_COLUMNS), kinds={"percentile": "percent"}, indicator="indicator",
+                      months={"y": "row"}, exact=["y"], across=[
+                          "rank", "percentile", "lo", "hi", "median", "gap_median", "median_months", "leader_y",
+                          "gap_leader", "leader_months", "n"])
+    everyone = pd.concat(fields or [pd.DataFrame(columns=["indicator", "measure", "month", "branch", "y", "rank",
+                                                          "percentile"])], ignore_index=True)
+    return Peers(branch, catalog, latest, everyone, bases, level)
 
 
-def _table(blocks: list[dict], columns: list[str]) -> pd.DataFrame:
-    """Blocks of columns one below the other; ``month`` holds ordinals, what is one value is repeated."""
-    if not blocks:
-        return pd.DataFrame(columns=columns)
-    sizes = [len(block["y"]) for block in blocks]
-    found = {c: np.concatenate([np.broadcast_to(block[c], n) for block, n in zip(blocks, sizes, strict=True)])
-             for c in columns}
-    return pd.DataFrame(found | {"month": pd.PeriodIndex.from_ordinals(found["month"], freq="M")})
-
-
-def _why_absent(printed: pd.Series, compared: pd.Series, measure: str) -> str:
-    """Return the status of months in which a branch has nothing to compare."""
-    if printed.notna().any() and not compared.notna().any():
-        return "short"
-    return "late" if measure == "growth" and compared.notna().any() else "missing"
-
-
-def _rows(values: pd.DataFrame, branch: str, level: float, absent: str, about: dict[str, str]) -> dict:
-    x, own = values.to_numpy(), values[branch].to_numpy()
-    there = np.isfinite(x)
-    n = there.sum(axis=1)
-    above, tied = (x > own[:, None]).sum(axis=1), (x == own[:, None]).sum(axis=1) - 1
-    ok = np.isfinite(own)
-    others = np.where(ok, n - 1, np.nan)
-    below = others - above - 0.5 * tied
-    enough = ok & (n - 1 >= MIN_OTHERS)
-    lo, hi = percentile_interval(np.where(enough, below, 0), np.where(enough, others, 1), level)
-    median = np.full(len(x), np.nan)
-    median[n > 0] = np.nanmedian(x[n > 0], axis=1)
-    lead = np.where(there, x, -np.inf).argmax(axis=1)
-    leader_y = np.where(n > 0, x[np.arange(len(x)), lead], np.nan)
-    states = [(("", math.nan), ("", math.nan)) if not ok[i] else
-              (_behind(median[:i + 1], own[:i + 1]),
-               ("leader", 0) if above[i] == 0 else _behind(x[:i + 1, lead[i]], own[:i + 1])) for i in range(len(x))]
-    columns = values.columns.to_numpy(object)
-    return {
-        "month": values.index.asi8, "y": own, "n": n, "rank": np.where(ok, above + 1.0, np.nan),
-        "percentile": np.where(enough, below / np.where(others > 0, others, 1), np.nan),
-        "lo": np.where(enough, lo, np.nan), "hi": np.where(enough, hi, np.nan), "median": median,
-        "gap_median": own - median,
-        "leader": np.where(n > 0, columns[lead], ""),
-        "leader_y": leader_y, "gap_leader": own - leader_y,
-        "status": np.where(ok, np.where(enough, "ok", "few"), absent if not ok.any() else "missing"),
-        **{f"{name}_state": [s[at][0] for s in states] for at, name in enumerate(("median", "leader"))},
-        **{f"{name}_months": [float(s[at][1]) for s in states] for at, name in enumerate(("median", "leader"))},
-        **about}
+def _place(values: pd.DataFrame, branch: str, level: float, absent: str) -> dict:
+    """Where a branch stands in the last of some months (months x branches); `absent` says why it has no value there."""
+    now, y = values.iloc[-1], float(values[branch].iloc[-1])
+    n = int(now.notna().sum())
+    median, leader = (float(now.median()), str(now.idxmax())) if n else (math.nan, "")
+    leader_y = float(now[leader]) if n else math.nan
+    row = {"y": y, "n": n, "rank": math.nan, "percentile": math.nan, "lo": math.nan, "hi": math.nan, "median": median,
+           "gap_median": y - median, "median_months": math.nan, "median_state": "", "leader": leader,
+           "leader_y": leader_y, "gap_leader": y - leader_y, "leader_months": math.nan, "leader_state": "",
+           "status": absent}
+    if absent:
+        return row
+    above, tied = int((now > y).sum()), int((now == y).sum()) - 1
+    row |= {"rank": above + 1.0, "status": "few"}
+    if n - 1 >= MIN_OTHERS:
+        below = n - 1 - above - 0.5 * tied
+        lo, hi = percentile_interval(below, n - 1, level)
+        row |= {"percentile": below / (n - 1), "lo": float(lo), "hi": float(hi), "status": "ok"}
+    own = values[branch].to_numpy()
+    for name, state in (("median", _behind(values.median(axis=1).to_numpy(), own)),
+                        ("leader", _behind(values[leader].to_numpy(), own) if above else ("leader", 0))):
+        row |= {f"{name}_state": state[0], f"{name}_months": float(state[1])}
+    return row
 
 
 def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
@@ -396,11 +341,8 @@ def _behind(other: np.ndarray, own: np.ndarray) -> tuple[str, int]:
     return (f"{state}_window" if since_the_beginning else state), months
 
 
-def _everyone(values: pd.DataFrame, branch: str, about: dict[str, str]) -> dict:
-    there = values[branch].notna().to_numpy()
-    at = int(np.flatnonzero(there)[-1]) if there.any() else len(values) - 1
-    y = values.iloc[at]
+def _everyone(y: pd.Series, about: dict) -> pd.DataFrame:
     n = int(y.notna().sum())
     share = (y.rank() - 1) / (n - 1) if n - 1 >= MIN_OTHERS else y * np.nan
-    return {**about, "month": values.index[at].ordinal, "branch": values.columns.to_numpy(object), "y": y.to_numpy(),
-            "rank": y.rank(ascending=False, method="min").to_numpy(), "percentile": share.to_numpy()}
+    return pd.DataFrame({**about, "branch": y.index.to_numpy(object), "y": y.to_numpy(),
+                         "rank": y.rank(ascending=False, method="min").to_numpy(), "percentile": share.to_numpy()})

@@ -17,8 +17,7 @@ import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
-from ..peers import compare_peers, percentile_interval
-from ..peers.position import by_branch
+from ..peers.position import by_branch, compare_peers, percentile_interval
 from ..store import kept_arrays
 
 __all__ = ["FACTS", "MIN_MONTHS", "PROBLEMS", "Asked", "Data", "Estimate", "Figure", "Statistic"]

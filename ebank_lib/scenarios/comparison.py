@@ -66,24 +66,19 @@ class Scenarios:
         """Number of paths."""
         return self.base.paths.n
 
-    @property
-    def levers(self) -> tuple[Lever, ...]:
-        """The strategy's levers, then its stresses."""
-        return (*self.strategy.levers, *self.strategy.stress)
-
     def target(self, key: str) -> Target:
         """Return a target by its key."""
         return _named("target", key, self.strategy.targets)
 
     def lever(self, key: str) -> Lever:
         """Return a lever or a stress by its key."""
-        return _named("lever", key, self.levers)
+        return _named("lever", key, self.strategy.pulled)
 
     def label(self, scenario: str, lang: str | None = None) -> str:
         """Return a scenario in words."""
         if scenario == "baseline":
             return t("scenarios.baseline", lang)
-        return _named("scenario", scenario, (*self.levers, *self.strategy.bundles)).label(lang)
+        return _named("scenario", scenario, (*self.strategy.pulled, *self.strategy.bundles)).label(lang)
 
     def name(self, scenario: str, lang: str | None = None) -> str:
         """Return a scenario in words with a mark that says whether its effect is assumed or estimated."""
@@ -95,13 +90,13 @@ class Scenarios:
         return t("scenarios.marked", lang, name=self.label(scenario, lang), mark=t(f"scenarios.{mark}", lang))
 
     def _members(self, scenario: str) -> list[str]:
-        return next((b.levers for b in self.strategy.bundles if b.key == scenario), [scenario])
+        return next(parts for _, key, parts in self.strategy.cases if key == scenario)
 
     def view(self, scenario: str) -> View:
         """Return the branch's paths under a scenario, every indicator that it moves."""
         self.label(scenario)
         view = self.base
-        for member in self._members(scenario) if scenario != "baseline" else ():
+        for member in self._members(scenario):
             view = apply_lever(view, self.drawn[member])
         return view
 
@@ -140,7 +135,7 @@ class Scenarios:
         """
         goal, by, rows = self.target(target), self.deadlines[target], []
         able = self.block(target).query("reason == ''").set_index("scenario")["kind"]
-        wanted = needed_for([goal], self.levers, self.base.paths)
+        wanted = needed_for([goal], self.strategy.pulled, self.base.paths)
         for key in (key for key in self.drawn if key in able.index):
             views = [apply_lever(self.base, self.drawn[key].at(z), wanted) for z in (-Z90, Z90)]
             sides = [judged(view, goal, by) for view in views if view.changes(goal)]
@@ -400,21 +395,18 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     view, targets = View.of(paths, branch), strategy.targets
     seed = paths.seed if seed is None else int(seed)
     dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline)[1], strict=True))
-    levers = (*strategy.levers, *strategy.stress)
-    evidence = learn_evidence(paths, levers, events) if evidence is None else evidence
+    evidence = learn_evidence(paths, strategy.pulled, events) if evidence is None else evidence
     drawn: dict[str, Drawn] = {}
     failed: dict[str, str] = {}
-    for lever in levers:
+    for lever in strategy.pulled:
         try:
             drawn[lever.key] = draw(lever, view, seed, evidence)
         except SeriesError as error:
             failed[lever.key] = str(error)
-    wanted = needed_for(targets, levers, paths)
+    wanted = needed_for(targets, strategy.pulled, paths)
     base = {target.key: judged(view, target, dates[target.key]) for target in targets}
     rows = []
-    for kind, key, parts in (("baseline", "baseline", ()), *(("lever", one.key, (one.key,)) for one in strategy.levers),
-                             *(("bundle", one.key, one.levers) for one in strategy.bundles),
-                             *(("stress", one.key, (one.key,)) for one in strategy.stress)):
+    for kind, key, parts in strategy.cases:
         moved, reason = view, next((failed[part] for part in parts if part in failed), "")
         try:
             for part in parts if not reason else ():

@@ -174,6 +174,18 @@ class Strategy:
     yardsticks: tuple[Target, ...] = ()
 
     @property
+    def pulled(self) -> tuple[Lever, ...]:
+        """The levers, then the stresses."""
+        return (*self.levers, *self.stress)
+
+    @property
+    def cases(self) -> tuple[tuple[str, str, list[str]], ...]:
+        """Every scenario: its kind, its key and the levers pulled in it."""
+        return (("baseline", "baseline", []), *(("lever", one.key, [one.key]) for one in self.levers),
+                *(("bundle", one.key, one.levers) for one in self.bundles),
+                *(("stress", one.key, [one.key]) for one in self.stress))
+
+    @property
     def by_yardsticks(self) -> Strategy:
         """The same measures held against the channels' yardsticks instead of the targets."""
         return replace(self, targets=self.yardsticks, yardsticks=())

@@ -242,9 +242,9 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
     """
     strategy = load_strategy(cleaned.source) if strategy is None else strategy
     last = cleaned.panel.index.get_level_values("month").max()
-    aims, levers = (*strategy.targets, *strategy.yardsticks), (*strategy.levers, *strategy.stress)
+    aims = (*strategy.targets, *strategy.yardsticks)
     named = [*(key for target in aims for key in (target.indicator, *target.of)),
-             *(key for lever in levers for move in lever.moves for key in (move.indicator, *move.takes_from))]
+             *(key for lever in strategy.pulled for move in lever.moves for key in (move.indicator, *move.takes_from))]
     data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
     known = [key for key in dict.fromkeys(named) if key in data]
     known = known or [key for key in cleaned.catalog.headline if key in data] or None

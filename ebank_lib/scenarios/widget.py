@@ -125,7 +125,7 @@ class LeverBoard:
     def _effects(self) -> list[str]:
         """What the lever is taken to do, and when, in a sentence."""
         said, when = [], []
-        for row in self.scenarios.levers_table().to_dict("records"):
+        for row in self.scenarios.strategy.pulled_table().to_dict("records"):
             size = t("scenarios.board_no_effect", self.lang) if row["low"] == row["high"] == 0 else said_range(
                 self.scenarios.catalog, row["indicator"], row["how"], row["low"], row["high"], self.lang)
             source = "assumed" if row["source"] == "assumed" else "estimated"
@@ -182,7 +182,7 @@ def lever_board(scenarios: Scenarios, lever: str | None = None, target: str | No
     lang = language(lang)
     target = scenarios.most_moved if target is None else scenarios.target(target).key
     lever = None if lever is None else scenarios.lever(lever).key
-    if not scenarios.levers or not scenarios.strategy.targets:
+    if not scenarios.strategy.pulled or not scenarios.strategy.targets:
         board = LeverBoard(scenarios, "", target, lang)
     else:
         lever = lever or _helps_most(scenarios, target)
@@ -193,7 +193,7 @@ def lever_board(scenarios: Scenarios, lever: str | None = None, target: str | No
 def _helps_most(scenarios: Scenarios, target: str) -> str:
     rows = scenarios.rows("lever").query("target == @target")
     order = rows.sort_values(["change_vs_baseline", "expected"], ascending=False, kind="stable")
-    return scenarios.levers[0].key if rows.empty else str(order["scenario"].iloc[0])
+    return scenarios.strategy.pulled[0].key if rows.empty else str(order["scenario"].iloc[0])
 
 
 def _widgets(scenarios: Scenarios, board: LeverBoard):
@@ -208,7 +208,7 @@ def _widgets(scenarios: Scenarios, board: LeverBoard):
         return w.Dropdown(options=[(one.label(lang), one.key) for one in items], value=value,
                           description=t(f"scenarios.{name}", lang), **wide)
 
-    lever = choice("lever", scenarios.levers, board.lever)
+    lever = choice("lever", scenarios.strategy.pulled, board.lever)
     target = choice("target", scenarios.strategy.targets, board.target or scenarios.strategy.targets[0].key)
     reset = w.Button(description=t("scenarios.board_reset", lang))
     sliders, table, picture = w.VBox(), w.HTML(), w.Image(format="png")
