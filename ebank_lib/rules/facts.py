@@ -68,13 +68,7 @@ class FactFile(Strict):
 
 
 def load_facts(path: Path, catalog: Catalog) -> FactFile:
-    """Read and check a file of facts.
-
-    Raises
-    ------
-    ConfigError, UnknownNameError
-        Naming the file and the check.
-    """
+    """Read a file of facts, each check held against the catalogue and what its statistic needs."""
     spec = validate(FactFile, read_yaml(path), path)
     for fact, n, check in ((one, n, check) for one in spec.facts for n, check in enumerate(one.checks)):
         at = {"file": str(path), "key": f"facts.{fact.fact}.checks.{n}"}

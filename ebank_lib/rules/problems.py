@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,13 +23,13 @@ from ..reference import reference_facts
 from ..wording import cell, cite, language, percent, t
 from .statistics import PROBLEMS, Asked, Figure
 
-__all__ = ["KINDS", "VERDICTS", "Assessment", "Entry", "Rule", "assess_problems", "load_problems"]
+__all__ = ["Assessment", "Entry", "Rule", "assess_problems", "load_problems"]
 
-KINDS = ("problem", "strength", "weakness", "risk")
+Kind = Literal["problem", "strength", "weakness", "risk"]
+KINDS = get_args(Kind)
 VERDICTS = ("shows", "not", "unknown")
-_FIGURE = ["statistic", "item", "value", "lo", "hi", "compare", "threshold"]
-_COLUMNS = ["problem", "kind", "number", "verdict", *_FIGURE, "missing"]
-_RULE_COLUMNS = ["problem", "rule", *_FIGURE, "verdict", "missing"]
+_COLUMNS = ["problem", "kind", "number", "verdict", "statistic", "item", "value", "lo", "hi", "compare", "threshold",
+            "missing"]
 
 
 class Rule(Strict):
@@ -56,7 +56,7 @@ class Entry(Strict):
     say the same. ``needs``: what would have to be reported where the data cannot say."""
 
     key: Id
-    kind: Literal["problem", "strength", "weakness", "risk"]
+    kind: Kind
     number: int | None = Field(default=None, ge=1)
     zh: str
     en: str
@@ -71,21 +71,11 @@ class _File(Strict):
 
 
 def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
-    """Read the register that a source names under ``problems:``; none when it names no file.
+    """Read the register that a source names under ``problems:``, or a file of one; none when the source names no file.
 
-    Parameters
-    ----------
-    source : Source, or path of a YAML file
-    catalog : Catalog, optional
-        Default: the source's; without one, indicators are not checked.
-
-    Raises
-    ------
-    ConfigError
-        Wrong YAML or key; a key or number that stands twice; a threshold that makes no sense; an entry with neither
-        rules nor needs; a rule without what its statistic needs.
-    UnknownNameError
-        A statistic, indicator or fact that does not exist; suggests the nearest.
+    Refused with its place in the file: a key or number that stands twice, an entry with neither rules nor needs, a
+    threshold that makes no sense, a rule without what its statistic needs, a name that does not exist. Without a
+    catalogue (default: the source's) indicators are not checked.
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
@@ -147,22 +137,23 @@ class Assessment:
         threshold, missing`` (why there is no figure: ``not_measured, too_few, no_peers, no_growth, no_events``,
         ``straddles``: the interval lies on both sides, or ``partly``: the rule is not met, which does not refute the
         entry).
-    rules : DataFrame
-        One row a rule of every entry, the same columns.
+    entries : tuple of Entry
+    deciding : tuple of Rule
+        Of each entry the rule that decides; None where it has none.
     """
 
     branch: str
     catalog: Catalog = field(repr=False)
     table: pd.DataFrame = field(repr=False)
-    rules: pd.DataFrame = field(repr=False)
-    entries: tuple[Entry, ...] = field(default=(), repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
+    deciding: tuple[Rule | None, ...] = field(repr=False)
 
     def labelled(self, lang: str | None = None, kind: str | None = None) -> pd.DataFrame:
         """Return texts: ``kind, number, statement, verdict, figure, threshold, reason`` (of a kind of entry only)."""
         lang = language(lang)
         rows = []
         for entry, row in self.of_kind(kind):
-            rule = self._deciding(entry)
+            rule = self.deciding[self.entries.index(entry)]
             reason = self._why(entry, row, lang) if row["verdict"] == "unknown" else getattr(rule, lang)
             rows.append((t(f"problems.kind_{entry.kind}", lang), entry.number, getattr(entry, lang),
                          t(f"problems.verdict_{row['verdict']}", lang), self._figure(rule, row, lang),
@@ -183,21 +174,11 @@ class Assessment:
                  kinds=t(f"problems.kinds_{kind}", lang), n=cite(len(rows), cell("problems", kind=kind)), **count)
 
     def of_kind(self, kind: str | None = None) -> list[tuple[Entry, dict]]:
-        """Return the entries (of a kind), each with its row of the table.
-
-        Raises
-        ------
-        UnknownNameError
-            No such kind.
-        """
+        """Return the entries (of a kind), each with its row of the table."""
         if kind is not None and kind not in KINDS:
             raise UnknownNameError("kind of entry", kind, KINDS)
         pairs = zip(self.entries, self.table.to_dict("records"), strict=True)
         return [(entry, row) for entry, row in pairs if kind in (None, entry.kind)]
-
-    def _deciding(self, entry: Entry) -> Rule | None:
-        mine = self.rules.loc[self.rules["problem"] == entry.key, "verdict"].tolist()
-        return entry.rules[_deciding(mine, entry.shows)] if mine else None
 
     def _figure(self, rule: Rule | None, row: dict, lang: str) -> str:
         """The figure of a row as it is said, with the indicator it is of."""
@@ -278,21 +259,19 @@ def assess_problems(cleaned, branch: str, problems: str | Path | None = None) ->
     if branch not in here:
         raise UnknownNameError("branch in the panel", branch, here)
     entries = load_problems(cleaned.source if problems is None else problems, catalog)
-    rules, rows = [], []
+    rows, deciding = [], []
     for entry in entries:
-        mine = [{"problem": entry.key, "rule": n} | _judge(rule, cleaned, branch) for n, rule in enumerate(entry.rules)]
-        rules += mine
-        decides = mine[_deciding([r["verdict"] for r in mine], entry.shows)] if mine else {
-            "verdict": "unknown", "statistic": "", "item": "", "compare": "", "missing": "not_measured"}
-        rows.append(decides | {"problem": entry.key, "kind": entry.kind, "number": entry.number})
+        rule, row = None, {"verdict": "unknown", "statistic": "", "item": "", "compare": "", "missing": "not_measured"}
+        if entry.rules:
+            judged = [_judge(rule, cleaned, branch) for rule in entry.rules]
+            # The strongest verdict that there is for any or all decides.
+            order = ("shows", "unknown", "not") if entry.shows == "any" else ("not", "unknown", "shows")
+            at = min(range(len(judged)), key=lambda n: order.index(judged[n]["verdict"]))
+            rule, row = entry.rules[at], judged[at]
+        deciding.append(rule)
+        rows.append(row | {"problem": entry.key, "kind": entry.kind, "number": entry.number})
     table = describe(pd.DataFrame(rows, columns=_COLUMNS), indicator="item")
-    return Assessment(branch, catalog, table, pd.DataFrame(rules, columns=_RULE_COLUMNS), tuple(entries))
-
-
-def _deciding(verdicts: list[str], shows: str) -> int:
-    """Return the rule whose verdict is the entry's: the strongest there is for `any` or `all`."""
-    order = ("shows", "unknown", "not") if shows == "any" else ("not", "unknown", "shows")
-    return next(verdicts.index(v) for v in order if v in verdicts)
+    return Assessment(branch, catalog, table, tuple(entries), tuple(deciding))
 
 
 def _judge(rule: Rule, cleaned, branch: str) -> dict:

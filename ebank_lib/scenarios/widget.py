@@ -125,7 +125,7 @@ class LeverBoard:
     def _effects(self) -> list[str]:
         """What the lever is taken to do, and when, in a sentence."""
         said, when = [], []
-        for row in self.scenarios.strategy.pulled_table().to_dict("records"):
+        for row in self.scenarios.levers_table().to_dict("records"):
             size = t("scenarios.board_no_effect", self.lang) if row["low"] == row["high"] == 0 else said_range(
                 self.scenarios.catalog, row["indicator"], row["how"], row["low"], row["high"], self.lang)
             source = "assumed" if row["source"] == "assumed" else "estimated"
