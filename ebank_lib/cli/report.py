@@ -80,7 +80,7 @@ def report(options: argparse.Namespace) -> int:
         cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
         again=options.force if options.all else not options.resume, wait=options.wait,
         cache=None if options.no_cache else Path(options.cache or Path(options.out) / _CACHE).absolute(),
-        fork=not options.no_fork, engine=options.engine, scheduler=options.scheduler,
+        fork=not options.no_fork, scheduler=options.scheduler,
         notebooks=Path(options.notebooks).absolute() if options.notebooks else None)
     try:
         outcome = run_batch(order, say)

@@ -52,8 +52,7 @@ class Order:
     cache: Path | None = None               # the store's folder
     wait: bool = False                      # for another run in the same folder
     fork: bool = True                       # tasks from a server that has everything loaded, where there is one
-    engine: str = "local"                   # or "dask"
-    scheduler: str | None = None
+    scheduler: str | None = None            # of a Dask cluster, where the tasks run then
     notebooks: Path | None = None           # the folder of the numbered notebooks, instead of the package's own
 
     @property
@@ -235,7 +234,7 @@ class _Run:
         order = self._order
         if self._pool is None:
             self._pool = self._stack.enter_context(
-                Cluster(order.scheduler) if order.engine == "dask" else
+                Cluster(order.scheduler) if order.scheduler else
                 Processes(order.workers, order.fork, work=own_folder(order.out, state.HOME, "work")))
         return self._pool.submit(do, str(order.cache) if order.cache else None, dict(given), timeout)
 

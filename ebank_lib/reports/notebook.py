@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import logging
 import os
 import re
@@ -47,7 +48,7 @@ class CellTimeout(BaseException):
     """A cell took too long; not an Exception, so that a cell's own ``except Exception`` does not swallow it."""
 
 
-class _Stream:
+class _Stream(io.TextIOBase):
     """Standard output or error that becomes output of the cell that runs."""
 
     encoding, errors = "utf-8", "strict"
@@ -62,12 +63,6 @@ class _Stream:
         elif text:
             self._shell.outputs.append(new_output("stream", name=self._name, text=text))
         return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    def isatty(self) -> bool:
-        return False
 
 
 def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,20 +104,11 @@ class InProcessShell(InteractiveShell):
         self.named: dict[str | None, list] = {}
         super().__init__(display_pub_class=_Publisher, displayhook_class=_Hook, **settings)
 
-    def init_ipython_dir(self, ipython_dir):
-        """The user's own settings are not this notebook's."""
+    def _nothing(self, *_):
+        """Neither the user's settings nor a profile's are this notebook's, modules of the working directory are nobody's
+        code, and there is no window to draw in."""
 
-    def init_profile_dir(self, profile_dir):
-        """Nor are those of a profile."""
-
-    def init_sys_path(self):
-        """Look for no module in the working directory: what lies there is nobody's code."""
-
-    def init_io(self):
-        """Leave the streams as they are."""
-
-    def enable_gui(self, gui=None):
-        """There is none."""
+    init_ipython_dir = init_profile_dir = init_sys_path = enable_gui = _nothing
 
     def _showtraceback(self, etype, evalue, stb):
         self.outputs.append(new_output("error", ename=etype.__name__, evalue=str(evalue), traceback=stb))

@@ -29,7 +29,7 @@ try:
 except ImportError:     # Windows: there, keeping two runs apart is left to the user
     fcntl = None
 
-__all__ = ["HOME", "OutputBusy", "file_hashes", "hash_of", "is_fresh", "locked", "read_json", "sha256_of",
+__all__ = ["HOME", "file_hashes", "hash_of", "is_fresh", "locked", "read_json", "sha256_of",
            "source_hash", "sweep", "write_json"]
 
 HOME = ".ebank"
@@ -41,10 +41,6 @@ _MOST_BYTES, _MOST_FILES = 64_000_000, 10_000       # of what is hashed without 
 
 
 # ---------------------------------------------------------------- the lock
-
-class OutputBusy(ConfigError):
-    """Another run works in the output folder."""
-
 
 @contextlib.contextmanager
 def locked(out: Path, branch: str | None, command: str, wait: bool = False,
@@ -79,8 +75,8 @@ def _take(handle: int, out: Path, how: int, wait: bool, waiting: Callable[[str],
         except BlockingIOError:
             who = _holder(handle)
             if not wait:
-                raise OutputBusy("is in use by another run", file=str(out), found=who,
-                                 hint="Wait for it (--wait), or name another folder (--out).") from None
+                raise ConfigError("is in use by another run", file=str(out), found=who,
+                                  hint="Wait for it (--wait), or name another folder (--out).") from None
             if waiting:
                 waiting(who)
                 waiting = None

@@ -6,16 +6,10 @@ import time
 
 import pytest
 
-from ebank_lib.reports.state import (
-    OutputBusy,
-    file_hashes,
-    is_fresh,
-    locked,
-    read_json,
-    source_hash,
-    sweep,
-    write_json,
-)
+from ebank_lib.errors import ConfigError
+from ebank_lib.reports.state import file_hashes, is_fresh, locked, read_json, source_hash, sweep, write_json
+
+BUSY = pytest.raises(ConfigError, match="in use by another run")
 
 
 @pytest.fixture
@@ -86,10 +80,10 @@ def test_what_is_kept_comes_back_and_what_is_damaged_is_nothing(tmp_path):
 # ---------------------------------------------------------------- the lock
 
 def test_a_run_of_all_and_one_of_a_branch_do_not_meet_and_who_comes_second_may_wait(tmp_path):
-    with locked(tmp_path, None, "all"), pytest.raises(OutputBusy), locked(tmp_path, "west", "one"):
+    with locked(tmp_path, None, "all"), BUSY, locked(tmp_path, "west", "one"):
         pass
     with (locked(tmp_path, "west", "one"), locked(tmp_path, "0351", "two"),      # two branches do not meet
-          pytest.raises(OutputBusy), locked(tmp_path, "west", "three")):
+          BUSY, locked(tmp_path, "west", "three")):
         pass
     heard = []
     with locked(tmp_path, "west", "one"):
