@@ -17,7 +17,7 @@ page shows what there is of it and says why it ends there.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,15 @@ from ..files import own_folder, portable_source, renew, write_atomically
 from ..sources import open_source
 from ..store import kept_data
 from ..wording import LANGUAGES, t, use_language
-from .artefacts import about_plain, build
+from .content import Content, read_content
 from .notebook import Executed
-from .page import About
+from .page import About, build_page
 from .seal import library_versions, package_sha256, run_json_bytes, source_links
 from .summary import summarise, summary_bytes
 from .trace import month_of
+from .workbook import export_files, workbook_bytes
 
-__all__ = ["PROVINCE", "Province", "Scope", "labels_of", "open_province", "scope_of", "write_report"]
+__all__ = ["PROVINCE", "Province", "Scope", "build", "labels_of", "open_province", "scope_of", "write_report"]
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 
@@ -177,21 +178,37 @@ def write_report(province: Province, scope: Scope, lang: str, executed: Iterable
         about = About(scope.name, labels_of(catalog, scope.name)[lang], catalog.indicator(scope.indicator).label(lang),
                       source.title(lang), source.simulated, *scope.months, lang, province.links,
                       tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
-        made = build([book.path for book in executed], about)
-        summary = summary_bytes(summarise(about, made.content, province.cleaned, executed))
-        made.files["summary.json"] = summary
-        sealed = run_json_bytes(_run(province, executed, about), made.files)
+        content, files = build([book.path for book in executed], about)
+        summary = summary_bytes(summarise(about, content, province.cleaned, executed))
+        files["summary.json"] = summary
+        sealed = run_json_bytes(_run(province, executed, about), files)
     finally:
         use_language(before)
     check()
     folder = own_folder(out, scope.name)
     _keep_previous(folder, summary)
-    for name, content in made.files.items():
-        _write_if_other(folder, name, content)
-    _remove_others(folder, made.files)
+    for name, written in files.items():
+        _write_if_other(folder, name, written)
+    _remove_others(folder, files)
     _write_if_other(folder, "run.json", sealed)
     shutil.rmtree(folder / "failed", ignore_errors=True)
     return folder
+
+
+def build(notebooks: Sequence[Path], about: About) -> tuple[Content, dict[str, bytes]]:
+    """Return what a report says and its files by their path in its folder, made from its executed notebooks.
+
+    No clock, no source, no machine: whoever has the notebooks can make all of it again and compare byte by byte.
+    """
+    content = read_content(notebooks, about.lang, about.fills)
+    notes = [t("report.source", about.lang, title=about.source_title),
+             *([t("report.simulated", about.lang)] if about.simulated else [])]
+    title = t("report.title", about.lang, branch=about.branch_label)
+    return content, {
+        **{f"notebooks/{path.name}": path.read_bytes() for path in notebooks},
+        "tables.xlsx": workbook_bytes(content.tables, title, notes, about.lang),
+        **export_files(content.tables),
+        "report.html": build_page(content, about).encode("utf-8")}
 
 
 def _write_if_other(folder: Path, name: str, content: bytes) -> None:
@@ -226,7 +243,7 @@ def _run(province, executed, about: About) -> dict[str, Any]:
     return {
         "ebank": __version__,
         "code": package_sha256(),
-        "about": about_plain(about),
+        "about": about.plain,
         "stages": [book.name for book in executed],
         "source": Path(province.given).name if outside else province.given,
         "simulated": province.cleaned.source.simulated,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -60,6 +60,18 @@ class About:
         """What the ``{names}`` in captions stand for."""
         return {"branch": self.branch_label, "indicator": self.indicator_label,
                 "start": month_name(self.first, self.lang), "end": month_name(self.last, self.lang)}
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """What ``run.json`` says of it; the source's files and steps stand there anyway."""
+        said = {name: value for name, value in vars(self).items() if name not in ("chain", "files")}
+        return said | {"first": str(self.first), "last": str(self.last)}
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> About:
+        """Return it from what ``run.json`` says of it and of the source's files."""
+        months = {name: pd.Period(plain[name], "M") for name in ("first", "last")}
+        return cls(**{**plain, **months}, files=tuple(map(dict, files)))
 
 
 # ---------------------------------------------------------------- the page of a branch

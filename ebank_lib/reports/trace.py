@@ -19,7 +19,6 @@ import pandas as pd
 
 from ..errors import ConfigError, UnknownNameError
 from ..wording import t
-from .artefacts import about_of
 from .cells import Cell, cells_at
 from .content import Content, Item, read_content, words_of
 from .origin import Origin
@@ -86,7 +85,7 @@ def open_report(path: str | Path) -> Opened:
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         books = [folder / "notebooks" / f"{name}.ipynb" for name in run["stages"] if plain_path(str(name))]
-        about = about_of(run["about"], run["files"])
+        about = About.read(run["about"], run["files"])
     except OSError as error:
         raise ConfigError("is no report", file=str(path), found=error.strerror or "nothing",
                           expected="a report's folder with run.json") from None

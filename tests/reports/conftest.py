@@ -192,7 +192,7 @@ def project(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
     """The notebooks as they are stored, executed, made into reports: Rizhao's and the province's. Nothing runs."""
-    from ebank_lib.reports.artefacts import about_plain, build
+    from ebank_lib.reports.branch import build
     from ebank_lib.reports.seal import library_versions, package_sha256, run_json_bytes
 
     made = {}
@@ -202,15 +202,15 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
         label, indicator = cleaned.catalog.branch(branch).label("zh"), cleaned.catalog.indicator("")
         about = About(branch, label, indicator.label("zh"), cleaned.source.title("zh"), True, cleaned.months[0],
                       cleaned.months[-1], "zh", files=tuple(files))
-        report = build(books, about)
+        _, written = build(books, about)
         folder = made[branch] = tmp_path_factory.mktemp("sample") / branch
-        for name, content in report.files.items():
+        for name, content in written.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-        run = {"code": package_sha256(), "versions": library_versions(), "about": about_plain(about), "files": files,
+        run = {"code": package_sha256(), "versions": library_versions(), "about": about.plain, "files": files,
                "stages": [p.stem for p in books], "source": "data/shandong", "data": [],
                "parameters": {p.stem: {"branch": branch, "indicator": indicator.key} for p in books}}
-        (folder / "run.json").write_bytes(run_json_bytes(run, report.files))
+        (folder / "run.json").write_bytes(run_json_bytes(run, written))
     return made
 
 
