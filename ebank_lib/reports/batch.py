@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import EbankError
 from ..files import own_folder, portable_source
-from ..versions import page_version
+from ..versions import code_version
 from . import state, tasks
 from .parameters import branch_notebooks, check_extra, learners, parameters_of, plan, province_notebooks
 from .processes import Cluster, Processes, outcome_of, server_folder
@@ -141,7 +141,7 @@ class _Run:
 
     def everything(self) -> Outcome:
         """Make all reports that are not as they should be, then the index."""
-        asked = state.hash_of([self._inputs, page_version(), self._order.request])
+        asked = state.hash_of([self._inputs, code_version(), self._order.request])
         self._about = state.read_json(self._state / "source.json")
         if self._inputs is None or self._about.get("asked") != asked or self._order.again:
             self._prepare(None)
@@ -196,7 +196,7 @@ class _Run:
             given = {"source": self._source, "branch": one["name"], "indicator": one["indicator"],
                      **{name: getattr(self._order, name) for name in ("lang", "start", "end")}}
             planned = plan({path.stem: known[path] for path in paths}, given, self._order.extra)
-            key = state.hash_of([self._inputs or self._about["read"], page_version(), given, planned,
+            key = state.hash_of([self._inputs or self._about["read"], code_version(), given, planned,
                                  {path.stem: state.sha256_of(path) for path in paths}])
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
@@ -351,7 +351,7 @@ class _Run:
         given = {"out": str(out), "request": self._order.request, "failed": failed,
                  "about": {name: self._about[name] for name in ("title", "simulated")},
                  "reports": [{"name": one.name, "label": dict(one.label)} for one in reports]}
-        made_from = state.hash_of([given | {"out": ""}, self._source, page_version(), [one.key for one in reports],
+        made_from = state.hash_of([given | {"out": ""}, self._source, code_version(), [one.key for one in reports],
                                    [state.sha256_of(out / one.name / "run.json") for one in reports]])
         files = kept.get("files", {})
         if kept.get("made_from") == made_from and files == {name: state.sha256_of(out / name) for name in files}:

@@ -30,7 +30,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..files import project_root
-from ..versions import page_version
+from ..versions import code_version
 from . import tasks
 
 __all__ = ["Cluster", "Processes", "outcome_of", "run_here", "server_folder"]
@@ -235,7 +235,7 @@ class Cluster:
 
     def submit(self, do: str, cache: str | None, given: dict[str, Any], timeout: float) -> Future:
         """Begin a task as soon as a worker is free."""
-        return self._executor.submit(run_here, do, cache, given, timeout, page_version(), str(project_root()))
+        return self._executor.submit(run_here, do, cache, given, timeout, code_version(), str(project_root()))
 
     def __enter__(self) -> Cluster:
         return self
@@ -254,7 +254,7 @@ def run_here(do: str, cache: str | None, given: Mapping[str, Any], timeout: floa
     """Run a task in a process of this worker and return its result."""
     global _here
     found = None
-    if page_version() != version:
+    if code_version() != version:
         found = ("has other versions of ebank, its libraries or Python, or another kind of processor, than the machine "
                  "that gave the order")
     elif not Path(root).is_dir() or ("out" in given and not Path(given["out"]).is_dir()):

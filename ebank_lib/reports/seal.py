@@ -12,16 +12,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import platform
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, EbankError
+from ..versions import library_versions, package_sha256
 
 if TYPE_CHECKING:
     import pandas as pd  # an answer that nothing has changed does without it
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Broken", "Verdict", "frame_sha256", "library_versions", "package_sha256", "plain_path", "run_json_bytes",
            "source_links", "text_sha256", "verify"]
 
-_LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "matplotlib", "pillow", "papermill",
-              "nbconvert", "xlsxwriter", "pyarrow")
-_TEXT = (".py", ".yaml", ".csv", ".j2", ".css", ".js", ".json")
 # Lies in a report's folder and is listed in the run.json of the whole run, if anywhere.
 _OF_THE_RUN = re.compile(r"(?:failed/.*|previous\.json|report\.pdf)")
 _AT_THE_TOP = re.compile(r"(?:\.ebank/.*|index\.pdf|changes\.pdf)")
@@ -107,25 +102,6 @@ def _plain(content: bytes) -> dict[str, Any] | None:
 def plain_path(name: str) -> bool:
     """Whether a path in ``run.json`` stays below its folder."""
     return bool(re.fullmatch(r"[^\\:\x00-\x1f]+", name)) and not {"", ".", ".."} & set(name.split("/"))
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that make numbers and files."""
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-@functools.cache
-def package_sha256() -> str:
-    """Return the hash of this package's own files: what makes the page of a notebook, on every machine the same."""
-    folder = Path(__file__).resolve().parents[1]
-    files = sorted((p.relative_to(folder).as_posix(), p) for p in folder.rglob("*")
-                   if p.is_file() and p.suffix in _TEXT and not any(x.startswith(".") for x in p.parts[-3:]))
-    plain = [(name, path.read_bytes().replace(b"\r\n", b"\n")) for name, path in files]
-    return text_sha256("\n".join(f"{name} {text_sha256(content)}" for name, content in plain))
 
 
 # ---------------------------------------------------------------- comparing
