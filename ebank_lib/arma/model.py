@@ -143,7 +143,35 @@ class ARMA:
 
     @cached_property
     def _covariance(self) -> tuple[np.ndarray, str]:
-        return observed_covariance(self)
+        """Inverse observed information, and why it is not to be had where it is NaN.
+
+        The log-likelihood is concentrated in beta and sigma2, so the block of the ARMA coefficients is the inverse of
+        its Hessian (differences of the analytic gradient); beta adds its own GLS variance.
+        """
+        c, n = self._coefficients, len(self.params)
+        k, nan = len(c), np.full((n, n), np.nan)
+        modulus = self.roots()["modulus"].max() if k else 0.0
+        if modulus > 1 / ON_CIRCLE:
+            return nan, "boundary"
+        d, hessian, jacobian = self.design, np.empty((k, k)), np.empty((n - k, k))
+        out, gradient = np.empty(len(d.columns) - d.gaps), np.empty((2, k))
+        h = 1e-5
+        for i in range(k):
+            beta = []
+            for side in (0, 1):
+                x = c.copy()
+                x[i] += h if side == 0 else -h
+                if not np.isfinite(objective(x, self.shape, True, d.columns, d.gaps, out, gradient[side])):
+                    return nan, "boundary"
+                beta.append(d.scale * (d.back @ out[:-1]))
+            hessian[i] = (gradient[0] - gradient[1]) / (2 * h)
+            jacobian[:, i] = (beta[0] - beta[1]) / (2 * h)
+        hessian = 0.5 * (hessian + hessian.T)
+        if k and np.linalg.eigvalsh(hessian).min() <= 1e-8 * self.nobs:
+            return nan, "flat"
+        arma = np.linalg.inv(hessian)
+        cross = jacobian @ arma
+        return np.block([[arma, cross.T], [cross, self._gls_covariance + cross @ jacobian.T]]), ""
 
     @cached_property
     def _filtered(self):
@@ -258,38 +286,6 @@ class ARMA:
         left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
         right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
         return rf"${left} = {right},\quad a_t \sim N(0,\ {self.sigma2:.4g})$"
-
-
-def observed_covariance(model: ARMA) -> tuple[np.ndarray, str]:
-    """Inverse observed information, and why it is not to be had where it is NaN.
-
-    The log-likelihood is concentrated in beta and sigma2, so the block of the ARMA coefficients is the inverse of
-    its Hessian (differences of the analytic gradient); beta adds its own GLS variance.
-    """
-    c, n = model._coefficients, len(model.params)
-    k, nan = len(c), np.full((n, n), np.nan)
-    modulus = model.roots()["modulus"].max() if k else 0.0
-    if modulus > 1 / ON_CIRCLE:
-        return nan, "boundary"
-    d, hessian, jacobian = model.design, np.empty((k, k)), np.empty((n - k, k))
-    out, gradient = np.empty(len(d.columns) - d.gaps), np.empty((2, k))
-    h = 1e-5
-    for i in range(k):
-        beta = []
-        for side in (0, 1):
-            x = c.copy()
-            x[i] += h if side == 0 else -h
-            if not np.isfinite(objective(x, model.shape, True, d.columns, d.gaps, out, gradient[side])):
-                return nan, "boundary"
-            beta.append(d.scale * (d.back @ out[:-1]))
-        hessian[i] = (gradient[0] - gradient[1]) / (2 * h)
-        jacobian[:, i] = (beta[0] - beta[1]) / (2 * h)
-    hessian = 0.5 * (hessian + hessian.T)
-    if k and np.linalg.eigvalsh(hessian).min() <= 1e-8 * model.nobs:
-        return nan, "flat"
-    arma = np.linalg.inv(hessian)
-    cross = jacobian @ arma
-    return np.block([[arma, cross.T], [cross, model._gls_covariance + cross @ jacobian.T]]), ""
 
 
 def autocorrelations(e: np.ndarray, lags: int) -> np.ndarray:

@@ -96,8 +96,7 @@ def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
 
     `first` is the ordinal of its first month. `prior` says what other series say of an effect, (mean, sd): the estimate
     is drawn towards it as the two errors have it; without one it is shrunk towards nothing by the factor
-    ``1 - 2 / t^2``, positive part. `window` are the festival's days before and after; None chooses among
-    :data:`WINDOWS`.
+    ``1 - 2 / t^2``, positive part. `window` is one of :data:`WINDOWS`, None chooses among them.
 
     Least squares on ``(1 - B) z = drift + effects + season + (1 + theta B) e``; theta, the festival's window and the
     season's form (none, two waves, five waves) by the Bayesian criterion.
@@ -105,14 +104,13 @@ def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
     n = len(values)
     if calendar == "none" or n < _LEAST:
         return NOTHING
-    tried = WINDOWS if window is None else (tuple(window),)
-    windows = WINDOWS if window is None or window in WINDOWS else (*WINDOWS, tuple(window))
-    fixed = _filtered(first, n, calendar, windows)
+    tried = WINDOWS if window is None else (window,)
+    fixed = _filtered(first, n, calendar)
     seen = np.empty((len(_THETAS), n - 1, _FIXED + len(tried)))
     seen[:, :, :1] = _recursive(np.diff(values)[:, None], np.array(_THETAS))
     seen[:, :, 1: _FIXED] = fixed[:, :, : _FIXED - 1]
     for w, days in enumerate(tried):
-        seen[:, :, _FIXED + w] = fixed[:, :, _FIXED - 1 + windows.index(days)]
+        seen[:, :, _FIXED + w] = fixed[:, :, _FIXED - 1 + WINDOWS.index(days)]
     gram = seen.transpose(0, 2, 1) @ seen
     gram += 1e-9 * np.eye(seen.shape[2]) * gram[:, 1:2, 1:2]      # a festival's column may be empty
     best = (np.inf, 0, 0, 0, 0)
@@ -141,12 +139,12 @@ def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
 
 
 @lru_cache(maxsize=512)
-def _filtered(first: int, n: int, calendar: str, windows: tuple[tuple[int, int], ...]) -> np.ndarray:
+def _filtered(first: int, n: int, calendar: str) -> np.ndarray:
     """The regressors as each theta's noise sees them, (thetas, n - 1, k): drift, effects, waves, windows."""
     steps = np.arange(n)
     turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
     fixed = _columns(first, first + n - 1, calendar, WINDOWS[0])[:, 1:]
-    moving = [_columns(first, first + n - 1, calendar, w)[:, 0] for w in windows]
+    moving = [_columns(first, first + n - 1, calendar, w)[:, 0] for w in WINDOWS]
     stack = np.diff(np.column_stack([steps, fixed, np.sin(turns), np.cos(turns), *moving]), axis=0)
     return _recursive(stack, np.array(_THETAS))
 

@@ -184,26 +184,23 @@ def theta(work: Work, horizon: int) -> Prediction:
 
 def arma(work: Work, horizon: int) -> Prediction:
     """The study's method: ARMA of the suitably differenced series, order by AICc, eight months a coefficient."""
-    return _arma(work.as_series(work.plain), horizon, d=None, max_order=_most(work))
+    return _arma(work, work.plain, horizon)
 
 
 def pure_arma(work: Work, horizon: int) -> Prediction:
     """The study's method to the letter: ARMA of the series itself, without differencing."""
-    return _arma(work.as_series(work.plain), horizon, d=0, max_order=_most(work))
+    return _arma(work, work.plain, horizon, d=0)
 
 
 def arima(work: Work, horizon: int) -> Prediction:
     """ARIMA of small order on the series less its shrunk season."""
-    got = _arma(work.as_series(work.adjusted), horizon, d=None, max_p=3, max_q=3, max_order=_most(work))
+    got = _arma(work, work.adjusted, horizon, max_p=3, max_q=3)
     return Prediction(got.mean + work.season_ahead(horizon), got.cov)
 
 
-def _most(work: Work) -> int:
-    return min(_MOST, len(work.values) // 8)
-
-
-def _arma(z: pd.Series, horizon: int, **search) -> Prediction:
-    chosen = select_order(z, **search)
+def _arma(work: Work, values: np.ndarray, horizon: int, **search) -> Prediction:
+    y = pd.Series(values, index=work.months, name=work.name)
+    chosen = select_order(y, max_order=min(_MOST, len(y) // 8), **search)
     table = chosen.best.forecast(horizon, level=(95,))
     sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
     psi = _psi(chosen.best.ar_polynomial, chosen.best.ma_polynomial, chosen.order[1], horizon)

@@ -166,7 +166,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
             except EbankError as error:
                 reasons[branch, key] = str(error)
     ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
-    dependence = dependence_of(plan.free, [context[key].surprises for key in plan.free])
+    dependence = dependence_of([context[key].surprises for key in plan.free])
     values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
     late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
     for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):

@@ -152,8 +152,8 @@ def _in_order(key: str, rules: Mapping[str, Rule], order: dict[str, Rule]) -> No
         order[key] = rules[key]
 
 
-def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndarray, float]:
-    """Return a correlation matrix shrunk towards none, and how strongly it was shrunk (0..1).
+def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> np.ndarray:
+    """Return a correlation matrix shrunk towards none.
 
     `x` (rows, k) are centred columns, NaN where missing; `looks` says how many of its rows are independent of one
     another (default: all). The correlation is positive definite, the intensity that of Schaefer & Strimmer (2005, Stat.
@@ -179,21 +179,20 @@ def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> tuple[np.ndar
         # Pairs that saw different months need not fit together.
         out = vectors * np.maximum(values, 1e-6) @ vectors.T
         out = out / np.sqrt(np.outer(np.diag(out), np.diag(out)))
-    return out, shrunk
+    return out
 
 
 @dataclass(frozen=True)
 class Dependence:
     """How surprises hang together: ``rho`` (k,), ``common`` and ``own`` correlations (k, k)."""
 
-    indicators: tuple[str, ...]
     rho: np.ndarray
     common: np.ndarray
     own: np.ndarray
 
     def draw(self, branches: tuple[str, ...], horizon: int, n: int, seed: int = 0):
         """Yield, branch by branch, standard normal shocks (k, n, horizon); the first paths stay when n grows."""
-        shape = (n, horizon, len(self.indicators))
+        shape = (n, horizon, len(self.rho))
         together = _stream(seed, "").standard_normal(shape) @ np.linalg.cholesky(self.common).T * np.sqrt(self.rho)
         root = np.linalg.cholesky(self.own).T * np.sqrt(1 - self.rho)
         for branch in branches:
@@ -204,7 +203,7 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(name.encode())])
 
 
-def dependence_of(indicators: tuple[str, ...], surprises: Sequence[np.ndarray]) -> Dependence:
+def dependence_of(surprises: Sequence[np.ndarray]) -> Dependence:
     """Learn the dependence from each indicator's surprises (branches, months), see ``context.surprises_of``."""
     errors = np.stack(surprises, axis=-1)
     branches, months, k = errors.shape
@@ -214,10 +213,9 @@ def dependence_of(indicators: tuple[str, ...], surprises: Sequence[np.ndarray]) 
     count = np.isfinite(errors).sum(axis=0)
     mean = np.where(count > 0, np.nansum(errors, axis=0) / np.maximum(count, 1), np.nan)
     rho = np.array([_shared(errors[:, :, i]) for i in range(k)])
-    common, _ = shrunk_correlation(np.where(count >= 2, mean, np.nan))
+    common = shrunk_correlation(np.where(count >= 2, mean, np.nan))
     alone = (errors - np.where(count >= 2, mean, 0.0)).reshape(-1, k)
-    own, _ = shrunk_correlation(alone, looks=months * max(branches - 1, 1))
-    return Dependence(indicators, rho, common, own)
+    return Dependence(rho, common, shrunk_correlation(alone, looks=months * max(branches - 1, 1)))
 
 
 def _shared(e: np.ndarray) -> float:

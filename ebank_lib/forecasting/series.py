@@ -127,10 +127,6 @@ class Work:
     calendar: CalendarEffect = NOTHING
     name: object = None
 
-    def as_series(self, values: np.ndarray) -> pd.Series:
-        """Return values (T,) with their months."""
-        return pd.Series(values, index=self.months, name=self.name)
-
     @cached_property
     def months(self) -> pd.PeriodIndex:
         """The months of the series."""
