@@ -154,7 +154,7 @@ def set_page(template: str, lang: str, words: str = "index", script: str = "", *
     style = _read_part("style.css") + ("\n" + _read_part("overview.css") if words == "index" else "")
     code = _read_part(script) if script else ""
     text = _REFUSED.sub("\ufffd", _environment().get_template(template).render(
-        html_lang={"zh": "zh-CN"}.get(lang, lang), style=style, script=code, policy=_policy(style, code),
+        lang=lang, html_lang={"zh": "zh-CN"}.get(lang, lang), style=style, script=code, policy=_policy(style, code),
         version=__version__, say=lambda key, **named: t(f"{words}.{key}", lang, **named), **values).strip()) + "\n"
     if (size := len(text.encode("utf-8"))) > MAX_BYTES:
         raise ConfigError("the page is too large", found=f"{size} bytes", expected=f"at most {MAX_BYTES}",

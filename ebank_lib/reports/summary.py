@@ -42,7 +42,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +51,20 @@ import pandas as pd
 from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
-from ..wording import LANGUAGES, percent, t
+from ..wording import LANGUAGES, month_name, number, percent, t
 from .cells import row_ids
-from .figures import change_text, month_text, value_text
 from .parameters import INJECTED, tags
 from .record import plain
 from .seal import frame_sha256, library_versions, package_sha256, text_sha256
 
-__all__ = ["LOW_ODDS", "SCHEMA", "summarise", "summary_bytes"]
+__all__ = ["LOW_ODDS", "OPEN", "SCHEMA", "both", "change_text", "listed", "month_text", "range_text", "summarise",
+           "summary_bytes", "value_text"]
 
 SCHEMA = 1
 LOW_ODDS = 0.2
+OPEN = ("on_course", "behind", "far", "away")      # verdicts of targets that have odds and are not reached yet
 _SPARK = 36
 _RECENT = 3
-_OPEN = ("on_course", "behind", "far", "away")      # verdicts of targets that have odds and are not reached yet
 
 
 def summarise(about, content, cleaned, executed) -> dict[str, Any]:
@@ -84,21 +84,22 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
     catalog, source = cleaned.catalog, cleaned.source
     parameters = _parameters(executed)
     key = catalog.indicator(parameters.get("indicator") or "").key
-    y = _series(cleaned, about.branch, key).loc[about.first:about.last]
+    indicator, one = catalog.indicator(key), catalog.branches.get(about.branch)
+    mine = cleaned.panel[cleaned.panel.index.get_level_values("branch") == about.branch]
+    y = (mine.droplevel("branch")[key] if len(mine) else _sum_of_all(cleaned, key)).loc[about.first:about.last]
     tables = {table["name"]: _rows(table) for table in content.tables}
-    one = catalog.branches.get(about.branch)
-    whole = one is None or one.role == "total"
     made = {
         "schema": SCHEMA,
         "branch": about.branch,
-        "role": "total" if whole else "branch",
-        "label": _both(lambda lang: t("report.all_branches", lang) if one is None else one.label(lang)),
+        "role": "total" if one is None or one.role == "total" else "branch",
+        "label": both(lambda lang: t("report.all_branches", lang) if one is None else one.label(lang)),
         "lang": about.lang,
-        "source": {"title": _both(source.title), "simulated": bool(source.simulated)},
-        "indicator": _indicator(catalog, key),
+        "source": {"title": both(source.title), "simulated": bool(source.simulated)},
+        "indicator": {"key": key, "label": both(indicator.label), "kind": indicator.kind,
+                      "unit": both(lambda lang: catalog.unit_label(key, lang))},
         "months": [str(about.first), str(about.last)],
         "spark": {"months": [str(m) for m in y.index[-_SPARK:]], "y": [plain(v) for v in y.iloc[-_SPARK:]]},
-        "latest": _latest(y, catalog.indicator(key).kind),
+        "latest": _latest(y, indicator.kind),
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), source),
@@ -106,12 +107,13 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
                      for book in executed if book.not_done},
         "parameters": parameters,
-        "hashes": {"panel": _panel_hash(cleaned, about.branch), "code": _code(),
+        "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),
+                   "code": text_sha256(f"{package_sha256()} {sorted(library_versions().items())}"),
                    "notebooks": {book.name: _notebook_hash(book.path) for book in executed}},
         "ebank": __version__,
         "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
-    made["attention"] = [] if whole else _attention(made, tables, cleaned)
+    made["attention"] = [] if made["role"] == "total" else _attention(made, tables, cleaned)
     return made
 
 
@@ -120,9 +122,28 @@ def summary_bytes(summary: Mapping[str, Any]) -> bytes:
     return (json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")
 
 
-def _both(text) -> dict[str, str]:
-    return {lang: str(text(lang)) for lang in LANGUAGES}
+def _parameters(executed) -> dict[str, Any]:
+    """Return what the notebooks were given; of a source outside the project its name only."""
+    given = {name: value for book in executed for name, value in book.parameters.items()}
+    if Path(str(given.get("source", ""))).is_absolute():
+        given["source"] = Path(given["source"]).name
+    return dict(sorted(given.items()))
 
+
+def _sum_of_all(cleaned, key: str) -> pd.Series:
+    """Return all branches together; a ratio that has no parts to be made from has no sum."""
+    total, one = cleaned.total()[key], cleaned.catalog.indicator(key)
+    return total if one.kind != "ratio" or one.denominators else total.where(total.isna())
+
+
+def _notebook_hash(path: Path) -> str:
+    """Return the hash of an executed notebook's code as it was written: without the parameters of this run."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return text_sha256("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
+                                 and INJECTED not in tags(cell)))
+
+
+# ---------------------------------------------------------------- its figures
 
 def _rows(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a recorded table's rows; ``_id`` names the row within the table."""
@@ -135,66 +156,15 @@ def _cells(table: str, row: Mapping[str, Any], *columns: str) -> list[str]:
     return [f"{table}[{row['_id']}].{column}" for column in columns]
 
 
-def _parameters(executed) -> dict[str, Any]:
-    """Return what the notebooks were given; of a source outside the project its name only."""
-    given = {name: value for book in executed for name, value in book.parameters.items()}
-    if "source" in given and Path(str(given["source"])).is_absolute():
-        given["source"] = Path(str(given["source"])).name
-    return {name: given[name] for name in sorted(given)}
-
-
-def _indicator(catalog, key: str) -> dict[str, Any]:
-    one = catalog.indicator(key)
-    return {"key": key, "label": _both(one.label), "unit": _both(lambda lang: catalog.unit_label(key, lang)),
-            "kind": one.kind}
-
-
-def _series(cleaned, branch: str, key: str) -> pd.Series:
-    """Return a branch's series; of all branches together, where no total is printed, their sum."""
-    panel = cleaned.panel
-    if branch in panel.index.get_level_values("branch"):
-        return panel.xs(branch, level="branch")[key]
-    one = cleaned.catalog.indicator(key)
-    if one.kind == "ratio" and (one.numerator is None or not one.denominators):
-        return panel[key].groupby(level="month").mean().where(lambda y: y.isna())
-    keys = [key] if one.kind != "ratio" else [one.numerator, *one.denominators]
-    reporting = panel.loc[panel.index.get_level_values("branch").isin(cleaned.catalog.reporting), keys]
-    known = reporting.notna().groupby(level="month").all()
-    total = reporting.groupby(level="month").sum().where(known)
-    return total[key] if one.kind != "ratio" else cleaned.catalog.derive(total, key)
-
-
-def _code() -> str:
-    return text_sha256(f"{package_sha256()} {sorted(library_versions().items())}")
-
-
-def _notebook_hash(path: Path) -> str:
-    """Return the hash of an executed notebook's code as it was written: without the parameters of this run."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return text_sha256("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
-                                 and INJECTED not in tags(cell)))
-
-
-def _panel_hash(cleaned, branch: str) -> str:
-    panel = cleaned.panel
-    mine = panel.index.get_level_values("branch") == branch
-    return frame_sha256(panel[mine] if mine.any() else panel)
-
-
 def _latest(y: pd.Series, kind: str) -> dict[str, Any] | None:
-    known = y.dropna()
-    if known.empty:
+    month = y.last_valid_index()
+    if month is None:
         return None
-    month = known.index[-1]
-    return {"month": str(month), "y": plain(known.iloc[-1]), "yoy": _change(y, month, 12, kind),
-            "mom": _change(y, month, 1, kind)}
-
-
-def _change(y: pd.Series, month: pd.Period, months: int, kind: str) -> float | None:
-    now, before = float(y[month]), float(y.get(month - months, math.nan))
-    if kind == "ratio":
-        return plain(now - before)
-    return plain(now / before - 1) if before > 0 else None
+    made, now = {"month": str(month), "y": plain(y[month])}, float(y[month])
+    for name, months in (("yoy", 12), ("mom", 1)):
+        before = float(y.get(month - months, math.nan))
+        made[name] = plain(now - before) if kind == "ratio" else plain(now / before - 1) if before > 0 else None
+    return made
 
 
 def _forecast(tables: Mapping[str, list], key: str) -> list[dict[str, Any]]:
@@ -207,15 +177,14 @@ def _forecast(tables: Mapping[str, list], key: str) -> list[dict[str, Any]]:
 def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     if not rows:
         return None
-    row = {name: math.nan if value is None else value for name, value in rows[0].items()}
-    cells = _cells("grade", rows[0], "letter", "ratio", "smape", "coverage", "level", "origins")
-    grade = Grade(row["letter"], row["ratio"], row["smape"], row["coverage"], row["level"], int(row["origins"]))
-    return {"grade": grade.letter, "why": _both(grade.reading), "cells": cells}
+    names = ("letter", "ratio", "smape", "coverage", "level", "origins")
+    grade = Grade(*(math.nan if rows[0][name] is None else rows[0][name] for name in names))
+    return {"grade": grade.letter, "why": both(grade.reading), "cells": _cells("grade", rows[0], *names)}
 
 
 def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_strategy(source).targets} if rows else {}
-    return [{"key": row["target"], "label": _both(known.get(row["target"], lambda lang, key=row["target"]: key)),
+    return [{"key": row["target"], "label": both(known.get(row["target"], lambda lang, key=row["target"]: key)),
              "deadline": row["deadline"], "odds": row["p_at"], "verdict": row["verdict"],
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
              "cells": _cells("targets", row, "p_at")}
@@ -225,80 +194,94 @@ def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- who needs attention
 
 def _attention(made: Mapping[str, Any], tables: Mapping[str, list], cleaned) -> list[dict[str, Any]]:
-    said = [*_stages(made), *_no_latest(made), *_grade(made), *_outside(made, tables.get("check", [])), *_odds(made),
-            *_falling(made, tables.get("growth", [])), *_suspicious(made, cleaned)]
-    return [{"code": code, "level": level, "text": text, "cells": cells} for code, level, text, cells in said]
+    """Return what the rules above say of a summary."""
+    return [{"code": code, "level": level, "text": both(text), "cells": cells}
+            for level, rules in (("act", _acute(made, tables)), ("watch", _watched(made, tables, cleaned)))
+            for code, text, cells in rules]
 
 
-def _stages(made) -> Iterable[tuple]:
-    for name, end in made["not_done"].items():
-        yield "not_done", "act", _both(lambda lang, name=name, end=end: t(
-            "index.why_not_done", lang, stage=name, message=end["message"])), []
-
-
-def _no_latest(made) -> Iterable[tuple]:
-    last, label = pd.Period(made["months"][1], "M"), made["indicator"]["label"]
-    latest = made["latest"]
+def _acute(made: Mapping[str, Any], tables: Mapping[str, list]) -> Iterable[tuple[str, Callable, list[str]]]:
+    indicator, latest, last = made["indicator"], made["latest"], made["months"][1]
+    for stage, end in made["not_done"].items():
+        yield "not_done", lambda lang, stage=stage, end=end: t(
+            "index.why_not_done", lang, stage=stage, message=end["message"]), []
     if latest is None:
-        yield "no_latest", "act", _both(lambda lang: t("index.why_no_value", lang, indicator=label[lang])), []
-    elif pd.Period(latest["month"], "M") < last:
-        yield "no_latest", "act", _both(lambda lang: t(
-            "index.why_no_latest", lang, indicator=label[lang], month=month_text(str(last), lang),
-            latest=month_text(latest["month"], lang))), []
-
-
-def _grade(made) -> Iterable[tuple]:
+        yield "no_latest", lambda lang: t("index.why_no_value", lang, indicator=indicator["label"][lang]), []
+    elif latest["month"] < last:
+        yield "no_latest", lambda lang: t(
+            "index.why_no_latest", lang, indicator=indicator["label"][lang], month=month_text(last, lang),
+            latest=month_text(latest["month"], lang)), []
     if made["trust"] and made["trust"]["grade"] in "DE":
-        yield "grade", "act", made["trust"]["why"], made["trust"]["cells"]
-
-
-def _outside(made, check: list) -> Iterable[tuple]:
-    """The last month that came, against what was forecast a month before."""
+        yield "grade", made["trust"]["why"].get, made["trust"]["cells"]
+    check = tables.get("check", [])     # the last month that came, against what was forecast a month before
     if check and check[-1].get("inside-95") is False:
-        row, indicator = check[-1], made["indicator"]
-        yield "outside", "act", _both(lambda lang: t(
-            "index.why_outside", lang, indicator=indicator["label"][lang],
-            month=month_text(row["month"], lang),
-            **{name: value_text(indicator, row[key], lang) for name, key in (
-                ("actual", "actual"), ("expected", "y_hat"), ("lo", "lo-95"), ("hi", "hi-95"))})), _cells(
-                    "check", row, "actual", "y_hat", "lo-95", "hi-95")
+        row, columns = check[-1], {"actual": "actual", "expected": "y_hat", "lo": "lo-95", "hi": "hi-95"}
+        yield "outside", lambda lang: t(
+            "index.why_outside", lang, indicator=indicator["label"][lang], month=month_text(row["month"], lang),
+            **{name: value_text(indicator, row[column], lang) for name, column in columns.items()}), _cells(
+                "check", row, *columns.values())
 
 
-def _odds(made) -> Iterable[tuple]:
+def _watched(made: Mapping[str, Any], tables: Mapping[str, list],
+             cleaned) -> Iterable[tuple[str, Callable, list[str]]]:
+    indicator, latest, last = made["indicator"], made["latest"], pd.Period(made["months"][1], "M")
     low = [target for target in made["targets"]
-           if target["verdict"] in _OPEN and target["odds"] is not None and target["odds"] < LOW_ODDS]
+           if target["verdict"] in OPEN and target["odds"] is not None and target["odds"] < LOW_ODDS]
     if low:
-        def named(lang: str) -> str:
-            return ("、" if lang == "zh" else "; ").join(
-                t("index.why_target", lang, target=target["label"][lang],
-                  odds=target["said"]) for target in low)
-
-        yield "odds", "watch", _both(lambda lang: t("index.why_odds", lang, n=len(low), all=len(made["targets"]),
-                                                    low=percent(LOW_ODDS, 0), targets=named(lang))), [
-                                                        "targets[]", *(cell for t in low for cell in t["cells"])]
-
-
-def _falling(made, growth: list) -> Iterable[tuple]:
-    latest, indicator = made["latest"], made["indicator"]
+        yield "odds", lambda lang: t(
+            "index.why_odds", lang, n=len(low), all=len(made["targets"]), low=percent(LOW_ODDS, 0),
+            targets=("、" if lang == "zh" else "; ").join(
+                t("index.why_target", lang, target=target["label"][lang], odds=target["said"]) for target in low)), [
+                    "targets[]", *(cell for target in low for cell in target["cells"])]
     if latest and latest["yoy"] is not None and latest["yoy"] < 0:
-        yield "falling", "watch", _both(lambda lang: t(
+        yield "falling", lambda lang: t(
             "index.why_falling", lang, indicator=indicator["label"][lang], month=month_text(latest["month"], lang),
-            change=change_text(indicator, latest["yoy"], lang))), [
-                cell for row in growth if row.get("indicator") == indicator["key"]
+            change=change_text(indicator, latest["yoy"], lang)), [
+                cell for row in tables.get("growth", []) if row.get("indicator") == indicator["key"]
                 for cell in _cells("growth", row, "last_yoy")]
-
-
-def _suspicious(made, cleaned) -> Iterable[tuple]:
-    last = pd.Period(made["months"][1], "M")
     entries = cleaned.judged        # the whole ledger has hundreds of thousands of rows, and is read for each report
-    mine = entries[(entries["branch"] == made["branch"]) & (entries["decision"] == "flagged")
-                   & (entries["month"] > last - _RECENT) & (entries["month"] <= last)]
-    cells = mine.drop_duplicates(["month", "indicator"])
-    keys = [key for key in cleaned.catalog.indicators if key in set(cells["indicator"])]
+    cells = entries[(entries["branch"] == made["branch"]) & (entries["decision"] == "flagged")
+                    & (entries["month"] > last - _RECENT) & (entries["month"] <= last)]
+    cells = cells.drop_duplicates(["month", "indicator"])
     if len(cells):
-        def named(lang: str) -> str:
-            labels = [cleaned.catalog.indicator(key).short_label(lang) for key in keys]
-            return ("、" if lang == "zh" else ", ").join(labels)
+        found = [one for key, one in cleaned.catalog.indicators.items() if key in set(cells["indicator"])]
+        yield "suspicious", lambda lang: t(
+            "index.why_suspicious", lang, n=len(cells), months=_RECENT,
+            indicators=listed([one.short_label(lang) for one in found], lang) or "–"), []
 
-        yield "suspicious", "watch", _both(lambda lang: t("index.why_suspicious", lang, n=len(cells), months=_RECENT,
-                                                          indicators=named(lang) or "–")), []
+
+# ---------------------------------------------------------------- as a reader sees them
+
+def both(text: Callable[[str], object]) -> dict[str, str]:
+    """Return a text, given as a function of the language, in both languages."""
+    return {lang: str(text(lang)) for lang in LANGUAGES}
+
+
+def listed(names: Iterable[str], lang: str) -> str:
+    """Return names as a sentence lists them."""
+    return ("、" if lang == "zh" else ", ").join(names)
+
+
+def value_text(indicator: Mapping[str, Any], value: float | None, lang: str) -> str:
+    """Return a value of a summary's indicator with its unit."""
+    if value is None:
+        return "–"
+    return percent(value) if indicator["kind"] == "ratio" else number(value, indicator["unit"][lang], lang)
+
+
+def range_text(indicator: Mapping[str, Any], lo: float | None, hi: float | None, lang: str) -> str:
+    """Return two limits with "to" between them, the unit once."""
+    bare = {**indicator, "unit": {lang: ""}}
+    return t("index.to", lang, lo=value_text(bare, lo, lang), hi=value_text(indicator, hi, lang))
+
+
+def change_text(indicator: Mapping[str, Any], change: float | None, lang: str) -> str:
+    """Return a ``yoy`` or ``mom`` of a summary: per cent, or percentage points of a ratio."""
+    if change is not None and indicator["kind"] == "ratio":
+        return t("index.points", lang, n=f"{100 * change:+.1f}")
+    return percent(change, sign=True)
+
+
+def month_text(month: str | None, lang: str) -> str:
+    """Return the name of a summary's month; a dash for none."""
+    return month_name(month and pd.Period(month, "M"), lang)

@@ -245,8 +245,7 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
     from .. import __version__
     from ..store import store
     from . import summary
-    from .changes import build_changes
-    from .index import build_failed_page, build_index
+    from .overview import build_changes, build_failed_page, build_index
     from .seal import run_json_bytes
 
     root, lang = Path(out), request["lang"]

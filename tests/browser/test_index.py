@@ -7,7 +7,7 @@ SHOWN = "[...document.querySelectorAll('#rows tbody tr')].filter((r) => !r.hidde
 
 @pytest.fixture
 def index(browser, tmp_path, summaries, failures):
-    from ebank_lib.reports.index import build_index
+    from ebank_lib.reports.overview import build_index
 
     path = tmp_path / "index.html"
     path.write_text(build_index(summaries(20, total=True), failures, {}, "en"), encoding="utf-8")
@@ -82,7 +82,7 @@ def test_on_a_phone_rows_are_cards_and_a_list_orders_them(index, tmp_path):
 
 
 def test_without_script_every_row_is_there_and_no_dead_control(browser, tmp_path, summaries, failures):
-    from ebank_lib.reports.index import build_index
+    from ebank_lib.reports.overview import build_index
 
     path = tmp_path / "index.html"
     path.write_text(build_index(summaries(20), failures, {}, "zh"), encoding="utf-8")

@@ -6,9 +6,8 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from ebank_lib.reports.changes import build_changes
 from ebank_lib.reports.content import read_content
-from ebank_lib.reports.index import build_failed_page, build_index
+from ebank_lib.reports.overview import build_changes, build_failed_page, build_index
 from ebank_lib.reports.page import About, build_page
 
 PAGES = ("index", "changes", "failed", "branch", "province")

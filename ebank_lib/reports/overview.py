@@ -1,0 +1,367 @@
+"""The pages around the reports, set from their summaries: ``index.html``, ``changes.html``, a failed branch's own page.
+
+The index shows every branch, who needs attention and why, what failed. It is one file that loads nothing, for a file
+share without a server. Without script everything is shown and can be read; the one script, named by its hash, sorts,
+searches and filters what is there.
+
+The page of changes says which forecasts moved against the previous run, grades and odds too, and what differs behind
+them. A branch is compared with the last summary of it that said something else (``previous.json``). Only forecasts of
+the same indicator and the same month are compared.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from ..wording import has, t
+from .page import set_page
+from .summary import OPEN, both, change_text, listed, month_text, range_text, value_text
+
+__all__ = ["CODES", "build_changes", "build_failed_page", "build_index", "changes", "spark"]
+
+# In the order of a reader's worry; see reports/summary.py for the rules. The first five are to be acted on.
+CODES = ("failed", "not_done", "no_latest", "grade", "outside", "odds", "falling", "suspicious")
+# More than these are folded away.
+_SHOWN = 10
+_WIDE, _HIGH, _EDGE = 150, 36, 3
+# What is below half a per mille is not said to have moved.
+_STILL = 0.0005
+_NAMED = 6
+
+
+def _set(template: str, lang: str, about: Mapping[str, Any], **values: Any) -> str:
+    """Return a page; its template writes values, changes and months of summaries in the page's language."""
+    return set_page(template, lang, simulated=about.get("simulated"), has=has,
+                    value=lambda *figure: value_text(*figure, lang), change=lambda *figure: change_text(*figure, lang),
+                    limits=lambda *figures: range_text(*figures, lang), month=lambda text: month_text(text, lang),
+                    **values)
+
+
+def _href(branch: str, *rest: str) -> str:
+    return "/".join(quote(part, safe="") for part in (branch, *rest))
+
+
+# ---------------------------------------------------------------- the index
+
+def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]],
+                run: Mapping[str, Any], lang: str) -> str:
+    """Return the index as HTML.
+
+    Parameters
+    ----------
+    summaries : iterable of mapping
+        Of :func:`~ebank_lib.reports.summary.summarise`, in the order of the table. One whose role is ``total`` stands
+        above it.
+    failed : iterable of mapping
+        As :func:`build_failed_page` takes them; an older report is linked.
+    run : mapping
+        ``title`` {zh, en} and ``simulated``: of the source, where there is no summary to say it. May be left out.
+    lang : {"zh", "en"}
+    """
+    summaries, failed = list(summaries), list(failed)
+    gone, old = {one["branch"] for one in failed}, {one["branch"] for one in summaries}
+    made = [one for one in summaries if one["branch"] not in gone]
+    branches = [one for one in made if one["role"] == "branch"]
+    whole = next((one for one in made if one["role"] == "total"), None)
+    keys = {one["indicator"]["key"] for one in branches}
+    months = [min(one["months"][0] for one in branches), max(one["months"][1] for one in branches)] if branches else []
+    about = summaries[0]["source"] if summaries else run
+    title = about.get("title")
+    rows = [_row(one, lang) for one in branches] + [_failed_row(one, lang, one["branch"] in old) for one in failed]
+    return _set(
+        "index.html.j2", lang, about, script="index.js", changes=run.get("changes", True), rows=rows,
+        title=t("index.title", lang, source=title[lang]) if title else t("index.title_bare", lang),
+        reasons=_reasons(branches, failed, lang), months=months,
+        span=t("report.months", lang, first=month_text(months[0], lang), last=month_text(months[1], lang)) if months else "",
+        focus=branches[0]["indicator"]["label"][lang] if len(keys) == 1 else "", mixed=len(keys) > 1,
+        whole=_row(whole, lang) if whole else None, shown=_SHOWN, reports=len(branches), failed=len(failed),
+        attention=sum(1 for row in rows if row["chips"]),
+        acute=sum(1 for row in rows if any(chip["level"] == "act" for chip in row["chips"])),
+        grades={letter: n for letter in "ABCDE" if (n := sum(1 for row in rows if row["grade"] == letter))},
+        ungraded=sum(1 for row in rows if not row["grade"]), rule=t("forecasting.grade_rule", lang),
+        horizon=max((len(one["forecast"]) for one in branches), default=0))
+
+
+def _row(one: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """Return what the table says of a branch."""
+    targets = [target for target in one["targets"] if target["verdict"] in OPEN and target["odds"] is not None]
+    codes = {item["code"]: item["level"] for item in reversed(one["attention"])}
+    words = " ".join([one["branch"], *one["label"].values()])
+    return {
+        "page": _href(one["branch"], "report.html"), "label": one["label"][lang], "failed": False, "older": "",
+        "search": unicodedata.normalize("NFKC", words).lower(),
+        "spark": spark(one, lang), "indicator": one["indicator"],
+        "latest": one["latest"] or dict.fromkeys(("month", "y", "yoy")),
+        "ahead": one["forecast"][-1] if one["forecast"] else {},
+        "grade": one["trust"]["grade"] if one["trust"] else "", "why": one["trust"]["why"][lang] if one["trust"] else "",
+        "targets": targets, "hardest": min(targets, key=lambda target: target["odds"], default=None),
+        "state": one["state"][:3] if one["lang"] == lang else [],
+        "chips": [{"code": code, "level": codes[code]} for code in CODES if code in codes],
+        "weight": sum(10 if level == "act" else 1 for level in codes.values()),
+    }
+
+
+def _failed_row(one: Mapping[str, Any], lang: str, older: bool) -> dict[str, Any]:
+    """Return the row of a branch without a report of this run: everything a dash, and the way to what is there."""
+    nothing = {"forecast": [], "latest": None, "trust": None, "targets": [], "state": [],
+               "lang": lang, "indicator": None, "spark": {"months": [], "y": []},
+               "attention": [{"code": "failed", "level": "act"}]}
+    row = _row({**one, **nothing}, lang)
+    return row | {"page": _href(one["branch"], "failed", "index.html"), "failed": True, "weight": 100,
+                  "older": row["page"] if one.get("older", older) else ""}
+
+
+def _reasons(branches, failed, lang: str) -> list[dict[str, Any]]:
+    """Return why branches need attention, the gravest first: each reason with the branches and what is said of them."""
+    said = [("failed", one, _href(one["branch"], "failed", "index.html"), {
+        "text": {lang: t("index.failed_in", lang, where=where_of(one, lang), message=message_of(one))}, "cells": []})
+            for one in failed]
+    said += [(item["code"], one, _href(one["branch"], "report.html"), item)
+             for one in branches for item in one["attention"]]
+    found = []
+    for at, code in enumerate(CODES):
+        who = [{"label": one["label"][lang], "page": page, "text": item["text"][lang], "cells": " ".join(item["cells"])}
+               for reason, one, page, item in said if reason == code]
+        if who:
+            found.append({"code": code, "who": who, "n": len({one["page"] for one in who}),
+                          "level": "act" if at < 5 else "watch"})
+    return found
+
+
+def spark(summary: Mapping[str, Any], lang: str) -> Markup:
+    """Return a summary's last months and its forecast with the 80% limits as an SVG picture, told in its title.
+
+    The scale is the picture's own, from the least to the most that is shown. A month without a value is a gap.
+    """
+    ys, ahead = summary["spark"]["y"], summary["forecast"]
+    known = [at for at, value in enumerate(ys) if value is not None]
+    if not known:
+        return Markup("")
+    last = known[-1]
+    shown = [ys[at] for at in known] + [row[key] for row in ahead for key in ("lo-80", "hi-80", "y_hat")
+                                        if row[key] is not None]
+    low, high = min(shown), max(shown)
+    steps = max(len(ys) + len(ahead) - 1, 1)
+
+    def place(at: int, value: float) -> tuple[float, float]:
+        share = 0.5 if high == low else (value - low) / (high - low)
+        return _EDGE + at * (_WIDE - 2 * _EDGE) / steps, _HIGH - _EDGE - share * (_HIGH - 2 * _EDGE)
+
+    def line(points: Iterable[tuple[int, float | None]]) -> str:
+        parts, pen = [], "M"
+        for at, value in points:
+            if value is not None:
+                parts.append("{}{:.1f} {:.1f}".format(pen, *place(at, value)))
+            pen = "M" if value is None else "L"
+        return "".join(parts)
+
+    drawn = []
+    if ahead:
+        begin, months = (last, ys[last]), range(len(ys), len(ys) + len(ahead))
+        hi, lo, hat = ([*zip(months, (row[key] for row in ahead), strict=True)] for key in ("hi-80", "lo-80", "y_hat"))
+        if all(value is not None for _, value in hi + lo):
+            drawn.append(f'<path class="band" d="{line([begin, *hi, *reversed(lo)])}Z"/>')
+        drawn.append(f'<path class="ahead" d="{line([begin, *hat])}"/>')
+    drawn.append(f'<path class="was" d="{line(enumerate(ys))}"/>')
+    drawn.append('<circle cx="{:.1f}" cy="{:.1f}" r="2.2"/>'.format(*place(last, ys[last])))
+    return Markup('<svg class="spark" role="img" viewBox="0 0 {0} {1}" width="{0}" height="{1}"><title>{2}</title>{3}'
+                  "</svg>").format(_WIDE, _HIGH, _told(summary, known, lang), Markup("".join(drawn)))
+
+
+def _told(summary: Mapping[str, Any], known: list[int], lang: str) -> str:
+    """Return what the picture shows in words."""
+    indicator, months, ys = summary["indicator"], summary["spark"]["months"], summary["spark"]["y"]
+    figures = {"start": ys[known[0]], "end": ys[known[-1]], "low": min(ys[at] for at in known),
+               "high": max(ys[at] for at in known)}
+    said = t("index.spark", lang, first=month_text(months[known[0]], lang), last=month_text(months[known[-1]], lang),
+             **{name: value_text(indicator, value, lang) for name, value in figures.items()})
+    for row in summary["forecast"][-1:]:
+        said += ("" if lang == "zh" else " ") + t(
+            "index.spark_ahead", lang, month=month_text(row["month"], lang),
+            value=value_text(indicator, row["y_hat"], lang),
+            limits=range_text(indicator, row["lo-80"], row["hi-80"], lang))
+    return said
+
+
+# ---------------------------------------------------------------- a branch that failed
+
+def build_failed_page(failed: Mapping[str, Any], lang: str) -> str:
+    """Return ``OUT/BRANCH/failed/index.html``: what failed and where, what is left, how to try again.
+
+    Parameters
+    ----------
+    failed : mapping
+        ``branch``, ``label`` {zh, en}; ``error`` (its kind) and ``message``; ``command``: what does it again. May be
+        left out: ``kind`` (notebook, input, disk, system, crash, memory, time, bug), ``notebook`` and ``cell`` where it
+        failed; ``code`` of that cell; ``kept``: the notebook's file name in the same folder; ``older``: whether the
+        report of an earlier run stands; ``index``: whether the index does (default: yes).
+    lang : {"zh", "en"}
+    """
+    return _set("failed.html.j2", lang, {}, title=t("index.failed_title", lang, branch=failed["label"][lang]),
+                where=where_of(failed, lang), message=message_of(failed), index=failed.get("index", True),
+                advice=f"advice_{failed.get('kind')}", kept_href=quote(failed.get("kept") or "", safe=""),
+                **{name: failed.get(name) for name in ("code", "kept", "older", "command")})
+
+
+def message_of(one: Mapping[str, Any]) -> str:
+    """Return the kind of error and its message, one of which may be missing."""
+    return ": ".join(str(part) for part in (one.get("error"), one.get("message")) if part)
+
+
+def where_of(one: Mapping[str, Any], lang: str) -> str:
+    """Return where a branch failed: notebook and cell, or the run itself."""
+    if not one.get("notebook"):
+        return t("index.in_run", lang)
+    if one.get("cell"):
+        return t("report.origin", lang, notebook=one["notebook"], prompt=one["cell"])
+    return t("index.in_notebook", lang, notebook=one["notebook"])
+
+
+# ---------------------------------------------------------------- what moved
+
+def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, Any]]], run: Mapping[str, Any],
+                  lang: str) -> str:
+    """Return the page of changes as HTML: what moved most first, then what stayed as it was and what is new.
+
+    Parameters
+    ----------
+    pairs : iterable of (previous, now)
+        Summaries of each branch; ``previous`` is None where there was none.
+    run : mapping
+        ``title`` {zh, en} and ``simulated``, where there is no summary to say it.
+    lang : {"zh", "en"}
+    """
+    pairs = list(pairs)
+    rows = [changes(*pair) for pair in pairs]
+    for row in rows:
+        row |= {"page": _href(row["branch"], "report.html"), "label": row["label"][lang],
+                "why": [one["text"][lang] for one in row["why"]]}
+    moved = sorted((row for row in rows if row["differs"]), key=lambda row: -row["size"])
+    compared = [row for row in rows if not row["first"]]
+    # What is behind every move is said once.
+    common = [line for line in (moved[0]["why"] if len(moved) > 1 else []) if all(line in row["why"] for row in moved)]
+    about = pairs[0][1]["source"] if pairs else run
+    title = about.get("title")
+
+    def by(row: Mapping[str, Any], move: Mapping[str, Any]) -> str:
+        plain = move["share"] is None and row["indicator"]["kind"] != "ratio"       # from nothing to something
+        return (value_text if plain else change_text)(row["indicator"], move["size"], lang)
+
+    return _set("changes.html.j2", lang, about, by=by, moved=moved, common=common, compared=len(compared),
+                title=t("index.changes_title", lang, source=title[lang] if title else ""),
+                n_moved=sum(row["size"] > _STILL for row in moved), least=_STILL,
+                mixed=len({row["indicator"]["label"][lang] for row in rows}) > 1,
+                still=[row for row in compared if not row["differs"]], first=[row for row in rows if row["first"]])
+
+
+def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs between two summaries of a branch.
+
+    Returns
+    -------
+    dict
+        ``branch``, ``label``, ``indicator``; ``first``: there is nothing to compare with; ``forecasts``:
+        ``[{month, old, new, change, share, size}]`` of the months that both speak of, ``change`` in the indicator's
+        unit, ``share`` of the old value (None of a ratio or of nothing), ``size`` the one of both that is shown;
+        ``came``: ``[{month, actual, old, where}]``, months that were forecast then and are known now, within the 80%
+        limits, the 95% limits or ``outside``; ``grade``: ``[old, new]`` where it changed, else None; ``odds``:
+        ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text {zh, en}}]``, what else differs: new
+        months, source files, the branch's own data, parameters, the indicator, notebooks, the program; ``size``: the
+        largest move of a forecast; ``differs``: whether there is anything to say.
+    """
+    made = {"branch": now["branch"], "label": now["label"], "indicator": now["indicator"], "first": previous is None,
+            "forecasts": [], "came": [], "grade": None, "odds": [], "why": [], "size": 0.0, "differs": False}
+    if previous is None:
+        return made
+    same = previous["indicator"] == now["indicator"]
+    if same:
+        made |= {"forecasts": _forecasts(previous, now), "came": _came(previous, now)}
+        grades = [(one["trust"] or {}).get("grade") for one in (previous, now)]
+        made["grade"] = grades if grades[0] != grades[1] else None
+    before = {(one["key"], one["deadline"]): one["said"] for one in previous["targets"]}
+    odds = [(one["label"], [before.get((one["key"], one["deadline"])), one["said"]]) for one in now["targets"]]
+    made["odds"] = [{"label": label, "said": said} for label, said in odds if said[0] not in (None, said[1])]
+    made["why"] = [{"code": code, "text": text} for code, text in _why(previous, now)]
+    made["size"] = max((abs(row["size"]) for row in made["forecasts"]), default=0.0)
+    made["differs"] = bool(not same or made["grade"] or made["odds"] or made["came"] or made["size"] > _STILL)
+    return made
+
+
+def _forecasts(previous, now) -> list[dict[str, Any]]:
+    before, ratio = {row["month"]: row["y_hat"] for row in previous["forecast"]}, now["indicator"]["kind"] == "ratio"
+    rows = []
+    for row in now["forecast"]:
+        old, new = before.get(row["month"]), row["y_hat"]
+        if old is not None and new is not None:
+            change, share = _ten(new - old), None if ratio or not old else _ten(new / old - 1)
+            rows.append({"month": row["month"], "old": old, "new": new, "change": change, "share": share,
+                         "size": change if share is None else share})
+    return rows
+
+
+def _ten(value: float) -> float:
+    return float(f"{value:.10g}")
+
+
+def _came(previous, now) -> list[dict[str, Any]]:
+    known = dict(zip(now["spark"]["months"], now["spark"]["y"], strict=True))
+    rows = []
+    for row in previous["forecast"]:
+        actual = known.get(row["month"])
+        if actual is not None:
+            limits = {level: (row[f"lo-{level}"], row[f"hi-{level}"]) for level in ("80", "95")}
+            where = next((level for level, (lo, hi) in limits.items() if None not in (lo, hi) and lo <= actual <= hi),
+                         "outside")
+            rows.append({"month": row["month"], "actual": actual, "old": row["y_hat"], "where": where})
+    return rows
+
+
+def _why(previous, now) -> Iterable[tuple[str, dict[str, str]]]:
+    def because(code: str, key: str = "", **values) -> tuple[str, dict[str, str]]:
+        # A value may be a function of the language.
+        return code, both(lambda lang: t(f"index.because_{key or code}", lang, **{
+            name: value(lang) if callable(value) else value for name, value in values.items()}))
+
+    def pair(text) -> dict[str, Any]:
+        return {"old": lambda lang: text(previous, lang), "new": lambda lang: text(now, lang)}
+
+    (start, old), (begin, new) = previous["months"], now["months"]
+    if old != new:
+        yield because("months", "months" if new > old else "fewer",
+                      **pair(lambda one, lang: month_text(one["months"][1], lang)))
+    if start != begin:
+        yield because("start", **pair(lambda one, lang: month_text(one["months"][0], lang)))
+    if previous["indicator"] != now["indicator"]:
+        yield because("indicator", **pair(lambda one, lang: one["indicator"]["label"][lang]))
+    was, files = ({file["file"]: file["sha256"] for file in one["files"]} for one in (previous, now))
+    for code, names in (("added", [name for name in files if name not in was]),
+                        ("changed", [name for name in files if was.get(name, files[name]) != files[name]]),
+                        ("gone", [name for name in was if name not in files])):
+        if names:
+            yield because(f"files_{code}", code, n=len(names), files=lambda lang, names=names: _first(names, lang))
+    if previous["hashes"]["panel"] == now["hashes"]["panel"]:
+        if was != files:
+            yield because("others")
+    elif was == files and previous["months"] == now["months"]:
+        yield because("panel")
+    for name in sorted({*previous["parameters"], *now["parameters"]} - {"lang", "indicator", "branch", "start", "end"}):
+        before, after = (one["parameters"].get(name, "–") for one in (previous, now))
+        if before != after:
+            yield because("parameter", name=name, old=before, new=after)
+    before, books = (one["hashes"].get("notebooks", {}) for one in (previous, now))    # an older version named none
+    other = sorted(name for name in before.keys() & books.keys() if before[name] != books[name])
+    if other:
+        yield because("notebooks", n=len(other), names=lambda lang: _first(other, lang))
+    if previous["hashes"]["code"] != now["hashes"]["code"]:
+        yield because("code")
+
+
+def _first(names: list[str], lang: str) -> str:
+    """Return the first of many names, and how many more there are."""
+    more = [t("index.more", lang, n=len(names) - _NAMED)] if len(names) > _NAMED else []
+    return listed([*names[:_NAMED], *more], lang)

@@ -1,0 +1,395 @@
+"""The pages around the reports: one file each that loads nothing and escapes everything.
+
+The index has all branches, who needs attention, what failed. Of what moved against the run before the same months are
+compared, reasons come from what differs, nothing is said without cause.
+"""
+
+import base64
+import copy
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebank_lib.errors import ConfigError
+from ebank_lib.reports.overview import CODES, build_changes, build_failed_page, build_index, changes, spark
+from ebank_lib.reports.page import MAX_BYTES
+from ebank_lib.reports.summary import change_text, month_text, value_text
+from ebank_lib.wording import has, percent, t
+
+VOID = {"meta", "input", "br", "link", "img", "path", "circle"}
+
+
+class Read(HTMLParser):
+    """What a browser would see: tags with attributes, and every tag closed."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.open, self.rows, self.text = [], [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append(dict(attributes))
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+
+@pytest.fixture(params=["zh", "en"])
+def lang(request):
+    return request.param
+
+
+def index(summaries, failures, lang, n=16, **run):
+    return build_index(summaries(n, total=True), failures, run, lang)
+
+
+def test_every_branch_has_a_row_and_a_link_to_its_page(summaries, failures, lang):
+    read = Read(index(summaries, failures, lang))
+    rows = [row for row in read.rows if "data-at" in row]
+    links = {a.get("href") for tag, a in read.tags if tag == "a"}
+    made = [one for one in summaries(16) if one["branch"] not in {"linyi", "dezhou"}]
+    assert len(rows) == 16 and all(f"{one['branch']}/report.html" in links for one in made)
+    assert "shandong/report.html" in links
+    assert {"linyi/failed/index.html", "linyi/report.html", "dezhou/failed/index.html"} <= links
+    assert "dezhou/report.html" not in links      # no older report stands
+
+
+def test_who_needs_attention_is_said_with_the_reason(summaries, failures, lang):
+    text = "".join(Read(index(summaries, failures, lang)).text)
+    for one in summaries(16):
+        for item in one["attention"]:
+            assert one["branch"] in {"linyi", "dezhou"} or item["text"][lang] in text
+    assert "series 'mobile_txn': has no variance" in text and "MemoryError" in text
+
+
+def test_every_reason_has_a_name_and_a_rule_in_words(lang):
+    for code in CODES:
+        assert t(f"index.chip_{code}", lang) and t(f"index.rule_{code}", lang)
+
+
+def test_nothing_is_loaded_and_the_policy_names_style_and_script_by_hash(summaries, failures, lang):
+    page = index(summaries, failures, lang)
+    assert not re.search(r"(src|href|action)\s*=\s*[\"']?(https?:|//|file:|data:text|javascript:)", page)
+    assert not re.search(r"@import|url\(|<link|<iframe|<object|<base|\sstyle=|\son\w+=", page)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
+    for tag in ("style", "script"):
+        inside = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)[1]
+        assert f"{tag}-src 'sha256-{base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()}'" in policy
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+    assert page.count("<script") == 1
+
+
+def test_without_script_all_is_shown_and_no_dead_control(summaries, failures):
+    read = Read(index(summaries, failures, "en"))
+    assert not any("hidden" in row for row in read.rows)
+    controls = [tag for tag, _ in read.tags if tag in ("button", "input", "select")]
+    form = next(a for tag, a in read.tags if tag == "form")
+    assert controls and "hidden" in form
+
+
+TEXTS = st.text(alphabet=st.sampled_from(list("<>&\"'/=\u202e\u200f\x00\x1b\ud800日a \n")), max_size=30)
+
+
+@given(label=TEXTS, message=TEXTS, key=st.text("ab-_9", min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_hostile_texts_are_shown_and_not_run(summaries, label, message, key):
+    one, plain = copy.deepcopy(summaries(1)[0]), Read(build_index(summaries(1), [], {}, "en"))
+    hostile = f"<script>alert(1)</script><img src=x onerror=y>{label}"
+    one |= {"label": {"zh": hostile, "en": hostile}, "branch": key,
+            "attention": [{"code": "grade", "level": "act", "text": {"zh": message, "en": message},
+                           "cells": [message]}]}
+    for target in one["targets"]:
+        target["label"] = {"zh": hostile, "en": hostile}
+    page = build_index([one], [], {}, "en")
+    read = Read(page)
+    assert sum(tag == "script" for tag, _ in read.tags) == sum(tag == "script" for tag, _ in plain.tags) == 1
+    assert not any(tag == "img" or any(name.startswith("on") for name in a) for tag, a in read.tags)
+    assert not re.search("[\u202e\u200f\x00\x1b\ud800]", page)
+    page.encode("utf-8")
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_branch_or_only_failures_make_a_page_too(summaries, failures, n, lang):
+    assert Read(build_index(summaries(n), failures, {"title": {"zh": "甲", "en": "A"}, "simulated": False}, lang)).rows
+    assert Read(build_index([], [], {}, lang)).tags
+
+
+def test_340_branches_fit_a_page(summaries, failures, lang):
+    assert len(index(summaries, failures, lang, n=340).encode()) < MAX_BYTES / 2
+
+
+def test_the_same_summaries_make_the_same_bytes_and_too_large_a_page_is_an_error(summaries, failures, monkeypatch):
+    page = index(summaries, failures, "zh")
+    assert page == index(summaries, failures, "zh")
+    monkeypatch.setattr("ebank_lib.reports.page.MAX_BYTES", len(page.encode()) - 1)
+    with pytest.raises(ConfigError, match="too large"):
+        index(summaries, failures, "zh")
+
+
+def test_a_small_picture_tells_in_words_what_it_shows_and_breaks_at_gaps(summaries):
+    one = copy.deepcopy(summaries(1)[0])
+    one["spark"]["y"][5] = None
+    one["spark"]["y"][-1] = None
+    drawn = spark(one, "en")
+    was = re.search(r'class="was" d="([^"]*)"', drawn)[1]
+    assert was.count("M") == 2 and was.count("L") == 32
+    assert "Sep 2008" in drawn and "Jul 2011" in drawn and "80% limits" in drawn
+    assert spark(one | {"spark": {"months": ["2010-01"], "y": [None]}}, "en") == ""
+    flat = one | {"spark": {"months": ["2010-01", "2010-02"], "y": [5.0, 5.0]}, "forecast": []}
+    assert "nan" not in spark(flat, "zh")
+
+
+def test_grades_are_counted(summaries):
+    some = [one for one in summaries(12) if one["trust"]]
+    page = build_index(some, [], {}, "en")
+    for letter in "ABCDE":
+        n = sum(one["trust"]["grade"] == letter for one in some)
+        assert page.count(f"<li>{t('index.count_grade', 'en', grade=letter)} <b>{n}</b></li>") == (n > 0)
+
+
+# --- a failed branch's own page
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_failed_branchs_page_says_where_what_and_how_to_do_it_again(failures, lang):
+    page = build_failed_page(failures[0], lang)
+    for text in ("04_forecasting", "[6]", "SeriesError", "has no variance", 'href="04_forecasting.ipynb"',
+                 'href="../report.html"', 'href="../../index.html"', failures[0]["command"]):
+        assert text in page
+    assert "<script" not in page and "script-src" not in page
+
+
+def test_without_notebook_or_older_report_none_is_linked(failures):
+    page = build_failed_page(failures[1], "en")
+    assert "../../index.html" not in build_failed_page(failures[1] | {"index": False}, "en")
+    assert "../report.html" not in page and ".ipynb" not in page and "MemoryError" in page
+
+
+def test_hostile_texts_on_it_are_escaped_and_stay_in_the_folder():
+    hostile = "<script>x</script>\u202e\x00"
+    page = build_failed_page({"branch": "a", "label": {"zh": hostile, "en": hostile}, "error": "E", "message": hostile,
+                              "kept": "../../<b>", "command": hostile, "code": hostile}, "en")
+    assert "<script" not in page and "\u202e" not in page and "\x00" not in page
+    assert not re.search(r'href="[^"]*\.\./\.\./(?!index\.html)', page)
+
+
+@pytest.mark.parametrize("kind", ["notebook", "input", "disk", "system", "crash", "memory", "time", "bug"])
+def test_every_kind_of_failure_has_its_advice(kind):
+    assert has(f"index.advice_{kind}")
+
+
+def test_figures_have_their_unit_and_ratios_change_in_points():
+    assert value_text({"kind": "stock", "unit": {"en": "customers"}}, 12345.0, "en") == "12.3 k customers"
+    assert change_text({"kind": "ratio"}, 0.0123, "en") == "+1.2 points"
+    assert change_text({"kind": "flow"}, -0.05, "en") == "-5.0%" and change_text({"kind": "ratio"}, None, "en") == "–"
+    assert month_text("2011-08", "en") == "Aug 2011" and month_text(None, "en") == "–"
+
+
+# --- what moved
+
+@pytest.fixture
+def pair(summaries):
+    """The summary of a branch and a copy of it that a test may change."""
+    now = summaries(1)[0]
+    return copy.deepcopy(now), now
+
+
+def codes(made):
+    return [one["code"] for one in made["why"]]
+
+
+def test_nothing_differs_from_itself(pair):
+    made = changes(*pair)
+    assert not made["first"] and codes(made) == [] and made["grade"] is None and made["odds"] == [] == made["came"]
+    assert all(row["change"] == 0 and row["share"] == 0 for row in made["forecasts"])
+
+
+@given(factor=st.floats(0.5, 2))
+@settings(max_examples=20, deadline=None)
+def test_forecasts_are_compared_month_by_month(summaries, factor):
+    now = summaries(1)[0]
+    old = copy.deepcopy(now)
+    for row in old["forecast"]:
+        row["y_hat"] /= factor
+    made = changes(old, now)
+    assert [row["month"] for row in made["forecasts"]] == [row["month"] for row in now["forecast"]]
+    assert all(row["share"] == pytest.approx(factor - 1, abs=1e-9) for row in made["forecasts"])
+
+
+def test_of_a_shifted_forecast_only_shared_months_count_and_what_came_is_held_against_it(pair):
+    old, now = pair
+    for row, month in zip(old["forecast"], ["2011-08", *(row["month"] for row in now["forecast"])], strict=False):
+        row["month"] = month
+    old["months"][1], old["files"] = "2011-07", old["files"][:-1]
+    made = changes(old, now)
+    assert len(made["forecasts"]) == 11 and [row["month"] for row in made["came"]] == ["2011-08"]
+    assert made["came"][0]["actual"] == now["latest"]["y"]
+    assert codes(made)[:2] == ["months", "files_added"]
+    assert old["files"][-1]["file"] != now["files"][-1]["file"] in made["why"][1]["text"]["en"]
+
+
+@pytest.mark.parametrize(("change", "code"), [
+    (lambda old: old["files"][3].update(sha256="1"), "files_changed"),
+    (lambda old: old["files"].append({"file": "x.xlsx", "sha256": "1"}), "files_gone"),
+    (lambda old: old["files"][3].update(sha256="1") or old["hashes"].update(panel="1"), "files_changed"),
+    (lambda old: old["hashes"].update(panel="1"), "panel"),
+    (lambda old: old["hashes"].update(code="1"), "code"),
+    (lambda old: old["hashes"]["notebooks"].update({"04_forecasting": "1"}), "notebooks"),
+    (lambda old: old["parameters"].update(horizon=18), "parameter"),
+    (lambda old: old["months"].__setitem__(0, "2007-01"), "start"),
+])
+def test_each_cause_is_named(pair, change, code):
+    old, now = pair
+    change(old)
+    made = changes(old, now)
+    assert code in codes(made) and all(one["text"]["zh"] and one["text"]["en"] for one in made["why"])
+    # Other files, the same data: it is other branches that differ.
+    assert ("others" in codes(made)) == (code.startswith("files") and old["hashes"] == now["hashes"])
+
+
+def test_notebooks_are_compared_where_both_runs_name_them(pair):
+    old, now = pair
+    del old["hashes"]["notebooks"]
+    assert codes(changes(old, now)) == []
+
+
+def test_another_indicator_is_not_compared(pair):
+    old, now = pair
+    old["indicator"] = old["indicator"] | {"key": "phone"}
+    old["trust"]["grade"] = "?"
+    made = changes(old, now)
+    assert made["forecasts"] == [] and made["grade"] is None and "indicator" in codes(made)
+
+
+def test_grade_and_odds_that_changed_are_listed(pair):
+    old, now = pair
+    old["trust"] = None
+    old["targets"][1] |= {"odds": 0.5, "said": "<50%>"}
+    made = changes(old, now)
+    assert made["grade"] == [None, now["trust"]["grade"]] and [one["said"][0] for one in made["odds"]] == ["<50%>"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_page_says_the_largest_move_first_and_what_stayed(summaries, lang):
+    now = summaries(4)
+    pairs = [(copy.deepcopy(one), one) for one in now]
+    for row in pairs[0][0]["forecast"]:
+        row["y_hat"] *= 1.02
+    for row in pairs[1][0]["forecast"]:
+        row["y_hat"] *= 1.3
+    for old, _ in pairs[:3]:
+        old["hashes"]["code"] = "1"
+    pairs[3] = (None, now[3])
+    page = build_changes(pairs, {}, lang)
+    order = re.findall(r'href="(\w+)/report\.html"', page)
+    assert order == [now[n]["branch"] for n in (1, 0, 2, 3)]
+    assert page.count('<tr role="row">') == 3 and "-23.1%" in page and "-2.0%" in page
+    assert page == build_changes(pairs, {}, lang)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_first_run_says_so(summaries, lang):
+    page = build_changes([(None, one) for one in summaries(2)], {}, lang)
+    assert "<table" not in page and page.count("/report.html") == 2
+    assert build_changes([], {}, lang)
+
+
+def came(pair, actual):
+    """The page's line on a month that was forecast as 100 (80%: 90 to 110, 95%: 80 to 120) and came as `actual`."""
+    old, now = pair
+    month = now["spark"]["months"][-1]
+    old["forecast"][0] |= {"month": month, "y_hat": 100.0, "lo-80": 90.0, "hi-80": 110.0, "lo-95": 80.0, "hi-95": 120.0}
+    now = copy.deepcopy(now)
+    now["spark"]["y"][-1] = actual
+    return build_changes([(old, now)], {}, "en"), changes(old, now)["came"]
+
+
+@pytest.mark.parametrize(("actual", "where"), [
+    (79.9, "outside"), (80.0, "95"), (89.9, "95"), (90.0, "80"), (100.0, "80"), (110.0, "80"), (110.1, "95"),
+    (120.0, "95"), (120.1, "outside"), (0.0, "outside"), (1e9, "outside")])
+def test_a_month_that_came_is_held_against_both_limits(pair, actual, where):
+    page, rows = came(pair, actual)
+    assert rows[0]["actual"] == actual and rows[0]["old"] == 100.0
+    assert rows[0]["where"] == where and t(f"index.came_{where}", "en") in page
+
+
+def test_without_limits_what_came_is_outside_none(pair):
+    old, now = pair
+    row = old["forecast"][0] | dict.fromkeys(("lo-80", "hi-80", "lo-95", "hi-95")) | {"month": now["months"][1]}
+    y = now["latest"]["y"]
+    for limits, where in (({}, "outside"), ({"lo-95": 0.0, "hi-95": 2 * y}, "95"), ({"lo-80": 0.0}, "outside")):
+        old["forecast"][0] = row | limits
+        assert [one["where"] for one in changes(old, now)["came"]] == [where]
+
+
+def test_a_month_not_known_yet_has_not_come(pair):
+    assert came(pair, None)[1] == []
+
+
+@pytest.mark.parametrize(("factor", "way", "moved"), [(1.0004, "still", 0), (0.9996, "still", 0), (1.01, "up", 1),
+                                                      (0.99, "down", 1)])
+def test_what_moves_by_less_than_half_a_per_mille_stands_still(pair, factor, way, moved):
+    old, now = pair
+    for row in old["forecast"]:
+        row["y_hat"] /= factor
+    row, page = changes(old, now), build_changes([(old, now)], {}, "en")
+    assert row["differs"] == bool(moved) and row["size"] == pytest.approx(abs(factor - 1), rel=1e-6)
+    assert (f'<span class="{way}">{percent(factor - 1, sign=True)}</span>' in page) == bool(moved)
+
+
+def test_a_ratio_moves_in_points_and_from_nothing_there_is_no_share(pair):
+    old, now = copy.deepcopy(pair)
+    for one in (old, now):
+        one["indicator"]["kind"] = "ratio"
+        for n, row in enumerate(one["forecast"]):
+            row["y_hat"] = 0.5 + 0.012 * (one is now) + 0 * n
+    made = changes(old, now)
+    assert made["forecasts"][0] == {"month": now["forecast"][0]["month"], "old": 0.5, "new": 0.512, "change": 0.012,
+                                    "share": None, "size": 0.012}
+    assert f'<span class="up">{t("index.points", "en", n="+1.2")}</span>' in build_changes([(old, now)], {}, "en")
+    old, now = copy.deepcopy(pair)
+    old["forecast"][0]["y_hat"], now["forecast"][0]["y_hat"] = 0.0, 5.0
+    old["forecast"][1]["y_hat"] = None
+    rows = changes(old, now)["forecasts"]
+    assert rows[0]["share"] is None and rows[0]["change"] == 5.0 and rows[1]["month"] == now["forecast"][2]["month"]
+
+
+def test_months_fewer_or_later_are_told_apart_and_long_lists_end(pair):
+    old, now = pair
+    old["months"][1] = "2099-01"
+    old["files"] = [{"file": f"f{n}", "sha256": "0"} for n in range(9)]
+    why = {one["code"]: one["text"]["en"] for one in changes(old, now)["why"]}
+    assert why["months"] == t("index.because_fewer", "en", old=month_text("2099-01", "en"),
+                              new=month_text(now["months"][1], "en"))
+    gone = why["files_gone"]
+    assert "f5" in gone and "f6" not in gone and t("index.more", "en", n=3) in gone
+    old["months"][1] = "2000-01"
+    assert changes(old, now)["why"][0]["text"]["en"] != why["months"]
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_what_is_behind_every_move_is_said_once(summaries, n):
+    pairs = [(copy.deepcopy(one), one) for one in summaries(n)]
+    for old, _ in pairs:
+        old["hashes"]["code"] = "1"
+        for row in old["forecast"]:
+            row["y_hat"] *= 1.1
+    pairs[0][0]["parameters"]["horizon"] = 99
+    page = build_changes(pairs, {}, "en")
+    assert page.count(t("index.because_code", "en")) == 1 and page.count("horizon") == 1
