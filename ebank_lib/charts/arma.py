@@ -19,8 +19,6 @@ from ..stationarity import Battery, longest_run
 from ..wording import language, t
 from . import style
 
-__all__ = ["plot_correlations", "plot_criteria", "plot_residuals", "plot_roots", "plot_stationarity"]
-
 FAR = 15.0  # an order this much above the lowest criterion is as good as out; the colours end there
 LAGS = 24
 

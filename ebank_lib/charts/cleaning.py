@@ -12,8 +12,6 @@ from ..errors import UnknownNameError
 from ..wording import language, t
 from . import style
 
-__all__ = ["plot_before_after", "plot_quality"]
-
 KINDS = ("trouble", "corrected", "flagged", "missing")
 # What is marked on a series, in the order of the legend: decision -> (marker, colour).
 _MARKS = {"corrected": ("o", style.colours[1]), "flagged": ("^", style.colours[4]), "filled": ("D", style.colours[2]),

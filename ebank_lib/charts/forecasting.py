@@ -17,8 +17,6 @@ from ..wording import language, number, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, colours, label_lines, legend_above, month_axis, month_numbers
 
-__all__ = ["plot_accuracy", "plot_backtest", "plot_coverage", "plot_forecast", "plot_revision"]
-
 # The forecast that is read out in the band's colour, the others each in their own.
 _OTHERS = {"arma": colours[1], "snaive": "#8C8C8C", "pure_arma": colours[3], "drift": colours[4], "naive": BAND}
 
@@ -78,10 +76,8 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
 
 def _as_months(index) -> pd.PeriodIndex:
     """Months for the axis; numbered months are shown as such only in tables."""
-    index = pd.Index(index)
-    if isinstance(index, pd.PeriodIndex) or (len(index) and isinstance(index[0], pd.Period)):
-        return pd.PeriodIndex(index, freq="M")
-    return pd.PeriodIndex.from_ordinals(np.asarray(index, dtype="int64"), freq="M")
+    numbered = pd.api.types.is_numeric_dtype(index)
+    return pd.PeriodIndex.from_ordinals(np.asarray(index), freq="M") if numbered else pd.PeriodIndex(index, freq="M")
 
 
 def _label(b: Backtest, lang: str) -> str:

@@ -16,8 +16,6 @@ from ..growth import GrowthAnalysis, volatility
 from ..wording import language, month_name, percent, t
 from . import style
 
-__all__ = ["plot_growth", "plot_volatility"]
-
 KINDS = ("mom", "base", "yoy", "ratio")
 LOG_FROM = 8.0        # a base-period multiple as large as this is drawn on a log axis
 MAX_LINES = 8         # more lines than colours: panels instead
@@ -49,7 +47,7 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
         fig, keys = _ratio(result, keys, lang)
     else:
         fig = _lines(result, by_group, kind, lang, bool(group))
-    return style.headline(fig, title, "\n".join(filter(None, [note, style.some_of(len(keys), total, lang)])))
+    return style.headline(fig, title, note, style.some_of(len(keys), total, lang))
 
 
 def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> str:

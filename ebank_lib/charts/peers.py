@@ -17,8 +17,6 @@ from ..peers.position import Peers
 from ..wording import language, number, percent, t
 from . import style
 
-__all__ = ["plot_clusters", "plot_convergence", "plot_peers"]
-
 OTHERS = "#B9B9B9"
 _COLUMNS = {"rank": 1.05, "percentile": 1.17, "months": 1.43}      # what stands beside each row, and where
 
@@ -65,8 +63,8 @@ def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] 
     ax.spines["bottom"].set_visible(False)
     ax.grid(visible=False)
     ax.text(0.5, -0.9, t("peers.plot_axis", lang), ha="center", va="center", fontsize=8.5, color=style.MUTED)
-    return style.headline(fig, t("peers.plot_title", lang, branch=who), "\n".join(filter(None, [
-        t("peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang)])))
+    return style.headline(fig, t("peers.plot_title", lang, branch=who), t(
+        "peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang))
 
 
 def _strip(everyone: pd.DataFrame, row) -> tuple[pd.Series, float]:

@@ -16,8 +16,6 @@ from ..wording import language, month_name, number, percent, t
 from . import style
 from .style import BAND, INK, MUTED, month_axis, month_numbers
 
-__all__ = ["plot_carriers", "plot_decomposition", "plot_league", "plot_multiples", "plot_total_fan"]
-
 MOST = 24       # branches in a picture; hundreds could not be read, nor would the page bear them
 
 
@@ -217,9 +215,9 @@ def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = No
     drawn = np.isfinite(ends)                 # the others together would be much longer than any: written, not drawn
     ax.barh(at[drawn], rows["increase"][drawn], height=0.68, color=BAND, lw=0)
     ax.hlines(at, rows["lo-80"], rows["hi-80"], color=INK, lw=1.0)
-    texts = [number(v, "", lang) + (f"  {percent(s, 0)}" if np.isfinite(s) else "")
-             for v, s in zip(rows["increase"], rows["share"], strict=True)]
-    _finish(ax, names, np.where(drawn, ends, 0), texts)
+    _finish(ax, names, np.where(drawn, ends, 0),
+            [number(v, "", lang) + (f"  {percent(s, 0)}" if np.isfinite(s) else "")
+             for v, s in zip(rows["increase"], rows["share"], strict=True)])
     ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
     ax.set_xlabel(found.catalog.unit_label(ind.key, lang))
     ax.set_title(t("province.title_carry", lang, label=ind.short_label(lang), when=found.when(lang)))

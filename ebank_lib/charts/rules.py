@@ -12,8 +12,6 @@ from ..rules.problems import Assessment
 from ..wording import language, percent, t
 from . import style
 
-__all__ = ["plot_facts", "plot_problems"]
-
 _BAD, _GOOD = style.colours[1], style.colours[2]
 _COLOURS = {"holds": _GOOD, "fails": _BAD, "unclear": style.MUTED}
 _WIDTH = 62          # columns of the text of a problem's figure

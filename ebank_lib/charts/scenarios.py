@@ -17,8 +17,6 @@ from ..wording import language, month_name, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, axes_of, colours, legend_below, month_numbers, name_rows, wrap, write_beside
 
-__all__ = ["plot_odds", "plot_paths", "plot_scenarios", "plot_targets", "plot_tornado"]
-
 _COLOUR = {"baseline": MUTED, "lever": colours[0], "bundle": colours[2], "stress": colours[1]}
 _PALE = "#B9CFE0"
 _PAST = 24                                  # months of history in a fan

@@ -183,11 +183,11 @@ def compact(picture: Axes | Figure) -> Figure:
     return fig
 
 
-def headline(fig: Figure, title: str, note: str = "") -> Figure:
-    """Write a title at the left edge above all axes, and a note, smaller, below them."""
+def headline(fig: Figure, title: str, *notes: str) -> Figure:
+    """Write a title at the left edge above all axes, and notes that are not empty, smaller, below them."""
     fig.suptitle(title, x=0.01, ha="left")
-    if note:
-        note = "\n".join(wrap(line, 138) for line in note.split("\n"))
+    if any(notes):
+        note = "\n".join(wrap(line, 138) for line in "\n".join(filter(None, notes)).split("\n"))
         fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=MUTED)
     return fig
 

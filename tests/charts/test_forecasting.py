@@ -45,6 +45,12 @@ def test_a_share_is_drawn_in_per_cent(y):
     assert any(label.get_text().endswith("%") for label in ax.get_yticklabels())
 
 
+def test_a_series_that_numbers_its_months_has_a_picture(y):
+    ax = plot_forecast(forecast(y.interpolate().to_numpy(), models=("theta",)), lang="en")
+    ax.figure.canvas.draw()
+    assert len(ax.get_lines()[0].get_ydata()) == 36
+
+
 def test_backtest_pictures(y):
     b = backtest(y, ("theta",), kind="stock", unit="户")
     ax = plot_backtest(b, lang="zh")
