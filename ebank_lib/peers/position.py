@@ -25,7 +25,7 @@ from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 
 __all__ = ["Peers", "base_month", "by_branch", "comparable_keys", "compare_peers", "indexed", "matrix", "months_since",
-           "percentile_interval", "scaled"]
+           "percentile_interval", "place", "scaled"]
 
 YEAR = 12
 MIN_OF_YEAR = 9      # months of the twelve that must be there; one lost workbook must not cost a year
@@ -296,7 +296,7 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
                 "short" if own[key].notna().any() and not wide[branch].notna().any() else
                 "late" if measure == "growth" and wide[branch].notna().any() else "missing")
             about = {"indicator": key, "measure": measure, "month": values.index[-1] if month is None else month}
-            rows.append(about | _place(values.loc[:about["month"]], branch, level, absent))
+            rows.append(about | place(values.loc[:about["month"]], branch, level, absent))
             fields.append(_everyone(values.loc[about["month"]], about))
     latest = describe(pd.DataFrame(rows, columns=_COLUMNS), kinds={"percentile": "percent"}, indicator="indicator",
                       months={"y": "row"}, exact=["y"], across=[
@@ -307,7 +307,7 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
     return Peers(branch, catalog, latest, everyone, bases, level)
 
 
-def _place(values: pd.DataFrame, branch: str, level: float, absent: str) -> dict:
+def place(values: pd.DataFrame, branch: str, level: float = 0.95, absent: str = "") -> dict:
     """Where a branch stands in the last of some months (months x branches); `absent` says why it has no value there."""
     now, y = values.iloc[-1], float(values[branch].iloc[-1])
     n = int(now.notna().sum())

@@ -24,7 +24,7 @@ from ..display import describe, html_table
 from ..errors import ConfigError, SeriesError, UnknownNameError
 from ..growth import as_month
 from ..wording import cell, cite, join, language, month_name, percent, t
-from .statistics import FACTS, MIN_MONTHS, Data
+from .statistics import FACTS, MIN_MONTHS, Data, as_written
 
 __all__ = ["Facts", "load_facts", "stylised_facts", "written"]
 
@@ -253,11 +253,4 @@ def _judge(check: Check, data: Data, level: float) -> dict:
 
 def written(statistic: str, value: float, lang: str | None = None) -> str:
     """Return a figure of this statistic as text; points without their unit where no language is given."""
-    if not math.isfinite(value):
-        return "–"
-    form = FACTS[statistic][1]
-    if form in ("percent", "points"):
-        text = percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-9 else 1)
-        plain = text.removesuffix("%")
-        return text if form == "percent" else plain if lang is None else t("facts.points", lang, n=plain)
-    return f"{value:.{ {'index': 3, 'times': 2, 'count': 0}[form]}f}"
+    return as_written(FACTS[statistic][1], value, lang)

@@ -20,8 +20,8 @@ from ..config import Strict, read_yaml, validate
 from ..display import describe, html_table
 from ..errors import ConfigError, UnknownNameError
 from ..reference import reference_facts
-from ..wording import cell, cite, language, percent, t
-from .statistics import PROBLEMS, Asked, Figure
+from ..wording import cell, cite, language, t
+from .statistics import PROBLEMS, Asked, Figure, as_written
 
 __all__ = ["Assessment", "Entry", "Rule", "assess_problems", "load_problems"]
 
@@ -184,10 +184,10 @@ class Assessment:
         """The figure of a row as it is said, with the indicator it is of."""
         if not math.isfinite(row["value"]):
             return "–"
-        text = _written(row["statistic"], row["value"], lang)
+        form = PROBLEMS[row["statistic"]].form
+        text = as_written(form, row["value"], lang)
         if math.isfinite(row["lo"]):
-            text += t("problems.interval", lang, lo=_written(row["statistic"], row["lo"], lang),
-                      hi=_written(row["statistic"], row["hi"], lang))
+            text += t("problems.interval", lang, **{end: as_written(form, row[end], lang) for end in ("lo", "hi")})
         name = {k: self.catalog.indicators[k].short_label(lang) for k in [*rule.indicators, *rule.of]}
         gap, key = "、" if lang == "zh" else ", ", row["statistic"]
         if key in ("percentile", "gap_months"):
@@ -197,7 +197,8 @@ class Assessment:
         return t("problems.figure", lang, what=what, value=text)
 
     def _threshold(self, row: dict, lang: str) -> str:
-        return t(f"problems.{row['compare']}", lang, value=_written(row["statistic"], row["threshold"], lang))
+        form = PROBLEMS[row["statistic"]].form
+        return t(f"problems.{row['compare']}", lang, value=as_written(form, row["threshold"], lang))
 
     def _why(self, entry: Entry, row: dict, lang: str) -> str:
         why = t(f"problems.missing_{row['missing']}", lang)
@@ -221,13 +222,6 @@ class Assessment:
         from ..charts.rules import plot_problems
 
         return plot_problems(self, lang, kind)
-
-
-def _written(statistic: str, value: float, lang: str) -> str:
-    form = PROBLEMS[statistic].form
-    if form == "percent":
-        return percent(value, 0 if statistic == "percentile" or abs(value * 100 - round(value * 100)) < 1e-9 else 1)
-    return t("problems.months", lang, n=f"{value:.0f}") if form == "months" else f"{value:.2f}"
 
 
 def assess_problems(cleaned, branch: str, problems: str | Path | None = None) -> Assessment:

@@ -8,7 +8,7 @@ last twelve months unless they say otherwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,28 @@ import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
-from ..peers.position import by_branch, compare_peers, percentile_interval
+from ..peers.position import by_branch, compare_peers, place
 from ..store import kept_arrays
+from ..wording import percent, t
 
-__all__ = ["FACTS", "MIN_MONTHS", "PROBLEMS", "Asked", "Data", "Estimate", "Figure", "Statistic"]
+__all__ = ["FACTS", "MIN_MONTHS", "PROBLEMS", "Asked", "Data", "Estimate", "Figure", "Statistic", "as_written"]
 
 MIN_MONTHS = 10
+
+
+def as_written(form: str, value: float, lang: str | None = None) -> str:
+    """Return a figure in one of the forms of :data:`FACTS` and :data:`PROBLEMS`; points without their unit where no
+    language is given."""
+    if not math.isfinite(value):
+        return "–"
+    if form == "months":
+        return t("problems.months", lang, n=f"{value:.0f}")
+    if form in ("percent", "points", "whole"):
+        text = percent(value, 0 if form == "whole" or abs(value * 100 - round(value * 100)) < 1e-9 else 1)
+        plain = text.removesuffix("%")
+        return text if form != "points" else plain if lang is None else t("facts.points", lang, n=plain)
+    return f"{value:.{ {'index': 3, 'times': 2, 'number': 2, 'count': 0}[form]}f}"
+
 
 # ---------------------------------------------------------------- facts: figures with bounds
 
@@ -226,7 +242,6 @@ MIN_HISTORY = 24            # months: below this halves of a history, or its lar
 LEVEL = 0.9                 # of the interval that decides
 REPLICATIONS = 499
 AFTER_EVENT = 3             # months from an event on in which its mark is looked for
-MIN_PEERS = 5
 
 
 @dataclass(frozen=True)
@@ -325,23 +340,19 @@ def percentile(asked: Asked, key: str) -> Figure:
     for b in (b for b in asked.cleaned.catalog.reporting if b in wide[key]):
         below = sum(_last_year(wide[k][b]) for k in asked.rule.of)
         peers[b] = _last_year(wide[key][b]) / below if below > 0 else math.nan
-    values = pd.Series(peers, dtype=float).dropna()
-    if asked.branch not in values.index:
-        return Figure(item=key, missing="too_few")
-    if len(values) < MIN_PEERS:
-        return Figure(item=key, missing="no_peers")
-    own, others = values[asked.branch], values.drop(asked.branch)
-    below = float((others < own).sum() + (others == own).sum() / 2)
-    lo, hi = percentile_interval(below, len(others))
-    return _found(below / len(others), key, lo=float(lo), hi=float(hi))
+    values = pd.DataFrame(peers, index=[key], dtype=float).dropna(axis=1)
+    return _placed(place(values, asked.branch) if asked.branch in values else {"status": "missing"}, key, "percentile")
 
 
 def _position(asked: Asked, key: str, column: str) -> Figure:
     rows = compare_peers(asked.cleaned, asked.branch, [key]).latest.set_index("measure")
-    status = rows["status"].get(asked.rule.measure, "missing")
-    if status != "ok":
-        return Figure(item=key, missing="no_peers" if status == "few" else "too_few")
-    row = rows.loc[asked.rule.measure]
+    measure = asked.rule.measure
+    return _placed(rows.loc[measure] if measure in rows.index else {"status": "missing"}, key, column)
+
+
+def _placed(row: Mapping, key: str, column: str) -> Figure:
+    if row["status"] != "ok":
+        return Figure(item=key, missing="no_peers" if row["status"] == "few" else "too_few")
     interval = {"lo": float(row["lo"]), "hi": float(row["hi"])} if column == "percentile" else {}
     return _found(float(row[column]), key, **interval)
 
@@ -411,7 +422,7 @@ PROBLEMS: dict[str, Statistic] = {
     "level": Statistic(level, "percent", 0, math.inf, ("ratio",)),
     "share_of": Statistic(share_of, "percent", 0, 1, _SIZES, "needed"),
     "growth_12m": Statistic(growth_12m, "percent", -1, math.inf, _SIZES),
-    "percentile": Statistic(percentile, "percent", 0, 1, whole="may"),
+    "percentile": Statistic(percentile, "whole", 0, 1, whole="may"),
     "gap_months": Statistic(gap_months, "months", 0, math.inf),
     "top_share": Statistic(top_share, "percent", 0, 1, _SIZES, together=True),
     "herfindahl": Statistic(herfindahl, "number", 0, 1, _SIZES, together=True),

@@ -49,10 +49,6 @@ class Effect:
         low, high = self.at(np.array([-Z90, Z90]))
         return float(low), float(high)
 
-    def sized(self, size) -> Effect:
-        """Return the same effect with another size; no more than a whole gap is closed."""
-        return replace(self, size=np.minimum(size, 1.0) if self.move.how == "ceiling" else size)
-
 
 @dataclass(frozen=True)
 class Drawn:
@@ -68,11 +64,14 @@ class Drawn:
 
     def at(self, z: float) -> Drawn:
         """Return the same lever with every size at one point of its distribution, z standard deviations out."""
-        return replace(self, effects=tuple(effect.sized(effect.at(z)) for effect in self.effects))
+        return replace(self, effects=tuple(replace(effect, size=effect.at(z)) for effect in self.effects))
 
     def times(self, factor) -> Drawn:
-        """Return the same lever with every size so many times its median, one factor or one a path."""
-        return replace(self, effects=tuple(effect.sized(float(effect.at(0.0)) * factor) for effect in self.effects))
+        """Return the same lever with every size so many times its median, one factor or one a path; no more than a
+        whole gap is closed."""
+        most = [1.0 if effect.move.how == "ceiling" else np.inf for effect in self.effects]
+        return replace(self, effects=tuple(replace(effect, size=np.minimum(float(effect.at(0.0)) * factor, top))
+                                           for effect, top in zip(self.effects, most, strict=True)))
 
 
 def standard_draws(key: str, n: int, seed: int) -> np.ndarray:

@@ -335,12 +335,8 @@ def steady_growth(base: float, total: float, wait: int, months: int) -> float:
 def said_odds(p: float, n: int, lang: str | None = None, error: bool = False) -> str:
     """Return odds as they are said: no more digits than n paths allow, and never 0% or 100%.
 
-    Whole per cents from 400 paths on, fives from 100 on, tens below. With `error`, two standard errors beside it.
-
-    Examples
-    --------
-    >>> said_odds(0.4234, 1000, "en", error=True), said_odds(0.4234, 200, "en"), said_odds(0.0, 50, "en")
-    ('42% (±4)', '40%', '< 6%')
+    Whole per cents from 400 paths on, fives from 100 on, tens below. With `error`, two standard errors beside it:
+    0.4234 of 1000 is "42% (±4)", of 200 "40%", and 0 of 50 "< 6%".
     """
     language(lang)
     if not np.isfinite(p):

@@ -136,9 +136,6 @@ class LeverBoard:
         return [t("scenarios.board_effects", self.lang, effects=sep.join(said),
                   timing=sep.join(dict.fromkeys(when)))] if said else []
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
     def _ipython_display_(self) -> None:
         """Show table and fan, each an output of its own, as a page needs them."""
         import matplotlib.pyplot as plt
