@@ -199,7 +199,7 @@ def arima(work: Work, horizon: int) -> Prediction:
 
 
 def _arma(work: Work, values: np.ndarray, horizon: int, **search) -> Prediction:
-    y = pd.Series(values, index=work.months, name=work.name)
+    y = pd.Series(values, index=work.months)
     chosen = select_order(y, max_order=min(_MOST, len(y) // 8), **search)
     table = chosen.best.forecast(horizon, level=(95,))
     sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))

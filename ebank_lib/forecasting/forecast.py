@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from ..catalog import Indicator
 from ..display import html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, language, month_name, number, percent, t
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
-from .series import Prepared, Transform, kind_of, prepare
+from .series import Prepared, Transform, prepare
 
 __all__ = ["DEFAULT", "LONGEST", "Forecast", "assemble", "checked", "checked_paths", "distribution", "forecast",
            "forecast_many", "forecast_ready", "in_language", "paths_from", "simulate_paths"]
@@ -171,7 +170,7 @@ def in_language(text: object, lang: str | None = None) -> str:
     return str(text(lang) if callable(text) else text or "")
 
 
-def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | Indicator | None = None,
+def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,
              unit: object = "", label: object = "", unique_id: str | None = None, calendar: str = "none") -> Forecast:
     """Forecast one monthly series, always with limits.
 
@@ -186,7 +185,7 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
     models : names
         ``combination``, ``median`` (of its members) and the names of
         :data:`ebank_lib.forecasting.candidates.CANDIDATES`; the first is read out.
-    kind : {"stock", "flow", "ratio", "multiple"} or Indicator, optional
+    kind : {"stock", "flow", "ratio", "multiple"}, optional
         Chooses the modelling scale and the bounds.
     unit, label : str or callable of the language, optional
         How values and the series are called in sentences and pictures.
@@ -214,9 +213,6 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | I
     ('log', 12, ['2011-09', '2012-08'])
     """
     horizon, level, models = checked(horizon, level, models)
-    if isinstance(kind, Indicator):
-        label = label or kind.short_label
-        kind = kind_of(kind)
     ready = prepare(y, kind, calendar)
     return forecast_ready(ready, horizon, level, models, kind=kind, unit=unit, label=label,
                           unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))

@@ -125,7 +125,6 @@ class Work:
     given: np.ndarray
     first: int
     calendar: CalendarEffect = NOTHING
-    name: object = None
 
     @cached_property
     def months(self) -> pd.PeriodIndex:
@@ -155,7 +154,7 @@ class Work:
     def until(self, back: int) -> Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
         n = len(self.values) - back
-        return Work(self.values[:n], self.given[:n], self.first, self.calendar, self.name)
+        return Work(self.values[:n], self.given[:n], self.first, self.calendar)
 
 
 @dataclass(frozen=True)
@@ -261,7 +260,7 @@ def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, eve
         z[missing] = np.interp(missing, there, z[there])
     adjusted, events = (z, []) if constant else take_out(
         z, y.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
-    work = Work(adjusted, z, first, NOTHING, y.name)
+    work = Work(adjusted, z, first)
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
     gaps = tuple(y.index[missing]) if missing.size else ()
     ready = Prepared(y, work, transform, gaps, late, numbered, constant, told)
