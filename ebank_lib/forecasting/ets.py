@@ -20,7 +20,6 @@ from ..compiled import compiled
 __all__ = ["ETS", "FORMS", "fit_ets", "select_ets"]
 
 FORMS = ("ANN", "AAN", "AAdN", "ANA", "AAA", "AAdA")
-_PHI = (0.80, 0.98)     # weaker damping is no damping, stronger is no trend (Hyndman & Athanasopoulos)
 _EDGE = 1e-4
 
 
@@ -35,7 +34,7 @@ def _weights(theta, trend, season):
     if season:
         gamma = (1 - alpha) * (_EDGE + (1 - 2 * _EDGE) / (1 + np.exp(-theta[n])))
         n += 1
-    if trend == 2:
+    if trend == 2:      # weaker damping is no damping, stronger is no trend (Hyndman & Athanasopoulos)
         phi = 0.80 + 0.18 / (1 + np.exp(-theta[n]))
     return alpha, beta, gamma, phi
 
@@ -61,46 +60,10 @@ def _passes(y, alpha, beta, gamma, phi, season, states):
 
 
 @compiled
-def _without_season(y, alpha, beta, phi, trend):
-    """As `_concentrated` without a season, in two thirds of the time: level and slope are plain numbers."""
-    free = 2 if trend > 0 else 1
-    a, columns = np.zeros(y.size), np.zeros((y.size, free))
-    level, slope, level1, slope1, level2, slope2 = 0.0, 0.0, 1.0, 0.0, 0.0, 1.0
-    for t in range(y.size):
-        known = not np.isnan(y[t])
-        fitted, fitted1, fitted2 = level + phi * slope, level1 + phi * slope1, level2 + phi * slope2
-        e = y[t] - fitted if known else 0.0
-        e1, e2 = (0.0 - fitted1, 0.0 - fitted2) if known else (0.0, 0.0)
-        a[t] = e
-        columns[t, 0] = -e1
-        level, slope = fitted + alpha * e, phi * slope + beta * e
-        level1, slope1 = fitted1 + alpha * e1, phi * slope1 + beta * e1
-        if free == 2:
-            columns[t, 1] = -e2
-            level2, slope2 = fitted2 + alpha * e2, phi * slope2 + beta * e2
-    normal = columns.T @ columns
-    for k in range(free):
-        normal[k, k] += 1e-9 * (1.0 + normal[k, k])
-    x = np.linalg.solve(normal, columns.T @ a)
-    start, last = np.zeros(14), np.zeros(14)
-    start[:free] = x
-    level, slope, sse = start[0], start[1], 0.0
-    for t in range(y.size):
-        fitted = level + phi * slope
-        e = 0.0 if np.isnan(y[t]) else y[t] - fitted
-        level, slope = fitted + alpha * e, phi * slope + beta * e
-        sse += e * e
-    last[0], last[1] = level, slope
-    return sse, start, last
-
-
-@compiled
 def _concentrated(y, alpha, beta, gamma, phi, trend, season):
     """Sum of squares at the best initial state, that state, the last one."""
-    if not season:
-        return _without_season(y, alpha, beta, phi, trend)
     first = 1 + (trend > 0)
-    free = first + 11
+    free = first + 11 * season
     states = np.zeros((free + 1, 14))
     for k in range(free):
         states[1 + k, k if k < first else 2 + k - first] = 1.0
