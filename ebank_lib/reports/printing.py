@@ -35,38 +35,18 @@ _DATE = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)(\d{14})")
 
 
 def find_chromium() -> Path:
-    """Return the browser that prints: what ``EBANK_CHROMIUM`` names, else Chromium, Chrome or Edge on the path.
-
-    Raises
-    ------
-    ConfigError
-        There is none, or ``EBANK_CHROMIUM`` names nothing that can be run.
-    """
+    """Return the browser that prints: what ``EBANK_CHROMIUM`` names, else Chromium, Chrome or Edge on the path."""
     named = os.environ.get(VARIABLE)
-    if named:
-        found = shutil.which(named)
-        if found is None:
-            raise ConfigError("cannot be run", key=VARIABLE, found=named, expected="a Chromium or Chrome")
-        return Path(found)
-    for name in _NAMES:
-        found = shutil.which(name)
-        if found:
-            return Path(found)
-    raise ConfigError("no browser to print with", expected="chromium or google-chrome on PATH",
-                      hint=f"Install Chromium, or name one in {VARIABLE}; the pages can be printed from any browser.")
+    found = next(filter(None, map(shutil.which, [named] if named else _NAMES)), None)
+    if found is None:
+        raise ConfigError("no browser to print with", key=VARIABLE, found=named or "none on PATH",
+                          expected="chromium or google-chrome", hint="Install Chromium, or name one in "
+                          f"{VARIABLE}; the pages can be printed from any browser.")
+    return Path(found)
 
 
 def print_pdf(page: str | Path, target: str | Path, seconds: float = 120) -> Path:
-    """Print a page on A4.
-
-    Parameters
-    ----------
-    page : path
-        An HTML file.
-    target : path
-        Written whole or not at all.
-    seconds : float
-        The longest that it may take.
+    """Print an HTML file on A4; the target is written whole or not at all.
 
     Raises
     ------
@@ -78,21 +58,18 @@ def print_pdf(page: str | Path, target: str | Path, seconds: float = 120) -> Pat
     if not page.is_file():
         raise ConfigError("no such page", file=str(page))
     browser = find_chromium()
+    # It refuses to run as root with its sandbox, as in a container; anybody else keeps it.
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="ebank-print-", ignore_cleanup_errors=True) as folder:
         made = Path(folder) / "page.pdf"
-        command = [str(browser), *_FLAGS, *_sandbox(), f"--user-data-dir={Path(folder) / 'profile'}",
-                   f"--print-to-pdf={made}", page.resolve().as_uri()]
-        said = _run(command, seconds, page)
+        said = _run([str(browser), *_FLAGS, *root, f"--user-data-dir={Path(folder) / 'profile'}",
+                     f"--print-to-pdf={made}", page.resolve().as_uri()], seconds, page)
         content = made.read_bytes() if made.is_file() else b""
     if not content.startswith(b"%PDF-"):
-        raise ConfigError("was not printed", file=str(page), found=_last_line(said), expected="a PDF")
+        lines = [line.strip() for line in said.splitlines() if line.strip() and "dbus" not in line]
+        raise ConfigError("was not printed", file=str(page), found=lines[-1] if lines else "nothing", expected="a PDF")
     write_atomically(target, _DATE.sub(rb"\g<1>19700101000000", content))
     return target
-
-
-def _sandbox() -> list[str]:
-    """Chromium refuses to run as root with its sandbox, as in a container; anybody else keeps it."""
-    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def _run(command: list[str], seconds: float, page: Path) -> str:
@@ -102,26 +79,12 @@ def _run(command: list[str], seconds: float, page: Path) -> str:
                                    start_new_session=True)
     except OSError as error:
         raise ConfigError("cannot be run", file=command[0], found=error.strerror) from error
-    try:
-        _, said = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise ConfigError("took too long to print", file=str(page), expected=f"at most {seconds:g} s") from None
-    finally:
-        _end(process)
-    return said.decode("utf-8", "replace")
-
-
-def _end(process: subprocess.Popen) -> None:
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    if process.poll() is None:
-        process.kill()
-    if process.stderr:
-        process.stderr.close()
-    process.wait()
-
-
-def _last_line(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip() and "dbus" not in line]
-    return lines[-1] if lines else "nothing"
+    with process:
+        try:
+            return process.communicate(timeout=seconds)[1].decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            raise ConfigError("took too long to print", file=str(page), expected=f"at most {seconds:g} s") from None
+        finally:
+            process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):     # no groups on Windows
+                os.killpg(process.pid, signal.SIGKILL)

@@ -25,24 +25,23 @@ __all__ = ["csv_bytes", "export_files", "parquet_bytes", "sheet_names", "workboo
 _EPOCH = dt.datetime(2000, 1, 1)   # xlsx must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
 _WIDEST = 48
+_HEAD = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#EEF1F4"}
+_STYLES = {"title": {"bold": True, "font_size": 14}, "head": _HEAD, "head_right": {**_HEAD, "align": "right"},
+           "link": {"font_color": "#0A58B0", "underline": 1}, "note": {"font_color": "#57606A", "italic": True},
+           "text": {"text_wrap": True, "valign": "top"}}
 _FORMATS = {"percent": "0.00%", "integer": "#,##0", "month": "yyyy-mm", "date": "yyyy-mm-dd"}
+# About four digits of the usual size.
+_SIZES = ((1000, "#,##0"), (10, "#,##0.00"), (0.1, "0.000"), (1e-3, "0.00000"), (1e-300, "0.00E+00"), (0, "0.000"))
 
 
 def sheet_names(tables: Iterable[Mapping[str, Any]], taken: Iterable[str] = ()) -> list[str]:
-    """Return a name for each table's sheet: allowed by Excel, and no two alike.
-
-    Examples
-    --------
-    >>> sheet_names([{"name": "a" * 40}, {"name": "a" * 41}])
-    ['aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaa_2']
-    """
+    """Return a name for each table's sheet: its own as far as Excel allows, no two alike, none that Excel keeps."""
     used = {name.lower() for name in taken} | {"history"}
     names = []
     for table in tables:
-        base = re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", table["name"]).strip("'")[:31] or "table"
-        name, n = base, 2
+        name, n = table["name"][:31], 2
         while name.lower() in used:
-            name, n = f"{base[:28]}_{n}", n + 1
+            name, n = f"{table['name'][:28]}_{n}", n + 1
         used.add(name.lower())
         names.append(name)
     return names
@@ -66,72 +65,57 @@ def workbook_bytes(tables: Sequence[Mapping[str, Any]], title: str, notes: Itera
     book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
                                         "strings_to_numbers": False, "nan_inf_to_errors": False})
     book.set_properties({"title": _safe(title), "created": _EPOCH})
-    styles = _Styles(book)
+    numbers = {pattern: {"num_format": pattern, "valign": "top"}
+               for pattern in (*_FORMATS.values(), *(pattern for _, pattern in _SIZES))}
+    styles = {name: book.add_format(style) for name, style in (_STYLES | numbers).items()}
     first = t("report.workbook_contents", lang)
     names = sheet_names(tables, taken=[first])
-    _contents(book.add_worksheet(first), tables, names, title, notes, styles, lang)
+    _contents(book.add_worksheet(first), dict(zip(names, tables, strict=True)), title, notes, styles, lang)
     for table, name in zip(tables, names, strict=True):
         _sheet(book.add_worksheet(name), table, first, notes, styles, lang)
     book.close()
     return buffer.getvalue()
 
 
-class _Styles:
-    """The few formats of the workbook."""
-
-    def __init__(self, book: xlsxwriter.Workbook):
-        self._book, self._numbers = book, {}
-        self.title = book.add_format({"bold": True, "font_size": 14})
-        head = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#EEF1F4"}
-        self.head = book.add_format(head)
-        self.head_right = book.add_format({**head, "align": "right"})
-        self.link = book.add_format({"font_color": "#0A58B0", "underline": 1})
-        self.note = book.add_format({"font_color": "#57606A", "italic": True})
-        self.text = book.add_format({"text_wrap": True, "valign": "top"})
-
-    def number(self, pattern: str):
-        if pattern not in self._numbers:
-            self._numbers[pattern] = self._book.add_format({"num_format": pattern, "valign": "top"})
-        return self._numbers[pattern]
-
-
-def _contents(sheet, tables, names, title, notes, styles, lang) -> None:
+def _contents(sheet, tables: Mapping[str, Mapping], title: str, notes, styles, lang) -> None:
     sheet.hide_gridlines(2)
-    sheet.write_string(0, 0, _safe(title), styles.title)
-    heads = [t(f"report.{key}", lang) for key in ("sheet", "what", "rows", "made_by")]
-    for at, head in enumerate(heads):
-        sheet.write_string(2, at, head, styles.head)
-    for n, (table, name) in enumerate(zip(tables, names, strict=True), start=3):
-        quoted = name.replace("'", "''")
-        sheet.write_url(n, 0, f"internal:'{quoted}'!A1", styles.link, name)
-        sheet.write_string(n, 1, _safe(table["title"]), styles.text)
-        sheet.write_number(n, 2, len(table["rows"]), styles.number("#,##0"))
+    sheet.write_string(0, 0, _safe(title), styles["title"])
+    for at, key in enumerate(("sheet", "what", "rows", "made_by")):
+        sheet.write_string(2, at, t(f"report.{key}", lang), styles["head"])
+    for n, (name, table) in enumerate(tables.items(), start=3):
+        sheet.write_url(n, 0, f"internal:'{name}'!A1", styles["link"], name)
+        sheet.write_string(n, 1, _safe(table["title"]), styles["text"])
+        sheet.write_number(n, 2, len(table["rows"]), styles["#,##0"])
         sheet.write_string(n, 3, _origin(table))
     for n, note in enumerate(notes, start=4 + len(tables)):
-        sheet.write_string(n, 0, _safe(note), styles.note)
-    sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 1, 60)
-    sheet.set_column(2, 2, 10)
-    sheet.set_column(3, 3, 32)
+        sheet.write_string(n, 0, _safe(note), styles["note"])
+    for at, width in enumerate((30, 60, 10, 32)):
+        sheet.set_column(at, at, width)
     sheet.freeze_panes(3, 0)
 
 
 def _sheet(sheet, table, first, notes, styles, lang) -> None:
     columns, rows = table["columns"], table["rows"]
-    sheet.write_string(0, 0, _safe(table["title"]), styles.title)
-    quoted = first.replace("'", "''")
-    sheet.write_url(1, 0, f"internal:'{quoted}'!A1", styles.link, t("report.back", lang))
+    sheet.write_string(0, 0, _safe(table["title"]), styles["title"])
+    sheet.write_url(1, 0, f"internal:'{first}'!A1", styles["link"], t("report.back", lang))
     for at, column in enumerate(columns):
-        number = column["kind"] in ("integer", "number", "percent")
-        sheet.write_string(2, at, _safe(column["head"]), styles.head_right if number else styles.head)
-        pattern = _FORMATS.get(column["kind"]) or _pattern([row[at] for row in rows])
-        for n, row in enumerate(rows, start=3):
-            _cell(sheet, n, at, row[at], column["kind"], pattern, styles, lang)
-        sheet.set_column(at, at, _width(column, [row[at] for row in rows[:500]]))
-    origin = _origin(table)
-    below = [*table["notes"], *notes, *([origin] if origin else [])]
+        kind, values = column["kind"], [row[at] for row in rows]
+        number = kind in ("integer", "number", "percent")
+        sheet.write_string(2, at, _safe(column["head"]), styles["head_right" if number else "head"])
+        style = styles[_FORMATS.get(kind) or _pattern(values)]
+        for n, value in enumerate(values, start=3):
+            if isinstance(value, bool):
+                sheet.write_string(n, at, t("report.yes" if value else "report.no", lang))
+            elif isinstance(value, (int, float)):
+                sheet.write_number(n, at, value, style)
+            elif kind in ("month", "date") and value and (day := _day(value)):
+                sheet.write_datetime(n, at, day, style)
+            elif value is not None:
+                sheet.write_string(n, at, _safe(value), styles["text"])
+        sheet.set_column(at, at, _width(column, values[:500]))
+    below = [*table["notes"], *notes, *filter(None, [_origin(table)])]
     for n, note in enumerate(below, start=4 + len(rows)):
-        sheet.write_string(n, 0, _safe(note), styles.note)
+        sheet.write_string(n, 0, _safe(note), styles["note"])
     sheet.freeze_panes(3, 1)
     if rows:
         sheet.autofilter(2, 0, 2 + len(rows), len(columns) - 1)
@@ -141,43 +125,27 @@ def _sheet(sheet, table, first, notes, styles, lang) -> None:
     sheet.repeat_rows(2)
 
 
-def _cell(sheet, row, column, value, kind, pattern, styles, lang) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_string(row, column, t("report.yes" if value else "report.no", lang))
-    elif isinstance(value, (int, float)):
-        sheet.write_number(row, column, value, styles.number(pattern))
-    elif kind in ("month", "date") and (day := _day(value)) is not None:
-        sheet.write_datetime(row, column, day, styles.number(pattern))
-    else:
-        sheet.write_string(row, column, _safe(value), styles.text)
-
-
 def _day(text: str) -> dt.datetime | None:
     """Return a month or a day as Excel's date; None for what Excel's calendar does not have."""
-    match = re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", text)
     try:
-        day = dt.datetime(int(match[1]), int(match[2]), int(match[3] or 1)) if match else None
+        day = dt.datetime.fromisoformat(text if len(text) > 7 else f"{text}-01")
     except ValueError:
         return None
-    return day if day and day.year >= 1900 else None
+    return day if day.year >= 1900 else None
 
 
 def _pattern(values: Sequence[Any]) -> str:
     """Return a number format that shows about four digits of the column's usual size."""
     sizes = sorted(abs(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and v)
     usual = sizes[len(sizes) // 2] if sizes else 0.0
-    patterns = ((1000, "#,##0"), (10, "#,##0.00"), (0.1, "0.000"), (1e-3, "0.00000"))
-    return next((pattern for size, pattern in patterns if usual >= size), "0.00E+00" if usual else "0.000")
+    return next(pattern for size, pattern in _SIZES if usual >= size)
 
 
 def _width(column: Mapping[str, Any], values: Sequence[Any]) -> float:
     """Return a width in which the heading and the texts fit, Chinese signs counting double."""
     shown = [f"{v:,.3f}" if isinstance(v, float) else str(v) for v in values if v is not None]
-    if column["kind"] in ("number", "integer"):
-        shown = [text[:14] for text in shown]
-    longest = max((_columns(text) for text in shown), default=0)
+    longest = max((_columns(text[:14] if column["kind"] in ("number", "integer") else text) for text in shown),
+                  default=0)
     return min(_WIDEST, max(9, longest + 2, min(_columns(column["head"]), 24) + 3))
 
 
@@ -198,33 +166,18 @@ def _safe(text: object) -> str:
 # ---------------------------------------------------------------- CSV and Parquet
 
 def export_files(tables: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return ``tables/NAME.csv`` and ``tables/NAME.parquet`` of every record.
-
-    Parameters
-    ----------
-    tables : iterable of records
-        As :func:`~ebank_lib.reports.record.table_of` makes them; their names are plain ASCII words.
-    """
-    files = {}
-    for table in tables:
-        files[f"tables/{table['name']}.csv"] = csv_bytes(table)
-        files[f"tables/{table['name']}.parquet"] = parquet_bytes(table)
-    return files
+    """Return ``tables/NAME.csv`` and ``tables/NAME.parquet`` of every record."""
+    return {f"tables/{table['name']}.{kind}": made(table) for table in tables
+            for kind, made in (("csv", csv_bytes), ("parquet", parquet_bytes))}
 
 
 def csv_bytes(table: Mapping[str, Any]) -> bytes:
-    """Return a record as CSV, in UTF-8 with a mark that spreadsheets know; no text can be taken for a formula.
-
-    Examples
-    --------
-    >>> csv_bytes({"columns": [{"name": "a"}, {"name": "b"}], "rows": [["=1+1", 0.5]]}).decode("utf-8-sig")
-    "a,b\\n'=1+1,0.5\\n"
-    """
-    names = [column["name"] for column in table["columns"]]
+    """Return a record as CSV, in UTF-8 with a mark that spreadsheets know; no text can be taken for a formula."""
     buffer = io.StringIO()
-    lines = csv.writer(buffer, lineterminator="\n")
-    for row in [names, *table["rows"]]:     # the heading is a text like any other
-        lines.writerow([inert(v) if isinstance(v, str) else None if v != v else v for v in row])
+    # The heading is a text like any other.
+    csv.writer(buffer, lineterminator="\n").writerows(
+        [inert(value) if isinstance(value, str) else value for value in row]
+        for row in ([column["name"] for column in table["columns"]], *table["rows"]))
     return buffer.getvalue().encode("utf-8-sig", "replace")
 
 
@@ -233,32 +186,26 @@ def parquet_bytes(table: Mapping[str, Any]) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    fields, arrays = [], []
+    as_type = {"int64": int, "float64": float, "bool_": bool, "string": _text}
+    arrays = []
     for at, column in enumerate(table["columns"]):
         values = [row[at] for row in table["rows"]]
         kind = _type(column["kind"], values)
-        as_type = {"int64": int, "double": float, "bool": bool, "string": _text}[kind]
-        arrays.append(pa.array([None if v is None else as_type(v) for v in values], getattr(pa, _MAKERS[kind])()))
-        fields.append(pa.field(column["name"], arrays[-1].type))
+        arrays.append(pa.array([None if v is None else as_type[kind](v) for v in values], getattr(pa, kind)()))
     buffer = io.BytesIO()
-    parquet.write_table(pa.table(arrays, pa.schema(fields)), buffer, compression="zstd", store_schema=False)
+    parquet.write_table(pa.table(arrays, [column["name"] for column in table["columns"]]), buffer, compression="zstd",
+                        store_schema=False)
     return buffer.getvalue()
 
 
-_MAKERS = {"int64": "int64", "double": "float64", "bool": "bool_", "string": "string"}
-
-
-def _type(kind: str, values: list) -> str:
+def _type(kind: str, values: Sequence[Any]) -> str:
     """Return the type of a column: what its kind says, if every value is of it."""
-    present = [v for v in values if v is not None]
-    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present)
-    if kind == "integer" and all(isinstance(v, int) and not isinstance(v, bool) and abs(v) < 2**63 for v in present):
+    found = {type(value) for value in values if value is not None}
+    if kind == "integer" and found <= {int} and all(abs(value) < 2**63 for value in values if value is not None):
         return "int64"
-    if kind in ("integer", "number", "percent") and numbers:
-        return "double"
-    if kind == "flag" and all(isinstance(v, bool) for v in present):
-        return "bool"
-    return "string"
+    if kind in ("integer", "number", "percent") and found <= {int, float}:
+        return "float64"
+    return "bool_" if kind == "flag" and found <= {bool} else "string"
 
 
 def _text(value: object) -> str:
