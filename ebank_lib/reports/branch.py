@@ -17,7 +17,7 @@ page shows what there is of it and says why it ends there.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,16 @@ from ..errors import ConfigError, UnknownNameError
 from ..files import own_folder, portable_source, renew, write_atomically
 from ..sources import open_source
 from ..store import kept_data
-from ..wording import LANGUAGES, t, use_language
+from ..wording import t, use_language
 from .content import Content, read_content
 from .notebook import Executed
 from .page import About, build_page
 from .seal import library_versions, package_sha256, run_json_bytes, source_links
-from .summary import summarise, summary_bytes
+from .summary import labels_of, summarise, summary_bytes
 from .trace import month_of
 from .workbook import export_files, workbook_bytes
 
-__all__ = ["PROVINCE", "Province", "Scope", "build", "labels_of", "open_province", "scope_of", "write_report"]
+__all__ = ["PROVINCE", "Province", "Scope", "build", "open_province", "scope_of", "write_report"]
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 
@@ -75,13 +75,7 @@ class Scope:
 
 
 def open_province(source: str | Path) -> Province:
-    """Read and clean a source.
-
-    Raises
-    ------
-    SourceError, ConfigError
-        As :func:`ebank_lib.open_source` and :func:`ebank_lib.clean`.
-    """
+    """Read and clean a source."""
     opened = open_source(source)
     cleaned = clean(opened)
     files = opened.files()
@@ -94,12 +88,6 @@ def open_province(source: str | Path) -> Province:
     return Province(portable_source(source), cleaned, files, tuple(made))
 
 
-def labels_of(catalog: Catalog, name: str) -> dict[str, str]:
-    """Return what a report is called in each language: the branch's label, or words for all branches together."""
-    one = catalog.branches.get(name)
-    return {lang: one.label(lang) if one else t("report.all_branches", lang) for lang in LANGUAGES}
-
-
 def scope_of(province: Province, branch: str | None, indicator: str | None = None, start: str | None = None,
              end: str | None = None) -> Scope:
     """Return what a report is about.
@@ -109,7 +97,7 @@ def scope_of(province: Province, branch: str | None, indicator: str | None = Non
     branch : str or None
         Its id (``0351`` and what is left of it after a detour through a number are the same); None for all together.
     indicator : str, optional
-        What is forecast; else the first of the catalogue's headline indicators that is reported.
+        What is forecast; else the first of the catalogue's headline indicators that is reported, else the first that is.
     start, end : str, optional
         First and last month, ``YYYY-MM``.
 
@@ -121,41 +109,29 @@ def scope_of(province: Province, branch: str | None, indicator: str | None = Non
         There are no data, or the months are not in order.
     """
     catalog, panel = province.catalog, province.cleaned.panel
+    known = panel.index.get_level_values("month").unique()
     name, what = province.whole, "indicator that a branch reports"
     if branch is not None:
         name = catalog.branch(branch).id
-        what, known = f"indicator reported by {name}", panel.index.get_level_values("branch").unique()
-        if name not in known:
-            raise UnknownNameError("branch with data", name, known)
+        what, with_data = f"indicator reported by {name}", panel.index.get_level_values("branch").unique()
+        if name not in with_data:
+            raise UnknownNameError("branch with data", name, with_data)
         panel = panel.xs(name, level="branch")
     if not ID.fullmatch(name):
         raise ConfigError("bad branch id", found=name, expected="letters, digits, _ and -")
     reported = [str(column) for column in panel.columns if panel[column].notna().any()]
     if indicator is not None and catalog.indicator(indicator).key not in reported:
         raise UnknownNameError(what, indicator, reported)
-    chosen = indicator or _default_indicator(catalog, reported)
-    return Scope(name, chosen, _months(province, start, end))
-
-
-def _months(province: Province, start: str | None, end: str | None) -> tuple[pd.Period, pd.Period]:
-    """Return first and last month of the report; a month that does not exist is an error."""
-    known = province.cleaned.panel.index.get_level_values("month").unique()
-    chosen = []
-    for text, default in ((start, known.min()), (end, known.max())):
-        month = default if text is None else month_of(text)
-        if month not in known:
-            raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])
-        chosen.append(month)
-    if chosen[0] > chosen[1]:
-        raise ConfigError("the first month is after the last", found=f"{chosen[0]} .. {chosen[1]}")
-    return chosen[0], chosen[1]
-
-
-def _default_indicator(catalog: Catalog, reported: list[str]) -> str:
-    """Return the first headline indicator that the branch reports, else the first that it does."""
     if not reported:
         raise ConfigError("the branch has no data")
-    return next((key for key in catalog.headline if key in reported), reported[0])
+    chosen = indicator or next((key for key in catalog.headline if key in reported), reported[0])
+    months = [default if text is None else month_of(text) for text, default in ((start, known.min()), (end, known.max()))]
+    for month, text in zip(months, (start, end), strict=True):
+        if month not in known:
+            raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])
+    if months[0] > months[1]:
+        raise ConfigError("the first month is after the last", found=f"{months[0]} .. {months[1]}")
+    return Scope(name, chosen, tuple(months))
 
 
 def write_report(province: Province, scope: Scope, lang: str, executed: Iterable[Executed], out: Path,
@@ -179,18 +155,22 @@ def write_report(province: Province, scope: Scope, lang: str, executed: Iterable
                       source.title(lang), source.simulated, *scope.months, lang, province.links,
                       tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
         content, files = build([book.path for book in executed], about)
-        summary = summary_bytes(summarise(about, content, province.cleaned, executed))
-        files["summary.json"] = summary
-        sealed = run_json_bytes(_run(province, executed, about), files)
+        files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned, executed))
+        files["run.json"] = run_json_bytes(_run(province, executed, about), files)
     finally:
         use_language(before)
     check()
     folder = own_folder(out, scope.name)
-    _keep_previous(folder, summary)
+    last = folder / "summary.json"
+    if last.is_file() and (said := last.read_bytes()) != files["summary.json"]:
+        write_atomically(folder / "previous.json", said)
+    for name in ("notebooks", "tables"):        # wholly a report's own: what a run before left there goes
+        for old in own_folder(folder, name).glob("*"):
+            if f"{name}/{old.name}" not in files and old.is_file():
+                old.unlink()
     for name, written in files.items():
-        _write_if_other(folder, name, written)
-    _remove_others(folder, files)
-    _write_if_other(folder, "run.json", sealed)
+        *folders, file = name.split("/")
+        renew(own_folder(folder, *folders) / file, written)
     shutil.rmtree(folder / "failed", ignore_errors=True)
     return folder
 
@@ -209,30 +189,6 @@ def build(notebooks: Sequence[Path], about: About) -> tuple[Content, dict[str, b
         "tables.xlsx": workbook_bytes(content.tables, title, notes, about.lang),
         **export_files(content.tables),
         "report.html": build_page(content, about).encode("utf-8")}
-
-
-def _write_if_other(folder: Path, name: str, content: bytes) -> None:
-    """Write a file of a report unless it holds just that."""
-    *folders, file = name.split("/")
-    renew(own_folder(folder, *folders) / file, content)
-
-
-def _keep_previous(folder: Path, summary: bytes) -> None:
-    """Keep the summary of the report before for comparison, where it said something else."""
-    try:
-        before = (folder / "summary.json").read_bytes()
-    except FileNotFoundError:
-        return
-    if before != summary:
-        write_atomically(folder / "previous.json", before)
-
-
-def _remove_others(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Remove what a run before left in the folders that are wholly a report's own."""
-    for name in ("notebooks", "tables"):
-        for old in own_folder(folder, name).glob("*"):
-            if f"{name}/{old.name}" not in files and old.is_file():
-                old.unlink()
 
 
 def _run(province, executed, about: About) -> dict[str, Any]:

@@ -68,9 +68,12 @@ def run_json_bytes(run: Mapping[str, Any], files: Mapping[str, bytes | str]) -> 
     files : mapping of relative path to bytes or sha256
         All files that belong to the run, ``run.json`` itself apart.
     """
+    return _sealed({**run, "artefacts": {name: content if isinstance(content, str) else text_sha256(content)
+                                         for name, content in files.items()}})
+
+
+def _sealed(run: Mapping[str, Any]) -> bytes:
     whole = {name: value for name, value in run.items() if name != "seal"}
-    whole["artefacts"] = {name: content if isinstance(content, str) else text_sha256(content)
-                          for name, content in files.items()}
     return _canonical({**whole, "seal": text_sha256(_canonical(whole))})
 
 
@@ -78,25 +81,13 @@ def _canonical(run: Mapping[str, Any]) -> bytes:
     return (json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8", "replace")
 
 
-def _seal_problem(content: bytes) -> tuple[str, str] | None:
-    """Return the expected and the found hash of a ``run.json`` that is not as it was written; None for one that is."""
-    run = _plain(content)
-    if run is None:
-        return "a sealed run.json", text_sha256(content)
-    said = str(run.pop("seal", ""))
-    expected = text_sha256(_canonical(run))
-    if said != expected:
-        return said or "a sealed run.json", expected
-    whole = _canonical({**run, "seal": said})       # white space is content here: one byte more is one too many
-    return None if whole == content else (text_sha256(whole), text_sha256(content))
-
-
-def _plain(content: bytes) -> dict[str, Any] | None:
+def _read(content: bytes) -> dict[str, Any] | None:
+    """Return a ``run.json`` that is as it was written, to the byte; else None."""
     try:
         run = json.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError):
         return None
-    return run if isinstance(run, dict) else None
+    return run if isinstance(run, dict) and _sealed(run) == content else None
 
 
 def plain_path(name: str) -> bool:
@@ -176,9 +167,9 @@ def _opened(folder: Path) -> tuple[dict[str, Any] | None, Verdict]:
         content = (folder / "run.json").read_bytes()
     except OSError:
         return None, Verdict(folder, broken=[Broken("seal", "run.json", "run.json", "missing")])
-    if problem := _seal_problem(content):
-        return None, Verdict(folder, broken=[Broken("seal", "run.json", *problem)])
-    return _plain(content), Verdict(folder)
+    run = _read(content)
+    broken = [Broken("seal", "run.json", "a sealed run.json", text_sha256(content))] if run is None else []
+    return run, Verdict(folder, broken=broken)
 
 
 def _whole_run(run: Mapping[str, Any] | None, verdict: Verdict, reports: list[Path]) -> Verdict:

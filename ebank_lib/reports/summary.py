@@ -57,7 +57,7 @@ from .parameters import INJECTED, tags
 from .record import plain
 from .seal import frame_sha256, library_versions, package_sha256, text_sha256
 
-__all__ = ["LOW_ODDS", "OPEN", "SCHEMA", "both", "change_text", "listed", "month_text", "range_text", "summarise",
+__all__ = ["LOW_ODDS", "OPEN", "SCHEMA", "both", "change_text", "labels_of", "listed", "month_text", "range_text", "summarise",
            "summary_bytes", "value_text"]
 
 SCHEMA = 1
@@ -92,7 +92,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "schema": SCHEMA,
         "branch": about.branch,
         "role": "total" if one is None or one.role == "total" else "branch",
-        "label": both(lambda lang: t("report.all_branches", lang) if one is None else one.label(lang)),
+        "label": labels_of(catalog, about.branch),
         "lang": about.lang,
         "source": {"title": both(source.title), "simulated": bool(source.simulated)},
         "indicator": {"key": key, "label": both(indicator.label), "kind": indicator.kind,
@@ -255,6 +255,12 @@ def _watched(made: Mapping[str, Any], tables: Mapping[str, list],
 def both(text: Callable[[str], object]) -> dict[str, str]:
     """Return a text, given as a function of the language, in both languages."""
     return {lang: str(text(lang)) for lang in LANGUAGES}
+
+
+def labels_of(catalog, name: str) -> dict[str, str]:
+    """Return what a report is called: the branch's label, or words for all branches together."""
+    one = catalog.branches.get(name)
+    return both(lambda lang: one.label(lang) if one else t("report.all_branches", lang))
 
 
 def listed(names: Iterable[str], lang: str) -> str:

@@ -116,7 +116,8 @@ def note_failure(out: Path, name: str, failed: Mapping[str, Any]) -> None:
 def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None] | None) -> dict[str, Any]:
     """Read and clean a source and say what is in it; `only` names the reports that are asked for."""
     from ..wording import LANGUAGES
-    from .branch import labels_of, open_province
+    from .branch import open_province
+    from .summary import labels_of
 
     province = open_province(source)
     catalog = province.catalog

@@ -185,17 +185,17 @@ def test_an_interrupted_run_leaves_no_process_and_no_file(project, tmp_path, num
     assert left == {} and list(temporary.iterdir()) == [] and not (tmp_path / "out" / "0351").exists()
 
 
-def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(root):
-    from ebank_lib.catalog import load_catalog
-    from ebank_lib.errors import ConfigError
-    from ebank_lib.reports.branch import _default_indicator
+def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(cleaned):
+    from types import SimpleNamespace
 
-    catalog = load_catalog(root / "data" / "catalog.yaml", root / "data" / "branches.csv")
-    assert _default_indicator(catalog, ["phone", "sms", "mobile_txn"]) == "mobile_txn"
-    assert _default_indicator(catalog, ["phone", "sms"]) == "sms"
-    assert _default_indicator(catalog, ["phone"]) == "phone"
+    def scope(*keys):
+        return scope_of(SimpleNamespace(catalog=cleaned.catalog, whole="shandong", cleaned=SimpleNamespace(
+            panel=cleaned.panel[list(keys)])), "rizhao").indicator
+
+    assert scope("phone", "sms", "mobile_txn") == "mobile_txn"
+    assert scope("phone", "sms") == "sms" and scope("phone") == "phone"
     with pytest.raises(ConfigError, match="no data"):
-        _default_indicator(catalog, [])
+        scope()
 
 
 def test_all_branches_together_have_a_report_of_their_own(whole_project, tmp_path, monkeypatch, make_report):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.seal import _seal_problem, plain_path, run_json_bytes, text_sha256, verify
+from ebank_lib.reports.seal import _read, plain_path, run_json_bytes, text_sha256, verify
 
 pytestmark = pytest.mark.notebook
 
@@ -63,8 +63,8 @@ def test_any_other_byte_of_run_json_breaks_its_seal(report, data):
     whole = (report / "run.json").read_bytes()
     at = data.draw(st.integers(0, len(whole) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda b: b != whole[at]))
-    assert _seal_problem(whole) is None and _seal_problem(whole[:at] + bytes([byte]) + whole[at + 1:])
-    assert _seal_problem(whole[:at]) and _seal_problem(whole + bytes([byte]))
+    assert _read(whole) and _read(whole[:at] + bytes([byte]) + whole[at + 1:]) is None
+    assert _read(whole[:at]) is None and _read(whole + bytes([byte])) is None
 
 
 @pytest.mark.parametrize("name", ["notebooks/03_more.ipynb", "extra.html", "tables/deep/x.csv", ".hidden"])
