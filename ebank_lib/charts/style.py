@@ -33,7 +33,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.transforms import Affine2D, Bbox, IdentityTransform, ScaledTranslation
 from scipy.optimize import isotonic_regression
 
-from ..wording import number, t
+from ..wording import month_name, number, t
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
 colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5539", "#444444")
@@ -295,7 +295,6 @@ def wrap(text: str, width: int) -> str:
 
 
 _STEPS = (1, 2, 3, 6, 12, 24, 36, 60, 120)
-_SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def month_axis(ax: Axes, lang: str, months: pd.PeriodIndex | None = None) -> None:
@@ -319,11 +318,8 @@ def month_axis(ax: Axes, lang: str, months: pd.PeriodIndex | None = None) -> Non
 
 
 def _tick_name(month: pd.Period, first: bool, lang: str) -> str:
-    year = f"{month.year}年" if lang == "zh" else str(month.year)
-    if month.month == 1:
-        return year
-    name = f"{month.month}月" if lang == "zh" else _SHORT[month.month - 1]
-    return f"{name}\n{year}" if first else name
+    name, year = (f"{month.month}月", f"{month.year}年") if lang == "zh" else month_name(month, "en").split()
+    return year if month.month == 1 else f"{name}\n{year}" if first else name
 
 
 # --- words that find their own place: labels at line ends, events at the top of their month

@@ -136,7 +136,6 @@ class _Bank:
     start: np.ndarray       # (S,) log weight, but for the fit
     extra: np.ndarray       # (k, n) the festival's windows
     norms: np.ndarray       # (S, 3n + k) squared length of each candidate, whitened, off the base
-    prior: tuple[np.ndarray, np.ndarray]
 
     def shocks(self, x: np.ndarray) -> np.ndarray:
         """(S, k, n): the rows of `x` as each model's shocks see them."""
@@ -182,17 +181,10 @@ def _bank(n: int, first: int, calendar: str) -> _Bank:
                      np.log(recursions[:, 2]).sum(axis=1) - size - (len(base) - 2) * np.log(_SEASON),
                      np.maximum(lengths - (inside.reshape(len(base), noises, -1) ** 2).sum(axis=0), 0.0)))
     base, spare, start, norms = map(np.concatenate, zip(*made, strict=True))
-    bank = _Bank(recursions, base, spare, start, extra, norms, ())
-    if len(extra):
-        white = bank.shocks(extra)
-        inside = ((white @ base.transpose(0, 2, 1)) ** 2).sum(axis=2)
-        norms = np.hstack([norms, np.maximum((white**2).sum(axis=2) - inside, 0.0)])
-    return replace(bank, norms=norms, prior=_prior(norms))
-
-
-def _prior(norms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    more = 1 + SPREAD**2 * norms
-    return more, np.log1p(SPREAD**2 * norms)
+    bank = _Bank(recursions, base, spare, start, extra, norms)
+    white = bank.shocks(extra)
+    inside = ((white @ base.transpose(0, 2, 1)) ** 2).sum(axis=2)
+    return replace(bank, norms=np.hstack([norms, np.maximum((white**2).sum(axis=2) - inside, 0.0)]))
 
 
 def _festivals(n: int, first: int, calendar: str) -> tuple[np.ndarray, np.ndarray]:
@@ -245,7 +237,6 @@ class State:
     # A candidate is every kind in every month, then each of the festival's windows: (S, 3n + k).
     gains: np.ndarray           # its product with the residuals
     norms: np.ndarray           # and its squared length: whitened, off all that is fitted
-    prior: tuple[np.ndarray, np.ndarray]
     columns: tuple[np.ndarray, ...] = ()        # (S, n) orthonormal, one an event
     taken: tuple[int, ...] = ()                 # the candidates taken in
 
@@ -260,7 +251,7 @@ class State:
         ssr = np.maximum(ssr, 1e-10 * (1 + ssr.max()))
         weight = bank.start - 0.5 * (n - 2) * np.log(ssr / bank.spare)
         return cls(bank, scale, residual, ssr, bank.spare, weight - log_sum(weight), bank.products(residual),
-                   bank.norms, bank.prior)
+                   bank.norms)
 
     @property
     def n(self) -> int:
@@ -269,10 +260,10 @@ class State:
     @cached_property
     def factors(self) -> np.ndarray:
         """(S, 3n + k): log Bayes factor of each candidate in each model."""
-        more, log_more = self.prior
+        wide = SPREAD**2 * self.norms
         # g^2 / v is what the event takes off the sum of squares.
-        share = SPREAD**2 * self.gains**2 / more / self.ssr[:, None]
-        return -0.5 * (self.spare[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12)) + log_more)
+        share = SPREAD**2 * self.gains**2 / (1 + wide) / self.ssr[:, None]
+        return -0.5 * (self.spare[:, None] * np.log1p(-np.minimum(share, 1 - 1e-12)) + np.log1p(wide))
 
     @cached_property
     def evidence(self) -> np.ndarray:
@@ -302,12 +293,11 @@ class State:
         q = np.where(usable[:, None], q / length[:, None], 0.0)
         along = np.where(usable, self.gains[:, j] / length, 0.0)
         coefficient = self.bank.products(q)
-        norms = np.maximum(self.norms - coefficient**2, 0.0)
         floor = 1e-10 * (1 + (self.residual**2).sum(axis=1).max())
         return replace(
-            self, weight=weight - log_sum(weight), gains=self.gains - coefficient * along[:, None], norms=norms,
-            prior=_prior(norms), ssr=np.maximum(self.ssr - along**2, floor), spare=self.spare - usable,
-            columns=(*self.columns, q), taken=(*self.taken, j))
+            self, weight=weight - log_sum(weight), gains=self.gains - coefficient * along[:, None],
+            norms=np.maximum(self.norms - coefficient**2, 0.0), ssr=np.maximum(self.ssr - along**2, floor),
+            spare=self.spare - usable, columns=(*self.columns, q), taken=(*self.taken, j))
 
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return size and standard error of each event taken in: all fitted together, averaged over the models.
