@@ -28,8 +28,6 @@ from ..display import describe, html_table
 from ..wording import cell, cite, language, t
 from .position import base_month, comparable_keys, matrix, scaled
 
-__all__ = ["Clusters", "growth_clusters", "silhouette"]
-
 MIN_BRANCHES, MIN_MONTHS = 8, 12
 EXPLAINED = 0.8     # of the variance
 MOST = 5            # the largest number of clusters tried

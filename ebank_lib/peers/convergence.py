@@ -32,8 +32,6 @@ from ..display import describe, html_table
 from ..wording import cell, cite, language, percent, t
 from .position import base_month, comparable_keys, matrix, scaled
 
-__all__ = ["Convergence", "beta_convergence", "convergence", "pitman_morgan"]
-
 MIN_BRANCHES = 6
 MIN_MONTHS = 12
 _BETA = ("b", "se", "b_lo", "b_hi", "beta_p", "half_life", "half_lo", "half_hi")

@@ -24,9 +24,6 @@ from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 
-__all__ = ["Peers", "base_month", "by_branch", "comparable_keys", "compare_peers", "indexed", "matrix", "months_since",
-           "percentile_interval", "place", "scaled"]
-
 YEAR = 12
 MIN_OF_YEAR = 9      # months of the twelve that must be there; one lost workbook must not cost a year
 MIN_OTHERS = 4          # fewer others than this have no percentile worth the name

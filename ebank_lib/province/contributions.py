@@ -14,8 +14,6 @@ from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 from .sums import TENTH, add_up, additive, full_years, hierarchy_of, name_of, reporting, table_unit, total_of
 
-__all__ = ["Carriers", "GrowthDecomposition", "growth_decomposition", "who_carries"]
-
 
 @dataclass(frozen=True)
 class GrowthDecomposition:

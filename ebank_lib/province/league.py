@@ -14,8 +14,6 @@ from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 from .sums import TENTH, add_up, full_years, name_of, reporting, table_unit, total_of
 
-__all__ = ["League", "league_table"]
-
 
 @dataclass(frozen=True)
 class League:

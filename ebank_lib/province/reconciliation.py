@@ -21,9 +21,6 @@ from ..forecasting.ets import fit_ets
 from ..forecasting.series import Transform, prepare
 from .sums import Hierarchy, hierarchies
 
-__all__ = ["METHODS", "couple", "covariance", "forecast_after", "node_errors", "nonnegative", "one_step_errors",
-           "projection", "reconcile_joint", "reconcile_paths", "shrunk_covariance", "upper_paths"]
-
 METHODS = ("bottom_up", "ols", "structural", "variance", "mint")
 _LEAST = 4          # months with an error at every node below which no covariance is estimated
 _FLOOR = 1e-6       # of the smallest positive standard deviation: what a series without errors is given

@@ -19,9 +19,6 @@ from ..catalog import Catalog, Indicator
 from ..errors import ConfigError, SeriesError
 from ..wording import language, t
 
-__all__ = ["LEVELS", "TENTH", "Hierarchy", "TableUnit", "add_up", "additive", "complete", "full_years", "hierarchies",
-           "hierarchy_of", "name_of", "reporting", "table_unit", "total_of"]
-
 LEVELS = ("province", "province_part", "branch", "branch_part")
 TENTH = 0.001       # shares and contributions are written in tenths of a per cent or point
 _NEAR = 1e-9        # of the largest figure: nearer to a unit than this is on it

@@ -26,8 +26,6 @@ from ..growth import as_month
 from ..wording import cell, cite, join, language, month_name, percent, t
 from .statistics import FACTS, MIN_MONTHS, Data, as_written
 
-__all__ = ["Facts", "load_facts", "stylised_facts", "written"]
-
 VERDICTS = ("holds", "fails", "unclear")
 # What a statistic needs beside indicators, a side and a threshold.
 _NEEDS = {"growth_gap": "against", "volatility_ratio": "against", "typical_volatility": "against",

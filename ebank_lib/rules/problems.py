@@ -23,8 +23,6 @@ from ..reference import reference_facts
 from ..wording import cell, cite, language, t
 from .statistics import PROBLEMS, Asked, Figure, as_written
 
-__all__ = ["Assessment", "Entry", "Rule", "assess_problems", "load_problems"]
-
 Kind = Literal["problem", "strength", "weakness", "risk"]
 KINDS = get_args(Kind)
 VERDICTS = ("shows", "not", "unknown")

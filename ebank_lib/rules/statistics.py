@@ -21,8 +21,6 @@ from ..peers.position import by_branch, compare_peers, place
 from ..store import kept_arrays
 from ..wording import percent, t
 
-__all__ = ["FACTS", "MIN_MONTHS", "PROBLEMS", "Asked", "Data", "Estimate", "Figure", "Statistic", "as_written"]
-
 MIN_MONTHS = 10
 
 

@@ -21,8 +21,6 @@ from .odds import REASONS, Odds, Pace, View, judged, odds_of, pace_of, said_odds
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
 
-__all__ = ["Scenarios", "both_odds", "run_scenarios", "said_timing"]
-
 _COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *(f.name for f in fields(Odds)),
             "change_vs_baseline", "change_se", "assumed", "reason"]
 

@@ -20,8 +20,6 @@ from ..forecasting.joint import JointPaths
 from ..store import kept_arrays, kept_frames
 from .strategy import Lever
 
-__all__ = ["Evidenced", "Pooled", "Saturation", "ceiling_of", "learn_evidence", "pool", "saturation"]
-
 _COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en"]
 LEAST = 3               # fewer do not show how far effects differ
 _TAIL = float(norm.ppf(0.99))

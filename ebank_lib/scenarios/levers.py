@@ -18,9 +18,6 @@ from .evidence import Evidenced, Pooled, ceiling_of
 from .odds import View
 from .strategy import Lever, Move, is_share
 
-__all__ = ["Z90", "Drawn", "Effect", "apply_lever", "draw", "needed_for", "said_range", "said_size", "size_at",
-           "standard_draws"]
-
 Z90 = float(norm.ppf(0.9))
 _TOP = 0.999            # a share's shift is reckoned up to here: the logit of 1 is infinite
 

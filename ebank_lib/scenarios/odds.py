@@ -18,9 +18,6 @@ from ..peers.position import by_branch
 from ..wording import language, number, percent, t
 from .strategy import Target, is_share, yearly
 
-__all__ = ["REASONS", "Measure", "Odds", "Pace", "View", "binomial_se", "judged", "measure", "odds_of", "pace_of",
-           "said_odds", "said_pace", "said_value", "steady_growth"]
-
 REASONS = ("past", "beyond_horizon", "no_paths", "missing_months", "needs_paths", "no_values")
 
 

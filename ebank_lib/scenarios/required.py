@@ -17,8 +17,6 @@ from .levers import Drawn, apply_lever, needed_for, said_range, said_size
 from .odds import View, judged, said_odds
 from .strategy import Target
 
-__all__ = ["RequiredEffects", "required_effect", "required_effects"]
-
 _MOST = 20.0            # times as high: what bisection tries of a count
 _STEPS = 40
 _COLUMNS = ["target", "lever", "odds", "p_now", "p_most", "times", "times_low", "times_high", "indicator", "how",

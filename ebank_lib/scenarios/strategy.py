@@ -21,9 +21,6 @@ from ..errors import ConfigError, SeriesError, UnknownNameError
 from ..forecasting import kind_of
 from ..wording import language
 
-__all__ = ["Bundle", "Evidence", "Lever", "Move", "Strategy", "Stress", "Target", "as_month", "check_strategy",
-           "check_target", "is_share", "load_strategy", "yearly"]
-
 
 class _Named(Strict):
     key: Id

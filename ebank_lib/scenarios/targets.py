@@ -17,8 +17,6 @@ from ..wording import language, month_name, t
 from .odds import REASONS, Odds, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Strategy, Target, as_month, check_target, load_strategy, yearly
 
-__all__ = ["Targets", "dates_of", "evaluate_targets", "simulate_for"]
-
 VERDICTS = ("reached", "on_course", "behind", "far", "away", "past", "no_data")
 LONGEST = 120
 _UNLIKELY = 0.05    # odds below this are called far

@@ -22,8 +22,6 @@ from .levers import said_range
 from .odds import said_value
 from .strategy import Lever, Move, Stress
 
-__all__ = ["LeverBoard", "lever_board", "moved"]
-
 _MONTHS = 36        # as far as the sliders of delay and ramp go, or farther where the strategy says so
 _STEP = 0.005       # of an effect: half a per cent, half a point
 _LEAST = -0.95      # a fall beyond this is no measure's effect
