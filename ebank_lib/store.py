@@ -62,8 +62,6 @@ def _feed(sha, value: Any) -> None:
         _tagged(sha, f"{value.dtype.str}{value.shape}", np.ascontiguousarray(value).tobytes())
     elif isinstance(value, pd.MultiIndex):
         _feed(sha, [(n, value.get_level_values(at)) for at, n in enumerate(value.names)])
-    elif isinstance(value, pd.PeriodIndex):
-        _feed(sha, ("periods", value.freqstr, value.asi8))
     elif isinstance(value, (pd.Series, pd.Index)):
         array = value.to_numpy()
         if array.dtype.kind in "biufM":

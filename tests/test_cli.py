@@ -63,8 +63,6 @@ def test_version(capsys):
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "branch=x"], "--branch"),
     (["report", *SAMPLE, "--branch", "rizhao", "-p", "indicaotr=x"], "Did you mean 'indicator'"),
     (["report", *SAMPLE, "--branch", "rizhao", "--workers", "0"], "above 0"),
-    (["report", *SAMPLE, "--branch", "rizhao", "--force"], "--all"),
-    (["report", *SAMPLE, "--all", "--resume"], "--branch"),
     (["report", *SAMPLE, "--all", "--cache", "x", "--no-cache"], "--no-cache"),
     (["report", *SAMPLE, "--all", "--engine", "dask"], "--scheduler"),
     (["report", *SAMPLE, "--all", "--scheduler", "tcp://127.0.0.1:1"], "--engine dask"),

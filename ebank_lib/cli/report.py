@@ -41,9 +41,8 @@ def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]
         help="longest that one cell may take (default: 300)")
     add("--job-timeout", type=positive, default=3600, metavar="SECONDS",
         help="longest that one branch may take (default: 3600)")
-    add("--force", action="store_true", help="with --all: do everything again")
-    add("--resume", action="store_true",
-        help="with --branch or --province: keep the notebooks that are as they would come out again")
+    add("--force", action="store_true",
+        help="do everything again, notebooks too that are as they would come out again")
     add("--keep-going", action="store_true",
         help="exit code 0 although a branch failed; it is said and marked all the same")
     add("--pdf", action="store_true", help="print each page beside it too, by an installed Chromium")
@@ -78,7 +77,7 @@ def report(options: argparse.Namespace) -> int:
         branch=options.branch, whole=options.province, lang=options.lang, indicator=options.indicator,
         start=options.start, end=options.end, extra=_extra(options.extra), workers=options.workers,
         cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
-        again=options.force if options.all else not options.resume, wait=options.wait,
+        again=options.force, wait=options.wait,
         cache=None if options.no_cache else Path(options.cache or Path(options.out) / _CACHE).absolute(),
         fork=not options.no_fork, scheduler=options.scheduler,
         notebooks=Path(options.notebooks).absolute() if options.notebooks else None)
@@ -126,10 +125,6 @@ def _agree(options: argparse.Namespace) -> None:
         raise ConfigError("is missing", key="--scheduler", expected="the address of the Dask scheduler")
     if options.scheduler and options.engine != "dask":
         raise ConfigError("needs --engine dask", key="--scheduler", found=options.scheduler)
-    if options.force and not options.all:
-        raise ConfigError("goes with --all", key="--force", expected="--all; a single branch is always done again")
-    if options.resume and options.all:
-        raise ConfigError("goes with --branch or --province", key="--resume", expected="--all goes on by itself")
 
 
 def _extra(pairs: Sequence[str]) -> dict[str, str]:

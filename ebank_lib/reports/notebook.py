@@ -199,10 +199,8 @@ def run_notebook(original: nbformat.NotebookNode, parameters: Mapping[str, Any],
 
     A cell that stops with a :class:`~ebank_lib.errors.SeriesError` is no failure: the data are the reason, not the run.
     """
-    book = load_notebook_node(copy.deepcopy(original))
-    if parameters:
-        book = parameterize_notebook(book, dict(parameters), kernel_name="python3", language="python",
-                                     engine_name="ebank")
+    book = parameterize_notebook(load_notebook_node(copy.deepcopy(original)), dict(parameters), kernel_name="python3",
+                                 language="python", engine_name="ebank")
     papermill_engines.execute_notebook_with_engine("ebank", book, "python3", progress_bar=False,
                                                    cell_timeout=cell_timeout)
     settle(book, original, parameters)

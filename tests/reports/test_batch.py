@@ -131,6 +131,17 @@ def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(files_of,
     assert files_of(ours / "all") == files_of(finished / "all") and not (ours / "all/.ebank/partial/west").exists()
 
 
+def test_a_single_branch_runs_the_notebooks_that_would_come_out_otherwise_unless_it_is_forced(files_of, done, capsys):
+    before = files_of(done / "all" / "west")
+    one = ["report", "--source", "data/small", "--branch", "west", "--lang", "en", "--notebooks", "notebooks",
+           "--out", "all", "--log", "json"]
+    for words, stages in (([], ["held", "held"]), (["--force"], ["start", "done"] * 2)):
+        assert main([*one, *words]) == 0
+        events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert sorted(e["what"] for e in events if e["event"] == "stage") == sorted(stages)
+        assert files_of(done / "all" / "west") == before
+
+
 def test_a_failure_leaves_the_report_before_it(files_of, done, capsys):
     before = files_of(done / "all" / "0351")
     (done / "0351.bad").write_text(BAD)
