@@ -207,7 +207,6 @@ def _run(province, executed, about: About) -> dict[str, Any]:
         "versions": library_versions(),
         "files": province.files[["file", "bytes", "sha256"]].to_dict("records"),
         "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
-        "stages_not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
-                            for book in executed if book.not_done},
+        "stages_not_done": {book.name: book.not_done for book in executed if book.not_done},
         "data": list(about.chain),
     }

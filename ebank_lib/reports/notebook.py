@@ -34,7 +34,7 @@ from traitlets.config import Config
 from ..errors import EbankError
 from .parameters import INJECTED, one_line, stopped_by_data, tags
 
-__all__ = ["Executed", "InProcessEngine", "NotDone", "NotebookFailed", "executed_from", "run_notebook"]
+__all__ = ["Executed", "InProcessEngine", "NotebookFailed", "executed_from", "run_notebook"]
 
 _INLINE = "module://matplotlib_inline.backend_inline"
 _SETTINGS = Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}})
@@ -175,22 +175,15 @@ class NotebookFailed(EbankError):
 
 
 @dataclass(frozen=True)
-class NotDone:
-    """Where a notebook stopped because the data do not allow its stage, and why."""
-
-    cell: int | None
-    message: str
-
-
-@dataclass(frozen=True)
 class Executed:
-    """One executed notebook: what it was run with, what it wrote to stderr, where it stopped."""
+    """One executed notebook: what it was run with, what it wrote to stderr, and, where the data do not allow its stage,
+    the cell where it stopped and the message."""
 
     name: str
     path: Path
     parameters: Mapping[str, Any]
     stderr: tuple[str, ...] = ()
-    not_done: NotDone | None = None
+    not_done: Mapping[str, Any] | None = None
 
 
 def run_notebook(original: nbformat.NotebookNode, parameters: Mapping[str, Any],
@@ -238,7 +231,7 @@ def executed_from(name: str, path: Path, parameters: Mapping[str, Any], book: nb
         if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
             stderr.append(f"[{cell.execution_count}] {output.text.strip().splitlines()[0]}")
         if not_done is None and stopped_by_data(output):
-            not_done = NotDone(cell.get("execution_count"), one_line(output["evalue"]))
+            not_done = {"cell": cell.get("execution_count"), "message": one_line(output["evalue"])}
     return Executed(name, path, dict(parameters), tuple(stderr), not_done)
 
 

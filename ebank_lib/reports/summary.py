@@ -104,8 +104,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), source),
         "state": [{name: getattr(line, name) for name in ("name", "text", "level", "cells")} for line in content.state],
-        "not_done": {book.name: {"cell": book.not_done.cell, "message": book.not_done.message}
-                     for book in executed if book.not_done},
+        "not_done": {book.name: book.not_done for book in executed if book.not_done},
         "parameters": parameters,
         "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),
                    "code": text_sha256(f"{package_sha256()} {sorted(library_versions().items())}"),

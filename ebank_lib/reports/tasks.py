@@ -69,11 +69,13 @@ def failure_of(error: Exception) -> dict[str, Any]:
     """Return the failure that an error is."""
     causes = list(_causes(error))
     if any(isinstance(one, OSError) and one.errno in _FULL for one in causes):
-        return failure("disk", type(error).__name__, str(error))
-    if any(isinstance(one, MemoryError) for one in causes):
-        return failure("memory", "MemoryError", str(error))
-    kind = "input" if isinstance(error, EbankError) and not is_machine(error) else (
-        "system" if isinstance(error, (OSError, EbankError)) else "bug")
+        kind = "disk"
+    elif any(isinstance(one, MemoryError) for one in causes):
+        kind = "memory"
+    elif isinstance(error, OSError) or is_machine(error):
+        kind = "system"
+    else:
+        kind = "input" if isinstance(error, EbankError) else "bug"
     return failure(kind, type(error).__name__, str(error))
 
 
@@ -230,8 +232,7 @@ def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any],
                {"key": key, "files": file_hashes(folder)})
     return {"page": str(folder / "report.html"),
             "warnings": [f"{one.name} {line}" for one in executed for line in one.stderr],
-            "not_done": {one.name: {"cell": one.not_done.cell, "message": one.not_done.message}
-                         for one in executed if one.not_done}}
+            "not_done": {one.name: one.not_done for one in executed if one.not_done}}
 
 
 # ---------------------------------------------------------------- the pages around the reports

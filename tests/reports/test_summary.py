@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cleaning import clean
 from ebank_lib.reports.content import Content
-from ebank_lib.reports.notebook import Executed, NotDone
+from ebank_lib.reports.notebook import Executed
 from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import LOW_ODDS, summarise, summary_bytes
@@ -118,7 +118,7 @@ def test_a_target_that_is_reached_past_or_without_data_is_no_cause(cleaned, verd
 
 
 def test_a_stage_that_ended_early_is_named_with_its_reason(cleaned):
-    said = made(cleaned, not_done=NotDone(5, "only 3 months"))
+    said = made(cleaned, not_done={"cell": 5, "message": "only 3 months"})
     assert codes(said) == [("not_done", "act")] and "only 3 months" in said["attention"][0]["text"]["en"]
     assert said["not_done"] == {"04_forecasting": {"cell": 5, "message": "only 3 months"}}
     assert said["forecast"] == [] and said["trust"] is None and said["targets"] == []
