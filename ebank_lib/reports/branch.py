@@ -90,23 +90,11 @@ def open_province(source: str | Path) -> Province:
 
 def scope_of(province: Province, branch: str | None, indicator: str | None = None, start: str | None = None,
              end: str | None = None) -> Scope:
-    """Return what a report is about.
+    """Return what a report is about; what does not exist, or a month after the last, is an error that says so.
 
-    Parameters
-    ----------
-    branch : str or None
-        Its id (``0351`` and what is left of it after a detour through a number are the same); None for all together.
-    indicator : str, optional
-        What is forecast; else the first of the catalogue's headline indicators that is reported, else the first that is.
-    start, end : str, optional
-        First and last month, ``YYYY-MM``.
-
-    Raises
-    ------
-    UnknownNameError
-        A branch, indicator or month that does not exist.
-    ConfigError
-        There are no data, or the months are not in order.
+    A branch is known by its id (``0351`` and what is left of it after a detour through a number are the same); None is
+    all together. Without an indicator the first of the catalogue's headline that is reported is forecast, else the
+    first that is. First and last month are texts ``YYYY-MM``.
     """
     catalog, panel = province.catalog, province.cleaned.panel
     known = panel.index.get_level_values("month").unique()
@@ -125,7 +113,7 @@ def scope_of(province: Province, branch: str | None, indicator: str | None = Non
     if not reported:
         raise ConfigError("the branch has no data")
     chosen = indicator or next((key for key in catalog.headline if key in reported), reported[0])
-    months = [default if text is None else month_of(text) for text, default in ((start, known.min()), (end, known.max()))]
+    months = [known.min() if start is None else month_of(start), known.max() if end is None else month_of(end)]
     for month, text in zip(months, (start, end), strict=True):
         if month not in known:
             raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])
@@ -138,14 +126,8 @@ def write_report(province: Province, scope: Scope, lang: str, executed: Iterable
                  check: Callable[[], None]) -> Path:
     """Write everything, the seal last: a folder whose run.json fits its files is a finished report.
 
-    Parameters
-    ----------
-    executed : iterable of Executed
-        Its notebooks, in the order of the page.
-    out : Path
-        The report is written into the folder of its name there; never outside, whatever is planted in it.
-    check : callable
-        Called before the first file is written; raises an error where nothing must be.
+    It goes into the folder of its name in `out`; never outside, whatever is planted in it. `check` is called before the
+    first file is written, and raises an error where nothing must be.
     """
     executed = list(executed)
     before = use_language(lang)

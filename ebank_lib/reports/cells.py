@@ -157,14 +157,8 @@ def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], anchors:
            numbers: Iterator[int], lang: str) -> Sentence:
     """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover and focus.
 
-    A reference to a cell that was not recorded, or of which there are several, is left out.
-
-    Parameters
-    ----------
-    tables : mapping of name to record
-    anchors : mapping of table to the id of its place on the page
-    numbers : iterator of int
-        For the ids of tooltips.
+    A reference to a cell that was not recorded, or of which there are several, is left out. `tables` are the records by
+    name, `anchors` the ids of their places on the page, `numbers` those of tooltips.
     """
     found = [Citation(start, end, tuple(cell for ref in refs for cell in _cells_of(tables, ref)))
              for start, end, refs in sentence.refs]

@@ -120,17 +120,8 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
 
     Prose cells tagged with the other language are left out. Tags of a code cell: ``first-screen`` puts its pictures on
     the first screen too; ``not-on-page`` keeps it off the stages, but not its records, nor its pictures from the first
-    screen. A stage ends at a cell that the data did not allow, with a sentence that says so.
-
-    Parameters
-    ----------
-    fills : mapping, optional
-        What ``{branch}``, ``{indicator}`` and so on in captions stand for.
-
-    Raises
-    ------
-    ConfigError
-        A notebook cannot be read, or two tables or lines of state have one name.
+    screen. A stage ends at a cell that the data did not allow, with a sentence that says so. `fills` is what
+    ``{branch}``, ``{indicator}`` and so on in captions stand for.
     """
     content, numbers = Content(), {kind: itertools.count(1) for kind in ("figure", "table")}
     for path in paths:

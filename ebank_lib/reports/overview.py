@@ -50,18 +50,10 @@ def _href(branch: str, *rest: str) -> str:
 
 def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]],
                 run: Mapping[str, Any], lang: str) -> str:
-    """Return the index as HTML.
+    """Return the index as HTML, of summaries in the order of its table; one whose role is ``total`` stands above it.
 
-    Parameters
-    ----------
-    summaries : iterable of mapping
-        Of :func:`~ebank_lib.reports.summary.summarise`, in the order of the table. One whose role is ``total`` stands
-        above it.
-    failed : iterable of mapping
-        As :func:`build_failed_page` takes them; an older report is linked.
-    run : mapping
-        ``title`` {zh, en} and ``simulated``: of the source, where there is no summary to say it. May be left out.
-    lang : {"zh", "en"}
+    Of branches that failed (see :func:`build_failed_page`) an older report is linked. `run` says ``title`` {zh, en} and
+    ``simulated`` of the source, where there is no summary to say it; both may be left out.
     """
     summaries, failed = list(summaries), list(failed)
     gone, old = {one["branch"] for one in failed}, {one["branch"] for one in summaries}
@@ -193,14 +185,10 @@ def _told(summary: Mapping[str, Any], known: list[int], lang: str) -> str:
 def build_failed_page(failed: Mapping[str, Any], lang: str) -> str:
     """Return ``OUT/BRANCH/failed/index.html``: what failed and where, what is left, how to try again.
 
-    Parameters
-    ----------
-    failed : mapping
-        ``branch``, ``label`` {zh, en}; ``error`` (its kind) and ``message``; ``command``: what does it again. May be
-        left out: ``kind`` (notebook, input, disk, system, crash, memory, time, bug), ``notebook`` and ``cell`` where it
-        failed; ``code`` of that cell; ``kept``: the notebook's file name in the same folder; ``older``: whether the
-        report of an earlier run stands; ``index``: whether the index does (default: yes).
-    lang : {"zh", "en"}
+    `failed` has ``branch``, ``label`` {zh, en}; ``error`` (its kind) and ``message``; ``command``: what does it again.
+    May be left out: ``kind`` (notebook, input, disk, system, crash, memory, time, bug), ``notebook`` and ``cell`` where
+    it failed; ``code`` of that cell; ``kept``: the notebook's file name in the same folder; ``older``: whether the
+    report of an earlier run stands; ``index``: whether the index does (default: yes).
     """
     return _set("failed.html.j2", lang, {}, title=t("index.failed_title", lang, branch=failed["label"][lang]),
                 where=where_of(failed, lang), message=message_of(failed), index=failed.get("index", True),
@@ -228,13 +216,8 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
                   lang: str) -> str:
     """Return the page of changes as HTML: what moved most first, then what stayed as it was and what is new.
 
-    Parameters
-    ----------
-    pairs : iterable of (previous, now)
-        Summaries of each branch; ``previous`` is None where there was none.
-    run : mapping
-        ``title`` {zh, en} and ``simulated``, where there is no summary to say it.
-    lang : {"zh", "en"}
+    `pairs` are the summaries of each branch, the one before (None where there was none) and today's; `run` is as in
+    :func:`build_index`.
     """
     pairs = list(pairs)
     rows = [changes(*pair) for pair in pairs]
@@ -262,17 +245,12 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
 def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs between two summaries of a branch.
 
-    Returns
-    -------
-    dict
-        ``branch``, ``label``, ``indicator``; ``first``: there is nothing to compare with; ``forecasts``:
-        ``[{month, old, new, change, share, size}]`` of the months that both speak of, ``change`` in the indicator's
-        unit, ``share`` of the old value (None of a ratio or of nothing), ``size`` the one of both that is shown;
-        ``came``: ``[{month, actual, old, where}]``, months that were forecast then and are known now, within the 80%
-        limits, the 95% limits or ``outside``; ``grade``: ``[old, new]`` where it changed, else None; ``odds``:
-        ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text {zh, en}}]``, what else differs: new
-        months, source files, the branch's own data, parameters, the indicator, notebooks, the program; ``size``: the
-        largest move of a forecast; ``differs``: whether there is anything to say.
+    ``first``: there is nothing to compare with; ``forecasts``: ``[{month, old, new, change, share, size}]`` of the
+    months that both speak of, ``change`` in the indicator's unit, ``share`` of the old value (None of a ratio or of
+    nothing), ``size`` the one of both that is shown; ``came``: ``[{month, actual, old, where}]``, months that were
+    forecast then and are known now, within the 80% limits, the 95% limits or ``outside``; ``grade``: ``[old, new]``
+    where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text {zh,
+    en}}]``, what else differs; ``size``: the largest move of a forecast; ``differs``: there is something to say.
     """
     made = {"branch": now["branch"], "label": now["label"], "indicator": now["indicator"], "first": previous is None,
             "forecasts": [], "came": [], "grade": None, "odds": [], "why": [], "size": 0.0, "differs": False}

@@ -141,14 +141,9 @@ def _environment() -> Environment:
 
 
 def set_page(template: str, lang: str, words: str = "index", script: str = "", **values: object) -> str:
-    """Return a page set from a template; every value is escaped. A page above 3 MB is a ConfigError.
+    """Return a page set from a file of ``templates/``, with its one script, if any; every value is escaped.
 
-    Parameters
-    ----------
-    template, script : str
-        Files of ``templates/``; a page has one script at most.
-    words : {"index", "report"}
-        The entries of the wording that it says.
+    It says the entries of the wording's file `words`. A page above 3 MB is a ConfigError.
     """
     lang = language(lang)
     style = _read_part("style.css") + ("\n" + _read_part("overview.css") if words == "index" else "")

@@ -46,14 +46,7 @@ def find_chromium() -> Path:
 
 
 def print_pdf(page: str | Path, target: str | Path, seconds: float = 120) -> Path:
-    """Print an HTML file on A4; the target is written whole or not at all.
-
-    Raises
-    ------
-    ConfigError
-        There is no browser, the page does not exist, the browser failed or took too long, or the target cannot be
-        written.
-    """
+    """Print an HTML file on A4; the target is written whole or not at all. What goes wrong is a ConfigError."""
     page, target = Path(page), Path(target)
     if not page.is_file():
         raise ConfigError("no such page", file=str(page))

@@ -59,15 +59,8 @@ def source_links(files: pd.DataFrame, cells: pd.DataFrame, ledger: pd.DataFrame,
 
 
 def run_json_bytes(run: Mapping[str, Any], files: Mapping[str, bytes | str]) -> bytes:
-    """Return ``run.json``: `run` with the hash of every file beside it, and the seal.
-
-    Parameters
-    ----------
-    run : mapping
-        Plain JSON; it must name no time, no machine and no credential.
-    files : mapping of relative path to bytes or sha256
-        All files that belong to the run, ``run.json`` itself apart.
-    """
+    """Return ``run.json``: `run` (which must name no time, no machine and no credential) with the hash of every other
+    file of its folder (relative path to bytes or sha256), and the seal."""
     return _sealed({**run, "artefacts": {name: content if isinstance(content, str) else text_sha256(content)
                                          for name, content in files.items()}})
 
@@ -130,22 +123,8 @@ class Verdict:
 def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict]:
     """Compare every file of a report, or of all reports of a run, with its hash, and the source with the panel.
 
-    Parameters
-    ----------
-    folder : path
-        A branch's folder, or the output folder of a run.
-    source : path, optional
-        The source; else the one that ``run.json`` names, where it is at hand.
-
-    Returns
-    -------
-    list of Verdict
-        Of the whole run first, then of each report.
-
-    Raises
-    ------
-    ConfigError
-        Nothing to verify there.
+    The source is the one that ``run.json`` names, where it is at hand, if none is given. The whole run's verdict comes
+    first, then each report's; a folder without any is a ConfigError.
     """
     folder = Path(folder)
     below = sorted(p.parent for p in folder.glob("*/run.json")) if folder.is_dir() else []

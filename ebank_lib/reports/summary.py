@@ -70,15 +70,8 @@ _RECENT = 3
 def summarise(about, content, cleaned, executed) -> dict[str, Any]:
     """Return the summary of a report as plain JSON.
 
-    Parameters
-    ----------
-    about : About
-    content : Content
-        Of the executed notebooks; the tables ``forecast`` (or ``province_forecast``), ``grade``, ``check`` and
-        ``targets`` are used where they were recorded.
-    cleaned : Cleaned
-        The whole source or a part of it that holds the branch.
-    executed : iterable of Executed
+    Of the executed notebooks' content the tables ``forecast`` (or ``province_forecast``), ``grade``, ``check``,
+    ``growth`` and ``targets`` are used where they were recorded.
     """
     executed = list(executed)
     catalog, source = cleaned.catalog, cleaned.source

@@ -73,13 +73,7 @@ class Opened:
 
 
 def open_report(path: str | Path) -> Opened:
-    """Read a finished report again: its folder, or the page in it.
-
-    Raises
-    ------
-    ConfigError
-        There is no report, or its ``run.json`` does not say what one must know.
-    """
+    """Read a finished report again: its folder, or the page in it. What is none is a ConfigError."""
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     try:

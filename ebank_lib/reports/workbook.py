@@ -49,17 +49,9 @@ def sheet_names(tables: Iterable[Mapping[str, Any]], taken: Iterable[str] = ()) 
 
 def workbook_bytes(tables: Sequence[Mapping[str, Any]], title: str, notes: Iterable[str] = (),
                    lang: str | None = None) -> bytes:
-    """Return the workbook.
-
-    Parameters
-    ----------
-    tables : sequence of records
-        As :func:`~ebank_lib.reports.record.table_of` makes them, with ``notebook`` and ``prompt`` where known.
-    title : str
-        Stands on the first sheet.
-    notes : iterable of str
-        Stand on the first sheet and under every table: the source, and that data are simulated.
-    """
+    """Return the workbook of records, as :func:`~ebank_lib.reports.record.table_of` makes them, with ``notebook`` and
+    ``prompt`` where known. Notes (the source, and that data are simulated) stand on the first sheet and under every
+    table."""
     lang, notes = language(lang), [str(note) for note in notes]
     buffer = io.BytesIO()
     book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
