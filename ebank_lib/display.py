@@ -103,13 +103,6 @@ def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, hea
         Columns in which all branches are compared, whichever the row is about.
     pooled : bool
         Whether the numbers rest on forecasts, which learn from the other branches too.
-
-    Examples
-    --------
-    >>> made = describe(pd.DataFrame({"indicator": ["sms"], "share": [0.25]}), kinds={"share": "percent"},
-    ...                 indicator="indicator")
-    >>> made.attrs["ebank"]["kinds"]
-    {'share': 'percent'}
     """
     frame.attrs["ebank"] = {
         "kinds": dict(kinds or {}), "heads": dict(heads or {}), "branch": branch, "indicator": indicator,
