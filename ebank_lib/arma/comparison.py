@@ -82,7 +82,7 @@ def compare(selection: OrderSelection, max_order: int | None = None) -> Comparis
     """Return what `OrderSelection.against_statsmodels` returns."""
     d, most = selection.design, np.inf if max_order is None else max_order
     orders = sorted(order for order in selection._optima if sum(order) <= most)
-    theirs = kept_arrays("theirs", (d.y, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
+    theirs = kept_arrays("theirs", (d.y, d.exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
                                     selection.seasonal_order, orders), lambda: _theirs(selection, orders))
     loglik = np.array([selection.fit(p, q).loglik for p, q in orders])
     missed = loglik - theirs["loglik_theirs"]
@@ -110,8 +110,9 @@ def _theirs(selection: OrderSelection, orders: list[tuple[int, int]]) -> dict[st
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                fit = ARIMA(d.y, order=(p, d.d, q), seasonal_order=(sp, big_d, sq, season if season > 1 else 0),
-                            trend=trend).fit(cov_type="none", low_memory=True)
+                fit = ARIMA(d.y, d.exog if d.exog.shape[1] else None, order=(p, d.d, q), trend=trend,
+                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit(
+                                cov_type="none", low_memory=True)
             except (ValueError, np.linalg.LinAlgError):  # it cannot start: the row stays, without a figure
                 fit = None
         if fit is not None:

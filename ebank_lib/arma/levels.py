@@ -1,8 +1,8 @@
 """Between a series in levels and the differenced one that the likelihood is of, there and back.
 
-There: a series is checked, differenced and scaled, its trend and its gaps made columns. Differencing, removing the
-trend by least squares and dividing by the standard deviation change the likelihood by a known constant only. Scaled so,
-the search sees the same numbers whatever the unit of the data.
+There: a series is checked, differenced and scaled, its trend, regressors and gaps made columns. Differencing, removing
+the regressors by least squares and dividing by the standard deviation change the likelihood by a known constant only.
+Scaled so, the search sees the same numbers whatever the unit of the data.
 
 Back: the state space of an ARIMA gives innovations and what is known of the month after the last. The state is that of
 Gardner, Harvey & Phillips (1980, Appl. Statist. 29, AS 154) for the differenced process, above the last values of the
@@ -84,8 +84,9 @@ def check_order(order, seasonal_order) -> tuple[tuple[int, int, int], tuple[int,
 class Design:
     """A series `y` (T,) made ready for the likelihood.
 
-    `x` (T, m) holds the columns of its trend that differencing leaves, in levels. `columns` (gaps + m + 1, T - lost) is
-    what `likelihood.objective` takes: dummies of the missing months, orthonormal columns of the trend, scaled series.
+    `x` (T, m) holds what is left after differencing of its trend and its regressors, in levels. `columns` (gaps + m +
+    1, T - lost) is what `likelihood.objective` takes: dummies of the missing months, orthonormal columns of `x`, the
+    scaled series.
     `nobs` counts the observed months less those that differencing takes. The coefficients of `x` are ``offset + scale *
     back @ b``, b those of the orthonormal columns.
     """
@@ -107,10 +108,43 @@ class Design:
         """Return the log-likelihood of the data whose concentrated negative value is `value`."""
         return float(-value - 0.5 * self.nobs * (1 + np.log(2 * np.pi)) - self.nobs * np.log(self.scale))
 
-    def future(self, horizon: int) -> np.ndarray:
-        """Return the trend in the months after the sample, (horizon, m)."""
+    @property
+    def exog(self) -> pd.DataFrame:
+        """The regressors (T, m) without the trend."""
+        return self.x.drop(columns=list(trend_columns(len(self.y), self.trend, self.d + self.big_d)))
+
+    def future(self, horizon: int, exog=None) -> np.ndarray:
+        """Return the trend and the regressors in the months after the sample, (horizon, m)."""
+        names = list(self.exog.columns)
+        if names and exog is None:
+            raise SeriesError("the model has regressors: forecast(exog=...) needs their future", found=None,
+                              expected=f"{horizon} rows of {names}")
         trend = trend_columns(horizon, self.trend, self.d + self.big_d, start=len(self.y) + 1)
-        return np.column_stack([*trend.values(), np.empty((horizon, 0))])
+        frame = exog_frame(exog, future_index(self.y.index, horizon))
+        if list(frame.columns) != names:
+            raise SeriesError("exog has other columns than the fit", found=list(frame.columns), expected=str(names))
+        return np.column_stack([*trend.values(), frame.to_numpy()])
+
+
+def exog_frame(exog, index: pd.Index) -> pd.DataFrame:
+    """Return regressors as a finite float frame on `index`: a Series or frame by its index, an array by its order."""
+    if exog is None:
+        return pd.DataFrame(index=index)
+    if not isinstance(exog, pd.Series | pd.DataFrame):
+        values = np.asarray(exog, dtype=float)
+        if len(values) != len(index):
+            raise SeriesError("exog and series differ in length", found=len(values), expected=str(len(index)))
+        values = values.reshape(len(index), -1)
+        exog = pd.DataFrame(values, index=index, columns=[f"x{i + 1}" for i in range(values.shape[1])])
+    frame = exog.to_frame() if isinstance(exog, pd.Series) else exog
+    lacks = index.difference(frame.index)
+    if len(lacks):
+        raise SeriesError("exog lacks months of the series", found=lacks[0],
+                          expected=f"a value for every label from {index[0]} to {index[-1]}")
+    frame = frame.loc[index].astype(float).rename(columns=str)
+    if not np.isfinite(frame.to_numpy()).all():
+        raise SeriesError("exog holds missing or infinite values", expected="a value for every month")
+    return frame
 
 
 def trend_columns(n: int, trend: str, lost: int, start: int = 1) -> dict[str, np.ndarray]:
@@ -127,16 +161,19 @@ def trend_columns(n: int, trend: str, lost: int, start: int = 1) -> dict[str, np
     return out
 
 
-def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, trend: str = "c") -> Design:
+def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: str = "c") -> Design:
     """Check, difference and scale a series; see `Design`."""
-    y = as_series(y)
+    given, y = len(y), as_series(y)
     lost = d + big_d * season
+    if not isinstance(exog, pd.Series | pd.DataFrame | None) and len(exog) == given:
+        exog = exog[given - len(y):]        # an array goes with the series as it was given, leading gaps and all
     x = pd.DataFrame(trend_columns(len(y), trend, d + big_d), index=y.index, dtype=float)
+    x = pd.concat([x, exog_frame(exog, y.index)], axis=1)
     missing = y.isna().to_numpy()
     nobs, m = int((~missing).sum()) - lost, x.shape[1]
     if nobs < m + 3:
         raise SeriesError("the series is too short", found=f"{nobs + lost} values",
-                          expected=f"at least {m + 3 + lost} ({m} of the trend, {lost} lost to differencing)")
+                          expected=f"at least {m + 3 + lost} ({m} regressors, {lost} lost to differencing)")
     filled = y.interpolate(limit_direction="both").to_numpy()
 
     def difference(a: np.ndarray) -> np.ndarray:
@@ -149,7 +186,10 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, trend: str = "c") ->
     back, offset = np.zeros((m, m)), np.zeros(m)
     if m:
         size, root = np.sqrt((xw**2).sum(axis=1)), np.sqrt(w.size)
-        norm, r = np.linalg.qr((xw / size[:, None]).T)
+        norm, r = np.linalg.qr((xw / np.where(size > 0, size, 1.0)[:, None]).T)
+        if not size.all() or np.abs(np.diag(r)).min() < 1e-9:
+            raise SeriesError("the regressors are collinear, with one another or with the trend",
+                              found=list(x.columns), expected="a full-rank set (after differencing)")
         back, xw = np.linalg.inv(r) / size[:, None] * root, norm.T * root
         b = xw @ w / w.size
         w, offset = w - b @ xw, back @ b

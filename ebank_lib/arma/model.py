@@ -52,7 +52,7 @@ class ARMA:
     loglik, sigma2 : float
         Exact, at the maximum; of the differenced series, so comparable within one d and D only.
     params, std_errors : Series
-        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``.
+        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``, and the regressors by name.
     """
 
     design: Design = field(repr=False)
@@ -227,7 +227,7 @@ class ARMA:
         out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
         return out
 
-    def forecast(self, horizon: int = 12, level=(80, 95)) -> pd.DataFrame:
+    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
         """Mean and exact Gaussian limits of the months after the sample.
 
         The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
@@ -237,6 +237,8 @@ class ARMA:
         horizon : int
         level : number or sequence of numbers
             Per cent.
+        exog : DataFrame (horizon, m), optional
+            The months ahead of the regressors that the model was fitted with.
 
         Returns
         -------
@@ -247,7 +249,7 @@ class ARMA:
             raise SeriesError("horizon is a number of months", found=horizon, expected="1 to 600")
         _, _, a, p = self._filtered
         mean, variance = ahead(state_space(self.ar_polynomial, self.ma_polynomial, self.delta), a[0], p, int(horizon))
-        mean = mean + self.design.future(int(horizon)) @ self._beta
+        mean = mean + self.design.future(int(horizon), exog) @ self._beta
         spare = self.nobs - self.k + 1
         se = np.sqrt(self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
         out = {"y_hat": mean}
@@ -281,7 +283,8 @@ class ARMA:
 
         differences = ("(1-B)" + (f"^{self.order[1]}" if self.order[1] > 1 else "")) * bool(self.order[1])
         differences += f"(1-B^{{{season}}})" * self.seasonal_order[1]
-        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + r"\,t" * (name in ("slope", "drift"))
+        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + ("" if name in ("mean", "intercept") else
+                    r"\,t" if name in ("slope", "drift") else rf"\,\mathrm{{{name.replace('_', ' ')}}}_t")
                     for name, v in zip(self.design.x.columns, self._beta))
         left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
         right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
@@ -338,7 +341,7 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
     return [(*about, df, statistic) for *about, statistic, df in rows]
 
 
-def fit_arma(y, order, seasonal_order=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
+def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
     The optimum is approached through the smaller orders it contains; arguments are as of `select_order`.
@@ -346,7 +349,7 @@ def fit_arma(y, order, seasonal_order=None, trend: str = "c", mode: str = "fast"
     (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal_order)
     if mode not in MODES:
         raise UnknownNameError("mode", mode, MODES)
-    design = prepare(y, d, big_d, season, trend)
+    design = prepare(y, d, big_d, season, exog, trend)
     least = p + q + sp + sq + design.x.shape[1] + 3
     if design.nobs < least:
         lost = d + big_d * season

@@ -45,8 +45,9 @@ def test_only_the_smaller_orders_are_compared_where_that_is_asked_for(y):
     pd.testing.assert_frame_equal(small, kept, check_exact=True)
 
 
-def test_statsmodels_with_gaps_and_a_seasonal_factor(y):
-    chosen = select_order(y.where(np.arange(44) != 20), 1, 0, d=0, seasonal_order=(1, 0, 0, 12))
+def test_statsmodels_with_gaps_regressors_and_a_seasonal_factor(y):
+    x = pd.Series(np.sin(np.arange(44)), index=y.index, name="x")
+    chosen = select_order(y.where(np.arange(44) != 20), 1, 0, d=0, exog=x, seasonal_order=(1, 0, 0, 12))
     table = chosen.against_statsmodels().table
     assert table["loglik_theirs"].notna().all() and (table["missed"] > -1e-6).all()
 
