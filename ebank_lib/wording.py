@@ -130,26 +130,12 @@ class Text(str):
 
 
 def cell(table: str, column: str = "", **rows: object) -> Ref:
-    """Name a cell of a recorded table, or without a column the number of rows that are so; see :class:`Ref`.
-
-    Examples
-    --------
-    >>> cell("growth", "last_yoy", indicator="sms")
-    Ref(table='growth', column='last_yoy', rows=(('indicator', 'sms'),))
-    """
+    """Name a cell of a recorded table, or without a column the number of rows that are so; see :class:`Ref`."""
     return Ref(table, column, tuple(rows.items()))
 
 
 def cite(text: object, *cells: Ref) -> Text:
-    """Return a number's text as one that knows the cells it states: one as a rule, two for a difference of two.
-
-    Examples
-    --------
-    >>> said = cite("3", cell("growth", of="ratio"))
-    >>> whole = t("general.months", "en", n=said)
-    >>> whole, [(whole[start:end], refs[0].table) for start, end, refs in whole.cells]
-    ('3 months', [('3', 'growth')])
-    """
+    """Return a number's text as one that knows the cells it states: one as a rule, two for a difference of two."""
     text = str(text)
     return Text(text, [(0, len(text), cells)] if cells and text else ())
 
@@ -170,14 +156,7 @@ def has(key: str) -> bool:
 
 
 def month_name(month: pd.Period, lang: str | None = None) -> str:
-    """Return a month as it is written: 2008年10月, or Oct 2008.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> month_name(pd.Period("2008-10", "M"), "en"), month_name(pd.Period("2008-10", "M"), "zh")
-    ('Oct 2008', '2008年10月')
-    """
+    """Return a month as it is written: 2008年10月, or Oct 2008."""
     if month is None or month != month:
         return "–"
     if language(lang) == "zh":
@@ -193,11 +172,6 @@ def number(value: float, unit: str = "", lang: str | None = None, digits: int = 
     """Return a figure as a reader says it: three significant digits, 万/亿 or k/m/bn, then the unit.
 
     A missing value is written ``–``.
-
-    Examples
-    --------
-    >>> number(123456, "户", "zh"), number(123456, "customers", "en"), number(float("nan"), "户")
-    ('12.3万户', '123 k customers', '–')
     """
     if value is None or not math.isfinite(value):
         return "–"
@@ -209,13 +183,7 @@ def number(value: float, unit: str = "", lang: str | None = None, digits: int = 
 
 
 def percent(value: float, digits: int = 1, sign: bool = False) -> str:
-    """Return a fraction as per cent; with `sign`, a growth rate with its sign.
-
-    Examples
-    --------
-    >>> percent(0.1234), percent(0.1234, sign=True), percent(float("nan"))
-    ('12.3%', '+12.3%', '–')
-    """
+    """Return a fraction as per cent; with `sign`, a growth rate with its sign."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value * 100:{'+' if sign else ''},.{digits}f}%"
