@@ -73,3 +73,8 @@ def test_texts_that_are_joined_keep_their_cells_in_place():
     one, two = cite("3", cell("a", "x")), cite("4", cell("b", "y"))
     for said in (join(["of ", one, two], " / "), "of  / " + one + " / " + two):
         assert [(said[start:end], refs[0].table) for start, end, refs in said.cells] == [("3", "a"), ("4", "b")]
+
+
+def test_fractions_are_per_cent_growth_has_its_sign_and_what_is_missing_is_a_dash():
+    assert [wording.percent(0.1234), wording.percent(0.1234, sign=True), wording.percent(float("nan"))] == [
+        "12.3%", "+12.3%", "–"]
