@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from ..scenarios import Scenarios, Targets, said_odds
 from ..scenarios.odds import Measure, judged, said_value
@@ -51,7 +50,7 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
         _state(ax[0], n, row, scales[n], target.kind, lang, targets)
         of_goal = "" if share or target.kind == "rank" else "\n（占目标）" if lang == "zh" else "\n(of goal)"
         names.append(catalog.indicator(target.indicator).short_label(lang) if brief else
-                     (_signs(target.label(lang)) if lang == "zh" else wrap(target.label(lang), 26)) + of_goal)
+                     wrap(target.label(lang), 28 if lang == "zh" else 26) + of_goal)
     for axis in ax:
         name_rows(axis, names, -0.75)
     ax[0].set_xlim(0, max(104.0, ax[0].get_xlim()[1]))
@@ -110,16 +109,6 @@ def _paces(ax: Axes, rows: list[dict], scales: list[float], lang: str) -> None:
     ax.axvline(0, color=MUTED, lw=0.8)
     ax.set_title(t("scenarios.pace_title", lang), fontsize=9.5)
     legend_below(ax, handles=_key(pair, lang), ncols=2, handlelength=1.0)
-
-
-def _signs(text: str, most: int = 14) -> str:
-    """Break a Chinese label into lines of so many signs; a figure such as 100% stays whole."""
-    lines = [""]
-    for part in re.findall(r"[!-~]+|.", text):
-        if len(lines[-1]) + len(part) > most:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(lines)
 
 
 def _key(looks: dict[str, str], lang: str) -> list:
@@ -260,6 +249,7 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
                 color=EVENT)
     if goal.kind == "rank":
         ax.invert_yaxis()
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         style.value_axis(ax, "ratio" if goal.kind in ("share", "growth") else ind.kind,
                          catalog.unit_label(goal.indicator, lang), lang)

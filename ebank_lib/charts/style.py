@@ -283,9 +283,10 @@ def value_axis(ax: Axes, kind: str, unit: str, lang: str, label: str = "", sign:
 
 
 def wrap(text: str, width: int) -> str:
-    """Break a text into lines of at most `width` columns, a Chinese character being two; words stay whole."""
+    """Break a text into lines of at most `width` columns, a Chinese character being two; words stay whole, and brackets
+    with what they hold on to."""
     lines, used = [""], 0
-    for piece in re.findall(r"[\u2e80-\uffef][，。；：、）]*|[^\s\u2e80-\uffef]+\s*|\s+", text):
+    for piece in re.findall(r"（*[\u2e80-\uffef][，。；：、）]*|[^\s\u2e80-\uffef]+\s*|\s+", text):
         columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in piece.rstrip())
         if lines[-1] and used + columns > width:
             lines, used = [*lines, ""], 0
