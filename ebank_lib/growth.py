@@ -357,7 +357,9 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     for key in keys:
         if catalog.indicator(key).key not in frame.columns:
             raise UnknownNameError("indicator", key, frame.columns)
-    base = as_month(base_month) if base_month is not None else _first_month(frame[keys])
+    share = (frame[keys].loc[:, (frame[keys] > 0).any()] > 0).mean(axis=1).fillna(0.0)
+    first = frame.index[share >= min(0.5, share.max())][0]     # the first month in which half of what there is begins
+    base = as_month(base_month) if base_month is not None else first
     if base not in frame.index:
         raise UnknownNameError("base month", base, [str(frame.index[0]), "…", str(frame.index[-1])])
     table = pd.concat([_rows(frame[key], key, catalog.indicators[key].kind, base) for key in keys], ignore_index=True)
@@ -370,11 +372,6 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     notes = tuple(_notes(frame[keys], catalog, base))
     mine = tuple(e for e in events if not e.branches or branch in e.branches)
     return GrowthAnalysis(branch, catalog, base, table, summary, notes, mine)
-
-
-def _first_month(frame: pd.DataFrame) -> pd.Period:
-    share = (frame.loc[:, (frame > 0).any()] > 0).mean(axis=1).fillna(0.0)
-    return frame.index[share >= min(0.5, share.max())][0]
 
 
 def _rows(y: pd.Series, key: str, kind: str, base: pd.Period) -> pd.DataFrame:

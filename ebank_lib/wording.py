@@ -63,11 +63,6 @@ def words() -> dict[str, dict[str, str]]:
     return entries
 
 
-def placeholders(text: str) -> set[str]:
-    """Return the names of the ``{placeholders}`` of a text."""
-    return {field.split(".")[0].split("[")[0] for _, field, _, _ in Formatter().parse(text) if field is not None}
-
-
 def t(key: str, lang: str | None = None, **values: object) -> str:
     """Return the text of `key` with its placeholders filled.
 

@@ -181,8 +181,6 @@ def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, l
     style.label_lines(ax)
 
 
-# --- ratios
-
 def _ratio(result: GrowthAnalysis, keys: list[str], lang: str) -> tuple[Figure, list[str]]:
     """Draw shares of one on one axis, ratios without a bound on another; return which had room."""
     bounded = [k for k in keys if result.catalog.indicators[k].bounded]
@@ -203,8 +201,6 @@ def _ratio(result: GrowthAnalysis, keys: list[str], lang: str) -> tuple[Figure, 
             ax.set_title(result.catalog.indicators[members[0]].label(lang), fontsize=9.5, pad=6)
     return fig, [key for members in sets for key in members]
 
-
-# --- volatility
 
 @style.in_style
 def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str | None = None) -> Figure:

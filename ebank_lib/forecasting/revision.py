@@ -194,7 +194,8 @@ def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revisio
                           found="no month" if new.empty else str(new.index[-1]),
                           expected=f"{old.index[-1]} or later")
     model = before.headline
-    again = forecaster or _as_before(before)
+    again = forecaster or (lambda y, models: forecast(y, before.horizon, before.level, models, before.kind, before.unit,
+                                                      before.label, before.unique_id))
     lead = before.block(model).set_axis(pd.PeriodIndex(before.block(model)["month"]), axis=0)
     ahead = lead.index[lead.index > new.index[-1]]
     arrived = new.index[new.index > old.index[-1]]
@@ -212,10 +213,6 @@ def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revisio
     check, departure = _check(before, new.loc[arrived].dropna(), lead, model)
     return Revision(describe(table, pooled=True), moved,
                     describe(check, months={"actual": "row"}, exact=["actual"], pooled=True), before, after, departure)
-
-
-def _as_before(f: Forecast) -> Forecaster:
-    return lambda y, models: forecast(y, f.horizon, f.level, models, f.kind, f.unit, f.label, f.unique_id)
 
 
 def _restated(old: pd.Series, new: pd.Series) -> list[pd.Period]:

@@ -147,7 +147,8 @@ class _Run:
             self._prepare(None)
             state.write_json(self._state / "source.json", {**self._about, "asked": asked})
         reports = self._reports()
-        stale = [one for one in reports if one.failure or not self._fresh(one)]
+        stale = [one for one in reports if one.failure or self._order.again or not state.is_fresh(
+            self._order.out / one.name, state.read_json(self._state / f"{one.name}.json"), one.key)]
         if stale and self._pool is None:
             self._prepare(None)
         names = {one.name for one in stale}
@@ -201,10 +202,6 @@ class _Run:
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
         return found
-
-    def _fresh(self, report: _Report) -> bool:
-        made = state.read_json(self._state / f"{report.name}.json")
-        return not self._order.again and state.is_fresh(self._order.out / report.name, made, report.key)
 
     def _learn(self) -> None:
         """Have what several reports will ask for worked out once; without it each of them does so by itself."""

@@ -22,8 +22,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
-from .cells import Sentence, cited_tables, linked, value_text
-from .origin import Origin, Reader
+from .cells import Origin, Reader, Sentence, cited_tables, linked, value_text
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 
 __all__ = ["Content", "Heading", "Item", "Stage", "read_content", "set_prose", "with_scopes", "words_of"]

@@ -64,7 +64,7 @@ def _draw_and_set() -> None:
     from ..charts.style import use_style
     from ..wording import LANGUAGES
     from .content import Content, Item, Stage, set_prose
-    from .origin import Reader
+    from .cells import Reader
     from .page import About, build_page
 
     use_style()

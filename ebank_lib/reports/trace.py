@@ -19,9 +19,8 @@ import pandas as pd
 
 from ..errors import ConfigError, UnknownNameError
 from ..wording import t
-from .cells import Cell, cells_at
+from .cells import Cell, Origin, cells_at
 from .content import Content, Item, read_content, words_of
-from .origin import Origin
 from .page import About
 from .seal import plain_path
 

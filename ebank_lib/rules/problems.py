@@ -19,7 +19,6 @@ from ..catalog import Catalog, Id, Texts
 from ..config import Strict, read_yaml, validate
 from ..display import describe, html_table
 from ..errors import ConfigError, UnknownNameError
-from ..reference import reference_facts
 from ..wording import cell, cite, language, t
 from .statistics import PROBLEMS, Asked, Figure, as_written
 
@@ -50,8 +49,8 @@ class Rule(Strict):
 
 
 class Entry(Strict):
-    """One statement. ``shows``: whether any or all of its rules must be met. ``facts``: ids of facts of the world that
-    say the same. ``needs``: what would have to be reported where the data cannot say."""
+    """One statement. ``shows``: whether any or all of its rules must be met. ``needs``: what would have to be reported
+    where the data cannot say."""
 
     key: Id
     kind: Kind
@@ -60,7 +59,6 @@ class Entry(Strict):
     en: str
     shows: Literal["any", "all"] = "any"
     rules: list[Rule] = []
-    facts: list[str] = []
     needs: Texts | None = None
 
 
@@ -83,7 +81,6 @@ def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
             return []
         path, catalog = (Path(source.path).parent / named).resolve(), catalog or source.catalog
     spec = validate(_File, read_yaml(path), path)
-    known = set(reference_facts().table["id"]) if any(entry.facts for entry in spec.entries) else set()
     seen: set[object] = set()
     for n, entry in enumerate(spec.entries):
         at = {"file": str(path), "key": f"entries.{n}"}
@@ -96,9 +93,6 @@ def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
                               expected="rules, or needs: what would have to be reported", **at)
         for m, rule in enumerate(entry.rules):
             _check(rule, catalog, str(path), f"entries.{n}.rules.{m}")
-        for fact in entry.facts:
-            if fact not in known:
-                raise UnknownNameError("fact", fact, sorted(known), file=str(path), key=f"entries.{n}.facts")
     return list(spec.entries)
 
 
@@ -153,9 +147,11 @@ class Assessment:
         for entry, row in self.of_kind(kind):
             rule = self.deciding[self.entries.index(entry)]
             reason = self._why(entry, row, lang) if row["verdict"] == "unknown" else getattr(rule, lang)
+            bound = "–" if rule is None else t(f"problems.{row['compare']}", lang, value=as_written(
+                PROBLEMS[row["statistic"]].form, row["threshold"], lang))
             rows.append((t(f"problems.kind_{entry.kind}", lang), entry.number, getattr(entry, lang),
                          t(f"problems.verdict_{row['verdict']}", lang), self._figure(rule, row, lang),
-                         "–" if rule is None else self._threshold(row, lang), reason))
+                         bound, reason))
         return pd.DataFrame(rows, columns=["kind", "number", "statement", "verdict", "figure", "threshold", "reason"])
 
     def reading(self, lang: str | None = None, kind: str = "problem") -> str:
@@ -193,10 +189,6 @@ class Assessment:
         what = t(f"problems.{key}", lang, item=name.get(row["item"], gap.join(name[k] for k in rule.indicators)),
                  of=gap.join(name[k] for k in rule.of))
         return t("problems.figure", lang, what=what, value=text)
-
-    def _threshold(self, row: dict, lang: str) -> str:
-        form = PROBLEMS[row["statistic"]].form
-        return t(f"problems.{row['compare']}", lang, value=as_written(form, row["threshold"], lang))
 
     def _why(self, entry: Entry, row: dict, lang: str) -> str:
         why = t(f"problems.missing_{row['missing']}", lang)

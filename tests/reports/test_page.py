@@ -12,7 +12,7 @@ import pytest
 from ebank_lib.display import html_table
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.content import Content, Item, Stage, read_content, with_scopes
-from ebank_lib.reports.origin import Origin
+from ebank_lib.reports.cells import Origin
 from ebank_lib.reports.page import MAX_BYTES, build_page
 from ebank_lib.wording import t
 

@@ -242,7 +242,6 @@ def test_a_branch_that_opened_last_year_is_not_judged_by_months_it_does_not_have
     (entry(rule("level", ["coverage"], "below", 0.5, treshold=1)), ConfigError, "treshold"),
     (entry(), ConfigError, "neither rules nor needs"),
     (entry(rule("level", ["coverage"], "below", 0.5), kind="issue"), ConfigError, "entries.0.kind"),
-    (entry(rule("level", ["coverage"], "below", 0.5), facts=["icbc-2010-shar"]), UnknownNameError, "icbc-2010-share"),
 ])
 def test_a_wrong_register_is_an_error_that_names_the_place(judge, wrong, error, says):
     with pytest.raises(error, match=says) as caught:
