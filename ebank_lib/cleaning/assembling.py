@@ -39,25 +39,40 @@ class Grid:
     hole: np.ndarray      # a cell is printed, but no number in it: its first cell, else -1
     blocks: list          # the indicators (positions) that stand together in a sheet
     partial: np.ndarray   # (months, indicators): a number of an unknown branch is printed, so the rows do not add up
+    stated: np.ndarray    # a reader says what the number is
 
     @property
     def size(self) -> int:
         return self.value.size
 
 
-def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book) -> tuple[Grid, np.ndarray]:
-    """Return the grid and, for each cell, the branch id or printed name; every decision goes into `book`."""
+def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book, stated: np.ndarray | None = None
+             ) -> tuple[Grid, np.ndarray]:
+    """Return the grid and, for each cell, the branch id or printed name; every decision goes into `book`. What is
+    `stated` of a cell goes before what is printed."""
+    said = np.array([s is not None for s in stated]) if stated is not None else np.zeros(len(cells), bool)
+    if said.any():
+        printed = cells["text"].to_numpy(object)
+        cells = cells.assign(text=[s["value"] if s else p for s, p in zip(stated, printed, strict=True)])
     texts = _Texts(cells, catalog)
     unit, name, alive, foreign = _place(cells, catalog, texts.readable, book)
     alive &= ~_reject(book, (cells["indicator"] == "").to_numpy() & alive, "unmapped_heading")
+    none = alive & said & ~texts.readable
+    alive &= ~_reject(book, none, "stated", list(stated[none]) if none.any() else None)
     merged = (cells["merged"] != "").to_numpy()
     alive &= ~_reject(book, alive & merged & (texts.failed == "blank"), "merged_cell")
     for why in ("blank", "dash", "not_a_number"):
         alive &= ~_reject(book, alive & (texts.failed == why), why)
-    value, half, stated, alive = _convert(cells, catalog, texts, alive, book)
+    value, half, factor, noted, alive = _convert(cells, catalog, texts, alive, book)
     alive = _merged_branches(cells, catalog, name, alive, book)
-    grid = _grid(cells, catalog, unit, foreign, value, half, alive, book)
-    _note_readings(texts, alive, grid.cell[grid.cell >= 0], merged, stated, value, book)
+    # Two numbers of one place are compared by their own digits, which may be more than their column's.
+    own = np.fmin(half, 0.5 * 10.0 ** -texts.decimals.astype(float) * factor)
+    grid = _grid(cells, catalog, unit, foreign, value, half, own, alive, book)
+    grid.stated = (grid.cell >= 0) & said[grid.cell]
+    for n in grid.cell[grid.stated]:
+        before = float(tidy(read_number(printed[n]).value * factor[n]))
+        book.add(n, "parsed" if before == value[n] else "corrected", "stated", before, value[n], stated[n])
+    _note_readings(texts, alive & ~said, grid.cell[(grid.cell >= 0) & ~grid.stated], merged, noted, value, book)
     return grid, name
 
 
@@ -167,7 +182,7 @@ def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
 # --- units ---------------------------------------------------------------------------------------------------------
 
 def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: Book):
-    """Return values and half digits in the base unit, whether the unit is worth a row, and what is left."""
+    """Return values and half digits in the base unit, its factor, whether the unit is worth a row, and what is left."""
     codes, printed = pd.factorize(cells["unit"].astype(object))
     by_name = {_unit_name(u): u for u in catalog.units}
     known = [by_name.get(_unit_name(p)) for p in printed]
@@ -200,7 +215,7 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: 
     # A printed number times a round factor: rounding to 15 digits gives back what a hand would write.
     value = tidy(texts.value * factor)
     unusual = ~none[codes] & _unusual(cells, codes, alive)
-    return value, half, (factor != 1.0) | unusual, alive
+    return value, half, factor, (factor != 1.0) | unusual, alive
 
 
 def tidy(x: np.ndarray) -> np.ndarray:
@@ -264,7 +279,7 @@ def _merged_branches(cells, catalog: Catalog, name, alive, book: Book) -> np.nda
     return alive
 
 
-def _grid(cells, catalog: Catalog, unit, foreign, value, half, alive, book: Book) -> Grid:
+def _grid(cells, catalog: Catalog, unit, foreign, value, half, own, alive, book: Book) -> Grid:
     seen = np.unique(unit[unit >= 0])
     units = [b for n, b in enumerate(catalog.branches) if n in seen]
     units.sort(key=lambda b: catalog.branches[b].role == "total")
@@ -278,10 +293,10 @@ def _grid(cells, catalog: Catalog, unit, foreign, value, half, alive, book: Book
     shape = (len(units), len(months), len(indicators))
     place = np.where((unit >= 0) & (kind >= 0), (back[unit] * shape[1] + month) * shape[2] + kind, -1)
 
-    chosen, alive = _choose(cells, place, value, half, alive, book)
+    chosen, alive = _choose(cells, place, value, own, alive, book)
     grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
                 np.zeros(shape[:2], bool), np.full(shape, -1, np.int64), _blocks(cells, kind),
-                np.zeros(shape[1:], bool))
+                np.zeros(shape[1:], bool), np.zeros(shape, bool))
     grid.partial[month[foreign & (kind >= 0)], kind[foreign & (kind >= 0)]] = True
     grid.value.flat[place[chosen]] = value[chosen]
     grid.half.flat[place[chosen]] = half[chosen]
@@ -322,19 +337,22 @@ def _choose(cells, place, value, half, alive, book: Book) -> tuple[np.ndarray, n
     previous = older & np.r_[False, first | ~older][:-1]
     changed = previous & differs
     book.add(winner[changed], "parsed", "revision", value[order[changed]], value[winner[changed]])
-    book.add(order[twin], "rejected", "duplicate", value[order[twin]])
     odd = twin & differs & ~same
-    book.add(winner[odd], "flagged", "duplicate", value[winner[odd]], value[winner[odd]],
-             [{"other": float(v)} for v in value[order[odd]]])
+    book.add(order[twin & ~odd], "rejected", "duplicate", value[order[twin & ~odd]])
+    kept, other = value[winner[odd]], value[order[odd]]
+    book.add(order[odd], "rejected", "other_number", other, detail=[{"other": float(v)} for v in kept])
+    book.add(winner[odd], "flagged", "duplicate", kept, kept, [{"other": float(v)} for v in other])
     alive = alive.copy()        # an older number was read, too
     alive[order[loser]] = False
     return order[first], alive
 
 
 def _same_rounded(a, half_a, b, half_b) -> np.ndarray:
-    """Whether two numbers are one within their printed digits, as 8,277,084 and 8.28 million, or 8,277,084 and 8.28."""
+    """Whether two numbers are one within their printed digits, as 8,277,084 and 8.28 million (or 8.27, cut off), or
+    8,277,084 and 8.277084."""
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.round(np.log10(b / a))
     scale = 10.0 ** np.where(np.isfinite(power) & (np.abs(power) >= 3), power, 0.0)
     room = half_a * scale + half_b
+    room = np.where(half_b > 5 * half_a * scale, room + half_b, room)
     return (np.abs(a * scale - b) <= room * 1.001) & (room <= 0.005 * np.abs(b))  # two digits say nothing

@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .assembling import tidy
 from .identities import RULES, Sums, System, holds
-from .mistakes import Expectation
+from .series import Expectation
 
 __all__ = ["Evidence", "Verdict", "copied", "explain", "fill", "rule_names"]
 

@@ -12,19 +12,19 @@ from dataclasses import replace
 import numpy as np
 
 from ..catalog import Catalog
-from . import mistakes
+from . import mistakes, series
 from .assembling import Grid, tidy
 from .blame import Evidence, Verdict, copied, explain, fill, rule_names
 from .identities import build_system, learn
 from .ledger import in_both, phrase
-from .mistakes import Expectation, Oddity, Swap
+from .mistakes import Swap
 from .panel import Finding, mergers
+from .series import Expectation, Oddity
 
 __all__ = ["examine"]
 
-_SURE = 30.0        # log-odds of a swap that only columns, no identity, speak for
-_SLIGHT = 3.0       # and of one that an identity proves
-_MANY = 5           # columns that must tell
+_SLIGHT = 3.0       # log-odds of a swap that an identity proves
+_SURE = 3.0         # and of one that only its columns speak for, in each of them and for each of the two rows
 
 
 def examine(grid: Grid, catalog: Catalog) -> list[Finding]:
@@ -43,7 +43,7 @@ class _Examination:
         self.factor = _merger_factor(grid, catalog)
         self.own = np.array([catalog.branches[u].role == "branch" for u in grid.units], bool)
         self.findings: list[Finding] = []
-        self.touched = np.zeros(grid.size, bool)
+        self.touched = grid.stated.ravel().copy()       # nothing is guessed over what a reader states
         self.system = build_system(grid, catalog)
 
     def run(self) -> list[Finding]:
@@ -55,8 +55,11 @@ class _Examination:
         expected = self._expect()
         stale = mistakes.find_stale(self.x, self.step, expected, self.grid.blocks).ravel()
         self.ev = Evidence(self.x.ravel(), half, self.step.ravel(), self._prior(), stale)
+        self.ev.settled |= self.grid.stated.ravel()
+        likely = expected.likely().ravel()
         for verdict in explain(self.system, self.ev, expected):
-            self._accuse(verdict)
+            if not self.grid.stated.flat[verdict.place]:
+                self._accuse(verdict, float(likely[verdict.place]))
         for verdict in fill(self.system, self.ev, self._expect()):
             what = [phrase(f"id_{r}") for r in rule_names(self.system, verdict.rules) if r != "within_mismatch"]
             self.findings.append(Finding(verdict.place, "from_identity", "fill", verdict.value, {"proof": what}))
@@ -68,7 +71,7 @@ class _Examination:
         self.touched[place] = True
 
     def _expect(self) -> Expectation:
-        return mistakes.expect(self.x, 0.5 * self.step, self.factor, self.own)
+        return series.expect(self.x, 0.5 * self.step, self.factor, self.own)
 
     def _prior(self) -> np.ndarray:
         """Totals and ratios are computed by hand from the rest; between equals they are the likelier mistake."""
@@ -127,7 +130,7 @@ class _Examination:
 
     def _slip(self, power: int, cells: list[tuple], action: str, columns: int) -> None:
         for units, month, indicator in cells:
-            for u in units:
+            for u in units[~self.grid.stated[units, month, indicator]]:
                 place = self._place(u, month, indicator)
                 value = float(tidy(self.x.flat[place] * 10.0**-power))
                 self._find(place, "unit_slip", action, value, {"factor": f"10^{abs(power)}", "columns": columns})
@@ -154,26 +157,26 @@ class _Examination:
                 return
 
     def _judge_swap(self, swap: Swap) -> bool:
-        """Exchange two rows if that is proven, flag them if it is only likely; return whether they were exchanged."""
-        telling = swap.share >= 0.9 and swap.telling >= min(3, len(swap.columns))
+        """Exchange two rows if identities that fail hold then, flag them if it is only likely; return whether they were
+        exchanged."""
         restored, broken = self._after_swap(swap)
-        proven = restored > 0 and broken == 0 and swap.share > 0.5
-        by_columns = broken == 0 and swap.share >= 0.8 and swap.telling >= _MANY and swap.gain >= _SURE
-        if proven or by_columns:
-            self._swap(swap, "correct", "proof_identity" if proven else "proof_columns")
-        elif telling and swap.gain >= 2 * _SURE:
-            self._swap(swap, "flag", "proof_none")
-        return proven or by_columns
+        if self.grid.stated[_pair(swap, swap.columns)[0]].any():
+            return False
+        proven = restored >= 2 and broken == 0 and swap.share > 0.5
+        if proven or (broken == 0 and swap.share >= 0.7 and swap.sure >= _SURE):
+            self._swap(swap, *(("correct", "proof_identity") if proven else ("flag", "proof_none")))
+        return proven
 
     def _after_swap(self, swap: Swap) -> tuple[int, int]:
-        """Return how many equations exchanging the rows would restore and break."""
+        """Return how many sums and changes exchanging the rows would restore, and how many equations it would break."""
         around = self._around(_pair(swap, swap.columns)[0])
         before, asked = self._holding(self.x, self.half, around)
         _exchange(swap, swap.columns, self.x, self.half)   # and back: a copy of the grid for every pair would cost more
         after, asked_after = self._holding(self.x, self.half, around)
         _exchange(swap, swap.columns, self.x, self.half)
         asked = asked & asked_after
-        return int((after & ~before & asked).sum()), int((before & ~after & asked).sum())
+        return (int((after & ~before & asked & self.system.is_linear[around]).sum()),
+                int((before & ~after & asked).sum()))
 
     def _swap(self, swap: Swap, action: str, proof: str) -> None:
         here, there = _pair(swap, swap.columns)
@@ -185,7 +188,7 @@ class _Examination:
             for c, i in enumerate(swap.columns):
                 place = self._place((swap.first, swap.second)[n], swap.month, i)
                 if not gap[c, n] and own[c, n] != other[c, n]:
-                    self._find(place, "swapped_rows", action, other[c, n], detail)
+                    self._find(place, "swapped_rows", action, other[c, n], detail | {"value": float(other[c, n])})
                 elif gap[c, n] and not np.isnan(own[c, n]):
                     # The number beside a gap has nothing to be exchanged with: it stays, and is not relied on.
                     self._find(place, "swapped_rows", "flag", np.nan, detail)
@@ -195,14 +198,16 @@ class _Examination:
 
     # --- single cells
 
-    def _accuse(self, v: Verdict) -> None:
+    def _accuse(self, v: Verdict, likely: float) -> None:
         """One cell explains failing equations: a row for the kind of mistake, and one for each kind of equation."""
         if self.grid.cell.flat[v.place] < 0:
             return
         rules = rule_names(self.system, v.rules)
         action = "correct" if v.proven else "flag"
+        # A number that is never negative is not asked to be.
+        able = v.value >= 0 or np.nanmin(self.grid.value[..., v.place % self.x.shape[2]]) < 0
         proof = (phrase("proof_equations", what=[phrase(f"id_{r}") for r in rules]) if v.proven else
-                 phrase("proof_maybe", value=v.value) if np.isfinite(v.value) else phrase("proof_none"))
+                 phrase("proof_maybe", value=v.value) if able else phrase("proof_none"))
         if v.power:
             detail = {"value": v.value, "power": f"10^{v.power:+d}", "proof": proof}
             self._find(v.place, "decimal_slip", action, v.value, detail)
@@ -210,8 +215,8 @@ class _Examination:
             self._find(v.place, "stale_repeat", action, v.value, {"proof": proof})
         for rule in rules:
             self._find(v.place, rule, action, v.value, None if rule == "within_mismatch" else {"proof": proof})
-        if not v.power and abs(v.z) > mistakes.ODD:
-            self._spike(v.place, self.grid.value.flat[v.place], v.value, v.z, action, v.value)
+        if not v.power and abs(v.z) > series.ODD:
+            self._spike(v.place, self.grid.value.flat[v.place], v.value if able else likely, v.z, action, v.value)
 
     def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
         shown = float(f"{likely:.4g}")
@@ -223,28 +228,45 @@ class _Examination:
         strong, change = self._confirmed()
         known = (self.grid.cell.ravel() >= 0) & ~self.touched
         expected = self._expect()
-        breaks = mistakes.find_breaks(self.x, expected, self.own)
+        breaks = series.find_breaks(self.x, expected, self.own)
         # The month in which a level breaks and the one before: both sides of a step that stays.
         beside = {place for odd in breaks for place in (odd.place, odd.place - len(self.grid.indicators))}
-        for odd in mistakes.find_spikes(self.x, self.step, expected):
+        for odd in series.find_spikes(self.x, self.step, expected):
             if known[odd.place] and not change[odd.place] and odd.place not in beside:
                 self._odd(odd, strong[odd.place])
-        for place in np.flatnonzero(stale & known & ~strong & ~self.touched):
+        # A total is the sum of what was pasted, too: only the change of a stock says that a number stayed.
+        for place in np.flatnonzero(stale & known & ~change & ~self.touched):
             self._find(int(place), "stale_repeat", "flag", np.nan, {"proof": phrase("proof_none")})
+        doubtful = np.zeros(self.grid.size, bool)
+        doubtful[[f.place for f in self.findings if f.action == "flag"]] = True
+        for odd in series.find_edges(self.x, doubtful.reshape(self.x.shape), self.step, expected, self.own):
+            if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
+                self._edge(odd)
         for odd in breaks:
             if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
                 self._find(odd.place, "level_break", "flag", np.nan,
                            {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"})
 
-    def _odd(self, odd: Oddity, confirmed: bool) -> None:
+    def _edge(self, odd: Oddity) -> None:
         printed = float(self.x.flat[odd.place])
         if odd.power:
-            value = float(tidy(printed * 10.0**-odd.power))
-            proof = phrase("proof_none" if confirmed else "proof_neighbours")
-            detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": proof}
-            self._find(odd.place, "decimal_slip", "flag" if confirmed else "correct", value, detail)
+            self._slipped(odd, "flag", "proof_edge")
         else:
-            self._spike(odd.place, printed, odd.likely, odd.z, "flag")
+            self._find(odd.place, "edge", "flag", np.nan, {
+                "value": float(f"{odd.likely:.4g}"), "times": _times(printed / odd.likely if odd.likely else np.inf)})
+
+    def _odd(self, odd: Oddity, confirmed: bool) -> None:
+        if not odd.power:
+            self._spike(odd.place, float(self.x.flat[odd.place]), odd.likely, odd.z, "flag")
+        elif odd.sure and not confirmed:
+            self._slipped(odd, "correct", "proof_neighbours")
+        else:
+            self._slipped(odd, "flag", "proof_none")
+
+    def _slipped(self, odd: Oddity, action: str, proof: str) -> None:
+        value = float(tidy(odd.likely))
+        detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": phrase(proof)}
+        self._find(odd.place, "decimal_slip", action, value, detail)
 
     def _confirmed(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the cells that stand in a strong equation that holds, and those in a change that holds."""
@@ -271,8 +293,8 @@ def _exchange(swap: Swap, columns: np.ndarray, *grids: np.ndarray) -> None:
 def _step(grid: Grid) -> np.ndarray:
     """Return the value of one unit in the last printed place; where nothing is printed, as in the rows around it."""
     step = np.where(grid.cell >= 0, 2 * grid.half, np.nan)
-    column = mistakes.median(step, axis=0)[None]
-    row = mistakes.median(step, axis=1)[:, None]
+    column = series.median(step, axis=0)[None]
+    row = series.median(step, axis=1)[:, None]
     step = np.where(np.isnan(step), np.broadcast_to(column, step.shape), step)
     return np.nan_to_num(np.where(np.isnan(step), np.broadcast_to(row, step.shape), step))
 
@@ -285,7 +307,7 @@ def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:
             continue
         last = slice(max(0, until - 6), until)
         with np.errstate(divide="ignore", invalid="ignore"):
-            times = mistakes.median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)
+            times = series.median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)
         additive = np.array([catalog.indicators[k].kind != "ratio" for k in grid.indicators])
         factor[heir, :until] = np.where(additive & np.isfinite(times) & (times > 0), times, 1.0)
     return factor

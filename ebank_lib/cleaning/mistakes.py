@@ -1,11 +1,4 @@
-"""What the series show, whatever the identities say: where a number should lie, and the mistakes that show by it.
-
-Levels are compared on a scale that is logarithmic for large numbers and linear near zero, ``g(x) = asinh(x / 2s)`` with
-``s`` a fiftieth of the series' median, so that flows that touch or cross zero need no other treatment. A number is
-expected between its neighbours, moved by what all branches did in that month (the Spring Festival is no error); the
-noise is the median absolute deviation from that, over the whole series or the year around, whichever is larger.
-Nothing here is a fixed percentage.
-"""
+"""Mistakes of many cells with one cause: a column in another unit, a row pasted again, two rows swapped."""
 
 from __future__ import annotations
 
@@ -13,129 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ODD", "Expectation", "Oddity", "Slip", "Swap", "common_move", "conforming", "expect", "find_breaks",
-           "find_spikes", "find_stale", "find_swaps", "find_unit_slips", "mad", "median", "neighbours"]
+from .series import Expectation, comes_back, mad, median, neighbours
 
-_FLOOR = 0.002      # no printed series is followed more closely than this by its neighbours
-_ENOUGH = 5         # branches whose common movement counts
-_MAD_TO_SD = 1.4826
-_YEAR = 13          # months around one, itself in their middle
+__all__ = ["Slip", "Swap", "conforming", "find_stale", "find_swaps", "find_unit_slips"]
+
 _AGREE = 0.8        # of a column's rows must move together
 _CHANCE = 1e-3      # a repeat that chance would bring about more often than this is no suspect
 _ROW = 14.0         # minus the log of the chance that a whole row repeats
 _TENFOLD = 0.7      # of a power of ten is the least that may be one
 _CELL_CAP = 25.0    # of a squared z, so that one column cannot decide
-ODD = 6.0           # standard deviations from what both neighbours suggest
-_CLEAR = 8.0        # a power of ten must stand out this much
-_FIT = 3.0          # and what is left must be this ordinary,
-_NEAR = 0.15        # in logs this close to what the neighbours suggest,
-_NEAR_TELLING = 0.5  # or this, where the digits themselves speak for a moved point
+_FEW = 4            # columns of a row
 
-
-def median(x: np.ndarray, axis: int = 0, least: int = 1) -> np.ndarray:
-    """Return the median along an axis, NaN where fewer than `least` values are there; no warning, unlike NumPy's."""
-    x = np.sort(np.moveaxis(x, axis, -1), axis=-1)  # NaN goes last
-    if x.shape[-1] == 0:
-        return np.full(x.shape[:-1], np.nan)
-    count = np.sum(~np.isnan(x), axis=-1)
-    at = np.maximum(count - 1, 0)
-    low = np.take_along_axis(x, (at // 2)[..., None], -1)[..., 0]
-    high = np.take_along_axis(x, ((at + 1) // 2)[..., None], -1)[..., 0]
-    return np.where(count >= max(least, 1), 0.5 * (low + high), np.nan)
-
-
-def mad(x: np.ndarray, axis: int = 0, least: int = 4) -> np.ndarray:
-    """Return the standard deviation that the median of ``|x|`` implies (the centre is zero by construction)."""
-    return _MAD_TO_SD * median(np.abs(x), axis, least)
-
-
-def neighbours(x: np.ndarray, reach: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return for every place along axis 1 the nearest value before and after it, itself excluded, and how far they are;
-    NaN and `reach` + 1 where there is none within `reach`."""
-    before, after = np.full_like(x, np.nan), np.full_like(x, np.nan)
-    back, ahead = np.full(x.shape, reach + 1), np.full(x.shape, reach + 1)
-    for step in range(reach, 0, -1):
-        for out, far, here, source in ((before, back, np.s_[:, step:], x[:, :-step]),
-                                       (after, ahead, np.s_[:, :-step], x[:, step:])):
-            there = ~np.isnan(source)
-            out[here] = np.where(there, source, out[here])
-            far[here] = np.where(there, step, far[here])
-    return before, after, back, ahead
-
-
-@dataclass
-class Expectation:
-    """Where each number should lie: ``centre`` and ``sd`` on the scale of g; ``scale`` is 2s; ``step_sd`` how far the
-    series moves from month to month."""
-
-    centre: np.ndarray
-    sd: np.ndarray
-    scale: np.ndarray
-    factor: np.ndarray
-    step_sd: np.ndarray
-
-    def z(self, x: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Return how many standard deviations `x` lies from what is expected at the flat places `at`; else 0."""
-        with np.errstate(invalid="ignore"):
-            g = np.arcsinh(x * self.factor.ravel()[at] / self.scale.ravel()[at])
-            return np.nan_to_num((g - self.centre.ravel()[at]) / self.sd.ravel()[at])
-
-    def likely(self) -> np.ndarray:
-        """Return the expected numbers in the base unit."""
-        return np.sinh(self.centre) * self.scale / self.factor
-
-
-def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray) -> Expectation:
-    """Return what every place of the grid (units, months, indicators) should hold, judged by the months around it.
-
-    `half` is half a unit of the last printed digit; `factor` brings months before a merger to the size after it; `own`
-    marks the units whose common movement counts (not the total, which is their sum).
-    """
-    y = x * factor
-    typical = median(np.abs(np.where(y == 0, np.nan, y)), axis=1)[:, None, :]
-    scale = np.broadcast_to(np.nan_to_num(0.04 * typical, nan=1.0), y.shape)
-    scale = np.maximum(np.where(scale > 0, scale, 1.0), 1e-300)
-    g = np.arcsinh(y / scale)
-    before, after, back, ahead = neighbours(g)
-    step = (g - before) / back
-    drift = np.nan_to_num(median(step, axis=1)[:, None, :])
-    both = (before * ahead + after * back) / (back + ahead)
-    centre = np.where(np.isnan(both), np.where(np.isnan(before), after - drift * ahead, before + drift * back), both)
-    common = common_move(g - centre, own)
-    two = ~np.isnan(both)
-    noise = _noise(np.where(two, g - centre - common, np.nan))
-    resolution = half * factor / np.sqrt(y**2 + scale**2)
-    floor = _FLOOR + np.nan_to_num(median(resolution, axis=1))[:, None, :]
-    moves = step - drift
-    step_sd = mad(moves - common_move(moves, own), axis=1)[:, None, :]
-    step_sd = np.maximum(np.nan_to_num(step_sd, nan=1.0), floor)
-    noise = np.where(np.isnan(noise), step_sd, noise)
-    # A longer way between the neighbours is a wider guess.
-    gap = np.sqrt(np.maximum(back + ahead, 2) / 2)
-    one_sided = np.hypot(step_sd, floor) * np.sqrt(np.minimum(back, ahead)) * 1.5
-    sd = np.where(two, np.maximum(noise, floor) * gap, one_sided)
-    return Expectation(centre + common, sd, scale, factor, np.broadcast_to(step_sd, sd.shape))
-
-
-def common_move(x: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return what all branches did together: (months, indicators), 0 where too few are known."""
-    return np.nan_to_num(median(x[own], axis=0, least=_ENOUGH)) if own.sum() >= _ENOUGH else np.zeros_like(x[0])
-
-
-def _noise(away: np.ndarray) -> np.ndarray:
-    """Return the larger of the whole series' noise and that of the year around each month."""
-    whole = np.broadcast_to(mad(away, axis=1)[:, None, :], away.shape)
-    if away.shape[1] < _YEAR:
-        return whole
-    return np.fmax(whole, mad(_year_around(away), axis=-1, least=6))
-
-
-def _year_around(x: np.ndarray) -> np.ndarray:
-    padded = np.pad(x, ((0, 0), (_YEAR // 2, _YEAR // 2), (0, 0)), constant_values=np.nan)
-    return np.lib.stride_tricks.sliding_window_view(padded, _YEAR, axis=1)
-
-
-# --- many cells with one cause ----------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class Slip:
@@ -234,7 +115,12 @@ def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: l
 
 @dataclass(frozen=True)
 class Swap:
-    """Two rows of one sheet that fit each other's branch: `gain` in log-odds, `share` of the telling columns agree."""
+    """Two rows of one sheet that fit each other's branch: `gain` in log-odds, `share` of the telling columns agree.
+
+    ``sure`` is what the worse placed of the two would gain in a column like the others, if one of them (both, where few
+    columns tell) comes back the month after: columns that move together are one witness, and rows that enter, leave or
+    move to another level fit anywhere better than where they are.
+    """
 
     month: int
     first: int
@@ -242,7 +128,7 @@ class Swap:
     columns: np.ndarray
     gain: float
     share: float
-    telling: int
+    sure: float
 
     @property
     def key(self) -> tuple:
@@ -256,27 +142,29 @@ class Swap:
 def find_swaps(x: np.ndarray, expected: Expectation, own: np.ndarray, blocks: list[np.ndarray]) -> list[Swap]:
     """Return pairs of rows of one sheet (`blocks`: its indicators) and month that fit each other's branch better than
     their own."""
-    units = np.flatnonzero(own)
+    units, back = np.flatnonzero(own), comes_back(x, expected)
     out = []
     for block in blocks:
         for m in range(x.shape[1]):
             rows = units[np.sum(~np.isnan(x[units, m][:, block]), axis=1) >= min(3, len(block))]
             if len(rows) >= 2:
-                out += _swaps_of(x[np.ix_(rows, [m], block)][:, 0], expected, rows, m, block)
+                out += _swaps_of(x, expected, back, rows, m, block)
     return out
 
 
-def _swaps_of(row: np.ndarray, expected: Expectation, rows: np.ndarray, m: int, block: np.ndarray) -> list[Swap]:
+def _swaps_of(x, expected: Expectation, back: np.ndarray, rows: np.ndarray, m: int, block: np.ndarray) -> list[Swap]:
     at = np.ix_(rows, [m], block)
-    centre, sd, scale, factor = (a[at][:, 0] for a in (expected.centre, expected.sd, expected.scale, expected.factor))
+    row, back, centre, sd, scale, factor = (a[at][:, 0] for a in (
+        x, back, expected.centre, expected.sd, expected.scale, expected.factor))
     # z[a, b, i]: how far row a's number lies from what branch b should print.
     z = (np.arcsinh(row[:, None] * factor[None] / scale[None]) - centre[None]) / sd[None]
     misfit = np.nan_to_num(np.minimum(z**2, _CELL_CAP))
     known = ~np.isnan(z)
     own = np.arange(len(rows))
     both = known & known[own, own][:, None, :] & np.swapaxes(known, 0, 1)
-    mine = misfit[own, own]
-    gain = 0.5 * (mine[:, None] + mine[None] - misfit - np.swapaxes(misfit, 0, 1)) * both
+    # What each place gains by the other row's number, and what both gain together.
+    place = 0.5 * (misfit[own, own][None] - misfit) * both
+    gain = place + np.swapaxes(place, 0, 1)
     total = gain.sum(axis=2)
     out = []
     for a in range(len(rows)):
@@ -284,113 +172,8 @@ def _swaps_of(row: np.ndarray, expected: Expectation, rows: np.ndarray, m: int, 
         if b > a and int(np.argmax(total[b])) == a and total[a, b] > 0:
             telling = np.abs(gain[a, b]) > 1.0
             if telling.any():
+                returned = (back[a] & back[b]) if len(block) < _FEW else (back[a] | back[b])
+                worse = np.minimum(place[a, b], place[b, a]) * returned
                 out.append(Swap(m, int(rows[a]), int(rows[b]), block, float(total[a, b]),
-                                float(np.mean(gain[a, b][telling] > 0)), int(telling.sum())))
+                                float(np.mean(gain[a, b][telling] > 0)), float(np.median(worse[both[a, b]]))))
     return out
-
-
-# --- single cells, and levels that break -----------------------------------------------------------------------------
-
-@dataclass(frozen=True)
-class Oddity:
-    """One cell: what its neighbours suggest, its distance `z`, the power of ten that would explain it, and how many
-    times the level before a level break is."""
-
-    place: int
-    likely: float
-    z: float
-    power: int = 0
-    times: float = np.nan
-
-
-def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation) -> list[Oddity]:
-    """Return the cells that only this month lie far from both neighbours.
-
-    Both must be on the same side and closer to one another than either is to the cell: a series that has moved to
-    another level, or starts after zeros, does not come back, and neither side of its step is a spike. A spike also
-    makes its neighbours look odd, half as much; so a cell counts only if it is odder than the cells beside it.
-    """
-    z = expected.z(x.ravel(), np.arange(x.size)).reshape(x.shape)
-    size = np.where(_comes_back(x, expected), np.abs(z), 0.0)
-    beside = np.zeros_like(size)
-    beside[:, 1:] = size[:, :-1]
-    beside[:, :-1] = np.maximum(beside[:, :-1], size[:, 1:])
-    likely = expected.likely()
-    odd = (size > ODD) & (size >= beside)
-    return [Oddity(int(place), float(likely.flat[place]), float(z.flat[place]),
-                   _power(float(x.flat[place]), float(step.flat[place]), float(likely.flat[place]),
-                          float(expected.sd.flat[place])))
-            for place in np.flatnonzero(odd.ravel())]
-
-
-def _comes_back(x: np.ndarray, expected: Expectation) -> np.ndarray:
-    """Return where a number lies on one side of both neighbours, and they agree with one another better than with it.
-
-    The neighbours are carried to the month by the growth of the year around, and by what all branches did in it.
-    """
-    g = np.arcsinh(x * expected.factor / expected.scale)
-    before, after, back, ahead = neighbours(g)
-    growth = np.nan_to_num(median(_year_around((g - before) / back), axis=-1))   # the median step of the year around
-    common = expected.centre - (before * ahead + after * back) / (back + ahead)
-    rise = g - common - (before + growth * back)
-    fall = g - common - (after - growth * ahead)
-    return (rise * fall > 0) & (np.abs(rise - fall) <= np.minimum(np.abs(rise), np.abs(fall)))
-
-
-def _power(value: float, step: float, likely: float, sd: float) -> int:
-    """Return the power of ten by which a number is too large, if both neighbours support just that; else 0.
-
-    The digits must agree. Too large and moved back, the number must be one the column could print and would: 99,434
-    customers are no 9,943.4, and 991,436.10 yuan are unlikely where the column prints fen. Too small, it must have
-    digits the column does not print: 1,862 is no 186,200 that lost two noughts, but 943.4 is a slipped 9,434. Where a
-    column prints so many digits that any number will do, the fit must be close.
-    """
-    if not (value > 0 and likely > 0 and step > 0):
-        return 0
-    power = int(np.round(np.log10(value / likely)))
-    if power == 0 or abs(power) > 8 or np.log(10) * abs(power) < _CLEAR * sd:
-        return 0
-    moved = value / 10.0**power
-    natural = _whole(moved / step) and not _whole(moved / (10 * step)) if power > 0 else not _whole(value / step)
-    near = _NEAR_TELLING if step >= 1e-6 * moved else _NEAR
-    return power if natural and abs(np.log(moved / likely)) <= min(_FIT * sd, near) else 0
-
-
-def _whole(steps: float) -> bool:
-    return abs(steps - np.round(steps)) <= 1e-6 + 1e-12 * steps
-
-
-def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: int = 6) -> list[Oddity]:
-    """Return the months from which on a series stays on another level.
-
-    The step into the month is compared with the series' own steps; before and after it, `window` months must be
-    ordinary, and the level must not come back.
-    """
-    g = np.arcsinh(x * expected.factor / expected.scale)
-    step = np.full_like(g, np.nan)
-    step[:, 1:] = g[:, 1:] - g[:, :-1]
-    step = step - common_move(step, own)
-    step = step - np.nan_to_num(median(step, axis=1))[:, None, :]
-    noise = np.maximum(mad(step, axis=1)[:, None, :], 0.01)
-    size = np.nan_to_num(np.abs(step) / noise)
-    out = []
-    for place in np.flatnonzero((size > 1.5 * ODD).ravel()):
-        u, m, i = np.unravel_index(place, x.shape)
-        low, high = max(0, m - window), min(x.shape[1], m + window)
-        if m - low < 3 or high - m < 3 or not _stays(g[u, low:high, i], m - low, float(step[u, m, i])):
-            continue
-        before, after = (v[~np.isnan(v)] for v in (x[u, low:m, i], x[u, m:high, i]))
-        level = float(np.median(before[-3:]))
-        times = float(np.median(after[:3])) / level if level else np.inf
-        out.append(Oddity(int(place), level, float(size[u, m, i] * np.sign(step[u, m, i])), times=times))
-    return out
-
-
-def _stays(g: np.ndarray, at: int, step: float) -> bool:
-    before, after = g[:at], g[at:]
-    before, after = before[~np.isnan(before)], after[~np.isnan(after)]
-    if len(before) < 3 or len(after) < 3:
-        return False
-    spread = max(np.median(np.abs(np.diff(before))), np.median(np.abs(np.diff(after))), 0.01)
-    moved = np.median(after[:3]) - np.median(before[-3:])
-    return abs(moved) > 0.6 * abs(step) and abs(moved) > 6 * spread

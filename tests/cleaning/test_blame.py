@@ -5,7 +5,7 @@ import pytest
 
 from ebank_lib.cleaning.blame import Evidence, copied, explain, fill, rule_names
 from ebank_lib.cleaning.identities import build_system, learn
-from ebank_lib.cleaning.mistakes import expect
+from ebank_lib.cleaning.series import expect
 
 from .conftest import small_catalog
 from .test_identities import KEYS, grid

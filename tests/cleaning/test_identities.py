@@ -35,7 +35,7 @@ def grid(units=("north", "south", "all"), partial=()):
     for month, key in partial:
         unknown[month, at[key]] = True
     return Grid(list(units), MONTHS, KEYS, value, half, cells, np.ones(value.shape[:2], bool),
-                np.full(value.shape, -1), [np.arange(len(KEYS))], unknown)
+                np.full(value.shape, -1), [np.arange(len(KEYS))], unknown, np.zeros(value.shape, bool))
 
 
 def counts(system):

@@ -22,7 +22,7 @@ def grid(units=("lake", "old"), months=16):
     cell = np.arange(value.size).reshape(value.shape)
     return Grid(list(units), MONTHS[:months], KEYS, value, np.full(value.shape, 0.5), cell,
                 np.ones(value.shape[:2], bool), np.full(value.shape, -1), [np.arange(len(KEYS))],
-                np.zeros(value.shape[1:], bool))
+                np.zeros(value.shape[1:], bool), np.zeros(value.shape, bool))
 
 
 def cells_of(g):

@@ -20,16 +20,16 @@ SUSPICIOUS = [
     ("neft", "2011/RTGS020111.xls", 101, "uco-bank", "2011-01", 4, "swapped_rows"),              # 176,421 after 52,635
     ("neft", "2011/RTGS020111.xls", 102, "union-bank-of-india", "2011-01", 4, "swapped_rows"),   # 65,364 after 198,232
     ("neft", "2011/RTCS010411F.xls", 77, "rbl-bank", "2011-03", 3, "spike"),                     # 20,308 after 1,190
-    ("neft", "2011/RTCS010411F.xls", 80, "shamrao-vithal-co-op-bank-ltd", "2011-03", 3, "spike"),  # rows shifted
+    ("neft", "2011/RTCS010411F.xls", 80, "shamrao-vithal-co-op-bank-ltd", "2011-03", 4, "swapped_rows"),  # shifted
     ("neft", "2011/RTCS010411F.xls", 81, "shinhan-bank", "2011-03", 1, "spike"),                 # 10,406 after 255
     ("neft", "2011/RTGS04072011.xls", 48, "indian-bank", "2011-06", 2, "spike"),                 # 9 times May
     ("neft", "2011/RTGS04072011.xls", 50, "indusind-bank", "2011-06", 2, "spike|decimal_slip"),  # the same
     ("mobile", "2013/BWMBT090114.xls", 23, "hdfc-bank", "2013-11", 2, "spike"),     # 1,862 after 250,723
-    ("mobile", "2015/RTGS10032015.XLS", 9, "bank-of-india", "2015-02", 2, "level_break"),  # 449,793; then 14,444
+    ("mobile", "2015/RTGS10032015.XLS", 9, "bank-of-india", "2015-02", 2, "spike"),  # 449,793 between 6 and 14,444
     ("mobile", "2015/RTGSDE464", 30, "indusind-bank", "2015-06", 1, "spike"),                    # twenty times May's
     ("mobile", "2011/RTCS010411F.xls", 38, "state-bank-of-mysore", "2009-11", 1, "spike"),       # 49,954 after 74
     ("mobile", "2015/RTGS110820", 62, "union-bank-of-india", "2015-07", 1, "spike"),             # 6 times June
-    ("mobile", "2014/RTGS1214DATART.XLS", 65, "thane-janta-sahakari-bank-ltd", "2014-12", 1, "spike"),  # 137,155
+    ("mobile", "2014/RTGS1214DATART.XLS", 65, "thane-janta-sahakari-bank-ltd", "2014-12", 1, "spike|decimal_slip"),
 ]
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
