@@ -15,13 +15,18 @@ from ..display import describe, html_table
 from ..errors import SourceError, UnknownNameError
 from ..sources import Source, open_source
 from ..store import kept_frames, store
-from ..wording import cell, cite, percent, t
-from .assembling import assemble
+from ..wording import cell, cite, join, percent, t
+from .assembling import assemble, tidy
+from .corrections import COLUMNS, cell_name, stated_cells
 from .examination import examine
 from .ledger import DECISIONS, JUDGED, Book, for_reading, safe_for_spreadsheets, with_reasons
 from .panel import POLICIES, build_panel, check_conservation, check_origins, repair
+from .parsing import read_number
 
 __all__ = ["Cleaned", "clean"]
+
+# What may be wrong by a factor or stand in the wrong row: kept in the panel, left out of a series unless asked for.
+_DOUBTFUL = ("spike", "decimal_slip", "unit_slip", "swapped_rows", "edge")
 
 
 def clean(source: Source | str | Path, policy: str = "conservative", start=None, end=None,
@@ -56,19 +61,21 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
         raise UnknownNameError("policy", policy, POLICIES)
     source = open_source(source) if isinstance(source, (str, Path)) else source
     keep = cells is None and isinstance(source, Source) and store() is not None and source.content is not None
-    cells = _between(source.cells() if cells is None else cells, start, end)
+    cells = source.cells() if cells is None else cells
+    cells = _between(cells.assign(stated=stated_cells(source, cells)), start, end)
+    stated = cells.pop("stated").to_numpy(object)
     if keep:
         key = source.content, policy, *(None if month is None else str(month) for month in (start, end))
-        tables = _unpacked(kept_frames("cleaned", key, lambda: _packed(_tables(cells, source.catalog, policy))))
+        tables = _unpacked(kept_frames("cleaned", key, lambda: _packed(_tables(cells, source.catalog, policy, stated))))
     else:
-        tables = _tables(cells, source.catalog, policy)
+        tables = _tables(cells, source.catalog, policy, stated)
     describe(tables["conservation"], branch="*", indicator="*")
     return Cleaned(source, source.catalog, cells=cells, policy=policy, **tables)
 
 
-def _tables(cells: pd.DataFrame, catalog: Catalog, policy: str) -> dict[str, pd.DataFrame]:
+def _tables(cells: pd.DataFrame, catalog: Catalog, policy: str, stated: np.ndarray) -> dict[str, pd.DataFrame]:
     book = Book()
-    grid, names = assemble(cells, catalog, book)
+    grid, names = assemble(cells, catalog, book, stated)
     for n in (~grid.present.any(axis=0)).nonzero()[0]:
         book.add_loose("", grid.months[n], "", "flagged", "missing_month")
     repaired = repair(grid, examine(grid, catalog), policy, book)
@@ -168,24 +175,78 @@ class Cleaned:
             raise UnknownNameError("branch", found.id, self.branches)
         return found.id
 
-    def block(self, branch: str) -> pd.DataFrame:
-        """Return the panel's rows of one branch: a row a month (monthly ``PeriodIndex``), a column an indicator."""
-        block = self.panel.loc[self.branch_id(branch)]
+    def block(self, branch: str, doubtful: str = "omit") -> pd.DataFrame:
+        """Return the panel's rows of one branch: a row a month (monthly ``PeriodIndex``), a column an indicator.
+
+        Numbers that are `doubtful` are left out ("omit") or as the panel has them ("keep").
+        """
+        if doubtful not in ("omit", "keep"):
+            raise UnknownNameError("doubtful", doubtful, ("omit", "keep"))
+        block = (self.panel if doubtful == "keep" else self.trusted).loc[self.branch_id(branch)]
         return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
 
-    def series(self, branch: str, indicator: str, start=None, end=None) -> pd.Series:
+    def series(self, branch: str, indicator: str, start=None, end=None, doubtful: str = "omit") -> pd.Series:
         """Return one series on a monthly ``PeriodIndex``, NaN where missing, in the base unit.
 
-        No indicator ("") is the catalogue's first headline indicator.
+        No indicator ("") is the catalogue's first headline indicator. Numbers that are flagged as off (`doubtful`) are
+        left out, and :meth:`left_out` says which; ``doubtful="keep"`` has them as the panel does.
 
         Raises
         ------
         UnknownNameError
             Listing the branches, indicators or months that exist.
         """
-        y = self.block(branch)[self.catalog.indicator(indicator).key].copy()
+        y = self.block(branch, doubtful)[self.catalog.indicator(indicator).key].copy()
         first, last = as_month(start, self.months), as_month(end, self.months)
         return y.loc[first or y.index[0]: last or y.index[-1]]
+
+    @cached_property
+    def doubtful(self) -> pd.DataFrame:
+        """Numbers of the panel that are flagged as off by a factor, in the wrong row, or unconfirmed at an end, one row
+        each: ``branch, month, indicator, value, rule`` and the cell's ``file, sheet, cell, text, likely`` (the number
+        that it may be, as it would be printed there; NaN where nothing says)."""
+        e = self.judged
+        filled = e.loc[e["decision"] == "filled", "cell"]
+        e = e[(e["decision"] == "flagged") & e["rule"].isin(_DOUBTFUL) & ~e["cell"].isin(filled[filled >= 0])]
+        e = e.drop_duplicates("cell").astype(dict.fromkeys(("branch", "indicator", "rule", "file", "sheet"), object))
+        heirs = {b.id: b.merged_into for b in self.catalog.branches.values() if b.merged_into}
+        likely = [_as_printed(row.text, row.before, row.detail.get("value", np.nan))
+                  if row.rule in ("decimal_slip", "swapped_rows") else np.nan for row in e.itertuples()]
+        names = [cell_name(*pair) for pair in zip(e["column"].astype(str), e["row"], strict=True)]
+        found = pd.DataFrame({
+            "branch": [heirs.get(b, b) if b not in self.branches else b for b in e["branch"]], "month": e["month"],
+            "indicator": e["indicator"], "value": e["after"], "rule": e["rule"], "file": e["file"], "sheet": e["sheet"],
+            "cell": names, "text": e["text"], "likely": likely})
+        return describe(found.reset_index(drop=True), branch="*", indicator="*")
+
+    @cached_property
+    def trusted(self) -> pd.DataFrame:
+        """The panel without the numbers that are `doubtful`."""
+        rows = self.panel.index.get_indexer(pd.MultiIndex.from_frame(self.doubtful[["branch", "month"]]))
+        values = self.panel.to_numpy(copy=True)
+        columns = self.panel.columns.get_indexer(self.doubtful["indicator"])
+        values[rows[rows >= 0], columns[rows >= 0]] = np.nan
+        return pd.DataFrame(values, self.panel.index, self.panel.columns)
+
+    def left_out(self, branch: str, indicator: str = "", start=None, end=None, lang: str | None = None) -> str:
+        """Say in a line which numbers :meth:`series` leaves out, "" if none: "left out: 2010-03, printed 220,848,
+        suspected". Its numbers stand in `doubtful`."""
+        key = self.catalog.indicator(indicator).key
+        months = self.series(branch, key, start, end).index
+        d = self.doubtful
+        mine = d[(d["branch"] == self.branch_id(branch)) & (d["indicator"] == key) & d["month"].isin(months)]
+        said = [t("cleaning.printed", lang, month=str(row.month), text=cite(
+            row.text, cell("doubtful", "text", branch=row.branch, month=row.month, indicator=key)))
+            for row in mine.sort_values("month").itertuples()]
+        return t("cleaning.left_out", lang, cells=join(said, t("cleaning.comma", lang))) if said else ""
+
+    def suggestions(self, branch: str | None = None, lang: str | None = None) -> pd.DataFrame:
+        """Return the lines that ``corrections.csv`` asks for what is `doubtful`: ``file, sheet, cell, value, reason,
+        who``. The value is the likely one, ``?`` where nothing says; whoever pastes a line puts in both and a name."""
+        d = self.doubtful if branch is None else self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+        value = ["?" if np.isnan(v) else f"{v:.15g}" for v in d["likely"]]
+        reason = [t(f"cleaning.about_{rule}", lang) for rule in d["rule"]]
+        return d.assign(value=value, reason=reason, who="")[COLUMNS]
 
     def total(self) -> pd.DataFrame:
         """Return all branches together, months x indicators: the printed total where there is one, else the branches'
@@ -204,7 +265,7 @@ class Cleaned:
         return with_reasons(self.entries)
 
     def _only(self, decision: str) -> pd.DataFrame:
-        return with_reasons(self.entries[self.entries["decision"] == decision]).reset_index(drop=True)
+        return with_reasons(self.entries[self.entries["decision"] == decision])
 
     @property
     def rejected(self) -> pd.DataFrame:
@@ -249,12 +310,13 @@ class Cleaned:
         month = as_month(month, self.months)
         e = self.entries
         mine = e["branch"].isin(self._names(branch, month)) & (e["month"] == month) & (e["indicator"] == key)
-        return with_reasons(e[mine], lang).reset_index(drop=True)
+        return with_reasons(e[mine], lang)
 
     def labelled(self, ledger: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
-        """Return rows of the ledger with names instead of keys, for showing."""
+        """Return rows of the ledger, under its index, with names instead of keys and reasons in the language."""
         branches, indicators = self.catalog.branches, self.catalog.indicators
         return ledger.assign(
+            reason=with_reasons(self.entries.loc[ledger.index], lang)["reason"],
             branch=[branches[b].label(lang) if b in branches else b for b in ledger["branch"].astype(str)],
             indicator=[indicators[k].label(lang) if k in indicators else k for k in ledger["indicator"].astype(str)],
             decision=[t(f"cleaning.{d}", lang) for d in ledger["decision"].astype(str)])
@@ -331,6 +393,12 @@ class Cleaned:
         table["decision"] = [t(f"cleaning.{d}") for d in table["decision"].astype(str)]
         note = t("cleaning.missing", share=percent(float(self.panel.isna().to_numpy().mean())))
         return html_table(table, caption=caption, notes=[note, t("cleaning.several")])
+
+
+def _as_printed(text: str, before: float, likely: float) -> float:
+    """Return a number of the base unit as its cell would print it."""
+    printed = read_number(text).value
+    return float(tidy(likely * printed / before)) if before and np.isfinite(likely) else np.nan
 
 
 def total_frame(panel: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:

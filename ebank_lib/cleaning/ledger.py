@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..catalog import Branch, Catalog
 from ..wording import has, language, number, percent, t
+from .corrections import cell_name
 
 __all__ = ["COLUMNS", "DECISIONS", "JUDGED", "Book", "ConservationError", "for_reading", "in_both", "inert",
            "phrase", "plain", "safe_for_spreadsheets", "with_reasons"]
@@ -145,7 +146,8 @@ def for_reading(entries: pd.DataFrame, catalog: Catalog, lang: str | None) -> pd
         "month": rows["month"],
         "indicator": [catalog.indicator(k).label(lang) for k in rows["indicator"]],
         "numbers": rows["numbers"],
-        "address": [_address(r) if p else None for r, p in zip(rows.itertuples(), printed, strict=True)],
+        "address": [f"{r.file} {r.sheet}!{cell_name(r.column, r.row)}" if p else None
+                    for r, p in zip(rows.itertuples(), printed, strict=True)],
         "text": rows["text"].astype(object).where(printed),
         "after": [_value(catalog, k, v, lang) for k, v in zip(rows["indicator"], rows["after"], strict=True)],
         "decision": [t(f"cleaning.{d}", lang) for d in rows["decision"]],
@@ -156,12 +158,6 @@ def _value(catalog: Catalog, key: str, value: float, lang: str | None) -> str:
     if pd.isna(value) or catalog.indicators[key].kind == "ratio":
         return percent(value, 2)
     return f"{plain(value)}{'' if language(lang) == 'zh' else ' '}{catalog.unit_label(key, lang)}"
-
-
-def _address(cell) -> str:
-    """Return where a cell stands as a spreadsheet writes it; a column with a name of its own follows the row."""
-    letters = cell.column.isupper() and cell.column.isascii() and len(cell.column) <= 3
-    return f"{cell.file} {cell.sheet}!" + (f"{cell.column}{cell.row}" if letters else f"{cell.row} {cell.column}")
 
 
 def _once(reasons: Iterable[tuple[str, str]]) -> list[str]:

@@ -48,6 +48,9 @@ def check(options: argparse.Namespace) -> int:
         summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
     _print_frame(_in_words(summary))
     print(t("cli.rejected", n=len(rejected)) if len(rejected) else t("cli.none_rejected"))
+    lines = cleaned.suggestions(options.branch)
+    if len(lines):
+        print(t("cli.suspected", n=len(lines)), lines.to_csv(index=False), sep="\n", end="")
     return 1 if options.strict and len(rejected) else 0
 
 

@@ -156,7 +156,8 @@ def source_hash(source: str | Path) -> str | None:
         parts = [part for part in spec.get("files") or [] if isinstance(part, dict)]
         variable = spec.get("root_env")
         root = Path(os.environ.get(variable, "")) if isinstance(variable, str) else path.parent
-        described = [path, *(path.parent / str(spec[key]) for key in _DESCRIBED if spec.get(key))]
+        described = [path, path.parent / "corrections.csv",
+                     *(path.parent / str(spec[key]) for key in _DESCRIBED if spec.get(key))]
         read = [[str(root.resolve()) if variable else "", *map(_plain_sha256, described)],
                 [[fact.name, sha256_of(fact)] for fact in sorted(shipped("data", "reference").glob("*.csv"))],
                 [_tree(root, str(part["path"])) for part in parts if part.get("path")]]

@@ -120,7 +120,13 @@ class Source:
             A file cannot be read, or is too large.
         """
         return None if self._hashes is None else digest(
-            "source", repr(self.config), repr(self.parts), repr(self.catalog), list(self._hashes.items()))
+            "source", repr(self.config), repr(self.parts), repr(self.catalog), list(self._hashes.items()), self.stated)
+
+    @cached_property
+    def stated(self) -> bytes:
+        """What a reader says of printed cells: the file ``corrections.csv`` beside the YAML; empty where none is."""
+        path = self.path.parent / "corrections.csv"
+        return read_bytes(path, path.name, self.config.limits) if path.is_file() else b""
 
     @cached_property
     def _hashes(self) -> dict[str, str] | None:
@@ -183,7 +189,8 @@ def _listed(source: Source) -> list[_File]:
     files: list[_File] = []
     seen: dict[Path, int] = {}
     # A glob such as *.csv is not meant to find what describes the source.
-    described = {(source.path.parent / name).resolve() for name in (source.config.catalog, source.config.branches)}
+    described = {(source.path.parent / name).resolve()
+                 for name in (source.config.catalog, source.config.branches, "corrections.csv")}
     for n, part in enumerate(source.parts):
         if isinstance(part, DatabaseSpec):
             files.append((part.name or part.url_env, None, part))

@@ -197,6 +197,7 @@ def test_rows_of_the_ledger_are_labelled_for_showing(cleaned):
     shown = cleaned.labelled(cleaned.trace("rizhao", "2008-10", "sms"), "en")
     assert shown["branch"].unique().tolist() == ["Rizhao"]
     assert shown["indicator"].unique().tolist() == ["SMS finance customers"]
+    assert not shown["reason"].str.contains("[一-鿿]", regex=True).any()
 
 
 def test_large_numbers_have_no_exponent():

@@ -11,6 +11,7 @@ import yaml
 from ebank_lib.catalog import load_catalog
 from ebank_lib.cleaning import Cleaned
 from ebank_lib.cleaning.cleaned import total_frame
+from ebank_lib.cleaning.ledger import COLUMNS, Book
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.growth import log_growth
 from ebank_lib.rules import FACTS, stylised_facts
@@ -31,7 +32,8 @@ def cleaned_of(catalog, frames, facts=None):
     source = SimpleNamespace(config=SimpleNamespace(facts=facts.name if facts else None),
                              path=facts.parent / "sources.yaml" if facts else None)
     none = pd.DataFrame()
-    return Cleaned(source, catalog, panel, none, none, "none", none)
+    entries = Book().entries(pd.DataFrame(columns=COLUMNS), np.empty(0, object))
+    return Cleaned(source, catalog, panel, entries, none, "none", none)
 
 
 def judge(tmp_path, catalog, frame, *checks, **fact):
