@@ -2,7 +2,7 @@
 
 The reader reserves rows x columns of every sheet at once, so a file of a kilobyte could ask for terabytes: what the
 cells span is added up here first, in one way for ``.xlsx``, ``.ods`` and ``.xls``. What it leaves out are error cells,
-formulas that were never calculated, and that a number is shown as a percentage.
+formulas that were never calculated, number formats that scale, and that rows and columns are hidden.
 """
 
 from __future__ import annotations
@@ -11,37 +11,35 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from xml.etree import ElementTree
 
 from ..errors import SourceError
+from .numbers import scales
 from .spec import Limits
 
-__all__ = ["PARTS", "Extras", "ods_extras", "percent_text", "xls_extras", "xlsx_extras"]
+__all__ = ["PARTS", "Extras", "ods_extras", "xls_extras", "xlsx_extras"]
 
 # The parts of a workbook that hold what its cells show: nothing else of it is read.
 PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
                    r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
                    r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
-_QUOTED = re.compile(r'"[^"]*"|\\.')
 _COPIES = 4          # times the limit of what is unpacked, for texts that many cells refer to
-_MAX_SHEETS = 1_000
-_LONGEST_ERROR = 40
+_MAX_SHEETS, _MAX_COLUMNS = 1_000, 16_384
+_BUILT_IN = {9: "0%", 10: "0.00%"}     # number formats that scale and are in no list
+_TRUE = ("1", "true")
+_LONGEST_ERROR, _LONGEST_CODE = 40, 255
 
 
 @dataclass
 class Extras:
-    """By (row, column) from 0: texts of cells that the reader leaves blank, and numbers shown as percentages."""
+    """By (row, column) from 0: texts of cells that the reader leaves blank, and the number formats of cells that show
+    their number as another; the rows and the columns that are hidden."""
 
     texts: dict[tuple[int, int], str] = field(default_factory=dict)
-    percent: set[tuple[int, int]] = field(default_factory=set)
-
-
-def percent_text(value: float) -> str:
-    """Return a fraction as the percentage that its cell shows, with all its digits."""
-    text = format(Decimal(repr(value)).scaleb(2), "f")
-    return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"
+    formats: dict[tuple[int, int], str] = field(default_factory=dict)
+    rows: set[int] = field(default_factory=set)
+    columns: set[int] = field(default_factory=set)
 
 
 class _Extent:
@@ -85,11 +83,11 @@ def _parse(content: bytes, name: str, part: str, walk: object = None):
 def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.xlsx``, whose parts come by their names in lower case; return by the sheet's name
     what the reader leaves out."""
-    percent = _percent_styles(parts["xl/styles.xml"], name) if "xl/styles.xml" in parts else set()
+    styles = _styles(parts["xl/styles.xml"], name) if "xl/styles.xml" in parts else {}
     extent, copies, found = _Extent(name, limits), 0, {}
     for part in (p for p in parts if p.startswith("xl/worksheets/")):
         extent.begin(part)
-        walk = _Sheet(extent, percent)
+        walk = _Sheet(extent, styles)
         _parse(parts[part], name, part, walk)
         found[part] = walk.extras
         copies += walk.copies
@@ -104,8 +102,8 @@ def xlsx_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[s
 class _Sheet:
     """The walk through a worksheet; a cell or row without an address follows the one before it."""
 
-    def __init__(self, extent: _Extent, percent: set[str]):
-        self.extent, self.percent, self.extras = extent, percent, Extras()
+    def __init__(self, extent: _Extent, styles: Mapping[str, str]):
+        self.extent, self.styles, self.extras = extent, styles, Extras()
         self.row = self.column = self.copies = 0
         self.kind = self.value = self.formula = ""
         self.inside, self.has_formula = "", False     # the element in the cell being read; whether there was a formula
@@ -117,14 +115,20 @@ class _Sheet:
                 self.row, self.column = self._place(ref)
             self.kind, self.value, self.formula, self.has_formula = attributes.get("t", ""), "", "", False
             self.copies += self.kind == "s"
-            if attributes.get("s") in self.percent:
-                self.extras.percent.add((self.row, self.column))
+            if attributes.get("s") in self.styles:
+                self.extras.formats[self.row, self.column] = self.styles[attributes["s"]]
         elif tag in ("v", "f", "is"):
             self.extent.reach(self.row + 1, self.column + 1)
             self.inside, self.has_formula = tag, self.has_formula or tag == "f"
         elif tag == "row":
             self.row = self.row if ref is None else self._place(f"A{ref}")[0]
             self.column = 0
+            if attributes.get("hidden") in _TRUE:
+                self.extras.rows.add(self.row)
+        elif tag == "col" and attributes.get("hidden") in _TRUE:
+            first, last = (int(text) if text.isdecimal() and len(text) < 6 else 0
+                           for text in (attributes.get("min", ""), attributes.get("max", "")))
+            self.extras.columns.update(range(first - 1, min(last, _MAX_COLUMNS)))
 
     def data(self, characters: str) -> None:
         if self.inside == "v" and len(self.value) < _LONGEST_ERROR:
@@ -160,13 +164,14 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _percent_styles(content: bytes, name: str) -> set[str]:
-    """Return the numbers of the cell styles whose number format shows a percentage."""
+def _styles(content: bytes, name: str) -> dict[str, str]:
+    """Return the number formats that scale by the numbers of the cell styles that have them."""
     root = _parse(content, name, "xl/styles.xml")
-    percent = {"9", "10"}      # built in
-    percent |= {f.get("numFmtId") for f in root.iterfind("{*}numFmts/{*}numFmt")
-                if "%" in _QUOTED.sub("", f.get("formatCode", ""))}
-    return {str(n) for n, xf in enumerate(root.iterfind("{*}cellXfs/{*}xf")) if xf.get("numFmtId") in percent}
+    codes = {str(n): code for n, code in _BUILT_IN.items()} | {
+        f.get("numFmtId"): f.get("formatCode", "") for f in root.iterfind("{*}numFmts/{*}numFmt")}
+    codes = {number: code for number, code in codes.items() if scales(code)}
+    return {str(n): codes[xf.get("numFmtId")] for n, xf in enumerate(root.iterfind("{*}cellXfs/{*}xf"))
+            if xf.get("numFmtId") in codes}
 
 
 def _sheet_parts(parts: Mapping[str, bytes], name: str) -> dict[str, str]:
@@ -186,8 +191,8 @@ def _sheet_parts(parts: Mapping[str, bytes], name: str) -> dict[str, str]:
 
 # --- .ods ------------------------------------------------------------------------------------------------------------
 
-_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-_TYPE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}value-type"
+_TABLE, _STYLE, _DATA_STYLE, _OFFICE = (
+    f"{{urn:oasis:names:tc:opendocument:xmlns:{name}:1.0}}" for name in ("table", "style", "datastyle", "office"))
 
 
 def ods_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[str, Extras]:
@@ -198,33 +203,76 @@ def ods_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[st
 
 
 class _Tables:
-    """The walk through the tables of an ``.ods``."""
+    """The walk through the styles and the tables of an ``.ods``."""
 
     def __init__(self, extent: _Extent):
         self.extent, self.sheets = extent, {}
         self.here = Extras()
         self.top = self.bottom = 0         # rows of the row being read: it may be repeated
         self.right = 0                     # the columns up to the cell being read
+        self.codes: dict[str, str] = {}    # of number styles and of the cell styles that have them
+        self.usual: dict[int, str | None] = {}   # the style of a column's cells that name none
+        self.style = self.inside = self.place = ""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = _local(tag)
+        hidden = attributes.get(f"{_TABLE}visibility", "visible") != "visible"
         if tag == "table":
-            name = attributes.get(_TABLE + "name", "")
+            name = attributes.get(f"{_TABLE}name", "")
             self.extent.begin(name)
-            self.top = self.bottom = 0
+            self.bottom = self.right = 0
+            self.usual = {}
             self.here = self.sheets.setdefault(name, Extras())
+        elif tag == "table-column":
+            left, self.right = self.right, self.right + self._repeated(attributes, "columns")
+            columns = range(left, min(self.right, _MAX_COLUMNS))
+            self.here.columns.update(columns if hidden else ())
+            self.usual |= dict.fromkeys(columns, attributes.get(f"{_TABLE}default-cell-style-name"))
         elif tag == "table-row":
             self.top, self.right = self.bottom, 0
             self.bottom += self._repeated(attributes, "rows")
+            self.here.rows.update(range(self.top, min(self.bottom, self.extent.limits.sheet_cells)) if hidden else ())
         elif tag in ("table-cell", "covered-table-cell"):
             left, self.right = self.right, self.right + self._repeated(attributes, "columns")
-            if _TYPE in attributes:
+            kind = attributes.get(f"{_OFFICE}value-type")
+            style = attributes.get(f"{_TABLE}style-name", self.usual.get(left))
+            if kind:
                 self.extent.reach(self.bottom, self.right)
-            if attributes.get(_TYPE) == "percentage":
-                self.here.percent.update((r, c) for r in range(self.top, self.bottom)
-                                         for c in range(left, self.right))
+            code = "0%" if kind == "percentage" else self.codes.get(style, "") if kind else ""
+            if scales(code):
+                self.here.formats |= {(r, c): code for r in range(self.top, self.bottom)
+                                      for c in range(left, self.right)}
         elif tag == "p":
             self.extent.reach(self.bottom, self.right)
+        else:
+            self._style(tag, attributes)
+
+    def _style(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take in a number style, as the code that another file would have for it, and the cell styles that have it."""
+        if tag in ("number-style", "currency-style"):
+            self.style = attributes.get(f"{_STYLE}name", "")
+            self.codes[self.style] = ""
+        elif tag == "number" and self.style:
+            factor = attributes.get(f"{_DATA_STYLE}display-factor", "1")
+            self.codes[self.style] += "0" + "," * ((len(factor) - 1) // 3 if re.fullmatch("10*", factor) else 0)
+        elif tag in ("text", "embedded-text") and self.style:
+            self.inside, self.place = tag, attributes.get(f"{_DATA_STYLE}position", "")
+        elif tag == "style":
+            self.codes[attributes.get(f"{_STYLE}name", "")] = self.codes.get(
+                attributes.get(f"{_STYLE}data-style-name"), "")
+
+    def data(self, characters: str) -> None:
+        code = self.codes.get(self.style, "")
+        if self.inside == "text" and len(code) < _LONGEST_CODE:
+            self.codes[self.style] = code + f'"{characters}"'
+        elif self.inside == "embedded-text" and characters == "." and re.fullmatch("[1-9]", self.place):
+            # A point among the digits, so many of them before the last.
+            self.codes[self.style] = code.replace("0", '0"."' + int(self.place) * "0", 1)
+
+    def end(self, tag: str) -> None:
+        self.inside = ""
+        if _local(tag) in ("number-style", "currency-style"):
+            self.style = ""
 
     @staticmethod
     def _repeated(attributes: dict[str, str], what: str) -> int:
@@ -239,6 +287,7 @@ _END = 0xFFFFFFFA            # sector numbers from here on are marks
 _ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
 _EOF, _LOCKED, _SHEET, _XF, _FORMAT = 0x000A, 0x002F, 0x0085, 0x00E0, 0x041E
 _FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, _DIMENSIONS = 0x0006, 0x0203, 0x027E, 0x00BD, 0x0205, 0x0200
+_ROW, _COLUMNS = 0x0208, 0x007D
 _VALUED = {_FORMULA, _NUMBER, _RK, _MULRK, _BOOL_OR_ERROR, 0x00FD, 0x0204, 0x00D6}   # the last three: texts
 
 
@@ -309,8 +358,7 @@ def _records(stream: bytes, at: int) -> Iterator[tuple[int, int, int]]:
 def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
     """Check the used areas of an ``.xls``; return by the sheet's number what the reader leaves out."""
     stream = _workbook_stream(data)
-    starts, formats = [], []
-    percent = {9, 10}   # built in: 0% and 0.00%
+    starts, formats, codes = [], [], dict(_BUILT_IN)
     for kind, at, length in _records(stream, 0):
         if kind == _LOCKED:
             raise SourceError("is locked by a password", file=name, expected="a workbook without one")
@@ -318,16 +366,24 @@ def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
             starts.append(struct.unpack_from("<I", stream, at)[0])
         elif kind == _XF:
             formats.append(struct.unpack_from("<H", stream, at + 2)[0])
-        elif kind == _FORMAT and b"%" in stream[at + 2 : at + length]:
-            percent.add(struct.unpack_from("<H", stream, at)[0])
+        elif kind == _FORMAT:
+            codes[struct.unpack_from("<H", stream, at)[0]] = _xls_text(stream[at + 2 : at + length])
     if len(starts) > _MAX_SHEETS:
         raise SourceError("has too many sheets", file=name, found=len(starts), expected=f"at most {_MAX_SHEETS}")
-    as_percent = {n for n, number in enumerate(formats) if number in percent}
+    styles = {n: codes[number] for n, number in enumerate(formats) if scales(codes.get(number, ""))}
     extent = _Extent(name, limits)
-    return {n: _scan_sheet(stream, start, as_percent, extent) for n, start in enumerate(starts)}
+    return {n: _scan_sheet(stream, start, styles, extent) for n, start in enumerate(starts)}
 
 
-def _scan_sheet(stream: bytes, start: int, as_percent: set[int], extent: _Extent) -> Extras:
+def _xls_text(data: bytes) -> str:
+    """Return a text with its length before it: two bytes and the width of its characters, or one byte in old files."""
+    length, wide = struct.unpack_from("<HB", data)
+    if wide <= 1 and len(data) == 3 + length * (1 + wide):
+        return data[3:].decode("utf-16-le" if wide else "latin-1", "replace")
+    return data[1:].decode("latin-1")
+
+
+def _scan_sheet(stream: bytes, start: int, as_shown: Mapping[int, str], extent: _Extent) -> Extras:
     extras = Extras()
     extent.begin(f"number {extent.sheets + 1}")
     for kind, at, length in _records(stream, start):
@@ -336,6 +392,11 @@ def _scan_sheet(stream: bytes, start: int, as_percent: set[int], extent: _Extent
             _, last_row, _, last_column = struct.unpack_from("<IIHH", stream, at)
             if last_row > 65_536 or last_column > 256:
                 raise IndexError(f"{last_row} rows x {last_column} columns, more than the format allows")
+        if kind == _ROW and length >= 16 and stream[at + 12] & 0x20:
+            extras.rows.add(struct.unpack_from("<H", stream, at)[0])
+        elif kind == _COLUMNS and length >= 10 and stream[at + 8] & 1:
+            first, last = struct.unpack_from("<HH", stream, at)
+            extras.columns.update(range(first, min(last + 1, _MAX_COLUMNS)))
         if kind not in _VALUED or length < 6:
             continue
         row, column, style = struct.unpack_from("<HHH", stream, at)
@@ -351,5 +412,5 @@ def _scan_sheet(stream: bytes, start: int, as_percent: set[int], extent: _Extent
             styles = [struct.unpack_from("<H", stream, at + 4 + 6 * n)[0] for n in range(most)]
         if error is not None:
             extras.texts[row, column] = _ERRORS.get(error, "#ERROR!")
-        extras.percent.update((row, column + n) for n, number in enumerate(styles) if number in as_percent)
+        extras.formats |= {(row, column + n): as_shown[number] for n, number in enumerate(styles) if number in as_shown}
     return extras

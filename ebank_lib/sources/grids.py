@@ -8,24 +8,26 @@ is what is read: no macro, link, picture or second directory gets further.
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import python_calamine
+from python_calamine import SheetVisibleEnum
 
 from ..errors import EbankError, SourceError
 from ..files import read_limited
-from .formats import PARTS, Extras, ods_extras, percent_text, xls_extras, xlsx_extras
+from .formats import PARTS, Extras, ods_extras, xls_extras, xlsx_extras
+from .numbers import as_text, shown
 from .spec import Limits
 
-__all__ = ["Block", "Grid", "as_text", "check_lengths", "csv_grid", "csv_rows", "files_under", "letters", "range_name",
+__all__ = ["Block", "Grid", "check_lengths", "csv_grid", "csv_rows", "files_under", "letters", "range_name",
            "read_bytes", "workbook_grids"]
 
 _RATIO_FROM = 1_000_000
@@ -132,13 +134,17 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
 @dataclass
 class Grid:
     """One sheet. ``values`` are as the reader gives them, ``texts`` as printed; both ``[row][column]`` from A1.
-    ``merges`` maps a cell of a merged range to the range's corners; empty where the format does not tell."""
+    ``merges`` maps a cell of a merged range to the range's corners; empty where the format does not tell. What of it is
+    hidden is all of it, or rows and columns."""
 
     file: str
     sheet: str
     values: list[list[object]]
     texts: list[list[str]]
     merges: dict[tuple[int, int], tuple[int, int, int, int]]
+    hidden: bool = False
+    hidden_rows: Collection[int] = ()
+    hidden_columns: Collection[int] = ()
 
     def first_of(self, row: int, column: int) -> tuple[int, int]:
         """The cell that carries the text of this one: itself, or the first of its merged range."""
@@ -148,6 +154,11 @@ class Grid:
         """The text of a cell, or of the merged range it lies in."""
         row, column = self.first_of(row, column)
         return self.texts[row][column]
+
+    def hides(self, row: int, column: int) -> str:
+        """What hides a cell: "sheet", "row", "column" or nothing ("")."""
+        return "sheet" if self.hidden else "row" if row in self.hidden_rows else (
+            "column" if column in self.hidden_columns else "")
 
     def error(self, message: str, row: int | None = None, column: int | None = None, **more) -> SourceError:
         """An error at a place of this sheet."""
@@ -173,6 +184,7 @@ class Block:
     files: list[str] | None = None
     sheets: list[str] | None = None
     merged: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> range
+    hidden: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> what hides it
     notes: list[tuple[int, str, str]] = field(default_factory=list)    # row, letters, text
     printed: int = 0
     headings: int = 0
@@ -199,26 +211,13 @@ def range_name(area: tuple[int, int, int, int]) -> str:
     return f"{letters(area[1])}{area[0] + 1}:{letters(area[3])}{area[2] + 1}"
 
 
-def as_text(value: object) -> str:
-    """Return a cell as text: a number by its shortest exact form, a whole one without a point."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return repr(value).removesuffix(".0")
-    if isinstance(value, dt.datetime) and value.time() == dt.time():
-        return str(value.date())
-    return str(value)
-
-
 def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:
     """Yield (sheet name, function that reads its grid) for every sheet of a workbook, in the workbook's order."""
     content, extras = _guarded(lambda: open_package(data, name, limits), name)
     book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)), name)
-    for n, sheet in enumerate(book.sheet_names):
-        more = extras.get(sheet) or extras.get(n) or Extras()
-        yield sheet, lambda n=n, sheet=sheet, more=more: _grid(book, n, sheet, name, more, limits)
+    for n, sheet in enumerate(book.sheets_metadata):
+        more, hidden = extras.get(sheet.name) or extras.get(n) or Extras(), sheet.visible != SheetVisibleEnum.Visible
+        yield sheet.name, partial(_grid, book, n, sheet.name, name, more, limits, hidden)
 
 
 def _guarded(read, name: str, sheet: str | None = None):
@@ -237,7 +236,7 @@ def _guarded(read, name: str, sheet: str | None = None):
                           found=str(error) or type(error).__name__, expected="an .xlsx, .xls or .ods file") from None
 
 
-def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits) -> Grid:
+def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits, hidden: bool) -> Grid:
     table = _guarded(lambda: book.get_sheet_by_index(n), name, sheet)
     end = table.end
     size = (0, 0) if end is None else (end[0] + 1, end[1] + 1)
@@ -251,13 +250,14 @@ def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits) -
     for (row, column), text in extras.texts.items():
         if min(row, column) >= 0 and values[row][column] == "":
             values[row][column] = text
-    for row, column in extras.percent:
-        if 0 <= row < height and 0 <= column < width and isinstance(values[row][column], int | float):
-            values[row][column] = percent_text(values[row][column])
+    for (row, column), code in extras.formats.items():
+        if 0 <= row < height and 0 <= column < width and type(values[row][column]) in (int, float):
+            values[row][column] = shown(values[row][column], code)
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
     check_lengths(texts, limits, name, sheet)
     merges = _guarded(lambda: table.merged_cell_ranges or (), name, sheet)
-    return Grid(name, sheet, values, texts, _merges(merges, height, width, name, sheet))
+    return Grid(name, sheet, values, texts, _merges(merges, height, width, name, sheet), hidden, extras.rows,
+                extras.columns)
 
 
 def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, sheet: str | None = None,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from ..errors import SourceError, nearest, quote
-from .grids import Block, as_text, check_lengths, csv_rows
+from .grids import Block, check_lengths, csv_rows
+from .numbers import as_text
 from .sheets import month_of, name_of_branch, not_mapped
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
 

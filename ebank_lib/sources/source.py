@@ -23,7 +23,8 @@ from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, Sou
 
 __all__ = ["Source", "open_source"]
 
-_CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged"]
+_CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
+          "hidden"]
 _WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
 
 
@@ -78,9 +79,10 @@ class Source:
         DataFrame
             ``file, sheet, row, column`` (the address), ``branch`` (as printed), ``month`` (monthly period),
             ``indicator`` (key, "" for a kept heading), ``text`` (as printed, "" for blank), ``unit`` (as printed for
-            the column, in the catalogue's spelling where it knows it), ``revision`` (0 first) and ``merged`` (the
-            merged range in which the cell, or the name of its branch, lies without being its first cell). In the
-            order of files, sheets, rows, columns. Columns of repeated texts are categories.
+            the column, in the catalogue's spelling where it knows it), ``revision`` (0 first), ``merged`` (the merged
+            range in which the cell, or the name of its branch, lies without being its first cell) and ``hidden``
+            (what hides the cell: ``sheet``, ``row`` or ``column``). In the order of files, sheets, rows, columns.
+            Columns of repeated texts are categories.
 
         Raises
         ------
@@ -296,7 +298,8 @@ def _cells_frame(blocks: list[Block]) -> pd.DataFrame:
             ("file", line, lambda b: b.files or [b.file] * len(b.rows)), ("branch", line, lambda b: b.branches),
             ("sheet", line, lambda b: b.sheets or [b.sheet] * len(b.rows)), ("column", column, lambda b: b.columns),
             ("indicator", column, lambda b: b.indicators), ("unit", cell, lambda b: chain.from_iterable(b.units)),
-            ("merged", cell, lambda b: (b.merged.get(at, "") for at in np.ndindex(len(b.rows), len(b.columns))))):
+            ("merged", cell, lambda b: (b.merged.get(at, "") for at in np.ndindex(len(b.rows), len(b.columns)))),
+            ("hidden", cell, lambda b: (b.hidden.get(at, "") for at in np.ndindex(len(b.rows), len(b.columns))))):
         codes, known = pd.factorize(np.array(every(values), object))
         columns[name] = pd.Categorical.from_codes(codes[place], pd.Index(known, dtype="str"), validate=False)
     columns["text"] = pd.array(every(lambda b: chain.from_iterable(b.texts)), dtype="str")
