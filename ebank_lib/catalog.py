@@ -5,6 +5,7 @@ Nothing here knows a province: a source names its own catalogue and its own bran
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
 from collections import Counter
@@ -20,7 +21,7 @@ from .config import Strict, read_rows, read_yaml, validate
 from .errors import ConfigError, UnknownNameError
 from .wording import language
 
-__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "load_catalog"]
+__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog"]
 
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -30,6 +31,14 @@ _ALIKE = str.maketrans(
     "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u0456\u0458\u0501\u04bb"
     "\u03b1\u03b2\u03b5\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03b6",
     "abekmhopctyxsijdh" "abehikmvoptyxz")
+
+
+def as_period(month: object) -> pd.Period | None:
+    """Return a month given as a Period, a date or a text YYYY-MM; None for anything else: pandas would take 2010 for
+    January, 2010Q3 for July, and "Oct" for one of a year that depends on the clock."""
+    if isinstance(month, pd.Period | dt.date):
+        return pd.Period(month, "M") if getattr(month, "freqstr", "M") == "M" else None
+    return pd.Period(month, "M") if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month), re.ASCII) else None
 
 
 def _plain_id(text: str) -> str:
@@ -299,13 +308,9 @@ def _read_branches(path: Path) -> dict[str, Branch]:
                                   expected="names used once, and none that looks like another", **where)
         if not (role == "merged") == bool(into) == bool(since):
             raise ConfigError("role merged goes with merged_into and merged_month", found=into, **where)
-        try:
-            month = pd.Period(since, "M") if since else None
-            if month is pd.NaT:
-                raise ValueError("no month")
-        except (ValueError, OverflowError) as error:
-            raise ConfigError("bad month", column="merged_month", found=since, expected="YYYY-MM", **where) from error
-        branches[branch] = Branch(branch, zh, en, role, aliases, into or None, month)
+        if since and as_period(since) is None:
+            raise ConfigError("bad month", column="merged_month", found=since, expected="YYYY-MM", **where)
+        branches[branch] = Branch(branch, zh, en, role, aliases, into or None, as_period(since))
     for b in branches.values():
         if b.merged_into and branches.get(b.merged_into, b).role != "branch":
             raise UnknownNameError("branch to merge into", b.merged_into,

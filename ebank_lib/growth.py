@@ -7,7 +7,6 @@ below. Everything else stays missing, with the reason in the table; no division 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .catalog import Catalog
+from .catalog import Catalog, as_period
 from .display import describe, html_table
 from .errors import SeriesError, UnknownNameError
 from .wording import cell, cite, language, month_name, number, percent, t
@@ -100,10 +99,10 @@ def growth_rates(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | 
 
 def as_month(month: pd.Period | str) -> pd.Period:
     """Return a month given as text or Period."""
-    # pandas would take "Oct" or "5" for a month too, of a year that depends on the clock.
-    if not isinstance(month, pd.Period) and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month)):
+    found = as_period(month)
+    if found is None:
         raise SeriesError("is no month", found=str(month), expected="YYYY-MM")
-    return pd.Period(month, "M")
+    return found
 
 
 def log_growth(y: pd.Series) -> pd.Series:

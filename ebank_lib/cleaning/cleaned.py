@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog
+from ..catalog import Catalog, as_period
 from ..display import describe, html_table
 from ..errors import SourceError, UnknownNameError
 from ..sources import Source, open_source
@@ -421,10 +421,7 @@ def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
     """Return a month as a period, or None for None; an error if it is none of the months that exist."""
     if month is None:
         return None
-    try:
-        found = month if isinstance(month, pd.Period) else pd.Period(str(month), "M")
-    except ValueError:
-        found = None
+    found = as_period(month)
     if found is None or found not in known:
         raise UnknownNameError("month", month, [str(known[0]), "…", str(known[-1])])
     return found

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from ..catalog import as_period
 from ..cleaning import clean
 from ..errors import ConfigError, EbankError
 from ..files import find_source
@@ -76,7 +77,7 @@ def _value(options: argparse.Namespace) -> int:
     cleaned = clean(open_source(options.source))
     rows = back.trace(cleaned, options.branch, options.indicator, options.month)
     branch, key = cleaned.catalog.branch(options.branch), cleaned.catalog.indicator(options.indicator)
-    value = cleaned.panel[key.key].get((branch.id, back.month_of(options.month)))
+    value = cleaned.panel[key.key].get((branch.id, as_period(options.month)))
     missing = value is None or value != value
     shown = t("cli.missing") if missing else f"{value:,.10g} {cleaned.catalog.unit_label(key.key)}".strip()
     print(f"{branch.label()} · {key.label()} · {options.month} = {shown}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog, Indicator
+from ..catalog import Catalog, Indicator, as_period
 from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting import JointPaths
@@ -330,7 +330,7 @@ def who_carries(paths: JointPaths, indicator: str = "", month=None, target: floa
     """
     ind = additive(paths.catalog, indicator)
     values = paths.array(ind.key)
-    month = paths.months[-1] if month is None else pd.Period(str(month), "M")
+    month = paths.months[-1] if month is None else as_period(month)
     if month not in paths.months:
         raise UnknownNameError("month ahead", month, [str(paths.months[0]), "…", str(paths.months[-1])])
     ahead = paths.months.get_loc(month) + 1

@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from .. import __version__
-from ..catalog import ID, Catalog
+from ..catalog import ID, Catalog, as_period
 from ..cleaning import clean
 from ..errors import ConfigError, UnknownNameError
 from ..files import own_folder, portable_source, renew, write_atomically
@@ -37,7 +37,6 @@ from .notebook import Executed
 from .page import About, build_page
 from .seal import library_versions, package_sha256, run_json_bytes, source_links
 from .summary import labels_of, summarise, summary_bytes
-from .trace import month_of
 from .workbook import export_files, workbook_bytes
 
 __all__ = ["PROVINCE", "Province", "Scope", "build", "open_province", "scope_of", "write_report"]
@@ -113,7 +112,7 @@ def scope_of(province: Province, branch: str | None, indicator: str | None = Non
     if not reported:
         raise ConfigError("the branch has no data")
     chosen = indicator or next((key for key in catalog.headline if key in reported), reported[0])
-    months = [known.min() if start is None else month_of(start), known.max() if end is None else month_of(end)]
+    months = [known.min() if start is None else as_period(start), known.max() if end is None else as_period(end)]
     for month, text in zip(months, (start, end), strict=True):
         if month not in known:
             raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])

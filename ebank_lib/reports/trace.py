@@ -24,7 +24,7 @@ from .content import Content, Item, read_content, words_of
 from .page import About
 from .seal import plain_path
 
-__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "month_of", "open_report", "printed_cells", "trace"]
+__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "open_report", "printed_cells", "trace"]
 
 _ITEM = re.compile(r"(?:(?P<fig>图|figures?|fig)|(?:表|tables?|tab))[ \-.]*(?P<n>\d+)", re.I)
 _NUMBER = re.compile(r"(?<![\w.,])(?:[<>+−-] ?)?\d[\d,]*(?:\.\d+)?(?: ?(?:%|万|亿|bn\b|m\b|k\b))?")
@@ -37,16 +37,10 @@ def trace(cleaned: Any, branch: str, indicator: str, month: str) -> pd.DataFrame
     """
     name, key = cleaned.catalog.branch(branch).id, cleaned.catalog.indicator(indicator).key
     months = cleaned.panel.index.get_level_values("month").unique()
-    when = month_of(month)
+    when = as_period(month)
     if when not in months:
         raise UnknownNameError("month", month, [str(m) for m in months])
     return cleaned.trace(name, when, key)
-
-
-def month_of(text: str) -> pd.Period | None:
-    """Return a month written ``YYYY-MM``, and only that; else None."""
-    match = re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(text), flags=re.ASCII)
-    return pd.Period(match[0], freq="M") if match else None
 
 
 # ---------------------------------------------------------------- a finished report

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
-from ..catalog import Catalog, Labels, load_catalog
+from ..catalog import Catalog, Labels, as_period, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
 
@@ -31,6 +31,10 @@ _WRITTEN = (
     re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?:[0-3]\d)?(?!\d)"),
 )
 _CHINESE = re.compile(r"([〇零○一二三四五六七八九]{4})\s*年\s*(十[一二]?|[一二三四五六七八九])\s*月")
+# What makes of a month the first of several: 2010年1-3月, 1月至3月, 1、2月, 3季度, 2010.1-3, 201001-03.
+_OTHER = r"(?:(?:19|20)\d\d\s*[-年./]\s*)?(?:\d{1,2}|十[一二]?|[一二三四五六七八九])"
+_GOES_ON = re.compile(rf"\s*(?:季|个月|月?\s*[-–—~～至到、,和及&]\s*{_OTHER}\s*月|月?\s*[–—~～至到]\s*{_OTHER}(?!\d))"
+                      r"|(?<=[年./]\d)-\d|(?<=[年./]\d\d)-\d|(?<=\d{6})-\d\d(?!\d)")
 _DIGITS = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0", "○": "0"}
 _MONTHS = {c: i for i, c in enumerate("一二三四五六七八九", 1)} | {"十": 10, "十一": 11, "十二": 12}
 
@@ -132,7 +136,7 @@ def _check_format(form: str) -> str:
 
 
 def _year_and_month(text: str) -> str:
-    if not re.fullmatch(r"(19|20|21)\d\d-(0?[1-9]|1[0-2])", text, re.ASCII):
+    if as_period(text) is None:
         raise ValueError("a month such as 2010-03")
     return text
 
@@ -143,11 +147,14 @@ def _ordinal(year: int, month: int) -> int | None:
 
 
 def common_month(text: str) -> int | None:
-    """Return the one month written in a text as 2010年3月, 2010-03, 2010/3, 201003, 20100331 or 二〇一〇年三月."""
+    """Return the one month written in a text as 2010年3月, 2010-03, 2010/3, 201003, 20100331 or 二〇一〇年三月; None
+    for several months or a quarter."""
     text = unicodedata.normalize("NFKC", text[:_MAX_SUBJECT])
-    found = {_ordinal(int(m[1]), int(m[2])) for written in _WRITTEN for m in written.finditer(text)}
-    found |= {_ordinal(int("".join(_DIGITS[c] for c in m[1])), _MONTHS[m[2]]) for m in _CHINESE.finditer(text)}
-    return found.pop() if len(found) == 1 else None
+    written = [(m, int(m[1]), int(m[2])) for form in _WRITTEN for m in form.finditer(text)]
+    written += [(m, int("".join(_DIGITS[c] for c in m[1])), _MONTHS[m[2]]) for m in _CHINESE.finditer(text)]
+    found = {_ordinal(year, month) for _, year, month in written}
+    several = len(found) > 1 or any(_GOES_ON.match(text, m.end(2)) for m, *_ in written)
+    return found.pop() if found and not several else None
 
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -171,7 +178,7 @@ class Month(Strict):
         if self.pattern is None:
             return common_month(text)
         match = search(self.pattern, text)
-        if not match:
+        if not match or _GOES_ON.match(match.string, match.end("month")):
             return None
         year, month = match["year"] or "", match["month"] or ""
         month = str(_MONTHS.get(month, month))

@@ -16,6 +16,8 @@ from ebank_lib.errors import ConfigError, SourceError
 from ebank_lib.sources.grids import letters
 from ebank_lib.sources.spec import common_month
 
+from .conftest import SOURCES
+
 COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
            "hidden"]
 
@@ -300,6 +302,59 @@ def test_the_month_stands_in_the_name_or_above_the_table(folder, rule, title, mo
 def test_a_text_that_names_two_months_names_none():
     assert common_month("2010-03 and 2010-04") is None
     assert common_month("２０１０年３月") == common_month("201003.xlsx") == common_month("20100331") == 482
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2010年1-3月",
+        "2010年1—3月",
+        "２０１０年１～３月",
+        "2010年1月-3月",
+        "2010年1月至3月累计",
+        "2010年1、2月",
+        "2010年1季度",
+        "2010年3季度",
+        "2010年3 季度",
+        "2010年3个月",
+        "2010.1-3",
+        "2010/01-03",
+        "2010年1-3",
+        "201001-03",
+        "2010-01~03",
+        "2010.01-2010.03",
+        "2010年1月—2010年3月",
+        "二〇一〇年一月至三月",
+        "2010-01-03月",
+    ],
+)
+def test_a_quarter_and_several_months_are_no_month(folder, text):
+    assert common_month(text) is None
+    pattern = '{from: title, pattern: "(?P<year>\\\\d{4})年(?P<month>\\\\d+)"}'
+    for rule in ("{from: title}", pattern) if "年" in text and text[0] != "二" else ("{from: title}",):
+        folder.workbook(month=text)
+        folder.write("sources.yaml", SOURCES)
+        folder.edit('{from: file, pattern: "(?P<year>\\\\d{4})-(?P<month>\\\\d{2})"}', rule)
+        with pytest.raises(SourceError, match="has not one month above the table"):
+            folder.cells()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2010年3月",
+        "2010-03-15",
+        "2010/3/1",
+        "20100315",
+        "2010年3月31日",
+        "2010年3月末",
+        "2010年3月（1-3月累计）",
+        "2010.03",
+        "201003_2",
+    ],
+)
+def test_a_day_or_a_remark_behind_a_month_does_no_harm(text):
+    assert common_month(text) == 482
 
 
 @pytest.mark.parametrize("month", ["2010", "2010Q3", "2010-13", "March", "2010-03-01"])
