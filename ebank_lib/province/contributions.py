@@ -330,10 +330,10 @@ def who_carries(paths: JointPaths, indicator: str = "", month=None, target: floa
     """
     ind = additive(paths.catalog, indicator)
     values = paths.array(ind.key)
-    month = paths.months[-1] if month is None else as_period(month)
-    if month not in paths.months:
+    wanted = paths.months[-1] if month is None else as_period(month)
+    if wanted not in paths.months:
         raise UnknownNameError("month ahead", month, [str(paths.months[0]), "…", str(paths.months[-1])])
-    ahead = paths.months.get_loc(month) + 1
+    ahead = paths.months.get_loc(wanted) + 1
     past, _ = full_years(paths.history, [(b, ind.key) for b in paths.branches], ind)
     now = past.loc[paths.origin].to_numpy()
     if ind.kind == "flow":
@@ -358,7 +358,7 @@ def who_carries(paths: JointPaths, indicator: str = "", month=None, target: floa
                           "needed": share * (target - total) if asked else np.nan,
                           "reason": ["" if ok else paths.reasons.get((b, ind.key), "no paths")
                                      for b, ok in zip(paths.branches, able, strict=True)]})
-    return Carriers(table, whole, ind.key, month, paths.origin, target, paths.catalog)
+    return Carriers(table, whole, ind.key, wanted, paths.origin, target, paths.catalog)
 
 
 def _names(catalog: Catalog, branches, lang: str) -> str:

@@ -6,33 +6,20 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
-from ..catalog import Catalog
 from ..errors import SourceError, nearest, quote
 from .grids import Block, Grid, letters, range_name
 from .spec import BranchAt, Month, SheetSpec, search
+from .units import Naming, fold, plain
 
-__all__ = ["Naming", "fold", "month_of", "name_of_branch", "not_mapped", "read_sheet"]
+__all__ = ["month_of", "name_of_branch", "not_mapped", "read_sheet"]
 
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
 _MAX_LEVELS = 4
-_MARKS = re.compile(r"[*＊※†‡§#＃①-⑳¹²³⁴-⁹]|[\[［【(（]\s*(?:注\s*)?(?:\d{1,2}\s*)?[\]］】)）]"
-                    r"|注\s*\d{1,2}$")
-_BRACKETS = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]*)[)）\]］】]")
-_UNIT_LINE = re.compile(r"(?:单位|[Uu]nits?)\s*[:：]\s*([^()（）\[\]【】]{1,60})")
-_BETWEEN_UNITS = re.compile(r"[、,，;；/和\s]+")
+_ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
 _NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
-
-
-def fold(text: str) -> str:
-    """Return a name as it is compared: NFKC, without whitespace."""
-    return "".join(unicodedata.normalize("NFKC", text).split())
-
-
-def plain(text: str) -> str:
-    """Return a heading as it is compared: footnote marks taken off, then folded."""
-    return fold(_MARKS.sub("", text))
 
 
 def is_number(value: object, text: str) -> bool:
@@ -44,7 +31,7 @@ def is_number(value: object, text: str) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: its place from 0, the heading's path, what it is and the unit printed for it.
+    """A column of the table: its place from 0, the heading's path, what it is and the unit printed in its heading.
     ``indicator`` is "" for a kept and None for an ignored column."""
 
     index: int
@@ -62,43 +49,14 @@ class Header:
     key: int
 
 
-class Naming:
-    """What a sheet's reader needs of the catalogue: names of branches, units, and the base unit of each and of every
-    indicator. Units are found whatever the width and spacing of their letters."""
-
-    def __init__(self, catalog: Catalog):
-        self._units = {fold(unit).casefold(): unit for unit in catalog.units}
-        self.bases = {name: unit.base for name, unit in catalog.units.items()}
-        self.indicators = {key: i.unit for key, i in catalog.indicators.items()}
-        self.branches = {fold(n) for b in catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
-
-    def unit(self, text: str) -> str | None:
-        """Return the catalogue's spelling of a unit, or None."""
-        return self._units.get(fold(text).casefold())
-
-    def split(self, heading: str) -> tuple[str, str]:
-        """Return a heading without the brackets that hold a unit, and that unit ("" if none)."""
-        unit = ""
-        for match in _BRACKETS.finditer(heading):
-            inner = _UNIT_LINE.search(match[1])
-            known = self.unit(inner[1] if inner else match[1])
-            if known is not None:
-                unit, heading = known, heading.replace(match[0], "", 1)
-        return heading, unit
-
-    def path(self, heading: str) -> str:
-        """Return a heading's path as it is compared: without marks, units, whitespace."""
-        return plain(self.split(_MARKS.sub("", heading))[0])
-
-
-def find_header(grid: Grid, heading: str) -> Header:
+def find_header(grid: Grid, heading: str, naming: Naming) -> Header:
     """Return the heading rows around the first cell that holds `heading` and stands above a table."""
     wanted = plain(heading)
     best: tuple[int, Header] | None = None
     for r, row in enumerate(grid.texts):
         for c, text in enumerate(row):
             if text and len(text) <= 100 and plain(text) == wanted and grid.first_of(r, c) == (r, c):
-                header = _extend(grid, r, c)
+                header = _extend(grid, r, c, naming)
                 width = sum(any(column) for column in zip(*grid.texts[header.top : header.bottom + 1]))
                 if best is None or width > best[0]:
                     best = width, header
@@ -112,20 +70,25 @@ def find_header(grid: Grid, heading: str) -> Header:
     return best[1]
 
 
-def _extend(grid: Grid, row: int, column: int) -> Header:
-    """Find the heading rows above and below the key column's own heading."""
+def _extend(grid: Grid, row: int, column: int, naming: Naming) -> Header:
+    """Find the heading rows above and below the key column's own heading, the last of which may hold only units."""
     bottom = grid.merges.get((row, column), (row, column, row, column))[2]
     bottom = min(bottom, len(grid.texts) - 1, row + _MAX_LEVELS - 1)
     if bottom == row:
-        while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and _is_level(grid, bottom + 1, column):
+        while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and _is_level(
+                grid, bottom + 1, column, naming):
             bottom += 1
+    if bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and not any(grid.texts[bottom + 1][:column]):
+        key, *units = grid.texts[bottom + 1][column:]
+        bottom += (not key or naming.is_unit_heading(key)) and naming.is_unit_row(units)
     top = row
-    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, top - 1, column, above=True):
+    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(
+            grid, top - 1, column, naming, above=True):
         top -= 1
     return Header(top, bottom, column)
 
 
-def _is_level(grid: Grid, row: int, key: int, above: bool = False) -> bool:
+def _is_level(grid: Grid, row: int, key: int, naming: Naming, above: bool = False) -> bool:
     """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside."""
     texts, values = grid.texts[row], grid.values[row]
     if texts[key] or grid.first_of(row, key) != (row, key):
@@ -135,19 +98,8 @@ def _is_level(grid: Grid, row: int, key: int, above: bool = False) -> bool:
         return False
     if above:
         # A title and a line "单位：元" stand above a table too: a level has several texts.
-        return len(filled) > 1 and not any(_UNIT_LINE.search(texts[c]) for c in filled)
+        return len(filled) > 1 and not any(naming.is_line(texts[c]) for c in filled)
     return not any(fold(texts[c]).strip("-—–") == "" for c in filled)
-
-
-def _unit_line(grid: Grid, header: Header, naming: Naming) -> list[str]:
-    """Return the units of a line such as "单位：户、元" above the table."""
-    for row in grid.texts[: header.top]:
-        for text in row:
-            match = _UNIT_LINE.search(text[:500]) if text else None
-            if match:
-                found = [naming.unit(part) for part in [match[1], *_BETWEEN_UNITS.split(match[1])]]
-                return list(dict.fromkeys(unit for unit in found if unit is not None))
-    return []
 
 
 def _origins(grid: Grid, header: Header, row: int) -> list[tuple[int, int] | None]:
@@ -171,60 +123,57 @@ def _origins(grid: Grid, header: Header, row: int) -> list[tuple[int, int] | Non
     return found
 
 
-def _path(grid: Grid, origins: list[list[tuple[int, int] | None]], column: int,
-          naming: Naming) -> tuple[list[str], str, str]:
-    """Return the heading's levels as printed, its unit and its folded path."""
-    places = list(dict.fromkeys(at for level in origins if (at := level[column]) is not None))
-    printed = [grid.texts[r][c] for r, c in places]
-    unit, names = "", []
-    for text in printed:
-        name, own = naming.split(_MARKS.sub("", text))
-        unit = own or unit  # the lower level speaks last
-        if fold(name):
-            names.append(fold(name))
-    return printed, unit, "/".join(names)
+def _levels(grid: Grid, origins: list[list[tuple[int, int] | None]], column: int) -> list[str]:
+    """Return the levels of a heading as printed."""
+    places = dict.fromkeys(at for level in origins if (at := level[column]) is not None)
+    return [grid.texts[r][c] for r, c in places]
 
 
-def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, skip: set[int]) -> list[Column]:
-    """Return every column that has a heading, but for the key columns in `skip`."""
-    wanted = {naming.path(heading): target for heading, target in spec.headings.items()}
-    ignored = {naming.path(heading) for heading in spec.ignore}
-    line = _unit_line(grid, header, naming)
+def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming,
+                 skip: set[int]) -> tuple[list[Column], int | None]:
+    """Return every column that has a heading, but for the key columns in `skip`, and the place of a column of units."""
+    wanted = {naming.path([heading])[0]: target for heading, target in spec.headings.items()}
+    ignored = {naming.path([heading])[0] for heading in spec.ignore}
     origins = [_origins(grid, header, row) for row in range(header.top, header.bottom + 1)]
     columns: list[Column] = []
     where: dict[str, int] = {}
+    others: list[tuple[int, str, list[str]]] = []
+    unit_column = None
     for c in range(len(grid.texts[0])):
-        if c in skip:
-            continue
-        printed, unit, path = _path(grid, origins, c, naming)
-        if not printed:
-            continue
+        levels = [] if c in skip else _levels(grid, origins, c)
+        path, unit = naming.path(levels)
+        if levels and path not in wanted and path not in ignored:
+            path, unit = naming.behind(path, wanted) or (path, unit)
         target = wanted.get(path)
-        if target is None:
-            ignore = path in ignored or spec.unmapped == "ignore"
-            bare = "/".join(fold(_BRACKETS.sub("", part)) for part in printed)
-            if not ignore and bare != path and plain(bare) in wanted:
-                raise grid.error("has a unit that the catalogue does not know", header.bottom, c,
-                                 found="/".join(printed), expected="one of " + ", ".join(naming.bases))
-            if not ignore and spec.unmapped == "error":
-                raise not_mapped("heading", path, wanted, file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
-                                 column=letters(c), found="/".join(printed))
-            columns.append(Column(c, path, None if ignore else "", unit))
+        if not levels:
             continue
-        fitting = [u for u in line if naming.bases[u] == naming.indicators[target.indicator]]
-        # Of a line that names several units the one of the indicator's kind.
-        unit = unit or (fitting[0] if len(fitting) == 1 else target.unit or "")
+        if target is None and path not in ignored:
+            if naming.is_unit_heading(path) and any(naming.is_unit(row[c]) for row in grid.texts[header.bottom + 1:]):
+                unit_column = c
+                continue
+            others.append((c, path, levels))
+        if target is None:
+            columns.append(Column(c, path, "" if spec.unmapped == "keep" and path not in ignored else None, unit))
+            continue
         if target.indicator in where:
-            raise grid.error("has two columns for one indicator", header.bottom, c, found="/".join(printed),
+            raise grid.error("has two columns for one indicator", header.bottom, c, found="/".join(levels),
                              expected=f"one column of {target.indicator} ({letters(where[target.indicator])} is one)")
         where[target.indicator] = c
         columns.append(Column(c, path, target.indicator, unit))
+    for c, path, levels in others:
+        meant = naming.unknown_unit(levels, wanted)
+        if meant and wanted[meant].indicator not in where:
+            raise grid.error("has a unit that the catalogue does not know", header.bottom, c, found="/".join(levels),
+                             expected="one of " + ", ".join(naming.bases), hint=_ADD)
+        if spec.unmapped == "error":
+            raise not_mapped("heading", path, wanted, file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
+                             column=letters(c), found="/".join(levels))
     for heading, target in spec.headings.items():
         if target.indicator not in where and not (where and spec.missing == "allow"):
             near = nearest(plain(heading), [column.path for column in columns])
             raise grid.error("has no such heading", header.bottom, found=near or "nothing like it",
                              expected=f"{heading} (indicator {target.indicator})")
-    return columns
+    return columns, unit_column
 
 
 def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceError:
@@ -235,21 +184,60 @@ def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceErr
                        hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)
 
 
+def _units(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, used: list[Column], lines: list[int],
+           unit_column: int | None) -> list[list[str]]:
+    """Return the unit of every cell: its heading's; else its row's, in a column of units; else that of a line above the
+    table, the nearest one of the indicator's kind, or of a note below it; else what the source's YAML says."""
+    given = {target.indicator: target.unit or "" for target in spec.headings.values()}
+    below = sorted({*range(header.bottom + 1, len(grid.texts))} - {*lines})
+    beside = [(r, *naming.line(grid.texts[r], r in below)) for r in (*reversed(range(header.top)), *below)]
+
+    def fitting(column: Column, units: Iterable[str]) -> list[str]:
+        return [unit for unit in units if naming.bases[unit] == naming.indicators.get(column.indicator)]
+
+    def refuse(row: int, text: str) -> NoReturn:
+        raise grid.error("prints a unit that is not understood", row, found=text, hint=_ADD,
+                         expected="one of " + ", ".join(naming.bases))
+
+    def of_row(column: Column, row: int) -> str:
+        known, unknown = naming.line([f"单位：{grid.text_of(row, unit_column)}"])
+        units = fitting(column, known)
+        if unknown and not units and naming.counted(column.indicator) and grid.texts[row][column.index]:
+            refuse(row, unknown[0])
+        return "".join(units[:1])
+
+    def of_table(column: Column) -> str:
+        near = next((units for _, known, _ in beside if (units := fitting(column, known))), [])
+        if len(near) == 1 or given.get(column.indicator) or not naming.counted(column.indicator):
+            return near[0] if len(near) == 1 else given.get(column.indicator, "")
+        if near:
+            refuse(header.bottom, "、".join(near))
+        for row, _, unknown in beside:
+            if unknown:
+                refuse(row, unknown[0])
+        return ""
+
+    usual = {c.index: c.unit or of_table(c) for c in used} if unit_column is None else {}
+    if unit_column is None:
+        return [list(usual.values())] * len(lines)
+    return [[c.unit or of_row(c, r) or usual.setdefault(c.index, of_table(c)) for c in used] for r in lines]
+
+
 # --- the rows of the table --------------------------------------------------------------------------------------------
 
 def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revision: int) -> Block:
     """Read a sheet of the wide layout."""
     by_branch = spec.branch.source == "column"
-    header = find_header(grid, spec.branch.column if by_branch else month.column)
+    header = find_header(grid, spec.branch.column if by_branch else month.column, naming)
     months_at = None if by_branch else header.key
     if by_branch and month.source == "column":
         months_at = _key_column(grid, header, month.column)
     skip = {header.key, months_at} - {None}
-    columns = read_columns(grid, header, spec, naming, skip)
+    columns, unit_column = read_columns(grid, header, spec, naming, skip)
     used = [c for c in columns if c.indicator is not None]
     lines = _table_rows(grid, header, used, spec, naming, by_branch)
     block = Block(grid.file, grid.sheet, revision, [letters(c.index) for c in used], [c.indicator for c in used],
-                  units=[[c.unit for c in used]] * len(lines))
+                  units=_units(grid, header, spec, naming, used, lines, unit_column))
     same_month = month_of(month, grid.file, grid.sheet, grid.texts[: header.top]) if months_at is None else 0
     same_branch = "" if by_branch else name_of_branch(spec.branch, grid.file, grid.sheet)
     for r in lines:
@@ -260,7 +248,7 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
     _mark_merged(block, grid, header.key, lines, used)
     block.hidden = {(i, j): why for i, r in enumerate(lines) if grid.hidden or grid.hidden_rows or grid.hidden_columns
                     for j, c in enumerate(used) if (why := grid.hides(r, c.index))}
-    _account(block, grid, header, lines, columns, skip)
+    _account(block, grid, header, lines, columns, skip | {unit_column})
     return block
 
 

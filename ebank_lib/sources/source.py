@@ -18,8 +18,9 @@ from ..errors import ConfigError, SourceError
 from ..files import find_source
 from ..store import digest, kept_frames, store
 from .grids import Block, csv_grid, files_under, read_bytes, workbook_grids
-from .sheets import Naming, fold, read_sheet
+from .sheets import read_sheet
 from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec, search
+from .units import Naming, fold
 
 __all__ = ["Source", "open_source"]
 
@@ -182,7 +183,7 @@ def _check_headings(source: Source) -> None:
         for m, sheet in enumerate(part.sheets if isinstance(part, WideSpec) else []):
             seen: dict[str, str] = {}
             for heading, target in sheet.headings.items():
-                if seen.setdefault(naming.path(heading), target.indicator) != target.indicator:
+                if seen.setdefault(naming.path([heading])[0], target.indicator) != target.indicator:
                     raise ConfigError("names one heading twice", file=str(source.path), found=heading,
                                       key=f"files.{n}.sheets.{m}.headings", expected="one indicator a heading")
 
