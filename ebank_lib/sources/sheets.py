@@ -80,7 +80,7 @@ def _extend(grid: Grid, row: int, column: int, naming: Naming) -> Header:
             bottom += 1
     if bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and not any(grid.texts[bottom + 1][:column]):
         key, *units = grid.texts[bottom + 1][column:]
-        bottom += (not key or naming.is_unit_heading(key)) and naming.is_unit_row(units)
+        bottom += naming.is_unit_row(key, units)
     top = row
     while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(
             grid, top - 1, column, naming, above=True):

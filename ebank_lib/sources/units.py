@@ -67,11 +67,12 @@ class Naming:
         bare = _WORDS.sub("", fold(_BRACKETS.sub(r"\1", text)).casefold())
         return self.unit(text) is not None or bool(_LIKE.fullmatch(bare))
 
-    def is_unit_row(self, texts: list[str]) -> bool:
-        """Whether texts below headings are their units: some are, and all others stand in brackets."""
-        filled = [t.strip() for t in texts if t.strip()]
-        return any(map(self.is_unit, filled)) and all(
-            self.is_unit(t) or (_BRACKETS.fullmatch(t) and not any(map(str.isdigit, t))) for t in filled)
+    def is_unit_row(self, key: str, texts: list[str]) -> bool:
+        """Whether a row below the headings holds their units: its key says so, or is blank and half of its texts are
+        units or look like some."""
+        filled = [t for t in texts if t.strip()]
+        units = sum(map(self.is_unit, filled))
+        return units > 0 and (self.is_unit_heading(key) or (not key and 2 * units >= len(filled)))
 
     def is_line(self, text: str) -> bool:
         """Whether a text says that it is about units (or an organisation, which is 单位 as well), and no heading."""
