@@ -16,7 +16,7 @@ import pandas as pd
 from ..catalog import Catalog
 from ..errors import nearest
 from .ledger import Book, in_both
-from .parsing import read_number
+from .parsing import FAILED, read_number
 
 __all__ = ["Grid", "assemble", "tidy"]
 
@@ -55,13 +55,13 @@ def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book, stated: np.ndarr
         printed = cells["text"].to_numpy(object)
         cells = cells.assign(text=[s["value"] if s else p for s, p in zip(stated, printed, strict=True)])
     texts = _Texts(cells, catalog)
-    unit, name, alive, foreign = _place(cells, catalog, texts.readable, book)
+    unit, name, alive, foreign = _place(cells, catalog, texts.figures, book)
     alive &= ~_reject(book, (cells["indicator"] == "").to_numpy() & alive, "unmapped_heading")
     none = alive & said & ~texts.readable
     alive &= ~_reject(book, none, "stated", list(stated[none]) if none.any() else None)
     merged = (cells["merged"] != "").to_numpy()
     alive &= ~_reject(book, alive & merged & (texts.failed == "blank"), "merged_cell")
-    for why in ("blank", "dash", "not_a_number"):
+    for why in FAILED:
         alive &= ~_reject(book, alive & (texts.failed == why), why)
     value, half, factor, noted, alive = _convert(cells, catalog, texts, alive, book)
     alive = _merged_branches(cells, catalog, name, alive, book)
@@ -99,6 +99,7 @@ class _Texts:
         self.unit = np.array([names.get(r.unit, r.unit) for r in read], object)[codes]
         self.failed = np.array([r.failed for r in read], object)[codes]
         self.readable = self.failed == ""
+        self.figures = self.readable | np.isin(self.failed, ("error_value", "formula"))
 
 
 def _unit_name(text: str) -> str:
@@ -318,19 +319,25 @@ def _blocks(cells: pd.DataFrame, kind: np.ndarray) -> list[np.ndarray]:
 
 
 def _choose(cells, place, value, half, alive, book: Book) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cells that count: of several for one place the latest revision, of equals the first.
+    """Return the cells that count: of several for one place the latest revision, then what is not hidden, of equals the
+    first.
 
     Two different numbers in the same revision: the first is kept and flagged, for nothing says which is right (the same
     number rounded, or in another unit, is no other number).
     """
     revision = cells["revision"].to_numpy()
+    hidden = (cells["hidden"] != "").to_numpy() if "hidden" in cells else np.zeros(len(cells), bool)
     at = np.flatnonzero(alive & (place >= 0))
-    order = at[np.lexsort((at, -revision[at], place[at]))]
+    order = at[np.lexsort((at, hidden[at], -revision[at], place[at]))]
     first = np.diff(place[order], prepend=-1) != 0
     winner = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
     loser = ~first
     older = loser & (revision[order] < revision[winner])
-    twin = loser & ~older
+    unseen = loser & ~older & hidden[order] & ~hidden[winner]
+    twin = loser & ~older & ~unseen
+    book.add(order[unseen], "rejected", "hidden", value[order[unseen]])
+    book.add(order[first & hidden[order]], "parsed", "hidden", value[order[first & hidden[order]]],
+             value[order[first & hidden[order]]])
     book.add(order[older], "rejected", "superseded", value[order[older]])
     differs = ~np.isclose(value[order], value[winner], rtol=1e-12, atol=0)
     same = _same_rounded(value[order], half[order], value[winner], half[winner])

@@ -12,7 +12,9 @@ import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-__all__ = ["Reading", "read_number"]
+from ..sources.numbers import decimal
+
+__all__ = ["FAILED", "Reading", "read_number"]
 
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
@@ -40,6 +42,10 @@ _WORDED = re.compile(r"(?P<number>.*\d)\s*(?P<word>[^\d\s.,+-][^\d]*)$", re.DOTA
 SCALES = {"百": 1e2, "千": 1e3, "万": 1e4, "萬": 1e4, "十万": 1e5, "百万": 1e6, "千万": 1e7, "亿": 1e8, "億": 1e8,
           "万亿": 1e12, "thousand": 1e3, "lakh": 1e5, "lakhs": 1e5, "lac": 1e5, "million": 1e6, "mn": 1e6, "mln": 1e6,
           "crore": 1e7, "crores": 1e7, "cr": 1e7, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
+# Why there is no number: an error value and a formula that was never calculated stand for one that nobody knows.
+FAILED = ("blank", "dash", "error_value", "formula", "not_a_number")
+_ERROR = re.compile(r"#(?:N/?A!?|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|ERROR!)|#{3,}|Err:\d{3}",
+                    re.IGNORECASE)
 _LONGEST = 400  # a number with its notes; longer text is text
 
 
@@ -50,7 +56,7 @@ class Reading:
     ``value`` in the unit that is printed (NaN: no number), ``half`` half a unit of its last printed digit, ``decimals``
     the digits behind the point, ``unit`` the unit written in the cell (a catalogue unit, ``"%"``, or ``""``), ``scale``
     the number word beside it (2.5万: 10000; NaN: none), ``rules`` what had to be taken off, ``note`` the words taken
-    off, ``failed`` why there is no number (``blank``, ``dash``, ``not_a_number``) or ``""``.
+    off, ``failed`` why there is no number (one of `FAILED`) or ``""``.
     """
 
     value: float = math.nan
@@ -94,19 +100,25 @@ def read_number(text: str, units: Collection[str] = ()) -> Reading:
         reading.failed = "blank"
     elif _NOTHING.fullmatch(rest):
         reading.failed = "dash"
+    elif _ERROR.fullmatch(rest):
+        reading.failed = "error_value"
     elif len(rest) > _LONGEST:
         reading.failed = "not_a_number"
     if reading.failed:
         return reading
     for rule in RULES:
         rest = rule(rest, reading, units).strip()
-    return _finish(reading, rest, text)
+    found = _finish(reading, rest, text)
+    return Reading(failed="formula") if found.failed and text.lstrip().startswith("=") else found
 
 
 def _finish(reading: Reading, rest: str, text: str = "") -> Reading:
     """Turn what is left into a number with its printed precision."""
     if not PLAIN.fullmatch(rest) or not math.isfinite(float(rest)):
         return Reading(failed="not_a_number")
+    reading.value = float(rest)
+    if len(rest) > 16:
+        rest = decimal(reading.value)      # 17 digits of a CSV file are a double's, not anybody's
     mantissa, _, power = rest.lower().partition("e")
     reading.value = float(rest)
     reading.decimals = max(0, len(mantissa.partition(".")[2]) - int(power or 0))
@@ -166,8 +178,8 @@ def _is_note(words: str, units: Collection[str]) -> bool:
 
 
 def text_number(text: str, reading: Reading, units: Collection[str]) -> str:
-    """'1234, "1234", 约1234, ￥1234 -> 1234."""
-    bare = text.strip(_QUOTES + " ")
+    """'1234, "1234", ="1234", 约1234, ￥1234 -> 1234."""
+    bare = re.sub(r"^=(?=[\"\d.+-])", "", text).strip(_QUOTES + " ")
     if bare != text:
         reading.used("text_number")
     for prefix in (_ABOUT, _CURRENCY):

@@ -41,7 +41,8 @@ def indicators(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Say what cleaning did."""
-    cleaned = clean(open_source(options.source))
+    source = open_source(options.source)
+    cleaned = clean(source)
     rejected, summary = cleaned.rejected, cleaned.summary()
     if options.branch is not None:
         mine = cleaned.entries[cleaned.entries["branch"] == cleaned.catalog.branch(options.branch).id]
@@ -49,6 +50,11 @@ def check(options: argparse.Namespace) -> int:
         summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
     _print_frame(_in_words(summary))
     print(t("cli.rejected", n=len(rejected)) if len(rejected) else t("cli.none_rejected"))
+    for bare in source.without_unit().itertuples():
+        indicator = cleaned.catalog.indicator(bare.indicator)
+        print(t("cli.no_unit", indicator=indicator.label(), n=bare.cells,
+                unit=cleaned.catalog.unit_label(indicator.key),
+                place=" ".join(filter(None, (bare.file, bare.sheet, bare.column)))))
     lines = cleaned.suggestions(options.branch)
     if len(lines):
         print(t("cli.suspected", n=len(lines)), lines.to_csv(index=False), sep="\n", end="")

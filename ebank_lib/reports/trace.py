@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..catalog import as_period
 from ..errors import ConfigError, UnknownNameError
 from ..wording import t
 from .cells import Cell, Origin, cells_at

@@ -304,7 +304,8 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
     rows, fields = [], 0
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True):
-            rows.append(row)
+            # ="0351" is how a spreadsheet is made to show 0351.
+            rows.append([field[2:-1] if field[:2] == '="' and field[-1] == '"' else field for field in row])
             fields += len(row)
             if len(rows) > limits.table_rows:
                 raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)

@@ -12,6 +12,7 @@ __all__ = ["as_text", "decimal", "scales", "shown"]
 
 _DIGITS = 15           # a double holds every decimal of so many digits, and no spreadsheet stores more
 _LONGEST = 255         # characters of a number format
+_BITS = 5e-16          # two bits of a double: some files keep sixteen digits of it
 _SHORT = 9             # what sums and products leave behind shows when what is left without it is so short
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|[\\!](?P<escaped>.)|[_*].|\[(?P<sign>[<>]=?|=|<>)(?P<bound>-?\d+\.?\d*)\]'
                     r"|\[[^\]]*\]|(?P<mark>[0#?.,%;])|(?P<other>.)", re.DOTALL)
@@ -39,8 +40,9 @@ def decimal(value: float) -> str:
     text = repr(value).removesuffix(".0")
     if len(text) <= _SHORT or value.is_integer() or abs(value) > 1e38:
         return text
-    if _single(value) == value:
-        short = next(t for n in range(6, 10) if _single(float(t := f"{value:.{n}g}")) == value)
+    single = _single(value)
+    if abs(single - value) <= _BITS * abs(value):
+        short = next(t for n in range(6, 10) if _single(float(t := f"{value:.{n}g}")) == single)
         return repr(float(short)).removesuffix(".0") if _length(text) > _length(short) + 2 else text
     if _length(text) <= _DIGITS:
         return text

@@ -112,6 +112,17 @@ class Source:
         """Return one row a file: ``file, first, last`` (months), ``revision, cells, bytes, sha256``."""
         return self._tables["files"].copy()
 
+    def without_unit(self) -> pd.DataFrame:
+        """Return the indicators of money or counts whose numbers stand without any unit: a row an indicator, how many
+        ``cells`` do, and ``file, sheet, column`` of the first. They are taken to be in the catalogue's unit."""
+        cells = self._tables["cells"]
+        counted = [key for key, indicator in self.catalog.indicators.items() if indicator.unit != "1"]
+        bare = cells[(cells["unit"] == "") & cells["indicator"].isin(counted)
+                     & cells["text"].str.fullmatch(r"[\s\d.,+-]*\d[\s\d.,+-]*")]
+        found = bare.groupby("indicator", sort=False, observed=True)
+        return found.agg(cells=("text", "size"), **{name: (name, "first") for name in ("file", "sheet", "column")}
+                         ).reset_index()
+
     @cached_property
     def content(self) -> str | None:
         """The hash of all that is read: what the YAML says, the files' names and bytes. None where a database is read,

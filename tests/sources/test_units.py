@@ -74,7 +74,8 @@ def test_a_row_that_numbers_the_columns_is_no_row_of_units(folder, row):
 
 @pytest.mark.parametrize("line", [
     "单位：人民币万元", "单位（万元）", "（单位：万元）", "单位: 万元", "单位：户、万元", "金额单位：万元",
-    "货币单位:万元", "单位：万元，户", "计量单位为万元", "单位：万元 2010年3月", "单位 万元", "收入统计表（万元）", "收入统计表〔万元〕",
+    "货币单位:万元", "单位：万元，户", "计量单位为万元", "单位：万元 2010年3月", "单位 万元", "收入统计表（万元）",
+    "收入统计表〔万元〕",
     "（万元）", "金额单位：人民币 万元", "单位：万元（保留两位小数）"])
 def test_a_line_above_the_table_gives_the_unit_of_its_kind(folder, line):
     write(folder, [["收入表"], [line], HEADINGS, *ROWS])
@@ -92,7 +93,8 @@ def test_a_line_beside_the_title_and_a_note_below_are_read_too(folder):
 
 @pytest.mark.parametrize(("line", "named"), [
     ("单位：百万元", "百万元"), ("金额单位：百万元", "百万元"), ("单位：户、枚", "枚"),
-    ("收入统计表（百万元）", "百万元"), ("单位：万", "万"), ("Amount in Rs. mn", "Rs. mn"), ("单位：元、万元", "元、万元")])
+    ("收入统计表（百万元）", "百万元"), ("单位：万", "万"), ("Amount in Rs. mn", "Rs. mn"),
+    ("单位：元、万元", "元、万元")])
 def test_a_line_that_is_not_understood_is_an_error_unless_the_yaml_says_the_unit(folder, line, named):
     write(folder, [["收入表"], [line], HEADINGS, *ROWS])
     with pytest.raises(SourceError, match=f"not understood; found .*{named}.*expected one of 户, 万户, 元") as caught:
@@ -118,6 +120,20 @@ def test_the_heading_speaks_before_the_line(folder):
 def test_units_of_an_earlier_tables_headings_are_not_the_next_ones(folder):
     write(folder, [["网点", "户均（户）", "存款（万元）"], ["甲", 1, 2], [], HEADINGS, *ROWS])
     assert units(folder) == {"online": "", "income": ""}
+
+
+def test_numbers_without_any_unit_are_said_by_check(folder, capsys):
+    from ebank_lib.cli import main
+
+    write(folder, [HEADINGS, *ROWS])
+    assert folder.open().without_unit().astype(str).to_numpy().tolist() == [
+        ["online", "2", "2010-03.xlsx", "Sheet", "B"], ["income", "2", "2010-03.xlsx", "Sheet", "C"]]
+    main(["check", "--source", str(folder.path), "--lang", "zh"])
+    assert "收入：2 个数字没有印任何单位，按元读入（最先在 2010-03.xlsx Sheet C）" in capsys.readouterr().out
+    write(folder, [["单位：户、万元"], HEADINGS, *ROWS])
+    assert folder.open().without_unit().empty
+    write(folder, [HEADINGS, ["东城分行", "1200户", "5.5万元"]])
+    assert folder.open().without_unit().empty
 
 
 # ---------------------------------------------------------------- a column of units, a unit behind the heading
