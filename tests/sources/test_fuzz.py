@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.errors import EbankError
+from ebank_lib.sources.numbers import decimal
 
 SCALE = int(os.environ.get("EBANK_FUZZ_SCALE", "1"))  # 550 examples in all, times this; above 1 other ones each time
 LEAVES = {"客户数(户)": "online", "净新增(万户)": "online_new", "活动率(%)": "activity", "收入": "income"}
@@ -50,7 +51,7 @@ def printed(value):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int | float):
         number = float(f"{value:.16g}")  # as openpyxl writes it
-        return str(int(number)) if number.is_integer() and abs(number) < 1e16 else repr(number)
+        return str(int(number)) if number.is_integer() and abs(number) < 1e16 else decimal(number)
     if isinstance(value, dt.date):
         return value.isoformat()
     return value
