@@ -377,7 +377,7 @@ def xls_extras(data: bytes, name: str, limits: Limits) -> dict[int, Extras]:
 
 def _xls_text(data: bytes) -> str:
     """Return a text with its length before it: two bytes and the width of its characters, or one byte in old files."""
-    length, wide = struct.unpack_from("<HB", data)
+    length, wide = struct.unpack_from("<HB", data.ljust(3, b"\0"))
     if wide <= 1 and len(data) == 3 + length * (1 + wide):
         return data[3:].decode("utf-16-le" if wide else "latin-1", "replace")
     return data[1:].decode("latin-1")

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import struct
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 __all__ = ["as_text", "decimal", "scales", "shown"]
 
@@ -76,7 +76,7 @@ def scales(code: str) -> bool:
     return any(power or suffix for _, power, suffix in _sections(code))
 
 
-@cache
+@lru_cache(1000)
 def _sections(code: str) -> list[tuple[tuple[str, float] | None, int, str]]:
     """Return of every section of a number format the numbers it is for (None: by their sign), the power of ten by which
     it shows them and the unit behind them."""

@@ -187,10 +187,12 @@ def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceErr
 def _units(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, used: list[Column], lines: list[int],
            unit_column: int | None) -> list[list[str]]:
     """Return the unit of every cell: its heading's; else its row's, in a column of units; else that of a line above the
-    table, the nearest one of the indicator's kind, or of a note below it; else what the source's YAML says."""
+    table, the nearest one of the indicator's kind, of a note below it, of the sheet's or the file's name; else what the
+    source's YAML says."""
     given = {target.indicator: target.unit or "" for target in spec.headings.values()}
     below = sorted({*range(header.bottom + 1, len(grid.texts))} - {*lines})
     beside = [(r, *naming.line(grid.texts[r], r in below)) for r in (*reversed(range(header.top)), *below)]
+    beside += [(header.top, *naming.line([grid.sheet, grid.file.rpartition("/")[2].partition(".")[0]]))]
 
     def fitting(column: Column, units: Iterable[str]) -> list[str]:
         return [unit for unit in units if naming.bases[unit] == naming.indicators.get(column.indicator)]

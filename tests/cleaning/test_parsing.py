@@ -123,3 +123,14 @@ def test_no_dress_changes_the_number(digits, decimals, dress, grouped):
     text = dress(f"{value:{',' if grouped else ''}.{decimals}f}")
     reading = read_number(text)
     assert reading.value == float(f"{value:.{decimals}f}") and not reading.failed
+
+
+def test_an_error_value_is_neither_a_text_nor_a_repeated_heading(province, rules_at):
+    province.print("east", "2010-03", "sales", "#N/A")
+    province.print("west", "2010-03", "sales", "=SUM(G4:G8)")
+    province.cells.loc[province.at("lake", "2010-03"), ["branch", "text"]] = ["新分行", "#REF!"]
+    cleaned = province.clean()
+    assert rules_at(cleaned, "east", "2010-03", "sales")["error_value"] == "rejected"
+    assert rules_at(cleaned, "west", "2010-03", "sales")["formula"] == "rejected"
+    rules = set(cleaned.entries.loc[cleaned.entries["branch"] == "新分行", "rule"])
+    assert rules == {"unknown_branch"}

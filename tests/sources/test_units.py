@@ -122,6 +122,17 @@ def test_units_of_an_earlier_tables_headings_are_not_the_next_ones(folder):
     assert units(folder) == {"online": "", "income": ""}
 
 
+def test_the_name_of_a_sheet_or_a_file_may_hold_the_unit(folder):
+    write(folder, [HEADINGS, *ROWS], name="2010-03收入（万元）.xlsx")
+    assert units(folder) == {"online": "", "income": "万元"}
+    (folder.path / "2010-03收入（万元）.xlsx").unlink()
+    write(folder, [HEADINGS, *ROWS])
+    book = openpyxl.load_workbook(folder.path / "2010-03.xlsx")
+    book.active.title = "收入（单位：万元）"
+    book.save(folder.path / "2010-03.xlsx")
+    assert units(folder) == {"online": "", "income": "万元"}
+
+
 def test_numbers_without_any_unit_are_said_by_check(folder, capsys):
     from ebank_lib.cli import main
 
