@@ -1,12 +1,13 @@
 """The catalogue: what is measured, and the errors that say what is wrong with it."""
 
+import datetime as dt
 import gzip
 import os
 
 import pandas as pd
 import pytest
 
-from ebank_lib.catalog import load_catalog
+from ebank_lib.catalog import as_period, load_catalog
 from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
 
 
@@ -133,3 +134,15 @@ def test_a_wrong_catalogue_is_refused_by_key(root, tmp_path, old, new, message):
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(EbankError, match=message):
         load_catalog(path, root / "data" / "branches.csv")
+
+
+@pytest.mark.parametrize("month", ["2010", 2010, "2010Q3", "2010-13", "Oct", "5", "2010-03-01", "", None,
+                                   pd.Period("2010", "Y")])
+def test_a_year_or_a_quarter_is_no_month(month):
+    assert as_period(month) is None
+
+
+@pytest.mark.parametrize("month", ["2010-03", pd.Period("2010-03", "M"), pd.Timestamp("2010-03-31"),
+                                   dt.date(2010, 3, 1)])
+def test_a_month_is_a_text_a_period_or_a_date(month):
+    assert as_period(month) == pd.Period("2010-03", "M")

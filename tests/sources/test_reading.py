@@ -12,7 +12,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from ebank_lib.errors import ConfigError, SourceError
+from ebank_lib.cleaning import clean
+from ebank_lib.errors import ConfigError, SourceError, UnknownNameError
 from ebank_lib.sources.grids import letters
 from ebank_lib.sources.spec import common_month
 
@@ -355,6 +356,29 @@ def test_a_quarter_and_several_months_are_no_month(folder, text):
 )
 def test_a_day_or_a_remark_behind_a_month_does_no_harm(text):
     assert common_month(text) == 482
+
+
+@pytest.mark.parametrize("end", ["2010", "2010Q3", 2010])
+def test_a_year_or_a_quarter_is_no_end(province, end):
+    with pytest.raises(UnknownNameError, match="unknown month .*2010.*2010-03"):
+        clean(province.open(), end=end)
+    assert len(clean(province.open(), end="2010-03").panel) > 0
+
+
+@pytest.mark.parametrize("text", ["2010年1季度", "2010年1-3月", "1季度", "40238"])
+def test_a_row_of_a_quarter_among_months_is_named(folder, text):
+    book = openpyxl.Workbook()
+    for row in [["月份", "客户数"], ["2010年3月", 5], [text, 15]]:
+        book.active.append(row)
+    book.active.title = "东城"
+    book.save(folder.path / "a.xlsx")
+    folder.files("""\
+        - path: "*.xlsx"
+          sheets:
+            - {sheet: "*", branch: {from: sheet}, month: {from: column, column: 月份}, headings: {客户数: online}}
+        """)
+    with pytest.raises(SourceError, match=f"row 3, column 'A': holds no month; found '{text}'"):
+        folder.cells()
 
 
 @pytest.mark.parametrize("month", ["2010", "2010Q3", "2010-13", "March", "2010-03-01"])
