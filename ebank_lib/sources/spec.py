@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 from ..catalog import Catalog, Labels, as_period, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
+from .units import fold
 
 __all__ = ["BranchAt", "DatabaseSpec", "Limits", "LongSpec", "Month", "Part", "Revision", "SheetSpec", "SourceSpec",
            "UnitAt", "WideSpec", "check_pattern", "load_spec", "search"]
@@ -365,11 +366,15 @@ def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
 
 
 def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
+    units = {"", *(fold(unit).casefold() for unit in catalog.units)}
     for n, part in enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]:
         at = key if n is None else f"{key}.sheets.{n}"
         name = "headings" if n is not None else "columns"
         for heading, target in getattr(part, name).items():
             _check_known("indicator", [target.indicator], catalog.indicators, path, f"{at}.{name}.{heading}")
+            unit = target.unit.text if isinstance(target, LongColumn) else target.unit or ""
+            if fold(unit).casefold() not in units:
+                raise UnknownNameError("unit", unit, catalog.units, file=str(path), key=f"{at}.{name}.{heading}.unit")
         month, branch = part.month or file.month, part.branch
         if month is None:
             raise ConfigError("is missing", file=str(path), key=f"{at}.month", expected="where the month is written")

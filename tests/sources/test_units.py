@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from ebank_lib.cleaning import clean
-from ebank_lib.errors import SourceError
+from ebank_lib.errors import SourceError, UnknownNameError
 
 YAML = """\
 - path: "*.xlsx"
@@ -103,6 +103,12 @@ def test_a_line_that_is_not_understood_is_an_error_unless_the_yaml_says_the_unit
     write(folder, [["收入表"], [line], HEADINGS, *ROWS], income="{indicator: income, unit: 万元}")
     if line.startswith("单位：户"):
         assert units(folder) == {"online": "户", "income": "万元"}
+
+
+def test_a_unit_of_the_yaml_is_one_of_the_catalogue(folder):
+    write(folder, [HEADINGS, *ROWS], income="{indicator: income, unit: 百万元}")
+    with pytest.raises(UnknownNameError, match=r"sheets\.0\.headings\.收入\.unit': unknown unit '百万元'"):
+        folder.open()
 
 
 @pytest.mark.parametrize("line", ["填报单位：东城分行", "单位：东城分行", "编制单位：电子银行部", "单位负责人：张三",
