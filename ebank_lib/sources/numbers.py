@@ -62,11 +62,10 @@ def _single(value: float) -> float:
 def shown(value: float, code: str) -> str:
     """Return a number as its format shows it, but with all its digits: 5.3498 for 53498 shown as 5.3 by ``0!.0,``."""
     bounded = [s for s in _sections(code) if s[0]]
-    power, suffix = next((s[1:] for s in bounded if _HOLDS[s[0][0]](float(value), s[0][1])), (0, ""))
-    if not power and not suffix:
-        plain = [s[1:] for s in _sections(code) if not s[0]] or [(0, "")]
-        by_sign = 0 if bounded or value > 0 else 1 if value < 0 else 2
-        power, suffix = plain[by_sign] if by_sign < len(plain) else plain[0]
+    others = [s for s in _sections(code) if not s[0]] or [(None, 0, "")]
+    by_sign = 0 if bounded or value > 0 else 1 if value < 0 else 2
+    _, power, suffix = next((s for s in bounded if _HOLDS[s[0][0]](float(value), s[0][1])),
+                            others[by_sign if by_sign < len(others) else 0])
     text = format(Decimal(as_text(value)).scaleb(power), "f") if power else as_text(value)
     return (text.rstrip("0").rstrip(".") if power and "." in text else text) + suffix
 
@@ -93,9 +92,8 @@ def _sections(code: str) -> list[tuple[tuple[str, float] | None, int, str]]:
         percent = sum(t["mark"] == "%" for t in part)
         point = next((n for n, t in enumerate(part) if t["mark"] == "."), len(part))
         # Commas behind the last digit before the point, or at the end, divide by a thousand each.
-        whole = max((n for n in places if n < point), default=point)
-        commas = sum(t["mark"] == "," for t in (*part[whole:point], *part[places[-1]:]) if point < len(part)) or sum(
-            t["mark"] == "," for t in part[places[-1]:])
+        ends = {*range(max((n for n in places if n < point), default=point), point)} if point < len(part) else set()
+        commas = sum(part[n]["mark"] == "," for n in ends | {*range(places[-1], len(part))})
         # A point put between the digits as a text divides by ten for every digit behind it.
         dot = next((n for n in range(places[0], places[-1]) if literal[n] in (".", "．", "·")), len(part))
         behind = 0 if point < len(part) else sum(n > dot for n in places)

@@ -6,12 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NoReturn
 
 from ..errors import SourceError, nearest, quote
 from .grids import Block, Grid, letters, range_name
 from .spec import BranchAt, Month, SheetSpec, search
-from .units import Naming, fold, plain
+from .units import Naming, fold, is_line, is_unit_heading, plain
 
 __all__ = ["month_of", "name_of_branch", "not_mapped", "read_sheet"]
 
@@ -42,11 +43,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Header:
-    """The heading rows (from, to, inclusive) and the key column, whose heading the source names."""
+    """The heading rows (from, to, inclusive), the key column, whose heading the source names, and whether the last of
+    the rows holds units."""
 
     top: int
     bottom: int
     key: int
+    units: bool
 
 
 def find_header(grid: Grid, heading: str, naming: Naming) -> Header:
@@ -75,20 +78,21 @@ def _extend(grid: Grid, row: int, column: int, naming: Naming) -> Header:
     bottom = grid.merges.get((row, column), (row, column, row, column))[2]
     bottom = min(bottom, len(grid.texts) - 1, row + _MAX_LEVELS - 1)
     if bottom == row:
-        while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and _is_level(
-                grid, bottom + 1, column, naming):
+        while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and _is_level(grid, bottom + 1, column):
             bottom += 1
-    if bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and not any(grid.texts[bottom + 1][:column]):
-        key, *units = grid.texts[bottom + 1][column:]
-        bottom += naming.is_unit_row(key, units)
+
+    def units(r: int) -> bool:
+        return naming.is_unit_row(grid.texts[r][column], [*grid.texts[r][:column], *grid.texts[r][column + 1:]])
+
+    if bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1 and units(bottom + 1):
+        bottom += 1
     top = row
-    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(
-            grid, top - 1, column, naming, above=True):
+    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, top - 1, column, above=True):
         top -= 1
-    return Header(top, bottom, column)
+    return Header(top, bottom, column, bottom > row and units(bottom))
 
 
-def _is_level(grid: Grid, row: int, key: int, naming: Naming, above: bool = False) -> bool:
+def _is_level(grid: Grid, row: int, key: int, above: bool = False) -> bool:
     """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside."""
     texts, values = grid.texts[row], grid.values[row]
     if texts[key] or grid.first_of(row, key) != (row, key):
@@ -98,7 +102,7 @@ def _is_level(grid: Grid, row: int, key: int, naming: Naming, above: bool = Fals
         return False
     if above:
         # A title and a line "单位：元" stand above a table too: a level has several texts.
-        return len(filled) > 1 and not any(naming.is_line(texts[c]) for c in filled)
+        return len(filled) > 1 and not any(is_line(texts[c]) for c in filled)
     return not any(fold(texts[c]).strip("-—–") == "" for c in filled)
 
 
@@ -141,14 +145,14 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming,
     unit_column = None
     for c in range(len(grid.texts[0])):
         levels = [] if c in skip else _levels(grid, origins, c)
-        path, unit = naming.path(levels)
-        if levels and path not in wanted and path not in ignored:
-            path, unit = naming.behind(path, wanted) or (path, unit)
-        target = wanted.get(path)
         if not levels:
             continue
+        path, unit = naming.path(levels, wanted.keys() | ignored)
+        if path not in wanted and path not in ignored:
+            path, unit = naming.behind(path, wanted) or (path, unit)
+        target = wanted.get(path)
         if target is None and path not in ignored:
-            if naming.is_unit_heading(path) and any(naming.is_unit(row[c]) for row in grid.texts[header.bottom + 1:]):
+            if is_unit_heading(path) and any(naming.is_unit(row[c]) for row in grid.texts[header.bottom + 1:]):
                 unit_column = c
                 continue
             others.append((c, path, levels))
@@ -161,7 +165,7 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming,
         where[target.indicator] = c
         columns.append(Column(c, path, target.indicator, unit))
     for c, path, levels in others:
-        meant = naming.unknown_unit(levels, wanted)
+        meant = naming.unknown_unit(levels, header.units, wanted)
         if meant and wanted[meant].indicator not in where:
             raise grid.error("has a unit that the catalogue does not know", header.bottom, c, found="/".join(levels),
                              expected="one of " + ", ".join(naming.bases), hint=_ADD)
@@ -191,7 +195,7 @@ def _units(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, used: li
     source's YAML says."""
     given = {target.indicator: target.unit or "" for target in spec.headings.values()}
     below = sorted({*range(header.bottom + 1, len(grid.texts))} - {*lines})
-    beside = [(r, *naming.line(grid.texts[r], r in below)) for r in (*reversed(range(header.top)), *below)]
+    beside = [(r, *naming.line(grid.texts[r], r > header.top)) for r in (*reversed(range(header.top)), *below)]
     beside += [(header.top, *naming.line([grid.sheet, grid.file.rpartition("/")[2].partition(".")[0]]))]
 
     def fitting(column: Column, units: Iterable[str]) -> list[str]:
@@ -208,6 +212,7 @@ def _units(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, used: li
             refuse(row, unknown[0])
         return "".join(units[:1])
 
+    @cache
     def of_table(column: Column) -> str:
         near = next((units for _, known, _ in beside if (units := fitting(column, known))), [])
         if len(near) == 1 or given.get(column.indicator) or not naming.counted(column.indicator):
@@ -219,10 +224,9 @@ def _units(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, used: li
                 refuse(row, unknown[0])
         return ""
 
-    usual = {c.index: c.unit or of_table(c) for c in used} if unit_column is None else {}
     if unit_column is None:
-        return [list(usual.values())] * len(lines)
-    return [[c.unit or of_row(c, r) or usual.setdefault(c.index, of_table(c)) for c in used] for r in lines]
+        return [[c.unit or of_table(c) for c in used]] * len(lines)
+    return [[c.unit or of_row(c, r) or of_table(c) for c in used] for r in lines]
 
 
 # --- the rows of the table --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Container
 
 from ..catalog import Catalog
 
-__all__ = ["Naming", "fold", "plain"]
+__all__ = ["Naming", "fold", "is_line", "is_unit_heading", "plain"]
 
 _OPEN, _CLOSE = r"(（\[［{｛<＜【〔〖〈《「『", r")）\]］}｝>＞】〕〗〉》」』"
 _BRACKETS = re.compile(rf"[{_OPEN}]([^{_OPEN}{_CLOSE}]*)[{_CLOSE}]")
@@ -26,7 +26,7 @@ _WORDS = re.compile(r"^(?:(?:金额|计量|货币|数量|计价)?单位[:：为]
 _LIKE = re.compile(r"(?:rs\.?|inr|us\$|usd|[¥￥₹$])?(?:in)?"
                    r"(?:[十百千]*[万萬亿億]|[百千]|['’]?000s?|(?:thousand|million|billion|lakh|lac|crore|mn|mln|bn|cr)s?)"
                    r"(?:of)?(?:美?元|户|笔|个|人|人次|件|张|份|yuan|[a-z]+s)?")
-_OTHERWISE = re.compile(r"[\d:：]|[行部局处科室社县市省区]$|公司|中心|日期|除|保留")
+_OTHERWISE = re.compile(r"\d{4}\s*[-年./]|\d\s*[月日页]|[:：见除]|[行部局处科室社县市省区]$|公司|中心|日期|保留")
 _NOTE = re.compile(r"(?i)\s*(?:注|说明|备注|notes?\b)")
 _BETWEEN = re.compile(r"[、,，;；/|]|和|及")
 _UNIT_HEADING = ("单位", "计量单位", "(单位)", "unit", "units", "uom")
@@ -40,6 +40,16 @@ def fold(text: str) -> str:
 def plain(text: str) -> str:
     """Return a heading as it is compared: footnote marks taken off, then folded."""
     return fold(_MARKS.sub("", text))
+
+
+def is_line(text: str) -> bool:
+    """Whether a text is no heading, but says something about units (or of an organisation, which is 单位 as well)."""
+    return bool(re.search(r"(?:单位|[Uu]nits?)\s*[:：]", text[:500]) or _LINE.search(text[:500]))
+
+
+def is_unit_heading(text: str) -> bool:
+    """Whether a heading is that of a column, or of a row, of units."""
+    return plain(text).casefold() in _UNIT_HEADING
 
 
 class Naming:
@@ -64,23 +74,15 @@ class Naming:
 
     def is_unit(self, text: str) -> bool:
         """Whether a text is a unit or looks like one."""
-        bare = _WORDS.sub("", fold(_BRACKETS.sub(r"\1", text)).casefold())
-        return self.unit(text) is not None or bool(_LIKE.fullmatch(bare))
+        folded = fold(_BRACKETS.sub(r"\1", text)).casefold()
+        return self.unit(text) is not None or bool(_LIKE.fullmatch(folded) or _LIKE.fullmatch(_WORDS.sub("", folded)))
 
     def is_unit_row(self, key: str, texts: list[str]) -> bool:
         """Whether a row below the headings holds their units: its key says so, or is blank and half of its texts are
         units or look like some."""
         filled = [t for t in texts if t.strip()]
         units = sum(map(self.is_unit, filled))
-        return units > 0 and (self.is_unit_heading(key) or (not key and 2 * units >= len(filled)))
-
-    def is_line(self, text: str) -> bool:
-        """Whether a text says that it is about units (or an organisation, which is 单位 as well), and no heading."""
-        return bool(re.search(r"(?:单位|[Uu]nits?)\s*[:：]", text[:500]) or _LINE.search(text[:500]))
-
-    def is_unit_heading(self, text: str) -> bool:
-        """Whether a heading is that of a column, or of a row, of units."""
-        return plain(text).casefold() in _UNIT_HEADING
+        return units > 0 and (is_unit_heading(key) or (not key and 2 * units >= len(filled)))
 
     def split(self, heading: str) -> tuple[str, str]:
         """Return a heading without the brackets that hold a unit, and that unit ("" if none)."""
@@ -92,17 +94,17 @@ class Naming:
                 unit, heading = known, heading.replace(match[0], "", 1)
         return heading, unit
 
-    def path(self, levels: list[str]) -> tuple[str, str]:
-        """Return a heading's path as it is compared, without marks, units and whitespace, and its unit: of its levels,
-        one of which may be a unit and nothing else, the lower one speaks last."""
+    def path(self, levels: list[str], wanted: Container[str] = ()) -> tuple[str, str]:
+        """Return a heading's path as it is compared, without marks, units and whitespace, and its unit: the lower level
+        speaks last. A level that is only a unit does not belong to the path, unless the path with it is `wanted`."""
         unit, names = "", []
         for text in levels:
             name, own = self.split(_MARKS.sub("", text))
-            if not own and len(levels) > 1 and (alone := self.unit(name)):
-                name, own = "", alone
-            unit = own or unit
-            names += [fold(name)] if fold(name) else []
-        return "/".join(names), unit
+            alone = (self.unit(name) or "") if len(levels) > 1 and not own else ""
+            unit = own or alone or unit
+            names += [(fold(name), alone)] if fold(name) else []
+        whole = "/".join(name for name, _ in names)
+        return whole if whole in wanted else "/".join(name for name, alone in names if not alone), unit
 
     def behind(self, path: str, wanted: Container[str]) -> tuple[str, str] | None:
         """Return which wanted path this one is with a unit behind it (收入万元, 收入：万元), and that unit."""
@@ -113,15 +115,13 @@ class Naming:
                     return name, unit
         return None
 
-    def unknown_unit(self, levels: list[str], wanted: Container[str]) -> str:
-        """Return which wanted path a heading would be but for what stands in its brackets, in its last level or behind
-        a colon or a comma; "" if none."""
+    def unknown_unit(self, levels: list[str], units_below: bool, wanted: Container[str]) -> str:
+        """Return which wanted path a heading would be but for what stands in its brackets, behind a colon or a comma,
+        or in its last level, if that is a row of units; "" if none."""
         bare = [name for text in levels if (name := plain(_BRACKETS.sub("", text)))]
         whole = "/".join(bare)
-        for path in (whole, "/".join(bare[:-1]), re.sub(r"[:：,，、_—-][^/]*$", "", whole)):
-            if path in wanted:
-                return path
-        return ""
+        paths = (whole, re.sub(r"[:：,，、_—-][^/]*$", "", whole), "/".join(bare[:-1]) if units_below else whole)
+        return next((path for path in paths if path in wanted), "")
 
     def line(self, texts: list[str], notes: bool = False) -> tuple[list[str], list[str]]:
         """Return the units that a row beside the table prints, and what of it looks like a unit and is none that the
@@ -142,5 +142,5 @@ class Naming:
         parts = []
         for part in [words] if self.unit(words) else filter(str.strip, _BETWEEN.split(words)):
             known = [word for word in part.split() if not word.isascii() and self.unit(word)]
-            parts += [part] if self.unit(part) or not known else known
+            parts += [part] if self.unit(part) or part.isascii() else known or part.split()
         return parts

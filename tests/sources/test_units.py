@@ -93,7 +93,8 @@ def test_a_line_beside_the_title_and_a_note_below_are_read_too(folder):
 
 @pytest.mark.parametrize(("line", "named"), [
     ("单位：百万元", "百万元"), ("金额单位：百万元", "百万元"), ("单位：户、枚", "枚"),
-    ("收入统计表（百万元）", "百万元"), ("单位：万", "万"), ("Amount in Rs. mn", "Rs. mn"),
+    ("收入统计表（百万元）", "百万元"), ("单位：万", "万"), ("单位：10000元", "10000元"),
+    ("单位：千元 见附注", "千元"), ("Amount in Rs. mn", "Rs. mn"),
     ("单位：元、万元", "元、万元")])
 def test_a_line_that_is_not_understood_is_an_error_unless_the_yaml_says_the_unit(folder, line, named):
     write(folder, [["收入表"], [line], HEADINGS, *ROWS])
@@ -103,6 +104,18 @@ def test_a_line_that_is_not_understood_is_an_error_unless_the_yaml_says_the_unit
     write(folder, [["收入表"], [line], HEADINGS, *ROWS], income="{indicator: income, unit: 万元}")
     if line.startswith("单位：户"):
         assert units(folder) == {"online": "户", "income": "万元"}
+
+
+def test_a_level_that_is_a_unit_may_be_the_heading_itself(folder):
+    write(folder, [["机构", "交易", None], [None, "户", "万元"], *ROWS])
+    folder.edit("客户数: online, 收入: income", "交易/户: online, 交易/万元: income")
+    assert units(folder) == {"online": "户", "income": "万元"}
+
+
+def test_a_sub_heading_of_a_missing_column_is_another_column(folder):
+    write(folder, [["机构", "客户数", "收入", None], [None, None, "手续费", "其他"], ["东城分行", 1200, 5, 6]],
+          more="unmapped: ignore, missing: allow, ")
+    assert units(folder) == {"online": ""}
 
 
 def test_a_unit_of_the_yaml_is_one_of_the_catalogue(folder):
