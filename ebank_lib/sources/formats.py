@@ -123,9 +123,9 @@ class _Sheet:
         elif tag == "row":
             self.row = self.row if ref is None else self._place(f"A{ref}")[0]
             self.column = 0
-            if attributes.get("hidden") in _TRUE:
+            if attributes.get("hidden") in _TRUE or attributes.get("ht") == "0":
                 self.extras.rows.add(self.row)
-        elif tag == "col" and attributes.get("hidden") in _TRUE:
+        elif tag == "col" and (attributes.get("hidden") in _TRUE or attributes.get("width") == "0"):
             first, last = (int(text) if text.isdecimal() and len(text) < 6 else 0
                            for text in (attributes.get("min", ""), attributes.get("max", "")))
             self.extras.columns.update(range(first - 1, min(last, _MAX_COLUMNS)))
@@ -238,6 +238,8 @@ class _Tables:
             style = attributes.get(f"{_TABLE}style-name", self.usual.get(left))
             if kind:
                 self.extent.reach(self.bottom, self.right)
+            elif f"{_TABLE}formula" in attributes:
+                self.here.texts[self.top, left] = "=" + attributes[f"{_TABLE}formula"].partition("=")[2]
             code = "0%" if kind == "percentage" else self.codes.get(style, "") if kind else ""
             if scales(code):
                 self.here.formats |= {(r, c): code for r in range(self.top, self.bottom)

@@ -13,8 +13,9 @@ from itertools import chain
 from ..errors import SourceError, nearest, quote
 from .grids import Block, check_lengths, csv_rows
 from .numbers import as_text
-from .sheets import month_of, name_of_branch, not_mapped
+from .sheets import ADD, month_of, name_of_branch, not_mapped
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
+from .units import Naming
 
 _MAX_COLUMNS = 10_000
 _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
@@ -32,18 +33,19 @@ class _Table:
         check_lengths(zip(*self.columns), limits, file, first=first, names=names)
 
 
-def read_table(data: bytes, name: str, spec: LongSpec, revision: int, limits: Limits) -> Block:
+def read_table(data: bytes, name: str, spec: LongSpec, revision: int, limits: Limits, naming: Naming) -> Block:
     """Read a CSV or Parquet file."""
     parquet = name.lower().endswith(".parquet")
-    return _block(_parquet(data, name, limits) if parquet else _csv(data, name, spec.encoding, limits), spec, revision)
+    table = _parquet(data, name, limits) if parquet else _csv(data, name, spec.encoding, limits)
+    return _block(table, spec, revision, naming)
 
 
-def read_query(name: str, spec: DatabaseSpec, limits: Limits) -> tuple[Block, int, str]:
+def read_query(name: str, spec: DatabaseSpec, limits: Limits, naming: Naming) -> tuple[Block, int, str]:
     """Read the answer to a query, and its size in characters and its hash."""
     table, digest = _answer(name, spec, limits), hashlib.sha256()
     for row in zip(*table.columns):
         digest.update(repr(row).encode())
-    return _block(table, spec, 0), sum(map(len, chain(*table.columns))), digest.hexdigest()
+    return _block(table, spec, 0, naming), sum(map(len, chain(*table.columns))), digest.hexdigest()
 
 
 def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
@@ -166,7 +168,7 @@ def _answer(name: str, spec: DatabaseSpec, limits: Limits) -> _Table:
     return _Table(name, names, list(zip(*rows)) or [()] * len(names), 1, limits)
 
 
-def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block:
+def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int, naming: Naming) -> Block:
     """Read a long table."""
     keys = {spec.branch.column, spec.month.column, spec.address.file, spec.address.sheet, spec.address.row,
             *(c.unit.column for c in spec.columns.values())} - {None}
@@ -186,7 +188,13 @@ def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int) -> Block
 
     def unit(name: str) -> list[str]:
         at = spec.columns[name].unit if name in spec.columns else UnitAt()
-        return taken(at.column) if at.column is not None else [at.text] * len(lines)
+        if at.column is not None:
+            return taken(at.column)
+        known, strange = naming.line([name])
+        if strange and name in spec.columns and not (known or at.text):
+            raise SourceError("has a unit that the catalogue does not know", file=table.file, column=name, found=name,
+                              expected="one of " + ", ".join(naming.bases), hint=ADD)
+        return [at.text or "".join(known[:1])] * len(lines)
 
     block = Block(
         table.file, "", revision, kept, [spec.columns[k].indicator if k in spec.columns else "" for k in kept],

@@ -14,12 +14,12 @@ from .grids import Block, Grid, letters, range_name
 from .spec import BranchAt, Month, SheetSpec, search
 from .units import Naming, fold, is_line, is_unit_heading, plain
 
-__all__ = ["month_of", "name_of_branch", "not_mapped", "read_sheet"]
+__all__ = ["ADD", "month_of", "name_of_branch", "not_mapped", "read_sheet"]
 
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
 _MAX_LEVELS = 4
-_ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
+ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
 _NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
 
 
@@ -168,7 +168,7 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming,
         meant = naming.unknown_unit(levels, header.units, wanted)
         if meant and wanted[meant].indicator not in where:
             raise grid.error("has a unit that the catalogue does not know", header.bottom, c, found="/".join(levels),
-                             expected="one of " + ", ".join(naming.bases), hint=_ADD)
+                             expected="one of " + ", ".join(naming.bases), hint=ADD)
         if spec.unmapped == "error":
             raise not_mapped("heading", path, wanted, file=grid.file, sheet=grid.sheet, row=header.bottom + 1,
                              column=letters(c), found="/".join(levels))
@@ -202,7 +202,7 @@ def _units(grid: Grid, header: Header, spec: SheetSpec, naming: Naming, used: li
         return [unit for unit in units if naming.bases[unit] == naming.indicators.get(column.indicator)]
 
     def refuse(row: int, text: str) -> NoReturn:
-        raise grid.error("prints a unit that is not understood", row, found=text, hint=_ADD,
+        raise grid.error("prints a unit that is not understood", row, found=text, hint=ADD,
                          expected="one of " + ", ".join(naming.bases))
 
     def of_row(column: Column, row: int) -> str:

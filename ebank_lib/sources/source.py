@@ -246,9 +246,9 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
             from .long import read_query, read_table  # what reads Parquet and databases is loaded for them
 
             if path is None:
-                block, size, sha256 = read_query(name, part, limits)
+                block, size, sha256 = read_query(name, part, limits, naming)
             else:
-                block = read_table(data, name, part, _revision(part.revision, name, ""), limits)
+                block = read_table(data, name, part, _revision(part.revision, name, ""), limits, naming)
             found.append([block])
         files.append((name, size, sha256))
     blocks = [block for of_file in found for block in of_file]

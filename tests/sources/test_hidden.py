@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -96,3 +98,17 @@ def test_hidden_rows_of_an_xls(folder):
     folder.edit("*.xlsx", "*.xls")
     cells = folder.cells()
     assert set(cells.loc[cells["row"] == 5, "hidden"]) == {"row"} and set(cells.loc[cells["row"] > 5, "hidden"]) == {""}
+
+
+def test_a_formula_of_an_ods_that_was_never_calculated_is_no_blank(folder):
+    write(folder, SHEET)
+    write_ods(folder.path / "2010-03.ods", [HEADINGS, ["东城分行", 1200, ("", 'table:formula="of:=SUM([.A1:.A2])"')]])
+    folder.edit("*.xlsx", "*.ods")
+    path = folder.path / "2010-03.ods"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["content.xml"] = re.sub(rb'office:value-type="string" (table:formula)', rb"\1", parts["content.xml"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert folder.cells()["text"].tolist() == ["1200", "=SUM([.A1:.A2])"]

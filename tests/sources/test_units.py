@@ -207,3 +207,20 @@ def test_a_remark_in_brackets_beside_the_mapped_heading_is_another_column(folder
     write(folder, [["机构", "客户数（户）", "收入（万元）", "收入（其中：手续费）"], *[[*row, 1] for row in ROWS]],
           more="unmapped: ignore, missing: allow, ")
     assert units(folder) == {"online": "户", "income": "万元"}
+
+
+def test_the_name_of_a_long_tables_column_holds_a_unit_too(folder):
+    table = """\
+        - path: t.csv
+          layout: long
+          branch: 机构
+          month: {{from: column, column: 月}}
+          columns: {{客户数: online, {column}: {income}}}
+        """
+    for column, income in (("收入（万元）", "income"), ("收入（百万元）", "{indicator: income, unit: 万元}")):
+        folder.write("t.csv", f"月,机构,客户数,{column}\n2010-03,东城分行,1200,5.5\n")
+        folder.files(table.format(column=column, income=income))
+        assert units(folder) == {"online": "", "income": "万元"}
+    folder.files(table.format(column="收入（百万元）", income="income"))
+    with pytest.raises(SourceError, match="t.csv.*unit that the catalogue does not know; found '收入（百万元）'"):
+        folder.cells()
