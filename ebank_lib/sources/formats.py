@@ -389,11 +389,12 @@ def _scan_sheet(stream: bytes, start: int, as_shown: Mapping[int, str], extent: 
     extras = Extras()
     extent.begin(f"number {extent.sheets + 1}")
     for kind, at, length in _records(stream, start):
-        if kind == _DIMENSIONS and length >= 12:
-            # What the sheet says of itself is reserved at once, if not filled: more than the format holds is a lie.
-            _, last_row, _, last_column = struct.unpack_from("<IIHH", stream, at)
-            if last_row > 65_536 or last_column > 256:
-                raise IndexError(f"{last_row} rows x {last_column} columns, more than the format allows")
+        if kind == _DIMENSIONS and length >= 10:
+            # What the sheet says of itself is reserved at once, if not filled: more than the format holds is a lie, and
+            # a last row or column that is none after the first.
+            top, bottom, left, right = struct.unpack_from("<HHHH" if length == 10 else "<IIHH", stream, at)
+            if bottom > 65_536 or right > 256 or top >= bottom > 0 or left >= right > 0:
+                raise IndexError(f"rows {top} to {bottom}, columns {left} to {right}, which the format does not allow")
         if kind == _ROW and length >= 16 and stream[at + 12] & 0x20:
             extras.rows.add(struct.unpack_from("<H", stream, at)[0])
         elif kind == _COLUMNS and length >= 10 and stream[at + 8] & 1:

@@ -120,6 +120,18 @@ def test_an_xls_that_claims_a_far_cell_is_refused(province):
         province.cells()
 
 
+@pytest.mark.parametrize("corners", [(9, 3, 0, 6), (0, 8, 7, 6), (8, 8, 0, 6), (0, 65_537, 0, 6), (0, 8, 0, 257)])
+def test_an_xls_whose_corners_are_the_wrong_way_round_allocates_nothing(province, corners):
+    data = bytearray(Path(__file__).with_name("province.xls").read_bytes())
+    at = data.find(struct.pack("<HH", 0x0200, 14))
+    assert at > 0
+    struct.pack_into("<IIHH", data, at + 4, *corners)
+    province.write("2010-04.xls", bytes(data))
+    province.edit("*.xlsx", "*.xls")
+    with pytest.raises(SourceError, match="which the format does not allow"):
+        province.cells()
+
+
 def test_an_xls_whose_sectors_run_in_a_circle_is_refused(province):
     data = bytearray(Path(__file__).with_name("province.xls").read_bytes())
     fat = struct.unpack_from("<I", data, 76)[0]
