@@ -218,10 +218,11 @@ class _Examination:
         if not v.power and abs(v.z) > series.ODD:
             self._spike(v.place, self.grid.value.flat[v.place], v.value if able else likely, v.z, action, v.value)
 
-    def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan) -> None:
+    def _spike(self, place: int, printed: float, likely: float, z: float, action: str, value: float = np.nan,
+               rule: str = "spike") -> None:
         shown = float(f"{likely:.4g}")
         times = _times(printed / likely if likely else np.inf)
-        self._find(place, "spike", action, value, {"value": shown, "times": times, "z": f"{abs(z):.0f}"})
+        self._find(place, rule, action, value, {"value": shown, "times": times, "z": f"{abs(z):.0f}"})
 
     def _oddities(self, stale: np.ndarray) -> None:
         """What is left: odd by its own series, and no equation has spoken about it."""
@@ -233,7 +234,7 @@ class _Examination:
         beside = {place for odd in breaks for place in (odd.place, odd.place - len(self.grid.indicators))}
         for odd in series.find_spikes(self.x, self.step, expected):
             if known[odd.place] and not change[odd.place] and odd.place not in beside:
-                self._odd(odd, strong[odd.place])
+                self._odd(odd, "proof_neighbours" if odd.sure and not strong[odd.place] else "proof_none")
         # A total is the sum of what was pasted, too: only the change of a stock says that a number stayed.
         for place in np.flatnonzero(stale & known & ~change & ~self.touched):
             self._find(int(place), "stale_repeat", "flag", np.nan, {"proof": phrase("proof_none")})
@@ -241,32 +242,19 @@ class _Examination:
         doubtful[[f.place for f in self.findings if f.action == "flag"]] = True
         for odd in series.find_edges(self.x, doubtful.reshape(self.x.shape), self.step, expected, self.own):
             if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
-                self._edge(odd)
+                self._odd(odd, "proof_edge", "edge")
         for odd in breaks:
             if known[odd.place] and not change[odd.place] and not self.touched[odd.place]:
                 self._find(odd.place, "level_break", "flag", np.nan,
                            {"times": _times(odd.times), "z": f"{abs(odd.z):.0f}"})
 
-    def _edge(self, odd: Oddity) -> None:
-        printed = float(self.x.flat[odd.place])
+    def _odd(self, odd: Oddity, proof: str, rule: str = "spike") -> None:
         if odd.power:
-            self._slipped(odd, "flag", "proof_edge")
+            value = float(tidy(odd.likely))
+            detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": phrase(proof)}
+            self._find(odd.place, "decimal_slip", "correct" if proof == "proof_neighbours" else "flag", value, detail)
         else:
-            self._find(odd.place, "edge", "flag", np.nan, {
-                "value": float(f"{odd.likely:.4g}"), "times": _times(printed / odd.likely if odd.likely else np.inf)})
-
-    def _odd(self, odd: Oddity, confirmed: bool) -> None:
-        if not odd.power:
-            self._spike(odd.place, float(self.x.flat[odd.place]), odd.likely, odd.z, "flag")
-        elif odd.sure and not confirmed:
-            self._slipped(odd, "correct", "proof_neighbours")
-        else:
-            self._slipped(odd, "flag", "proof_none")
-
-    def _slipped(self, odd: Oddity, action: str, proof: str) -> None:
-        value = float(tidy(odd.likely))
-        detail = {"value": value, "power": f"10^{-odd.power:+d}", "proof": phrase(proof)}
-        self._find(odd.place, "decimal_slip", action, value, detail)
+            self._spike(odd.place, float(self.x.flat[odd.place]), odd.likely, odd.z, "flag", rule=rule)
 
     def _confirmed(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the cells that stand in a strong equation that holds, and those in a change that holds."""

@@ -8,7 +8,6 @@ import pytest
 
 from ebank_lib.cleaning import POLICIES, clean
 from ebank_lib.errors import SourceError, UnknownNameError
-from ebank_lib.sources import open_source
 
 MONTH = pd.Period("2010-04", "M")
 
@@ -131,17 +130,25 @@ def test_a_line_that_cannot_be_meant_is_named(source, line, wrong):
     assert "corrections.csv" in str(error.value)
 
 
-def test_check_prints_the_lines_to_paste(source, capsys):
+def test_a_line_that_check_prints_is_pasted_and_leads_to_what_was_stated(source, capsys):
     from ebank_lib.cli import main
 
-    swapped = open_source(source).cells()
+    before = clean(source)
+    lines = before.suggestions(lang="en")
     assert main(["check", "--source", str(source), "--lang", "en"]) == 0
     out = capsys.readouterr().out
-    lines = clean(source).suggestions(lang="en")
-    if len(lines):
-        assert "file,sheet,cell,value,reason,who" in out and len(swapped)
-        for row in lines.itertuples():
-            assert f"{row.file},{row.sheet},{row.cell},{row.value}," in out
+    assert len(lines) and "file,sheet,cell,value,reason,who" in out
+    printed = [line for line in out.splitlines() if line.startswith(tuple(lines["file"] + "," + lines["sheet"]))]
+    assert len(printed) == len(lines)
+    pasted = pd.DataFrame([line.split(",", 4)[:4] for line in printed], columns=lines.columns[:4])
+    numbers = before.doubtful["text"].where(pasted["value"] == "?", pasted["value"])
+    write(source, *(f"{row.file},{row.sheet},{row.cell},{value},seen on paper,Li"
+                    for row, value in zip(pasted.itertuples(), numbers, strict=True)))
+    after = clean(source)
+    assert after.suggestions().empty or not set(after.suggestions()["cell"]) & set(pasted["cell"])
+    for row in before.doubtful.itertuples():
+        found = after.trace(row.branch, row.month, row.indicator, "en")
+        assert "stated" in set(found["rule"]) and found["reason"].str.contains("Li: seen on paper").any()
 
 
 def test_a_suggestion_is_in_the_cells_own_unit(lonely):
