@@ -27,10 +27,10 @@ __all__ = ["GrowthAnalysis", "Trend", "analyse_growth", "as_month", "as_months",
 KINDS = ("mom", "base", "yoy")
 MIN_TREND = 12      # months: below this the normal approximation of Mann-Kendall's S is not to be trusted
 # What each picture's sentence is about: a column of the summary, and how its values are written.
-_READ = {"mom": ("mean_index", lambda v, lang: percent(v - 1, 1, True)),
+_READ = {"mom": ("geo_mean", lambda v, lang: percent(v - 1, 1, True)),
          "base": ("base", lambda v, lang: f"{v:.2f}" if v < 100 else number(v, "", lang)),
          "yoy": ("last_yoy", lambda v, lang: percent(v, 0, True)),
-         "volatility": ("volatility", lambda v, lang: percent(v))}
+         "volatility": ("robust", lambda v, lang: percent(v))}
 
 
 # --- one series
@@ -278,7 +278,7 @@ class GrowthAnalysis:
         counted, more = {"of": "size", column: "!="}, int((rows["vol_verdict"] == "rises").sum())
         return t(f"growth.reading_{kind}" + ("_none" if kind == "volatility" and not more else ""), lang, branch=who,
                  n=cite(len(rows), cell("growth", **counted)), base=month_name(self.base_month, lang),
-                 up=cite(int((rows["mean_index"] > 1).sum()), cell("growth", of="size", mean_index=">1")),
+                 up=cite(int((rows["geo_mean"] > 1).sum()), cell("growth", of="size", geo_mean=">1")),
                  more=cite(more, cell("growth", of="size", vol_verdict="rises")),
                  first=month_name(months.min(), lang), last=month_name(months.max(), lang), **values)
 
@@ -368,9 +368,11 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     describe(summary, indicator="indicator", exact=("y_first", "y_last"),
              kinds=dict.fromkeys(("last_yoy", "volatility", "robust", "vol_first", "vol_last"), "percent"),
              months={"y_first": "first", "y_last": "last", "last_yoy": "yoy", "gain": "ends", "base": "ends"})
-    notes = tuple(_notes(frame[keys], catalog, base))
+    notes = _notes(frame[keys], catalog, base)
+    if not whole and (doubts := data.left_out(branch, keys)):
+        notes.append(doubts)
     mine = tuple(e for e in events if not e.branches or branch in e.branches)
-    return GrowthAnalysis(branch, catalog, base, table, summary, notes, mine)
+    return GrowthAnalysis(branch, catalog, base, table, summary, tuple(notes), mine)
 
 
 def _rows(y: pd.Series, key: str, kind: str, base: pd.Period) -> pd.DataFrame:

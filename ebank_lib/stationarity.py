@@ -22,19 +22,27 @@ from .errors import SeriesError
 from .growth import as_months
 from .wording import cell, cite, has, join, language, month_name, t
 
-__all__ = ["Battery", "choose_D", "choose_d", "longest_run", "seasonal_strength", "unit_root_battery"]
+__all__ = ["Battery", "choose_D", "choose_d", "seasonal_strength", "unit_root_battery", "without_gaps"]
 
 LEVEL = 0.05
 MIN_MONTHS = 24          # the tests' tables begin about here
+BRIDGED = 3              # missing months in a row that a test looks past
 STRONG = 0.64            # seasonal strength from which one differences (Hyndman's rule in R's forecast::nsdiffs)
 
 
-def longest_run(y: pd.Series) -> pd.Series:
-    """Return the longest stretch without a missing month (the later one of equals)."""
+def without_gaps(y: pd.Series) -> pd.Series:
+    """Return the longest stretch (the later one of equals) without a gap of more than three months.
+
+    Months missing within it lie on a straight line between their neighbours: their expectation, were `y` a random walk
+    with drift. One month that is missing would otherwise cost all those before it.
+    """
     y = as_months(y)
-    here = y.notna()
-    runs = (here != here.shift()).cumsum()[here]
-    return y[here.index.isin(runs.index[runs == runs.mode().max()])]
+    y = y.loc[y.first_valid_index():y.last_valid_index()]
+    gap = y.isna()
+    stretch = (gap != gap.shift()).cumsum()
+    y = y.interpolate().where(~gap | (gap.groupby(stretch).transform("size") <= BRIDGED))
+    runs = (y.notna() != y.notna().shift()).cumsum()[y.notna()]
+    return y[y.index.isin(runs.index[runs == runs.mode().max()])]
 
 
 def choose_d(y: pd.Series) -> int:
@@ -42,9 +50,9 @@ def choose_d(y: pd.Series) -> int:
 
     The rule of Hyndman and Khandakar (2008), as in R's ``forecast::ndiffs``: KPSS about a level with
     ``trunc(3 sqrt(n) / 13)`` lags, at 5%. `y` is on the scale that is modelled. A series too short or constant gives 0;
-    of a gappy one the longest run is used.
+    gaps are treated as of :func:`without_gaps`.
     """
-    x = longest_run(y).to_numpy()
+    x = without_gaps(y).to_numpy()
     for d in range(2):
         if x.size < 10:
             return 0
@@ -70,7 +78,7 @@ def seasonal_strength(y: pd.Series, period: int = 12) -> float:
     and a month. The settings are those of R's ``forecast::mstl`` (a constant per month, not a line: with
     a line, a third of all series of 44 months of noise would seem seasonal).
     """
-    x = longest_run(y).to_numpy()
+    x = without_gaps(y).to_numpy()
     if x.size <= 2 * period or _constant(x):
         return math.nan
     jumps = {"seasonal_jump": 2, "trend_jump": 3, "low_pass_jump": math.ceil((period + 1) / 10)}
@@ -85,7 +93,7 @@ def choose_D(y: pd.Series, period: int = 12) -> int:
     Strength above 0.64, the rule of R's ``forecast::nsdiffs``; three whole years are needed. Of 600 series of 44 months
     without any season it calls 0.2% (noise) to 1.3% (random walks) seasonal.
     """
-    if len(longest_run(y)) < 3 * period:
+    if len(without_gaps(y)) < 3 * period:
         return 0
     return int(seasonal_strength(y, period) > STRONG)
 
@@ -214,7 +222,8 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
     Parameters
     ----------
     y : Series of float, monthly PeriodIndex
-        Missing months allowed: the longest run without one is tested, and the notes say so.
+        Missing months are bridged by a straight line on the log scale (on the level where a figure is not positive),
+        up to three in a row; else the longest stretch without such a gap is tested. The notes say so.
     period : int
         Months of a season.
     name : str, optional
@@ -240,13 +249,17 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
     if period < 2:
         raise SeriesError("season is too short", found=period, expected="at least 2 months")
     y = as_months(y)
-    run = longest_run(y)
-    positive = len(run) > 0 and bool((run > 0).all())
+    known = y.dropna()
+    positive = len(known) > 0 and bool((known > 0).all())
+    logs = without_gaps(np.log(y)) if positive else known * np.nan
+    run = np.exp(logs).where(y.reindex(logs.index).isna(), y) if positive else without_gaps(y)
     short = f"short:{MIN_MONTHS}" if len(run) < MIN_MONTHS else ""
-    notes = [f"gaps:{len(run)}"] if len(run) < y.notna().sum() else []
+    bridged = int(y.reindex(run.index).isna().sum())
+    notes = [f"bridged:{bridged}"] if bridged else []
+    if len(run) - bridged < len(known):
+        notes.append(f"gaps:{len(run)}")
     if short or _constant(run.to_numpy()):
         notes.append(short or "constant")
-    logs = np.log(run) if positive else run * np.nan
     rows = []
     for transform, x in {"level": run, "log": logs, "diff": run.diff().iloc[1:], "dlog": logs.diff().iloc[1:]}.items():
         bar = short or ("not_positive" if transform in ("log", "dlog") and not positive else "")

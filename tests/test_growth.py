@@ -242,10 +242,10 @@ def test_sentences_know_the_cells_they_state(analysis):
         ("+214%", "growth", "last_yoy", {"indicator": "mobile_txn"}),
         ("+10%", "growth", "last_yoy", {"indicator": "sms"})]
     assert cells_of(analysis.reading("en", "mom")) == [
-        ("4", "growth", "", {"of": "size", "mean_index": ">1"}),
-        ("4", "growth", "", {"of": "size", "mean_index": "!="}),
-        ("+10.0%", "growth", "mean_index", {"indicator": "mobile_txn"}),
-        ("+0.9%", "growth", "mean_index", {"indicator": "sms"})]
+        ("4", "growth", "", {"of": "size", "geo_mean": ">1"}),
+        ("4", "growth", "", {"of": "size", "geo_mean": "!="}),
+        ("+10.0%", "growth", "geo_mean", {"indicator": "mobile_txn"}),
+        ("+0.9%", "growth", "geo_mean", {"indicator": "sms"})]
     assert cells_of(analysis.reading("zh", "base")) == [
         ("15.86", "growth", "base", {"indicator": "mobile_txn"}), ("1.33", "growth", "base", {"indicator": "phone"})]
     assert cells_of(analysis.reading("zh", "ratio")) == [
@@ -254,8 +254,8 @@ def test_sentences_know_the_cells_they_state(analysis):
         ("59.0%", "growth", "y_last", {"indicator": "echannel_share"})]
     stated = cells_of(analysis.reading("en", "volatility"))
     assert [(column, rows) for _, _, column, rows in stated] == [
-        ("volatility", {"indicator": "sms"}), ("volatility", {"indicator": "mobile_txn"}),
-        ("", {"of": "size", "volatility": "!="})]
+        ("robust", {"indicator": "sms"}), ("robust", {"indicator": "personal_online"}),
+        ("", {"of": "size", "robust": "!="})]
     rows = analysis.summary.set_index("indicator")
     assert rows["of"].to_dict() == {"personal_online": "size", "personal_online_new": "new", "phone": "size",
                                     "sms": "size", "mobile_txn": "size", "echannel_share": "ratio"}

@@ -13,9 +13,9 @@ from ebank_lib.stationarity import (
     MIN_MONTHS,
     choose_D,
     choose_d,
-    longest_run,
     seasonal_strength,
     unit_root_battery,
+    without_gaps,
 )
 from ebank_lib.wording import use_language
 
@@ -165,7 +165,7 @@ def test_zivot_andrews_is_done_without_lags_where_its_regressions_cannot_be_solv
 @pytest.mark.parametrize(("y", "why"), [
     (series([]), "short"), (series(np.arange(1, 9)), "short"), (series(np.full(44, np.nan)), "short"),
     (series(np.ones(44)), "constant"), (series(np.arange(44.0)), "singular"),
-    (walk(60).where(np.arange(60) % 20 != 0), "short"),
+    (walk(60).where(np.arange(60) % 20 > 3), "short"),
 ])
 def test_too_short_constant_or_gappy_is_a_result_with_the_reason(y, why):
     found = unit_root_battery(y)
@@ -180,13 +180,26 @@ def test_too_short_constant_or_gappy_is_a_result_with_the_reason(y, why):
         assert "None" not in found._repr_html_()
 
 
-def test_a_gap_leaves_the_longest_run_and_a_note():
+def test_a_missing_month_costs_none_of_the_others_and_is_noted():
+    y = np.exp(walk(60) / 20)
+    whole, gappy = unit_root_battery(y), unit_root_battery(y.drop(y.index[14]))
+    assert gappy.notes == ("bridged:1",)
+    assert set(gappy.table.query("transform == 'level'")["n"]) == {60}
+    assert (gappy.table["statistic"] - whole.table["statistic"]).abs().max() < 1.0 and gappy.d == whole.d
+    bridged = without_gaps(np.log(y.drop(y.index[14])))
+    assert bridged.iloc[14] == pytest.approx(np.log(y).iloc[[13, 15]].mean())
+
+
+def test_a_gap_of_more_than_three_months_leaves_the_longest_stretch_and_a_note():
     y = walk(60)
-    y.iloc[10] = np.nan
+    y.iloc[8:12] = np.nan
+    y.iloc[30] = np.nan
     found = unit_root_battery(y)
-    assert found.notes == ("gaps:49",)
-    assert set(found.table.query("transform == 'level'")["n"]) == {49}
-    assert longest_run(y).index[0] == y.index[11]
+    assert found.notes == ("bridged:1", "gaps:48")
+    assert set(found.table.query("transform == 'level'")["n"]) == {48}
+    assert without_gaps(y).index[0] == y.index[12]
+    y.iloc[11] = 0.0
+    assert without_gaps(y).index[0] == y.index[0]
 
 
 def test_values_not_above_zero_have_no_logs_but_a_level():

@@ -15,7 +15,7 @@ from statsmodels.tsa.stattools import levinson_durbin
 
 from ..arma import ARMA, OrderSelection
 from ..arma.model import LABELS, autocorrelations
-from ..stationarity import Battery, longest_run
+from ..stationarity import Battery, without_gaps
 from ..wording import language, t
 from . import style
 
@@ -32,11 +32,10 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
     """
     lang = language(lang)
     y = result.y.loc[result.y.first_valid_index():result.y.last_valid_index()]
-    run = longest_run(y)
-    if run.empty:
+    scaled = without_gaps(np.log(y) if result.log else y)
+    if scaled.empty:
         return style.sentence(result.name, lang).figure
     fig, axes = style.panels(2, 2, 5.6, width_ratios=[3, 2])
-    scaled = np.log(run) if result.log else run
     whole = np.log(y.where(y > 0)).diff() if result.log else y.diff()
     for (ax, _), series, transform in zip(axes, (y, whole), ("log", "dlog") if result.log else ("level", "diff"),
                                           strict=True):

@@ -25,6 +25,7 @@ from .parsing import read_number
 
 __all__ = ["Cleaned", "clean"]
 
+_NAMED = 4      # numbers in doubt that one sentence names
 # What may be wrong by a factor or stand in the wrong row: kept in the panel, left out of a series unless asked for.
 _DOUBTFUL = ("spike", "decimal_slip", "unit_slip", "swapped_rows", "edge")
 
@@ -228,17 +229,24 @@ class Cleaned:
         values[rows[rows >= 0], columns[rows >= 0]] = np.nan
         return pd.DataFrame(values, self.panel.index, self.panel.columns)
 
-    def left_out(self, branch: str, indicator: str = "", start=None, end=None, lang: str | None = None) -> str:
-        """Say in a line which numbers :meth:`series` leaves out, "" if none: "left out: 2010-03, printed 220,848,
-        suspected". Its numbers stand in `doubtful`."""
-        key = self.catalog.indicator(indicator).key
-        months = self.series(branch, key, start, end).index
-        d = self.doubtful
-        mine = d[(d["branch"] == self.branch_id(branch)) & (d["indicator"] == key) & d["month"].isin(months)]
-        said = [t("cleaning.printed", lang, month=str(row.month), text=cite(
-            row.text, cell("doubtful", "text", branch=row.branch, month=row.month, indicator=key)))
-            for row in mine.sort_values("month").itertuples()]
-        return t("cleaning.left_out", lang, cells=join(said, t("cleaning.comma", lang))) if said else ""
+    def left_out(self, branch: str, indicator: str | list[str] = "", lang: str | None = None) -> str:
+        """Say in a line which numbers of an indicator :meth:`series` leaves out, or of several :meth:`block`; "": none.
+
+        Of several indicators four are named at most. The numbers stand in `doubtful`.
+        """
+        several = not isinstance(indicator, str)
+        keys = list(indicator) if several else [self.catalog.indicator(indicator).key]
+        mine = self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+        mine = mine[mine["indicator"].isin(keys)].sort_values("month", kind="stable")
+        said = [t("cleaning.printed_of" if several else "cleaning.printed", lang, month=str(row.month),
+                  indicator=self.catalog.indicators[row.indicator].short_label(lang),
+                  text=cite(row.text, cell("doubtful", "text", branch=row.branch, month=row.month,
+                                           indicator=row.indicator)))
+                for row in mine.head(_NAMED if several else len(mine)).itertuples()]
+        cells = join(said, t("cleaning.comma", lang))
+        if len(said) < len(mine):
+            cells = t("cleaning.and_more", lang, cells=cells, n=len(mine))
+        return t("cleaning.left_out", lang, cells=cells) if said else ""
 
     def suggestions(self, branch: str | None = None, lang: str | None = None) -> pd.DataFrame:
         """Return the lines that ``corrections.csv`` asks for what is `doubtful`: ``file, sheet, cell, value, reason,

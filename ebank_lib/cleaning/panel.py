@@ -190,3 +190,8 @@ def check_origins(grid: Grid, entries: pd.DataFrame) -> None:
     explained = len(filled) - int(np.isin(filled[filled >= 0], grid.cell[grid.cell >= 0]).sum())
     if orphans != explained:
         raise ConservationError(f"{orphans} numbers without a cell, {explained} of them explained")
+
+
+def trusted_panel(cleaned) -> pd.DataFrame:
+    """Return the panel without the numbers that cleaning doubts; the panel itself of what was not cleaned here."""
+    return getattr(cleaned, "trusted", cleaned.panel)

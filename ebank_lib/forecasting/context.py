@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
+from ..cleaning import trusted_panel
 from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
@@ -25,8 +26,6 @@ from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
 
 __all__ = ["Context", "Grid", "Known"]
 
-_DOUBTFUL = ("unit_slip", "decimal_slip", "swapped_rows", "spike")
-_END = 2            # months at the end of which a doubtful figure would be taken for news
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD = 12         # months after them
 _LEAST = 24         # figures that a branch must have by then
@@ -34,12 +33,9 @@ _SURPRISING = 12    # months of a series whose surprises are looked at
 
 
 class Grid:
-    """A panel as one array, indicators x branches x months: what was known at the end of a month is a slice of it.
+    """A panel as one array, indicators x branches x months: what was known at the end of a month is a slice of it."""
 
-    `doubtful` (``branch, month, indicator``) are figures that are left out while they stand in the last two months.
-    """
-
-    def __init__(self, panel: pd.DataFrame, doubtful: pd.DataFrame | None = None):
+    def __init__(self, panel: pd.DataFrame):
         months = pd.PeriodIndex(panel.index.get_level_values("month"), freq="M").asi8
         codes, names = pd.factorize(panel.index.get_level_values("branch"))
         self.branches = {name: n for n, name in enumerate(names)}
@@ -50,27 +46,13 @@ class Grid:
         self.values[:, codes, months - self.first] = panel.to_numpy(dtype=float).T
         self.start = np.full(len(self.branches), self.last + 1)     # of each branch, its first row's month
         np.minimum.at(self.start, codes, months)
-        self.doubtful: dict[str, list[tuple[int, int]]] = {}
-        for row in () if doubtful is None else doubtful.itertuples(index=False):
-            at = row.month.ordinal - self.first
-            if row.branch in self.branches and row.indicator in self.keys and 0 <= at < len(self.months):
-                self.doubtful.setdefault(row.indicator, []).append((self.branches[row.branch], at))
 
     def column(self, key: str, last: int) -> np.ndarray:
         """Return an indicator as it was known at the end of a month, (branches, months)."""
-        n = max(last - self.first + 1, 0)
-        out = self.values[self.keys[key], :, :n]
-        now = [(b, at) for b, at in self.doubtful.get(key, ()) if n - _END <= at < n]
-        if now:
-            out = out.copy()
-            out[tuple(zip(*now, strict=True))] = np.nan
-        return out
+        return self.values[self.keys[key], :, :max(last - self.first + 1, 0)]
 
     def able(self, key: str, last: int) -> np.ndarray:
-        """Return which branches had 24 figures by the end of a month and one in it, (branches,).
-
-        A doubtful figure is none: a forecast that began before it would be compared with later months than its own.
-        """
+        """Return which branches had 24 figures by the end of a month and one in it, (branches,)."""
         values = self.column(key, last)
         if not values.shape[1]:
             return np.zeros(len(self.branches), dtype=bool)
@@ -85,9 +67,8 @@ class Context:
     content of what it is learnt from: the figures up to the month, the calendar, the listed events.
 
     `panel` has an index (branch, month) and a column an indicator; `calendar` and `events` are the source's, see
-    :func:`ebank_lib.events.known_events`. `doubtful` (``branch, month, indicator``) are figures that the ledger says
-    are off by a factor or in the wrong row, but could not prove: within the history the methods see for themselves what
-    comes back; at its end such a figure would be taken for news, and is left out. `most` limits the branches to learn
+    :func:`ebank_lib.events.known_events`. Figures in doubt are left out of the panel of cleaned data: at the end
+    of a history one would be taken for news. `most` limits the branches to learn
     from, evenly spread over the catalogue's order. Nothing after `last` is looked at; `now` is the context of a later
     month, which is asked for those of other months; `grid` is the panel as an array.
     """
@@ -96,7 +77,6 @@ class Context:
     catalog: Catalog = field(repr=False)
     calendar: str = "none"
     events: pd.DataFrame | None = field(default=None, repr=False)
-    doubtful: pd.DataFrame | None = field(default=None, repr=False)
     most: int | None = None
     last: pd.Period | None = None
     now: Context | None = field(default=None, repr=False)
@@ -104,7 +84,7 @@ class Context:
 
     def __post_init__(self):
         if self.grid is None:
-            object.__setattr__(self, "grid", Grid(self.panel, self.doubtful))
+            object.__setattr__(self, "grid", Grid(self.panel))
         if self.last is None:
             object.__setattr__(self, "last", self.grid.months[-1])
 
@@ -112,12 +92,12 @@ class Context:
     def of(cls, cleaned, until: pd.Period | None = None, most: int | None = None) -> Context:
         """Return the context of cleaned data, as of the end of a month if one is given; made once for each."""
         made = getattr(cleaned, "contexts", {})
-        if None not in made or made[None].panel is not cleaned.panel:
+        panel = trusted_panel(cleaned)
+        if None not in made or made[None].panel is not panel:
             made.clear()
             source = getattr(cleaned, "source", None)
-            about = {} if source is None else {"calendar": source.config.calendar, "events": known_events(source),
-                                               "doubtful": _doubtful(cleaned)}
-            made[None] = cls(cleaned.panel, cleaned.catalog, **about)
+            about = {} if source is None else {"calendar": source.config.calendar, "events": known_events(source)}
+            made[None] = cls(panel, cleaned.catalog, **about)
         if most not in made:
             made[most] = replace(made[None], most=most)
         return made[most] if until is None else made[most].until(until)
@@ -407,11 +387,6 @@ def surprises_of(prepared: Mapping[str, Prepared], branches: Sequence[str], mont
             row[at: at + len(e)] = e
     return errors
 
-
-def _doubtful(cleaned) -> pd.DataFrame:
-    ledger = cleaned.entries
-    rows = ledger[(ledger["decision"] == "flagged") & ledger["rule"].isin(_DOUBTFUL)]
-    return rows[["branch", "month", "indicator"]].astype({"branch": str, "indicator": str}).drop_duplicates()
 
 
 def _applies(name: str, listed: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ..cleaning import trusted_panel
 from ..display import describe, say
 from ..errors import EbankError, SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
@@ -152,7 +153,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     if not 1 <= horizon <= LONGEST or int(horizon) != horizon:
         raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
     checked_paths(n)
-    catalog, panel, context = cleaned.catalog, cleaned.panel, Context.of(cleaned)
+    catalog, panel, context = cleaned.catalog, trusted_panel(cleaned), Context.of(cleaned)
     chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
     unknown = [b for b in chosen if b not in context.present]
     if unknown:

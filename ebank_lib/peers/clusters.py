@@ -24,6 +24,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
 from ..catalog import Catalog
+from ..cleaning import trusted_panel
 from ..display import describe, html_table
 from ..wording import cell, cite, language, t
 from .position import base_month, comparable_keys, matrix, scaled
@@ -160,7 +161,7 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replicatio
 
 def _profiles(cleaned, indicators: Sequence[str] | None) -> tuple[pd.DataFrame, list[str]]:
     """Return growth a year, branches x indicators, and the branches for which one is unknown."""
-    catalog, panel = cleaned.catalog, cleaned.panel
+    catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     keys = comparable_keys(panel, catalog, indicators)
     if indicators is None:
         sums = {i.total for i in catalog.identities if i.kind == "sum"}

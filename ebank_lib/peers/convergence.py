@@ -28,6 +28,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ..catalog import Catalog
+from ..cleaning import trusted_panel
 from ..display import describe, html_table
 from ..wording import cell, cite, language, percent, t
 from .position import base_month, comparable_keys, matrix, scaled
@@ -157,7 +158,7 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
     UnknownNameError
         An indicator that does not exist.
     """
-    catalog, panel = cleaned.catalog, cleaned.panel
+    catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     rows, points = [], []
     for key in comparable_keys(panel, catalog, indicators):
         ind = catalog.indicators[key]

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from ..catalog import Catalog
+from ..cleaning import trusted_panel
 from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
@@ -275,7 +276,7 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
     UnknownNameError
         Branch or indicator; lists what exists.
     """
-    catalog, panel = cleaned.catalog, cleaned.panel
+    catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     branch = catalog.branch(branch).id
     here = panel.index.get_level_values("branch").unique()
     known = [b for b in catalog.reporting if b in here]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog, Indicator, as_period
+from ..cleaning import trusted_panel
 from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting import JointPaths
@@ -165,7 +166,7 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
     UnknownNameError
         An unknown indicator.
     """
-    catalog, panel = cleaned.catalog, cleaned.panel
+    catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     ind = additive(catalog, indicator)
     reported = panel.index.get_level_values("month")
     first, end = reported.min(), reported.max()

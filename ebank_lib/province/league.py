@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
+from ..cleaning import trusted_panel
 from ..display import describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
@@ -152,7 +153,7 @@ def league_table(cleaned, indicators: Sequence[str] | str | None = None) -> Leag
     UnknownNameError
         An unknown indicator.
     """
-    catalog, panel = cleaned.catalog, cleaned.panel
+    catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     names = [indicators] if isinstance(indicators, str) else indicators
     keys = tuple(catalog.indicator(k).key for k in (catalog.headline if names is None else names))
     missing = [k for k in keys if k not in panel.columns]

