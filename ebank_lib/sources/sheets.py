@@ -138,20 +138,21 @@ def read_columns(grid: Grid, header: Header, spec: SheetSpec, naming: Naming,
     """Return every column that has a heading, but for the key columns in `skip`, and the place of a column of units."""
     wanted = {naming.path([heading])[0]: target for heading, target in spec.headings.items()}
     ignored = {naming.path([heading])[0] for heading in spec.ignore}
+    mapped = wanted.keys() | ignored
     origins = [_origins(grid, header, row) for row in range(header.top, header.bottom + 1)]
     columns: list[Column] = []
     where: dict[str, int] = {}
     others: list[tuple[int, str, list[str]]] = []
     unit_column = None
-    for c in range(len(grid.texts[0])):
-        levels = [] if c in skip else _levels(grid, origins, c)
-        if not levels:
-            continue
-        path, unit = naming.path(levels, wanted.keys() | ignored)
-        if path not in wanted and path not in ignored:
-            path, unit = naming.behind(path, wanted) or (path, unit)
+    found = {c: levels for c in range(len(grid.texts[0])) if c not in skip and (levels := _levels(grid, origins, c))}
+    paths = {c: naming.path(levels, mapped) for c, levels in found.items()}
+    absent = wanted.keys() - {path for path, _ in paths.values()}
+    for c, levels in found.items():
+        path, unit = paths[c]
+        if path not in mapped:
+            path, unit = naming.behind(path, absent) or (path, unit)
         target = wanted.get(path)
-        if target is None and path not in ignored:
+        if path not in mapped:
             if is_unit_heading(path) and any(naming.is_unit(row[c]) for row in grid.texts[header.bottom + 1:]):
                 unit_column = c
                 continue

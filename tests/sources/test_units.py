@@ -192,6 +192,11 @@ def test_a_unit_may_stand_behind_the_heading_in_any_brackets_or_none(folder, hea
     assert units(folder)["income"] == "万元"
 
 
+def test_a_heading_that_only_ends_like_a_unit_is_another_column(folder):
+    write(folder, [["机构", "客户数户", "客户数", "收入"], ["东城分行", 3, 1200, 5.5]], more="unmapped: ignore, ")
+    assert folder.cells()["text"].tolist() == ["1200", "5.5"]
+
+
 # ---------------------------------------------------------------- a heading whose unit changes
 
 @pytest.mark.parametrize("heading", ["收入（百万元）", "收入：百万元", "收入（千美元）"])
