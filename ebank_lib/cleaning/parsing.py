@@ -51,16 +51,12 @@ _LONGEST = 400  # a number with its notes; longer text is text
 
 @dataclass
 class Reading:
-    """What a cell says.
-
-    ``value`` in the unit that is printed (NaN: no number), ``half`` half a unit of its last printed digit, ``decimals``
-    the digits behind the point, ``unit`` the unit written in the cell (a catalogue unit, ``"%"``, or ``""``), ``scale``
-    the number word beside it (2.5万: 10000; NaN: none), ``rules`` what had to be taken off, ``note`` the words taken
-    off, ``failed`` why there is no number (one of `FAILED`) or ``""``.
-    """
+    """What a cell says: ``value`` in the unit that is printed (NaN: no number), ``decimals`` the digits behind the
+    point, ``unit`` the unit written in the cell (a catalogue unit, ``"%"``, or ``""``), ``scale`` the number word
+    beside it (2.5万: 10000; NaN: none), ``rules`` what had to be taken off, ``note`` the words taken off, ``failed``
+    why there is no number (one of `FAILED`) or ``""``."""
 
     value: float = math.nan
-    half: float = 0.0
     decimals: int = 0
     unit: str = ""
     scale: float = math.nan
@@ -74,24 +70,8 @@ class Reading:
 
 
 def read_number(text: str, units: Collection[str] = ()) -> Reading:
-    """Return what a printed cell says.
-
-    Parameters
-    ----------
-    text : str
-        The cell as printed.
-    units : collection of str
-        Unit names of the catalogue, lower case and without blanks, that may stand behind a number.
-
-    Examples
-    --------
-    >>> read_number("１，２３４．５").value, read_number("1,33,460*").value, read_number("(123)").value
-    (1234.5, 133460.0, -123.0)
-    >>> r = read_number("约2.5万"); r.value, r.scale, r.rules
-    (2.5, 10000.0, ['text_number', 'inline_unit'])
-    >>> [read_number(text).failed for text in ("并入东营分行", "—", " ", "12,34")]
-    ['not_a_number', 'dash', 'blank', 'not_a_number']
-    """
+    """Return what a printed cell says; `units` are names of the catalogue's, lower case and without blanks, that may
+    stand behind a number."""
     if PLAIN.fullmatch(text):
         return _finish(Reading(), text)
     reading = Reading()
@@ -122,7 +102,6 @@ def _finish(reading: Reading, rest: str, text: str = "") -> Reading:
     mantissa, _, power = rest.lower().partition("e")
     reading.value = float(rest)
     reading.decimals = max(0, len(mantissa.partition(".")[2]) - int(power or 0))
-    reading.half = 0.5 * 10.0 ** -reading.decimals
     if text and not reading.rules and text != rest:
         reading.used("text_number")  # blanks around it, or signs nobody sees
     return reading

@@ -91,9 +91,9 @@ def test_what_could_mean_two_things_is_not_guessed(text):
     assert math.isnan(reading.value) and reading.failed == "not_a_number"
 
 
-def test_half_of_the_last_printed_digit():
+def test_the_digits_behind_the_point():
     texts = ("12", "12.30", "1,234.5*", "1.5e3", "1.25e-3")
-    assert [read_number(t).half for t in texts] == [0.5, 0.005, 0.05, 0.5, 5e-6]
+    assert [read_number(t).decimals for t in texts] == [0, 2, 1, 0, 5]
 
 
 @given(st.text(max_size=30))
