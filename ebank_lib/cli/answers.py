@@ -50,6 +50,10 @@ def check(options: argparse.Namespace) -> int:
         summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
     _print_frame(_in_words(summary))
     print(t("cli.rejected", n=len(rejected)) if len(rejected) else t("cli.none_rejected"))
+    sheets = source.accounting().assign(absent=lambda d: d["absent"].str.split()).explode("absent").dropna()
+    for key, lacking in sheets.groupby("absent"):
+        print(t("cli.no_heading", indicator=cleaned.catalog.indicator(key).label(), n=len(lacking),
+                place=" ".join(filter(None, lacking.iloc[0][["file", "sheet"]]))))
     for bare in source.without_unit().itertuples():
         indicator = cleaned.catalog.indicator(bare.indicator)
         print(t("cli.no_unit", indicator=indicator.label(), n=bare.cells,

@@ -190,6 +190,7 @@ class Block:
     headings: int = 0
     ignored: int = 0
     mapped: bool = True
+    absent: list[str] = field(default_factory=list)           # indicators whose headings it does not have
 
     @property
     def cells(self) -> int:

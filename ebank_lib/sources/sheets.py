@@ -252,6 +252,7 @@ def read_sheet(grid: Grid, spec: SheetSpec, month: Month, naming: Naming, revisi
         block.branches.append(grid.text_of(r, header.key) if by_branch else same_branch)
         block.months.append(same_month if months_at is None else _row_month(grid, r, months_at, month))
         block.texts.append([grid.texts[r][c.index] for c in used])
+    block.absent = sorted({target.indicator for target in spec.headings.values()} - {*block.indicators})
     _mark_merged(block, grid, header.key, lines, used)
     block.hidden = {(i, j): why for i, r in enumerate(lines) if grid.hidden or grid.hidden_rows or grid.hidden_columns
                     for j, c in enumerate(used) if (why := grid.hides(r, c.index))}

@@ -102,9 +102,9 @@ class Source:
         Returns
         -------
         DataFrame
-            ``file, sheet, mapped, printed, headings, cells, notes, ignored``; ``printed`` is the sum of the rest.
-            Headings include the names of branches and months beside the rows; ``ignored`` are columns and
-            sheets that the YAML leaves out.
+            ``file, sheet, mapped, printed, headings, cells, notes, ignored, absent``; ``printed`` is the sum of the
+            counts. Headings include the names of branches and months beside the rows; ``ignored`` are columns and
+            sheets that the YAML leaves out, ``absent`` the indicators whose headings a sheet may lack and does.
         """
         return self._tables["accounting"].copy()
 
@@ -253,11 +253,12 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
         files.append((name, size, sha256))
     blocks = [block for of_file in found for block in of_file]
     notes = [(b.file, b.sheet, *note) for b in blocks for note in b.notes]
-    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, b.cells, len(b.notes), b.ignored) for b in blocks]
+    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, b.cells, len(b.notes), b.ignored, " ".join(b.absent))
+              for b in blocks]
     return {"cells": _cells_frame(blocks), "files": _files_frame(files, found),
             "notes": pd.DataFrame(notes, columns=["file", "sheet", "row", "column", "text"]),
             "accounting": pd.DataFrame(counts, columns=["file", "sheet", "mapped", "printed", "headings", "cells",
-                                                        "notes", "ignored"])}
+                                                        "notes", "ignored", "absent"])}
 
 
 def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Naming) -> list[Block]:

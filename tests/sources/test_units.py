@@ -208,6 +208,17 @@ def test_a_column_is_not_lost_when_its_headings_unit_changes(folder, heading):
         folder.cells()
 
 
+def test_a_heading_that_is_not_there_is_said_by_check(folder, capsys):
+    from ebank_lib.cli import main
+
+    more = "unmapped: ignore, missing: allow, "
+    write(folder, [["机构", "客户数（户）", "收入（万元）"], *ROWS], more=more)
+    write(folder, [["机构", "客户数（户）", "营业收入（万元）"], *ROWS], more=more, name="2010-04.xlsx")
+    assert folder.open().accounting()["absent"].tolist() == ["", "income"]
+    main(["check", "--source", str(folder.path), "--lang", "zh"])
+    assert "收入：1 张工作表没有它的表头（最先在 2010-04.xlsx Sheet）" in capsys.readouterr().out
+
+
 def test_a_remark_in_brackets_beside_the_mapped_heading_is_another_column(folder):
     write(folder, [["机构", "客户数（户）", "收入（万元）", "收入（其中：手续费）"], *[[*row, 1] for row in ROWS]],
           more="unmapped: ignore, missing: allow, ")
