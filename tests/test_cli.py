@@ -1,9 +1,11 @@
 """The command: helpful, quick to answer, one line for an error, exit codes that scripts can use."""
 
+import shutil
 import subprocess
 import sys
 import time
 
+import openpyxl
 import pytest
 
 from ebank_lib.cli import main
@@ -91,6 +93,31 @@ def test_check_tells_the_ledger_and_strict_is_an_exit_code(capsys):
     assert code == 0 and "superseded" in out
     assert run(capsys, "check", *SAMPLE, "--strict")[0] == 1
     assert "number" in run(capsys, "check", *SAMPLE, "--branch", "rizhao")[1]
+
+
+@pytest.mark.usefixtures("_cleaned_once")
+def test_check_names_what_is_most_suspicious_with_its_neighbours(capsys):
+    lines = run(capsys, "check", *SAMPLE, "--lang", "en")[1].splitlines()
+    at = lines.index("The 10 most suspicious numbers:")
+    assert lines[at + 2].split("  ")[0] == "Dongying"
+    for word in ("2010-03.xlsx 客户 Y9", " 220848 ", "20.5 k", "21.3 k"):
+        assert word in lines[at + 2]
+
+
+def test_check_names_a_branch_that_is_misspelt_and_reads_what_a_report_reads(capsys, root, tmp_path):
+    data = shutil.copytree(root / "data", tmp_path / "data")
+    for path in (data / "shandong").glob("200*.xlsx"):
+        path.unlink()
+    book = openpyxl.load_workbook(data / "shandong" / "2011-08.xlsx")
+    (cell,) = (cell for cell in book["客户"]["B"] if cell.value == "日照分行")
+    cell.value = "日造分行"
+    book.save(data / "shandong" / "2011-08.xlsx")
+    out = run(capsys, "check", "--source", str(data / "shandong"), "--lang", "en")[1]
+    assert "unknown branch “日造分行” (nearest: Rizhao): 26 cells (first in 2011-08.xlsx 客户)" in out
+    strategies = data / "strategies.yaml"
+    strategies.write_text(strategies.read_text(encoding="utf-8").replace("indicator: sync", "indicator: sing"), "utf-8")
+    code, _, err = run(capsys, "check", "--source", str(data / "shandong"))
+    assert code == 2 and "strategies.yaml" in err
 
 
 @pytest.mark.usefixtures("_cleaned_once")

@@ -248,6 +248,20 @@ class Cleaned:
             cells = t("cleaning.and_more", lang, cells=cells, n=len(mine))
         return t("cleaning.left_out", lang, cells=cells) if said else ""
 
+    def suspects(self, branch: str | None = None, n: int = 10) -> pd.DataFrame:
+        """Return the `n` numbers in doubt that lie furthest from their neighbours, the furthest first.
+
+        Columns of `doubtful`, and ``earlier, later``: the numbers of the months beside it, NaN where none is trusted.
+        """
+        d = self.doubtful if branch is None else self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+        columns = self.trusted.columns.get_indexer(d["indicator"])
+        beside = {name: self.trusted.reindex(pd.MultiIndex.from_arrays([d["branch"], d["month"] + shift])).to_numpy()[
+            np.arange(len(d)), columns] for name, shift in (("earlier", -1), ("later", 1))}
+        d = d.assign(**beside)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            off = np.log(d["value"] / d[["earlier", "later"]].mean(axis=1)).abs()
+        return d.loc[off.sort_values(ascending=False, kind="stable").index].head(n)
+
     def suggestions(self, branch: str | None = None, lang: str | None = None) -> pd.DataFrame:
         """Return the lines that ``corrections.csv`` asks for what is `doubtful`: ``file, sheet, cell, value, reason,
         who``. The value is the likely one, ``?`` where nothing says; whoever pastes a line puts in both and a name."""

@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..catalog import as_period
-from ..cleaning import clean
+from ..cleaning import Cleaned, clean
 from ..errors import ConfigError, EbankError
 from ..files import find_source
 from ..reports import seal
 from ..reports import trace as back
 from ..reports.cells import value_text
+from ..rules.facts import load_facts
+from ..rules.problems import load_problems
+from ..scenarios import load_strategy
 from ..sources import open_source
-from ..wording import has, month_name, t
+from ..wording import has, month_name, number, t
 
 __all__ = ["branches", "check", "indicators", "trace", "verify"]
 
+_MISNAMED = ("unknown_branch", "unknown_unit")
 _FEW = 12       # printed cells, and places, that are listed without being asked
 
 
@@ -40,16 +44,23 @@ def indicators(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Say what cleaning did."""
+    """Say what cleaning did and what it suspects; whatever else a report reads is read, too."""
     source = open_source(options.source)
+    load_strategy(source)
+    load_problems(source)
+    if source.config.facts is not None:
+        load_facts(source.path.parent / source.config.facts, source.catalog)
     cleaned = clean(source)
     rejected, summary = cleaned.rejected, cleaned.summary()
     if options.branch is not None:
-        mine = cleaned.entries[cleaned.entries["branch"] == cleaned.catalog.branch(options.branch).id]
-        rejected = mine[mine["decision"] == "rejected"]
+        branch = cleaned.catalog.branch(options.branch).id
+        rejected, mine = rejected[rejected["branch"] == branch], cleaned.entries[cleaned.entries["branch"] == branch]
         summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
     _print_frame(_in_words(summary))
     print(t("cli.rejected", n=len(rejected)) if len(rejected) else t("cli.none_rejected"))
+    for reason, rows in rejected[rejected["rule"].isin(_MISNAMED)].groupby("reason", sort=False):
+        first = rows.iloc[0]
+        print(t("cli.misnamed", reason=reason, n=len(rows), place=f"{first['file']} {first['sheet']}"))
     sheets = source.accounting().assign(absent=lambda d: d["absent"].str.split()).explode("absent").dropna()
     for key, lacking in sheets.groupby("absent"):
         print(t("cli.no_heading", indicator=cleaned.catalog.indicator(key).label(), n=len(lacking),
@@ -61,8 +72,22 @@ def check(options: argparse.Namespace) -> int:
                 place=" ".join(filter(None, (bare.file, bare.sheet, bare.column)))))
     lines = cleaned.suggestions(options.branch)
     if len(lines):
+        _print_suspects(cleaned, options.branch)
         print(t("cli.suspected", n=len(lines)), lines.to_csv(index=False), sep="\n", end="")
     return 1 if options.strict and len(rejected) else 0
+
+
+def _print_suspects(cleaned: Cleaned, branch: str | None) -> None:
+    """Print the numbers in doubt that lie furthest from their neighbours, with these."""
+    catalog, found = cleaned.catalog, cleaned.suspects(branch)
+    print(t("cli.suspects", n=len(found)))
+    heads = ("general.branch", "general.month", "general.indicator", "cli.cell", "cleaning.chart_printed",
+             "cli.earlier", "cli.later", "cli.about")
+    _print_table([t(head) for head in heads], [
+        [catalog.branch(one.branch).label(), one.month, catalog.indicator(one.indicator).label(),
+         f"{one.file} {one.sheet} {one.cell}", one.text,
+         *(number(v, catalog.unit_label(one.indicator)) for v in (one.earlier, one.later)),
+         t(f"cleaning.about_{one.rule}")] for one in found.itertuples()])
 
 
 # ---------------------------------------------------------------- a number, back to the printed cells
