@@ -207,13 +207,13 @@ def test_a_league_worked_out_by_hand(hand):
     assert league.largest("mobile", 2)["share"].item() == pytest.approx(230 / 280)
     said = league.reading("en", "mobile")
     assert said.endswith("Jinan is first (160 customers), Rizhao last (50 customers); the first three have 100% of the "
-                         "province. Largest rise on the year: Heze (+75.0%).")
+                         "province. Largest rise over 12 months: Heze (+75.0%).")
     where = {"indicator": "mobile"}
     assert cells(said) == [("160 customers", "league", "value", {"branch": "jinan"} | where),
                            ("50 customers", "league", "value", {"branch": "rizhao"} | where),
                            ("100%", "league_first", "share", where),
                            ("+75.0%", "league", "growth", {"branch": "heze"} | where)]
-    assert "Largest rise on the year: Jinan (-25.0 points)." in league.reading("en", "mobile_activity")
+    assert "Largest rise over 12 months: Jinan (-25.0 points)." in league.reading("en", "mobile_activity")
     assert "<td>160 (1)</td>" in league.to_html("en") and "<td>57.1%</td>" in league.to_html("en")
     early = league_table(until(hand, "2010-01"), "mobile")
     assert early.of()["growth"].isna().all() and "Largest" not in early.reading("en")
