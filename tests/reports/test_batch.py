@@ -216,7 +216,7 @@ def batch_server():
 
 EDIT = """
 path = pathlib.Path("data/small/cells.csv")
-path.write_text(path.read_text(encoding="utf-8").replace("东城,2009-03,1007", "东城,2009-03,1107"), encoding="utf-8")
+path.write_text(path.read_text(encoding="utf-8").replace("东城,2009-03,1007", "东城,2009-03,1008"), encoding="utf-8")
 """
 
 
@@ -228,7 +228,7 @@ def test_a_source_that_is_edited_while_it_is_read_is_read_anew_by_the_same_comma
     assert not [e for e in events if e["event"] == "failed"]
     (done / "west.bad").unlink()
     assert told(capsys, "--out", "all")[0] == 0
-    assert "11075" in (done / "all/0351/tables/series.csv").read_text(encoding="utf-8")
+    assert "10085" in (done / "all/0351/tables/series.csv").read_text(encoding="utf-8")
     assert main([*ALL, "--out", "fresh", "--quiet", "--no-cache"]) == 0
     assert files_of(done / "all", history=False) == files_of(done / "fresh", history=False)
 
