@@ -197,9 +197,10 @@ class Battery:
                          for codes, at in zip(shown["note"], breaks, strict=True)]
         formats = {"lags": "{:.0f}", "statistic": "{:.3f}", "cv_5": "{:.3f}",
                    "p_value": lambda v: "<0.001" if v < 0.001 else f"{v:.3f}"}
+        gaps = [_note(note, None) for note in self.notes if note.startswith(("bridged", "gaps"))]
         return html_table(shown, caption=t("stationarity.caption", name=self.name), formats=formats,
                           heads={c: t(f"stationarity.head_{c}") for c in shown.columns},
-                          notes=[self.verdict(), t("stationarity.rule")])
+                          notes=[self.verdict(), *gaps, t("stationarity.rule")])
 
 
 def _trend(transform: str) -> str:

@@ -183,7 +183,8 @@ def test_too_short_constant_or_gappy_is_a_result_with_the_reason(y, why):
 def test_a_missing_month_costs_none_of_the_others_and_is_noted():
     y = np.exp(walk(60) / 20)
     whole, gappy = unit_root_battery(y), unit_root_battery(y.drop(y.index[14]))
-    assert gappy.notes == ("bridged:1",)
+    assert gappy.notes == ("bridged:1",) and "中间缺1个月" in gappy._repr_html_()
+    assert whole.notes == () and "中间缺" not in whole._repr_html_()
     assert set(gappy.table.query("transform == 'level'")["n"]) == {60}
     assert (gappy.table["statistic"] - whole.table["statistic"]).abs().max() < 1.0 and gappy.d == whole.d
     bridged = without_gaps(np.log(y.drop(y.index[14])))
