@@ -12,6 +12,7 @@ however often it is run.
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import random
@@ -22,7 +23,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, TimeoutError
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import util
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +36,7 @@ from . import tasks
 __all__ = ["Cluster", "Processes", "outcome_of", "run_here", "server_folder"]
 
 _KILLED = -9
+_NAME = "ebank-task"
 _GONE = "the batch's processes were ended from outside; the same command goes on from here"
 _LONGEST_FOLDER = 70        # a socket's address has 107 bytes at most
 # Small matrices: a second thread costs more than it brings, and a task keeps a core busy anyway.
@@ -100,36 +101,51 @@ class Processes:
     """
 
     def __init__(self, workers: int, fork: bool = True, root: str | None = None, work: Path | None = None):
-        from pebble import ProcessPool
-
         self.capacity = workers
         how = "forkserver" if fork and sys.platform == "linux" else "spawn"     # on macOS a fork is not safe
-        processes = _ForkServer() if how == "forkserver" else _Spawn()
+        self._processes = _ForkServer() if how == "forkserver" else _Spawn()
+        self._futures: list[Future] = []
         with _environment():
             environ, litter = dict(os.environ), ""
             if how == "forkserver":
                 from multiprocessing import forkserver
 
-                processes.set_forkserver_preload([f"{__package__}.preload"])
+                self._processes.set_forkserver_preload([f"{__package__}.preload"])
                 litter = server_folder(work, make=True)
                 forkserver.ensure_running()
-        # One more than work at once, so that each task finds a process that waits for it.
-        self._pool = ProcessPool(workers + 1, max_tasks=1, initializer=_begin, context=processes,
-                                 initargs=(environ, root or str(project_root()), litter))
+        self._about = environ, root or str(project_root()), litter
 
     def submit(self, do: str, cache: str | None, given: dict[str, Any], timeout: float) -> Future:
-        """Begin a task as soon as a process is free."""
+        """Begin a task in a process of its own.
+
+        Each has its own pipe: what a pool's processes share, one that is killed may hold for ever.
+        """
+        from pebble import concurrent
+
+        task = functools.partial(_perform, *self._about, do, cache, given)
         try:
-            return self._pool.schedule(tasks.perform, args=(do, cache, given), timeout=timeout)
-        except RuntimeError:    # the pool has ended below us
+            future = concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
+        except (OSError, EOFError):     # the fork server has ended below us
             raise tasks.Unfinished(_GONE) from None
+        self._futures = [*(one for one in self._futures if not one.done()), future]
+        return future
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.stop()
-        self._pool.join()
+        for future in self._futures:
+            future.cancel()
+        for process in multiprocessing.active_children():
+            if process.name == _NAME:
+                process.terminate()
+                process.join()
+
+
+def _perform(environ: Mapping[str, str], cwd: str, litter: str, *task: Any) -> dict[str, Any]:
+    """Do one task, as the whole life of a process."""
+    _begin(environ, cwd, litter)
+    return tasks.perform(*task)
 
 
 _server = ""      # the folder of this process's fork server
@@ -148,8 +164,8 @@ def server_folder(work: Path | None = None, make: bool = False) -> str:
     return _server
 
 
-def _begin(environ: Mapping[str, str], cwd: str, litter: str = "") -> None:
-    """Make this process ready for its task; called once, as it begins.
+def _begin(environ: Mapping[str, str], cwd: str, litter: str) -> None:
+    """Make this process ready for its task.
 
     `environ` is the whole environment, `cwd` the folder to work in, `litter` one that nobody else removes if the
     process that started this one is killed.
@@ -202,8 +218,6 @@ def outcome_of(future: Future, limit: float = 0.0) -> dict[str, Any]:
             f"the process was ended from outside (status {error.exitcode}); it may have run out of memory")
     except CancelledError:
         raise tasks.Unfinished("the Dask cluster has dropped a task: its scheduler is gone") from None
-    except BrokenProcessPool:
-        raise tasks.Unfinished(_GONE) from None
     except Exception as error:  # its kind is said
         failed = tasks.failure_of(error)
     return {"state": "failed", "seconds": 0.0, "failure": failed}
