@@ -326,6 +326,17 @@ def edges(x):
     return [np.unravel_index(odd.place, x.shape)[:2] for odd in found]
 
 
+@pytest.mark.parametrize("month", [0, 35])
+def test_an_end_is_likely_to_be_what_the_drift_leads_to(month):
+    x = np.round(20_000 * 1.05 ** np.arange(36) * np.exp(0.002 * np.random.default_rng(4).normal(size=(1, 36))))
+    true = x[0, month]
+    x[0, month] *= 10
+    x = x[:, :, None]
+    expected = expect(x, np.full(x.shape, 0.5), np.ones(x.shape), np.ones(1, bool))
+    (odd,) = find_edges(x, np.zeros(x.shape, bool), np.ones(x.shape), expected, np.ones(1, bool))
+    assert odd.place == month and odd.likely == pytest.approx(true, rel=0.02)
+
+
 def test_what_all_branches_do_or_the_same_month_did_before_is_no_surprise():
     rng = np.random.default_rng(5)
     x = 20_000 * np.exp(0.01 * rng.normal(size=(6, 36)))
