@@ -104,7 +104,6 @@ class Processes:
         self.capacity = workers
         how = "forkserver" if fork and sys.platform == "linux" else "spawn"     # on macOS a fork is not safe
         self._processes = _ForkServer() if how == "forkserver" else _Spawn()
-        self._futures: list[Future] = []
         with _environment():
             environ, litter = dict(os.environ), ""
             if how == "forkserver":
@@ -124,18 +123,14 @@ class Processes:
 
         task = functools.partial(_perform, *self._about, do, cache, given)
         try:
-            future = concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
+            return concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
         except (OSError, EOFError):     # the fork server has ended below us
             raise tasks.Unfinished(_GONE) from None
-        self._futures = [*(one for one in self._futures if not one.done()), future]
-        return future
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for future in self._futures:
-            future.cancel()
         for process in multiprocessing.active_children():
             if process.name == _NAME:
                 process.terminate()
