@@ -9,10 +9,11 @@ from pathlib import Path
 
 from .errors import ConfigError, SourceError
 
-__all__ = ["find_source", "own_folder", "portable_source", "project_root", "read_limited", "renew", "shipped",
-           "write_atomically"]
+__all__ = ["CORRECTIONS", "find_source", "named_file", "own_folder", "portable_source", "project_root", "read_limited",
+           "renew", "shipped", "write_atomically"]
 
 CONFIG = "sources.yaml"
+CORRECTIONS = "corrections.csv"     # beside it: what a reader says of printed cells
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -49,6 +50,12 @@ def find_source(source: str | Path) -> Path:
         tried.append(str(path))
     raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}",
                       hint="Tried " + ", ".join(dict.fromkeys(tried)))
+
+
+def named_file(source, key: str) -> Path | None:
+    """Return the file that an opened source's YAML names under a key, None where it names none."""
+    name = getattr(source.config, key)
+    return None if name is None else (Path(source.path).parent / name).resolve()
 
 
 def portable_source(source: str | Path) -> str:

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SourceError
+from ..files import CORRECTIONS
 from .parsing import read_number
 
 __all__ = ["COLUMNS", "cell_name", "stated_cells"]
 
-_NAME = "corrections.csv"
 COLUMNS = ["file", "sheet", "cell", "value", "reason", "who"]
 
 
@@ -41,9 +41,9 @@ def stated_cells(source, cells: pd.DataFrame) -> np.ndarray | None:
     try:
         lines = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except ValueError as error:
-        raise SourceError("cannot be read as CSV in UTF-8", file=_NAME, found=str(error)) from error
+        raise SourceError("cannot be read as CSV in UTF-8", file=CORRECTIONS, found=str(error)) from error
     if missing := [name for name in COLUMNS if name not in lines]:
-        raise SourceError("lacks columns", file=_NAME, found=", ".join(lines), expected=", ".join(missing))
+        raise SourceError("lacks columns", file=CORRECTIONS, found=", ".join(lines), expected=", ".join(missing))
     names = {pair: cell_name(*pair) for pair in set(zip(cells["column"].astype(str), cells["row"], strict=True))}
     at: dict[tuple, list[int]] = {}
     for n, (file, sheet, *pair) in enumerate(zip(*(cells[c].astype(str) for c in ("file", "sheet", "column")),
@@ -58,7 +58,7 @@ def stated_cells(source, cells: pd.DataFrame) -> np.ndarray | None:
                  "is no number, nor - where none is right" if number.failed not in ("", "dash") else
                  "nobody says so" if not line["who"].strip() else "")
         if wrong:
-            raise SourceError(wrong, file=_NAME, row=n, found=" ".join((*where, line["value"])),
+            raise SourceError(wrong, file=CORRECTIONS, row=n, found=" ".join((*where, line["value"])),
                               expected=", ".join(COLUMNS))
         stated[at[where]] = {name: line[name].strip() for name in ("value", "reason", "who")}
     return stated

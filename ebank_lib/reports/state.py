@@ -22,7 +22,7 @@ from typing import Any
 
 from ..config import read_yaml
 from ..errors import ConfigError, EbankError
-from ..files import find_source, own_folder, read_limited, shipped, write_atomically
+from ..files import CORRECTIONS, find_source, own_folder, read_limited, shipped, write_atomically
 
 try:
     import fcntl
@@ -156,7 +156,7 @@ def source_hash(source: str | Path) -> str | None:
         parts = [part for part in spec.get("files") or [] if isinstance(part, dict)]
         variable = spec.get("root_env")
         root = Path(os.environ.get(variable, "")) if isinstance(variable, str) else path.parent
-        described = [path, path.parent / "corrections.csv",
+        described = [path, path.parent / CORRECTIONS,
                      *(path.parent / str(spec[key]) for key in _DESCRIBED if spec.get(key))]
         read = [[str(root.resolve()) if variable else "", *map(_plain_sha256, described)],
                 [[fact.name, sha256_of(fact)] for fact in sorted(shipped("data", "reference").glob("*.csv"))],

@@ -22,6 +22,7 @@ from ..catalog import Catalog
 from ..config import Strict, read_yaml, validate
 from ..display import describe, html_table
 from ..errors import ConfigError, SeriesError, UnknownNameError
+from ..files import named_file
 from ..growth import as_month
 from ..wording import cell, cite, join, language, month_name, percent, t
 from .statistics import FACTS, MIN_MONTHS, Data, as_written
@@ -206,8 +207,7 @@ def stylised_facts(cleaned, branch: str, facts: str | Path | None = None) -> Fac
     """
     catalog, source = cleaned.catalog, cleaned.source
     branch = catalog.branch(branch).id
-    if facts is None and source.config.facts is not None:
-        facts = source.path.parent / source.config.facts
+    facts = named_file(source, "facts") if facts is None else facts
     columns = ["fact", "part", "statistic", "item", "other", "value", "lo", "hi", "level", "side", "threshold",
                "verdict"]
     if facts is None:

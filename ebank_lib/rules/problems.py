@@ -19,6 +19,7 @@ from ..catalog import Catalog, Id, Texts
 from ..config import Strict, read_yaml, validate
 from ..display import describe, html_table
 from ..errors import ConfigError, UnknownNameError
+from ..files import named_file
 from ..wording import cell, cite, language, t
 from .statistics import PROBLEMS, Asked, Figure, as_written
 
@@ -76,10 +77,10 @@ def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
     if isinstance(source, (str, Path)):
         path = Path(source)
     else:
-        named = source.config.problems
-        if named is None:
+        path = named_file(source, "problems")
+        if path is None:
             return []
-        path, catalog = (Path(source.path).parent / named).resolve(), catalog or source.catalog
+        catalog = catalog or source.catalog
     spec = validate(_File, read_yaml(path), path)
     seen: set[object] = set()
     for n, entry in enumerate(spec.entries):

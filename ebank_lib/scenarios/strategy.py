@@ -18,6 +18,7 @@ from .. import growth
 from ..catalog import Catalog, Id, Texts
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SeriesError, UnknownNameError
+from ..files import named_file
 from ..forecasting import kind_of
 from ..wording import language
 
@@ -205,10 +206,10 @@ def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
     if isinstance(source, (str, Path)):
         path = Path(source)
     else:
-        named = source.config.strategies
-        if named is None:
+        path = named_file(source, "strategies")
+        if path is None:
             return Strategy()
-        path, catalog = (Path(source.path).parent / named).resolve(), catalog or source.catalog
+        catalog = catalog or source.catalog
     spec = validate(StrategyFile, read_yaml(path), path)
     strategy = Strategy(tuple(spec.targets), tuple(spec.levers), tuple(spec.bundles), tuple(spec.stress), spec.lines,
                         spec.channels, tuple(spec.yardsticks))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
-from ..files import find_source
+from ..files import CORRECTIONS, find_source
 from ..store import digest, kept_frames, store
 from .grids import Block, csv_grid, files_under, read_bytes, workbook_grids
 from .sheets import read_sheet
@@ -139,7 +139,7 @@ class Source:
     @cached_property
     def stated(self) -> bytes:
         """What a reader says of printed cells: the file ``corrections.csv`` beside the YAML; empty where none is."""
-        path = self.path.parent / "corrections.csv"
+        path = self.path.parent / CORRECTIONS
         return read_bytes(path, path.name, self.config.limits) if path.is_file() else b""
 
     @cached_property
@@ -204,7 +204,7 @@ def _listed(source: Source) -> list[_File]:
     seen: dict[Path, int] = {}
     # A glob such as *.csv is not meant to find what describes the source.
     described = {(source.path.parent / name).resolve()
-                 for name in (source.config.catalog, source.config.branches, "corrections.csv")}
+                 for name in (source.config.catalog, source.config.branches, CORRECTIONS)}
     for n, part in enumerate(source.parts):
         if isinstance(part, DatabaseSpec):
             files.append((part.name or part.url_env, None, part))
