@@ -22,6 +22,7 @@ def _in_the_project(monkeypatch, root):
 def _cleaned_once(monkeypatch, cleaned):
     """The sample is cleaned once for all tests; what the command does with it is what is tested here."""
     monkeypatch.setattr("ebank_lib.cli.answers.clean", lambda source: cleaned)
+    monkeypatch.setattr("ebank_lib.cli.trace.clean", lambda source: cleaned)
     monkeypatch.setattr("ebank_lib.reports.branch.clean", lambda source: cleaned)
 
 
@@ -136,7 +137,7 @@ def test_what_is_missing_and_what_no_cell_printed_are_said_in_words(capsys, clea
     branch, month = gap.index[gap.to_numpy()][0] if gap.any() else cleaned.panel.index[0]
     if not gap.any():
         cleaned = _with_a_gap(cleaned, branch, month)
-        monkeypatch.setattr("ebank_lib.cli.answers.clean", lambda source: cleaned)
+        monkeypatch.setattr("ebank_lib.cli.trace.clean", lambda source: cleaned)
     for lang, word in (("zh", "缺失"), ("en", "missing")):
         code, out, _ = run(capsys, "trace", *SAMPLE, "--branch", branch, "--indicator", "mobile", "--month", str(month),
                            "--lang", lang)
@@ -156,7 +157,7 @@ def test_a_fill_without_a_cell_has_no_row(capsys, cleaned, monkeypatch):
 
     rows = cleaned.trace("rizhao", pd.Period("2008-10", "M"), "sms").iloc[:1]
     loose = rows.assign(row=0, file="", sheet="", column="", text="", decision="filled")
-    monkeypatch.setattr("ebank_lib.cli.answers.clean", lambda source: cleaned)
+    monkeypatch.setattr("ebank_lib.cli.trace.clean", lambda source: cleaned)
     monkeypatch.setattr("ebank_lib.reports.trace.trace", lambda *what: pd.concat([rows, loose]))
     code, out, _ = run(capsys, "trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", "2008-10")
     assert code == 0 and "–" in out.splitlines()[-1].split() and "0" not in out.splitlines()[-1].split()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -69,13 +70,13 @@ def _parser() -> argparse.ArgumentParser:
 
     report.add_options(command("report", "run the notebooks for a branch and write its report", report.report),
                        _positive)
-    command("branches", "list the branches of a source", _answer("branches"))
-    command("indicators", "list the indicators of a source", _answer("indicators"))
-    check = command("check", "say what cleaning did, rule by rule", _answer("check"))
+    command("branches", "list the branches of a source", _later("answers", "branches"))
+    command("indicators", "list the indicators of a source", _later("answers", "indicators"))
+    check = command("check", "say what cleaning did, rule by rule", _later("answers", "check"))
     check.add_argument("--branch", metavar="B", help="the cells of one branch only")
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
     trace = command("trace", "show the printed cells that a number of a report, or one value, comes from",
-                    _answer("trace"), source=False)
+                    _later("trace", "trace"), source=False)
     trace.add_argument("report", nargs="?", metavar="REPORT", help="a report's folder or its report.html")
     trace.add_argument("what", nargs="?", metavar="WHAT",
                        help='"Figure 3", "Table 2", a cell ("growth[sms].y_last") or a number as printed ("+149%%")')
@@ -85,20 +86,19 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--month", metavar="YYYY-MM")
     trace.add_argument("--all", action="store_true", help="list every printed cell and every place")
     verify = command("verify", "compare a report or a whole run with its hashes, its panel with the source",
-                     _answer("verify"), source=False)
+                     _later("trace", "verify"), source=False)
     verify.add_argument("folder", metavar="DIR", help="a report's folder, or the output folder of a run")
     verify.add_argument("--source", metavar="S", help="the source (default: the one that run.json names, if at hand)")
     return parser
 
 
-def _answer(name: str) -> Callable[[argparse.Namespace], int]:
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
     """Return a command whose module is imported when it is run."""
     def run(options: argparse.Namespace) -> int:
         from ..wording import use_language
-        from . import answers
 
         use_language(options.lang)
-        return getattr(answers, name)(options)
+        return getattr(importlib.import_module(f".{module}", __package__), name)(options)
 
     return run
 
