@@ -20,7 +20,7 @@ from .assembling import assemble, tidy
 from .corrections import COLUMNS, cell_name, stated_cells
 from .examination import examine
 from .ledger import DECISIONS, JUDGED, Book, for_reading, safe_for_spreadsheets, with_reasons
-from .panel import POLICIES, build_panel, check_conservation, check_origins, repair
+from .panel import POLICIES, build_panel, check_conservation, check_origins, repair, total_frame
 from .parsing import read_number
 
 __all__ = ["Cleaned", "clean"]
@@ -220,6 +220,9 @@ class Cleaned:
             "cell": names, "text": e["text"], "likely": likely})
         return describe(found.reset_index(drop=True), branch="*", indicator="*")
 
+    def _doubtful_of(self, branch: str | None) -> pd.DataFrame:
+        return self.doubtful if branch is None else self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+
     @cached_property
     def trusted(self) -> pd.DataFrame:
         """The panel without the numbers that are `doubtful`."""
@@ -236,7 +239,7 @@ class Cleaned:
         """
         several = not isinstance(indicator, str)
         keys = list(indicator) if several else [self.catalog.indicator(indicator).key]
-        mine = self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+        mine = self._doubtful_of(branch)
         mine = mine[mine["indicator"].isin(keys)].sort_values("month", kind="stable")
         said = [t("cleaning.printed_of" if several else "cleaning.printed", lang, month=str(row.month),
                   indicator=self.catalog.indicators[row.indicator].short_label(lang),
@@ -253,7 +256,7 @@ class Cleaned:
 
         Columns of `doubtful`, and ``earlier, later``: the numbers of the months beside it, NaN where none is trusted.
         """
-        d = self.doubtful if branch is None else self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+        d = self._doubtful_of(branch)
         columns = self.trusted.columns.get_indexer(d["indicator"])
         beside = {name: self.trusted.reindex(pd.MultiIndex.from_arrays([d["branch"], d["month"] + shift])).to_numpy()[
             np.arange(len(d)), columns] for name, shift in (("earlier", -1), ("later", 1))}
@@ -265,7 +268,7 @@ class Cleaned:
     def suggestions(self, branch: str | None = None, lang: str | None = None) -> pd.DataFrame:
         """Return the lines that ``corrections.csv`` asks for what is `doubtful`: ``file, sheet, cell, value, reason,
         who``. The value is the likely one, ``?`` where nothing says; whoever pastes a line puts in both and a name."""
-        d = self.doubtful if branch is None else self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]
+        d = self._doubtful_of(branch)
         value = ["?" if np.isnan(v) else f"{v:.15g}" for v in d["likely"]]
         reason = [t(f"cleaning.about_{rule}", lang) for rule in d["rule"]]
         return d.assign(value=value, reason=reason, who="")[COLUMNS]
@@ -421,22 +424,6 @@ def _as_printed(text: str, before: float, likely: float) -> float:
     """Return a number of the base unit as its cell would print it."""
     printed = read_number(text).value
     return float(tidy(likely * printed / before)) if before and np.isfinite(likely) else np.nan
-
-
-def total_frame(panel: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
-    """Return all branches of a panel together, see :meth:`Cleaned.total`."""
-    branches = panel[panel.index.get_level_values("branch").isin(catalog.reporting)]
-    months, order = pd.factorize(branches.index.get_level_values("month"), sort=True)
-    values = branches.to_numpy(float)
-    # Column by column in a row of memory: numpy then adds in the order in which it adds a column alone.
-    added = [np.ascontiguousarray(values[months == n].T).sum(axis=1) for n in range(len(order))]
-    sums = pd.DataFrame(np.reshape(added, (len(order), values.shape[1])), order.rename("month"), branches.columns)
-    if catalog.total in panel.index.get_level_values("branch"):
-        sums = panel.xs(catalog.total, level="branch").combine_first(sums)[list(panel.columns)]
-    for key, indicator in catalog.indicators.items():
-        if key in sums and indicator.kind == "ratio" and indicator.denominators:
-            sums[key] = catalog.derive(sums, key)
-    return sums
 
 
 def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..cleaning import trusted_panel
 from ..display import describe, say
 from ..errors import EbankError, SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
@@ -153,7 +152,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     if not 1 <= horizon <= LONGEST or int(horizon) != horizon:
         raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
     checked_paths(n)
-    catalog, panel, context = cleaned.catalog, trusted_panel(cleaned), Context.of(cleaned)
+    catalog, context = cleaned.catalog, Context.of(cleaned)
     chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
     unknown = [b for b in chosen if b not in context.present]
     if unknown:
@@ -176,8 +175,8 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
             if f is not None:
                 # The shocks' last months are the same calendar months for every series, however early it ended.
                 values[key][b] = paths_from(f, shocks[i][:, -f.horizon:])[:, -horizon:].T
-    values = plan.complete(values, last_of(panel, tuple(chosen), origin))
-    return JointPaths(values, tuple(chosen), ahead, origin, panel, catalog, plan, seed, reasons, forecasts)
+    values = plan.complete(values, last_of(context.panel, tuple(chosen), origin))
+    return JointPaths(values, tuple(chosen), ahead, origin, context.panel, catalog, plan, seed, reasons, forecasts)
 
 
 def _plan_for(context: Context, indicators) -> Plan:

@@ -10,8 +10,8 @@ import yaml
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.cleaning import Cleaned
-from ebank_lib.cleaning.cleaned import total_frame
 from ebank_lib.cleaning.ledger import COLUMNS, Book
+from ebank_lib.cleaning.panel import total_frame
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.growth import log_growth
 from ebank_lib.rules import FACTS, stylised_facts
