@@ -101,7 +101,7 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
     A log axis where what was printed spans more than a factor of thirty.
     """
     lang, ax = language(lang), style.axes_of(ax, 3.4)
-    y, before = cleaned.series(branch, indicator), printed_series(cleaned, branch, indicator)
+    y, before = cleaned.series(branch, indicator, doubtful="keep"), printed_series(cleaned, branch, indicator)
     x = style.month_numbers(y.index)
     ax.plot(x, before.to_numpy(), color="#9A9A9A", lw=1.2, ls=(0, (4, 2)), label=t("cleaning.chart_printed", lang))
     ax.plot(x, y.to_numpy(), color=style.colours[0], lw=1.8, label=t("cleaning.chart_cleaned", lang))

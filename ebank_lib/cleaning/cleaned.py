@@ -218,7 +218,8 @@ class Cleaned:
             "branch": [heirs.get(b, b) if b not in self.branches else b for b in e["branch"]], "month": e["month"],
             "indicator": e["indicator"], "value": e["after"], "rule": e["rule"], "file": e["file"], "sheet": e["sheet"],
             "cell": names, "text": e["text"], "likely": likely})
-        return describe(found.reset_index(drop=True), branch="*", indicator="*")
+        return describe(found.reset_index(drop=True), branch="branch", indicator="indicator", exact=["value"],
+                        months={"value": "row"})
 
     def _doubtful_of(self, branch: str | None) -> pd.DataFrame:
         return self.doubtful if branch is None else self.doubtful[self.doubtful["branch"] == self.branch_id(branch)]

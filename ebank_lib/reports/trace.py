@@ -230,7 +230,7 @@ def _is_value(cell: Cell, branches, indicators, months, cleaned: Any) -> bool:
     """Whether the recorded number is the value of the panel, to the digits that are recorded."""
     if not (len(branches) == len(indicators) == len(months) == 1) or not isinstance(cell.value, (int, float)):
         return False
-    value = float(cleaned.series(branches[0], indicators[0]).get(months[0], math.nan))
+    value = float(cleaned.series(branches[0], indicators[0], doubtful="keep").get(months[0], math.nan))
     return math.isclose(value, cell.value, rel_tol=1e-9, abs_tol=1e-12)
 
 

@@ -36,6 +36,13 @@ def test_the_grey_line_is_what_was_printed_and_marks_are_what_was_done(cleaned):
     assert row["after"] in lines["corrected"].get_ydata()
 
 
+def test_a_number_in_doubt_is_drawn_where_the_panel_has_it_and_marked(cleaned):
+    row = cleaned.doubtful.query("branch == 'dongying'").iloc[0]
+    ax = plot_before_after(cleaned, "dongying", row["indicator"], lang="en")
+    drawn = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+    assert row["value"] in drawn["cleaned"] and row["value"] in drawn["flagged"]
+
+
 def test_before_a_merger_the_grey_line_is_the_sum(cleaned):
     before = printed_series(cleaned, "dongying", "phone")
     y = cleaned.series("dongying", "phone")

@@ -88,6 +88,16 @@ def test_a_value_of_the_panel_leads_to_the_cell_that_prints_it(reports, cleaned,
             assert float(one.true_value) == pytest.approx(cell.value, abs=float(one.rounding) + 1e-9)
 
 
+def test_a_number_in_doubt_leads_to_the_cell_that_prints_it(reports, cleaned):
+    report = reports["rizhao"]
+    (row,) = cleaned.doubtful.query("branch == 'rizhao'").itertuples()
+    (cell,) = cells_at(report.content.tables, "doubtful[rizhao].value")
+    inputs = inputs_of(report, cleaned, cell, "01_data_cleaning")
+    assert inputs.exact
+    rows = printed_cells(cleaned, inputs)
+    assert set(zip(rows["file"], rows["sheet"], rows["text"], strict=True)) == {(row.file, row.sheet, row.text)}
+
+
 def test_growth_on_the_year_leads_to_two_months_that_give_it(reports, cleaned):
     report = reports["rizhao"]
     for indicator in ("mobile_txn", "personal_online", "sms"):
