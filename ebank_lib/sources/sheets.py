@@ -11,7 +11,8 @@ from typing import NoReturn
 
 from ..errors import SourceError, nearest, quote
 from .grids import Block, Grid, letters, range_name
-from .spec import BranchAt, Month, SheetSpec, search
+from .patterns import search
+from .spec import BranchAt, Month, SheetSpec
 from .units import Naming, fold, is_line, is_unit_heading, plain
 
 __all__ = ["ADD", "month_of", "name_of_branch", "not_mapped", "read_sheet"]

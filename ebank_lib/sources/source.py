@@ -18,8 +18,9 @@ from ..errors import ConfigError, SourceError
 from ..files import CORRECTIONS, find_source
 from ..store import digest, kept_frames, store
 from .grids import Block, csv_grid, files_under, read_bytes, workbook_grids
+from .patterns import search
 from .sheets import read_sheet
-from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec, search
+from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
 from .units import Naming, fold
 
 __all__ = ["Source", "open_source"]

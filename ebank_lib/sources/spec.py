@@ -10,7 +10,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from re import _parser  # the only way to look into a pattern before it is run
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
@@ -18,14 +17,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 from ..catalog import Catalog, Labels, as_period, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
+from .patterns import LONGEST, check_pattern, search
 from .units import fold
 
 __all__ = ["BranchAt", "DatabaseSpec", "Limits", "LongSpec", "Month", "Part", "Revision", "SheetSpec", "SourceSpec",
-           "UnitAt", "WideSpec", "check_pattern", "load_spec", "search"]
-
-_MAX_PATTERN = 200
-_MAX_SUBJECT = 255         # as long as a file name may be
-_MAX_OPEN, _MAX_OPTIONAL = 3, 6
+           "UnitAt", "WideSpec", "load_spec"]
 
 _WRITTEN = (
     re.compile(r"(?<!\d)((?:19|20)\d\d)\s*(?:年|[-./_])\s*(1[0-2]|0?[1-9])(?!\d)"),
@@ -57,53 +53,6 @@ class Limits(Strict):
     def refuse(self, key: str, message: str, found: object, **where) -> SourceError:
         """Return the error for something larger than the limit `key`."""
         return SourceError(message, found=found, expected=f"at most {getattr(self, key)} (limits.{key})", **where)
-
-
-def check_pattern(pattern: str, groups: tuple[str, ...]) -> str:
-    """Return `pattern` if it is a regular expression with these named groups that cannot run away."""
-    if len(pattern) > _MAX_PATTERN:
-        raise ValueError(f"a pattern of at most {_MAX_PATTERN} characters")
-    try:
-        tree = _parser.parse(pattern)
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError, ValueError) as error:
-        raise ValueError(f"a regular expression ({error})") from None
-    missing = [g for g in groups if g not in tree.state.groupdict]
-    if missing:
-        raise ValueError("named groups " + ", ".join(f"(?P<{g}>...)" for g in missing))
-    found = {"open": 0, "optional": 0}
-    _count_repeats(tree, found, inside=False)
-    if found["open"] > _MAX_OPEN or found["optional"] > _MAX_OPTIONAL:
-        raise ValueError(f"at most {_MAX_OPEN} open repeats (* + {{m,n}}) and {_MAX_OPTIONAL} optional parts (?)")
-    return pattern
-
-
-def _count_repeats(items, found: dict[str, int], inside: bool) -> None:
-    for op, arg in items:
-        name = str(op)
-        if name == "GROUPREF":
-            raise ValueError("a pattern without references to its own groups")
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            low, high, body = arg
-            if inside:
-                raise ValueError("a pattern without repeats inside repeats")
-            found["optional" if (low, high) == (0, 1) else "open"] += high != low
-            # What is merely optional is tried twice, not n times: repeats may stand inside it.
-            _count_repeats(body, found, inside=high > 1)
-        elif name == "BRANCH":
-            if inside:
-                raise ValueError("a pattern without alternatives inside repeats")
-            for option in arg[1]:
-                _count_repeats(option, found, inside)
-        elif name in ("SUBPATTERN", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP"):
-            _count_repeats(arg if name == "ATOMIC_GROUP" else arg[-1], found, inside)
-
-
-def search(pattern: str, text: str) -> re.Match | None:
-    """Return the match of a checked pattern in a short text, as written or with full-width signs folded."""
-    if len(text) > _MAX_SUBJECT:
-        return None
-    return re.search(pattern, text) or re.search(pattern, unicodedata.normalize("NFKC", text))
 
 
 def _pattern(*groups: str) -> AfterValidator:
@@ -150,7 +99,7 @@ def _ordinal(year: int, month: int) -> int | None:
 def common_month(text: str) -> int | None:
     """Return the one month written in a text as 2010年3月, 2010-03, 2010/3, 201003, 20100331 or 二〇一〇年三月; None
     for several months or a quarter."""
-    text = unicodedata.normalize("NFKC", text[:_MAX_SUBJECT])
+    text = unicodedata.normalize("NFKC", text[:LONGEST])
     written = [(m, int(m[1]), int(m[2])) for form in _WRITTEN for m in form.finditer(text)]
     written += [(m, int("".join(_DIGITS[c] for c in m[1])), _MONTHS[m[2]]) for m in _CHINESE.finditer(text)]
     found = {_ordinal(year, month) for _, year, month in written}
