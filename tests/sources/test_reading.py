@@ -15,7 +15,7 @@ import pytest
 from ebank_lib.cleaning import clean
 from ebank_lib.errors import ConfigError, SourceError, UnknownNameError
 from ebank_lib.sources.grids import letters
-from ebank_lib.sources.spec import common_month
+from ebank_lib.sources.months import common_month
 
 from .conftest import SOURCES
 
