@@ -10,12 +10,15 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import python_calamine
@@ -34,6 +37,7 @@ _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
 _MERGED_CELLS = 500_000
 _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16"}
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\r?\n')
 _SMALL_PART = 16_000_000     # styles, names and relations: Excel itself stops far below
 
 
@@ -291,13 +295,14 @@ def _merges(ranges, height: int, width: int, name: str, sheet: str):
 
 def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
              most: str = "table_cells") -> list[list[str]]:
-    """Return the records of a CSV file (comma, semicolon or tab: whichever the first line has most of).
+    """Return the records of a CSV file: fields between commas, semicolons, tabs or bars, or what a line ``sep=`` says.
 
     Its text is in the declared encoding, else UTF-8, else GB18030. `most` names the limit on how many fields there are.
     """
     text = _decode(unpack_gzip(data, name, limits) if name.lower().endswith(".gz") else data, name, encoding)
-    first = text[:100_000].split("\n", 1)[0]
-    comma = max(",;\t", key=lambda c: (first.count(c), c == ","))
+    said = _SEPARATOR.match(text)   # a line that spreadsheets follow, and neither show nor count
+    text = text[said.end():] if said else text
+    comma = said[1] if said else _delimiter(text[:100_000])
     # Counted before they are split: a line of nothing but commas would be sixty million texts.
     fields, limit = text.count(comma) + text.count("\n"), getattr(limits, most)
     if fields > 2 * limit:
@@ -316,6 +321,17 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
         raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
                           expected="quoted fields closed, one record a line") from None
     return rows
+
+
+def _delimiter(text: str) -> str:
+    """Return what cuts most of the first lines into equally many fields: the very first is a title, often."""
+    lines = list(islice(io.StringIO(text, newline=""), 50))
+
+    def fitting(comma: str) -> tuple[int, int, bool]:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=comma) if len(row) > 1)
+        return *max(((n, width) for width, n in widths.items()), default=(0, 0)), comma == ","
+
+    return max(",;\t|", key=fitting)
 
 
 def _decode(data: bytes, name: str, encoding: str | None) -> str:
