@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..cleaning import trusted_panel
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
@@ -26,11 +27,12 @@ def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure
     """Draw every branch of `data` (a Cleaned, or anything with its panel and catalog) in a panel, all on one scale.
 
     Stocks and flows as an index of the first month in which all branches have a figure (= 100) on a log scale, so that
-    equal slopes are equal growth; ratios as they are. Of more than 24 branches the largest are drawn (of a ratio: those
-    with the largest denominator). Default indicator: the first of the catalogue's headline.
+    equal slopes are equal growth; ratios as they are. Numbers in doubt are left out, and counted below. Of more than 24
+    branches the largest are drawn (of a ratio: those with the largest denominator). Default indicator: the first of the
+    catalogue's headline.
     """
     lang = language(lang)
-    catalog, panel = data.catalog, data.panel
+    catalog, panel = data.catalog, trusted_panel(data)
     ind = catalog.indicator(indicator)
     ratio = ind.kind == "ratio"
     known = panel[ind.key].notna() & (ratio | (panel[ind.key] > 0))
@@ -38,7 +40,7 @@ def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure
     title = t("province.title_multiples", lang, label=ind.label(lang))
     if not there:
         return style.sentence(title, lang).figure
-    history = {b: panel.loc[b, ind.key].where(known.loc[b]) for b in _largest_of(data, ind, there)}
+    history = {b: panel.loc[b, ind.key].where(known.loc[b]) for b in _largest_of(panel, ind, there)}
     begin = max(y.first_valid_index() for y in history.values())
     base = {b: 1.0 if ratio else y.bfill().ffill()[begin] / 100 for b, y in history.items()}
     rows = -(-len(history) // 4)
@@ -67,16 +69,18 @@ def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure
     month_axis(first, lang, pd.PeriodIndex(next(iter(history.values())).index, freq="M"))
     note = t(f"province.note_multiples{'_ratio' if ratio else ''}", lang, first=month_name(begin, lang),
              end=month_name(panel.index.get_level_values("month").max(), lang))
+    if doubted := int((data.panel[ind.key].notna() & panel[ind.key].isna()).loc[list(history)].sum()):
+        note += t("province.multiples_left_out", lang, n=doubted)
     some = style.some_of(len(history), len(there), lang, "province.chart_some")
     return style.headline(fig, title, ("" if lang == "zh" else " ").join(filter(None, [some, note])))
 
 
-def _largest_of(data, ind, branches: list[str]) -> list[str]:
+def _largest_of(panel: pd.DataFrame, ind, branches: list[str]) -> list[str]:
     """Return at most 24 branches, the largest at the end, in the catalogue's order."""
     if len(branches) <= MOST:
         return branches
-    of = [k for k in ind.denominators if k in data.panel.columns] or [ind.key]
-    size = data.panel[of].groupby(level="branch", sort=False).last().sum(axis=1).loc[branches]
+    of = [k for k in ind.denominators if k in panel.columns] or [ind.key]
+    size = panel[of].groupby(level="branch", sort=False).last().sum(axis=1).loc[branches]
     chosen = set(size.sort_values(ascending=False, kind="stable").index[:MOST])
     return [b for b in branches if b in chosen]
 

@@ -181,10 +181,13 @@ class Cleaned:
 
         Numbers that are `doubtful` are left out ("omit") or as the panel has them ("keep").
         """
+        block = self._of(doubtful).loc[self.branch_id(branch)]
+        return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
+
+    def _of(self, doubtful: str) -> pd.DataFrame:
         if doubtful not in ("omit", "keep"):
             raise UnknownNameError("doubtful", doubtful, ("omit", "keep"))
-        block = (self.panel if doubtful == "keep" else self.trusted).loc[self.branch_id(branch)]
-        return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
+        return self.panel if doubtful == "keep" else self.trusted
 
     def series(self, branch: str, indicator: str, start=None, end=None, doubtful: str = "omit") -> pd.Series:
         """Return one series on a monthly ``PeriodIndex``, NaN where missing, in the base unit.
@@ -274,14 +277,15 @@ class Cleaned:
         reason = [t(f"cleaning.about_{rule}", lang) for rule in d["rule"]]
         return d.assign(value=value, reason=reason, who="")[COLUMNS]
 
-    def total(self) -> pd.DataFrame:
+    def total(self, doubtful: str = "omit") -> pd.DataFrame:
         """Return all branches together, months x indicators: the printed total where there is one, else the branches'
-        sum (only of months in which every branch reports); ratios from their numerators and denominators."""
-        return self._total.copy()
+        sum (only of months in which every branch reports); ratios from their numerators and denominators. Numbers that
+        are `doubtful` are left out ("omit") or as the panel has them ("keep")."""
+        return (self._total if doubtful == "omit" else total_frame(self._of(doubtful), self.catalog)).copy()
 
     @cached_property
     def _total(self) -> pd.DataFrame:
-        return total_frame(self.panel, self.catalog)
+        return total_frame(self.trusted, self.catalog)
 
     # --- the ledger -----------------------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@
     months       [first, last] of the report
     spark        {months, y}: the last 36 months, null where nothing is known
     latest       {month, y, yoy, mom}; of a ratio yoy and mom are differences, else rates; null without any value
+    left_out     [{month, y}]: printed, but in doubt; neither `spark` nor `latest` has them
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
     trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
     targets      [{key, label {zh, en}, deadline, odds, said, verdict, cells}]; odds that it is reached *in* the
                  deadline's month, and how they are said
     state        [{name, text, level, cells}]: the lines of the first screen, in the page's language
-    attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well
+    attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well; of the total only ``no_latest``
     not_done     {notebook: {cell, message}}: stages that the data do not allow
     parameters   {name: value} that the notebooks were run with
     hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions,
@@ -26,7 +27,7 @@ A branch needs attention when, in this order (``act`` before ``watch``)
 
 =============  =====  ==================================================================================
 ``not_done``   act    the data do not allow a stage
-``no_latest``  act    what is forecast has no value for the report's last month
+``no_latest``  act    what is forecast has no value for the report's last month, or one that is in doubt
 ``grade``      act    trust D (no better than last year's month) or E (cannot be judged)
 ``outside``    act    the last month came outside the 95% limits that were forecast a month before
 ``odds``       watch  targets, not reached yet, whose odds are below 20%
@@ -79,7 +80,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
     key = catalog.indicator(parameters.get("indicator") or "").key
     indicator, one = catalog.indicator(key), catalog.branches.get(about.branch)
     mine = cleaned.panel[cleaned.panel.index.get_level_values("branch") == about.branch]
-    y = (mine.droplevel("branch")[key] if len(mine) else _sum_of_all(cleaned, key)).loc[about.first:about.last]
+    y, printed = (_figures(cleaned, about.branch, key, how).loc[about.first:about.last] for how in ("omit", "keep"))
     tables = {table["name"]: _rows(table) for table in content.tables}
     made = {
         "schema": SCHEMA,
@@ -93,6 +94,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "months": [str(about.first), str(about.last)],
         "spark": {"months": [str(m) for m in y.index[-_SPARK:]], "y": [plain(v) for v in y.iloc[-_SPARK:]]},
         "latest": _latest(y, indicator.kind),
+        "left_out": [{"month": str(m), "y": plain(v)} for m, v in printed[y.isna()].dropna().items()],
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), source),
@@ -105,7 +107,8 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "ebank": __version__,
         "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
-    made["attention"] = [] if made["role"] == "total" else _attention(made, tables, cleaned)
+    made["attention"] = [one for one in _attention(made, tables, cleaned)
+                         if made["role"] == "branch" or one["code"] == "no_latest"]
     return made
 
 
@@ -122,9 +125,11 @@ def _parameters(executed) -> dict[str, Any]:
     return dict(sorted(given.items()))
 
 
-def _sum_of_all(cleaned, key: str) -> pd.Series:
-    """Return all branches together; a ratio that has no parts to be made from has no sum."""
-    total, one = cleaned.total()[key], cleaned.catalog.indicator(key)
+def _figures(cleaned, branch: str, key: str, doubtful: str) -> pd.Series:
+    """Return a branch's figures, or all branches together; a ratio that has no parts to be made from has no sum."""
+    if branch in cleaned.branches:
+        return cleaned.series(branch, key, doubtful=doubtful)
+    total, one = cleaned.total(doubtful)[key], cleaned.catalog.indicator(key)
     return total if one.kind != "ratio" or one.denominators else total.where(total.isna())
 
 
@@ -200,9 +205,13 @@ def _acute(made: Mapping[str, Any], tables: Mapping[str, list]) -> Iterable[tupl
     if latest is None:
         yield "no_latest", lambda lang: t("index.why_no_value", lang, indicator=indicator["label"][lang]), []
     elif latest["month"] < last:
+        doubt = next((one["y"] for one in made["left_out"] if one["month"] == last), None)
         yield "no_latest", lambda lang: t(
-            "index.why_no_latest", lang, indicator=indicator["label"][lang], month=month_text(last, lang),
-            latest=month_text(latest["month"], lang)), []
+            "index.why_no_latest" if doubt is None else "index.why_in_doubt", lang, indicator=indicator["label"][lang],
+            month=month_text(last, lang), value=value_text(indicator, doubt, lang),
+            latest=month_text(latest["month"], lang)), [
+                cell for row in tables.get("doubtful", []) for cell in _cells("doubtful", row, "value")
+                if (row["indicator"], row["month"]) == (indicator["key"], last)]
     if made["trust"] and made["trust"]["grade"] in "DE":
         yield "grade", made["trust"]["why"].get, made["trust"]["cells"]
     check = tables.get("check", [])     # the last month that came, against what was forecast a month before

@@ -58,6 +58,22 @@ def test_every_branch_has_a_panel_on_one_scale(cleaned, indicator, lang):
     assert history.get_ydata()[-1] == pytest.approx(y.iloc[-1] * (1 if indicator == "coverage" else 100 / y.iloc[0]))
 
 
+def test_a_number_in_doubt_is_not_drawn_and_the_picture_says_how_many(cleaned):
+    panel, last = cleaned.panel.copy(), cleaned.months[-1]
+    panel.loc[("jinan", last), "mobile"] *= 10
+    doubtful = types.SimpleNamespace(panel=panel, catalog=cleaned.catalog, trusted=panel.assign(
+        mobile=panel["mobile"].drop(("jinan", last))))
+    fig, plain = plot_multiples(doubtful, "mobile", "en"), plot_multiples(cleaned, "mobile", "en")
+    assert fig.axes[0].get_ylim() == plain.axes[0].get_ylim()
+    history, before = (next(ax for ax in f.axes if ax.get_title(loc="left") == cleaned.catalog.branch("jinan").label(
+        "en")) for f in (fig, plain))
+    drawn = history.get_lines()[0].get_ydata()
+    assert np.isnan(drawn[-1]) and np.array_equal(drawn[:-1], before.get_lines()[0].get_ydata()[:-1])
+    assert [text.get_text() for text in history.texts] == ["–"]
+    assert any("suspected errors that are left out: 1" in text for text in words(fig))
+    assert not any("suspected" in text for text in words(plain))
+
+
 def test_a_province_without_figures_is_a_sentence(cleaned):
     empty = types.SimpleNamespace(panel=cleaned.panel * np.nan, catalog=cleaned.catalog)
     assert any("nothing to draw" in text for text in words(plot_multiples(empty, "sms", lang="en")))

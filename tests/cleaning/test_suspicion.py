@@ -33,6 +33,17 @@ def test_a_series_leaves_out_what_is_suspected_unless_it_is_asked_for(spiked):
         cleaned.series("east", "sales", doubtful="maybe")
 
 
+def test_all_branches_together_leave_out_what_is_suspected_of_one(spiked):
+    cleaned = spiked.clean()
+    every = cleaned.panel["sales"].groupby(level="month").sum()
+    assert cleaned.total("keep")["sales"].equals(every)
+    gone = every.index[cleaned.total()["sales"].isna()]
+    assert gone.astype(str).tolist() == ["2010-04", "2010-09"]
+    assert cleaned.total()["sales"].dropna().equals(every.drop(gone))
+    with pytest.raises(UnknownNameError, match="keep"):
+        cleaned.total("maybe")
+
+
 def test_a_line_says_what_was_left_out_and_knows_its_cell(spiked):
     cleaned = spiked.clean()
     text = spiked.cells.loc[spiked.at("east", "2010-04", "sales"), "text"].iloc[0]

@@ -79,6 +79,19 @@ def test_who_needs_attention_is_said_with_the_reason(summaries, failures, lang):
     assert "series 'mobile_txn': has no variance" in text and "MemoryError" in text
 
 
+def test_a_newest_month_that_is_not_shown_is_said_of_a_branch_and_of_the_whole(summaries, lang):
+    made = copy.deepcopy(summaries(16, total=True))
+    chip = t("index.chip_no_latest", lang)
+    assert "".join(Read(build_index(made, [], {}, lang)).text).count(chip) == 0
+    for one in (made[0], made[-1]):
+        one["latest"]["month"] = "2011-07"
+        one["attention"] = [{"code": "no_latest", "level": "act", "text": {"zh": "x", "en": "x"}, "cells": []}]
+    text = "".join(Read(build_index(made, [], {}, lang)).text)
+    figure = value_text(made[-1]["indicator"], made[-1]["latest"]["y"], lang)
+    assert f"{month_text('2011-07', lang)} {figure} {chip}" in text
+    assert text.count(month_text("2011-07", lang)) == 2 and text.count(chip) == 4     # head, reason, choice, row
+
+
 def test_every_reason_has_a_name_and_a_rule_in_words(lang):
     for code in CODES:
         assert t(f"index.chip_{code}", lang) and t(f"index.rule_{code}", lang)

@@ -1,8 +1,8 @@
 """A branch's summary: its figures are the report's, and its list of what needs attention follows written rules."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebank_lib.cleaning import clean
+from ebank_lib.reports.cells import row_ids
 from ebank_lib.reports.content import Content
 from ebank_lib.reports.notebook import Executed
 from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import LOW_ODDS, summarise, summary_bytes
 from ebank_lib.sources import open_source
+from ebank_lib.wording import number
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "04_forecasting.ipynb"
 FIRST, LAST = pd.Period("2009-01", "M"), pd.Period("2010-12", "M")
@@ -124,21 +126,50 @@ def test_a_stage_that_ended_early_is_named_with_its_reason(cleaned):
     assert said["forecast"] == [] and said["trust"] is None and said["targets"] == []
 
 
-def changed(cleaned, **what):
-    given = {name: getattr(cleaned, name) for name in ("source", "catalog", "panel", "judged")}
-    return SimpleNamespace(**given | what)
-
-
 def test_a_series_that_ends_early_falls_or_is_empty_is_said(cleaned):
     panel = cleaned.panel.copy()
     panel.loc[("0351", LAST), "online"] = np.nan
     panel.loc[("west", LAST), "online"] = 1.0
-    early = made(changed(cleaned, panel=panel))
+    early = made(replace(cleaned, panel=panel))
     assert codes(early) == [("no_latest", "act")] and early["latest"]["month"] == "2010-11"
-    assert "Nov 2010" in early["attention"][0]["text"]["en"] and early["spark"]["y"][-1] is None
-    assert codes(made(changed(cleaned, panel=panel), branch="west")) == [("falling", "watch")]
+    assert early["attention"][0]["text"]["en"] == (
+        "Online customers has no value for Dec 2010; the last that can be used is of Nov 2010.")
+    assert early["spark"]["y"][-1] is None and early["left_out"] == []
+    assert codes(made(replace(cleaned, panel=panel), branch="west")) == [("falling", "watch")]
     panel.loc["0351", "online"] = np.nan
-    assert made(changed(cleaned, panel=panel))["latest"] is None
+    assert made(replace(cleaned, panel=panel))["latest"] is None
+
+
+def doubted(cleaned, *months, branch="0351", indicator="online"):
+    """The same numbers, of which cleaning doubts some."""
+    entries = cleaned.entries.astype({"decision": str, "rule": str})
+    mine = (entries["branch"] == branch) & (entries["indicator"] == indicator) & entries["month"].isin(months)
+    entries.loc[mine, ["decision", "rule"]] = ["flagged", "spike"]
+    return replace(cleaned, entries=entries)
+
+
+def test_a_number_in_doubt_is_neither_the_latest_nor_compared_with_nor_drawn(cleaned):
+    y = cleaned.series("0351", "online")
+    said = made(doubted(cleaned, LAST, LAST - 13))
+    assert said["latest"] == {"month": "2010-11", "y": y[LAST - 1], "yoy": None,
+                              "mom": pytest.approx(y[LAST - 1] / y[LAST - 2] - 1)}
+    assert [month for month, v in zip(*said["spark"].values(), strict=True) if v is None] == ["2009-11", "2010-12"]
+    assert said["left_out"] == [{"month": "2009-11", "y": y[LAST - 13]}, {"month": "2010-12", "y": y[LAST]}]
+
+
+def test_a_newest_month_in_doubt_is_not_said_to_be_missing(cleaned):
+    doubts = table_of("doubtful", doubted(cleaned, LAST).doubtful)
+    said = made(doubted(cleaned, LAST), doubts)
+    assert codes(said) == [("no_latest", "act"), ("suspicious", "watch")]
+    first = said["attention"][0]
+    y = cleaned.series("0351", "online")[LAST]
+    assert first["text"]["en"] == (f"The value of Online customers for Dec 2010 ({number(y, 'customers', 'en')}) is "
+                                   "suspected to be an error and left out; the last that can be used is of Nov 2010.")
+    assert "存疑" not in first["text"]["zh"] and "疑为差错，未采用" in first["text"]["zh"]
+    assert first["cells"] == [f"doubtful[{row_ids(doubts)[0]}].value"]
+    assert codes(made(doubted(cleaned, LAST - 1))) == [("suspicious", "watch")]
+    assert said["attention"][1]["text"]["en"] == (
+        "Suspicious values of the last 3 months, without proof and left as printed: 1 (Online customers).")
 
 
 def test_suspicious_cells_count_for_three_months(cleaned):
@@ -146,9 +177,9 @@ def test_suspicious_cells_count_for_three_months(cleaned):
     entries["decision"] = "parsed"
     mine = (entries["branch"] == "0351") & (entries["indicator"] == "phone")
     entries.loc[mine & (entries["month"] == LAST - 3), "decision"] = "flagged"
-    assert made(changed(cleaned, judged=entries))["attention"] == []
+    assert made(replace(cleaned, entries=entries))["attention"] == []
     entries.loc[mine & (entries["month"] == LAST - 2), "decision"] = "flagged"
-    said = made(changed(cleaned, judged=entries))
+    said = made(replace(cleaned, entries=entries))
     assert codes(said) == [("suspicious", "watch")] and "Phone customers" in said["attention"][0]["text"]["en"]
 
 
@@ -156,3 +187,6 @@ def test_all_branches_together_are_their_sum_and_need_no_attention(cleaned):
     said = made(cleaned, grade("D"), branch="province")
     both = cleaned.series("0351", "online") + cleaned.series("west", "online")
     assert said["role"] == "total" and said["spark"]["y"] == list(both) and said["attention"] == []
+    doubt = made(doubted(cleaned, LAST), grade("D"), branch="province")
+    assert doubt["latest"]["month"] == "2010-11" and doubt["left_out"] == [{"month": "2010-12", "y": both[LAST]}]
+    assert codes(doubt) == [("no_latest", "act")]
