@@ -5,23 +5,27 @@ Nothing here knows a province: a source names its own catalogue and its own bran
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+import yaml
 from pydantic import AfterValidator, Field, PositiveFloat
 
 from .config import Strict, read_rows, read_yaml, validate
 from .errors import ConfigError, UnknownNameError
+from .files import write_atomically
 from .wording import language
 
-__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog"]
+__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog", "make_catalog"]
 
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -242,19 +246,40 @@ class Catalog:
         below = panel[ind.denominators].sum(axis=1, skipna=False)
         return (panel[ind.numerator] / below.where(below > 0)).rename(key)
 
+    def save(self, folder: str | Path) -> None:
+        """Write ``catalog.yaml`` and ``branches.csv``, from which :func:`load_catalog` makes the same catalogue."""
+        named = {name: {key: one.model_dump() for key, one in getattr(self, name).items()}
+                 for name in ("units", "base_units", "groups")}
+        spec = {**named, "headline": list(self.headline), **{
+            name: [one.model_dump(exclude_defaults=True) for one in records] for name, records in (
+                ("indicators", self.indicators.values()), ("identities", self.identities)) if records}}
+        rows = [(b.id, b.zh, b.en, b.role, ";".join(b.aliases), b.merged_into or "", str(b.merged_month or ""))
+                for b in self.branches.values()]
+        lines = io.StringIO()
+        csv.writer(lines, lineterminator="\n").writerows([_COLUMNS, *rows])
+        text = yaml.safe_dump(spec, allow_unicode=True, sort_keys=False, width=120)
+        for name, written in (("catalog.yaml", text), ("branches.csv", lines.getvalue())):
+            write_atomically(Path(folder) / name, written.encode("utf-8"))
+
 
 def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
     """Read and check a catalogue (YAML) and its branches (CSV); a ConfigError names the file, the key or row, what was
     found and what was expected."""
-    spec = validate(_File, read_yaml(catalog), catalog)
+    return make_catalog(read_yaml(catalog), read_rows(branches, _COLUMNS), str(catalog), str(branches))
+
+
+def make_catalog(spec: dict[str, Any], branches: Iterable[dict[str, str]], file: str = "catalog.yaml",
+                 table: str = "branches.csv") -> Catalog:
+    """Check what a ``catalog.yaml`` says and the rows of a ``branches.csv``; the files are what errors name."""
+    spec = validate(_File, spec, file)
     indicators = {i.key: i for i in spec.indicators}
     if len(indicators) < len(spec.indicators):
         twice = next(k for k, n in Counter(i.key for i in spec.indicators).items() if n > 1)
-        raise ConfigError("stands twice", file=str(catalog), key="indicators", found=twice, expected="each key once")
-    _check_references(spec, indicators, str(catalog))
+        raise ConfigError("stands twice", file=file, key="indicators", found=twice, expected="each key once")
+    _check_references(spec, indicators, file)
     first = spec.headline or [i.key for i in spec.indicators if i.kind != "ratio"][:3] or [spec.indicators[0].key]
     return Catalog(indicators, spec.units, spec.base_units, spec.groups, tuple(spec.identities),
-                   _read_branches(Path(branches)), tuple(first))
+                   _branches(branches, table), tuple(first))
 
 
 def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) -> None:
@@ -284,12 +309,12 @@ _COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_mont
 _ROLES = ("branch", "total", "merged")
 
 
-def _read_branches(path: Path) -> dict[str, Branch]:
+def _branches(rows: Iterable[dict[str, str]], file: str) -> dict[str, Branch]:
     branches: dict[str, Branch] = {}
     names: dict[str, str] = {}
     ids: set[str] = set()
-    for n, row in enumerate(read_rows(path, _COLUMNS), start=2):
-        where, (branch, zh, en, role, others, into, since) = {"file": str(path), "row": n}, row.values()
+    for n, row in enumerate(rows, start=2):
+        where, (branch, zh, en, role, others, into, since) = {"file": file, "row": n}, row.values()
         # Folders of East and east are one on some systems.
         if not ID.fullmatch(branch) or branch.casefold() in ids:
             raise ConfigError("bad branch id", column="branch", found=branch,
@@ -314,10 +339,10 @@ def _read_branches(path: Path) -> dict[str, Branch]:
     for b in branches.values():
         if b.merged_into and branches.get(b.merged_into, b).role != "branch":
             raise UnknownNameError("branch to merge into", b.merged_into,
-                                   [x.id for x in branches.values() if x.role == "branch"], file=str(path))
+                                   [x.id for x in branches.values() if x.role == "branch"], file=file)
     if "province" in ids and all(b.role != "total" for b in branches.values()):
-        raise ConfigError("bad branch id", file=str(path), found="province", expected="another id",
+        raise ConfigError("bad branch id", file=file, found="province", expected="another id",
                           hint="The report of all branches stands in a folder of this name")
     if not any(b.role == "branch" for b in branches.values()):
-        raise ConfigError("names no branch", file=str(path), expected="at least one row of role branch")
+        raise ConfigError("names no branch", file=file, expected="at least one row of role branch")
     return branches

@@ -146,3 +146,8 @@ def test_a_year_or_a_quarter_is_no_month(month):
                                    dt.date(2010, 3, 1)])
 def test_a_month_is_a_text_a_period_or_a_date(month):
     assert as_period(month) == pd.Period("2010-03", "M")
+
+
+def test_a_catalogue_that_is_saved_is_read_as_it_was(catalog, tmp_path):
+    catalog.save(tmp_path)
+    assert load_catalog(tmp_path / "catalog.yaml", tmp_path / "branches.csv") == catalog

@@ -6,7 +6,7 @@ import yaml
 
 from ebank_lib.catalog import Unit
 from ebank_lib.errors import ConfigError
-from ebank_lib.guessing import draft_indicator, draft_tables, printed_unit, split_unit, unit_named
+from ebank_lib.guessing import draft_branches, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
 from ebank_lib.wording import use_language
 
 
@@ -113,3 +113,12 @@ def test_names_of_other_workbooks_are_understood(shared_data):
     counted = [drafted(name)[1:] == (i["unit"], i["kind"]) for i, name in seen]
     # The rest are codes (MB_CUST), or names that only the sheet around them makes clear.
     assert len(seen) >= 60 and sum(right) >= 50 and sum(counted) >= 58
+
+
+def test_branches_get_ids_from_their_names_and_keep_them_whoever_comes_beside():
+    first, other = ({row["zh"]: row["branch"] for row in draft_branches(names)} for names in (
+        ["日照分行", "云州分行", "0351", "East End"], ["临江分行", "云州分行"]))
+    assert first["日照分行"] == "rizhao" and first["0351"] == "0351" and first["East End"] == "east_end"
+    assert first["云州分行"] == other["云州分行"]
+    roles = {row["zh"]: row["role"] for row in draft_branches(["东区", "东区小计", "全省", "合计", "Total Gas"])}
+    assert roles == {"东区": "branch", "全省": "total", "Total Gas": "branch"}

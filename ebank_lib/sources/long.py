@@ -20,7 +20,7 @@ from .units import Naming
 _MAX_COLUMNS = 10_000
 _READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
 
-__all__ = ["read_query", "read_table"]
+__all__ = ["read_columns", "read_query", "read_table"]
 
 
 class _Table:
@@ -35,9 +35,12 @@ class _Table:
 
 def read_table(data: bytes, name: str, spec: LongSpec, revision: int, limits: Limits, naming: Naming) -> Block:
     """Read a CSV or Parquet file."""
-    parquet = name.lower().endswith(".parquet")
-    table = _parquet(data, name, limits) if parquet else _csv(data, name, spec.encoding, limits)
-    return _block(table, spec, revision, naming)
+    return _block(read_columns(data, name, spec.encoding, limits), spec, revision, naming)
+
+
+def read_columns(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
+    """Read a CSV or Parquet file as it is, a list of values and one of texts a column."""
+    return _parquet(data, name, limits) if name.lower().endswith(".parquet") else _csv(data, name, encoding, limits)
 
 
 def read_query(name: str, spec: DatabaseSpec, limits: Limits, naming: Naming) -> tuple[Block, int, str]:
@@ -80,7 +83,8 @@ def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
         length = sum(_text_bytes(chunk) for column in table.columns for chunk in column.chunks)
         if length > limits.unpacked_bytes:
             raise limits.refuse("unpacked_bytes", "holds too long texts", f"{length} bytes", file=name)
-        values = [column.to_pylist() for column in table.columns]
+        values = [column.to_pandas().tolist() if isinstance(column.type, pa.BaseExtensionType) else column.to_pylist()
+                  for column in table.columns]
     except SourceError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
@@ -108,6 +112,8 @@ def _is_plain(kind) -> bool:
 
     if is_.is_dictionary(kind):
         kind = kind.value_type
+    if getattr(kind, "extension_name", "") == "pandas.period":
+        return True
     return (_is_text(kind) or is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind)
             or is_.is_boolean(kind) or is_.is_date(kind) or is_.is_timestamp(kind) or is_.is_time(kind)
             or is_.is_null(kind)) and not isinstance(kind, BaseExtensionType)
