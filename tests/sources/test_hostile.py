@@ -399,7 +399,7 @@ def test_the_slowest_allowed_pattern_ends_soon():
             'from: file, pattern: "(?P<y',
             'from: fle, pattern: "(?P<y',
             "files.0.month.from",
-            "'file', 'sheet', 'title' or 'column'",
+            "'file', 'sheet', 'title', 'column'",
         ),
         ("(?P<year>", "(?P<yaer>", "files.0.month.pattern", "named groups"),
         ("(?P<year>", "((?P<year>", "files.0.month.pattern", "regular expression"),

@@ -15,7 +15,7 @@ import pytest
 from ebank_lib.cleaning import clean
 from ebank_lib.errors import ConfigError, SourceError, UnknownNameError
 from ebank_lib.sources.grids import letters
-from ebank_lib.sources.months import common_month
+from ebank_lib.sources.months import month_in_text
 
 from .conftest import SOURCES
 
@@ -301,8 +301,8 @@ def test_the_month_stands_in_the_name_or_above_the_table(folder, rule, title, mo
 
 
 def test_a_text_that_names_two_months_names_none():
-    assert common_month("2010-03 and 2010-04") is None
-    assert common_month("２０１０年３月") == common_month("201003.xlsx") == common_month("20100331") == 482
+    assert month_in_text("2010-03 and 2010-04") is None
+    assert month_in_text("２０１０年３月") == month_in_text("201003.xlsx") == month_in_text("20100331") == 482
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_a_text_that_names_two_months_names_none():
     ],
 )
 def test_a_quarter_and_several_months_are_no_month(folder, text):
-    assert common_month(text) is None
+    assert month_in_text(text) is None
     pattern = '{from: title, pattern: "(?P<year>\\\\d{4})年(?P<month>\\\\d+)"}'
     for rule in ("{from: title}", pattern) if "年" in text and text[0] != "二" else ("{from: title}",):
         folder.workbook(month=text)
@@ -355,7 +355,7 @@ def test_a_quarter_and_several_months_are_no_month(folder, text):
     ],
 )
 def test_a_day_or_a_remark_behind_a_month_does_no_harm(text):
-    assert common_month(text) == 482
+    assert month_in_text(text) == 482
 
 
 @pytest.mark.parametrize("end", ["2010", "2010Q3", 2010])
