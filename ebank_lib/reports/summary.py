@@ -15,7 +15,8 @@
     targets      [{key, label {zh, en}, deadline, odds, said, verdict, cells}]; odds that it is reached *in* the
                  deadline's month, and how they are said
     state        [{name, text, level, cells}]: the lines of the first screen, in the page's language
-    attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well; of the total only ``no_latest``
+    attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well. The total's says at most
+                 ``no_latest``
     not_done     {notebook: {cell, message}}: stages that the data do not allow
     parameters   {name: value} that the notebooks were run with
     hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions,

@@ -1,8 +1,11 @@
 """Which cell is blamed, with what value, and whether it is proven: a grid that obeys every identity, spoilt by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from ebank_lib.cleaning import blame
 from ebank_lib.cleaning.blame import Evidence, copied, explain, fill, rule_names
 from ebank_lib.cleaning.identities import build_system, learn
 from ebank_lib.cleaning.series import expect
@@ -60,6 +63,42 @@ def test_one_equation_and_a_power_of_ten_are_proof():
     true = grid().value.flat[at(0, 4, "sales")]
     found, _ = verdicts({at(0, 4, "sales"): true * 10})
     assert found == [(at(0, 4, "sales"), true, True, -1, ["total_mismatch"])]
+
+
+def test_where_no_series_speaks_the_power_of_ten_does():
+    place = at(0, 4, "sales")
+    system, ev, expected, true = examine({place: grid().value.flat[place] * 10})
+    expected.sd = expected.sd * 1e6
+    (found,) = explain(system, ev, expected)
+    assert (found.place, found.value, found.power) == (place, true.flat[place], -1)
+
+
+@pytest.mark.parametrize("key", ["active", "stock", "activity"])
+@pytest.mark.parametrize("power", [-1, 0, 1, 2])
+@pytest.mark.parametrize(("off", "holds"), [(0.99, True), (-0.99, True), (1.01, False), (-1.01, False)])
+def test_a_number_that_lost_digits_leaves_an_equation_the_room_of_those_that_are_left(key, power, off, holds):
+    """active / stock = activity: 106 for 1,064 says 1,060 within 5; one printed too large is as exact as any."""
+    system, ev, _, true = examine({}, units=("north",))
+    x, cell = true.ravel().copy(), at(0, 4, key)
+    x[at(0, 4, "activity")] = x[at(0, 4, "active")] / x[at(0, 4, "stock")]
+    half = np.where(np.arange(x.size) == cell, 1e-4 * x[cell], 0.0)
+    moved = x[cell] + off * half[cell] * 10.0 ** max(power, 0)
+    (entry,) = [e for e in system.touching(np.array([cell]))[1] if system.rule[system.equation[e]] == 2]
+    entry, equation = np.array([entry]), system.equation[[entry]]
+    x[cell] = moved / 10.0**power
+    assert blame._hold_after(system, system.sums(x, half), entry, equation, moved - x[[cell]], half[[cell]],
+                             np.array([power])) == [holds]
+
+
+@pytest.mark.parametrize(("lead", "accepted"), [(4.0, [1]), (3.9, [])])
+def test_an_explanation_leads_in_every_equation_that_it_restores(lead, accepted):
+    """The second cell's value follows from another equation than the one in which the first cell is its rival."""
+    none = np.zeros(2)
+    made = blame._Candidates(
+        cell=np.array([0, 1]), equation=np.array([0, 1]), value=none, score=np.array([5.0, 5 + lead]), proven=none > 0,
+        exact=none > 0, power=none, stale=none > 0, z=none, pair=np.array([1, 1]), touched=np.array([0, 1]),
+        fixed=none == 0, failed=none == 0)
+    assert blame._accept(SimpleNamespace(size=2), made) == accepted
 
 
 def test_a_ratio_follows_from_its_confirmed_parts_and_not_from_others():

@@ -5,6 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ebank_lib.cleaning.examination import _Examination
+from ebank_lib.cleaning.identities import RULES
+
+from .conftest import small_catalog
+from .test_identities import KEYS, grid
+
 POWERS = [10, 100, 0.1, 0.01]
 
 
@@ -75,6 +81,28 @@ def test_a_column_that_changes_its_unit_and_says_nothing(province, months, key):
     assert set(changed(cleaned)["rule"]) == {"unit_slip"} and len(changed(cleaned)) == mask.sum()
     got = [cleaned.panel.loc[(b, m), key] for m in months for b in (*province.true, "all")]
     assert np.allclose(got, true * (0.01 if key == "activity" else 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("spoilt", "key", "times", "restored"), [
+    ({}, "a", 10, -4),                  # breaks a sum and a total
+    ({"a": 10}, "a", 0.1, 2),           # restores both
+    ({"a": 10}, "b", 10, -2),           # the sum did not hold before either
+    ({}, "active", 10, -4)])            # a ratio and a total; that a part is not larger than the whole is no proof
+def test_what_a_unit_restores_is_weighed_against_what_it_breaks(spoilt, key, times, restored):
+    g = grid()
+    for name, factor in spoilt.items():
+        g.value[0, 4, KEYS.index(name)] *= factor
+    found = _Examination(g, small_catalog())._restored([(0, 4, KEYS.index(key))], times)
+    assert found == restored
+
+
+def test_what_is_unknown_or_not_obeyed_is_neither_restored_nor_broken():
+    g, at = grid(), KEYS.index("a")
+    g.value[1, 4, at], g.value[2, 4, at] = np.nan, 10 * g.value[0, 4, at]     # "restored" if the unknown were nothing
+    examination = _Examination(g, small_catalog())
+    assert examination._restored([(0, 4, at)], 10) == -2        # its own sum
+    examination.system.used[examination.system.rule == RULES.index("sum_mismatch")] = False
+    assert examination._restored([(0, 4, at)], 10) == 0
 
 
 def test_a_unit_that_stays_changed_is_flagged_where_nothing_proves_it(lonely):

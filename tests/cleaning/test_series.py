@@ -271,6 +271,8 @@ def test_the_noise_of_the_year_around_counts_where_it_is_larger():
     assert sd[52] > 5 * sd[10]
     whole = level(values[:12]).sd[0, 1:-1, 0]      # fewer months than a year: one noise for all
     assert np.allclose(whole, whole[0])
+    year = level(values[34:47]).sd[0, :, 0]         # from thirteen on each month has a year around it
+    assert year[11] > 5 * year[1]
 
 
 def test_distance_is_counted_in_standard_deviations_and_zero_where_nothing_is_expected():
