@@ -103,6 +103,43 @@ def ods(folder):
     folder.files(YAML.format(path="*.ods", month=NAMED))
 
 
+def write_xls(path, rows):
+    """Write an .xls by hand: a stream of records (MS-XLS) as the one stream of a compound file (MS-CFB)."""
+    def record(kind, data=b""):
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def cell(row, column, value):
+        at = struct.pack("<HHH", row, column, 0)
+        if isinstance(value, str):
+            return record(0x0204, at + struct.pack("<HB", len(value), 1) + value.encode("utf-16-le"))
+        return record(0x0203, at + struct.pack("<d", value))
+
+    begin = [record(0x0809, struct.pack("<4H2I", 0x0600, kind, 0, 0, 0, 6)) for kind in (5, 16)]
+    size = struct.pack("<IIHHH", 0, len(rows), 0, max(map(len, rows)), 0)
+    page = begin[1] + record(0x0200, size) + b"".join(
+        cell(n, m, value) for n, row in enumerate(rows) for m, value in enumerate(row)) + record(0x000A)
+    sheet = struct.pack("<IHBB", len(begin[0]) + 17, 0, 1, 0) + b"S"        # begins after this record and the end's
+    stream = (begin[0] + record(0x0085, sheet) + record(0x000A) + page).ljust(4096, b"\0")     # less is kept otherwise
+    sectors, none = -(-len(stream) // 512), struct.pack("<I", 0xFFFFFFFF)
+
+    def entry(name, kind, child, start, length):
+        title = (name + "\0").encode("utf-16-le")
+        return title.ljust(64, b"\0") + struct.pack("<HBB", len(title), kind, 1) + 2 * none + struct.pack(
+            "<I", child) + bytes(36) + struct.pack("<IQ", start, length)
+
+    head = bytes.fromhex("D0CF11E0A1B11AE1") + bytes(16) + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
+    head += struct.pack("<8I", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack("<I", 0) + 108 * none
+    table = struct.pack(f"<{sectors + 2}I", 0xFFFFFFFD, 0xFFFFFFFE, *range(3, sectors + 2), 0xFFFFFFFE)
+    directory = entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry("Workbook", 2, 0xFFFFFFFF, 2, len(stream))
+    path.write_bytes(head + table.ljust(512, b"\xff") + directory.ljust(512, b"\0") + stream.ljust(512 * sectors, b"\0"))
+
+
+def xls(folder):
+    for month in MONTHS:
+        write_xls(folder.path / f"{month}.xls", sheet(month))
+    folder.files(YAML.format(path="*.xls", month=NAMED))
+
+
 def long_table(folder, dtype="float64"):
     rows = [(month, *row) for month in MONTHS for row in table(month)]
     frame = pd.DataFrame(rows, columns=["月", "机构", "客户数", "收入", "活动率"])
@@ -140,6 +177,7 @@ WAYS = {
     "csv with all bits": lambda f: texts(f, change=flat(lambda v: f"{shifted(v):.17g}" if isinstance(v, float) else v)),
     "csv of texts": lambda f: texts(f, change=flat(lambda v: f'="{v}"')),
     "ods": ods,
+    "xls": xls,
     "parquet": long_table,
     "parquet in single precision": lambda f: long_table(f, "float32"),
 }
