@@ -78,7 +78,7 @@ def test_where_no_series_speaks_the_power_of_ten_does():
 @pytest.mark.parametrize(("off", "holds"), [(0.99, True), (-0.99, True), (1.01, False), (-1.01, False)])
 def test_a_number_that_lost_digits_leaves_an_equation_the_room_of_those_that_are_left(key, power, off, holds):
     """active / stock = activity: 106 for 1,064 says 1,060 within 5; one printed too large is as exact as any."""
-    system, ev, _, true = examine({}, units=("north",))
+    system, _, _, true = examine({}, units=("north",))
     x, cell = true.ravel().copy(), at(0, 4, key)
     x[at(0, 4, "activity")] = x[at(0, 4, "active")] / x[at(0, 4, "stock")]
     half = np.where(np.arange(x.size) == cell, 1e-4 * x[cell], 0.0)

@@ -131,7 +131,8 @@ def write_xls(path, rows):
     head += struct.pack("<8I", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack("<I", 0) + 108 * none
     table = struct.pack(f"<{sectors + 2}I", 0xFFFFFFFD, 0xFFFFFFFE, *range(3, sectors + 2), 0xFFFFFFFE)
     directory = entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry("Workbook", 2, 0xFFFFFFFF, 2, len(stream))
-    path.write_bytes(head + table.ljust(512, b"\xff") + directory.ljust(512, b"\0") + stream.ljust(512 * sectors, b"\0"))
+    parts = head, table.ljust(512, b"\xff"), directory.ljust(512, b"\0"), stream.ljust(512 * sectors, b"\0")
+    path.write_bytes(b"".join(parts))
 
 
 def xls(folder):
