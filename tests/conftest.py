@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import tempfile
 import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -164,3 +168,31 @@ def _language_restored():
     before = language()
     yield
     use_language(before)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """The folder of the socket of a PostgreSQL server that is there for the tests, with the superuser `ebank`."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
+    if not found[-1].is_file():
+        pytest.skip("PostgreSQL is not installed")
+    # The server refuses to be root's; whoever it is then must reach its folder, whose name a socket's has room for.
+    other = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        if other:
+            shutil.chown(folder, "nobody", "nogroup")
+        data = Path(folder) / "data"
+        run = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **other}
+        subprocess.run([found[-1], "-D", data, "-U", "ebank", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+                       check=True, **run)
+        server = subprocess.Popen([found[-1].parent / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=",
+                                   "-c", "fsync=off"], **run)
+        try:
+            for _ in range(300):
+                if subprocess.run([found[-1].parent / "pg_isready", "-q", "-h", folder], check=False).returncode == 0:
+                    break
+                time.sleep(0.1)
+            yield folder
+        finally:
+            server.send_signal(signal.SIGINT)   # ends the connections as well
+            server.wait(30)

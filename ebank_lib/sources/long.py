@@ -1,14 +1,11 @@
-"""Long tables - CSV, Parquet, a query: a row a branch and month, a column an indicator."""
+"""Long tables - CSV, Parquet, the answer to a query: a row a branch and month, a column an indicator."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
-import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
+from decimal import Decimal
 
 from ..errors import SourceError, nearest, quote
 from .grids import Block, check_lengths, csv_rows
@@ -18,40 +15,37 @@ from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
 from .units import Naming
 
 _MAX_COLUMNS = 10_000
-_READS = re.compile(r"(?is)(?:\s|--[^\n]{0,10000}\n|/\*.{0,10000}?\*/){0,1000}(?:select|with|values)\b")
 
-__all__ = ["read_columns", "read_query", "read_table"]
+__all__ = ["Table", "read_columns", "read_lines", "read_table"]
 
 
-class _Table:
+class Table:
     """A rectangular table: names of columns, and a list of values a column, as the format types them and as texts.
     `first` is the number of the first row as a reader of the file counts."""
 
     def __init__(self, file: str, names: list[str], values: list[Sequence[object]], first: int, limits: Limits):
         self.file, self.names, self.values, self.first = file, names, values, first
-        self.columns = [[as_text(value) for value in column] for column in values]
+        self.columns = [[_text(value) for value in column] for column in values]
         check_lengths(zip(*self.columns), limits, file, first=first, names=names)
+
+
+def _text(value: object) -> str:
+    """Return a value as text; the noughts behind a decimal are its column's, not its own."""
+    text = format(value, "f") if isinstance(value, Decimal) else as_text(value)
+    return text.rstrip("0").rstrip(".") if isinstance(value, Decimal) and "." in text else text
 
 
 def read_table(data: bytes, name: str, spec: LongSpec, revision: int, limits: Limits, naming: Naming) -> Block:
     """Read a CSV or Parquet file."""
-    return _block(read_columns(data, name, spec.encoding, limits), spec, revision, naming)
+    return read_lines(read_columns(data, name, spec.encoding, limits), spec, revision, naming)
 
 
-def read_columns(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
+def read_columns(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
     """Read a CSV or Parquet file as it is, a list of values and one of texts a column."""
     return _parquet(data, name, limits) if name.lower().endswith(".parquet") else _csv(data, name, encoding, limits)
 
 
-def read_query(name: str, spec: DatabaseSpec, limits: Limits, naming: Naming) -> tuple[Block, int, str]:
-    """Read the answer to a query, and its size in characters and its hash."""
-    table, digest = _answer(name, spec, limits), hashlib.sha256()
-    for row in zip(*table.columns):
-        digest.update(repr(row).encode())
-    return _block(table, spec, 0, naming), sum(map(len, chain(*table.columns))), digest.hexdigest()
-
-
-def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table:
+def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
     rows = csv_rows(data, name, encoding, limits)
     if not rows:
         raise SourceError("is empty", file=name, expected="a line of headings")
@@ -62,10 +56,10 @@ def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> _Table
                               expected=f"{len(names)} as in the first line")
     # A line without anything is no row of the table, but it is counted, as a spreadsheet would.
     filled = [row or [""] * len(names) for row in rows[1:]]
-    return _Table(name, names, list(zip(*filled)) or [()] * len(names), 2, limits)
+    return Table(name, names, list(zip(*filled)) or [()] * len(names), 2, limits)
 
 
-def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
+def _parquet(data: bytes, name: str, limits: Limits) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,7 +84,7 @@ def _parquet(data: bytes, name: str, limits: Limits) -> _Table:
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
         raise SourceError("is damaged or no Parquet file", file=name, found=(str(error).splitlines() or [""])[0],
                           expected="a Parquet file") from None
-    return _Table(name, list(table.column_names), values, 1, limits)
+    return Table(name, list(table.column_names), values, 1, limits)
 
 
 def _check_parquet(meta, name: str, limits: Limits) -> None:
@@ -136,45 +130,7 @@ def _text_bytes(chunk) -> int:
     return compute.sum(sizes.cast("int64")).as_py() or 0
 
 
-def _answer(name: str, spec: DatabaseSpec, limits: Limits) -> _Table:
-    """Run the query of a source; the URL is read here and shown nowhere."""
-    url = os.environ.get(spec.url_env)
-    if not url:
-        raise SourceError("needs the address of a database", file=name, found=f"{spec.url_env} is not set",
-                          expected=f"its URL in the environment variable {spec.url_env}")
-    try:
-        import sqlalchemy
-    except ImportError:
-        raise SourceError("needs SQLAlchemy", file=name, expected="pip install 'ebank[db]'") from None
-    names, rows, failure = [], [], None
-    if not _READS.match(spec.query):
-        raise SourceError("is no query", file=name, found=spec.query,
-                          expected="a statement that begins with SELECT or WITH")
-    try:
-        engine = sqlalchemy.create_engine(url)
-        # Whatever the YAML asks for, nothing is written.
-        options = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
-        with engine.connect().execution_options(**options) as connection:
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA query_only = ON")
-            result = connection.execute(sqlalchemy.text(spec.query))
-            names = list(result.keys())
-            most = min(limits.table_rows, limits.table_cells // max(1, len(names)))
-            while len(rows) <= most and (block := result.fetchmany(min(10_000, most + 1 - len(rows)))):
-                rows += block
-            connection.rollback()
-        engine.dispose()
-    except Exception as error:  # drivers raise what they like
-        failure = type(error).__name__
-    if failure is not None:
-        raise SourceError("the query failed", file=name, found=failure, expected="a query that the database answers")
-    if len(rows) > most:
-        key = "table_rows" if most == limits.table_rows else "table_cells"
-        raise limits.refuse(key, "has too many rows", f"more than {most}", file=name)
-    return _Table(name, names, list(zip(*rows)) or [()] * len(names), 1, limits)
-
-
-def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int, naming: Naming) -> Block:
+def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, naming: Naming) -> Block:
     """Read a long table."""
     keys = {spec.branch.column, spec.month.column, spec.address.file, spec.address.sheet, spec.address.row,
             *(c.unit.column for c in spec.columns.values())} - {None}
@@ -218,14 +174,14 @@ def _block(table: _Table, spec: LongSpec | DatabaseSpec, revision: int, naming: 
     return block
 
 
-def _kept(table: _Table, spec: LongSpec | DatabaseSpec, keys: set[str]) -> list[str]:
+def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str]) -> list[str]:
     rest = [n for n in table.names if n not in spec.columns and n not in keys and n not in spec.ignore]
     if rest and spec.unmapped == "error":
         raise not_mapped("column", rest[0], spec.columns, file=table.file, column=rest[0], found=rest[0])
     return [n for n in table.names if n in spec.columns or (n in rest and spec.unmapped == "keep")]
 
 
-def _months(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
+def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     if spec.month.source == "file":
         return [month_of(spec.month, table.file)] * len(lines)
     place = table.names.index(spec.month.column)
@@ -240,7 +196,7 @@ def _months(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> l
     return [known[texts[n]] for n in lines]
 
 
-def _rows(table: _Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
+def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     if spec.address.row is None:
         return [n + table.first for n in lines]
     texts = table.columns[table.names.index(spec.address.row)]

@@ -244,9 +244,11 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
         if isinstance(part, WideSpec):
             found.append(_sheets(data, name, part, limits, naming))
         else:
-            from .long import read_query, read_table  # what reads Parquet and databases is loaded for them
+            from .long import read_table  # what reads Parquet and databases is loaded for them
 
             if path is None:
+                from .database import read_query
+
                 block, size, sha256 = read_query(name, part, limits, naming)
             else:
                 block = read_table(data, name, part, _revision(part.revision, name, ""), limits, naming)

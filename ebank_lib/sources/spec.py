@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
 from ..catalog import Catalog, Labels, as_period, load_catalog
 from ..config import Strict, read_yaml, validate
@@ -34,6 +34,7 @@ class Limits(Strict):
     table_rows: PositiveInt = 2_000_000           # of a long table
     table_cells: PositiveInt = 5_000_000          # rows x columns of a long table
     text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
+    query_seconds: PositiveInt = 60               # until a query has been answered
 
     def refuse(self, key: str, message: str, found: object, **where) -> SourceError:
         """Return the error for something larger than the limit `key`."""
@@ -157,11 +158,18 @@ class LongSpec(_LongKeys, FileSpec):
 
 
 class DatabaseSpec(_LongKeys):
-    """A query; the database's URL is in the environment and nowhere else."""
+    """A query, or all of a table (or ``schema.table``); the database's URL is in the environment and nowhere else."""
 
     url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
-    query: Annotated[str, Field(min_length=1, max_length=20_000)]
+    query: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
+    table: Text | None = None
     name: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> DatabaseSpec:
+        if (self.query is None) == (self.table is None):
+            raise ValueError("either a query or a table")
+        return self
 
 
 Part = WideSpec | LongSpec | DatabaseSpec     # an entry of `files`

@@ -655,49 +655,6 @@ def test_a_short_line_is_named(folder):
         folder.cells()
 
 
-DATABASE = """\
-- url_env: EBANK_TEST_URL
-  query: SELECT month, bank, n, income, unit FROM t ORDER BY month
-  branch: bank
-  month: {from: column, column: month}
-  columns:
-    n: online
-    income: {indicator: income, unit: {column: unit}}
-"""
-
-
-def test_a_database_reads_like_a_table(folder, monkeypatch):
-    sqlalchemy = pytest.importorskip("sqlalchemy")
-    url = f"sqlite:///{folder.path / 'x.db'}"
-    engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:
-        TABLE.to_sql("t", connection, index=False)
-    engine.dispose()
-    monkeypatch.setenv("EBANK_TEST_URL", url)
-    folder.files(DATABASE)
-    source = folder.open()
-    assert source.cells().text.tolist() == ["1,234", "5.0", "-", ""]
-    assert source.files().file.tolist() == ["EBANK_TEST_URL"]
-    assert balanced(source)
-
-
-@pytest.mark.parametrize(
-    "url", ["postgresql+nodriver://user:s3cret@host/db", "sqlite:///missing/s3cret.db", "s3cret", ""]
-)
-def test_a_databases_address_is_never_shown(folder, monkeypatch, url):
-    pytest.importorskip("sqlalchemy")
-    monkeypatch.setenv("EBANK_TEST_URL", url)
-    folder.files(DATABASE)
-    source = folder.open()
-    with pytest.raises(SourceError) as caught:
-        source.cells()
-    chain, error = [], caught.value
-    while error is not None:
-        chain.append(repr(error) + str(error))
-        error = error.__cause__ or error.__context__
-    assert "s3cret" not in "".join(chain) + repr(source)
-
-
 # ---------------------------------------------------------------- the source itself
 
 
