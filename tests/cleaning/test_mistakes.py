@@ -137,6 +137,17 @@ def test_a_row_of_which_most_repeats_was_pasted_whatever_each_number_tells(colum
     assert bool(stale[3, 12, :columns_].all()) == found and not np.delete(stale, 3, 0).any()
 
 
+@pytest.mark.parametrize(("each", "found"), [(14.1 / 3, True), (13.9 / 3, False)])
+def test_what_chance_repeats_and_what_does_not_repeat_say_nothing_for_or_against_a_pasted_row(each, found):
+    """Three numbers tell just enough; the fourth would repeat anyway, the fifth does not."""
+    x = steady(keys=5)
+    x[3, 12, :4] = x[3, 11, :4]
+    expected, _ = judge(x)
+    chance = np.array([*[np.exp(-each)] * 3, 2.0, 0.5])
+    stale = find_stale(x, chance * 2.5 * expected.step_sd * x, expected, [np.arange(5)])
+    assert stale[3, 12].tolist() == [found] * 4 + [False] and stale.sum() == 4 * found
+
+
 def test_two_rows_that_fit_each_others_branch_are_a_pair():
     x = steady(keys=6)
     x[[1, 4], 7] = x[[4, 1], 7]

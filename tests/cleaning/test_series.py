@@ -328,6 +328,11 @@ def edges(x):
     return [np.unravel_index(odd.place, x.shape)[:2] for odd in found]
 
 
+@pytest.mark.parametrize(("months", "found"), [(4, []), (5, [(0, 4)])])
+def test_three_moves_before_it_are_the_least_that_foretell_the_newest_month(months, found):
+    assert edges([[*[1000.0] * (months - 1), 3000.0]]) == found
+
+
 @pytest.mark.parametrize("month", [0, 35])
 def test_an_end_is_likely_to_be_what_the_drift_leads_to(month):
     x = np.round(20_000 * 1.05 ** np.arange(36) * np.exp(0.002 * np.random.default_rng(4).normal(size=(1, 36))))

@@ -62,6 +62,13 @@ def test_the_policy_says_what_is_in_the_panel_and_the_rest_is_doubtful_under_eac
     assert np.isnan(y[MONTH]) != replaced and (cleaned.doubtful.empty == replaced)
 
 
+def test_a_number_that_was_replaced_is_in_no_doubt_wherever_it_is_printed(spiked):
+    """In the first cell of all, too."""
+    first = spiked.at("east", "2010-04", "sales")
+    spiked.cells = pd.concat([spiked.cells[first], spiked.cells[~first]], ignore_index=True)
+    assert len(spiked.clean().doubtful) == 2 and spiked.clean("interpolate").doubtful.empty
+
+
 def test_what_is_suspected_of_a_branch_that_merged_is_left_out_of_its_heir(merged):
     merged.catalog = merged.catalog.__class__(**{**vars(merged.catalog), "identities": ()})
     merged.cells = merged.cells[merged.cells["branch"] != "全部合计"].reset_index(drop=True)
