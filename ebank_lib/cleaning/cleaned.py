@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +12,17 @@ import pandas as pd
 from ..catalog import Catalog, as_period
 from ..display import describe, html_table
 from ..errors import SourceError, UnknownNameError
+from ..files import write_atomically
 from ..sources import Source, open_source
 from ..store import kept_frames, store
 from ..wording import cell, cite, join, percent, t
 from .assembling import assemble, tidy
 from .corrections import COLUMNS, cell_name, stated_cells
 from .examination import examine
-from .ledger import DECISIONS, JUDGED, Book, for_reading, safe_for_spreadsheets, with_reasons
+from .ledger import DECISIONS, JUDGED, Book, for_reading, with_reasons
 from .panel import POLICIES, build_panel, check_conservation, check_origins, repair, total_frame
 from .parsing import read_number
+from .tables import csv_of, long_panel, packed, table_files, unpacked
 
 __all__ = ["Cleaned", "clean"]
 
@@ -67,7 +68,7 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
     stated = cells.pop("stated").to_numpy(object)
     if keep:
         key = source.content, policy, *(None if month is None else str(month) for month in (start, end))
-        tables = _unpacked(kept_frames("cleaned", key, lambda: _packed(_tables(cells, source.catalog, policy, stated))))
+        tables = unpacked(kept_frames("cleaned", key, lambda: packed(_tables(cells, source.catalog, policy, stated))))
     else:
         tables = _tables(cells, source.catalog, policy, stated)
     describe(tables["conservation"], branch="*", indicator="*")
@@ -84,26 +85,6 @@ def _tables(cells: pd.DataFrame, catalog: Catalog, policy: str, stated: np.ndarr
     entries = book.entries(cells, names)
     check_origins(repaired, entries)
     return {"panel": panel, "entries": entries, "conservation": check_conservation(cells, entries, in_panel)}
-
-
-def _packed(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the tables as they are kept: the panel's index as columns, what a decision was based on as JSON."""
-    texts = {id(None): None}        # many rows share one object
-    for detail in tables["entries"]["detail"]:
-        if id(detail) not in texts:
-            texts[id(detail)] = json.dumps(detail, ensure_ascii=False)
-    detail = [texts[id(detail)] for detail in tables["entries"]["detail"]]
-    entries = tables["entries"].assign(detail=pd.Series(detail, dtype="str"))
-    return tables | {"panel": tables["panel"].reset_index(), "entries": entries}
-
-
-def _unpacked(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    codes, texts = pd.factorize(tables["entries"]["detail"])
-    details = np.array([*map(json.loads, texts), None], object)
-    entries, panel = tables["entries"].assign(detail=details[codes]), tables["panel"]
-    index = [pd.Index(panel["branch"].unique(), name="branch"), pd.PeriodIndex(panel["month"].unique(), name="month")]
-    return tables | {"panel": panel.drop(columns=["branch", "month"]).set_axis(pd.MultiIndex.from_product(index)),
-                     "entries": entries}
 
 
 def _between(cells: pd.DataFrame, start, end) -> pd.DataFrame:
@@ -277,6 +258,22 @@ class Cleaned:
         reason = [t(f"cleaning.about_{rule}", lang) for rule in d["rule"]]
         return d.assign(value=value, reason=reason, who="")[COLUMNS]
 
+    def to_frame(self, form: str = "long", lang: str | None = None) -> pd.DataFrame:
+        """Return the panel as other libraries take it, in base units.
+
+        Parameters
+        ----------
+        form : {"long", "panel"}
+            ``long``: a row a number, ``branch, month`` (monthly period), ``indicator, unit, value, doubtful`` (whether
+            :meth:`series` leaves it out); what is not known has no row. ``panel``: `panel`, a copy: a row a branch and
+            month, a column an indicator.
+        lang : {"zh", "en"}, optional
+            Of the units.
+        """
+        if form not in ("long", "panel"):
+            raise UnknownNameError("form", form, ("long", "panel"))
+        return self.panel.copy() if form == "panel" else long_panel(self.panel, self.trusted, self.catalog, lang)
+
     def total(self, doubtful: str = "omit") -> pd.DataFrame:
         """Return all branches together, months x indicators: the printed total where there is one, else the branches'
         sum (only of months in which every branch reports); ratios from their numerators and denominators. Numbers that
@@ -400,21 +397,14 @@ class Cleaned:
         return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
 
     def save(self, folder: str | Path, lang: str | None = None) -> list[Path]:
-        """Write ``panel.csv``, ``panel.parquet`` and ``ledger.csv``: the same bytes for the same numbers.
-
-        Texts a spreadsheet could take for a formula get an apostrophe in front, in the CSV files only.
-        """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        flat = self.panel.reset_index()
-        flat["month"] = flat["month"].astype(str)
-        ledger = with_reasons(self.entries, lang).assign(month=lambda d: d["month"].astype(str))
-        paths = [folder / "panel.csv", folder / "panel.parquet", folder / "ledger.csv"]
-        options = {"index": False, "encoding": "utf-8-sig", "lineterminator": "\n", "float_format": "%.15g"}
-        safe_for_spreadsheets(flat).to_csv(paths[0], **options)
-        flat.to_parquet(paths[1], index=False)
-        safe_for_spreadsheets(ledger).to_csv(paths[2], **options)
-        return paths
+        """Write ``panel.csv`` and ``panel.parquet`` (:meth:`to_frame`, long) and ``ledger.csv``: the same bytes for the
+        same numbers. Texts a spreadsheet could take for a formula get an apostrophe in front, in CSV files only."""
+        files = table_files("panel", self.to_frame(lang=lang))
+        files["ledger.csv"] = csv_of(with_reasons(self.entries, lang))
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_atomically(Path(folder) / name, content)
+        return [Path(folder) / name for name in files]
 
     def _repr_html_(self) -> str:
         counts = {name: f"{self.conservation[name].iloc[0]:,}" for name in self.conservation}

@@ -4,6 +4,7 @@
 
     reports/rizhao/
       report.html   tables.xlsx   summary.json   run.json
+      panel.csv     panel.parquet  every number of the branch, cleaned, in base units
       previous.json the last summary that said something else, if there was one
       report.pdf    the page printed, if that was asked for
       notebooks/    01_data_cleaning.ipynb ...     as executed
@@ -27,6 +28,7 @@ import pandas as pd
 from .. import __version__
 from ..catalog import ID, Catalog, as_period
 from ..cleaning import clean
+from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
 from ..files import own_folder, portable_source, renew, write_atomically
 from ..sources import open_source
@@ -137,6 +139,8 @@ def write_report(province: Province, scope: Scope, lang: str, executed: Iterable
                       tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
         content, files = build([book.path for book in executed], about)
         files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned, executed))
+        panel = province.cleaned.to_frame()
+        files |= table_files("panel", panel if scope.name == province.whole else panel[panel["branch"] == scope.name])
         files["run.json"] = run_json_bytes(_run(province, executed, about), files)
     finally:
         use_language(before)

@@ -128,7 +128,24 @@ def test_files_are_the_same_bytes_and_safe_to_open(spoilt, tmp_path):
     assert "'=1+1" in ledger["text"].tolist() and "'-" in ledger["text"].tolist()
     assert "=1+1" in spoilt.clean().ledger["text"].tolist()      # only the file is neutralised
     panel = pd.read_parquet(first[1])
-    assert len(panel) == 7 * 30 and panel["month"].iloc[0] == "2009-01"
+    assert len(panel) == spoilt.clean().panel.count().sum() and panel["month"].iloc[0] == "2009-01"
+
+
+def test_the_panel_as_a_long_table_has_every_number_once_and_says_which_are_in_doubt(spoilt):
+    cleaned = spoilt.clean()
+    long = cleaned.to_frame(lang="en")
+    assert list(long) == ["branch", "month", "indicator", "unit", "value", "doubtful"]
+    wide = long.pivot_table("value", ["branch", "month"], "indicator", aggfunc="sum")
+    reported = cleaned.panel.dropna(how="all").dropna(axis=1, how="all")
+    assert wide.reindex(reported.index)[reported.columns].equals(reported)
+    keys = ["branch", "month", "indicator"]
+    assert set(long.loc[long["doubtful"], keys].itertuples(index=False, name=None)) == set(
+        cleaned.doubtful[keys].itertuples(index=False, name=None)) != set()
+    assert set(zip(long["indicator"], long["unit"], strict=True)) == {
+        (key, cleaned.catalog.unit_label(key, "en")) for key in reported}
+    assert cleaned.to_frame("panel").equals(cleaned.panel)
+    with pytest.raises(UnknownNameError, match="unknown form 'wide'"):
+        cleaned.to_frame("wide")
 
 
 def test_only_texts_that_begin_a_formula_are_changed():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
 from benchmarks._processes import marked
@@ -44,12 +45,21 @@ def contents(folder):
 
 def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
     assert sorted(contents(report)) == ["notebooks/01_cleaning.ipynb", "notebooks/02_forecast.ipynb",
-                                               "report.html", "run.json", "summary.json", "tables.xlsx",
+                                               "panel.csv", "panel.parquet", "report.html", "run.json",
+                                               "summary.json", "tables.xlsx",
                                                "tables/series.csv", "tables/series.parquet"]
     assert report.name == "0351" and language() == "zh"
     page = (report / "report.html").read_text(encoding="utf-8")
     assert "East: e-banking report" in page and "Simulated data" in page and 'alt="East"' in page
     assert "0351 <span" in page
+
+
+def test_the_panel_beside_it_is_all_that_was_cleaned_of_the_branch(report, province):
+    mine = province.cleaned.to_frame(lang="en").query("branch == '0351'")
+    mine = mine.assign(month=mine["month"].astype(str)).reset_index(drop=True)
+    assert len(mine) == 48
+    pd.testing.assert_frame_equal(pd.read_parquet(report / "panel.parquet"), mine, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_csv(report / "panel.csv", dtype={"branch": str}), mine, check_dtype=False)
 
 
 def test_the_same_input_gives_the_same_bytes(report, here, make_report):
