@@ -29,8 +29,7 @@ _DIGITS = 10
 _MAX_ROWS = 100_000
 # Charts use few colours: a palette loses nothing that can be seen and leaves a quarter of the bytes.
 _COLOURS = 192
-_AS_DRAWN = 64      # of them: those of most pixels
-_WEIGHT = 16        # of one of the others, at most
+_WEIGHT = 1024      # of one of them among the others, at most
 
 
 def setup(lang: str = "zh") -> None:
@@ -234,30 +233,19 @@ def _png(figure) -> tuple[bytes, dict[str, int]]:
 
 
 def _with_palette(pixels: np.ndarray):
-    """Return a picture of few colours, those of most pixels as they are; `pixels` are (height, width, 4) bytes.
+    """Return a picture of few colours; `pixels` are (height, width, 4) bytes.
 
-    Pillow would look for the colours among all pixels, of which nearly all are white: here it is only asked for what
-    the edges of letters and lines are mixed of.
+    Pillow would look for the colours among all pixels, of which nearly all are white: it is shown each colour once, or
+    as often as it needs to see that it must stay as it is.
     """
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    codes = np.ascontiguousarray(pixels).view(np.uint32).ravel()
-    paper = codes[0]                            # most pixels by far: only the others are looked up
-    drawn = np.flatnonzero(codes != paper)
-    found, colours = pd.factorize(codes[drawn])
-    codes, colours = np.zeros(codes.size, np.intp), np.r_[paper, colours]
-    codes[drawn] = found + 1
-    often, colours = np.bincount(codes), colours.view(np.uint8).reshape(-1, 4)[:, :3]
-    order = np.argsort(-often, kind="stable")
-    kept, rest = np.split(order, [_COLOURS if len(order) <= _COLOURS else _AS_DRAWN])
-    place, palette = np.empty(len(order), np.uint8), colours[kept]
-    place[kept] = np.arange(len(kept))
-    if rest.size:
-        times = np.minimum(often[rest], _WEIGHT)
-        mixed = Image.fromarray(np.repeat(colours[rest], times, axis=0)[None]).quantize(_COLOURS - len(kept))
-        place[rest] = len(kept) + np.asarray(mixed)[0, np.cumsum(times) - 1]
-        palette = np.vstack([palette, np.reshape(mixed.getpalette(), (-1, 3)).astype(np.uint8)])[:_COLOURS]
-    picture = Image.frombytes("P", (width, height), place[codes].tobytes())
-    picture.putpalette(palette.tobytes())
+    found, colours = pd.factorize(np.ascontiguousarray(pixels).view(np.uint32).ravel())
+    times = np.minimum(np.bincount(found), _WEIGHT)
+    shown = np.repeat(colours.view(np.uint8).reshape(-1, 4)[:, :3], times, axis=0)
+    mixed = Image.fromarray(shown[None]).quantize(_COLOURS)
+    place = np.asarray(mixed)[0, np.cumsum(times) - 1]
+    picture = Image.frombytes("P", (width, height), place[found].tobytes())
+    picture.putpalette(mixed.getpalette())
     return picture
