@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .. import __version__
 from ..errors import ConfigError
 from ..wording import language, month_name, t
-from .content import Content, Item, Stage
+from .content import Content, Item
 
 __all__ = ["MAX_BYTES", "About", "build_page", "set_page"]
 
@@ -29,9 +29,6 @@ MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
 _STATE_LINES = 11
 _PICTURES = 3
-# Of a page that is too large: how many rows of each table stay, and how many of its largest pictures do not. None: all
-# rows; all pictures, those of the first screen too.
-_SIZES = ((None, None), (100, None), (25, None), (25, 0), (25, 3), (25, 10), (25, 1_000_000))
 # Signs that turn the direction of writing (in a branch's name they would garble the text after it), and those that no
 # HTML page may hold.
 _REFUSED = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -79,55 +76,32 @@ class About:
 def build_page(content: Content, about: About) -> str:
     """Return the page of a branch as HTML.
 
-    A page that would be too large shows the first rows of its tables, and no more pictures than it can bear; it says
-    what it leaves out and where that is. One that is too large all the same is a ConfigError.
+    A page that would be too large leaves out its largest picture or table, then the next, and says where they are. One
+    that is too large all the same is a ConfigError.
     """
     lang, fills = about.lang, about.fills
-    for stages, pictures in _smaller(content, lang):
+    items = {item.anchor: item for item in (*content.items, *content.first_screen) if item.kind in ("figure", "table")}
+    largest, gone = sorted(items, key=lambda anchor: len(items[anchor].html)), set()
+    while True:
+        stages = [replace(stage, items=tuple(_left_out(item, lang) if item.anchor in gone else item
+                                             for item in stage.items)) for stage in content.stages]
+        pictures = [item for item in content.first_screen if item.anchor not in gone]
         try:
             return set_page("report.html.j2", lang, words="report", about=about, simulated=about.simulated,
                             title=t("report.title", lang, branch=about.branch_label), stages=stages,
                             months=t("report.months", lang, first=fills["start"], last=fills["end"]),
-                            state=content.state[:_STATE_LINES], pictures=pictures, records=content.records)
-        except ConfigError as error:
-            too_large = error
-    raise too_large
-
-
-def _smaller(content: Content, lang: str) -> Iterator[tuple[list[Stage], list[Item]]]:
-    """Yield what a page shows: all of it, then shorter tables, then ever fewer of its pictures, the largest first."""
-    figures = sorted((item for stage in content.stages for item in stage.items if item.kind == "figure"),
-                     key=lambda item: -len(item.html))
-    for rows, gone in _SIZES:
-        without = {item.anchor for item in figures[:gone or 0]}
-
-        def cut(item: Item, rows=rows, without=without) -> Item:
-            if item.kind == "figure" and item.anchor in without:
-                return _left_out(item, lang)
-            return _first_rows(item, rows, lang) if item.kind == "table" and rows else item
-
-        yield ([replace(stage, items=tuple(map(cut, stage.items))) for stage in content.stages],
-               content.first_screen[:_PICTURES] if gone is None else [])
-
-
-def _first_rows(item: Item, most: int, lang: str) -> Item:
-    """Return a table with its first rows and a sentence that says how many follow elsewhere."""
-    head, body, rest = item.html.partition("<tbody>")
-    rest, end, after = rest.partition("</tbody>")
-    rows = re.findall(r"<tr\b.*?</tr>\s*", rest, flags=re.S)
-    if len(rows) <= most:
-        return item
-    tables = ", ".join(f"tables/{name}.csv" for name in item.records)
-    where = t("report.where_tables", lang, files=tables) if tables else t(
-        "report.where_notebook", lang, notebook=item.origin.notebook)
-    note = t("report.rows_left_out", lang, n=len(rows) - most, all=len(rows), where=where)
-    after = after.replace("</table>", f'</table><p class="note">{note}</p>', 1)
-    return replace(item, html=head + body + "".join(rows[:most]) + end + after)
+                            state=content.state[:_STATE_LINES], pictures=pictures[:_PICTURES], records=content.records)
+        except ConfigError:
+            if not largest:
+                raise
+        gone.add(largest.pop())
 
 
 def _left_out(item: Item, lang: str) -> Item:
-    """Return the sentence that stands where a picture stood; what refers to the picture finds it there."""
-    note = t("report.picture_left_out", lang, n=item.number, notebook=item.origin.notebook, prompt=item.origin.prompt)
+    """Return the sentence that stands where a picture or a table stood; what refers to it finds it there."""
+    where = ", ".join(f"tables/{name}.csv" for name in item.records) or t(
+        "report.origin", lang, notebook=item.origin.notebook, prompt=item.origin.prompt)
+    note = t("report.left_out", lang, what=t(f"report.{item.kind}", lang, n=item.number), where=where)
     return replace(item, kind="block", html=f'<p class="reading" id="{item.anchor}">{note}</p>')
 
 

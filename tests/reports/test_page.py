@@ -99,7 +99,8 @@ def test_a_picture_that_the_page_cannot_bear_is_left_out_and_the_page_says_where
     page = build_page(read_content(executed, lang), about(lang))
     assert len(page.encode()) <= MAX_BYTES < 3_000_000 + len(whole.encode())
     assert whole.count("<img") > page.count("<img") and 'class="reading" id="fig-1"' in page
-    assert t("report.picture_left_out", lang, n=1, notebook="01", prompt=3).split("01")[0] in page
+    where = t("report.origin", lang, notebook="01_cleaning", prompt=3)
+    assert t("report.left_out", lang, what=t("report.figure", lang, n=1), where=where) in page
     assert {a[1:] for a in re.findall(r'href="(#[^"]*)"', page)} <= set(re.findall(r'\bid="([^"]*)"', page))
 
 
@@ -113,18 +114,19 @@ def long(rows, name="growth"):
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_a_page_of_a_thousand_rows_shows_the_first_and_says_where_the_others_are(about, lang):
-    page = build_page(long(9000), about(lang))
-    assert len(page.encode()) <= MAX_BYTES
-    assert page.count("<td>i99</td>") == 2 and "<td>i100</td>" not in page
-    assert page.count(t("report.rows_left_out", lang, n=8900, all=9000, where=t(
-        "report.where_tables", lang, files="tables/growth.csv"))) == 1
-    assert page.count(t("report.where_notebook", lang, notebook="02_x")) == 1 and page.count("a note") == 2
+def test_the_largest_tables_give_way_and_the_page_says_where_they_are(about, lang):
+    page = build_page(long(12_000), about(lang))
+    assert len(page.encode()) <= MAX_BYTES and "<td>i1</td>" not in page
+    one, two = (t("report.left_out", lang, what=t("report.table", lang, n=n), where=where) for n, where in (
+        (1, "tables/growth.csv"), (2, t("report.origin", lang, notebook="02_x", prompt=5))))
+    assert one in page and two in page
+    page = build_page(long(9000), about(lang))      # only as much as it takes
+    assert page.count("<td>i8999</td>") == 1 and (one in page) != (two in page)
 
 
 def test_a_page_that_fits_leaves_nothing_out(about):
     page = build_page(long(300), about("en"))
-    assert page.count("<td>i299</td>") == 2 and "left out" not in page
+    assert page.count("<td>i299</td>") == 2 and "too large" not in page
 
 
 def test_a_page_that_is_too_large_whatever_is_left_out_is_refused(about, monkeypatch):
