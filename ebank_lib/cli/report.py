@@ -98,7 +98,7 @@ def report(options: argparse.Namespace) -> int:
               file=sys.stderr)
         return 3
     if not options.all:
-        for name in outcome.done:
+        for name in [*outcome.done, *outcome.unchanged]:
             _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
     else:
         _print(t("cli.summary", options.lang, **counts, seconds=seconds) if outcome.done or outcome.failed else

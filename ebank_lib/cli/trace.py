@@ -11,6 +11,7 @@ from ..errors import ConfigError, EbankError
 from ..files import find_source
 from ..reports import seal
 from ..reports import trace as back
+from ..reports.branch import files_read
 from ..reports.cells import value_text
 from ..sources import open_source
 from ..wording import has, month_name, t
@@ -84,7 +85,7 @@ def _source(options: argparse.Namespace, report: Any) -> tuple[Any, str]:
     opened = open_source(path)
     cleaned = clean(opened)
     then = {one["file"]: one["sha256"] for one in report.run["files"]}
-    now = {one.file: one.sha256 for one in opened.files().itertuples()}
+    now = {one["file"]: one["sha256"] for one in files_read(opened)}
     return cleaned, "" if then == now else "changed_source"
 
 

@@ -21,7 +21,8 @@ from typing import Any
 from ..errors import EbankError
 from ..files import own_folder, portable_source
 from ..versions import code_version
-from . import state, tasks
+from ..sources import open_source
+from . import seal, state, tasks
 from .parameters import branch_notebooks, check_extra, learners, parameters_of, plan, province_notebooks
 from .processes import Cluster, Processes, outcome_of, server_folder
 
@@ -100,7 +101,7 @@ def run_batch(order: Order, say: Say) -> Outcome:
     one = branch_notebooks(order.notebooks)
     together = province_notebooks(order.notebooks, must=order.whole)
     check_extra(order.extra, [*one, *together] if order.everything else together if order.whole else one)
-    state.source_hash(order.source)
+    state.source_hash(order.source)     # what cannot be read is said before anything is made
     with state.locked(order.out, None if order.everything else _name_of(order), order.command(order.branch), order.wait,
                       lambda who: say({"event": "waiting", "message": who})):
         if order.everything:
@@ -117,7 +118,6 @@ def run_batch(order: Order, say: Say) -> Outcome:
 
 def _name_of(order: Order) -> str:
     """Return the name of the one report that is asked for; what does not exist is an error before anything starts."""
-    from ..sources import open_source
     from .branch import PROVINCE
 
     catalog = open_source(order.source).catalog
@@ -147,8 +147,7 @@ class _Run:
             self._prepare(None)
             state.write_json(self._state / "source.json", {**self._about, "asked": asked})
         reports = self._reports()
-        stale = [one for one in reports if one.failure or self._order.again or not state.is_fresh(
-            self._order.out / one.name, state.read_json(self._state / f"{one.name}.json"), one.key)]
+        stale = [one for one in reports if not self._is_fresh(one)]
         if stale and self._pool is None:
             self._prepare(None)
         names = {one.name for one in stale}
@@ -158,7 +157,7 @@ class _Run:
             self._learn()
         # The province's one notebook takes longest: begun first, nobody waits for it at the end.
         self._make(sorted(stale, key=lambda one: one.branch is not None))
-        if not self._outcome.stopped:
+        if not self._outcome.stopped and (stale or not seal.as_written(self._order.out)):
             self._finish(reports)
         return self._outcome
 
@@ -169,6 +168,9 @@ class _Run:
         reports = self._reports()
         if reports[0].failure:
             raise EbankError(tasks.reason(reports[0].failure))     # a wrong request is not a branch that failed
+        if self._is_fresh(reports[0]):
+            self._outcome.unchanged = [reports[0].name]
+            return self._outcome
         self._make(reports)
         if self._outcome.failed and not self._outcome.stopped:
             self._alone("index", out=str(self._order.out), request=self._order.request, failed=self._outcome.failed,
@@ -176,6 +178,15 @@ class _Run:
         return self._outcome
 
     # ---------------------------------------------------------------- what there is to do
+
+    def _is_fresh(self, report: _Report) -> bool:
+        """Whether a report is what would come out again: made from what is there today, every file as it was written.
+        """
+        folder = self._order.out / report.name
+        kept = state.read_json(self._state / f"{report.name}.json")
+        return (not self._order.again and report.failure is None and not (folder / "failed").exists()
+                and kept.get("key") == report.key and kept.get("run") == state.sha256_of(folder / "run.json")
+                and seal.as_written(folder))
 
     def _prepare(self, only: list[str | None] | None) -> None:
         """Have the source read, and take what is in it."""
@@ -271,8 +282,9 @@ class _Run:
         if report.failure:
             self._failed(report, report.failure)
             return
+        held = tasks.partial(self._order.out, report.name, report.key)
         for path in report.notebooks:
-            if self._order.again or tasks.executed_before(self._order.out, report.name, path.stem, report.key) is None:
+            if self._order.again or not (held / f"{path.stem}.ipynb").is_file():
                 report.left += 1
                 yield report, path
             else:
@@ -317,7 +329,7 @@ class _Run:
             report.left -= 1
             return not report.left
         # Not by the task itself: on a cluster the same one may still be running elsewhere.
-        shutil.rmtree(tasks.partial(self._order.out, report.name), ignore_errors=True)
+        shutil.rmtree(tasks.partial(self._order.out, report.name, report.key).parent, ignore_errors=True)
         self._outcome.done.append(report.name)
         self._outcome.warned += [f"{report.name} {line}" for line in result["warnings"]]
         self._tell("done", report, seconds=_since(report), reused=sorted(report.reused),
@@ -331,8 +343,6 @@ class _Run:
         self._outcome.failed[report.name] = report.failure
         if failed["kind"] == "disk":
             self._outcome.stopped = report.failure       # the next one would fail as well
-        else:
-            tasks.note_failure(order.out, report.name, report.failure)
         self._tell("failed", report, seconds=_since(report), message=tasks.reason(failed),
                    command=report.failure["command"], kind=failed["kind"])
 
@@ -341,21 +351,12 @@ class _Run:
         self._say({"event": event, "branch": report.name, "label": label, **more})
 
     def _finish(self, reports: list[_Report]) -> None:
-        """Make the pages around the reports unless they are what would come out again."""
-        out, kept = self._order.out, state.read_json(self._state / "index.json")
+        """Make the pages around the reports."""
         # The order of what failed must not be the order in which it did.
         failed = {one.name: self._outcome.failed[one.name] for one in reports if one.name in self._outcome.failed}
-        given = {"out": str(out), "request": self._order.request, "failed": failed,
-                 "about": {name: self._about[name] for name in ("title", "simulated")},
-                 "reports": [{"name": one.name, "label": dict(one.label)} for one in reports]}
-        made_from = state.hash_of([given | {"out": ""}, self._source, code_version(), [one.key for one in reports],
-                                   [state.sha256_of(out / one.name / "run.json") for one in reports]])
-        files = kept.get("files", {})
-        if kept.get("made_from") == made_from and files == {name: state.sha256_of(out / name) for name in files}:
-            return
-        result = self._alone("index", **given)
-        state.write_json(self._state / "index.json", {
-            "made_from": made_from, "files": {name: state.sha256_of(out / name) for name in result["files"]}})
+        self._alone("index", out=str(self._order.out), request=self._order.request, failed=failed,
+                    about={name: self._about[name] for name in ("title", "simulated")},
+                    reports=[{"name": one.name, "label": dict(one.label)} for one in reports])
 
 
 def _since(report: _Report) -> float:

@@ -30,18 +30,19 @@ from ..catalog import ID, Catalog, as_period
 from ..cleaning import clean
 from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
-from ..files import own_folder, portable_source, renew, write_atomically
-from ..sources import open_source
+from ..files import CORRECTIONS, own_folder, portable_source, renew, write_atomically
+from ..sources import Source, open_source
 from ..store import kept_data
+from ..versions import library_versions, package_sha256
 from ..wording import t, use_language
 from .content import Content, read_content
 from .notebook import Executed
 from .page import About, build_page
-from .seal import library_versions, package_sha256, run_json_bytes, source_links
+from .seal import run_json_bytes, source_links, text_sha256
 from .summary import labels_of, summarise, summary_bytes
 from .workbook import export_files, workbook_bytes
 
-__all__ = ["PROVINCE", "Province", "Scope", "build", "open_province", "scope_of", "write_report"]
+__all__ = ["PROVINCE", "Province", "Scope", "build", "files_read", "open_province", "scope_of", "write_report"]
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 
@@ -52,7 +53,7 @@ class Province:
 
     given: str
     cleaned: Any
-    files: pd.DataFrame
+    files: tuple[dict[str, Any], ...]
     links: tuple[dict[str, Any], ...]
 
     @property
@@ -79,14 +80,22 @@ def open_province(source: str | Path) -> Province:
     """Read and clean a source."""
     opened = open_source(source)
     cleaned = clean(opened)
-    files = opened.files()
+    files = files_read(opened)
 
     def links() -> list[dict[str, Any]]:
         return source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
 
     # From the store, where there are files to know them by: they are every report's, and long to hash.
     made = links() if opened.content is None else kept_data("source-links", (opened.content,), links)
-    return Province(portable_source(source), cleaned, files, tuple(made))
+    return Province(portable_source(source), cleaned, tuple(files), tuple(made))
+
+
+def files_read(source: Source) -> list[dict[str, Any]]:
+    """Return ``file, bytes, sha256`` of what a source's cells are from: its files, and what a reader says of them."""
+    files = source.files()[["file", "bytes", "sha256"]].to_dict("records")
+    if said := source.stated:
+        files.append({"file": CORRECTIONS, "bytes": len(said), "sha256": text_sha256(said)})
+    return files
 
 
 def scope_of(province: Province, branch: str | None, indicator: str | None = None, start: str | None = None,
@@ -135,8 +144,7 @@ def write_report(province: Province, scope: Scope, lang: str, executed: Iterable
     try:
         catalog, source = province.catalog, province.cleaned.source
         about = About(scope.name, labels_of(catalog, scope.name)[lang], catalog.indicator(scope.indicator).label(lang),
-                      source.title(lang), source.simulated, *scope.months, lang, province.links,
-                      tuple(province.files[["file", "bytes", "sha256"]].to_dict("records")))
+                      source.title(lang), source.simulated, *scope.months, lang, province.links, province.files)
         content, files = build([book.path for book in executed], about)
         files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned, executed))
         panel = province.cleaned.to_frame()
@@ -190,7 +198,7 @@ def _run(province, executed, about: About) -> dict[str, Any]:
         "simulated": province.cleaned.source.simulated,
         "parameters": parameters,
         "versions": library_versions(),
-        "files": province.files[["file", "bytes", "sha256"]].to_dict("records"),
+        "files": list(province.files),
         "stderr": {book.name: list(book.stderr) for book in executed if book.stderr},
         "stages_not_done": {book.name: book.not_done for book in executed if book.not_done},
         "data": list(about.chain),

@@ -13,23 +13,24 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ..errors import ConfigError, EbankError
+from ..files import CORRECTIONS, find_source
+from ..sources import open_source
 from ..versions import library_versions, package_sha256
 
-if TYPE_CHECKING:
-    import pandas as pd  # an answer that nothing has changed does without it
-
-__all__ = ["Broken", "Verdict", "frame_sha256", "library_versions", "package_sha256", "plain_path", "run_json_bytes",
-           "source_links", "text_sha256", "verify"]
+__all__ = ["Broken", "Verdict", "as_written", "frame_sha256", "plain_path", "run_json_bytes", "source_links",
+           "text_sha256", "verify"]
 
 # Lies in a report's folder and is listed in the run.json of the whole run, if anywhere.
 _OF_THE_RUN = re.compile(r"(?:failed/.*|previous\.json|report\.pdf)")
-_AT_THE_TOP = re.compile(r"(?:\.ebank/.*|index\.pdf|changes\.pdf)")
+_AT_THE_TOP = re.compile(r"(?:\.ebank/.*|index\.pdf|changes\.pdf|[^/]+/failed/index\.pdf)")
 
 
 # ---------------------------------------------------------------- writing
@@ -45,14 +46,14 @@ def frame_sha256(frame: pd.DataFrame) -> str:
     return text_sha256(frame.to_csv(index=named, lineterminator="\n"))
 
 
-def source_links(files: pd.DataFrame, cells: pd.DataFrame, ledger: pd.DataFrame,
+def source_links(files: Sequence[Mapping[str, Any]], cells: pd.DataFrame, ledger: pd.DataFrame,
                  panel: pd.DataFrame) -> list[dict[str, Any]]:
     """Return what the panel was made from, step by step: ``[{step, count, sha256}]``.
 
     The ledger's reasons are left out: they are words, in the reader's language, for the rules that stand beside them.
     """
     plain = ledger.drop(columns=[c for c in ("reason",) if c in ledger.columns])
-    steps = {"source": (len(files), text_sha256("\n".join(f"{f.file} {f.sha256}" for f in files.itertuples()))),
+    steps = {"source": (len(files), text_sha256("\n".join(f"{one['file']} {one['sha256']}" for one in files))),
              "cells": (len(cells), frame_sha256(cells)), "ledger": (len(ledger), frame_sha256(plain)),
              "panel": (int(panel.notna().to_numpy().sum()), frame_sha256(panel))}
     return [{"step": step, "count": int(count), "sha256": sha256} for step, (count, sha256) in steps.items()]
@@ -128,48 +129,50 @@ def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict
     """
     folder = Path(folder)
     below = sorted(p.parent for p in folder.glob("*/run.json")) if folder.is_dir() else []
-    run, verdict = _opened(folder)
     if not (folder / "run.json").is_file() and not below:
         raise ConfigError("is no report", file=str(folder), found="no run.json", expected="a report's folder")
     links = functools.cache(_computed)      # each source is read once for all reports
-    if below or (folder / "index.html").exists() or (run and "branches" in run):
-        # Around reports that were made one by one nothing lies, and nothing tells of them.
-        around = any(p.is_file() for p in folder.iterdir())
-        whole = [_whole_run(run, verdict, below)] if around else []
-        return [*whole, *(_report(*_opened(one), source, links) for one in below)]
-    return [_report(run, verdict, source, links)]
+
+    def report(folder: Path) -> Verdict:
+        return _verdict(folder, _OF_THE_RUN.fullmatch, lambda verdict, run: _source(verdict, run, source, links))
+
+    if not below and not (folder / "index.html").exists():
+        return [report(folder)]
+
+    def inside(name: str) -> bool:      # what is in a report's folder is held against its own run.json
+        return "/" in name and folder / name.split("/")[0] in below and not name.endswith("/run.json")
+
+    # Around reports that were made one by one nothing lies, and nothing tells of them.
+    around = any(p.is_file() for p in folder.iterdir())
+    whole = [_verdict(folder, lambda name: inside(name) or _AT_THE_TOP.fullmatch(name))] if around else []
+    return [*whole, *map(report, below)]
 
 
-def _opened(folder: Path) -> tuple[dict[str, Any] | None, Verdict]:
-    """Return a ``run.json`` and a verdict on its seal; None for one that nothing can be held against."""
+def as_written(folder: Path) -> bool:
+    """Whether the ``run.json`` of a report or a run, and every file that it lists, are as they were written."""
+    return _verdict(folder, lambda name: True).holds
+
+
+def _verdict(folder: Path, others: Callable[[str], Any],
+             besides: Callable[[Verdict, dict[str, Any]], None] | None = None) -> Verdict:
+    """Return what a ``run.json`` and the files of its folder say, with no word on unlisted `others`, and on what is to
+    be compared `besides`."""
+    verdict = Verdict(folder)
     try:
         content = (folder / "run.json").read_bytes()
     except OSError:
-        return None, Verdict(folder, broken=[Broken("seal", "run.json", "run.json", "missing")])
-    run = _read(content)
-    broken = [Broken("seal", "run.json", "a sealed run.json", text_sha256(content))] if run is None else []
-    return run, Verdict(folder, broken=broken)
-
-
-def _whole_run(run: Mapping[str, Any] | None, verdict: Verdict, reports: list[Path]) -> Verdict:
-    """Compare what lies around the reports, and whether they are those that the index tells of."""
-    if run is not None:
-        branches = [one for one in run.get("branches", ()) if isinstance(one, Mapping) and plain_path(str(one.get("id")))]
-        seals = {f"{one['id']}/run.json": one["run"] for one in branches if one.get("run")}
-        own = {report.name for report in reports} | {str(one["id"]) for one in branches}
-        _files(verdict, run.get("artefacts", {}) | seals, lambda name: _AT_THE_TOP.fullmatch(name) or (
-            name.split("/")[0] in own and "/" in name and not name.endswith("/run.json")))
-    return verdict
-
-
-def _report(run: Mapping[str, Any] | None, verdict: Verdict, source: str | Path | None,
-            links: Callable[[Path], list[dict[str, Any]]]) -> Verdict:
-    if run is not None:
-        try:
-            _files(verdict, run["artefacts"], _OF_THE_RUN.fullmatch)
-            _source(verdict, run, source, links)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:    # sealed, but no run.json of ours
-            verdict.broken.append(Broken("seal", "run.json", "run.json", f"{type(error).__name__}: {error}"))
+        verdict.expect("seal", "run.json", "run.json", "missing")
+        return verdict
+    if (run := _read(content)) is None:
+        verdict.expect("seal", "run.json", "a sealed run.json", text_sha256(content))
+        return verdict
+    try:
+        reports = {f"{one['id']}/run.json": one["run"] for one in run.get("branches", ()) if one["run"]}
+        _files(verdict, run["artefacts"] | reports, others)
+        if besides is not None:
+            besides(verdict, run)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:    # sealed, but no run.json of ours
+        verdict.expect("seal", "run.json", "run.json", f"{type(error).__name__}: {error}")
     return verdict
 
 
@@ -194,9 +197,6 @@ def _sha256_below(folder: Path, name: str) -> str:
 def _source(verdict: Verdict, run: Mapping[str, Any], given: str | Path | None,
             links: Callable[[Path], list[dict[str, Any]]]) -> None:
     """Compare the source's files, and cells, ledger and panel computed again from them, with what was recorded."""
-    from ..files import find_source
-    from ..sources import open_source
-
     try:
         path = find_source(run["source"] if given is None else given)
     except EbankError:
@@ -205,9 +205,10 @@ def _source(verdict: Verdict, run: Mapping[str, Any], given: str | Path | None,
         verdict.remarks.append(("no_source", {}))
         return
     root = Path(open_source(path).root)
-    for one in run["files"]:
-        if "://" not in one["file"]:        # a database has no file to compare
-            verdict.expect("source", one["file"], one["sha256"], _sha256_below(root, one["file"]))
+    for name, expected in ((one["file"], one["sha256"]) for one in run["files"]):
+        if "://" not in name:       # a database has no file to compare
+            found = _sha256_below(path.parent if name == CORRECTIONS else root, name)
+            verdict.expect("source", name, expected, found)
     if any(one.step == "source" for one in verdict.broken):
         return
     if run["code"] != package_sha256() or run["versions"] != library_versions():

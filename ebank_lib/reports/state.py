@@ -2,9 +2,8 @@
 
 One run at a time works in an output folder; what a killed one left there is cleared away by the next. For every report
 there is ``state/BRANCH.json``, written after the report's seal: the hash of source, code, notebooks and parameters, and
-the hashes of all files that came out; so a run does again what has to be done again and nothing else. It is no part of
-a result: a run without it makes the same bytes. Nothing here needs pandas: a run with nothing to do has its answer
-before pandas would be loaded.
+that of the sealed ``run.json``, which has the hashes of all files that came out; so a run does again what has to be done
+again and nothing else. It is no part of a result: a run without it makes the same bytes.
 """
 
 from __future__ import annotations
@@ -17,27 +16,25 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
-from ..config import read_yaml
-from ..errors import ConfigError, EbankError
-from ..files import CORRECTIONS, find_source, own_folder, read_limited, shipped, write_atomically
+from ..config import read_text
+from ..errors import ConfigError
+from ..files import named_file, own_folder, shipped, write_atomically
+from ..sources import open_source
 
 try:
     import fcntl
 except ImportError:     # Windows: there, keeping two runs apart is left to the user
     fcntl = None
 
-__all__ = ["HOME", "file_hashes", "hash_of", "is_fresh", "locked", "read_json", "sha256_of",
-           "source_hash", "sweep", "write_json"]
+__all__ = ["HOME", "hash_of", "locked", "read_json", "sha256_of", "source_hash", "sweep", "write_json"]
 
 HOME = ".ebank"
 SCHEMA = 2
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")     # as write_atomically calls a file that is not finished
 _ASK_EVERY = 0.2
-_DESCRIBED = ("catalog", "branches", "facts", "strategies", "problems")
-_MOST_BYTES, _MOST_FILES = 64_000_000, 10_000       # of what is hashed without asking the reader
 
 
 # ---------------------------------------------------------------- the lock
@@ -148,56 +145,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def source_hash(source: str | Path) -> str | None:
-    """Return the hash of what describes a source, of its files, and of the facts of the world that stand beside every
-    source; None for a database, which only reading tells. No pipe, device or file without an end is waited for."""
-    path = find_source(source)
-    try:
-        spec = read_yaml(path)
-        parts = [part for part in spec.get("files") or [] if isinstance(part, dict)]
-        variable = spec.get("root_env")
-        root = Path(os.environ.get(variable, "")) if isinstance(variable, str) else path.parent
-        described = [path, path.parent / CORRECTIONS,
-                     *(path.parent / str(spec[key]) for key in _DESCRIBED if spec.get(key))]
-        read = [[str(root.resolve()) if variable else "", *map(_plain_sha256, described)],
-                [[fact.name, sha256_of(fact)] for fact in sorted(shipped("data", "reference").glob("*.csv"))],
-                [_tree(root, str(part["path"])) for part in parts if part.get("path")]]
-    except EbankError:
-        raise
-    except (OSError, ValueError, NotImplementedError, RecursionError) as error:
-        from ..sources import open_source
-
-        _ = open_source(path).content       # says what is wrong, as `ebank check` does
-        raise ConfigError("cannot be read as a source", file=str(path), found=str(error)) from None
-    return None if any("path" not in part for part in parts) else hash_of(read)
-
-
-def _plain_sha256(path: Path) -> str | None:
-    try:
-        data = read_limited(path, _MOST_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if len(data) > _MOST_BYTES:
-        raise ValueError(f"{path.name}: more than {_MOST_BYTES} bytes")
-    return hashlib.sha256(data).hexdigest()
-
-
-def _tree(root: Path, pattern: str) -> list[list[str | None]]:
-    """Return the files that a pattern names, each with its hash."""
-    if ".." in PurePath(pattern).parts or PurePath(pattern).is_absolute() or pattern.count("**") > 1:
-        raise ValueError(pattern)
-    found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
-    if len(found) > _MOST_FILES or any(p.stat().st_size > _MOST_BYTES for p in found):
-        raise ValueError(pattern)
-    return [[p.relative_to(root).as_posix(), _plain_sha256(p)] for p in found]
-
-
-def file_hashes(folder: Path) -> dict[str, str | None]:
-    """Return the hash of every file of a finished report, by its path in the folder."""
-    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.relative_to(folder).parts[0] not in ("failed", "previous.json", "report.pdf")}
-
-
-def is_fresh(folder: Path, state: Mapping[str, Any], key: str) -> bool:
-    """Whether a report is what would come out again: made from what is there today, every file as it was written."""
-    return (state.get("key") == key and not (folder / "failed").exists() and bool(state.get("files"))
-            and state["files"] == file_hashes(folder))
+    """Return the hash of a source with what it names besides its files, and of the facts of the world that stand beside
+    every source; None for a database, which only reading tells."""
+    opened = open_source(source)
+    named = filter(None, (named_file(opened, key) for key in ("facts", "strategies", "problems")))
+    world = sorted(shipped("data", "reference").glob("*.csv"))
+    return opened.content and hash_of([opened.content, [read_text(path, "a YAML file") for path in named],
+                                       [[path.name, sha256_of(path)] for path in world]])

@@ -53,11 +53,12 @@ import pandas as pd
 from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
+from ..versions import library_versions, package_sha256
 from ..wording import LANGUAGES, month_name, number, percent, t
 from .cells import row_ids
 from .parameters import INJECTED, tags
 from .record import plain
-from .seal import frame_sha256, library_versions, package_sha256, text_sha256
+from .seal import frame_sha256, text_sha256
 
 __all__ = ["LOW_ODDS", "OPEN", "SCHEMA", "both", "change_text", "labels_of", "listed", "month_text", "range_text", "summarise",
            "summary_bytes", "value_text"]

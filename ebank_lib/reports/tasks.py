@@ -9,20 +9,18 @@ wrong is its result, not an exception.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, EbankError, quote
+from ..errors import EbankError, quote
 from ..files import own_folder, renew, write_atomically
 from .parameters import one_line, read_notebook
-from .state import HOME, file_hashes, hash_of, read_json, sha256_of, source_hash, write_json
+from .state import HOME, hash_of, read_json, sha256_of, source_hash, write_json
 
-__all__ = ["Unfinished", "executed_before", "failure", "failure_of", "is_machine", "note_failure", "partial", "perform",
-           "reason"]
+__all__ = ["Unfinished", "failure", "failure_of", "is_machine", "partial", "perform", "reason"]
 
 _LONGEST = 2000
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -107,12 +105,6 @@ def reason(failed: Mapping[str, Any]) -> str:
     return where + what + quote(failed["message"]).strip("'")
 
 
-def note_failure(out: Path, name: str, failed: Mapping[str, Any]) -> None:
-    """Write what went wrong into the branch's folder; its last good report stays as it is."""
-    text = json.dumps(dict(failed), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    write_atomically(own_folder(out, name, "failed") / "failed.json", text.encode("utf-8", "replace"))
-
-
 # ---------------------------------------------------------------- the source
 
 def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None] | None) -> dict[str, Any]:
@@ -146,7 +138,7 @@ def _scope(province: Any, branch: str | None, request: Mapping[str, Any]) -> Any
 
 def _read(province: Any) -> str:
     """Return the hash of what was read."""
-    return hash_of(list(province.files["sha256"].astype(str)))
+    return hash_of([one["sha256"] for one in province.files])
 
 
 def _learn(source: str, request: Mapping[str, Any], asked: Mapping[str, int],
@@ -164,24 +156,10 @@ def _learn(source: str, request: Mapping[str, Any], asked: Mapping[str, int],
 
 # ---------------------------------------------------------------- a report
 
-def partial(out: Path, name: str) -> Path:
-    """Return the folder of a report's executed notebooks until it is whole."""
-    return own_folder(out, HOME, "partial", name)
-
-
-def executed_before(out: Path, name: str, notebook: str, key: str) -> Path | None:
-    """Return a notebook as executed by a run that did not come to its end, or by the one that made the report, where
-    it was made from what is there today and is as it was written."""
-    state = read_json(out / HOME / "state" / f"{name}.json")
-    here = partial(out, name)
-    unfinished = read_json(here / f"{notebook}.json")
-    for about, sha256, path in (
-            (unfinished, unfinished.get("sha256"), here / f"{notebook}.ipynb"),
-            (state, state.get("files", {}).get(f"notebooks/{notebook}.ipynb"),
-             out / name / "notebooks" / f"{notebook}.ipynb")):
-        if about.get("key") == key and sha256 and sha256_of(path) == sha256:
-            return path
-    return None
+def partial(out: Path, name: str, key: str) -> Path:
+    """Return the folder of a report's executed notebooks until it is whole, all made from what the hash `key` is of:
+    those of a run that did not come to its end are there for the next."""
+    return own_folder(out, HOME, "partial", name, key)
 
 
 def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key: str,
@@ -202,9 +180,7 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
         kind = {"Timeout": "time", "MemoryError": "memory"}.get(error.error, "notebook")
         return {"failure": {**failure(kind, error.error, one_line(error.message), stem, error.cell),
                             "kept": f"{stem}.ipynb"}}
-    target = partial(Path(out), name) / f"{stem}.ipynb"
-    write_atomically(target, nbformat.writes(book).encode("utf-8") + b"\n")
-    write_json(target.with_suffix(".json"), {"key": key, "sha256": sha256_of(target)})
+    write_atomically(partial(Path(out), name, key) / f"{stem}.ipynb", nbformat.writes(book).encode("utf-8") + b"\n")
     return {}
 
 
@@ -221,15 +197,12 @@ def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any],
         if _read(province) != read or (inputs is not None and source_hash(source) != inputs):
             raise SourceChanged("the source was changed while the run read it")
 
-    executed = []
-    for name, parameters in notebooks.items():
-        path = executed_before(Path(out), scope.name, name, key)
-        if path is None:
-            raise ConfigError("is gone", file=f"{name}.ipynb", expected="the executed notebook", hint="Run it again.")
-        executed.append(executed_from(name, path, parameters, read_notebook(path)))
+    made = partial(Path(out), scope.name, key)
+    executed = [executed_from(name, path, parameters, read_notebook(path)) for name, parameters in notebooks.items()
+                for path in [made / f"{name}.ipynb"]]
     folder = write_report(province, scope, request["lang"], executed, Path(out), check)
     write_json(own_folder(Path(out), HOME, "state") / f"{scope.name}.json",
-               {"key": key, "files": file_hashes(folder)})
+               {"key": key, "run": sha256_of(folder / "run.json")})
     return {"page": str(folder / "report.html"),
             "warnings": [f"{one.name} {line}" for one in executed for line in one.stderr],
             "not_done": {one.name: one.not_done for one in executed if one.not_done}}
@@ -257,7 +230,7 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
         page = build_failed_page({**one, **own}, lang)
         renew(own_folder(root, name, "failed") / "index.html", page.encode("utf-8"))
     if about is None:
-        return {"files": []}
+        return {}
     # A summary that an older or newer program wrote is none.
     now = {one["name"]: found for one in reports
            if (found := read_json(root / one["name"] / "summary.json", summary.SCHEMA))}
@@ -279,7 +252,7 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
     renew(root / "run.json", run_json_bytes(run, {**beside, **files}))
     if (kept := store()) is not None:       # a month's results are of no use once all have been made from the next's
         kept.trim()
-    return {"files": [*files, "run.json"]}
+    return {}
 
 
 def _code(folder: Path, failed: Mapping[str, Any]) -> str:

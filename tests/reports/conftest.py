@@ -193,7 +193,8 @@ def project(tmp_path_factory) -> Path:
 def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
     """The notebooks as they are stored, executed, made into reports: Rizhao's and the province's. Nothing runs."""
     from ebank_lib.reports.branch import build
-    from ebank_lib.reports.seal import library_versions, package_sha256, run_json_bytes
+    from ebank_lib.reports.seal import run_json_bytes
+    from ebank_lib.versions import library_versions, package_sha256
 
     made = {}
     files = cleaned.source.files()[["file", "bytes", "sha256"]].to_dict("records")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,12 +81,22 @@ def test_run_json_tells_what_was_run_on_what(report, project):
     assert str(project) not in json.dumps(run)
 
 
+def test_what_a_reader_says_of_printed_cells_is_one_of_the_files(project, tmp_path):
+    source = shutil.copytree(project / "data" / "small", tmp_path / "small")
+    said = source / "corrections.csv"
+    said.write_text("file,sheet,cell,value,reason,who\n", encoding="utf-8")
+    made = open_province(source)
+    assert [one["file"] for one in made.files] == ["cells.csv", "corrections.csv"]
+    assert made.files[1]["sha256"] == hashlib.sha256(said.read_bytes()).hexdigest()
+    assert made.links[0]["count"] == 2 != open_province(project / "data" / "small").links[0]["count"]
+
+
 def test_a_failed_notebook_leaves_the_report_before_it_as_it_was(report, here, make_report):
     before = contents(report)
     with pytest.raises(EbankError, match=r"02_forecast, cell \[5\]: AssertionError: unlucky 13"):
         make_report("data/small", "0351", lang="en", out="reports", extra={"horizon": "13"}, notebooks="notebooks")
     after = contents(report)
-    assert {k for k in after if k.startswith("failed/")} == {"failed/02_forecast.ipynb", "failed/failed.json",
+    assert {k for k in after if k.startswith("failed/")} == {"failed/02_forecast.ipynb",
                                                              "failed/index.html"}
     assert {k: v for k, v in after.items() if not k.startswith("failed/")} == before
 

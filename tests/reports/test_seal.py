@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.seal import _read, plain_path, run_json_bytes, text_sha256, verify
+from ebank_lib.reports.seal import _read, as_written, plain_path, run_json_bytes, text_sha256, verify
 
 pytestmark = pytest.mark.notebook
 
@@ -183,6 +183,16 @@ def test_a_whole_run_agrees_from_its_top(run):
 def test_what_is_taken_from_a_run_added_or_changed_is_found_from_its_top(run, change, file):
     change(run)
     assert file in [name for _, name, _ in differences(run)]
+
+
+def test_a_folder_is_as_it_was_written_while_every_file_that_it_lists_is(run):
+    report = run / "other"
+    (report / "previous.json").touch()
+    assert as_written(run) and as_written(report)
+    (report / "tables" / "series.csv").write_text("x")
+    assert as_written(run) and not as_written(report)
+    (report / "run.json").write_text("x")
+    assert not as_written(run) and not as_written(run / "nothing")
 
 
 def test_a_report_made_anew_alone_is_not_the_one_that_the_index_tells_of(run):

@@ -1,4 +1,4 @@
-"""One run at a time; what a killed one left is cleared; a report is kept only when it is what would come out again."""
+"""One run at a time; what a killed one left is cleared; a source is known by all that is read of it."""
 
 import shutil
 import threading
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.state import file_hashes, is_fresh, locked, read_json, source_hash, sweep, write_json
+from ebank_lib.reports.state import locked, read_json, source_hash, sweep, write_json
 
 BUSY = pytest.raises(ConfigError, match="in use by another run")
 
@@ -19,13 +19,19 @@ def copied(project, tmp_path, monkeypatch):
     return root
 
 
-@pytest.mark.parametrize("change", ["data/small/cells.csv", "data/small/branches.csv", "data/small/sources.yaml",
-                                    "data/small/catalog.yaml"])
-def test_every_file_that_a_run_reads_counts(copied, change):
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("cells.csv", "10037", "10038"), ("branches.csv", "East", "Eastern"), ("sources.yaml", "Trial", "A trial"),
+    ("catalog.yaml", "Online", "On-line"), ("facts.yaml", "{}", "{} "), ("corrections.csv", "", "file,sheet")])
+def test_every_file_that_a_run_reads_counts(copied, name, old, new):
+    path = copied / "data/small" / name
+    if name == "facts.yaml":
+        path.write_text(old, encoding="utf-8")
+        yaml = path.with_name("sources.yaml")
+        yaml.write_text(yaml.read_text(encoding="utf-8") + "facts: facts.yaml\n", encoding="utf-8")
     before = source_hash("data/small")
-    path = copied / change
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes((path.read_bytes() if path.exists() else b"") + b"\n")
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
     assert source_hash("data/small") != before
     assert source_hash("data/small") == source_hash(copied / "data/small")
 
@@ -44,27 +50,10 @@ def test_a_new_file_that_the_source_would_read_counts_and_another_does_not(copie
 def test_where_the_project_lies_does_not_count_and_a_database_is_not_known_beforehand(project, copied, monkeypatch):
     here = source_hash("data/small")
     path = copied / "data/small/sources.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace('path: "cells.csv"', "url_env: X"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('path: "cells.csv"', 'url_env: X\n    query: "select 1"'), encoding="utf-8")
     assert source_hash("data/small") is None
     monkeypatch.chdir(project)
     assert source_hash("data/small") == here
-
-
-def test_a_report_is_kept_when_its_key_and_every_file_are_as_they_were(tmp_path):
-    folder = tmp_path / "a"
-    (folder / "tables").mkdir(parents=True)
-    for name in ("report.html", "tables/t.csv"):
-        (folder / name).write_text(name)
-    state = {"key": "k", "files": file_hashes(folder)}
-    assert is_fresh(folder, state, "k")
-    assert not is_fresh(folder, state, "l") and not is_fresh(folder, {}, "k")
-    (folder / "previous.json").touch()                          # what was before is no part of what is
-    assert is_fresh(folder, state, "k")
-    (folder / "failed").mkdir()
-    assert not is_fresh(folder, state, "k")
-    (folder / "failed").rmdir()
-    (folder / "tables" / "t.csv").write_text("x")
-    assert not is_fresh(folder, state, "k")
 
 
 def test_what_is_kept_comes_back_and_what_is_damaged_is_nothing(tmp_path):
