@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from .catalog import ID
+from .cleaning import trusted_panel
 from .config import read_rows
 from .display import as_html, html_table, say
 from .errors import ConfigError, UnknownNameError
@@ -150,7 +151,7 @@ def own_figure(cleaned, branch: str, indicator: str, measure: str,
         parts = [indicator]
     if any(p not in cleaned.panel.columns for p in parts) or branch not in cleaned.branches:
         return None, None, math.nan
-    frame = cleaned.panel.loc[branch, parts]
+    frame = trusted_panel(cleaned).loc[branch, parts]
     ends = [pd.Period(f"{year}-12", "M")] if year else []
     for end in [*ends, *frame.dropna().index[-1:]]:
         months = pd.period_range(end - 11, end, freq="M")

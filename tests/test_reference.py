@@ -118,6 +118,16 @@ def test_own_figures_are_of_the_fact_s_year_and_by_the_same_definition(cleaned):
     assert own_figure(cleaned, "rizhao", "mobile_txn", "annual_growth", 2010)[2] == pytest.approx(growth)
 
 
+def test_a_number_in_doubt_is_in_no_own_figure(cleaned):
+    at, keys = ("rizhao", pd.Period("2010-06", "M")), ["catalog", "branches"]
+    panel, trusted = cleaned.panel.copy(), cleaned.panel.copy()
+    panel.loc[at, "mobile_txn"], trusted.loc[at, "mobile_txn"] = 1e9, np.nan
+    doubtful = SimpleNamespace(**{k: getattr(cleaned, k) for k in keys}, panel=panel, trusted=trusted)
+    now, before = (trusted.loc["rizhao"].loc[f"{year}-01":f"{year}-12", "mobile_txn"] for year in (2010, 2009))
+    growth = now.sum() / before.drop(before.index[5]).sum() - 1
+    assert own_figure(doubtful, "rizhao", "mobile_txn", "annual_growth", 2010)[2] == pytest.approx(growth)
+
+
 def test_without_that_year_the_last_twelve_months_are_taken_and_shown(cleaned):
     first, last, value = own_figure(cleaned, "rizhao", "mobile_txn", "annual_growth", 2024)
     assert (str(first), str(last)) == ("2010-09", "2011-08") and np.isfinite(value)
