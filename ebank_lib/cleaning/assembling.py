@@ -33,13 +33,14 @@ class Grid:
     months: pd.PeriodIndex
     indicators: list[str]
     value: np.ndarray     # (units, months, indicators), base unit, NaN where nothing is printed
-    half: np.ndarray      # half a unit of the last printed digit, base unit
+    half: np.ndarray      # half a unit of the last printed digit (of all its `terms`), base unit
     cell: np.ndarray      # position of the cell, -1: none
     present: np.ndarray   # (units, months): a row is printed
     hole: np.ndarray      # a cell is printed, but no number in it: its first cell, else -1
     blocks: list          # the indicators (positions) that stand together in a sheet
     partial: np.ndarray   # (months, indicators): a number of an unknown branch is printed, so the rows do not add up
     stated: np.ndarray    # a reader says what the number is
+    terms: np.ndarray | float = 1.0     # how many printed numbers make it: two where sums are taken apart
 
     @property
     def size(self) -> int:

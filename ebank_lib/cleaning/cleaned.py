@@ -18,6 +18,7 @@ from ..store import kept_frames, store
 from ..wording import cell, cite, join, percent, t
 from .assembling import assemble, tidy
 from .corrections import COLUMNS, cell_name, stated_cells
+from .cumulative import own_months, taken_off
 from .examination import examine
 from .ledger import DECISIONS, JUDGED, Book, for_reading, with_reasons
 from .panel import POLICIES, build_panel, check_conservation, check_origins, repair, total_frame
@@ -28,7 +29,7 @@ __all__ = ["Cleaned", "clean"]
 
 _NAMED = 4      # numbers in doubt that one sentence names
 # What may be wrong by a factor or stand in the wrong row: kept in the panel, left out of a series unless asked for.
-_DOUBTFUL = ("spike", "decimal_slip", "unit_slip", "swapped_rows", "edge")
+_DOUBTFUL = ("spike", "decimal_slip", "unit_slip", "swapped_rows", "edge", "falling_sum")
 
 
 def clean(source: Source | str | Path, policy: str = "conservative", start=None, end=None,
@@ -80,7 +81,8 @@ def _tables(cells: pd.DataFrame, catalog: Catalog, policy: str, stated: np.ndarr
     grid, names = assemble(cells, catalog, book, stated)
     for n in (~grid.present.any(axis=0)).nonzero()[0]:
         book.add_loose("", grid.months[n], "", "flagged", "missing_month")
-    repaired = repair(grid, examine(grid, catalog), policy, book)
+    falls = own_months(grid, cells, catalog, book)
+    repaired = repair(grid, falls + examine(grid, catalog), policy, book)
     panel, in_panel = build_panel(repaired, catalog, book)
     entries = book.entries(cells, names)
     check_origins(repaired, entries)
@@ -195,8 +197,9 @@ class Cleaned:
         e = e[(e["decision"] == "flagged") & e["rule"].isin(_DOUBTFUL) & ~e["cell"].isin(filled[filled >= 0])]
         e = e.drop_duplicates("cell").astype(dict.fromkeys(("branch", "indicator", "rule", "file", "sheet"), object))
         heirs = {b.id: b.merged_into for b in self.catalog.branches.values() if b.merged_into}
-        likely = [_as_printed(row.text, row.before, row.detail.get("value", np.nan))
-                  if row.rule in ("decimal_slip", "swapped_rows") else np.nan for row in e.itertuples()]
+        sums = set(self.entries.loc[self.entries["rule"] == "year_to_date", "cell"])    # print more than the number
+        likely = [_as_printed(row.text, row.before, row.detail.get("value", np.nan)) if row.cell not in sums
+                  and row.rule in ("decimal_slip", "swapped_rows") else np.nan for row in e.itertuples()]
         names = [cell_name(*pair) for pair in zip(e["column"].astype(str), e["row"], strict=True)]
         found = pd.DataFrame({
             "branch": [heirs.get(b, b) if b not in self.branches else b for b in e["branch"]], "month": e["month"],
@@ -331,13 +334,14 @@ class Cleaned:
     def trace(self, branch: str, month, indicator: str, lang: str | None = None) -> pd.DataFrame:
         """Return the ledger's rows of one number: the printed cells it comes from and what was done to them.
 
-        A number from before a merger comes from the rows of both branches.
+        A number from before a merger comes from the rows of both branches, one printed as a sum since January from the
+        sums of two months.
         """
         branch, key = self.branch_id(branch), self.catalog.indicator(indicator).key
         month = as_month(month, self.months)
         e = self.entries
         mine = e["branch"].isin(self._names(branch, month)) & (e["month"] == month) & (e["indicator"] == key)
-        return with_reasons(e[mine], lang)
+        return with_reasons(e[mine | taken_off(e, mine)], lang)
 
     def labelled(self, ledger: pd.DataFrame, lang: str | None = None) -> pd.DataFrame:
         """Return rows of the ledger, under its index, with names instead of keys and reasons in the language."""

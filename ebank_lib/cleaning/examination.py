@@ -49,7 +49,7 @@ class _Examination:
     def run(self) -> list[Finding]:
         self._unit_slips()
         # Learnt after the columns are put right, so that a slipped column does not make an identity look disobeyed.
-        half = learn(self.system, replace(self.grid, value=self.x, half=0.5 * self.step))
+        half = learn(self.system, replace(self.grid, value=self.x, half=self._rounding()))
         self.half = half.reshape(self.x.shape)
         self._swaps()
         expected = self._expect()
@@ -70,8 +70,11 @@ class _Examination:
         self.findings.append(Finding(place, rule, action, value, detail or {}))
         self.touched[place] = True
 
+    def _rounding(self) -> np.ndarray:
+        return 0.5 * self.step * self.grid.terms
+
     def _expect(self) -> Expectation:
-        return series.expect(self.x, 0.5 * self.step, self.factor, self.own)
+        return series.expect(self.x, self._rounding(), self.factor, self.own)
 
     def _prior(self) -> np.ndarray:
         """Totals and ratios are computed by hand from the rest; between equals they are the likelier mistake."""
@@ -118,12 +121,12 @@ class _Examination:
 
     def _restored(self, cells: list[tuple], factor: float) -> int:
         """Return how many equations multiplying some cells restores, less twice those that it breaks."""
-        changed, moved = self.x.copy(), 0.5 * self.step
+        changed, moved = self.x.copy(), self._rounding()
         for at in cells:
             changed[at] *= factor
             moved[at] *= factor
         around = self._around(*cells)
-        before, asked = self._holding(self.x, 0.5 * self.step, around)
+        before, asked = self._holding(self.x, self._rounding(), around)
         after, _ = self._holding(changed, moved, around)
         asked = asked & ~self.system.is_within[around]
         return int((after & ~before & asked).sum()) - 2 * int((before & ~after & asked).sum())
@@ -280,7 +283,7 @@ def _exchange(swap: Swap, columns: np.ndarray, *grids: np.ndarray) -> None:
 
 def _step(grid: Grid) -> np.ndarray:
     """Return the value of one unit in the last printed place; where nothing is printed, as in the rows around it."""
-    step = np.where(grid.cell >= 0, 2 * grid.half, np.nan)
+    step = np.where(grid.cell >= 0, 2 * grid.half / grid.terms, np.nan)
     column = series.median(step, axis=0)[None]
     row = series.median(step, axis=1)[:, None]
     step = np.where(np.isnan(step), np.broadcast_to(column, step.shape), step)

@@ -29,7 +29,8 @@ __all__ = ["POLICIES", "Finding", "build_panel", "check_conservation", "check_or
            "total_frame", "trusted_panel"]
 
 POLICIES = ("conservative", "none", "interpolate")
-_REPLACED = ("spike", "stale_repeat", "decimal_slip", "sum_mismatch", "change_mismatch", "ratio_mismatch")
+_REPLACED = ("spike", "stale_repeat", "decimal_slip", "sum_mismatch", "change_mismatch", "ratio_mismatch",
+             "falling_sum")
 
 
 @dataclass(frozen=True)

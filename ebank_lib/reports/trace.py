@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from ..catalog import as_period
+from ..cleaning.cumulative import taken_off
 from ..errors import ConfigError, UnknownNameError
 from ..wording import t
 from .cells import Cell, Origin, cells_at
@@ -236,7 +237,8 @@ def _is_value(cell: Cell, branches, indicators, months, cleaned: Any) -> bool:
 
 def printed_cells(cleaned: Any, inputs: Inputs) -> pd.DataFrame:
     """Return the ledger's rows of some values of the panel: ``file, sheet, row, column, branch, month, indicator, text,
-    unit, decision, rule, before, after``; of before a merger those of both branches."""
+    unit, decision, rule, before, after``; of before a merger those of both branches, of sums since January those of the
+    month before as well."""
     rows = cleaned.entries
     mine = rows[rows["indicator"].isin(inputs.indicators) & rows["month"].isin(inputs.months)]
     found = []
@@ -246,4 +248,6 @@ def printed_cells(cleaned: Any, inputs: Inputs) -> pd.DataFrame:
                   for old in cleaned.catalog.branches.values() if old.merged_into == name]
     columns = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "decision", "rule",
                "before", "after"]
-    return pd.concat(found)[columns].reset_index(drop=True)
+    found = pd.concat(found)
+    sums = rows[taken_off(rows, rows.index.isin(found.index))]
+    return pd.concat([found, sums])[columns].reset_index(drop=True)
