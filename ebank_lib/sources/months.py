@@ -76,11 +76,16 @@ _GOES_ON = re.compile(rf"\s*(?:季|个月|月?{_SPAN}{_OTHER}\s*月|月?\s*[–�
 _SUM_AFTER = re.compile(r"\s*月?[份末底]?\s*\(?\s*(?:本年)?累[计計积積]|[\s(_.,-]*(?i:ytd|year[- ]to[- ]date|cumul)")
 _SUM_BEFORE = re.compile(r"(?:累[计計](?:截?[至到止])|(?i:ytd|year[- ]to[- ]date|cumulative))[\s:(_-]*$")
 _LAST_YEAR = re.compile(r"[上去前]一?年|同期|(?i:last|previous|prior) year")
+# A date on which a table was made: 制表日期：2018年1月8日, Printed on 8 Jan 2018.
+_MADE = re.compile(r"(?:制表|打印|编制|填[报表]|导出|生成|报送|上报|下载|出表|查询)\s*(?:日期?|时间|于)"
+                   r"|(?i:\b(?:print|prepar|generat|creat|export|download|produc)\w*\s*(?:date|time|on\b|at\b|:)"
+                   r"|\b(?:date|time) (?:print|prepar|generat|creat|export|download|produc)ed)")
 _REMARK = re.compile(r"[(\[【〔][^()\[\]【】〔〕]*[)\]】〕]")
 _ENDING = re.compile(r"(?:\.(?:xlsx?|xlsm|csv|txt|tsv|gz|parquet))+$", re.IGNORECASE)
 _JANUARY_OR_OCTOBER = re.compile(r"(?:19|20)\d\d\.1")
 
 _WHY_SEVERAL = "several months or a sum up to a month, where one is needed; a `pattern` says which month counts"
+_WHY_MADE = "the date on which it was made says no month of its figures; a `pattern` says what does"
 _WHY_TWO = "more than one month; a `pattern` says which"
 _WHY_NO_YEAR = "a month without its year: `year:` says where that stands, such as `year: {from: file}`"
 _WHY_JANUARY = ('January or October? `format: "%Y.%m"` says October, '
@@ -129,6 +134,9 @@ class _Reading:
 
 def _read(text: str, year: int | None = None) -> _Reading:
     found = _Reading()
+    if _MADE.search(text):
+        found.why = _WHY_MADE
+        return found
     if _ALONE.fullmatch(text):
         found.months.add(_month(re.sub(r"(?i)^m(?:onth)?\s*(?=\d)", "", text)))
         return found

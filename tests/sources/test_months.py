@@ -266,6 +266,14 @@ def test_a_format_without_a_year_goes_with_one_from_elsewhere():
         Month(**{"from": "heading"}, format="%m/%d")
 
 
+@pytest.mark.parametrize("text", ["制表日期：2018年1月8日", "打印时间 2018-01-08 10:31", "填报日:2018.01.08",
+                                  "Printed on 8 Jan 2018", "Export date: 2018-01-08", "Date generated: 08/01/2018"])
+def test_the_date_on_which_a_table_was_made_is_not_its_month(text):
+    assert month_in_text(text) is year_in_text(text) is None
+    assert "made" in why_not(text)
+    assert month_in_text("报表日期：2018年1月31日") == number(2018, 1)
+
+
 # ---------------------------------------------------------------- cells
 
 
