@@ -16,7 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,12 +26,12 @@ from python_calamine import SheetVisibleEnum
 
 from ..errors import EbankError, SourceError
 from ..files import read_limited
+from .blocks import letters, range_name
 from .formats import PARTS, Extras, ods_extras, xls_extras, xlsx_extras
 from .numbers import as_text, shown
 from .spec import Limits
 
-__all__ = ["Block", "Grid", "check_lengths", "csv_grid", "csv_rows", "files_under", "letters", "range_name",
-           "read_bytes", "workbook_grids"]
+__all__ = ["Grid", "check_lengths", "csv_grid", "csv_rows", "files_under", "read_bytes", "workbook_grids"]
 
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
@@ -168,52 +168,6 @@ class Grid:
         """An error at a place of this sheet."""
         return SourceError(message, file=self.file, sheet=self.sheet, row=None if row is None else row + 1,
                            column=None if column is None else letters(column), **more)
-
-
-@dataclass
-class Block:
-    """What was read of one sheet or table: `texts` and `units` have a row a line and a column a mapped or kept heading;
-    all that is printed is a heading, a cell, a note or ignored. A long table may name every line's file and sheet."""
-
-    file: str
-    sheet: str = ""
-    revision: int = 0
-    columns: list[str] = field(default_factory=list)          # letters, or names
-    indicators: list[str] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)             # from 1
-    branches: list[str] = field(default_factory=list)
-    months: list[int] = field(default_factory=list)           # numbers of monthly periods
-    texts: Sequence[Sequence[str]] = field(default_factory=list)
-    units: Sequence[Sequence[str]] = field(default_factory=list)
-    files: list[str] | None = None
-    sheets: list[str] | None = None
-    merged: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> range
-    hidden: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> what hides it
-    notes: list[tuple[int, str, str]] = field(default_factory=list)    # row, letters, text
-    printed: int = 0
-    headings: int = 0
-    ignored: int = 0
-    mapped: bool = True
-    absent: list[str] = field(default_factory=list)           # indicators whose headings it does not have
-
-    @property
-    def cells(self) -> int:
-        """The cells that are not blank."""
-        return sum(1 for row in self.texts for text in row if text)
-
-
-def letters(column: int) -> str:
-    """Return a column's letters."""
-    name, column = "", column + 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(65 + rest) + name
-    return name
-
-
-def range_name(area: tuple[int, int, int, int]) -> str:
-    """Return "C5:C6" for the corners (4, 2, 5, 2)."""
-    return f"{letters(area[1])}{area[0] + 1}:{letters(area[3])}{area[2] + 1}"
 
 
 def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ..errors import SourceError, nearest, quote
-from .grids import Block, check_lengths, csv_rows
+from .blocks import Block
+from .grids import check_lengths, csv_rows
+from .headings import ADD, not_mapped
 from .numbers import as_text
-from .sheets import ADD, month_of, name_of_branch, not_mapped
+from .places import month_of, name_of_branch
 from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
 from .units import Naming
 
@@ -159,13 +161,14 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
         return [at.text or "".join(known[:1])] * len(lines)
 
     block = Block(
-        table.file, "", revision, kept, [spec.columns[k].indicator if k in spec.columns else "" for k in kept],
-        rows=_rows(table, spec, lines), months=_months(table, spec, lines),
-        branches=taken(spec.branch.column) if spec.branch.source == "column" else
-        [name_of_branch(spec.branch, table.file, "")] * len(lines),
-        texts=list(zip(*map(taken, kept))), units=list(zip(*map(unit, kept))),
-        files=taken(spec.address.file) if spec.address.file else None,
-        sheets=taken(spec.address.sheet) if spec.address.sheet else None)
+        table.file, "", revision, _rows(table, spec, lines), kept,
+        list(zip(*map(taken, kept))), units=list(zip(*map(unit, kept))),
+        indicators=[[spec.columns[k].indicator if k in spec.columns else "" for k in kept]],
+        months=[[month] for month in _months(table, spec, lines)],
+        branches=[[name] for name in taken(spec.branch.column)] if spec.branch.source == "column" else
+        name_of_branch(spec.branch, table.file, ""),
+        files=[[name] for name in taken(spec.address.file)] if spec.address.file else None,
+        sheets=[[name] for name in taken(spec.address.sheet)] if spec.address.sheet else None)
     for name, column in by_name.items():
         filled = sum(map(bool, column))
         block.printed += 1 + filled

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
 from ..files import CORRECTIONS, find_source
 from ..store import digest, kept_frames, store
-from .grids import Block, csv_grid, files_under, read_bytes, workbook_grids
+from .blocks import Block, cells_frame, files_frame
+from .grids import csv_grid, files_under, read_bytes, workbook_grids
+from .headings import Names
 from .patterns import search
 from .sheets import read_sheet
 from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
@@ -25,8 +25,6 @@ from .units import Naming, fold
 
 __all__ = ["Source", "open_source"]
 
-_CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
-          "hidden"]
 _WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
 
 
@@ -83,7 +81,8 @@ class Source:
             ``indicator`` (key, "" for a kept heading), ``text`` (as printed, "" for blank), ``unit`` (as printed for
             the column, in the catalogue's spelling where it knows it), ``revision`` (0 first), ``merged`` (the merged
             range in which the cell, or the name of its branch, lies without being its first cell) and ``hidden``
-            (what hides the cell: ``sheet``, ``row`` or ``column``). In the order of files, sheets, rows, columns.
+            (what hides the cell: ``sheet``, ``row`` or ``column``) and ``cumulative`` (``year``: the sum from January
+            on). In the order of files, sheets, rows, columns.
             Columns of repeated texts are categories.
 
         Raises
@@ -202,7 +201,7 @@ def _check_headings(source: Source) -> None:
 
 def _listed(source: Source) -> list[_File]:
     files: list[_File] = []
-    seen: dict[Path, int] = {}
+    seen: dict[Path, list[Part]] = {}
     # A glob such as *.csv is not meant to find what describes the source.
     described = {(source.path.parent / name).resolve()
                  for name in (source.config.catalog, source.config.branches, CORRECTIONS)}
@@ -214,15 +213,23 @@ def _listed(source: Source) -> list[_File]:
             name = path.relative_to(source.root).as_posix()
             if path in described:
                 continue
-            if seen.setdefault(path, n) != n:
+            # Two entries may share a file's months between them.
+            before = [other for other in seen.setdefault(path, []) if _overlap(other, part)]
+            seen[path].append(part)
+            if before:
                 raise ConfigError("names a file twice", file=str(source.path), key=f"files.{n}.path", found=name,
-                                  expected="each file under one entry of `files`")
+                                  expected="each file under one entry of `files`, or entries of other months",
+                                  hint="`to: 2018-12` in one and `from: 2019-01` in the other share them")
             suffixes = _TABLES if isinstance(part, LongSpec) else _WORKBOOKS + _TEXTS
             if not name.lower().endswith(suffixes):
                 raise SourceError("is of another kind", file=name, found=path.suffix or "no ending",
                                   expected=" ".join(suffixes))
             files.append((name, path, part))
     return files
+
+
+def _overlap(one: Part, other: Part) -> bool:
+    return one.span[0] <= other.span[1] and other.span[0] <= one.span[1]
 
 
 def _revision(rule: Revision | None, file: str, sheet: str) -> int:
@@ -236,7 +243,7 @@ def _revision(rule: Revision | None, file: str, sheet: str) -> int:
 
 def _read(source: Source) -> dict[str, pd.DataFrame]:
     limits, naming = source.config.limits, Naming(source.catalog)
-    found: list[list[Block]] = []
+    found: list[list[list[Block]]] = []     # of every file, of every sheet
     files: list[tuple[str, int, str]] = []
     for name, path, part in _listed(source):
         data = b"" if path is None else read_bytes(path, name, limits)
@@ -252,19 +259,20 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
                 block, size, sha256 = read_query(name, part, limits, naming)
             else:
                 block = read_table(data, name, part, _revision(part.revision, name, ""), limits, naming)
-            found.append([block])
+            found.append([[block]])
         files.append((name, size, sha256))
-    blocks = [block for of_file in found for block in of_file]
+    sheets = [sheet for of_file in found for sheet in of_file]
+    blocks = [block for sheet in sheets for block in sheet]
     notes = [(b.file, b.sheet, *note) for b in blocks for note in b.notes]
-    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, b.cells, len(b.notes), b.ignored, " ".join(b.absent))
-              for b in blocks]
-    return {"cells": _cells_frame(blocks), "files": _files_frame(files, found),
+    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, sum(block.cells for block in sheet), len(b.notes),
+               b.ignored, " ".join(b.absent)) for sheet in sheets for b in sheet[:1]]
+    return {"cells": cells_frame(blocks), "files": files_frame(files, [[*chain(*of_file)] for of_file in found]),
             "notes": pd.DataFrame(notes, columns=["file", "sheet", "row", "column", "text"]),
             "accounting": pd.DataFrame(counts, columns=["file", "sheet", "mapped", "printed", "headings", "cells",
                                                         "notes", "ignored", "absent"])}
 
 
-def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Naming) -> list[Block]:
+def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Naming) -> list[list[Block]]:
     """Read the sheets of one workbook that the YAML describes, in the workbook's order."""
     if file.lower().endswith(_TEXTS):
         sheets = [("", lambda: csv_grid(data, file, part.encoding, limits))]
@@ -273,14 +281,14 @@ def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Nami
     specs = [(spec, _matching(spec, [name for name, _ in sheets])) for spec in part.sheets]
     blocks = []
     for name, read in sheets:
-        mine = [spec for spec, names in specs if name in names]
+        mine = [spec for spec, names in specs if name in names and not Names(spec, naming).leaves_out(name)]
         if not mine:
             printed = sum(1 for row in read().texts for text in row if text)
-            blocks.append(Block(file, name, 0, mapped=False, printed=printed, ignored=printed))
+            blocks.append([Block(file, name, mapped=False, printed=printed, ignored=printed)])
             continue
-        exact = [spec for spec in mine if fold(spec.sheet) == fold(name)] or mine
-        blocks.append(read_sheet(read(), exact[0], exact[0].month or part.month, naming,
-                                 _revision(part.revision, file, name)))
+        exact = [spec for spec in mine if fold(spec.sheet) == fold(name)] or [
+            spec for spec in mine if spec.sheet == mine[0].sheet]
+        blocks.append(read_sheet(read(), exact, part.month, naming, _revision(part.revision, file, name), part.span))
     for spec, names in specs:
         if not names and not spec.optional:
             raise SourceError("has no such sheet", file=file, found=", ".join(n for n, _ in sheets) or "no sheet",
@@ -293,42 +301,3 @@ def _matching(spec: SheetSpec, names: list[str]) -> list[str]:
         return names  # a CSV file has one sheet, whatever it is called
     wanted = fold(spec.sheet)
     return [n for n in names if fold(n) == wanted] or [n for n in names if fnmatchcase(fold(n), wanted)]
-
-
-def _cells_frame(blocks: list[Block]) -> pd.DataFrame:
-    """Return the cells of all blocks, in their order, row by row: repeated texts are categories, no object a cell."""
-    blocks = [b for b in blocks if b.rows and b.columns]
-    sizes = [(len(b.rows), len(b.columns)) for b in blocks]
-    first = np.cumsum([0, *(width for _, width in sizes)])
-    # The line and the column, of all lines and all columns, in which each cell stands.
-    line = np.repeat(np.arange(sum(height for height, _ in sizes)), [w for h, w in sizes for _ in range(h)])
-    across = [np.tile(np.arange(at, at + width), height) for at, (height, width) in zip(first, sizes)]
-    column, cell = np.concatenate([np.empty(0, int), *across]), slice(None)
-
-    def every(values: Callable[[Block], Iterable]) -> list:
-        return list(chain.from_iterable(map(values, blocks)))
-
-    columns = {name: np.array(every(values), np.int64)[line] for name, values in (
-        ("row", lambda b: b.rows), ("month", lambda b: b.months), ("revision", lambda b: [b.revision] * len(b.rows)))}
-    for name, place, values in (
-            ("file", line, lambda b: b.files or [b.file] * len(b.rows)), ("branch", line, lambda b: b.branches),
-            ("sheet", line, lambda b: b.sheets or [b.sheet] * len(b.rows)), ("column", column, lambda b: b.columns),
-            ("indicator", column, lambda b: b.indicators), ("unit", cell, lambda b: chain.from_iterable(b.units)),
-            ("merged", cell, lambda b: (b.merged.get(at, "") for at in np.ndindex(len(b.rows), len(b.columns)))),
-            ("hidden", cell, lambda b: (b.hidden.get(at, "") for at in np.ndindex(len(b.rows), len(b.columns))))):
-        codes, known = pd.factorize(np.array(every(values), object))
-        columns[name] = pd.Categorical.from_codes(codes[place], pd.Index(known, dtype="str"), validate=False)
-    columns["text"] = pd.array(every(lambda b: chain.from_iterable(b.texts)), dtype="str")
-    columns["month"] = pd.PeriodIndex.from_ordinals(columns["month"], freq="M")
-    return pd.DataFrame({name: columns[name] for name in _CELLS})
-
-
-def _files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:
-    """Return what was read, a row a file: its name, size and hash, and the blocks found in it."""
-    rows = []
-    for (name, size, sha256), found in zip(files, blocks, strict=True):
-        months = [m for block in found for m in block.months]
-        rows.append((name, *(pd.Period(ordinal=end(months), freq="M") if months else pd.NaT for end in (min, max)),
-                     max((b.revision for b in found), default=0), sum(b.cells for b in found), size, sha256))
-    frame = pd.DataFrame(rows, columns=["file", "first", "last", "revision", "cells", "bytes", "sha256"])
-    return frame.assign(**{name: pd.PeriodIndex(frame[name], freq="M") for name in ("first", "last")})

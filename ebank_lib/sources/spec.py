@@ -76,19 +76,31 @@ class Revision(Strict):
 
 
 class BranchAt(Strict):
-    """Where the branch is written: in a column under this heading, in the sheet's or the file's name, or only here."""
+    """Where the branch is written: in a column under this heading, in a level of the headings, in a row of its own
+    above its rows, above the table, in the sheet's or the file's name, or only here."""
 
-    source: Literal["column", "sheet", "file", "constant"] = Field(alias="from")
+    source: Literal["column", "heading", "row", "title", "sheet", "file", "constant"] = Field(alias="from")
     column: Text | None = None
     pattern: Annotated[str, _pattern("branch")] | None = None
     value: Text | None = None
 
 
+class IndicatorAt(Strict):
+    """Where the indicator is written; `value` is the catalogue's key of the only one."""
+
+    source: Literal["heading", "column", "row", "title", "sheet", "file", "constant"] = Field(alias="from")
+    column: Text | None = None
+    pattern: Annotated[str, _pattern("indicator")] | None = None
+    value: Text | None = None
+
+
 class Heading(Strict):
-    """The indicator under a heading; `unit` is used where the workbook prints none."""
+    """The indicator under a heading; `unit` is used where the workbook prints none, `cumulative` says that what is
+    printed is the sum from January on."""
 
     indicator: str
     unit: str | None = None
+    cumulative: Literal["", "year"] = ""
 
 
 class SheetSpec(Strict):
@@ -96,22 +108,33 @@ class SheetSpec(Strict):
 
     sheet: Text = "*"
     branch: Annotated[BranchAt, _short("column", **{"from": "column"})]
-    month: Month | None = None
-    headings: dict[str, Annotated[Heading, _short("indicator")]] = Field(min_length=1)
-    ignore: list[Text] = []
+    month: Annotated[Month, _short("column", **{"from": "column"})] | None = None
+    indicator: Annotated[IndicatorAt, _short("column", **{"from": "column"})] = IndicatorAt(**{"from": "heading"})
+    headings: dict[str, Annotated[Heading, _short("indicator")]] = {}
+    ignore: list[Text] = []                         # names left out, whatever they name
+    value: Text | None = None                       # the column of the figures, where none of the keys is a heading
     unmapped: Literal["error", "keep", "ignore"] = "error"
     missing: Literal["error", "allow"] = "error"   # of headings that a sheet does not have
     optional: bool = False                          # a workbook without such a sheet is no error
     skip: Annotated[str, _pattern()] | None = None  # rows whose first text matches are notes
+    fill: Literal["down"] | None = None             # a blank key means the one above
 
 
 class FileSpec(Strict):
     """What every kind of file says about itself."""
 
     path: Annotated[str, AfterValidator(_inside)]
-    month: Month | None = None
+    first: Annotated[str, AfterValidator(_year_and_month)] | None = Field(None, alias="from")
+    last: Annotated[str, AfterValidator(_year_and_month)] | None = Field(None, alias="to")
+    month: Annotated[Month, _short("column", **{"from": "column"})] | None = None
     revision: Revision | None = None
     encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The numbers of the first and the last month that are read."""
+        first, last = (as_period(month) for month in (self.first or "1900-01", self.last or "2199-12"))
+        return first.ordinal, last.ordinal
 
 
 class WideSpec(FileSpec):
@@ -241,29 +264,54 @@ def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
 
 
 def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
-    units = {"", *(fold(unit).casefold() for unit in catalog.units)}
+    units = {"", *(fold(unit) for unit in catalog.units)}
+    if isinstance(file, FileSpec) and file.span[0] > file.span[1]:
+        raise ConfigError("ends before it begins", file=str(path), key=f"{key}.to", found=file.last,
+                          expected=f"{file.first} or later")
     for n, part in enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]:
         at = key if n is None else f"{key}.sheets.{n}"
         name = "headings" if n is not None else "columns"
         for heading, target in getattr(part, name).items():
             _check_known("indicator", [target.indicator], catalog.indicators, path, f"{at}.{name}.{heading}")
             unit = target.unit.text if isinstance(target, LongColumn) else target.unit or ""
-            if fold(unit).casefold() not in units:
+            if fold(unit) not in units:
                 raise UnknownNameError("unit", unit, catalog.units, file=str(path), key=f"{at}.{name}.{heading}.unit")
-        month, branch = part.month or file.month, part.branch
+            if getattr(target, "cumulative", "") and catalog.indicators[target.indicator].kind != "flow":
+                raise ConfigError("goes with flows, which add up over the year", file=str(path),
+                                  key=f"{at}.{name}.{heading}.cumulative", expected="an indicator of kind: flow",
+                                  found=f"{target.indicator}, a {catalog.indicators[target.indicator].kind}")
+        month = part.month or file.month
         if month is None:
             raise ConfigError("is missing", file=str(path), key=f"{at}.month", expected="where the month is written")
-        for name, place, source, field, what in (
-                ("month", month, "column", "column", "the heading of the month column"),
-                ("branch", branch, "column", "column", "the heading of the branch column"),
-                ("branch", branch, "constant", "value", "the branch's name")):
-            given = getattr(place, field)
-            if (place.source == source) != (given is not None):
+        _check_places(part, month, at, path, catalog)
+
+
+def _check_places(part: SheetSpec | _LongKeys, month: Month, at: str, path: Path, catalog: Catalog) -> None:
+    """Check that each place says what it needs, and that a sheet's places make a table."""
+    places = {"month": month, "month.year": month.year, "branch": part.branch, "indicator": getattr(
+        part, "indicator", None)}
+    for name, place in places.items():
+        for source in ("column", "constant"):
+            field = "column" if source == "column" else "value"
+            given = getattr(place, field, None)
+            if place is not None and (place.source == source) != (given is not None):
                 raise ConfigError(f"goes with from: {source}", file=str(path), key=f"{at}.{name}.{field}",
-                                  found=given or "nothing", expected=what)
-        if n is not None and branch.source != "column" and month.source != "column":
-            raise ConfigError("a sheet needs a column of branches or of months", file=str(path), key=f"{at}.branch",
-                              found=branch.source, expected="from: column")
+                                  found=given or "nothing", expected=f"the heading of the {name} column"
+                                  if source == "column" else f"the {name} itself")
+    if not isinstance(part, SheetSpec):
+        return
+    sources = {name: place.source for name, place in places.items() if place is not None}
+    if part.indicator.source == "constant":
+        _check_known("indicator", [part.indicator.value], catalog.indicators, path, f"{at}.indicator.value")
+    elif not part.headings:
+        raise ConfigError("is missing", file=str(path), key=f"{at}.headings",
+                          expected="the printed names of indicators, such as `手机银行客户数: mobile`")
+    if "column" not in sources.values():
+        raise ConfigError("a sheet needs a column of branches, of months or of indicators", file=str(path),
+                          key=f"{at}.branch", found=part.branch.source, expected="from: column")
+    if "heading" not in sources.values() and part.value is None:
+        raise ConfigError("is missing", file=str(path), key=f"{at}.value",
+                          expected="the heading of the column of figures: none of the keys is a heading")
 
 
 def _check_known(what: str, names: list[str], known: Collection[str], path: Path, key: str) -> None:

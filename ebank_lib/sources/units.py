@@ -29,12 +29,13 @@ _LIKE = re.compile(r"(?:rs\.?|inr|us\$|usd|[¥￥₹$])?(?:in)?"
 _OTHERWISE = re.compile(r"\d{4}\s*[-年./]|\d\s*[月日页]|[:：见除]|[行部局处科室社县市省区]$|公司|中心|日期|保留")
 _NOTE = re.compile(r"(?i)\s*(?:注|说明|备注|notes?\b)")
 _BETWEEN = re.compile(r"[、,，;；/|]|和|及")
+_PER_CENT = ("%", "percent", "pct", "百分比", "百分数")
 _UNIT_HEADING = ("单位", "计量单位", "(单位)", "unit", "units", "uom")
 
 
 def fold(text: str) -> str:
-    """Return a name as it is compared: NFKC, without whitespace."""
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    """Return a name as it is compared: NFKC, without whitespace and case."""
+    return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
 def plain(text: str) -> str:
@@ -49,7 +50,7 @@ def is_line(text: str) -> bool:
 
 def is_unit_heading(text: str) -> bool:
     """Whether a heading is that of a column, or of a row, of units."""
-    return plain(text).casefold() in _UNIT_HEADING
+    return plain(text) in _UNIT_HEADING
 
 
 class Naming:
@@ -57,7 +58,9 @@ class Naming:
     indicator. Units are found whatever the width and spacing of their letters."""
 
     def __init__(self, catalog: Catalog):
-        self._units = {fold(unit).casefold(): unit for unit in catalog.units}
+        self._units = {fold(unit): unit for unit in catalog.units}
+        hundredth = [name for name, unit in catalog.units.items() if (unit.base, unit.factor) == ("1", 0.01)][:1]
+        self._units |= {word: name for name in hundredth for word in _PER_CENT if word not in self._units}
         self.bases = {name: unit.base for name, unit in catalog.units.items()}
         self.indicators = {key: i.unit for key, i in catalog.indicators.items()}
         self.branches = {fold(n) for b in catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
@@ -68,13 +71,13 @@ class Naming:
 
     def unit(self, text: str) -> str | None:
         """Return the catalogue's spelling of a unit, be it in brackets or behind 人民币 or "amount in"; or None."""
-        folded = fold(_BRACKETS.sub(r"\1", text)).casefold()
+        folded = fold(_BRACKETS.sub(r"\1", text))
         bare = _WORDS.sub("", folded)
         return self._units.get(folded) or self._units.get(bare) or self._units.get(bare.replace("in", "", 1))
 
     def is_unit(self, text: str) -> bool:
         """Whether a text is a unit or looks like one."""
-        folded = fold(_BRACKETS.sub(r"\1", text)).casefold()
+        folded = fold(_BRACKETS.sub(r"\1", text))
         return self.unit(text) is not None or bool(_LIKE.fullmatch(folded) or _LIKE.fullmatch(_WORDS.sub("", folded)))
 
     def is_unit_row(self, key: str, texts: list[str]) -> bool:
@@ -109,7 +112,7 @@ class Naming:
     def behind(self, path: str, wanted: Container[str]) -> tuple[str, str] | None:
         """Return which wanted path this one is with a unit behind it (收入万元, 收入：万元), and that unit."""
         for folded, unit in self._units.items():
-            if path.casefold().endswith(folded):
+            if path.endswith(folded):
                 name = path[: -len(folded)].rstrip(":-—_/、,.")
                 if name in wanted:
                     return name, unit

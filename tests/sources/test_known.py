@@ -131,7 +131,8 @@ def read(layout, path):
     rows = []
     for kind in ("cells", "notes", "accounting", "files"):
         for row in getattr(source, kind)().astype(object).itertuples(index=False):
-            values = row[:-2] if kind == "files" else row     # not the bytes and hashes of a zip with today's date
+            # Not the bytes and hashes of a zip with today's date; no cell is cumulative here.
+            values = row[:-2] if kind == "files" else row[:-1] if kind == "cells" else row
             rows.append((layout, kind, " | ".join(map(str, values))))
     return pd.DataFrame(rows, columns=["layout", "kind", "row"])
 

@@ -20,7 +20,7 @@ from ebank_lib.sources.months import month_in_text
 from .conftest import SOURCES
 
 COLUMNS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
-           "hidden"]
+           "hidden", "cumulative"]
 
 
 def texts(cells, column):

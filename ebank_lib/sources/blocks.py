@@ -1,0 +1,138 @@
+"""The block of a table that was read from a sheet or a file, and the frame of all their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["Block", "cells_frame", "files_frame", "letters", "range_name"]
+
+_CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
+          "hidden", "cumulative"]
+
+
+@dataclass
+class Block:
+    """What was read of one table: lines x columns of cells.
+
+    What is said of cells (`branches`, `months` as numbers of monthly periods, `indicators`, `units`, `cumulative`, and
+    the `files` and `sheets` that a long table may name) is an array, or what makes one, that spreads over lines and
+    columns: one entry for all, one a line (n x 1), one a column (1 x n), or one a cell. Cells that are not `kept` lie
+    outside what the source asks for. The counts are those of all the sheet, and stand in its first block.
+    """
+
+    file: str
+    sheet: str = ""
+    revision: int = 0
+    rows: Sequence[int] = ()                                  # from 1
+    columns: Sequence[str] = ()                               # letters, or names
+    texts: Sequence[Sequence[str]] = ()
+    branches: object = ""
+    months: object = 0
+    indicators: object = ""                                   # "": a kept heading that is no indicator's
+    units: object = ""
+    cumulative: object = ""
+    files: object = None
+    sheets: object = None
+    kept: np.ndarray | None = None
+    merged: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> range
+    hidden: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> what hides it
+    notes: list[tuple[int, str, str]] = field(default_factory=list)    # row, letters, text
+    printed: int = 0
+    headings: int = 0
+    ignored: int = 0
+    mapped: bool = True
+    absent: list[str] = field(default_factory=list)           # indicators whose headings it does not have
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), len(self.columns)
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Which cells are kept."""
+        return np.ones(self.shape, bool) if self.kept is None else self.kept
+
+    @property
+    def cells(self) -> int:
+        """The kept cells that are not blank."""
+        return sum(1 for row, kept in zip(self.texts, self.inside, strict=True)
+                   for text, inside in zip(row, kept, strict=True) if text and inside)
+
+
+def letters(column: int) -> str:
+    """Return a column's letters."""
+    name, column = "", column + 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+def range_name(area: tuple[int, int, int, int]) -> str:
+    """Return "C5:C6" for the corners (4, 2, 5, 2)."""
+    return f"{letters(area[1])}{area[0] + 1}:{letters(area[3])}{area[2] + 1}"
+
+
+def cells_frame(blocks: list[Block]) -> pd.DataFrame:
+    """Return the cells of all blocks, in their order, row by row: repeated texts are categories, no object a cell."""
+    blocks = [b for b in blocks if all(b.shape)]
+
+    def every(values: Callable[[Block], object], kind: type) -> np.ndarray:
+        parts = [np.broadcast_to(np.asarray(values(b), kind), b.shape)[b.inside] for b in blocks]
+        return np.concatenate([np.empty(0, kind), *parts])
+
+    def texts(values: Callable[[Block], object]) -> pd.Categorical:
+        known: dict[str, int] = {}
+
+        def codes(block: Block) -> np.ndarray:
+            said = np.asarray(values(block), object)
+            return np.array([known.setdefault(text, len(known)) for text in said.flat], np.int32).reshape(said.shape)
+
+        found = every(codes, np.int32)
+        return pd.Categorical.from_codes(found, pd.Index(list(known), dtype="str"), validate=False)
+
+    columns = {
+        "file": texts(lambda b: b.file if b.files is None else b.files),
+        "sheet": texts(lambda b: b.sheet if b.sheets is None else b.sheets),
+        "row": every(lambda b: np.array(b.rows)[:, None], np.int64),
+        "column": texts(lambda b: [b.columns]),
+        "branch": texts(lambda b: b.branches),
+        "month": pd.PeriodIndex.from_ordinals(every(lambda b: b.months, np.int64), freq="M"),
+        "indicator": texts(lambda b: b.indicators),
+        "text": pd.array(every(lambda b: b.texts, object), dtype="str"),
+        "unit": texts(lambda b: b.units),
+        "revision": every(lambda b: b.revision, np.int64),
+        "merged": texts(lambda b: _spread(b.merged, b.shape)),
+        "hidden": texts(lambda b: _spread(b.hidden, b.shape)),
+        "cumulative": texts(lambda b: b.cumulative)}
+    return pd.DataFrame({name: columns[name] for name in _CELLS})
+
+
+def _spread(said: dict[tuple[int, int], str], shape: tuple[int, int]) -> object:
+    """Return what is said of single cells as an array of all."""
+    if not said:
+        return ""
+    found = np.full(shape, "", object)
+    for at, text in said.items():
+        found[at] = text
+    return found
+
+
+def files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:
+    """Return what was read, a row a file: its name, size and hash, and the blocks found in it."""
+    found: dict[str, list[Block]] = {}
+    for (name, *_), read in zip(files, blocks, strict=True):
+        found.setdefault(name, []).extend(read)       # two entries of the source may read one file
+    rows = []
+    for name, size, sha256 in dict.fromkeys(files):
+        months = np.concatenate([np.empty(0, np.int64), *(
+            np.broadcast_to(np.asarray(b.months), b.shape)[b.inside] for b in found[name] if all(b.shape))])
+        ends = (pd.Period(ordinal=end(months), freq="M") if months.size else pd.NaT for end in (min, max))
+        rows.append((name, *ends, max((b.revision for b in found[name]), default=0), sum(b.cells for b in found[name]),
+                     size, sha256))
+    frame = pd.DataFrame(rows, columns=["file", "first", "last", "revision", "cells", "bytes", "sha256"])
+    return frame.assign(**{name: pd.PeriodIndex(frame[name], freq="M") for name in ("first", "last")})

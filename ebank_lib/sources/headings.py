@@ -1,0 +1,410 @@
+"""The headings of a sheet: where each of its tables begins, and what each of a table's columns is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..errors import SourceError, nearest, quote
+from .blocks import letters
+from .grids import Grid
+from .months import Month
+from .spec import Heading, SheetSpec
+from .units import Naming, fold, is_line, is_unit_heading, plain
+
+__all__ = ["ADD", "Column", "Keys", "Names", "Table", "find_tables", "is_number", "not_mapped", "read_columns"]
+
+_MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
+ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
+_NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
+_COUNT = re.compile(r"[(（\[]?(\d{1,3})[)）\]]?")
+_COUNTS = ("栏次", "行次", "列次", "列号", "甲", "乙", "丙", "a", "b", "(a)", "(1)", "no.")
+
+
+def is_number(value: object, text: str) -> bool:
+    """Whether a cell holds a figure, typed as one or written as one ("2.5万", "约1,200", "12*")."""
+    if isinstance(value, int | float):
+        return not isinstance(value, bool)
+    return len(text) <= 60 and bool(_NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip()))
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that the source gives to indicators, and those that it leaves out, as they are compared."""
+
+    spec: SheetSpec
+    naming: Naming
+
+    @cached_property
+    def wanted(self) -> dict[str, Heading]:
+        return {self.naming.path([heading])[0]: target for heading, target in self.spec.headings.items()}
+
+    @cached_property
+    def printed(self) -> dict[str, str]:
+        """The wanted names as the source spells them."""
+        return {self.naming.path([heading])[0]: heading for heading in self.spec.headings}
+
+    @cached_property
+    def ignored(self) -> set[str]:
+        return {self.naming.path([name])[0] for name in self.spec.ignore} | {fold(name) for name in self.spec.ignore}
+
+    @cached_property
+    def mapped(self) -> set[str]:
+        return {*self.wanted, *self.ignored}
+
+    def leaves_out(self, *texts: str) -> bool:
+        """Whether one of the texts is a name that the source leaves out."""
+        return any(text and (plain(text) in self.ignored or fold(text) in self.ignored) for text in texts)
+
+    def inside(self, text: str) -> str | None:
+        """Return the one wanted name that a longer text, such as a title, holds; the longest of several within one
+        another."""
+        whole = self.naming.path([text])[0]
+        if whole in self.wanted:
+            return whole
+        found = [name for name in self.wanted if name and name in whole]
+        found = [name for name in found if not any(name != other and name in other for other in found)]
+        return found[0] if len(found) == 1 else None
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where a sheet's keys are written: for each of branch, indicator, month and year its record of the YAML."""
+
+    spec: SheetSpec
+    month: Month
+    naming: Naming
+
+    @cached_property
+    def places(self) -> dict[str, object]:
+        found = {"branch": self.spec.branch, "indicator": self.spec.indicator, "month": self.month}
+        return found | ({"year": self.month.year} if self.month.year is not None else {})
+
+    def written(self, source: str) -> list[str]:
+        """Return the keys that are written in such a place."""
+        return [key for key, place in self.places.items() if place.source == source]
+
+    def month_in(self, value: object, text: str, year: int | None) -> int | None:
+        """Return the month in a cell of a heading or of a column."""
+        return self.month.in_cell(value, text, year) if text else None
+
+    def compared(self, key: str, value: object, text: str) -> object:
+        """Return what a cell of a heading says of a key, however it is written."""
+        return self.month_in(value, text, 2000) if key == "month" else fold(text)
+
+    def reads(self, key: str, value: object, text: str) -> bool:
+        """Whether a cell of a heading could be this key's."""
+        if key == "month":
+            return self.month_in(value, text, 2000 if self.month.year is not None else None) is not None
+        if key == "year":
+            return len(text) <= 12 and self.month.year.in_text(text) is not None
+        return key == "branch" and fold(text) in self.naming.branches
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a sheet: its heading rows (from, to, inclusive), the columns it spans (from, to, exclusive), the row
+    after its last, the columns of keys; heading rows that only count columns, and whether the last holds units."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    end: int
+    keys: dict[str, int]
+    counting: frozenset[int] = frozenset()
+    units: bool = False
+
+    @property
+    def key(self) -> int:
+        """The column by which the table was found."""
+        return next(iter(self.keys.values()))
+
+    @property
+    def levels(self) -> list[int]:
+        return [r for r in range(self.top, self.bottom + 1) if r not in self.counting]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: its place from 0, its heading's path, what it is and the unit printed in its heading.
+
+    ``indicator`` is "" for a kept and None for an ignored column; where the indicator is written elsewhere it is "".
+    ``at`` are the cells of its heading that hold its month, year or branch.
+    """
+
+    index: int
+    path: str
+    indicator: str | None
+    unit: str
+    cumulative: str = ""
+    at: dict[str, tuple[int, int]] = field(default_factory=dict, hash=False, compare=False)
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+def find_tables(grid: Grid, keys: Keys, names: Names) -> list[Table]:
+    """Return the tables of a sheet: each begins at a cell with the heading of the first key column, above others. One
+    that repeats the headings of the table above goes on with it."""
+    columns = {key: keys.places[key].column for key in ("branch", "indicator", "month", "year")
+               if key in keys.places and keys.places[key].source == "column"}
+    anchor, heading = next(iter(columns.items()))
+    starts = [(r, c) for r, row in enumerate(grid.texts) for c, text in enumerate(row)
+              if text and len(text) <= 100 and plain(text) == plain(heading) and grid.first_of(r, c) == (r, c)]
+    starts = starts or _lettered(grid, heading, keys, names)
+    found: list[Table] = []
+    for r, c in starts:
+        if any(t.top <= r <= t.bottom and t.left <= c < t.right for t in found):
+            continue
+        beside = [column for row, column in starts if row == r]
+        table = _table(grid, keys, r, c, beside, {anchor: c}, columns)
+        above = next((t for t in reversed(found) if t.left <= c < t.right), None)
+        if above is None or not _repeats(grid, table, above, keys.naming):
+            found.append(table)
+    if not found:
+        near = nearest(plain(heading), dict.fromkeys(
+            plain(t) for row in grid.texts[:50] for t in row if 0 < len(t) <= 100))
+        raise grid.error("has no such heading", found=near or "nothing like it",
+                         expected=f"a cell {quote(heading)} above the table")
+    wide = [t for t in found if sum(map(any, _headings(grid, t))) > 1] or [
+        max(found, key=lambda t: sum(map(any, _headings(grid, t))))]
+    return [_until_next(grid, table, wide) for table in wide]
+
+
+def _lettered(grid: Grid, heading: str, keys: Keys, names: Names) -> list[tuple[int, int]]:
+    """Return where the table begins whose key column has no heading and is given by its letter: beside the first row
+    with two texts or more that may be headings."""
+    column = next((c for c in range(len(grid.texts[0]) if grid.texts else 0) if letters(c) == heading), None)
+    kinds = [key for key in keys.written("heading") if key != "indicator"]
+    lasts = {name.rpartition("/")[2] for name in names.mapped} | {plain(keys.spec.value or "")} - {""}
+    for r, (values, texts) in enumerate(zip(grid.values, grid.texts, strict=True)) if column is not None else ():
+        like = sum(any(keys.reads(k, v, t) for k in kinds) or keys.naming.path([t])[0] in lasts
+                   for c, (v, t) in enumerate(zip(values, texts, strict=True)) if t and c != column)
+        if like > 1 or (like and plain(keys.spec.value or "") in map(plain, texts)):
+            return [(r, column)]
+    return []
+
+
+def _headings(grid: Grid, table: Table) -> list[tuple[str, ...]]:
+    rows = grid.texts[table.top : table.bottom + 1]
+    return [tuple(row[c] for row in rows) for c in range(table.left, table.right)]
+
+
+def _repeats(grid: Grid, table: Table, above: Table, naming: Naming) -> bool:
+    """Whether a table's headings are those of the one above again, or the lower levels of them, whatever numbers the
+    rows."""
+    def named(texts: tuple[str, ...]) -> set[str]:
+        return {naming.path([text])[0] for text in texts if text and not is_number(text, text)}
+
+    return all(named(texts) <= named(before) for texts, before in zip(
+        _headings(grid, table), _headings(grid, above), strict=False))
+
+
+def _table(grid: Grid, keys: Keys, row: int, column: int, beside: list[int], found: dict[str, int],
+           wanted: dict[str, str]) -> Table:
+    """Return the table whose first key's heading stands here."""
+    top, bottom, counting, units = _extend(grid, keys, row, column)
+    width = len(grid.texts[row])
+    for key, heading in wanted.items():
+        if key not in found:
+            at = [c for c, texts in enumerate(zip(*grid.texts[top : bottom + 1], strict=True))
+                  if plain(heading) in [plain(text[:100]) for text in texts] or heading == letters(c)]
+            if not at:
+                raise grid.error("has no such heading", bottom, expected=f"a cell {quote(heading)} in the heading rows")
+            found = found | {key: min(at, key=lambda c: (abs(c - column), c))}
+    # Tables beside one another have one shape: each begins with its first key column.
+    before = column - min(found.values())
+    left = 0 if column == beside[0] else column - before
+    right = next((c - before for c in beside if c > column), width)
+    return Table(top, bottom, left, right, len(grid.texts), found, counting, units)
+
+
+def _until_next(grid: Grid, table: Table, tables: list[Table]) -> Table:
+    below = [t.top for t in tables if t.top > table.bottom and t.left < table.right and table.left < t.right]
+    return Table(table.top, table.bottom, table.left, table.right, min(below, default=table.end), table.keys,
+                 table.counting, table.units)
+
+
+def _extend(grid: Grid, keys: Keys, row: int, column: int) -> tuple[int, int, frozenset[int], bool]:
+    """Return the heading rows above and below a key column's own heading, those of them that only count the columns,
+    and whether the last of the others holds units."""
+    bottom = grid.merges.get((row, column), (row, column, row, column))[2]
+    bottom = min(bottom, len(grid.texts) - 1, row + _MAX_LEVELS - 1)
+    merged, counting, levels = bottom > row, set(), row
+
+    def units(r: int) -> bool:
+        return keys.naming.is_unit_row(grid.texts[r][column], [*grid.texts[r][:column], *grid.texts[r][column + 1:]])
+
+    last = bottom
+    while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1:
+        if _counts(grid.texts[bottom + 1], column):
+            counting.add(bottom + 1)
+        elif units(bottom + 1) and (merged or last > levels or not _is_level(grid, keys, bottom + 1, column)):
+            last = levels = bottom + 1
+            merged = True
+        elif not merged and _is_level(grid, keys, bottom + 1, column):
+            last = bottom + 1
+        else:
+            break
+        bottom += 1
+    top = row
+    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, keys, top - 1, column, above=True):
+        top -= 1
+    return top, bottom, frozenset(counting), last > row and units(last)
+
+
+def _is_level(grid: Grid, keys: Keys, row: int, key: int, above: bool = False) -> bool:
+    """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside but
+    months and years."""
+    texts, values = grid.texts[row], grid.values[row]
+    if texts[key] or grid.first_of(row, key) != (row, key):
+        return False
+    kinds = [kind for kind in keys.written("heading") if kind != "indicator"]
+    filled = [c for c, text in enumerate(texts) if text.strip()]
+    said = [c for c in filled if any(keys.reads(kind, values[c], texts[c]) for kind in kinds)]
+    if not filled or any(is_number(values[c], texts[c]) for c in {*filled} - {*said}):
+        return False
+    if above:
+        # A title and a line "单位：元" stand above a table too: a level has several texts, or one that is a key's.
+        return (len(filled) > 1 and not any(is_line(texts[c]) for c in filled)) or len(filled) == len(said)
+    return not any(fold(texts[c]).strip("-—–") == "" for c in filled)
+
+
+def _counts(texts: Sequence[str], key: int) -> bool:
+    """Whether a row only counts the columns: 甲, 1, 2, 3."""
+    counts = [_COUNT.fullmatch(fold(text)) for c, text in enumerate(texts) if text and c != key]
+    named = fold(texts[key]) in _COUNTS
+    numbers = [int(m[1]) for m in counts if m]
+    others = [fold(text) for c, text in enumerate(texts) if text and c != key and not _COUNT.fullmatch(fold(text))]
+    return (len(numbers) >= (2 if named else 3) and numbers[0] <= 4 and all(text in _COUNTS for text in others)
+            and numbers == list(range(numbers[0], numbers[0] + len(numbers))))
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+def _origins(grid: Grid, table: Table, row: int) -> list[tuple[int, int] | None]:
+    """Return for every column of the sheet the cell whose text is its heading at this level; None where there is none.
+
+    A merged heading covers its range. One that is not merged covers the blank cells to its right, if they have a
+    heading below.
+    """
+    found: list[tuple[int, int] | None] = []
+    spreading: tuple[int, int] | None = None
+    for c in range(len(grid.texts[row])):
+        at = grid.first_of(row, c)
+        if c == table.left:
+            spreading = None
+        if grid.texts[at[0]][at[1]]:
+            found.append(at)
+            spreading = None if (row, c) in grid.merges or c == table.key else (row, c)
+            continue
+        if (row, c) in grid.merges:
+            spreading = None
+        below = any(grid.texts[r][c] for r in table.levels if r > row)
+        found.append(spreading if below else None)
+    return found
+
+
+def read_columns(grid: Grid, table: Table, keys: Keys, names: Names) -> tuple[list[Column], int | None]:
+    """Return every column of a table that has a heading, but for the key columns, and the place of a column of units.
+
+    Raises
+    ------
+    SourceError
+        A heading that the source says nothing of, a heading without the month that it should have, a unit that nobody
+        knows, or two columns for one indicator.
+    """
+    spec, naming = names.spec, names.naming
+    origins = {row: _origins(grid, table, row) for row in table.levels}
+    span = [c for c in range(table.left, table.right) if c not in table.keys.values()]
+    level = {key: _level_of(grid, keys, key, origins, span) for key in keys.written("heading") if key != "indicator"}
+    columns: list[Column] = []
+    where: dict[tuple, int] = {}
+    others: list[tuple[int, str, list[str]]] = []
+    unit_column = None
+    cells = {c: list(dict.fromkeys(at for row in origins if (at := origins[row][c]) is not None)) for c in span}
+    cells = {c: found for c, found in cells.items() if found}
+    said = {c: {key: at for key, row in level.items() if row is not None and (at := origins[row][c]) in found}
+            for c, found in cells.items()}
+    texts = {c: [grid.texts[r][k] for r, k in found if (r, k) not in said[c].values()] for c, found in cells.items()}
+    paths = {c: naming.path(levels, names.mapped) for c, levels in texts.items()}
+    absent = names.wanted.keys() - {path for path, _ in paths.values()}
+    for c, levels in texts.items():
+        path, unit = paths[c]
+        printed = [grid.texts[r][k] for r, k in cells[c]]
+        if path not in names.mapped:
+            path, unit = naming.behind(path, absent) or (path, unit)
+        marks = [grid.texts[r][k] for r, k in said[c].values()]
+        if names.leaves_out(*marks) or (path not in names.wanted and names.leaves_out(path, *printed)):
+            columns.append(Column(c, path, None, unit))
+            continue
+        below = (row[c] for row in grid.texts[table.bottom + 1 : table.end])
+        if any(map(is_unit_heading, (path, *marks))) and any(map(naming.is_unit, below)):
+            unit_column = c
+            continue
+        lacking = next((key for key in level if not (key == "branch" and key in said[c]) and not (
+            key in said[c] and keys.reads(key, grid.values[said[c][key][0]][said[c][key][1]],
+                                          grid.texts[said[c][key][0]][said[c][key][1]]))), None)
+        if lacking is not None:
+            if spec.unmapped == "error":
+                why = keys.month.why_not(printed[-1]) if lacking == "month" else ""
+                leave = f"What is none is left out by `ignore: [{printed[-1]}]`"
+                raise grid.error(f"has a heading without a {lacking}", table.bottom, c, found="/".join(printed),
+                                 expected=keys.month.expected if lacking == "month" else f"a {lacking}",
+                                 hint=f"{why}. {leave}" if why else leave)
+            columns.append(Column(c, path, None, unit))
+            continue
+        target = names.wanted.get(path) if keys.places["indicator"].source == "heading" else None
+        if target is not None:
+            column = Column(c, path, target.indicator, unit, target.cumulative, said[c])
+        elif keys.places["indicator"].source != "heading" and (
+                (spec.value is None and level) or (spec.value is not None and path == naming.path([spec.value])[0])):
+            column = Column(c, path, "", unit, at=said[c])
+        else:
+            others.append((c, path, levels))
+            columns.append(Column(c, path, "" if spec.unmapped == "keep" else None, unit, at=said[c]))
+            continue
+        same = (column.indicator, *(keys.compared(key, grid.values[r][k], grid.texts[r][k])
+                                    for key, (r, k) in said[c].items()))
+        if same in where:
+            one = " ".join([column.indicator, *marks]).strip()
+            raise grid.error("has two columns for one " + ("indicator" if target else "month or branch"), table.bottom,
+                             c, found="/".join(printed), hint="Leave one out by a name under `ignore`",
+                             expected=f"one column of {one} ({letters(where[same])} is one)")
+        where[same] = c
+        columns.append(column)
+    _refuse_others(grid, table, names, others, {column.indicator for column in columns})
+    return columns, unit_column
+
+
+def _level_of(grid: Grid, keys: Keys, key: str, origins: dict[int, list], span: list[int]) -> int | None:
+    """Return the heading row in which most columns have this key; None where none has."""
+    counts = {row: sum(keys.reads(key, grid.values[at[0]][at[1]], grid.texts[at[0]][at[1]])
+                       for c in span if (at := places[c]) is not None) for row, places in origins.items()}
+    best = max(counts, key=counts.__getitem__)
+    return best if counts[best] else None
+
+
+def _refuse_others(grid: Grid, table: Table, names: Names, others: list[tuple[int, str, list[str]]],
+                   found: set[str | None]) -> None:
+    """Refuse headings that the source says nothing of: because of a unit that nobody knows, or unless it may."""
+    for c, path, levels in others:
+        meant = names.naming.unknown_unit(levels, table.units, names.wanted)
+        if meant and names.wanted[meant].indicator not in found:
+            raise grid.error("has a unit that the catalogue does not know", table.bottom, c, found="/".join(levels),
+                             expected="one of " + ", ".join(names.naming.bases), hint=ADD)
+        if names.spec.unmapped == "error":
+            raise not_mapped("heading", path, names.printed.values(), file=grid.file, sheet=grid.sheet,
+                             row=table.bottom + 1, column=letters(c), found="/".join(levels))
+
+
+def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceError:
+    """Return the error for a heading, item or column that the source says nothing of."""
+    near = nearest(name, known)
+    hint = f"The nearest mapped {what} is {quote(near)}. " if near else ""
+    under = "columns" if what == "column" else "headings"
+    return SourceError(f"has a {what} that is not mapped", expected=f"a {what} under `{under}` or `ignore`",
+                       hint=hint + "Map it, list it under `ignore`, or set `unmapped: keep` or `ignore`", **where)

@@ -1,0 +1,198 @@
+"""The rows of a table: which of them are its lines, which name what is below them, which are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..errors import SourceError
+from .blocks import letters
+from .grids import Grid
+from .headings import Column, Keys, Names, Table, is_number, not_mapped
+from .patterns import search
+from .places import branch_in
+from .units import fold
+
+__all__ = ["Line", "Rows", "read_rows"]
+
+
+@dataclass(eq=False)
+class Line:
+    """A row of a table: its place from 0, and what it says of its cells where no column does."""
+
+    row: int
+    branch: str = ""
+    month: tuple[object, str] | None = None       # a cell's value and text
+    year: int | None = None
+    indicator: str = ""
+    unit: str = ""
+    cumulative: str = ""
+
+
+@dataclass
+class Rows:
+    """The rows of a table: lines, rows that name what is below them, and rows that are left out."""
+
+    lines: list[Line] = field(default_factory=list)
+    headings: list[int] = field(default_factory=list)
+    ignored: list[int] = field(default_factory=list)
+
+
+def read_rows(grid: Grid, table: Table, used: list[Column], keys: Keys, names: Names) -> Rows:
+    """Return the rows of a table, whose columns of figures are `used`."""
+    return _Walk(grid, table, used, keys, names).rows()
+
+
+class _Walk:
+    """The way down a table, row by row.
+
+    A row belongs to the table when it has a figure under a mapped heading, or when it bears a known name. What lies
+    between two such rows and has a name belongs to it too; a row without name and figure, and all texts after the last
+    row, are notes. After a blank row the table goes on only with a known name or a line that is at least half figures.
+    """
+
+    def __init__(self, grid: Grid, table: Table, used: list[Column], keys: Keys, names: Names):
+        self.grid, self.table, self.used, self.keys, self.names = grid, table, used, keys, names
+        self.spec, self.columns = names.spec, table.keys
+        self.above = dict.fromkeys(keys.written("row"))         # what rows of their own say
+        self.before: dict[str, tuple[object, str]] = {}                 # the last cell of each key column
+        self.groups: list[str] = []
+        self.waiting: list = []       # rows with a name and nothing else: part of the table if it goes on
+        self.found = Rows()
+        self.ended = self.grouped = False
+
+    def rows(self) -> Rows:
+        """Return the rows of the table."""
+        for r in range(self.table.bottom + 1, self.table.end):
+            self._row(r)
+        return self.found
+
+    def _row(self, r: int) -> None:
+        grid, used, table = self.grid, self.used, self.table
+        inside = grid.texts[r][table.left : table.right]
+        if self.spec.skip is not None and search(self.spec.skip, next((t for t in inside if t), "")):
+            return
+        texts = [(grid.values[r][c.index], grid.texts[r][c.index]) for c in used]
+        figures = sum(is_number(value, text) for value, text in texts)
+        filled = sum(1 for _, text in texts if text.strip())
+        cells = {key: self._cell(r, key, c, figures > 0) for key, c in self.columns.items()}
+        name = cells[next(iter(cells))][1].strip()
+        if not figures and self.above and self._names_rows_below(r, inside):
+            return
+        if (self.above or "indicator" in cells) and inside == grid.texts[table.bottom][table.left : table.right]:
+            self.found.headings.append(r)       # the headings again
+            return
+        if not name and not figures and not filled:
+            self.ended = self.ended or not any(t.strip() for t in inside)
+            return
+        if any(self.names.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
+            self.found.ignored.append(r)
+            return
+        if self._goes_on(cells, figures, filled):
+            for key, cell in cells.items():
+                self.before[key] = cell
+            self._add_waiting()
+            self._add(r, cells, figures)
+            self.ended = False
+            return
+        group = "indicator" in cells and "branch" not in cells and not filled
+        if name and (group or (not self.ended and not _spans(grid, r, table.key))):
+            self.waiting.append((r, cells, group))
+
+    def _cell(self, r: int, key: str, column: int, figures: bool) -> tuple[object, str]:
+        """Return the value and the text of a row's key; a blank one may mean the one above."""
+        row, c = self.grid.first_of(r, column)
+        cell = self.grid.values[row][c], self.grid.texts[row][c]
+        return self.before.get(key, cell) if not cell[1].strip() and figures and self.spec.fill == "down" else cell
+
+    def _goes_on(self, cells: dict[str, tuple[object, str]], figures: int, filled: int) -> bool:
+        name = cells[next(iter(cells))][1].strip()
+        known = ("branch" in cells and fold(cells["branch"][1]) in self.names.naming.branches) or (
+            "branch" not in cells and "indicator" in cells and self._path(name) is not None)
+        if known or (2 * figures >= len(self.used) if self.ended else figures > 0):
+            return True
+        return not self.ended and len(self.used) > 0 and 2 * filled >= len(self.used)
+
+    def _add_waiting(self) -> None:
+        for r, cells, group in self.waiting:
+            if group:
+                text = cells["indicator"][1]
+                # Groups that follow each other are within one another; one after items stands for the last.
+                self.groups[len(self.groups) - 1 if self.grouped and self.groups else len(self.groups):] = [text]
+                self.grouped = False
+                self.found.headings.append(r)
+            else:
+                self._add(r, cells, 0)
+        self.waiting = []
+
+    def _names_rows_below(self, r: int, inside: Sequence[str]) -> bool:
+        """Whether a row with one text names the branch, month, year or indicator of the rows below it."""
+        texts = list(dict.fromkeys(t for t in inside if t.strip()))
+        if len(texts) != 1:
+            return False
+        for key in self.above:
+            said = self._said(key, texts[0])
+            if said:
+                self.above[key] = said
+                self.groups, self.ended, self.waiting, self.grouped = [], False, [], False
+                self.found.headings.append(r)
+                return True
+        return False
+
+    def _said(self, key: str, text: str) -> object:
+        """Return what a row of its own says of a key, None if it is not about it."""
+        if key == "branch":
+            branch = self.keys.spec.branch
+            name = branch_in(branch, self.names.naming, text)
+            return name if branch.pattern or (name and fold(name) in self.names.naming.branches) else None
+        if key == "indicator":
+            return self._path(text)
+        year = 2000 if self.keys.month.year is not None else None
+        return self.keys.month.year.in_text(text) if key == "year" else (
+            (text, text) if self.keys.month_in(text, text, year) is not None else None)
+
+    def _path(self, text: str) -> str | None:
+        """Return the wanted name that an item has, with its groups or alone."""
+        naming, wanted = self.names.naming, self.names.wanted
+        for n in range(len(self.groups) + 1):
+            path = naming.path([*self.groups[n:], text], wanted)[0]
+            if path in wanted:
+                return path
+        return None
+
+    def _add(self, r: int, cells: dict[str, tuple[object, str]], figures: int) -> None:
+        line = Line(r, branch=cells["branch"][1] if "branch" in cells else self.above.get("branch") or "",
+                    month=cells.get("month") or self.above.get("month"), year=self.above.get("year"))
+        if "year" in cells:
+            line.year = self.keys.month.year.in_text(cells["year"][1])
+            if line.year is None:
+                raise self._error("holds no year", r, "year", cells["year"][1], "a year such as 2010")
+        path = self.above.get("indicator")
+        if "indicator" in cells:
+            text = cells["indicator"][1]
+            path, line.unit = self._path(text), self.names.naming.path([*self.groups, text])[1]
+            self.grouped = True
+            if path is None:
+                if figures and self.spec.unmapped == "error":
+                    raise not_mapped("heading", fold(text), self.names.printed.values(), file=self.grid.file,
+                                     sheet=self.grid.sheet, row=r + 1, column=letters(self.columns["indicator"]),
+                                     found="/".join([*self.groups, text]))
+                if self.spec.unmapped != "keep":
+                    self.found.ignored.append(r)
+                    return
+        for key in self.above:
+            if self.above[key] is None:
+                raise self._error(f"has no {key} above it", r, None, None, f"a row that names the {key} above its rows")
+        if path is not None:
+            line.indicator, line.cumulative = (getattr(self.names.wanted[path], name)
+                                               for name in ("indicator", "cumulative"))
+        self.found.lines.append(line)
+
+    def _error(self, message: str, r: int, key: str | None, found: str | None, expected: str) -> SourceError:
+        return self.grid.error(message, r, self.columns.get(key), found=found, expected=expected)
+
+
+def _spans(grid: Grid, row: int, column: int) -> bool:
+    """Whether a cell is merged over columns, as footnotes are and names of branches are not."""
+    area = grid.merges.get((row, column))
+    return area is not None and area[3] > area[1]
