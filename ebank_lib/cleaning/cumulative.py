@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
-from .assembling import Grid, tidy
+from .assembling import Grid
 from .corrections import cell_name
 from .ledger import Book, phrase
 from .panel import Finding
@@ -27,25 +29,27 @@ def own_months(grid: Grid, cells: pd.DataFrame, catalog: Catalog, book: Book) ->
     list of Finding
         The places of numbers below zero, because a sum falls: of flows that never do, not of net ones.
     """
-    if "cumulative" not in cells:
+    if "cumulative" not in cells or not (summed := (cells["cumulative"] == "year").to_numpy()).any():
         return []
-    printed = (grid.cell >= 0) & (cells["cumulative"] == "year").to_numpy()[grid.cell]
-    first = printed & (grid.months.month == 1)[None, :, None]
+    printed = (grid.cell >= 0) & summed[grid.cell]
+    january = (grid.cell >= 0) & (grid.months.month == 1)[None, :, None]
     # In January a sum is the month's own number, and so is what is printed as that.
-    known = printed | ((grid.cell >= 0) & (grid.months.month == 1)[None, :, None])
+    first, known = printed & january, printed | january
     less, known, half, at = (np.roll(of, 1, axis=1) for of in (grid.value, known, grid.half, grid.cell))
     known[:, 0] = False
     lost, later = printed & ~first & ~known, printed & ~first & known
-    sums, own = grid.value.copy(), tidy(grid.value - less)
+    sums = grid.value.copy()
+    own = np.array([float(Decimal(repr(a)) - Decimal(repr(b))) for a, b in zip(   # no dust of binary fractions
+        sums[later].tolist(), less[later].tolist(), strict=True)])
     book.add(grid.cell[first], "converted", _RULE, sums[first], sums[first], {"how": phrase("sum_of_january")})
     where = {n: "{} {}!{}".format(*address[:2], cell_name(*address[2:])) for n, *address in cells[
         ["file", "sheet", "column", "row"]].astype({"row": int, "column": str}).take(at[later]).itertuples()}
-    book.add(grid.cell[later], "converted", _RULE, sums[later], own[later], [
+    book.add(grid.cell[later], "converted", _RULE, sums[later], own, [
         {"how": phrase("sum_less", value=value, where=where[n]), "taken_off": n}
         for n, value in zip(at[later].tolist(), less[later].tolist(), strict=True)])
     book.add(grid.cell[lost], "rejected", _RULE, sums[lost],
              detail=[{"month": str(grid.months[m] - 1)} for m in np.nonzero(lost)[1]])
-    grid.value[later], grid.half[later], grid.terms = own[later], (grid.half + half)[later], 1.0 + later
+    grid.value[later], grid.half[later], grid.terms = own, (grid.half + half)[later], 1.0 + later
     grid.hole[lost] = grid.cell[lost]
     grid.value[lost], grid.half[lost], grid.cell[lost], grid.stated[lost] = np.nan, 0.0, -1, False
     return _falls(grid, catalog, later, np.where(printed, sums, 0.0))

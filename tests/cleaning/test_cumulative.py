@@ -152,6 +152,13 @@ def test_a_difference_is_as_exact_as_its_two_sums_together(lonely):
     assert set(cleaned.entries["decision"]) <= {"parsed", "converted"}
 
 
+def test_a_difference_has_no_more_digits_than_its_sums(lonely):
+    print_sums(lonely, "sales")
+    for month, text in (("2010-02", "999999.91"), ("2010-03", "1000000.13")):
+        lonely.print("east", month, "sales", text)
+    assert lonely.clean().series("east", "sales", doubtful="keep")["2010-03"] == 0.22      # not 0.2199999999720603
+
+
 def test_what_a_reader_states_is_the_printed_sum(lonely, monkeypatch):
     print_sums(lonely, "sales")
     lonely.print("east", "2010-03", "sales", "x")
