@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,11 +22,12 @@ import yaml
 from pydantic import AfterValidator, Field, PositiveFloat
 
 from .config import Strict, read_rows, read_yaml, validate
-from .errors import ConfigError, UnknownNameError
+from .errors import ConfigError, UnknownNameError, nearest
 from .files import write_atomically
 from .wording import language
 
-__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog", "make_catalog"]
+__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog", "make_catalog",
+           "plain_name"]
 
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -43,6 +45,11 @@ def as_period(month: object) -> pd.Period | None:
     if isinstance(month, pd.Period | dt.date):
         return pd.Period(month, "M") if getattr(month, "freqstr", "M") == "M" else None
     return pd.Period(month, "M") if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month), re.ASCII) else None
+
+
+def plain_name(text: str) -> str:
+    """Return a name as it is compared: without blanks, width and case."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _plain_id(text: str) -> str:
@@ -195,22 +202,35 @@ class Catalog:
         except KeyError:
             raise UnknownNameError("indicator", key, self.indicators) from None
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The ids of the branches by every name they go by, as :func:`plain_name` compares them; a name that two
+        branches have is left out."""
+        found: dict[str, set[str]] = {}
+        for one in self.branches.values():
+            for text in (one.id, one.zh, one.en, *one.aliases):
+                found.setdefault(plain_name(text), set()).add(one.id)
+        return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
+
     def branch(self, branch: str) -> Branch:
-        """Return a branch by its id; a number is taken as its digits (papermill turns ``0351`` into 351).
+        """Return a branch by its id or one of its names; a number is taken as its digits (papermill turns ``0351`` into
+        351).
 
         Raises
         ------
         UnknownNameError
-            Naming the nearest id and all that exist.
+            Naming the nearest branch and all that exist.
         """
         name = str(branch)
-        if name in self.branches:
-            return self.branches[name]
+        found = name if name in self.branches else self.names.get(plain_name(name))
+        if found is not None:
+            return self.branches[found]
         if name.isdigit():
             same = [b for b in self.branches if b.isdigit() and int(b) == int(name)]
             if len(same) == 1:
                 return self.branches[same[0]]
-        raise UnknownNameError("branch", name, self.branches)
+        near = nearest(plain_name(name), self.names)
+        raise UnknownNameError("branch", name, self.branches, suggestion=self.names[near] if near else None)
 
     @property
     def reporting(self) -> list[str]:

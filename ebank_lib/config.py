@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .errors import ConfigError, nearest
 from .files import read_limited
 
-__all__ = ["Strict", "hidden_sign", "read_rows", "read_text", "read_yaml", "validate"]
+__all__ = ["Strict", "expected_of", "hidden_sign", "read_rows", "read_text", "read_yaml", "validate"]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -60,6 +60,9 @@ class _PlainLoader(_Loader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag.rpartition(":")[2] in ("bool", "null"):
+                raise yaml.MarkedYAMLError(problem=f"a key {key.value}, which YAML takes for yes, no or nothing: "
+                                                   f'quote it ("{key.value}")', problem_mark=key.start_mark)
             if isinstance(key.value, str) and key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark)
             seen.add(key.value if isinstance(key.value, str) else None)
@@ -161,7 +164,25 @@ def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str
                           expected="one of " + ", ".join(known) if known else None,
                           hint=f"Did you mean {near!r}?" if near else None)
     found = "nothing" if first["type"] == "missing" else first["input"]
-    raise ConfigError("wrong value", file=str(path), key=".".join(keys), found=found, expected=first["msg"])
+    raise ConfigError("wrong value", file=str(path), key=".".join(keys), found=found, expected=expected_of(first))
+
+
+# What is expected where pydantic found something else, by the kind of its error; with what it says of it.
+_EXPECTED = {
+    "missing": "this key", "string_type": "a text", "int_type": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "finite_number": "a finite number", "bool_type": "true or false",
+    "list_type": "a list, such as [a, b]", "dict_type": "keys and values", "model_type": "keys and values",
+    "literal_error": "{expected}", "greater_than": "more than {gt:g}", "greater_than_equal": "{ge:g} or more",
+    "less_than_equal": "{le:g} or less", "string_too_short": "a text that is not empty",
+    "string_too_long": "at most {max_length} characters", "too_short": "at least {min_length} of them",
+    "string_pattern_mismatch": "a text of the form {pattern}"}
+
+
+def expected_of(error: dict[str, Any]) -> str:
+    """Return what a value should have been, in plain words."""
+    text = _EXPECTED.get(error["type"], error["msg"].removeprefix("Value error, ")).format(**error.get("ctx", {}))
+    unquoted = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
+    return f"{text}: put it into quotes" if unquoted else text
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -83,9 +83,9 @@ class SeriesError(_Located):
 class UnknownNameError(_Located, KeyError):
     """A branch, indicator, month or parameter (`what`) that does not exist; the message lists what does."""
 
-    def __init__(self, what: str, name: object, known: Iterable[str], **where):
+    def __init__(self, what: str, name: object, known: Iterable[str], suggestion: str | None = None, **where):
         known = [str(item) for item in known]
-        suggestion = nearest(str(name), known)
+        suggestion = suggestion or nearest(str(name), known)
         shown = ", ".join(item[:_LONGEST_NAME] for item in known[:40])
         shown += f", … ({len(known)} in all)" if len(known) > 40 else ""
         hint = (f"Did you mean {quote(suggestion)}? " if suggestion else "") + f"Known: {shown or 'none'}"

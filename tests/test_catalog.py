@@ -115,12 +115,23 @@ def test_a_branch_id_that_papermill_took_for_a_number_is_found(root, tmp_path):
     assert load_catalog(root / "data" / "catalog.yaml", path).branch(351).id == "0351"
 
 
+@pytest.mark.parametrize("name", ["日照分行", "日照", "日照市分行", " 日 照 ", "RIZHAO", "rizhao"])
+def test_a_branch_is_found_by_any_of_its_names(root, name):
+    assert load_catalog(root / "data" / "catalog.yaml", root / "data" / "branches.csv").branch(name).id == "rizhao"
+
+
+def test_a_misspelt_branch_leads_to_the_nearest_branch(root):
+    catalog = load_catalog(root / "data" / "catalog.yaml", root / "data" / "branches.csv")
+    with pytest.raises(UnknownNameError, match="unknown branch '日照分'. Did you mean 'rizhao'"):
+        catalog.branch("日照分")
+
+
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("group: sales, kind: flow, unit: 元}", "group: sale, kind: flow, unit: 元}", "Did you mean 'sales'"),
     ("numerator: mobile_active,", "numerator: mobile_activ,", "Did you mean 'mobile_active'"),
     ("- {key: phone,", "- {key: mobile,", "stands twice"),
     ("kind: ratio", "kind: rate", "'stock', 'flow' or 'ratio'"),
-    ("factor: 10000}", "factor: -1}", "greater than 0"),
+    ("factor: 10000}", "factor: -1}", "more than 0"),
     ("- {key: mobile,", "- {key: nul,", "indicators.*letters, digits"),
     ("- {key: mobile,", "- {key: ../x,", "indicators.*letters, digits"),
     ("groups:\n", 'groups:\n  x: {zh: a, en: "b\u200b"}\n', "nobody sees"),

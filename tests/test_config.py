@@ -96,17 +96,30 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 @pytest.mark.parametrize(("data", "key", "message"), [
     ({"titel": "x"}, "titel", "Did you mean 'title'"),
-    ({"title": 3}, "title", "string"),
+    ({"title": 3}, "title", "a text: put it into quotes"),
     ({}, "title", "nothing"),
     ({"title": "x", "parts": [{"lenght": 3}]}, "parts.0.lenght", "Did you mean 'length'"),
     ({"title": "x", "named": {"a": {"length": 1, "widht": 2}}}, "named.a.widht", "one of length"),
-    ({"title": "x", "parts": [{"length": "3"}]}, "parts.0.length", "integer"),
+    ({"title": "x", "parts": [{"length": "3"}]}, "parts.0.length", "a whole number"),
 ])
 def test_a_wrong_key_or_value_is_named_with_the_nearest_right_one(data, key, message):
     order = {"title": "x"} | data if key != "title" else data
     with pytest.raises(ConfigError, match=message) as caught:
         validate(Outer, order, "x.yaml")
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize("key", ["NO", "yes", "off", "null", "~"])
+def test_a_key_that_yaml_takes_for_something_else_has_to_be_quoted(tmp_path, key):
+    (tmp_path / "x.yaml").write_text(f"headings:\n  {key}: mobile\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f'row 2: .*quote it \\("{key}"\\)'):
+        read_yaml(tmp_path / "x.yaml")
+
+
+def test_a_wrong_value_is_said_in_plain_words():
+    with pytest.raises(ConfigError) as caught:
+        validate(Outer, {"title": False}, "x.yaml")
+    assert "Input should" not in str(caught.value) and "put it into quotes" in str(caught.value)
 
 
 def test_what_is_right_comes_back_frozen():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog
+from ..catalog import Catalog, plain_name
 from ..errors import nearest
 from .ledger import Book, in_both
 from .parsing import FAILED, read_number
@@ -110,27 +110,11 @@ def _unit_name(text: str) -> str:
 
 # --- names ---------------------------------------------------------------------------------------------------------
 
-def _plain_name(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
-
-
-def known_names(catalog: Catalog) -> dict[str, str]:
-    """Return every name a branch goes by, without blanks, width and case, to its id; names that clash are left out."""
-    names: dict[str, str] = {}
-    clash = set()
-    for b in catalog.branches.values():
-        for text in (b.id, b.zh, b.en, *b.aliases):
-            key = _plain_name(text)
-            if names.setdefault(key, b.id) != b.id:
-                clash.add(key)
-    return {k: v for k, v in names.items() if k not in clash}
-
-
 def _resolve(printed: str, names: dict[str, str]) -> str | None:
     """Return the id of a printed name: as it stands, else without marks and brackets behind it."""
     bare, text = printed, None
     while bare and bare != text:
-        if (found := names.get(_plain_name(bare))) is not None:
+        if (found := names.get(plain_name(bare))) is not None:
             return found
         text, bare = bare, _NOTE_OF_NAME.sub("", bare)
     return None
@@ -140,7 +124,7 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
     """Return for each cell its branch's position (-1: none), its name, whether it is still alive, and whether it prints
     a number of a branch that nobody knows."""
     codes, printed = pd.factorize(cells["branch"].astype(object))
-    names = known_names(catalog)
+    names = catalog.names
     ids = [_resolve(str(p), names) for p in printed]
     position = {b: n for n, b in enumerate(catalog.branches)}
     unit = np.array([position.get(i, -1) for i in ids], np.int64)
@@ -160,7 +144,7 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
             alive &= ~_reject(book, mine, "total_row")
         else:
             alive &= ~_reject(book, mine & ~has_number, "heading_row")
-            near = nearest(_plain_name(str(text)), list(names))
+            near = nearest(plain_name(str(text)), list(names))
             detail = {"name": str(text), "near": in_both(catalog.branches[names[near]]) if near else "–"}
             alive &= ~_reject(book, mine & has_number, "unknown_branch", detail)
             foreign |= mine & readable

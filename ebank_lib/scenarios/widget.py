@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 from pydantic import ValidationError
 
+from ..config import expected_of
 from ..display import html_table
 from ..errors import ConfigError, EbankError, UnknownNameError
 from ..wording import language, t
@@ -61,7 +62,7 @@ def _changed(lever: Lever, sizes: Sizes, ramp: int | None, delay: int | None) ->
         return type(lever).model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ConfigError(first["msg"].removeprefix("Value error, "), key=".".join(
+        raise ConfigError("wrong value", found=first["input"], expected=expected_of(first), key=".".join(
             [lever.key, *(str(part) for part in first["loc"])])) from error
 
 

@@ -403,7 +403,7 @@ def test_the_slowest_allowed_pattern_ends_soon():
         ),
         ("(?P<year>", "(?P<yaer>", "files.0.month.pattern", "named groups"),
         ("(?P<year>", "((?P<year>", "files.0.month.pattern", "regular expression"),
-        ("simulated: true", "simulated: maybe", "simulated", "boolean"),
+        ("simulated: true", "simulated: maybe", "simulated", "true or false"),
         ("客户数: online", "客户数: onlien", "files.0.sheets.0.headings.个人网银/客户数", "Did you mean 'online'"),
         ("客户数: online", "客户数: 3", "files.0.sheets.0.headings.个人网银/客户数", "found 3"),
         (
@@ -417,7 +417,7 @@ def test_the_slowest_allowed_pattern_ends_soon():
          "a column of branches, of months or of indicators"),
         ("branch: 机构", "branch: {from: column}", "files.0.sheets.0.branch.column", "goes with"),
         ("files:", "limits: {file_byte: 3}\nfiles:", "limits.file_byte", "Did you mean 'file_bytes'"),
-        ("files:", "limits: {file_bytes: 0}\nfiles:", "limits.file_bytes", "greater than 0"),
+        ("files:", "limits: {file_bytes: 0}\nfiles:", "limits.file_bytes", "more than 0"),
         ("files:", "events: [{month: 2010-13, zh: a, en: b}]\nfiles:", "events.0.month", "found '2010-13'"),
         (
             "files:",
