@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
-from .grids import Block
+from .blocks import Block
 from .long import Table, read_lines
 from .spec import DatabaseSpec, Limits
 from .units import Naming
@@ -126,7 +126,8 @@ def _statement(spec: DatabaseSpec) -> str:
     from sqlalchemy.engine.default import DefaultDialect
 
     quoted = DefaultDialect().identifier_preparer.quote_identifier
-    keys = ", ".join(quoted(key) for key in (spec.branch.column, spec.month.column) if key)
+    places = (spec.branch, spec.month, spec.indicator)
+    keys = ", ".join(quoted(place.column) for place in places if place and place.column)
     return f"SELECT * FROM {'.'.join(map(quoted, spec.table.split('.')))}" + (f" ORDER BY {keys}" if keys else "")
 
 

@@ -1,4 +1,4 @@
-"""Long tables - CSV, Parquet, the answer to a query: a row a branch and month, a column an indicator."""
+"""Long tables - CSV, Parquet, the answer to a query: a row a branch and month, or a row a figure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
+from itertools import repeat
+
+import numpy as np
 
 from ..errors import SourceError, nearest, quote
 from .blocks import Block
 from .grids import check_lengths, csv_rows
-from .headings import ADD, not_mapped
+from .headings import ADD, Names, not_mapped
 from .numbers import as_text
-from .places import month_of, name_of_branch
-from .spec import DatabaseSpec, Limits, LongSpec, UnitAt
-from .units import Naming
+from .places import month_of, name_of_branch, year_of
+from .spec import DatabaseSpec, Heading, Limits, LongColumn, LongSpec
+from .units import Naming, fold
 
 _MAX_COLUMNS = 10_000
+_NOBODYS = LongColumn(indicator="")      # a column that is kept
 
 __all__ = ["Table", "read_columns", "read_lines", "read_table"]
 
@@ -133,70 +138,143 @@ def _text_bytes(chunk) -> int:
 
 
 def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, naming: Naming) -> Block:
-    """Read a long table."""
-    keys = {spec.branch.column, spec.month.column, spec.address.file, spec.address.sheet, spec.address.row,
-            *(c.unit.column for c in spec.columns.values())} - {None}
+    """Read a long table: its figures stand in a column an indicator, or in one with their indicators beside them."""
+    figures = [*spec.columns] if spec.indicator is None else [spec.value]
+    places = (spec.branch, spec.month, spec.month.year, spec.indicator, spec.unit, *(
+        column.unit for column in spec.columns.values()))
+    keys = {*(place.column for place in places if place is not None), spec.address.file, spec.address.sheet,
+            spec.address.row} - {None}
+    table.names = _spelt(table.names, {*keys, *figures, *spec.ignore})
+    kept = _kept(table, spec, keys, figures)
+    names, by_name = Names(spec, naming), dict(zip(table.names, table.columns))
+    left_out = cache(names.leaves_out)
+    marks = [by_name[place.column] for place in (spec.branch, spec.month, spec.indicator) if place and place.column]
+    lines = [n for n, row in enumerate(zip(*table.columns)) if any(row) and not any(left_out(m[n]) for m in marks)]
+
+    def taken(name: str) -> list[str]:
+        return [by_name[name][n] for n in lines]
+
+    mine = spec.columns if spec.indicator is None or spec.unit else {spec.value: _NOBODYS}
+    printed = [_unit(table, name, mine.get(name), naming) for name in kept]
+    if spec.indicator is None:
+        targets = [spec.columns.get(name, _NOBODYS) for name in kept]
+        said = {name: [[getattr(target, name) for target in targets]] for name in ("indicator", "cumulative")}
+        units = zip(*(taken(target.unit.column) if target.unit.column else [unit] * len(lines)
+                      for target, unit in zip(targets, printed)))
+    else:
+        lines, targets, own = _named(table, spec, lines, naming)
+        beside = map(_bare, taken(spec.unit.column)) if spec.unit and spec.unit.column else repeat("")
+        rest = [""] * (len(kept) - 1)
+        said = {name: [[getattr(one, name), *rest] for one in targets] for name in ("indicator", "cumulative")}
+        units = ([unit or column or printed[0] or target.unit or (spec.unit.text if spec.unit else ""), *printed[1:]]
+                 for unit, column, target in zip(own, beside, targets))
+    months = np.array(_months(table, spec, lines), np.int64).reshape(-1, 1)
+    wanted = {t.indicator: heading for heading, t in reversed([*spec.columns.items(), *spec.headings.items()])}
+    absent = sorted(wanted.keys() - {target.indicator for target in targets})
+    if absent and spec.missing == "error":
+        column = spec.indicator and spec.indicator.column
+        raise SourceError("does not name an indicator", file=table.file, column=column,
+                          found="no line of it", expected=f"{wanted[absent[0]]} (indicator {absent[0]})",
+                          hint="`missing: allow` if it need not be there")
+    block = Block(
+        table.file, "", revision, _rows(table, spec, lines), kept, list(zip(*map(taken, kept))),
+        indicators=said["indicator"], months=months, units=[*units], cumulative=said["cumulative"], absent=absent,
+        branches=[[name] for name in taken(spec.branch.column)] if spec.branch.source == "column" else
+        name_of_branch(spec.branch, table.file, "", naming=naming),
+        files=[[name] for name in taken(spec.address.file)] if spec.address.file else None,
+        sheets=[[name] for name in taken(spec.address.sheet)] if spec.address.sheet else None)
+    if isinstance(spec, LongSpec):
+        first, last = spec.span
+        block.kept = np.broadcast_to((first <= months) & (months <= last), block.shape)
+    filled = {name: 1 + sum(map(bool, column)) for name, column in by_name.items()}
+    block.printed, block.headings = sum(filled.values()), sum(n if name in keys else 1 for name, n in filled.items())
+    block.ignored = block.printed - block.headings - block.cells
+    return block
+
+
+def _spelt(names: list[str], said: set[str]) -> list[str]:
+    """Return the names of columns as the source spells them, which is free in width, blanks and capitals."""
+    spelt = {fold(name).casefold(): name for name in said}
+    known = {name: spelt.get(fold(name).casefold(), name) for name in names}
+    return [name if known[name] in names else known[name] for name in names]
+
+
+def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: list[str]) -> list[str]:
+    """Return the columns whose cells are read; those of figures are first."""
     count = Counter(table.names)
-    for name in [*sorted(keys), *spec.columns, *spec.ignore, *count]:
+    needed = [*sorted(keys), *(name for name in figures if spec.missing == "error" or spec.indicator)]
+    for name in [*needed, *count]:
         if count[name] != 1:
             near = nearest(name, count)
             raise SourceError("needs the column once", file=table.file, column=name, found=f"{count[name]} times",
                               expected="one column of this name",
                               hint=f"Did you mean {quote(near)}?" if near and near != name else None)
-    kept = _kept(table, spec, keys)
-    by_name = dict(zip(table.names, table.columns))
-    lines = [n for n, row in enumerate(zip(*table.columns)) if any(row)]
-
-    def taken(name: str) -> list[str]:
-        return [by_name[name][n] for n in lines]
-
-    def unit(name: str) -> list[str]:
-        at = spec.columns[name].unit if name in spec.columns else UnitAt()
-        if at.column is not None:
-            return taken(at.column)
-        known, strange = naming.line([name])
-        if strange and name in spec.columns and not (known or at.text):
-            raise SourceError("has a unit that the catalogue does not know", file=table.file, column=name, found=name,
-                              expected="one of " + ", ".join(naming.bases), hint=ADD)
-        return [at.text or "".join(known[:1])] * len(lines)
-
-    block = Block(
-        table.file, "", revision, _rows(table, spec, lines), kept,
-        list(zip(*map(taken, kept))), units=list(zip(*map(unit, kept))),
-        indicators=[[spec.columns[k].indicator if k in spec.columns else "" for k in kept]],
-        months=[[month] for month in _months(table, spec, lines)],
-        branches=[[name] for name in taken(spec.branch.column)] if spec.branch.source == "column" else
-        name_of_branch(spec.branch, table.file, ""),
-        files=[[name] for name in taken(spec.address.file)] if spec.address.file else None,
-        sheets=[[name] for name in taken(spec.address.sheet)] if spec.address.sheet else None)
-    for name, column in by_name.items():
-        filled = sum(map(bool, column))
-        block.printed += 1 + filled
-        block.headings += 1 + filled if name in keys else 1
-        block.ignored += filled if name not in keys and name not in kept else 0
-    return block
-
-
-def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str]) -> list[str]:
-    rest = [n for n in table.names if n not in spec.columns and n not in keys and n not in spec.ignore]
+    rest = [n for n in table.names if n not in figures and n not in keys and n not in spec.ignore]
     if rest and spec.unmapped == "error":
-        raise not_mapped("column", rest[0], spec.columns, file=table.file, column=rest[0], found=rest[0])
-    return [n for n in table.names if n in spec.columns or (n in rest and spec.unmapped == "keep")]
+        raise not_mapped("column", rest[0], figures, file=table.file, column=rest[0], found=rest[0])
+    if spec.indicator is not None:
+        return figures + (rest if spec.unmapped == "keep" else [])
+    return [n for n in table.names if n in figures or (n in rest and spec.unmapped == "keep")]
+
+
+def _unit(table: Table, name: str, target: LongColumn | None, naming: Naming) -> str:
+    """Return the unit of a column: the source's, or that of its heading."""
+    known, strange = naming.line([name])
+    given = target.unit.text if target else ""
+    if strange and target and not (known or given):
+        raise SourceError("has a unit that the catalogue does not know", file=table.file, column=name, found=name,
+                          expected="one of " + ", ".join(naming.bases), hint=ADD)
+    return given or "".join(known[:1])
+
+
+def _bare(unit: str) -> str:
+    """Return the text of a column of units, "" for a dash."""
+    return unit if unit.strip("-—–－/ ") else ""
+
+
+def _named(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int],
+           naming: Naming) -> tuple[list[int], list[Heading], list[str]]:
+    """Return the lines of indicators that are wanted or kept, what the source says of each, and the unit it names."""
+    exact = {fold(name): target for name, target in spec.headings.items()}
+    paths = Counter(naming.path([name])[0] for name in spec.headings)
+    loose = {path: target for name, target in spec.headings.items() if paths[path := naming.path([name])[0]] == 1}
+    column = table.columns[table.names.index(spec.indicator.column)]
+
+    @cache
+    def said(text: str) -> tuple[Heading | None, str]:
+        path, unit = naming.path([text])
+        other = Heading(indicator="") if spec.unmapped == "keep" else None
+        return exact.get(fold(text)) or loose.get(path) or other, unit
+
+    if spec.unmapped == "error":
+        n = next((n for n in lines if said(column[n])[0] is None), None)
+        if n is not None:
+            raise not_mapped("heading", column[n], spec.headings, file=table.file, row=n + table.first,
+                             column=spec.indicator.column, found=column[n])
+    lines = [n for n in lines if said(column[n])[0] is not None]
+    return lines, [said(column[n])[0] for n in lines], [said(column[n])[1] for n in lines]
 
 
 def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
-    if spec.month.source == "file":
-        return [month_of(spec.month, table.file)] * len(lines)
+    year = spec.month.year
+    if year is None or year.source == "column":
+        years = [year and year.column and table.columns[table.names.index(year.column)][n] for n in lines]
+        told = cache(lambda text: year.in_text(text) if text else None)
+    else:
+        years, told = [year_of(year, table.file, "", ())] * len(lines), cache(lambda same: same)
+    if spec.month.source != "column":
+        return [month_of(spec.month, table.file, year=told(given)) for given in years]
     place = table.names.index(spec.month.column)
     texts, values = table.columns[place], table.values[place]
-    known: dict[str, int | None] = {}
-    for n in lines:
-        if texts[n] not in known:
-            known[texts[n]] = spec.month.in_cell(values[n], texts[n])
-        if known[texts[n]] is None:
+    known: dict[tuple[str, object], int | None] = {}
+    for n, given in zip(lines, years):
+        if (at := (texts[n], given)) not in known:
+            known[at] = spec.month.in_cell(values[n], texts[n], told(given))
+        if known[at] is None:
             raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column,
-                              found=texts[n], expected=spec.month.expected)
-    return [known[texts[n]] for n in lines]
+                              found=texts[n], expected=spec.month.expected,
+                              hint=spec.month.why_not(texts[n], told(given)) or None)
+    return [known[texts[n], given] for n, given in zip(lines, years)]
 
 
 def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:

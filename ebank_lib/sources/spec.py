@@ -156,6 +156,7 @@ class LongColumn(Strict):
 
     indicator: str
     unit: Annotated[UnitAt, _short("text")] = UnitAt()
+    cumulative: Literal["", "year"] = ""
 
 
 class Address(Strict):
@@ -167,13 +168,33 @@ class Address(Strict):
 
 
 class _LongKeys(Strict):
+    """Figures in a column an indicator (`columns`), or in one column (`value`) with the names of their indicators in
+    another, which `headings` maps as those of sheets."""
+
     layout: Literal["long"] = "long"
     branch: Annotated[BranchAt, _short("column", **{"from": "column"})]
-    month: Month
-    columns: dict[str, Annotated[LongColumn, _short("indicator")]] = Field(min_length=1)
+    month: Annotated[Month, _short("column", **{"from": "column"})]
+    columns: dict[str, Annotated[LongColumn, _short("indicator")]] = {}
+    indicator: Annotated[IndicatorAt, _short("column", **{"from": "column"})] | None = None
+    value: Text | None = None
+    headings: dict[str, Annotated[Heading, _short("indicator")]] = {}
+    unit: Annotated[UnitAt, _short("column")] | None = None
     address: Address = Address()
     ignore: list[Text] = []
     unmapped: Literal["error", "keep", "ignore"] = "error"
+    missing: Literal["error", "allow"] = "error"
+
+    @model_validator(mode="after")
+    def _places(self) -> _LongKeys:
+        given = [*map(bool, (self.indicator, self.value, self.headings))]
+        if not (bool(self.columns) ^ all(given)) or (self.columns and any((*given, self.unit))):
+            raise ValueError("either `columns`, or `indicator`, `value` and `headings`, with or without `unit`")
+        for name in ("branch", "month", "indicator"):
+            place, places = getattr(self, name), ("column",) if name == "indicator" else ("column", "file", "constant")
+            for at in (place, getattr(place, "year", None)):
+                if at is not None and at.source not in places:
+                    raise ValueError(f"a {name} from: {' or '.join(places)}, for a long table has no {at.source}")
+        return self
 
 
 class LongSpec(_LongKeys, FileSpec):
@@ -270,8 +291,8 @@ def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
                           expected=f"{file.first} or later")
     for n, part in enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]:
         at = key if n is None else f"{key}.sheets.{n}"
-        name = "headings" if n is not None else "columns"
-        for heading, target in getattr(part, name).items():
+        said = [(name, *item) for name in ("headings", "columns") for item in getattr(part, name, {}).items()]
+        for name, heading, target in said:
             _check_known("indicator", [target.indicator], catalog.indicators, path, f"{at}.{name}.{heading}")
             unit = target.unit.text if isinstance(target, LongColumn) else target.unit or ""
             if fold(unit) not in units:

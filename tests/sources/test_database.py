@@ -8,14 +8,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
 from ebank_lib.errors import ConfigError, SourceError
+from ebank_lib.sources import open_source
 
 pytest.importorskip("sqlalchemy")
 
@@ -303,3 +308,67 @@ def test_another_kind_of_database_is_refused_by_its_name(folder, monkeypatch):
     monkeypatch.setenv("EBANK_TEST_URL", "mysql+pymysql://u:p@host/db")
     with pytest.raises(SourceError, match=r"found 'mysql\+pymysql'; expected sqlite.*Of others, have a CSV"):
         source(folder, {"query": "SELECT 1"}).cells()
+
+
+# ---------------------------------------------------------------- a bank's tables, in three databases
+
+
+def test_one_table_reads_alike_from_three_databases(shared_data, tmp_path, database, monkeypatch):
+    given = shared_data / "layouts" / "24_database"
+    if not given.is_dir():
+        pytest.skip("reference data absent")
+    if database.kind == "sqlite":
+        (tmp_path / "figures.db").write_bytes((given / "ebank.sqlite").read_bytes())
+    else:
+        database.run((given / f"ebank_{database.kind}.sql").read_text(encoding="utf-8"))
+    about = yaml.safe_load((given / "about.yaml").read_text(encoding="utf-8"))
+    _describe(tmp_path, about)
+    found = []
+    for said in ("table: eb_monthly", "query: SELECT o.name_zh AS org_id, stat_date, ind_name AS ind_code, "
+                 "'' AS ind_name, ind_value, unit FROM eb_monthly JOIN org AS o USING (org_id)"):
+        (tmp_path / "sources.yaml").write_text(textwrap.dedent(f"""\
+            title: {{zh: 试验, en: Trial}}
+            catalog: catalog.yaml
+            branches: branches.csv
+            files:
+              - url_env: EBANK_TEST_URL
+                {said}
+                branch: org_id
+                month: {{from: column, column: stat_date}}
+                indicator: ind_code
+                value: ind_value
+                unit: unit
+                ignore: [ind_name]
+                headings: {json.dumps({n: i['key'] for i in about['indicators'] for (n,) in i['printed']})}
+            """), encoding="utf-8")
+        found.append(_values(tmp_path))
+    expected = pd.read_csv(given / "expected.csv", dtype=str).sort_values(["branch", "month", "indicator"])
+    expected = {tuple(row[:3]): float(row[3]) for row in expected.itertuples(index=False)}
+    for values in found:
+        assert values.keys() == expected.keys()
+        assert all(values[key] == pytest.approx(expected[key], rel=1e-12) for key in expected)
+
+
+def _describe(folder: Path, about: dict) -> None:
+    """Write the catalogue and the branches that `about` describes."""
+    units = {"户": ("户", 1), "笔": ("笔", 1), "万笔": ("笔", 1e4), "元": ("元", 1), "万元": ("元", 1e4),
+             "%": ("1", 0.01)}
+    (folder / "catalog.yaml").write_text(yaml.safe_dump({
+        "units": {name: {"base": base, "factor": factor} for name, (base, factor) in units.items()},
+        "base_units": {base: {"zh": base, "en": base} for base in ("户", "笔", "元", "1")},
+        "groups": {"all": {"zh": "全部", "en": "All"}},
+        "indicators": [{key: i[key] for key in ("key", "zh", "en", "kind", "unit")} | {"group": "all"}
+                       for i in about["indicators"]]}, allow_unicode=True), encoding="utf-8")
+    lines = [f"{b['id']},{b['printed'][1]},{b['printed'][2]},branch,,," for b in about["branches"]]
+    (folder / "branches.csv").write_text("\n".join(["branch,zh,en,role,aliases,merged_into,merged_month", *lines, ""]),
+                                         encoding="utf-8")
+
+
+def _values(folder: Path) -> dict:
+    """Return the printed figures of a source in base units, by branch, month and indicator."""
+    opened = open_source(folder)
+    names = {n: b.id for b in opened.catalog.branches.values() for n in (b.id, b.zh, b.en)}
+    cells = opened.cells()
+    cells = cells[cells["text"] != ""]
+    return {(names[c.branch], str(c.month), c.indicator): float(c.text) * opened.catalog.units[c.unit].factor
+            for c in cells.itertuples()}
