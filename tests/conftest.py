@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -196,3 +199,49 @@ def postgres(tmp_path_factory):
         finally:
             server.send_signal(signal.SIGINT)   # ends the connections as well
             server.wait(30)
+
+
+_VICTIM = """CREATE TABLE victim (m VARCHAR(9), a VARCHAR(9), b INTEGER);
+    INSERT INTO victim VALUES ('2010-01', '东城', 1);"""
+
+
+class Database:
+    """A database with its URL, and how a test speaks to it, past ebank."""
+
+    def __init__(self, kind: str, url: str, connect: Callable):
+        self.kind, self.url, self.connect = kind, url, connect
+
+    def run(self, script):
+        with closing(self.connect()) as connection:
+            if self.kind == "sqlite":
+                connection.executescript(script)
+            else:
+                connection.execute(script)
+            connection.commit()
+
+    def ask(self, query):
+        with closing(self.connect()) as connection:
+            return connection.execute(query).fetchall()
+
+
+@pytest.fixture(params=["sqlite", "duckdb", "postgresql"])
+def database(request, tmp_path, monkeypatch):
+    """One database after the other, with a table `victim` of one row; its URL is in EBANK_TEST_URL."""
+    pytest.importorskip("sqlalchemy")
+    kind, file = request.param, tmp_path / "figures.db"
+    if kind == "sqlite":
+        made = Database(kind, f"sqlite:///{file}", lambda: sqlite3.connect(file))
+    elif kind == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        made = Database(kind, f"duckdb:///{file}", lambda: duckdb.connect(str(file)))
+    else:
+        psycopg = pytest.importorskip("psycopg")
+        socket = request.getfixturevalue("postgres")
+        with psycopg.connect(host=socket, user="ebank", dbname="postgres", autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS figures WITH (FORCE)")
+            connection.execute("CREATE DATABASE figures")
+        made = Database(kind, f"postgresql://ebank:s3cret@/figures?host={socket}",
+                        lambda: psycopg.connect(host=socket, user="ebank", dbname="figures"))
+    made.run(_VICTIM)
+    monkeypatch.setenv("EBANK_TEST_URL", made.url)
+    return made

@@ -32,6 +32,7 @@ _EXAMPLES = """examples:
   ebank trace reports/rizhao "Figure 3"
   ebank trace reports/rizhao/report.html "growth[sms].y_last"
   ebank trace reports/rizhao "+149%" --all
+  ebank export --source data/shandong --to EBANK_URL --branch rizhao
   ebank verify reports
   ebank verify reports/rizhao --source data/shandong
 
@@ -75,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", "say what cleaning did, rule by rule", _later("answers", "check"))
     check.add_argument("--branch", metavar="B", help="the cells of one branch only")
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
+    export = command("export", "write panel, ledger and forecasts to tables of a database", _later("export", "export"))
+    export.add_argument("--to", required=True, metavar="NAME", help="the environment variable with the database's URL")
+    for name, what in (("--branch", "this branch only"), ("--indicator", "forecast this one")):
+        export.add_argument(name, action="append", metavar=name[2].upper(), help=f"{what}; may be repeated")
+    export.add_argument("--horizon", type=_positive, default=12, metavar="N", help="months ahead (default: 12)")
     trace = command("trace", "show the printed cells that a number of a report, or one value, comes from",
                     _later("trace", "trace"), source=False)
     trace.add_argument("report", nargs="?", metavar="REPORT", help="a report's folder or its report.html")
