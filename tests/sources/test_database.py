@@ -210,7 +210,7 @@ def test_the_command_ends_its_query_when_it_is_told_to_end(folder, database):
     began = time.monotonic()
     assert command.communicate(timeout=20)[1] == "ebank: interrupted\n"
     assert command.returncode == 130
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15    # of a thousand: a process takes its time to end on a busy machine
     _nobody_asks(database)
 
 
