@@ -62,7 +62,7 @@ lock: setup  ## resolve anew within pyproject.toml: requirements.lock and enviro
 	  --custom-compile-command="make lock" --python-version=3.11 --all-extras --group=test --group=build \
 	  $(if $(UPGRADE),--upgrade) --output-file=requirements.lock pyproject.toml
 	@awk 'NR == FNR {if (split($$1, a, "==") == 2) pin[a[1]] = a[2]; next} \
-	  split($$2, a, /==?/) == 2 {name = a[1]; sub(/-py$$/, "", name); gsub("_", "-", name); \
+	  split($$2, a, /==?/) == 2 {name = a[1]; sub(/-py$$/, "", name); sub("python-duckdb", "duckdb", name); gsub("_", "-", name); \
 	    if (name in pin) sub(/[0-9][^= ]*$$/, pin[name])} {print}' requirements.lock environment.yml > .venv/environment.yml
 	@cp .venv/environment.yml environment.yml
 

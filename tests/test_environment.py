@@ -19,7 +19,7 @@ HOSTS = re.compile("|".join(["[a-z]+:/{2}", "pypi[.]", "python[h]osted", "anacon
 SET_UP_FILES = ["pyproject.toml", "requirements.lock", "environment.yml", "Makefile", ".ci/run", ".gitignore",
                 ".gitattributes", "tools/setup.sh", "tools/pytest_ipc.py"]
 
-CONDA_NAMES = {"arch": "arch-py", "lazy-loader": "lazy_loader"}
+CONDA_NAMES = {"arch": "arch-py", "lazy-loader": "lazy_loader", "duckdb": "python-duckdb"}
 NOT_ON_CONDA = {"zhplot"}
 
 
