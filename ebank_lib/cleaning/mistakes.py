@@ -102,7 +102,7 @@ def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: l
     same[:, 1:] = x[:, 1:] == x[:, :-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         chance = step / (2.5 * expected.step_sd * np.abs(x))
-    chance = np.where(same & np.isfinite(chance) & (x != 0), np.minimum(chance, 1.0), 1.0)
+    chance = np.where(same & np.isfinite(chance), np.minimum(chance, 1.0), 1.0)     # of zeros: not finite
     out = same & (chance < _CHANCE)
     weight = -np.log(np.maximum(chance, 1e-6))
     for block in blocks:

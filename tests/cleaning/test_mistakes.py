@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ebank_lib.cleaning.mistakes import Swap, conforming, find_stale, find_swaps, find_unit_slips
+from ebank_lib.cleaning.mistakes import Swap, _stretches, conforming, find_stale, find_swaps, find_unit_slips
 from ebank_lib.cleaning.series import expect
 
 # --- columns in another unit, by hand
@@ -66,6 +66,16 @@ def test_a_jump_that_is_never_undone_reaches_to_the_nearer_end():
 def test_a_power_is_sure_within_a_tenth_of_itself(size, powers, sure):
     (slip,) = slips(columns({(u, 9): size for u in range(5)}))
     assert slip.powers[:len(powers)] == powers and slip.sure == sure
+
+
+@pytest.mark.parametrize(("noise", "sure"), [(0.70, True), (0.72, False)])
+def test_there_and_back_tell_a_power_the_root_of_two_more_closely_than_one_jump(noise, sure):
+    jump = np.zeros(24)
+    jump[6], jump[9] = 4.0, -4.0
+    (slip,) = _stretches(jump, 0, noise)
+    assert slip.back and slip.sure == sure                  # half a power is the least that must be ruled out
+    jump[9] = 0.0
+    assert [s.sure for n in (0.49, 0.51) for s in _stretches(jump, 0, n)] == [True, False]
 
 
 def test_only_branches_vote_and_two_rows_are_too_few_of_many():

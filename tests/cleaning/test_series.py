@@ -275,6 +275,15 @@ def test_the_noise_of_the_year_around_counts_where_it_is_larger():
     assert year[11] > 5 * year[1]
 
 
+def test_what_all_branches_do_is_no_move_of_one():
+    rng = np.random.default_rng(2)
+    own = 0.01 * rng.normal(size=(7, 36))
+    x = 5000 * np.exp(0.1 * rng.normal(size=36) + own)[:, :, None]
+    e = expect(x, np.full(x.shape, 0.5), np.ones(x.shape), np.ones(7, bool))
+    assert (e.step_sd[:, 0, 0] < 0.03).all()
+    assert expect(x[:1], np.full((1, 36, 1), 0.5), np.ones((1, 36, 1)), np.ones(1, bool)).step_sd[0, 0, 0] > 0.1
+
+
 def test_distance_is_counted_in_standard_deviations_and_zero_where_nothing_is_expected():
     values = 1000.0 * 1.02 ** np.arange(20)
     e = level(values)
