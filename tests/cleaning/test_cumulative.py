@@ -1,9 +1,12 @@
 """What is printed as the sum since January becomes each month's own number; what cannot be known is said to be so."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from ebank_lib.cleaning import clean
 from ebank_lib.reports.trace import Inputs, printed_cells
 from ebank_lib.sources.numbers import as_text
 
@@ -172,3 +175,51 @@ def test_what_a_reader_states_is_the_printed_sum(lonely, monkeypatch):
 
     monkeypatch.setattr("ebank_lib.cleaning.cleaned.stated_cells", stated)
     assert np.array_equal(lonely.clean().series("east", "sales"), lonely.true["east"]["sales"])
+
+
+# ---------------------------------------------------------------- a workbook that prints nothing but sums
+
+CATALOG = """\
+units:
+  number: {base: 户, factor: 1}
+  thousand: {base: 笔, factor: 1000}
+  CNY thousand: {base: 元, factor: 1000}
+base_units: {户: {zh: 户, en: customers}, 笔: {zh: 笔, en: transactions}, 元: {zh: 元, en: yuan}}
+groups: {all: {zh: 全部, en: All}}
+indicators:
+  - {key: mobile, zh: 手机银行客户数, en: Mobile customers, group: all, kind: stock, unit: 户}
+  - {key: mobile_txn, zh: 手机银行交易量, en: Mobile transactions, group: all, kind: flow, unit: 笔}
+  - {key: sms_income, zh: 短信收入, en: SMS income, group: all, kind: flow, unit: 元}
+  - {key: personal_online, zh: 网银客户数, en: Online customers, group: all, kind: stock, unit: 户}
+"""
+SOURCES = """\
+title: {zh: 累计, en: Cumulative}
+catalog: catalog.yaml
+branches: branches.csv
+files:
+  - path: cumulative.xlsx
+    sheets:
+      - branch: Branch
+        month: {from: column, column: Month, year: {from: column, column: Year}}
+        headings:
+          Mobile customers: mobile
+          Mobile transactions, cumulative: {indicator: mobile_txn, cumulative: year}
+          SMS income, cumulative: {indicator: sms_income, cumulative: year}
+          Online customers: personal_online
+"""
+
+
+def test_a_workbook_of_sums_gives_the_months_that_its_keepers_wrote_down(shared_data, tmp_path):
+    folder = shared_data / "layouts" / "14_only_year_to_date"
+    if not folder.is_dir():
+        pytest.skip("the workbooks of other layouts are not here")
+    shutil.copy(folder / "cumulative.xlsx", tmp_path)
+    branches = "rivermouth,Rivermouth,Rivermouth\noakfield,Oakfield,Oakfield\ncastle,Castle Hill,Castle Hill\n"
+    for name, text in (("catalog.yaml", CATALOG), ("sources.yaml", SOURCES), ("branches.csv", (
+            "branch,zh,en,role,aliases,merged_into,merged_month\n" + branches.replace("\n", ",branch,,,\n")))):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    panel = clean(tmp_path).panel
+    found = {(branch, str(month), key): value for key in panel
+             for (branch, month), value in panel[key].dropna().items()}
+    expected = pd.read_csv(folder / "expected.csv", index_col=["branch", "month", "indicator"])["value"]
+    assert found == expected.to_dict()
