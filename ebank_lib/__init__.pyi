@@ -76,6 +76,7 @@ from .scenarios import (
 from .scenarios import (
     simulate_for as simulate_for,
 )
+from .sources import from_frame as from_frame
 from .sources import open_source as open_source
 from .stationarity import unit_root_battery as unit_root_battery
 from .wording import t as t

@@ -26,8 +26,8 @@ from .errors import ConfigError, UnknownNameError, nearest
 from .files import write_atomically
 from .wording import language
 
-__all__ = ["Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog", "make_catalog",
-           "plain_name"]
+__all__ = ["BRANCH_COLUMNS", "Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog",
+           "make_catalog", "plain_name"]
 
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -276,7 +276,7 @@ class Catalog:
         rows = [(b.id, b.zh, b.en, b.role, ";".join(b.aliases), b.merged_into or "", str(b.merged_month or ""))
                 for b in self.branches.values()]
         lines = io.StringIO()
-        csv.writer(lines, lineterminator="\n").writerows([_COLUMNS, *rows])
+        csv.writer(lines, lineterminator="\n").writerows([BRANCH_COLUMNS, *rows])
         text = yaml.safe_dump(spec, allow_unicode=True, sort_keys=False, width=120)
         for name, written in (("catalog.yaml", text), ("branches.csv", lines.getvalue())):
             write_atomically(Path(folder) / name, written.encode("utf-8"))
@@ -285,7 +285,7 @@ class Catalog:
 def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
     """Read and check a catalogue (YAML) and its branches (CSV); a ConfigError names the file, the key or row, what was
     found and what was expected."""
-    return make_catalog(read_yaml(catalog), read_rows(branches, _COLUMNS), str(catalog), str(branches))
+    return make_catalog(read_yaml(catalog), read_rows(branches, BRANCH_COLUMNS), str(catalog), str(branches))
 
 
 def make_catalog(spec: dict[str, Any], branches: Iterable[dict[str, str]], file: str = "catalog.yaml",
@@ -325,7 +325,7 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
             must("indicator", name, indicators, f"identities.{n}")
 
 
-_COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_month"]
+BRANCH_COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_month"]
 _ROLES = ("branch", "total", "merged")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .errors import ConfigError, SourceError
 
-__all__ = ["CORRECTIONS", "find_source", "named_file", "own_folder", "portable_source", "project_root", "read_limited",
-           "renew", "shipped", "write_atomically"]
+__all__ = ["CORRECTIONS", "find_source", "is_table", "named_file", "own_folder", "portable_source", "project_root",
+           "read_limited", "renew", "shipped", "write_atomically"]
 
 CONFIG = "sources.yaml"
 CORRECTIONS = "corrections.csv"     # beside it: what a reader says of printed cells
@@ -50,6 +50,11 @@ def find_source(source: str | Path) -> Path:
         tried.append(str(path))
     raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}",
                       hint="Tried " + ", ".join(dict.fromkeys(tried)))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a source is one table by itself and no folder with a ``sources.yaml``."""
+    return path.name.lower().endswith((".csv", ".csv.gz", ".parquet"))
 
 
 def named_file(source, key: str) -> Path | None:

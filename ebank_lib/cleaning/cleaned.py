@@ -13,7 +13,7 @@ from ..catalog import Catalog, as_period
 from ..display import describe, html_table
 from ..errors import SourceError, UnknownNameError
 from ..files import write_atomically
-from ..sources import Source, open_source
+from ..sources import Source, from_frame, open_source
 from ..store import kept_frames, store
 from ..wording import cell, cite, join, percent, t
 from .assembling import assemble, tidy
@@ -32,14 +32,15 @@ _NAMED = 4      # numbers in doubt that one sentence names
 _DOUBTFUL = ("spike", "decimal_slip", "unit_slip", "swapped_rows", "edge", "falling_sum")
 
 
-def clean(source: Source | str | Path, policy: str = "conservative", start=None, end=None,
+def clean(source: Source | pd.DataFrame | str | Path, policy: str = "conservative", start=None, end=None,
           cells: pd.DataFrame | None = None) -> Cleaned:
     """Read a source and clean it.
 
     Parameters
     ----------
-    source : Source, str or path
-        An opened source, or where its ``sources.yaml`` is.
+    source : Source, path or DataFrame
+        An opened source; where its ``sources.yaml``, or the CSV or Parquet file of a panel is; or a frame, all about
+        which is drafted (:func:`~ebank_lib.from_frame` takes what is known).
     policy : {"conservative", "none", "interpolate"}
         ``none`` changes nothing. ``conservative`` corrects and fills only what an identity proves to the printed digit,
         or a power of ten that both neighbours support. ``interpolate`` also fills the gaps inside a series and replaces
@@ -62,6 +63,7 @@ def clean(source: Source | str | Path, policy: str = "conservative", start=None,
     """
     if policy not in POLICIES:
         raise UnknownNameError("policy", policy, POLICIES)
+    source = from_frame(source) if isinstance(source, pd.DataFrame | pd.Series) else source
     source = open_source(source) if isinstance(source, (str, Path)) else source
     keep = cells is None and isinstance(source, Source) and store() is not None and source.content is not None
     cells = source.cells() if cells is None else cells

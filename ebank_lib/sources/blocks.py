@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-__all__ = ["Block", "cells_frame", "files_frame", "letters", "range_name"]
+__all__ = ["CELLS", "Block", "cells_frame", "files_frame", "letters", "range_name"]
 
-_CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
+CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
           "hidden", "cumulative"]
 
 
@@ -109,7 +109,7 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
         "merged": texts(lambda b: _spread(b.merged, b.shape)),
         "hidden": texts(lambda b: _spread(b.hidden, b.shape)),
         "cumulative": texts(lambda b: b.cumulative)}
-    return pd.DataFrame({name: columns[name] for name in _CELLS})
+    return pd.DataFrame({name: columns[name] for name in CELLS})
 
 
 def _spread(said: dict[tuple[int, int], str], shape: tuple[int, int]) -> object:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..catalog import Catalog, Texts
 from ..errors import ConfigError, SourceError
-from ..files import CORRECTIONS, find_source
+from ..files import CORRECTIONS, find_source, is_table
 from ..store import digest, kept_frames, store
 from .blocks import Block, cells_frame, files_frame
 from .grids import csv_grid, files_under, read_bytes, workbook_grids
@@ -171,7 +171,8 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
     Parameters
     ----------
     source : path
-        A folder with ``sources.yaml``, or that file; relative to the working directory or the project's root.
+        A folder with ``sources.yaml``, or that file; or a CSV or Parquet file of a panel, see :func:`from_frame`;
+        relative to the working directory or the project's root.
     root : path, optional
         The folder that holds the files, where it is not the YAML's own. Without it, the folder in the environment
         variable that ``root_env`` names.
@@ -182,6 +183,10 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
         Naming the file and key.
     """
     path = find_source(source)
+    if is_table(path):
+        from .frame import open_table
+
+        return open_table(path)
     found = Source(path, *load_spec(path, None if root is None else Path(root)))
     _check_headings(found)
     return found
