@@ -16,9 +16,12 @@ import sys
 import warnings
 from types import ModuleType
 
+from ..versions import code_version
+
 _LIBRARIES = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "statsmodels.api", "arch.unitroot",
               "numba", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn", "nbconvert", "xlsxwriter",
-              "holidays", "ipywidgets")
+              "holidays", "ipywidgets", "pebble", "IPython.core.completerlib", "IPython.core.magics",
+              "IPython.core.oinspect")
 
 
 def _import_all() -> None:
@@ -88,6 +91,7 @@ def _load() -> None:
     import matplotlib as mpl
     import pandas as pd
 
+    code_version()      # of what is loaded here, and what every task asks for
     with warnings.catch_warnings(action="ignore"), mpl.rc_context():
         for step in (_compile, _draw_and_set):
             with contextlib.suppress(Exception):        # whatever it is, the task that meets it says so
