@@ -28,7 +28,7 @@ from .long import Table, read_lines
 from .spec import DatabaseSpec, Limits
 from .units import Naming
 
-__all__ = ["address", "read_query"]
+__all__ = ["address", "answer", "read_query"]
 
 _PLAIN = (str, bool, int, float, Decimal, dt.date, dt.time, uuid.UUID, type(None))
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -45,7 +45,7 @@ _BLOCK = 10_000           # rows
 
 def read_query(name: str, spec: DatabaseSpec, limits: Limits, naming: Naming) -> tuple[Block, int, str]:
     """Read the answer to a query, and its size in characters and its hash."""
-    table, digest = _answer(name, spec, limits), hashlib.sha256()
+    table, digest = answer(name, spec, limits), hashlib.sha256()
     for row in zip(*table.columns):
         digest.update(repr(row).encode())
     return read_lines(table, spec, 0, naming), sum(map(len, chain(*table.columns))), digest.hexdigest()
@@ -90,7 +90,7 @@ def address(variable: str, name: str) -> Any:
     return url.set(drivername=driver)
 
 
-def _answer(name: str, spec: DatabaseSpec, limits: Limits) -> Table:
+def answer(name: str, spec: DatabaseSpec, limits: Limits) -> Table:
     """Ask, wait for the answer, and end the query if that takes too long or somebody does not want to wait."""
     question = _Question(address(spec.url_env, name), _statement(spec), limits)
     question.start()

@@ -93,7 +93,8 @@ class Keys:
 
     def compared(self, key: str, value: object, text: str) -> object:
         """Return what a cell of a heading says of a key, however it is written."""
-        return self.month_in(value, text, 2000) if key == "month" else fold(text)
+        year = 2000 if self.month.year is not None else None
+        return (self.month_in(value, text, year) if key == "month" else None) or fold(text)
 
     def reads(self, key: str, value: object, text: str) -> bool:
         """Whether a cell of a heading could be this key's."""

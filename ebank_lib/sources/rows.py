@@ -63,6 +63,8 @@ class _Walk:
 
     def rows(self) -> Rows:
         """Return the rows of the table."""
+        for r in range(self.table.top if self.above else 0):
+            self._names_rows_below(r, self.grid.texts[r][self.table.left : self.table.right])
         for r in range(self.table.bottom + 1, self.table.end):
             self._row(r)
         return self.found

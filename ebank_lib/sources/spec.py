@@ -239,6 +239,7 @@ class SourceSpec(Strict):
     files: list[dict[str, Any]] = Field(min_length=1)
     simulated: bool = False
     calendar: Literal["china", "india", "none"] = "none"
+    root: Text | None = None       # the folder that holds the files, as seen from the one of this YAML
     root_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] | None = None
     lang: Literal["zh", "en"] | None = None
     facts: Text | None = None
@@ -275,7 +276,7 @@ def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
     if named and not os.environ.get(spec.root_env):
         raise ConfigError("names an environment variable that is not set", file=str(path), key="root_env",
                           found=spec.root_env, expected="the folder that holds the files")
-    folder = Path(os.environ[spec.root_env]) if named else root or path.parent
+    folder = Path(os.environ[spec.root_env]) if named else root or path.parent / (spec.root or "")
     if "\0" in str(folder) or not folder.is_dir():
         # The YAML may name any variable, one with a password among them: its value is not quoted.
         raise ConfigError("is no folder", file=str(path), key="root_env" if named else None,

@@ -280,3 +280,34 @@ def test_a_description_that_makes_no_table_is_refused(folder, yaml, message):
         "\n  headings", "\n      headings").replace("\n  indicator", "\n      indicator"))
     with pytest.raises((ConfigError, UnknownNameError), match=message):
         folder.open()
+
+
+def test_a_row_above_a_block_s_own_headings_names_its_branch(folder):
+    block = "{0}城分行\n 月份 客户（户） 收入（元）\n 2010-01 {1}1 {1}.5\n 2010-02 {1}2 {1}.6\n"
+    found = read(folder, f"""
+- branch: {{from: row}}
+  month: {{from: column, column: 月份}}
+  {HEADINGS}""", 表=block.format("东", 1) + ".\n" + block.format("西", 2))
+    assert found == TRUTH
+
+
+def test_months_with_their_year_of_two_digits_are_months_apart(folder):
+    rows = "项目 单位 Jan-10 Feb-10\n 客户 户 {0}1 {0}2\n 收入 元 {0}.5 {0}.6"
+    found = read(folder, f"""
+- branch: {{from: sheet}}
+  indicator: 项目
+  month: {{from: heading}}
+  {HEADINGS}""", 东城分行=rows.format(1), 西城分行=rows.format(2))
+    assert found == TRUTH
+
+
+def test_the_files_may_lie_in_another_folder(folder):
+    rows = "机构 月份 客户（户）\n 东城分行 2010-01 11"
+    write(folder, {"表": rows})
+    (folder.path / "later").mkdir()
+    (folder.path / "book.xlsx").rename(folder.path / "later" / "book.xlsx")
+    folder.files('- path: "*.xlsx"\n  sheets:\n    - {branch: 机构, month: {from: column, column: 月份}, '
+                 'headings: {客户: online}}')
+    yaml = folder.path / "sources.yaml"
+    yaml.write_text("root: later\n" + yaml.read_text(encoding="utf-8"), encoding="utf-8")
+    assert [str(m) for m in folder.open().cells()["month"]] == ["2010-01"]
