@@ -22,6 +22,9 @@ from . import report
 __all__ = ["main"]
 
 _EXAMPLES = """examples:
+  ebank new ~/returns --from ~/returns
+  ebank new ebank --from 2019.xlsx 2020.xlsx --lang en
+  ebank new ebank --from-db EBANK_DB --table monthly
   ebank report --source data/shandong --branch rizhao --lang zh
   ebank report --source data/shandong --branch rizhao --indicator mobile -p horizon=18
   ebank report --source data/shandong --all
@@ -69,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--lang", choices=("zh", "en"), default="zh", help="language of what is written (default: zh)")
         return sub
 
+    new = command("new", "draft the description of files that nobody has described", _later("new", "new"), source=False)
+    new.add_argument("folder", metavar="DIR", help="where sources.yaml, catalog.yaml and branches.csv go: best the "
+                     "folder of the files; those of an earlier draft are kept if they were edited, and added to")
+    new.add_argument("--from", dest="paths", nargs="+", metavar="PATH", help="workbooks, CSV or Parquet files, folders")
+    new.add_argument("--from-db", metavar="URL_ENV", help="the environment variable that holds a database's URL")
+    new.add_argument("--table", metavar="T", help="the database's table (default: those that hold months)")
     report.add_options(command("report", "run the notebooks for a branch and write its report", report.report),
                        _positive)
     command("branches", "list the branches of a source", _later("answers", "branches"))

@@ -12,7 +12,7 @@ from ..files import named_file
 from ..sources import open_source
 from ..wording import has, number, t
 
-__all__ = ["branches", "check", "indicators", "print_ledger"]
+__all__ = ["branches", "check", "indicators", "print_frame", "print_ledger"]
 
 _MISNAMED = ("unknown_branch", "unknown_unit")
 
@@ -27,7 +27,7 @@ def branches(options: argparse.Namespace) -> int:
 def indicators(options: argparse.Namespace) -> int:
     """List the indicators of a source."""
     table = open_source(options.source).catalog.table()
-    _print_frame(table.assign(kind=[t(f"general.{kind}") for kind in table["kind"]]))
+    print_frame(table.assign(kind=[t(f"general.{kind}") for kind in table["kind"]]))
     return 0
 
 
@@ -48,7 +48,7 @@ def check(options: argparse.Namespace) -> int:
         branch = cleaned.catalog.branch(options.branch).id
         rejected, mine = rejected[rejected["branch"] == branch], cleaned.entries[cleaned.entries["branch"] == branch]
         summary = mine.groupby(["rule", "decision"], observed=True).size().rename("cells").reset_index()
-    _print_frame(_in_words(summary))
+    print_frame(_in_words(summary))
     print(t("cli.rejected", n=len(rejected)) if len(rejected) else t("cli.none_rejected"))
     for reason, rows in rejected[rejected["rule"].isin(_MISNAMED)].groupby("reason", sort=False):
         first = rows.iloc[0]
@@ -91,10 +91,10 @@ def _in_words(given: Any) -> Any:
 
 def print_ledger(rows: Any) -> None:
     """Print rows of the ledger; what no cell printed has no row of a sheet."""
-    _print_frame(_in_words(rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0))))
+    print_frame(_in_words(rows.assign(row=rows["row"].astype(object).where(rows["row"] > 0))))
 
 
-def _print_frame(given: Any) -> None:
+def print_frame(given: Any) -> None:
     """Print a DataFrame with headings in the reader's language."""
     def head(name: str) -> str:
         return next((t(key) for key in (f"general.{name}", f"table.{name}") if has(key)), name)

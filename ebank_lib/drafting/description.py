@@ -1,0 +1,370 @@
+"""What is written of a draft: ``sources.yaml``, ``catalog.yaml`` and ``branches.csv``, with the reasons as comments and
+the doubts as questions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from ..catalog import Catalog, Indicator, Unit
+from ..errors import EbankError
+from ..files import CORRECTIONS
+from ..guessing import draft_tables, unit_named
+from ..sources import open_source
+from ..sources.units import Naming, fold
+from ..wording import t
+from .names import Branches, Item, name_branches, name_indicators, spelled
+from .places import Plan
+from .tables import Table
+from .units import ONES, unit_behind
+
+__all__ = ["OWN", "Draft", "Found", "Writer", "table_of"]
+
+OWN = ("sources.yaml", "catalog.yaml", "branches.csv", CORRECTIONS)
+_COLUMNS = ("branch", "zh", "en", "role", "aliases", "merged_into", "merged_month")
+_ONE = {"from": "constant", "value": "b01"}
+_UNKNOWN = '"????"'     # a year that nobody wrote down
+_LOOK = 20_000    # files of a folder that a glob is compared with
+
+
+@dataclass
+class Found:
+    """The sheets of one shape: their files and names, their tables, and the likely ways to read them."""
+
+    sheets: list[tuple[str, str]]
+    tables: list[tuple[str, str, int, Table]]
+    plans: list[Plan] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    expected: int = 0                  # figures that the plan means to read
+    long: list[str] = field(default_factory=list)           # of a long table: the lines that say where it is
+    names: dict[str, list[str]] = field(default_factory=dict)     # other names of branches, from another table
+    given: dict[str, str] = field(default_factory=dict)     # units that the reader does not find by itself
+
+    @property
+    def plan(self) -> Plan:
+        return self.plans[0]
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is in doubt about the months, the units and whether it can be read."""
+        bare = [i for i in self.items if i.indicator and not i.printed and not i.unit and i.indicator.unit != "1"]
+        names = "、".join(f"{i.path} ({i.indicator.unit})" for i in bare)
+        return [*self.plan.doubts, *([t("drafting.no_year")] if self.plan.month.get("year", "") is None else []),
+                *([t("drafting.no_unit", names=names)] if bare else [])]
+
+    @property
+    def files(self) -> list[str]:
+        return list(dict.fromkeys(file for file, _ in self.sheets))
+
+
+@dataclass
+class Draft:
+    """What is to be written: lines of ``sources.yaml``, of the parts of ``catalog.yaml``, rows of ``branches.csv``; the
+    questions that are open, and what holds no table."""
+
+    head: list[str]
+    entries: list[str]
+    catalog: dict[str, dict[str, str]]          # units, base_units, groups, indicators: lines by their keys
+    rows: dict[str, dict[str, str]]
+    questions: list[str]
+    left_out: list[str]
+    headings: dict[str, str]                    # path -> indicator
+
+    def texts(self) -> dict[str, str]:
+        """Return the three files."""
+        parts = [line for part, lines in self.catalog.items() for line in (f"{part}:", *lines.values())]
+        return {"sources.yaml": "\n".join([*self.head, "files:", *self.entries]) + "\n",
+                "catalog.yaml": "\n".join(parts) + "\n", "branches.csv": table_of(self.rows)}
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+
+def _quoted(text: str) -> str:
+    """Return a text as a YAML key or value in a flow or block."""
+    plain_text = re.fullmatch(r"[\w一-鿿][\w一-鿿、（）()/.'+%-]*(?: [\w一-鿿、（）()/.'+%-]+)*", text)
+    words = text.casefold() in ("yes", "no", "on", "off", "true", "false", "null", "y", "n", "~")
+    return text if plain_text and not words and not re.match(r"[-+.\d]", text) else _json(text)
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _flow(record: dict[str, object]) -> str:
+    """Return a record as YAML on one line."""
+    values = {k: _flow(v) if isinstance(v, dict) else v if v == _UNKNOWN else _quoted(str(v))
+              for k, v in record.items()}
+    return "{" + ", ".join(f"{k}: {v}" for k, v in values.items()) + "}"
+
+
+def _comment(text: str) -> str:
+    return "  # " + " ".join(text.split())
+
+
+@dataclass
+class Writer:
+    files: Sequence[Path]
+    root: Path
+    where: str
+    naming: Naming
+    units: dict[str, Unit]
+    bare: list[tuple[str, str]]
+    left_out: list[str]
+    known: Catalog | None = None
+
+    def try_out(self, found: Found) -> float:
+        """Return the share of the figures with a month that the reader reads by the first plan of some sheets."""
+        draft = self.draft([found])
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in draft.texts().items():
+                (Path(folder) / name).write_text(text.replace(_UNKNOWN, "2001"), encoding="utf-8")
+            try:
+                source = open_source(folder, root=self.root)
+                cells = source.cells()
+            except EbankError as error:
+                found.plan.reasons["error"] = str(error)
+                return 0.0
+        known = {fold(n) for b in source.catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
+        good = cells[(cells["text"] != "") & (cells["indicator"] != "") & cells["branch"].map(fold).isin(known)]
+        bare = good[(good["unit"] == "") & ~good["text"].map(lambda text: bool(unit_behind(text)))]
+        found.given = {i.path: i.printed for i in found.items
+                       if i.indicator and i.printed and i.indicator.key in {*bare["indicator"]}}
+        return len(good) / max(1, found.expected)
+
+    def draft(self, found: Sequence[Found]) -> Draft:
+        """Return the three texts for some groups of sheets, by their first plans."""
+        taken: dict[str, Indicator] = dict(self.known.indicators) if self.known else {}
+        facts, questions = [], []
+        for one in found:
+            own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
+            one.items = name_indicators(one.plan.facts, self.naming, taken, own)
+            for item in one.items:
+                item.unit = item.unit or one.given.get(item.path, "")
+            taken |= {i.indicator.key: i.indicator for i in one.items if i.indicator}
+            by_path = {i.path: i.indicator for i in one.items if i.indicator}
+            named = one.plan.facts["indicator"].map({p: by_path.get(spelled(p, self.naming))
+                                                     for p in one.plan.facts["indicator"].unique()})
+            facts.append(one.plan.facts.assign(item=named.map(lambda i: i.key if i else ""),
+                                               kind=named.map(lambda i: i.kind if i else "")))
+        facts = [f[f["item"] != ""] for f in facts]
+        more: dict[str, list[str]] = {}
+        for one in found:
+            _other_names(one, more)
+            more |= one.names
+        branches = name_branches(pd.concat(facts), more, self.known.branches if self.known else {})
+        left_out = {fold(name) for name in branches.ignored}
+        for one, own in zip(found, facts, strict=True):
+            one.expected = int((own["month"].notna() & ~own["branch"].map(fold).isin(left_out)).sum())
+        entries = self._entries(found, branches)
+        questions = [*branches.doubts, *(d for one in found for d in one.doubts),
+                     *(d for one in found for i in one.items for d in i.doubts)]
+        if not any(row["role"] == "branch" for row in branches.rows.values()):
+            questions.append(t("drafting.no_branch"))
+            branches.rows["b01"] = {"branch": "b01", "zh": t("drafting.one_branch", lang="zh"),
+                                    "en": t("drafting.one_branch", lang="en"), "role": "branch", "aliases": ""}
+        titles = {table.above[0].strip() for one in found for *_, table in one.tables if table.above}
+        title = titles.pop() if len(titles) == 1 else self.root.name or "data"
+        root = [f"root: {_json(self.where)}" + _comment(t("drafting.root"))] if self.where else []
+        head = [f"title: {{zh: {_quoted(title)}, en: {_quoted(title)}}}", "catalog: catalog.yaml",
+                "branches: branches.csv", *root, *(f"# {reason}" for reason in branches.reasons),
+                *(f"# ? {doubt}" for doubt in branches.doubts)]
+        return Draft(head, entries, self._catalog(found), branches.rows, questions, self.left_out,
+                     {i.path: i.indicator.key for one in found for i in one.items if i.indicator})
+
+    def _entries(self, found: Sequence[Found], branches: Branches) -> list[str]:
+        """Return the lines of `files`: an entry for all files that hold the same groups of sheets."""
+        classes: dict[tuple[int, ...], list[str]] = {}
+        lines = [line for one in found if one.long for file in one.files for line in self._long(one, file, branches)]
+        found = [one for one in found if not one.long]
+        for file in dict.fromkeys(f for one in found for f in one.files):
+            classes.setdefault(tuple(n for n, one in enumerate(found) if file in one.files), []).append(file)
+        every = [p.relative_to(self.root).as_posix() for p in islice(self.root.rglob("*"), _LOOK) if p.is_file()
+                 and not p.name.startswith(("~$", ".")) and p.name not in OWN]
+        for groups, files in classes.items():
+            for pattern in _patterns(files, every):
+                lines += [f"  - path: {_json(pattern)}", "    sheets:"]
+                largest = max(groups, key=lambda n: len({s for f, s in found[n].sheets if f in files}))
+                for n in sorted(groups, key=lambda n: n == largest):
+                    lines += self._sheets(found[n], files, n == largest, branches)
+        return lines
+
+    def _sheets(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
+        names = list(dict.fromkeys(s for f, s in one.sheets if f in files))
+        if rest:
+            names = ["*"]
+        lines = []
+        for name in names:
+            optional = not rest and any((f, name) not in one.sheets for f in files)
+            lines += [f"      - sheet: {_json(name)}",
+                      *(["        optional: true"] if optional else []), *self._spec(one, files, rest, branches)]
+        return lines
+
+    def _keys(self, one: Found, ignored: dict[str, str], heads: str = "headings") -> list[str]:
+        """Return the lines that say where the keys stand, which names are which indicators, and what is left out."""
+        plan = one.plan
+        month = {k: v for k, v in plan.month.items() if k != "year"}
+        if "year" in plan.month:
+            month["year"] = plan.month["year"] or {"from": "constant", "value": _UNKNOWN}
+        lines = [f"month: {_flow(month)}"]
+        lines += [f"# ? {doubt}" for doubt in one.doubts]
+        lines.append(f"branch: {_flow(plan.branch if plan.branch['from'] != 'constant' else _ONE)}")
+        if plan.indicator["from"] == "constant":
+            key = next(i.indicator.key for i in one.items if i.indicator)
+            return [*lines, f"indicator: {{from: constant, value: {key}}}" + _comment(one.items[0].why),
+                    *self._left_out(ignored)]
+        if plan.indicator["from"] != "heading":
+            lines.append(f"indicator: {_flow(plan.indicator)}")
+        if plan.value:
+            lines.append(f"value: {_quoted(plan.value)}" + _comment(t("drafting.value")))
+        lines.append(f"{heads}:")
+        for item in (i for i in one.items if i.indicator):
+            target: dict[str, object] = {"indicator": item.indicator.key}
+            target |= {"unit": item.unit} if item.unit else {}
+            target |= {"cumulative": item.cumulative} if item.cumulative else {}
+            value = _flow(target) if len(target) > 1 else item.indicator.key
+            lines.append(f"  {_quoted(item.path)}: {value}" + _comment(item.why))
+            lines += [f"  # ? {d}" for d in item.doubts]
+        return lines + self._left_out(ignored)
+
+    @staticmethod
+    def _left_out(ignored: dict[str, str]) -> list[str]:
+        return ["ignore:", *(f"  - {_quoted(name)}{_comment(why)}" for name, why in ignored.items())] if ignored else []
+
+    def _long(self, one: Found, file: str, branches: Branches) -> list[str]:
+        """Return the entry of a long table."""
+        plan, table = one.plan, one.tables[0][-1]
+        ignored = {name: why for name, why in self._ignored(one, [file], False, branches).items()
+                   if fold(name) in {fold(text) for text in table.grid.texts[0]}}
+        units = [name for name in table.keys.values() if table.kinds[name] == "unit"]
+        by_column = plan.indicator["from"] == "heading"
+        lines = self._keys(one, ignored, "columns" if by_column else "headings")
+        if units and not by_column:
+            lines.insert(-1 - len(ignored), f"unit: {_quoted(units[0])}")
+        head, *more = [*one.long, "layout: long", *lines]
+        return [f"  - {head}", *(f"    {line}" for line in more)]
+
+    def _spec(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
+        plan = one.plan
+        lines = [f"        {line}" for line in self._keys(one, self._ignored(one, files, rest, branches))]
+        heads = plan.facts[plan.facts["month"].notna()].groupby(["file", "sheet"])["indicator"].agg(lambda s: {*s})
+        if heads.map(len).min() < len(one.items) and plan.indicator["from"] != "sheet":
+            lines.append("        missing: allow")
+        if any(not table.grid.merges and _has_gaps(table) for *_, table in one.tables):
+            lines.append("        fill: down")
+        return lines
+
+    def _ignored(self, one: Found, files: list[str], rest: bool, branches: Branches) -> dict[str, str]:
+        """Return what stands in the tables and is no figure's key, and why."""
+        plan, facts = one.plan, one.plan.facts
+        names = {i.path: i.why for i in one.items if i.indicator is None}
+        mine = {fold(b) for b in facts["branch"].unique()}
+        names |= {name: why for name, why in branches.ignored.items() if fold(name) in mine}
+        used = {plan.month.get("column"), (plan.month.get("year") or {}).get("column"), plan.branch.get("column"),
+                plan.indicator.get("column")}
+        for *_, table in one.tables:
+            for name in table.keys.values():
+                if name not in used and table.kinds[name] != "unit" and len(name) > 1:
+                    names.setdefault(" ".join(name.split()), t(f"drafting.column_{table.kinds[name]}"))
+            for c in table.empty:
+                text = next(text for r in reversed(table.head) if (text := table.heading(r, c).strip()))
+                names.setdefault(spelled(text, self.naming), t("drafting.empty"))
+        said = f"column:{plan.month.get('column')}" if plan.month.get("from") == "column" else "heading:month"
+        if said in facts and plan.month.get("from") in ("column", "heading"):
+            others = facts.loc[facts["month"].isna(), said].unique()
+            names |= {text: t("drafting.no_month") for text in others if text}
+        if plan.value:
+            names |= {x: t("drafting.other_value") for x in facts["heading"].unique() if x not in ("", plan.value)}
+        if rest:
+            names |= {s: t("drafting.no_table") for f, s in self.bare if f in files and s}
+        return names
+
+    def _catalog(self, found: Sequence[Found]) -> dict[str, dict[str, str]]:
+        items = {i.indicator.key: i for one in reversed(found) for i in reversed(one.items) if i.indicator}
+        items = {i.indicator.key: items[i.indicator.key] for one in found for i in one.items if i.indicator}
+        units, bases, groups = draft_tables([i.indicator for i in items.values()], [])
+        counted = {}
+        for one in found:
+            for item in (i for i in one.items if i.indicator and i.printed):
+                unit = unit_named(item.printed, item.indicator.unit)
+                counted.setdefault(item.printed, set()).add(unit.base if unit else item.indicator.unit)
+        for text, unit in self.units.items():
+            base = unit.base if unit_named(text) is not None else next(iter(sorted(counted.get(text, {ONES}))))
+            if base in bases:
+                units[text] = Unit(base=base, factor=unit.factor)
+        lines = {"units": {u: f"  {_quoted(u)}: {{base: {_json(v.base)}, factor: {v.factor:.15g}}}"
+                           for u, v in units.items()},
+                 "base_units": {b: f"  {_json(b)}: {{zh: {_json(v.zh)}, en: {_json(v.en)}}}" for b, v in bases.items()},
+                 "groups": {g: f"  {g}: {{zh: {_quoted(v.zh)}, en: {_quoted(v.en)}}}" for g, v in groups.items()},
+                 "indicators": {}}
+        for item in items.values():
+            i = item.indicator
+            record = {"key": i.key, "zh": i.zh, "en": i.en, "group": i.group, "kind": i.kind}
+            more = f", unit: {_json(i.unit)}" + ("" if i.bounded else ", bounded: false")
+            lines["indicators"][i.key] = f"  - {_flow(record)[:-1]}{more}}}" + _comment(item.why)
+        return lines
+
+
+def _other_names(one: Found, more: dict[str, list[str]]) -> None:
+    """Add the codes and other names of branches that stand beside their names, one for one."""
+    facts, place = one.plan.facts, one.plan.branch
+    if place["from"] != "column":
+        return
+    for column in (c for c in facts if c.startswith("column:") and c != f"column:{place['column']}"):
+        pairs = facts[["branch", column]].drop_duplicates()
+        pairs = pairs[(pairs["branch"] != "") & (pairs[column] != "") & (pairs["branch"] != pairs[column])]
+        texts = pairs[column]
+        alike = texts.str.fullmatch(r"\d{1,2}").mean() > .5       # a count of rows
+        if len(pairs) > 1 and not pairs["branch"].duplicated().any() and not texts.duplicated().any() and not alike:
+            for name, other in zip(pairs["branch"], texts, strict=True):
+                more.setdefault(" ".join(name.split()), []).append(other)
+
+
+def _has_gaps(table: Table) -> bool:
+    """Whether a key stands only beside the first of its rows."""
+    rows = table.body
+    return any(kind in ("text", "month", "year", "part") and table.grid.texts[rows[0]][c].strip()
+               and .05 < sum(not table.grid.texts[r][c].strip() for r in rows) / len(rows)
+               for c, name in table.keys.items() if (kind := table.kinds[name]))
+
+
+def _patterns(files: list[str], every: list[str]) -> list[str]:
+    """Return globs that match these files and no other of a folder: one if it can be, else the names themselves."""
+    if len(files) == 1:
+        return files if not re.search(r"[*?\[]", files[0]) else [re.sub(r"[*?\[]", "?", files[0])]
+    ending = {Path(f).suffix for f in files}
+    start = files[0]
+    for f in files:
+        while not f.startswith(start):
+            start = start[:-1]
+    start = re.sub(r"[\d\[*?]+$", "", start)
+    for pattern in ("*", f"{start}*", "**/*"):
+        pattern += ending.pop() if len(ending) == 1 else ""
+        ending = {Path(f).suffix for f in files}
+        if {f for f in every if _globs(f, pattern)} == {*files}:
+            return [pattern]
+    return [re.sub(r"[*?\[]", "?", f) for f in files]
+
+
+def _globs(file: str, pattern: str) -> bool:
+    if pattern.startswith("**/"):
+        return fnmatchcase(file.rpartition("/")[2], pattern[3:])
+    return file.count("/") == pattern.count("/") and fnmatchcase(file, pattern)
+
+
+def table_of(rows: dict[str, dict[str, str]]) -> str:
+    """Return ``branches.csv``."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.values())
+    return out.getvalue()

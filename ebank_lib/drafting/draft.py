@@ -1,0 +1,133 @@
+"""A draft for some files, chosen by the reader itself: of the likely descriptions the first one stays that reads all
+figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..catalog import Catalog
+from ..errors import EbankError, SourceError
+from ..sources.grids import Grid, csv_grid, read_bytes, workbook_grids
+from ..sources.spec import Limits
+from ..sources.units import Naming, fold, plain
+from ..wording import t
+from .description import OWN, Draft, Found, Writer
+from .long import LongTable, parquet_table
+from .places import Plan, facts_of, plans
+from .tables import find_tables
+from .units import naming_of
+
+__all__ = ["draft", "find_files"]
+
+_BOOKS = (".xlsx", ".xls", ".ods", ".csv", ".csv.gz", ".parquet")
+_TRIES = 4
+_ALL = .97        # of the figures: a description that reads so many is not bettered
+
+
+def find_files(given: Iterable[Path]) -> list[Path]:
+    """Return the workbooks and CSV files among some files and folders."""
+    found: dict[Path, None] = {}
+    for path in given:
+        if not path.exists():
+            raise SourceError("is not there", file=str(path), expected="a file or a folder")
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for one in inside:
+            hidden = any(p.startswith(("~$", ".")) for p in one.relative_to(path.parent).parts[-2:])
+            if one.is_file() and not hidden and one.name not in OWN and one.name.lower().endswith(_BOOKS):
+                found[one.resolve()] = None
+    if not found:
+        raise SourceError("holds no table", file=", ".join(map(str, given)), expected="files " + " ".join(_BOOKS))
+    return list(found)
+
+
+def read_grids(path: Path, name: str) -> list[Grid]:
+    """Return the sheets of a file."""
+    data = read_bytes(path, name, Limits())
+    if name.lower().endswith((".csv", ".csv.gz")):
+        return [csv_grid(data, name, None, Limits())]
+    return [read() for _, read in workbook_grids(data, name, Limits())]
+
+
+def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | None = None,
+          tables: Sequence[LongTable] = ()) -> Draft:
+    """Draft the description of some files below `root`.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Workbooks and CSV files.
+    root : Path
+        The folder that holds them all.
+    where : str
+        How ``sources.yaml`` names `root`; "" where that is its own folder.
+    known : Catalog, optional
+        Branches and indicators that have their names already.
+    tables : sequence of LongTable
+        Tables of a database.
+    """
+    grids, left_out = [], []
+    for path in files:
+        name = path.relative_to(root).as_posix()
+        try:
+            if name.lower().endswith(".parquet"):
+                tables = [*tables, parquet_table(path, name)]
+            else:
+                grids += read_grids(path, name)
+        except EbankError as error:
+            left_out.append(str(error))
+    naming, units = naming_of([*grids, *(table.grid for table in tables)])
+    by_sheet = {(g.file, g.sheet): [(g.file, g.sheet, n, table) for n, table in enumerate(find_tables(g, naming))]
+              for g in grids}
+    found = [Found(sheets, [one for s in sheets for one in by_sheet[s]]) for sheets in _shapes(by_sheet, naming)]
+    bare = [s for s, own in by_sheet.items() if not own]
+    left_out += [f"{' '.join(filter(None, s))}: {t('drafting.no_table')}" for s in bare]
+    for table in tables:
+        own = [(table.name, "", n, part) for n, part in enumerate(find_tables(table.grid, naming))]
+        found += [Found([(table.name, "")], own, long=table.place, names=table.names)] if own else []
+    if not found:
+        raise SourceError("holds no table", file=str(root), expected="rows of figures below headings")
+    writer = Writer(files, root, where, naming, units, bare, left_out, known)
+    for one in found:
+        facts = facts_of(one.tables, naming)
+        kinds = {f"column:{name}": kind for *_, table in one.tables for name, kind in table.kinds.items()}
+        one.plans = plans(facts, kinds, naming)
+        _choose(one, writer)
+    return writer.draft(found)
+
+
+def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tuple[str, str]]]:
+    """Return the sheets that one description can read, together: of the same keys, and of headings that overlap."""
+    groups: list[tuple[tuple, set[str], list]] = []
+    for sheet, own in tables.items():
+        if not own:
+            continue
+        shape = (frozenset((fold(name), kind) for *_, table in own for c, name in table.keys.items()
+                           if (kind := table.kinds[name]) != "serial" and c < max(table.figures)),
+                 frozenset("month" in table.levels for *_, table in own))
+        heads = {plain(text) for *_, table in own for c in table.figures for name, row in table.levels.items()
+                 if name.isdecimal() and (text := table.heading(row, c))}
+        for known, others, sheets in groups:
+            few = min(len(heads), len(others))
+            if known == shape and (2 * len(heads & others) >= few > 0 or not heads | others):
+                sheets.append(sheet)
+                others |= heads
+                break
+        else:
+            groups.append((shape, heads, [sheet]))
+    return [sheets for *_, sheets in groups]
+
+
+def _choose(found: Found, writer: Writer) -> None:
+    """Put the plan first that the reader reads most figures by."""
+    best: tuple[float, Plan] | None = None
+    for plan in found.plans[:_TRIES]:
+        found.plans = [plan, *(p for p in found.plans if p is not plan)]
+        share = writer.try_out(found)
+        if best is None or share > best[0] + .02:
+            best = share, plan
+        if share > _ALL:
+            break
+    found.plans = [best[1], *(p for p in found.plans if p is not best[1])]
+    if best[0] < .5 and "error" in best[1].reasons:
+        best[1].doubts.append(t("drafting.unread", message=best[1].reasons["error"]))

@@ -1,0 +1,88 @@
+"""Long tables - Parquet, a database - as sheets that nobody has described, and names of branches from other tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import SourceError
+from ..sources.database import address, answer
+from ..sources.grids import Grid, read_bytes
+from ..sources.long import Table, read_columns
+from ..sources.spec import DatabaseSpec, Limits
+
+__all__ = ["LongTable", "database_tables", "parquet_table"]
+
+_ENOUGH = 20_000      # rows that are looked at, and those with a text not seen before
+_MOST = 500           # texts of a column that names something
+_LISTS = {"sqlite": "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"}
+_LIST = ("SELECT CASE WHEN table_schema IN ('main', 'public') THEN '' ELSE table_schema || '.' END || table_name "
+         "FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')")
+
+
+@dataclass
+class LongTable:
+    """A table: its name, its rows as a sheet, the lines of the YAML that say where it is, other names of branches."""
+
+    name: str
+    grid: Grid
+    place: list[str]
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+
+def parquet_table(path: Path, name: str) -> LongTable:
+    """Read a Parquet file."""
+    table = read_columns(read_bytes(path, name, Limits()), name, None, Limits())
+    return LongTable(name, _grid(table), [f'path: "{name}"'])
+
+
+def database_tables(url_env: str, wanted: str | None) -> list[LongTable]:
+    """Return the tables of a database, or the one that is wanted; the others name what its codes mean."""
+    kind = address(url_env, url_env).drivername
+    listed = _ask(url_env, _LISTS.get(kind, _LIST))
+    names = [str(name) for name in (listed.columns[0] if listed.columns else [])]
+    if wanted is not None and wanted not in names:
+        raise SourceError("has no such table", file=url_env, found=", ".join(names) or "none", expected=wanted)
+    answers = {name: _ask(url_env, f"SELECT * FROM {'.'.join(map(_quoted, name.split('.')))}") for name in names}
+    return [LongTable(name, _grid(answers[name]), [f"url_env: {url_env}", f"table: {name}"],
+                      _names(answers[name], [a for other, a in answers.items() if other != name]))
+            for name in names if wanted in (None, name)]
+
+
+def _ask(url_env: str, query: str) -> Table:
+    return answer(url_env, DatabaseSpec.model_construct(url_env=url_env, query=query, table=None), Limits())
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _grid(table: Table) -> Grid:
+    """Return a table as a sheet; of a long one the rows that tell most."""
+    rows = pd.DataFrame({n: list(column) for n, column in enumerate(table.columns)}, dtype=object)
+    if len(rows) > _ENOUGH:
+        new = [rows.index[~rows[n].duplicated()] for n in rows if rows[n].nunique() <= _MOST]
+        kept = rows.index[:: len(rows) // _ENOUGH + 1].union(pd.Index([i for index in new for i in index]).unique())
+        rows = rows.loc[kept.sort_values()]
+    texts = [list(table.names), *rows.to_numpy().tolist()]
+    values = [list(table.names), *([table.values[n][r] for n in range(len(table.names))] for r in rows.index)]
+    values = [[None if v is None else float(v) if type(v).__name__ == "Decimal" else v for v in row] for row in values]
+    return Grid(table.file, "", values, texts, {})
+
+
+def _names(table: Table, others: Sequence[Table]) -> dict[str, list[str]]:
+    """Return other names of a table's codes: the texts beside them in a table that lists each once."""
+    found: dict[str, list[str]] = {}
+    for other in others:
+        for column in other.columns:
+            codes = {*column}
+            mine = [texts for one in table.columns if 1 < len(texts := {*one}) <= _MOST]
+            if len(codes) < len(column) or not any(texts <= codes for texts in mine):
+                continue
+            for row, code in enumerate(column):
+                found[code] = [text for texts in other.columns if (text := texts[row].strip()) and text not in codes]
+            return found
+    return found

@@ -1,0 +1,291 @@
+"""The branches and the indicators of a draft: names that are one folded, sums recognised, units, kinds and year-to-date
+columns guessed; each guess with its reason, each doubt as a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..catalog import ID, Branch, Indicator
+from ..guessing import draft_indicator, printed_unit, unit_named
+from ..sources.units import Naming, fold
+from ..wording import t
+from .places import is_total
+from .units import ONES, unit_behind
+from .vocabulary import words
+
+__all__ = ["Branches", "Item", "name_branches", "name_indicators", "spelled"]
+
+_NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
+_MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")
+_NEAR = 0.12          # log10 of a step between two months that one branch could make
+_STEPS = 0.9          # of the months and the Januaries that look like those of a sum from January on
+
+
+# --- branches ---------------------------------------------------------------------------------------------------------
+
+@dataclass
+class Branches:
+    """The rows of ``branches.csv`` by their ids, the names that are no branches' and what is in doubt."""
+
+    rows: dict[str, dict[str, str]] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)      # name -> reason
+    doubts: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)          # what of a name tells it from others -> id
+
+
+def _core(name: str) -> str:
+    core = words("bank").sub("", _NUMBERED.sub("", name.strip()))
+    return fold(words("branch_ending").sub("", core) or core).casefold()
+
+
+def name_branches(facts: pd.DataFrame, more: Mapping[str, list[str]], known: Mapping[str, Branch]) -> Branches:
+    """Return the branches of some figures (``file, sheet, table, month, branch, item, kind, number``); `more` are other
+    names of them (codes, names in another language) by the printed one; those `known` keep their ids."""
+    found = Branches()
+    for b in known.values():
+        names = [b.zh, b.en, *b.aliases]
+        found.rows[b.id] = {"branch": b.id, "zh": b.zh, "en": b.en, "role": b.role, "aliases": ";".join(b.aliases),
+                            "merged_into": b.merged_into or "", "merged_month": str(b.merged_month or "")}
+        found.ids |= {_core(name): b.id for name in names} | {"total": b.id} if b.role == "total" else {
+            _core(name): b.id for name in names}
+    facts = facts[facts["month"].notna() & (facts["branch"] != "")]
+    names = {name: fold(name) for name in facts["branch"].unique()}
+    facts = facts.assign(name=facts["branch"].map(names))
+    spelled: dict[str, list[str]] = {}
+    for name, folded in names.items():
+        spelled.setdefault(folded, []).append(" ".join(name.split()))
+    sums = _sums(facts, spelled)
+    totals = [n for n, forms in spelled.items() if n in sums and sums[n] == "total"]
+    for n, forms in spelled.items():
+        if n in sums and sums[n] != "total":
+            found.ignored |= dict.fromkeys(forms, sums[n])
+    tables = facts.groupby("name")[["file", "sheet", "table"]].apply(lambda d: {*d.itertuples(index=False, name=None)})
+    groups: list[list[str]] = []
+    for n in (n for n in spelled if n not in sums):
+        like = next((g for g in groups if _core(spelled[g[0]][0]) == _core(spelled[n][0])
+                     and all(not tables[n] & tables[m] for m in g)), None)
+        groups.append([n]) if like is None else like.append(n)
+    groups = _renamed(facts, spelled, groups, found)
+    for group in groups:
+        forms = list(dict.fromkeys(form for n in group for form in spelled[n]))
+        main = max(forms, key=lambda form: (bool(words("branch").search(form)), not _NUMBERED.match(form)))
+        _add(found, main, forms, more, "branch")
+        if len({fold(form) for form in forms}) > 1 and len({_core(form) for form in forms}) == 1:
+            found.reasons.append(t("drafting.folded", names=" = ".join(forms)))
+    if totals:
+        forms = [form for n in totals for form in spelled[n]]
+        _add(found, forms[0], forms, more, "total")
+        found.reasons.append(t("drafting.total", names="、".join(forms)))
+    return found
+
+
+def _add(found: Branches, main: str, forms: list[str], more: Mapping[str, list[str]], role: str) -> None:
+    bare = [_NUMBERED.sub("", form) for form in forms]     # 6101 莲湖支行
+    main = _NUMBERED.sub("", main)
+    others = list(dict.fromkeys([*bare, *forms, *(o for form in forms for o in more.get(form, []))]))
+    codes = [c for c in others if re.fullmatch(r"\d{2,12}", c)]
+    codes += [m[1] for form in forms if (m := _NUMBERED.match(form))]
+    latin = next((o for o in others if o.isascii() and re.search("[A-Za-z]{2}", o)), "")
+    slug = re.sub(r"[^a-z0-9]+", "-", latin.casefold()).strip("-")[:40]
+    count = sum(row["role"] == "branch" for row in found.rows.values()) + 1
+    wanted = [codes[0] if codes else slug or f"b{count:02}"] if role == "branch" else ["total"]
+    key = next(k for k in (*wanted, *(f"b{n:02}" for n in range(count, 10_000)))
+               if ID.fullmatch(k) and k.casefold() not in {*map(str.casefold, found.rows), "province"})
+    before = found.ids.get("total" if role == "total" else _core(main))
+    if before in found.rows:
+        row = found.rows[before]
+        names = [row["branch"], row["zh"], row["en"], *filter(None, row["aliases"].split(";"))]
+        new = [o for o in others if fold(o) not in {*map(fold, names)} and ";" not in o]
+        row["aliases"] = ";".join([*names[3:], *new])
+        return
+    name = main if not main.isdecimal() else next((o for o in others if not o.isdecimal()), main)
+    aliases = [o for o in others if o not in (key, name, latin) and ";" not in o and len(o) <= 200]
+    found.rows[key] = {"branch": key, "zh": name, "en": latin or name, "role": role, "aliases": ";".join(aliases)}
+    found.ids |= {"total" if role == "total" else _core(main): key}
+
+
+def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the names that are sums over branches: "total", or why they are left out."""
+    said = {}
+    for n, forms in spelled.items():
+        if words("part").search(forms[0]):
+            said[n] = t("drafting.of_which")
+        elif words("subtotal").search(forms[0]):
+            said[n] = t("drafting.subtotal")
+        elif is_total(forms[0]):
+            said[n] = "total"
+    adding = facts[facts["kind"] != "ratio"]
+    wide = adding.pivot_table(index=["item", "month"], columns="name", values="number", aggfunc="first", sort=False)
+    wide = wide[[n for n in spelled if n in wide]]
+    plain = [n for n in wide if n not in said]
+    for n in plain:
+        others = wide[[m for m in plain if m != n and said.get(m) is None]]
+        if others.shape[1] > 1 and _adds_up(wide[n], others.sum(axis=1), others.notna().sum(axis=1)):
+            said[n] = "total"
+            continue
+        place = list(wide).index(n)
+        for step in (1, -1):
+            run = list(wide)[place + 1 :] if step > 0 else list(wide)[:place][::-1]
+            for length in range(2, min(len(run), 12) + 1):
+                part = wide[run[:length]]
+                if _adds_up(wide[n], part.sum(axis=1), part.notna().sum(axis=1)):
+                    said.setdefault(n, t("drafting.adds_up", names="、".join(spelled[m][0] for m in run[:length])))
+                    break
+    areas = [n for n, why in said.items() if why == "total" and n in wide]
+    if len(areas) > 1:
+        # Of several sums the largest is that of all; areas that are called totals are sums of some.
+        size = wide[areas].median()
+        for n in areas:
+            if size[n] < 0.98 * size.max():
+                said[n] = t("drafting.subtotal")
+    return said
+
+
+def _adds_up(total: pd.Series, parts: pd.Series, counts: pd.Series) -> bool:
+    both = total.notna() & (counts >= 2) & (total != 0)
+    if both.sum() < 3:
+        return False
+    return float(((total - parts).abs() <= 2e-3 * total.abs())[both].mean()) > .8
+
+
+def _renamed(facts: pd.DataFrame, spelled: Mapping[str, list[str]], groups: list[list[str]], found: Branches
+             ) -> list[list[str]]:
+    """Take together branches of which one begins where the other ends, at its level."""
+    stock = facts[facts["kind"] == "stock"]
+    spans = [(set(facts.loc[facts["name"].isin(g), "month"]), g) for g in groups]
+    joined: list[list[str]] = []
+    for months, group in sorted(spans, key=lambda pair: min(pair[0])):
+        before = [g for g in joined if facts.loc[facts["name"].isin(g), "month"].max() + 1 == min(months)]
+        near = [g for g in before if _goes_on(stock, g, group, min(months))]
+        if len(near) == 1 and len(before) == 1:
+            month = pd.Period(ordinal=int(min(months)), freq="M")
+            names = {"before": spelled[near[0][-1]][0], "name": spelled[group[0]][0]}
+            found.doubts.append(t("drafting.renamed", month=month, **names))
+            near[0].extend(group)
+        else:
+            joined.append(list(group))
+    order = [g[0] for g in groups]
+    return sorted(joined, key=lambda g: order.index(g[0]))
+
+
+def _goes_on(stock: pd.DataFrame, before: list[str], after: list[str], month: float) -> bool:
+    last = stock[stock["name"].isin(before) & (stock["month"] == month - 1)].groupby("item")["number"].first()
+    first = stock[stock["name"].isin(after) & (stock["month"] == month)].groupby("item")["number"].first()
+    step = np.log10(first[first > 0] / last[last > 0]).dropna().abs()
+    return len(step) > 0 and bool((step < _NEAR).all())
+
+
+# --- indicators -------------------------------------------------------------------------------------------------------
+
+@dataclass
+class Item:
+    """An indicator as it is printed in one way: its path, the indicator or None (left out), the unit to give where none
+    is printed, "year" for sums from January on, and why."""
+
+    path: str
+    indicator: Indicator | None
+    unit: str = ""
+    printed: str = ""
+    cumulative: str = ""
+    why: str = ""
+    doubts: list[str] = field(default_factory=list)
+
+
+def spelled(path: str, naming: Naming) -> str:
+    """Return a path of headings as the YAML spells it: without units and line breaks."""
+    bare = " ".join(_MARKS.sub("", naming.split(path)[0]).split()) or " ".join(path.split())
+    return re.sub(r"(?<=[一-鿿]) (?=[一-鿿])", "", bare)
+
+
+def _printed(facts: pd.DataFrame, naming: Naming, name: str) -> tuple[str, str]:
+    """Return the unit in which the figures of an indicator are printed ("" where none is seen), and the name with what
+    the sheet or the title above says of it where it says little itself."""
+    lines = [*facts["sheet"].unique(), *(x for title in facts["title"].unique() for x in title.split("\n")[::-1])]
+    says = bool(words("indicator").search(name))
+    above = "" if says else next((x for x in lines if words("indicator").search(x) and fold(x) != fold(name)), "")
+    whole = f"{spelled(above, naming).replace('/', ' ')}/{name}" if above else name
+    own = [u for u in facts["unit"].unique() if u]
+    own = own or [u for path in facts["indicator"].unique() if (u := naming.split(path)[1])]
+    own = own or [u for x in facts["text"].head(50) if (u := unit_behind(x))]
+    if own:
+        return naming.unit(own[0]) or own[0], whole
+    beside = list(dict.fromkeys(u for line in lines for u in naming.line([line])[0]))
+    base = draft_indicator(whole)[0].unit
+    fitting = [u for u in beside if (found := unit_named(u, base)) is not None and found.base == base]
+    return fitting[0] if fitting else beside[0] if len(beside) == 1 and (not says or base == "1") else "", whole
+
+
+def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Indicator], own: str) -> list[Item]:
+    """Return the items of one group of sheets (``month, branch, indicator, number, unit, text, title``). `taken` are
+    the indicators of other groups; where a key of this group is another one's, `own` stands before its name."""
+    found: list[Item] = []
+    keys: dict[str, str] = {}
+    facts = facts[facts["month"].notna()]
+    paths = list(facts["indicator"].unique())
+    bases = {p: words("month_alone").sub("", words("cumulative").sub("", spelled(p, naming))) for p in paths}
+    bases = {p: fold(base).strip("/-_,，、") for p, base in bases.items()}
+    titled = " ".join(facts["title"].unique())
+    for p in paths:
+        path, mine = spelled(p, naming), facts[facts["indicator"] == p]
+        if any(item.path == path for item in found):
+            continue
+        summed = bool(words("cumulative").search(path))
+        twins = [o for o in paths if o != p and bases[o] == bases[p] and not words("cumulative").search(o)]
+        if summed and twins:
+            found.append(Item(path, None, why=t("drafting.both_printed", name=spelled(twins[0], naming))))
+            continue
+        if words("derived").search(path.rpartition("/")[2]) and len(paths) > 1:
+            found.append(Item(path, None, why=t("drafting.derived")))
+            continue
+        unit, name = _printed(mine, naming, path)
+        values = mine.sort_values("month", kind="stable")
+        series = [s.drop_duplicates("month").set_index("month")["number"]
+                  for _, s in values.groupby("branch", sort=False)]
+        longest = max(series, key=len)
+        indicator, why = draft_indicator(words("cumulative").sub("", name).strip(" ,，、/") or name, longest, unit)
+        if indicator.unit == "1" and indicator.kind != "ratio":
+            indicator = indicator.model_copy(update={"unit": ONES})
+        item = Item(path, indicator, "" if unit else printed_unit(indicator, longest, ""), unit, why="；".join(why))
+        if indicator.kind == "ratio":
+            item.unit = item.unit if not unit else ""
+        else:
+            _year_to_date(item, series, summed, bool(words("cumulative").search(titled)))
+        key = item.indicator.key
+        other = taken.get(key)
+        if key in keys or (other is not None and other.unit != item.indicator.unit):
+            key = next(k for n in range(2, 1000) if (k := f"{key[:55]}_{n}") not in keys and k not in taken)
+            label = path if key in keys or not own else f"{own} {path}"
+            item.indicator = item.indicator.model_copy(update={"key": key, "zh": label, "en": label, "short": None})
+        keys[key] = path
+        found.append(item)
+    return found
+
+
+def _year_to_date(item: Item, series: list[pd.Series], said: bool, titled: bool) -> None:
+    """Say whether a column is a sum from January on: by its name, its title and how it runs."""
+    runs, falls = [], []
+    for values in series:
+        v = values.dropna()
+        step = (v.index[1:] - v.index[:-1]) == 1
+        before, after = v.to_numpy()[:-1][step], v.to_numpy()[1:][step]
+        january = (v.index.to_numpy()[1:][step].astype(int) % 12) == 0
+        runs += list(after[~january] >= before[~january])
+        falls += list(after[january] < .6 * before[january])
+    rises = len(runs) >= 6 and np.mean(runs) > _STEPS
+    starts = len(falls) > 0 and np.mean(falls) > _STEPS
+    never = len(falls) > 0 and np.mean(falls) < .1
+    if said and never:
+        item.indicator = item.indicator.model_copy(update={"kind": "stock"})
+        item.doubts.append(t("drafting.never_anew", name=item.path))
+    elif said or (rises and starts):
+        item.cumulative = "year"
+        item.indicator = item.indicator.model_copy(update={"kind": "flow"})
+        item.why += "；" + t("drafting.year_to_date")
+        if not said and not titled:
+            item.doubts.append(t("drafting.looks_cumulative", name=item.path))

@@ -1,0 +1,306 @@
+"""Where the month, the branch and the indicator of every figure stand: what the texts around the figures look like
+decides, and that month, branch and indicator together must tell one figure from another."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from ..sources.months import month_in_text, year_in_text
+from ..sources.units import Naming
+from ..wording import t
+from .tables import Table, part_of_year
+from .vocabulary import words
+
+__all__ = ["Plan", "facts_of", "is_total", "plans"]
+
+_NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|institution|entity)[^:：]{0,6}[:：]\s*(.{2,40})$")
+_IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,12}?(?:分行|支行|营业部|分理处))")
+_FORMATS = [f"{a}{sep}{b}" for a, b in (("%b", "%y"), ("%y", "%b"), ("%B", "%y"), ("%m", "%y"), ("%y", "%m"))
+            for sep in ("-", " ", "'", "/", ".", "")]
+
+
+def is_total(text: str) -> bool:
+    """Whether a name is one of a sum over branches: 全省合计, All branches; but not 汇总支行."""
+    found = words("total").search(text.strip())
+    return bool(found) and not words("branch").search(text.strip()[found.end():])
+
+
+def _share(texts: Iterable[str], says: Callable[[str], object]) -> float:
+    """Return of how many of some texts something can be said, from 0 to 1."""
+    said = [bool(says(text)) for text in texts]
+    return sum(said) / max(1, len(said))
+
+
+def _without_months(names: pd.Series) -> pd.Series:
+    """Return the part of sheets' or files' names that is neither month nor year nor the same in all of them."""
+    bare = {name: re.sub(r"[\s_\-—–.]+$|^[\s_\-—–.]+", "", words("when").sub("", name)) for name in names.unique()}
+    bare = {name: "" if words("nothing").match(text) else text for name, text in bare.items()}
+    told = {text for text in bare.values() if text}
+    if len(told) > 1:
+        # 电子银行（莲湖支行）, 电子银行（碑林支行): what a word for branch does not end, ends at a bracket or a blank.
+        called = _share(told, words("branch").search) == 1
+        start, end = _shared(told), _shared({text[::-1] for text in told})[::-1]
+        start = len(start if called and start.isalpha() else re.sub(r"[^\W\d_]+$", "", start))
+        end = len(re.sub(r"^[^\W\d_]+", "", end))
+        bare = {name: text[start : len(text) - end].strip(" _-—–()（）") or text for name, text in bare.items()}
+        if called:
+            ends = {name: words("branch").search(text) for name, text in bare.items()}
+            bare = {name: text[: ends[name].end()] if ends[name] else text for name, text in bare.items()}
+    return names.map(bare)
+
+
+def _shared(texts: Iterable[str]) -> str:
+    """Return what texts begin with, all of them."""
+    first, last = min(texts), max(texts)
+    return first[: next((n for n, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))]
+
+
+def _named(texts: Sequence[str]) -> str:
+    """Return the branch that a title names; "" if none."""
+    for text in texts:
+        if (found := _NAMED.search(text.strip())) and not re.search(r"[部处科室]$|元|[笔户]$", found[1].strip()):
+            return found[1].strip()
+    found = [m for text in texts for m in _IN_TITLE.findall(text)]
+    return found[0] if found else ""
+
+
+def facts_of(found: Iterable[tuple[str, str, int, Table]], naming: Naming) -> pd.DataFrame:
+    """Return one row a figure of some tables (file, sheet, number, table): ``file, stem, sheet, table, text, unit`` and
+    the texts at every place: ``title``, ``caption``, ``column:...`` and ``heading:...``."""
+    rows = []
+    for file, sheet, number, table in found:
+        stem = file.rpartition("/")[2].rpartition(".")[0] or file
+        title = "\n".join(table.above)
+        for cell in table.cells(naming):
+            rows.append({"file": file, "stem": stem, "sheet": sheet, "table": number, "text": cell.text,
+                         "unit": cell.unit, "title": title, "caption": cell.caption,
+                         **{f"column:{name}": text for name, text in cell.keys.items()},
+                         **{f"heading:{name}": text for name, text in cell.levels.items()}})
+    return pd.DataFrame(rows).fillna("")
+
+
+@dataclass
+class Plan:
+    """One way to read some tables: the place of each key, and what is known of it."""
+
+    branch: dict[str, str]
+    indicator: dict[str, str]
+    month: dict[str, object]
+    facts: pd.DataFrame                 # with the columns `branch`, `month` (numbers, NaN: none) and `indicator`
+    score: float = 0.0
+    value: str = ""
+    doubts: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+# --- months -----------------------------------------------------------------------------------------------------------
+
+def _map(texts: pd.Series, function: Callable[[str], int | None]) -> pd.Series:
+    known = {text: function(text) for text in texts.unique()}
+    return texts.map(known).astype(float)
+
+
+def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, object], pd.Series, list[str]]:
+    """Return where the month is written, the month of every figure and what is in doubt about it."""
+    columns = [c for c in facts if c.startswith("column:") and kinds.get(c) in ("month", "part", "text")]
+    inner = [c for c in ("heading:month", *columns) if c in facts]
+    outer = ["caption", "sheet", "title", "stem"]
+    full = {c: _map(facts[c], _of_lines(month_in_text)) for c in [*inner, *outer]}
+    whole = {c: months.notna().mean() for c, months in full.items()}
+    for c in inner:
+        if whole[c] > .4:
+            return _at(c), full[c], []
+    part = {c: _map(facts[c], part_of_year) for c in inner}
+    part |= {c: _map(facts[c], _of_lines(_part)) for c in outer}
+    said = [c for c in facts if kinds.get(c) == "year" or c == "heading:year"]
+    years = {c: _map(facts[c], _of_lines(year_in_text)) for c in [*said, "caption", "sheet", "stem", "title"]}
+    year = next((c for c, found in years.items() if found.notna().mean() > .9), None)
+    for c in inner:
+        form = _format_of(facts[c].unique()) if year is None or full[c].isna().all() else ""
+        if form:
+            return _at(c) | {"format": form}, _map(facts[c], partial(_parsed, form=form)), []
+        if part[c].notna().mean() > .4:
+            return _with_year(c, part[c], year, years)
+    if whole["caption"] > .9:
+        return _at("caption"), full["caption"], []
+    spread = {c: facts.assign(m=full[c])[["file", "sheet", "m"]].drop_duplicates() for c in ("sheet", "stem", "title")
+              if whole[c] > .9}
+    if spread:
+        distinct = {c: found["m"].nunique() for c, found in spread.items()}
+        best = max(distinct, key=lambda c: (distinct[c], c == "sheet", c == "stem"))
+        others = [c for c in spread if distinct[c] == distinct[best] and (full[c] != full[best]).any()]
+        return _at(best), full[best], [t("drafting.other_month", place=_at(c)["from"]) for c in others]
+    for c in ("caption", "sheet", "title", "stem"):
+        if part[c].notna().mean() > .9:
+            return _with_year(c, part[c], year, years)
+    return {}, pd.Series(np.nan, facts.index), []
+
+
+def _parsed(text: str, form: str) -> int | None:
+    with suppress(ValueError):
+        found = dt.datetime.strptime(text.strip(), form)
+        return (found.year - 1970) * 12 + found.month - 1
+    return None
+
+
+def _format_of(texts: Sequence[str]) -> str:
+    """Return the format by which texts that can be read in two ways (Feb-18, 18/02) are months on end; "" if none."""
+    for form in _FORMATS:
+        months = [m for text in texts if (m := _parsed(text, form)) is not None]
+        several = len(months) > 3 and len({*months}) == len(months) > .4 * len(texts)
+        if several and max(months) - min(months) < 1.3 * len(months):
+            return form
+    return ""
+
+
+def _with_year(c: str, part: pd.Series, year: str | None, years: dict[str, pd.Series]
+               ) -> tuple[dict[str, object], pd.Series, list[str]]:
+    if year is None:
+        return _at(c) | {"year": None}, (2000 - 1970) * 12 + part - 1, []
+    return _at(c) | {"year": _at(year)}, (years[year] - 1970) * 12 + part - 1, []
+
+
+def _at(place: str) -> dict[str, object]:
+    kind, _, name = place.partition(":")
+    kind = {"caption": "row", "stem": "file"}.get(kind, kind)
+    return {"from": kind} | ({"column": name} if kind == "column" else {})
+
+
+def _of_lines(says: Callable[[str], int | None]) -> Callable[[str], int | None]:
+    """Return a function that reads each line of a text, and what they say if they agree."""
+    def read(text: str) -> int | None:
+        found = {n for line in text.split("\n") if (n := says(line)) is not None}
+        return found.pop() if len(found) == 1 else None
+
+    return read
+
+
+def _part(text: str) -> int | None:
+    found = month_in_text(text, 2000)
+    return None if found is None else found % 12 + 1
+
+
+# --- branches and indicators ------------------------------------------------------------------------------------------
+
+def plans(facts: pd.DataFrame, kinds: dict[str, str], naming: Naming) -> list[Plan]:
+    """Return the likely ways to read some figures, the likeliest first."""
+    month, months, doubts = _months(facts, kinds)
+    facts = facts.assign(month=months)
+    used = {f"{'heading:month' if p['from'] == 'heading' else 'column:' + p.get('column', '')}"
+            for p in (month, month.get("year") or {}) if p}
+    printed = facts["text"].str.replace(r"[,，\s]", "", regex=True).str.extract(r"(-?\d*\.?\d+)")[0]
+    facts = facts.assign(number=pd.to_numeric(printed, errors="coerce"))
+    facts["size"] = np.log10(facts["number"].abs().where(facts["number"] != 0))
+    inside = facts[facts["month"].notna()] if facts["month"].notna().any() else facts
+    texts = {c: facts[c] for c in facts if c.startswith("column:") and kinds.get(c) in ("text", "code")}
+    texts = {c: named for c, named in texts.items() if c not in used}
+    texts |= {c: facts[c] for c in sorted(facts) if re.fullmatch(r"heading:\d+", c)}
+    dated = _map(facts["caption"], lambda text: month_in_text(text) or part_of_year(text) or year_in_text(text))
+    texts["caption"] = facts["caption"].where(dated.isna(), "")
+    texts |= {"sheet": _without_months(facts["sheet"]), "file": _without_months(facts["stem"])}
+    texts["title"] = facts["title"].map({t: _named(t.split("\n")) for t in facts["title"].unique()})
+    said = {c: (s.loc[inside.index] != "").mean() for c, s in texts.items()}
+    texts = {c: s for c, s in texts.items() if said[c] > (0 if c.startswith("heading") else .5)}
+    if "sheet" in texts and texts["sheet"].nunique() == 1 and not words("branch").search(texts["sheet"].iloc[0]):
+        del texts["sheet"]
+    liking = {c: _liking(c, s.loc[inside.index], inside, naming) for c, s in texts.items()}
+    found = []
+    for b in sorted(texts, key=lambda c: -liking[c]):
+        if (texts[b].nunique() > 1 or liking[b] > 1) and liking[b] > -2.5:
+            found += _with_branch(b, texts, liking, facts, inside)
+    found += _with_branch("", texts, liking, facts, inside)
+    for plan in found:
+        plan.month, plan.doubts = month, doubts
+    return sorted(found, key=lambda p: -p.score)
+
+
+def _liking(place: str, texts: pd.Series, facts: pd.DataFrame, naming: Naming) -> float:
+    """How much the texts at a place look like branches (above 0) or like indicators (below)."""
+    names = [t for t in texts.unique() if t]
+    kind, _, heading = place.partition(":")
+    branches, indicators = words("branch").search, words("indicator").search
+    liking = 2 * _share(names, branches) - 2 * _share(names, lambda t: indicators(t) and not branches(t))
+    liking += any(is_total(t) and len(t) < 20 for t in names)
+    liking -= 2 * _share(names, lambda t: naming.split(t)[1])
+    if kind == "column":
+        liking += 2 * bool(words("branch_heading").search(heading)) - 2 * bool(words("item_heading").search(heading))
+    units = facts.assign(p=texts)[["p", "unit"]].drop_duplicates()
+    if units["unit"].nunique() > 1:
+        liking += .7 if units["p"].duplicated().any() else -.7
+    sizes = facts["size"]
+    if sizes.notna().sum() > 3 and sizes.var() > 0:
+        liking -= 1.5 * float(sizes.groupby(texts).transform("mean").var() / sizes.var())
+    return liking + {"column": .3, "heading": .2, "caption": .1, "sheet": 0, "file": -.1, "title": -.3}[kind]
+
+
+def _with_branch(b: str, texts: dict[str, pd.Series], liking: dict[str, float], facts: pd.DataFrame,
+                 inside: pd.DataFrame) -> list[Plan]:
+    levels = [c for c in texts if c.startswith("heading:") and c != b]
+    columns = [c for c in texts if c.startswith("column:") and c != b]
+    branch = texts[b] if b else pd.Series("", facts.index)
+    options: list[tuple[tuple[str, ...], str]] = []
+    if levels:
+        options.append((tuple(levels), ""))
+    for c in columns:
+        path = (("caption",) if "caption" in texts and b != "caption" else ()) + (c,)
+        options += [(path, "value" if levels else "")]
+    options += [((c,), "") for c in ("caption", "sheet", "file", "title") if c in texts and c != b
+                and texts[c].nunique() > 1 and not levels]
+    options = options or [((), "")]
+    found = []
+    for places, measure in options:
+        chosen, value = inside, ""
+        if measure:
+            heads = _joined([texts[c] for c in levels], facts.index)
+            value = _measure(heads.loc[inside.index])
+            if not value:
+                continue
+            chosen = inside[heads.loc[inside.index] == value]
+        indicator = _joined([texts[c] for c in places], facts.index)
+        keys = pd.DataFrame({"m": chosen["month"], "b": branch, "i": indicator}).loc[chosen.index]
+        alone = 1 - keys.duplicated(keep=False).mean()
+        last = places[-1] if places else ""
+        if not places:
+            indicator = facts["stem"].map({stem: _only_name(one) for stem, one in facts.groupby("stem")})
+        score = 6 * alone + (liking[b] if b else -1) - (liking[last] if last else 0) - (.5 if value else 0)
+        if b and keys["b"].nunique() > 1 and indicator.loc[chosen.index].nunique() > 1:
+            # Every branch has the same indicators, but for a few.
+            pairs, wide = keys[["b", "i"]].drop_duplicates(), keys["b"].nunique() * keys["i"].nunique()
+            score += 2 * len(pairs) / wide
+        data = facts.assign(branch=branch, indicator=indicator)
+        if value:
+            data["month"], data["heading"] = data["month"].where(heads == value), heads
+        at = [_at(place) if place else {"from": "constant"} for place in (b, last)]
+        found.append(Plan(*at, {}, data, score, value))
+    return found
+
+
+def _joined(path: list[pd.Series], index: pd.Index) -> pd.Series:
+    """Return the texts of several places as one path."""
+    joined = path[0] if path else pd.Series("", index)
+    for more in path[1:]:
+        joined = joined.where(more == "", joined.where(joined == "", joined + "/") + more)
+    return joined
+
+
+def _only_name(facts: pd.DataFrame) -> str:
+    """Return what a table without any name of an indicator seems to be about: its sheet, its title or its file."""
+    lines = [facts["sheet"].iloc[0], *facts["title"].iloc[0].split("\n"), facts["stem"].iloc[0]]
+    return next((line for line in lines if words("indicator").search(line)), facts["stem"].iloc[0])
+
+
+def _measure(heads: pd.Series) -> str:
+    """Return the heading of the figures to take, of several such as 本月 and 本年累计; "" where they are no such."""
+    names = [t for t in heads.unique() if t]
+    lasts = {name: name.rpartition("/")[2] for name in names}
+    if len(names) != 1 and (not names or not all(map(words("measure").search, lasts.values()))):
+        return ""
+    return next((name for name, last in lasts.items() if words("of_the_month").search(last)), names[0])

@@ -1,0 +1,319 @@
+"""The tables of a sheet nobody has described: which rows are headings, which columns are keys, and for every figure the
+texts that could say its month, its branch and its indicator."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+
+from ..sources.grids import Grid, letters
+from ..sources.headings import is_number
+from ..sources.months import month_in_text, year_in_text
+from ..sources.units import Naming, fold, is_line, is_unit_heading, plain
+from .units import unit_behind
+from .vocabulary import words
+
+__all__ = ["Figure", "Table", "find_tables", "kind_of", "part_of_year"]
+
+_COUNT = re.compile(r"[(（\[]?(\d{1,3})[)）\]]?")
+_MAX_LEVELS = 8
+
+
+def part_of_year(text: str) -> int | None:
+    """Return which month a text such as 1月 or Jan is, that says no year."""
+    if len(text) > 12 or month_in_text(text) is not None:
+        return None
+    found = month_in_text(text, 2000)
+    return None if found is None else found % 12 + 1
+
+
+@lru_cache(50_000)
+def _kind(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    if words("mark").fullmatch(text):
+        return "mark"
+    if text.replace(".", "", 1).isdecimal():
+        return "number"
+    if len(text) <= 30:
+        if month_in_text(text) is not None:
+            return "month"
+        if part_of_year(text) is not None:
+            return "part"
+        if len(text) <= 8 and year_in_text(text) is not None:
+            return "year"
+    if not is_number(None, text):
+        return "text"
+    behind = re.search(r"[^\d\s.,*)）]{2,}$", text)      # 6101 莲湖支行 is no figure, 12,345户 is one
+    return "number" if not behind or unit_behind(text) else "text"
+
+
+def kind_of(value: object, text: str) -> str:
+    """Return what a cell looks like: "month", "part" (a month without a year), "year", "number", "mark" (- for
+    nothing), "text" or "" (blank). Digits alone are a number, whatever they say."""
+    if isinstance(value, dt.date):
+        return "month"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number"
+    return _kind(text)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure's cell, and the texts at every place that could hold a key of it."""
+
+    row: int
+    column: int
+    text: str
+    caption: str
+    keys: dict[str, str]                 # heading of a key column -> text
+    levels: dict[str, str]               # "month", "year", "0", "1", ... -> heading's text
+    unit: str
+
+
+@dataclass
+class Table:
+    """A table: heading rows, rows of figures, columns of keys (by their headings) and of figures."""
+
+    grid: Grid
+    head: list[int]
+    body: list[int]
+    above: list[str]
+    left: int = 0
+    right: int = 0
+    captions: dict[int, str] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)       # column -> heading, or its letters
+    figures: list[int] = field(default_factory=list)
+    empty: list[int] = field(default_factory=list)           # columns with a heading and nothing below
+    kinds: dict[str, str] = field(default_factory=dict)      # heading of a key -> what it holds
+    levels: dict[str, int] = field(default_factory=dict)     # "month", "year", "unit", "0", "1", ... -> row
+
+    def heading(self, row: int, column: int) -> str:
+        """The text of a heading row that stands above a column: its own, its merged range's, or one that spreads."""
+        grid = self.grid
+        own = grid.text_of(row, column)
+        if own or (row, column) in grid.merges or not any(grid.texts[r][column] for r in self.head if r > row):
+            return own
+        for c in range(column - 1, self.left - 1, -1):
+            if grid.texts[row][c] or (row, c) in grid.merges:
+                return "" if c in self.keys or (row, c) in grid.merges else grid.texts[row][c]
+        return ""
+
+    def cells(self, naming: Naming) -> Iterator[Figure]:
+        """Yield every figure with the texts around it."""
+        grid, carried, caption = self.grid, {}, ""
+        levels: dict[int, dict[str, str]] = {}
+        for c in self.figures:
+            seen = {(row, c): name for name, row in reversed(self.levels.items())}
+            own = {grid.first_of(*at): name for at, name in seen.items()}     # a heading merged over rows is one level
+            levels[c] = {name: self.heading(row, c) for name, row in self.levels.items() if name in own.values()}
+        for r in sorted({*self.body, *self.captions}):
+            if r in self.captions:
+                caption = self.captions[r]
+                continue
+            keys = {}
+            for c, name in self.keys.items():
+                text = grid.text_of(r, c) or (carried.get(c, "") if self.kinds[name] != "text" or c == min(self.keys)
+                                              else "")
+                keys[name] = carried[c] = text.strip()
+            units = [text for name, text in keys.items() if self.kinds[name] == "unit"]
+            for c in self.figures:
+                if grid.texts[r][c].strip():
+                    own = {name: text for name, text in levels[c].items() if text.strip()}
+                    unit = next((u for text in reversed([*own.values()]) if (u := naming.split(text)[1])), "")
+                    yield Figure(r, c, grid.texts[r][c], caption, keys, own, own.get("unit") or unit or "".join(units))
+
+
+def find_tables(grid: Grid, naming: Naming) -> list[Table]:
+    """Return the tables of a sheet, those beside one another one by one."""
+    kinds = [[kind_of(v, t) for v, t in zip(*row)] for row in zip(grid.values, grid.texts)]
+    found: list[Table] = []
+    waiting: list[int] = []
+    for r, row in enumerate(kinds):
+        if not _is_body(grid, row, r, found[-1] if found and not waiting else None):
+            waiting.append(r)
+            continue
+        head = _head(grid, kinds, waiting, r, found[-1] if found else None)
+        if head:
+            above = [t for w in waiting if w < head[0] for t in grid.texts[w] if t.strip()]
+            found.append(Table(grid, head, [], above))
+            found[-1].captions |= {w: t.strip() for w in waiting if w > head[-1] for t in grid.texts[w] if t.strip()}
+        elif found:
+            for w in waiting:
+                texts = [t for t in grid.texts[w] if t.strip()]
+                if len(texts) == 1:
+                    found[-1].captions[w] = texts[0].strip()
+                elif texts and not any(kinds[w][c] == "text" for c in range(1, len(row))):
+                    found[-1].body.append(w)
+        else:
+            waiting.append(r)
+            continue
+        waiting = []
+        found[-1].body.append(r)
+    for table in found:
+        alike = [other for other in found if _texts_of(grid, other.head) == _texts_of(grid, table.head)]
+        if table.above and len({tuple(other.above[-1:]) for other in alike}) > 1:
+            table.captions[table.head[0] - 1] = table.above[-1].strip()     # blocks that repeat their headings
+    return [part for table in found for part in _divided(table, kinds, naming)]
+
+
+def _texts_of(grid: Grid, rows: list[int]) -> list[str]:
+    return [fold(text) for r in rows for text in grid.texts[r]]
+
+
+def _is_body(grid: Grid, row: list[str], r: int, table: Table | None) -> bool:
+    """Whether a row holds figures, and not years, months or numbers of columns as headings do."""
+    numbers = [c for c, kind in enumerate(row) if kind == "number"]
+    if not numbers:
+        return table is not None and row.count("mark") > 0 and "text" in row
+    others = [fold(grid.texts[r][c]) for c, kind in enumerate(row) if kind not in ("number", "")]
+    if _counts([grid.texts[r][c] for c in numbers]) and (len(numbers) == 12 or all(len(text) <= 3 for text in others)):
+        return False
+    if all(_is_year(grid.texts[r][c]) for c in numbers) and len(numbers) > 0:
+        # A row of years alone is a heading; a line of a table whose figures are blank is none, but says nothing either.
+        return False
+    # 报表月份 201901 above a table is no row of one.
+    return len(numbers) > 1 or table is not None or month_in_text(grid.texts[r][numbers[0]]) is None
+
+
+def _is_year(text: str) -> bool:
+    return len(text) == 4 and text.isdecimal() and 1980 <= int(text) <= 2100
+
+
+def _counts(texts: list[str]) -> bool:
+    """Whether numbers are those of columns or months: 1, 2, 3."""
+    found = [int(m[1]) for text in texts if (m := _COUNT.fullmatch(text.strip()))]
+    return len(found) == len(texts) > 2 and found[0] <= 4 and all(b == a + 1 for a, b in pairwise(found))
+
+
+def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, before: Table | None) -> list[int]:
+    """Return the heading rows directly above the first row of figures."""
+    figures = {c for r in range(first, min(first + 40, len(kinds))) for c, kind in enumerate(kinds[r])
+               if kind in ("number", "mark") and kinds[first][c] in ("number", "mark", "")}
+    head: list[int] = []
+    for r in reversed(waiting):
+        texts = grid.texts[r]
+        filled = [c for c, text in enumerate(texts) if text.strip()]
+        if not filled:
+            if head:
+                break
+            continue
+        if not head and len(filled) == 1:
+            continue     # a group's or a block's name below the headings
+        if len(head) >= _MAX_LEVELS or not _is_heading(grid, r, filled, figures, head):
+            break
+        head.insert(0, r)
+    if before is not None and head:
+        texts = {plain(grid.texts[r][c]) for r in head for c in figures if grid.texts[r][c].strip()}
+        same = {*_texts_of(grid, before.head)} & {*_texts_of(grid, head)} - {""}
+        if len(texts) < 2 and not same:
+            return []
+    return head
+
+
+def _is_heading(grid: Grid, r: int, filled: list[int], figures: set[int], head: list[int]) -> bool:
+    texts = grid.texts[r]
+    if any(words("beside").match(texts[c].strip()) or is_line(texts[c]) for c in filled):
+        return False
+    reach = {c for at in filled for c in range(at, (grid.merges.get((r, at)) or (0, 0, 0, at))[3] + 1)}
+    if not reach & figures:
+        return False
+    if len(filled) > 1:
+        return True
+    at = filled[0]
+    # One text alone: a title stands at the left or over everything, a group of headings over some of them.
+    below = [c for h in head for c, text in enumerate(grid.texts[h]) if text.strip()]
+    return bool(below) and at > min(below) and (at in figures)
+
+
+def _divided(table: Table, kinds: list[list[str]], naming: Naming) -> Iterator[Table]:
+    """Yield a table with its columns told apart: several where tables stand beside one another."""
+    grid, width = table.grid, max(map(len, kinds))
+    names = {c: next((grid.texts[r][c].strip() for r in table.head if grid.texts[r][c].strip()
+                      and not _COUNT.fullmatch(grid.texts[r][c].strip())), "") for c in range(width)}
+    special = {c: kind for c in range(width) if (kind := _key_kind(table, kinds, c, names[c], naming))}
+    first = min(special, default=None)
+    again = [c for c in special if first is not None and names[c] and plain(names[c]) == plain(names[first])]
+    bounds = [0, *again[1:], width]
+    for left, right in pairwise(bounds):
+        keys = {c: kind for c, kind in special.items() if left <= c < right}
+        headed = [c for c in range(left, right) if c not in keys and any(table.heading(r, c) for r in table.head)]
+        filled = [c for c in headed if any(kinds[r][c] in ("number", "mark") for r in table.body)]
+        body = [r for r in table.body if any(kinds[r][c] for c in filled)] if len(bounds) > 2 else table.body
+        if not filled:
+            continue
+        part = Table(grid, table.head, body, table.above, left, right, table.captions if left == 0 else {},
+                     {c: names[c] or letters(c) for c in keys}, filled, [c for c in headed if c not in filled])
+        part.kinds = {part.keys[c]: kind for c, kind in keys.items()}
+        part.levels = _levels(part, kinds, naming)
+        yield part
+
+
+def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: Naming) -> str:
+    """Return what a column of keys holds; "" for one of figures, or with nothing in it."""
+    grid = table.grid
+    rows = [r for r in table.body if grid.texts[r][c].strip()]
+    if not rows:
+        return ""
+    texts = [grid.texts[r][c].strip() for r in rows]
+    count = Counter(kinds[r][c] for r in rows)
+    numbers = [t for r, t in zip(rows, texts) if kinds[r][c] == "number"]
+    head = plain(name).casefold()
+    if words("month_heading").search(name) and all(month_in_text(t) is not None for t in set(texts)):
+        return "month"
+    if 2 * len(numbers) > len(rows) and all(map(str.isdecimal, numbers)):
+        numbers = [int(t) for t in numbers]
+        if words("serial_heading").match(head) or (not head and numbers == list(range(1, len(numbers) + 1)) and c == 0):
+            return "serial"
+        if all(1980 <= n <= 2100 for n in numbers) and words("year_heading").search(name):
+            return "year"
+        if all(1 <= n <= 12 for n in numbers) and words("month_heading").search(name):
+            return "part"
+        if all(len(t) in (6, 8) and month_in_text(t) is not None for t in set(texts)):
+            return "month"
+        if words("code_heading").search(name) and not naming.split(name)[1]:
+            return "code"
+    if 2 * (count["number"] + count["mark"]) >= len(rows):
+        return ""
+    for kind in ("month", "part", "year"):
+        if count[kind] * 2 > len(rows):
+            return kind
+    if is_unit_heading(name) or all(naming.is_unit(t) for t in set(texts)):
+        return "unit"
+    return "code" if words("code_heading").search(name) else "text"
+
+
+def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, int]:
+    """Return which heading row is which level: months, years, units, or texts from the top."""
+    found: dict[str, int] = {}
+    grid, texts = table.grid, 0
+    for r in table.head:
+        own = {c: text for c in table.figures if (text := table.heading(r, c).strip())}
+        if not own:
+            continue
+        said = list(own.values())
+        kind = {c: kind_of(grid.values[r][c] if text == grid.texts[r][c] else None, text) for c, text in own.items()}
+        count = Counter(kind.values())
+        if all(_COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
+            if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
+                found.setdefault("month", r)
+            elif all(_is_year(t) for t in said):
+                found.setdefault("year", r)
+            continue
+        months = count["month"] + count["part"]
+        if 2 * months > len(said) or (months > 1 and "month" not in found and len(said) < 3 * count["part"]):
+            found.setdefault("month", r)
+        elif 2 * (count["year"] + sum(map(_is_year, said))) > len(said):
+            found.setdefault("year", r)
+        elif all(naming.is_unit(t) for t in said) and len(table.head) > 1:
+            found.setdefault("unit", r)
+        else:
+            found[str(texts)] = r
+            texts += 1
+    return found
