@@ -12,15 +12,13 @@ the same indicator and the same month are compared.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from ..wording import has, t
 from .page import set_page
-from .summary import OPEN, both, change_text, listed, month_text, range_text, value_text
+from .summary import OPEN, change_text, listed, month_text, range_text, value_text
 
 __all__ = ["CODES", "build_changes", "build_failed_page", "build_index", "changes", "spark"]
 
@@ -87,7 +85,7 @@ def _row(one: Mapping[str, Any], lang: str) -> dict[str, Any]:
     return {
         "page": _href(one["branch"], "report.html"), "label": one["label"][lang], "failed": False, "older": "",
         "search": unicodedata.normalize("NFKC", words).lower(),
-        "spark": spark(one, lang), "indicator": one["indicator"],
+        "spark": spark(one), "indicator": one["indicator"],
         "latest": one["latest"] or dict.fromkeys(("month", "y", "yoy")),
         "ahead": one["forecast"][-1] if one["forecast"] else {},
         "grade": one["trust"]["grade"] if one["trust"] else "", "why": one["trust"]["why"][lang] if one["trust"] else "",
@@ -125,20 +123,21 @@ def _reasons(branches, failed, lang: str) -> list[dict[str, Any]]:
     return found
 
 
-def spark(summary: Mapping[str, Any], lang: str) -> Markup:
-    """Return a summary's last months and its forecast with the 80% limits as an SVG picture, told in its title.
+def spark(summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the small picture of a summary's last months and its forecast with the 80% limits: the paths ``was``,
+    ``ahead`` and ``band``, the place of the last value, and what its title tells of the months before; None without any.
 
     The scale is the picture's own, from the least to the most that is shown. A month without a value is a gap.
     """
-    ys, ahead = summary["spark"]["y"], summary["forecast"]
+    months, ys, ahead = summary["spark"]["months"], summary["spark"]["y"], summary["forecast"]
     known = [at for at, value in enumerate(ys) if value is not None]
     if not known:
-        return Markup("")
-    last = known[-1]
-    shown = [ys[at] for at in known] + [row[key] for row in ahead for key in ("lo-80", "hi-80", "y_hat")
-                                        if row[key] is not None]
-    low, high = min(shown), max(shown)
-    steps = max(len(ys) + len(ahead) - 1, 1)
+        return None
+    first, last = known[0], known[-1]
+    hat, lo, hi = ([*enumerate((row[key] for row in ahead), len(ys))] for key in ("y_hat", "lo-80", "hi-80"))
+    past = [ys[at] for at in known]
+    shown = [*past, *(value for _, value in hat + lo + hi if value is not None)]
+    low, high, steps = min(shown), max(shown), max(len(ys) + len(ahead) - 1, 1)
 
     def place(at: int, value: float) -> tuple[float, float]:
         share = 0.5 if high == low else (value - low) / (high - low)
@@ -152,32 +151,12 @@ def spark(summary: Mapping[str, Any], lang: str) -> Markup:
             pen = "M" if value is None else "L"
         return "".join(parts)
 
-    drawn = []
-    if ahead:
-        begin, months = (last, ys[last]), range(len(ys), len(ys) + len(ahead))
-        hi, lo, hat = ([*zip(months, (row[key] for row in ahead), strict=True)] for key in ("hi-80", "lo-80", "y_hat"))
-        if all(value is not None for _, value in hi + lo):
-            drawn.append(f'<path class="band" d="{line([begin, *hi, *reversed(lo)])}Z"/>')
-        drawn.append(f'<path class="ahead" d="{line([begin, *hat])}"/>')
-    drawn.append(f'<path class="was" d="{line(enumerate(ys))}"/>')
-    drawn.append('<circle cx="{:.1f}" cy="{:.1f}" r="2.2"/>'.format(*place(last, ys[last])))
-    return Markup('<svg class="spark" role="img" viewBox="0 0 {0} {1}" width="{0}" height="{1}"><title>{2}</title>{3}'
-                  "</svg>").format(_WIDE, _HIGH, _told(summary, known, lang), Markup("".join(drawn)))
-
-
-def _told(summary: Mapping[str, Any], known: list[int], lang: str) -> str:
-    """Return what the picture shows in words."""
-    indicator, months, ys = summary["indicator"], summary["spark"]["months"], summary["spark"]["y"]
-    figures = {"start": ys[known[0]], "end": ys[known[-1]], "low": min(ys[at] for at in known),
-               "high": max(ys[at] for at in known)}
-    said = t("index.spark", lang, first=month_text(months[known[0]], lang), last=month_text(months[known[-1]], lang),
-             **{name: value_text(indicator, value, lang) for name, value in figures.items()})
-    for row in summary["forecast"][-1:]:
-        said += ("" if lang == "zh" else " ") + t(
-            "index.spark_ahead", lang, month=month_text(row["month"], lang),
-            value=value_text(indicator, row["y_hat"], lang),
-            limits=range_text(indicator, row["lo-80"], row["hi-80"], lang))
-    return said
+    now, whole = (last, ys[last]), all(value is not None for _, value in hi + lo)
+    return {"wide": _WIDE, "high": _HIGH, "was": line(enumerate(ys)), "place": place(*now),
+            "ahead": line([now, *hat]) if ahead else "",
+            "band": line([now, *hi, *reversed(lo)]) + "Z" if ahead and whole else "",
+            "told": {"first": months[first], "last": months[last], "start": ys[first], "end": ys[last],
+                     "low": min(past), "high": max(past)}}
 
 
 # ---------------------------------------------------------------- a branch that failed
@@ -220,10 +199,7 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
     :func:`build_index`.
     """
     pairs = list(pairs)
-    rows = [changes(*pair) for pair in pairs]
-    for row in rows:
-        row |= {"page": _href(row["branch"], "report.html"), "label": row["label"][lang],
-                "why": [one["text"][lang] for one in row["why"]]}
+    rows = [changes(*pair, lang) for pair in pairs]
     moved = sorted((row for row in rows if row["differs"]), key=lambda row: -row["size"])
     compared = [row for row in rows if not row["first"]]
     # What is behind every move is said once.
@@ -242,18 +218,19 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
                 still=[row for row in compared if not row["differs"]], first=[row for row in rows if row["first"]])
 
 
-def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:
+def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """Return what differs between two summaries of a branch.
 
     ``first``: there is nothing to compare with; ``forecasts``: ``[{month, old, new, change, share, size}]`` of the
     months that both speak of, ``change`` in the indicator's unit, ``share`` of the old value (None of a ratio or of
     nothing), ``size`` the one of both that is shown; ``came``: ``[{month, actual, old, where}]``, months that were
     forecast then and are known now, within the 80% limits, the 95% limits or ``outside``; ``grade``: ``[old, new]``
-    where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text {zh,
-    en}}]``, what else differs; ``size``: the largest move of a forecast; ``differs``: there is something to say.
+    where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text}]``,
+    what else differs; ``size``: the largest move of a forecast; ``differs``: there is something to say.
     """
-    made = {"branch": now["branch"], "label": now["label"], "indicator": now["indicator"], "first": previous is None,
-            "forecasts": [], "came": [], "grade": None, "odds": [], "why": [], "size": 0.0, "differs": False}
+    made = {"page": _href(now["branch"], "report.html"), "label": now["label"][lang], "indicator": now["indicator"],
+            "first": previous is None, "forecasts": [], "came": [], "grade": None, "odds": [], "why": [], "size": 0.0,
+            "differs": False}
     if previous is None:
         return made
     same = previous["indicator"] == now["indicator"]
@@ -262,9 +239,10 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[
         grades = [(one["trust"] or {}).get("grade") for one in (previous, now)]
         made["grade"] = grades if grades[0] != grades[1] else None
     before = {(one["key"], one["deadline"]): one["said"] for one in previous["targets"]}
-    odds = [(one["label"], [before.get((one["key"], one["deadline"])), one["said"]]) for one in now["targets"]]
+    odds = [(one["label"][lang], [before.get((one["key"], one["deadline"])), one["said"]]) for one in now["targets"]]
     made["odds"] = [{"label": label, "said": said} for label, said in odds if said[0] not in (None, said[1])]
-    made["why"] = [{"code": code, "text": text} for code, text in _why(previous, now)]
+    made["why"] = [{"code": code, "text": t(f"index.because_{code}", lang, **values)}
+                   for code, values in _why(previous, now, lang)]
     made["size"] = max((abs(row["size"]) for row in made["forecasts"]), default=0.0)
     made["differs"] = bool(not same or made["grade"] or made["odds"] or made["came"] or made["size"] > _STILL)
     return made
@@ -299,44 +277,39 @@ def _came(previous, now) -> list[dict[str, Any]]:
     return rows
 
 
-def _why(previous, now) -> Iterable[tuple[str, dict[str, str]]]:
-    def because(code: str, key: str = "", **values) -> tuple[str, dict[str, str]]:
-        # A value may be a function of the language.
-        return code, both(lambda lang: t(f"index.because_{key or code}", lang, **{
-            name: value(lang) if callable(value) else value for name, value in values.items()}))
-
-    def pair(text) -> dict[str, Any]:
-        return {"old": lambda lang: text(previous, lang), "new": lambda lang: text(now, lang)}
+def _why(previous, now, lang: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield what else differs: a cause of the wording and its values."""
+    def pair(text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
+        return {"old": text(previous), "new": text(now)}
 
     (start, old), (begin, new) = previous["months"], now["months"]
     if old != new:
-        yield because("months", "months" if new > old else "fewer",
-                      **pair(lambda one, lang: month_text(one["months"][1], lang)))
+        yield "months" if new > old else "fewer", pair(lambda one: month_text(one["months"][1], lang))
     if start != begin:
-        yield because("start", **pair(lambda one, lang: month_text(one["months"][0], lang)))
+        yield "start", pair(lambda one: month_text(one["months"][0], lang))
     if previous["indicator"] != now["indicator"]:
-        yield because("indicator", **pair(lambda one, lang: one["indicator"]["label"][lang]))
+        yield "indicator", pair(lambda one: one["indicator"]["label"][lang])
     was, files = ({file["file"]: file["sha256"] for file in one["files"]} for one in (previous, now))
     for code, names in (("added", [name for name in files if name not in was]),
                         ("changed", [name for name in files if was.get(name, files[name]) != files[name]]),
                         ("gone", [name for name in was if name not in files])):
         if names:
-            yield because(f"files_{code}", code, n=len(names), files=lambda lang, names=names: _first(names, lang))
+            yield code, {"n": len(names), "files": _first(names, lang)}
     if previous["hashes"]["panel"] == now["hashes"]["panel"]:
         if was != files:
-            yield because("others")
+            yield "others", {}
     elif was == files and previous["months"] == now["months"]:
-        yield because("panel")
+        yield "panel", {}
     for name in sorted({*previous["parameters"], *now["parameters"]} - {"lang", "indicator", "branch", "start", "end"}):
         before, after = (one["parameters"].get(name, "–") for one in (previous, now))
         if before != after:
-            yield because("parameter", name=name, old=before, new=after)
+            yield "parameter", {"name": name, "old": before, "new": after}
     before, books = (one["hashes"].get("notebooks", {}) for one in (previous, now))    # an older version named none
     other = sorted(name for name in before.keys() & books.keys() if before[name] != books[name])
     if other:
-        yield because("notebooks", n=len(other), names=lambda lang: _first(other, lang))
+        yield "notebooks", {"n": len(other), "names": _first(other, lang)}
     if previous["hashes"]["code"] != now["hashes"]["code"]:
-        yield because("code")
+        yield "code", {}
 
 
 def _first(names: list[str], lang: str) -> str:
