@@ -178,27 +178,15 @@ def parquet_bytes(table: Mapping[str, Any]) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    as_type = {"int64": int, "float64": float, "bool_": bool, "string": _text}
+    kinds = {"integer": pa.int64(), "number": pa.float64(), "percent": pa.float64(), "flag": pa.bool_()}
     arrays = []
     for at, column in enumerate(table["columns"]):
         values = [row[at] for row in table["rows"]]
-        kind = _type(column["kind"], values)
-        arrays.append(pa.array([None if v is None else as_type[kind](v) for v in values], getattr(pa, kind)()))
+        try:
+            arrays.append(pa.array(values, kinds.get(column["kind"], pa.string())))
+        except (pa.ArrowException, OverflowError, UnicodeError):     # not every value is what the column's kind says
+            arrays.append(pa.array([None if v is None else str(v).encode("utf-8", "replace").decode() for v in values]))
     buffer = io.BytesIO()
     parquet.write_table(pa.table(arrays, [column["name"] for column in table["columns"]]), buffer, compression="zstd",
                         store_schema=False)
     return buffer.getvalue()
-
-
-def _type(kind: str, values: Sequence[Any]) -> str:
-    """Return the type of a column: what its kind says, if every value is of it."""
-    found = {type(value) for value in values if value is not None}
-    if kind == "integer" and found <= {int} and all(abs(value) < 2**63 for value in values if value is not None):
-        return "int64"
-    if kind in ("integer", "number", "percent") and found <= {int, float}:
-        return "float64"
-    return "bool_" if kind == "flag" and found <= {bool} else "string"
-
-
-def _text(value: object) -> str:
-    return str(value).encode("utf-8", "replace").decode("utf-8")
