@@ -1,6 +1,6 @@
 """Imported once by the fork server of :mod:`multiprocessing`: every task begins as its fork, with everything loaded.
 
-No data are read, and nothing is drawn with pyplot: each task chooses its language and style itself. Where there is no
+No data are read, and nothing is drawn: each task chooses its language and style itself. Where there is no
 fork server each task imports this itself, which takes seconds.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import io
 import os
 import pkgutil
 import sys
@@ -34,7 +33,9 @@ def _import_all() -> None:
 
 
 def _compile() -> None:
-    """Run on invented numbers what is compiled once, so that every fork finds it loaded."""
+    """Run on invented numbers what is compiled once, so that every fork finds it loaded. No table is written: pyarrow
+    would start threads."""
+    import nbformat
     import numpy as np
     import pandas as pd
 
@@ -53,36 +54,7 @@ def _compile() -> None:
     unit_root_battery(y)
     select_order(np.log(y).diff().dropna())
     find_interventions(y)
-
-
-def _draw_and_set() -> None:
-    """Draw a picture and set a page, so that faces are found and templates compiled. No table is written: pyarrow would
-    start threads."""
-    import nbformat
-    import pandas as pd
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from .. import __all__ as verbs
-    from ..charts.style import use_style
-    from ..wording import LANGUAGES
-    from .content import Content, Item, Stage, set_prose
-    from .cells import Reader
-    from .page import About, build_page
-
-    use_style()
-    figure = Figure(layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.subplots().plot([1, 2])
-    figure.suptitle("预测 forecast")
-    figure.savefig(io.BytesIO(), format="png")
     nbformat.validate(nbformat.v4.new_notebook())
-    items = (Item("prose", set_prose("# 1\n\n*x* $y_1$", "s01", [])),)
-    origin = Reader("01").read("\n".join(f"eb.{name}()" for name in verbs), 1)
-    month = pd.Period("2007-01", freq="M")
-    for lang in LANGUAGES:
-        build_page(Content([Stage("s01", "1", "01", (*items, Item("block", "", origin=origin)), ())]),
-                   About("b", "b", "i", "s", True, month, month, lang))
 
 
 def _load() -> None:
@@ -93,9 +65,8 @@ def _load() -> None:
 
     code_version()      # of what is loaded here, and what every task asks for
     with warnings.catch_warnings(action="ignore"), mpl.rc_context():
-        for step in (_compile, _draw_and_set):
-            with contextlib.suppress(Exception):        # whatever it is, the task that meets it says so
-                step()
+        with contextlib.suppress(Exception):        # whatever it is, the task that meets it says so
+            _compile()
     pd.set_option("display.max_columns", 20)    # its import asks whether this is a terminal
     # What was warned of here was seen by nobody.
     for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:
