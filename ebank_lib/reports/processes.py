@@ -1,8 +1,7 @@
 """The processes that do the tasks of a batch: a fresh one for each, limited in time, none of which outlives its batch.
 
 They are forks of the fork server of :mod:`multiprocessing`, which has everything loaded (:mod:`.preload`); where there
-is none, new ones. A started process usually imports the script that it was started from again, which a plain script
-without ``if __name__ == "__main__"`` does not survive; no task is defined in a script, so these do not.
+is none, new ones.
 
 On a Dask cluster that shares this file system each worker runs them in the same way, so that one that dies costs its
 worker nothing. A worker that dies takes its tasks with it, and Dask runs them on another: a task writes the same bytes
@@ -16,7 +15,6 @@ import functools
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
@@ -25,7 +23,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, TimeoutError
 from multiprocessing import util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ..errors import ConfigError
@@ -52,7 +49,8 @@ _ENVIRONMENT = {
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    """The variables that a process reads as it begins, and the fork server whenever it does: it may begin again."""
+    """The variables that a process reads as it begins, and the fork server whenever it does: it may begin again. A batch
+    keeps them while it lasts."""
     before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, "PYTHONWARNINGS")}
     os.environ.update(_ENVIRONMENT)
     os.environ.pop("PYTHONWARNINGS", None)
@@ -65,35 +63,6 @@ def _environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-class _NoScript:
-    """A process that is started as if from no script."""
-
-    def start(self) -> None:
-        script = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            with _environment():
-                super().start()
-        finally:
-            sys.modules["__main__"] = script
-
-
-class _Spawned(_NoScript, multiprocessing.get_context("spawn").Process):
-    pass
-
-
-class _Spawn(type(multiprocessing.get_context("spawn"))):
-    Process = _Spawned
-
-
-if "forkserver" in multiprocessing.get_all_start_methods():
-    class _Forked(_NoScript, multiprocessing.get_context("forkserver").Process):
-        pass
-
-    class _ForkServer(type(multiprocessing.get_context("forkserver"))):
-        Process = _Forked
-
-
 class Processes:
     """Processes of this machine, so many at once: forks of a server that has everything loaded, or (without `fork`) new
     ones. They work in `root`, else in the project's folder; the server's socket lies in `work`, so that the next run
@@ -103,16 +72,16 @@ class Processes:
     def __init__(self, workers: int, fork: bool = True, root: str | None = None, work: Path | None = None):
         self.capacity = workers
         how = "forkserver" if fork and sys.platform == "linux" else "spawn"     # on macOS a fork is not safe
-        self._processes = _ForkServer() if how == "forkserver" else _Spawn()
-        with _environment():
-            environ, litter = dict(os.environ), ""
-            if how == "forkserver":
-                from multiprocessing import forkserver
+        self._processes = multiprocessing.get_context(how)
+        self._variables = contextlib.ExitStack()
+        self._variables.enter_context(_environment())
+        if how == "forkserver":
+            from multiprocessing import forkserver
 
-                self._processes.set_forkserver_preload([f"{__package__}.preload"])
-                litter = server_folder(work, make=True)
-                forkserver.ensure_running()
-        self._about = environ, root or str(project_root()), litter
+            self._processes.set_forkserver_preload([f"{__package__}.preload"])
+            server_folder(work, make=True)
+            forkserver.ensure_running()
+        self._about = dict(os.environ), root or str(project_root())
 
     def submit(self, do: str, cache: str | None, given: dict[str, Any], timeout: float) -> Future:
         """Begin a task in a process of its own.
@@ -135,11 +104,12 @@ class Processes:
             if process.name == _NAME:
                 process.terminate()
                 process.join()
+        self._variables.close()
 
 
-def _perform(environ: Mapping[str, str], cwd: str, litter: str, *task: Any) -> dict[str, Any]:
+def _perform(environ: Mapping[str, str], cwd: str, *task: Any) -> dict[str, Any]:
     """Do one task, as the whole life of a process."""
-    _begin(environ, cwd, litter)
+    _begin(environ, cwd)
     return tasks.perform(*task)
 
 
@@ -159,17 +129,10 @@ def server_folder(work: Path | None = None, make: bool = False) -> str:
     return _server
 
 
-def _begin(environ: Mapping[str, str], cwd: str, litter: str) -> None:
-    """Make this process ready for its task.
-
-    `environ` is the whole environment, `cwd` the folder to work in, `litter` one that nobody else removes if the
-    process that started this one is killed.
-    """
-    starter = multiprocessing.parent_process().pid
-
+def _begin(environ: Mapping[str, str], cwd: str) -> None:
+    """Make this process ready for its task, with the whole environment and the folder to work in. It ends with the one
+    that started it."""
     def leave() -> None:
-        if litter and not _runs(starter):
-            shutil.rmtree(litter, ignore_errors=True)
         if hasattr(os, "killpg"):
             os.killpg(0, signal.SIGKILL)    # with all that a notebook has started
         os._exit(1)
@@ -190,13 +153,6 @@ def _begin(environ: Mapping[str, str], cwd: str, litter: str) -> None:
 
     random.seed()
     np.random.seed()    # noqa: NPY002  the generator that forks would share
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
 
 
 def outcome_of(future: Future, limit: float = 0.0) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ebank_lib.errors import ConfigError, EbankError
 from ebank_lib.reports.notebook import NotebookFailed, executed_from, run_notebook, settle
-from ebank_lib.reports.parameters import branch_notebooks, parameters_of, read_notebook
+from ebank_lib.reports.parameters import numbered_notebooks, parameters_of, read_notebook
 from ebank_lib.reports.processes import Processes
 
 pytestmark = pytest.mark.notebook
@@ -138,11 +138,11 @@ def both(paths, given, folder, cwd, monkeypatch):
     with Processes(1, root=str(cwd)) as processes:
         for path in paths:
             own = {k: v for k, v in given.items() if k in parameters_of(path)}
-            asked = {"out": str(folder), "name": "b", "path": str(path), "parameters": own, "key": "",
+            asked = {"out": str(folder), "name": "b", "path": str(path), "parameters": own, "key": "k",
                      "cell_timeout": 300}
             result = processes.submit("notebook", str(folder / "cache"), asked, 600).result()
             assert result["state"] == "done", result
-            ours = read_notebook(folder / ".ebank" / "partial" / "b" / path.name)
+            ours = read_notebook(folder / ".ebank" / "partial" / "b" / "k" / path.name)
             kernels = papermill.execute_notebook(read_notebook(path), None, own, progress_bar=False,
                                                  kernel_name="python3")
             settle(kernels, read_notebook(path), own)
@@ -188,6 +188,4 @@ def test_each_notebook_is_the_same_as_in_a_kernel(small, number, monkeypatch):
 def test_only_numbered_notebooks_with_a_branch_are_a_branchs(tmp_path, make):
     for name, parameters in (("01_a", "branch = 'x'"), ("06_province", "source = 'x'"), ("notes", "branch = 'x'")):
         nbformat.write(make.notebook(parameters=parameters), tmp_path / f"{name}.ipynb")
-    assert [p.stem for p in branch_notebooks(tmp_path)] == ["01_a"]
-    with pytest.raises(ConfigError, match="no notebook for a branch"):
-        branch_notebooks(tmp_path / "none")
+    assert [[p.stem for p in some] for some in numbered_notebooks(tmp_path)] == [["01_a"], ["06_province"]]
