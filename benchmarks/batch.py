@@ -109,14 +109,14 @@ class Bench:
 
 def plain_runs(folder: Path, source: str, target: Path) -> list[dict[str, Any]]:
     """Return what the batch runs, as papermill is told it: notebook, target and parameters of each."""
-    from ebank_lib.reports.parameters import branch_notebooks, province_notebooks
+    from ebank_lib.reports.parameters import numbered_notebooks
     from ebank_lib.sources import open_source
 
     catalog = open_source(folder / source).catalog
     given = {"source": source, "indicator": catalog.headline[0], "lang": "zh"}
     runs = [(book, branch, given | {"branch": branch}) for branch in catalog.reporting
-            for book in branch_notebooks(folder / "notebooks")]
-    runs += [(book, catalog.total, given) for book in province_notebooks(folder / "notebooks", must=False)]
+            for book in numbered_notebooks(folder / "notebooks")[0]]
+    runs += [(book, catalog.total, given) for book in numbered_notebooks(folder / "notebooks")[1]]
     return [{"notebook": f"notebooks/{book.name}", "target": str(target / place / "notebooks" / book.name),
              "parameters": parameters} for book, place, parameters in runs]
 

@@ -158,7 +158,7 @@ def test_a_fill_without_a_cell_has_no_row(capsys, cleaned, monkeypatch):
     rows = cleaned.trace("rizhao", pd.Period("2008-10", "M"), "sms").iloc[:1]
     loose = rows.assign(row=0, file="", sheet="", column="", text="", decision="filled")
     monkeypatch.setattr("ebank_lib.cli.trace.clean", lambda source: cleaned)
-    monkeypatch.setattr("ebank_lib.reports.trace.trace", lambda *what: pd.concat([rows, loose]))
+    monkeypatch.setattr(type(cleaned), "trace", lambda *what: pd.concat([rows, loose]))
     code, out, _ = run(capsys, "trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", "2008-10")
     assert code == 0 and "–" in out.splitlines()[-1].split() and "0" not in out.splitlines()[-1].split()
     assert str(rows["row"].iloc[0]) in out.splitlines()[-2].split()

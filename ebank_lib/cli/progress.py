@@ -110,9 +110,8 @@ class Lines(Quiet):
             return
         running.pop(stage, None)
         if self._stages:
-            end = t("cli.stage_held", self._lang) if what == "held" else f"{seconds:5.1f} s"
             mark = f"  {t('cli.stage_failed', self._lang)}" if what == "failed" else ""
-            self._print(f"  {stage:<28} {end}{mark}")
+            self._print(f"  {stage:<28} {seconds:5.1f} s{mark}")
 
     def _print(self, text: str, end: str = "\n") -> None:
         self.clear()

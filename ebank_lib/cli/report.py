@@ -71,9 +71,9 @@ def report(options: argparse.Namespace) -> int:
     def command(branch: str | None) -> str:
         return _again(options, *(("--branch", branch) if branch else ("--province",)))
 
-    whole = _again(options, "--all") if options.all else command(options.branch)
+    asked = _again(options, "--all") if options.all else command(options.branch)
     order = Order(
-        source=options.source, out=Path(options.out).absolute(), command=command,
+        source=options.source, out=Path(options.out).absolute(), asked=asked, command=command,
         branch=options.branch, whole=options.province, lang=options.lang, indicator=options.indicator,
         start=options.start, end=options.end, extra=_extra(options.extra), workers=options.workers,
         cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
@@ -86,17 +86,13 @@ def report(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say.clear()
         say({"event": "interrupted"})
-        print("ebank: " + t("cli.interrupted", options.lang, command=whole), file=sys.stderr)
+        print("ebank: " + t("cli.interrupted", options.lang, command=asked), file=sys.stderr)
         return 130
     finally:
         say.clear()
     seconds = f"{time.monotonic() - begun:.1f}"
     counts = {"done": len(outcome.done), "unchanged": len(outcome.unchanged), "failed": len(outcome.failed)}
     say({"event": "summary", **counts, "seconds": float(seconds)})
-    if outcome.stopped:
-        print("ebank: " + t("cli.disk_full", options.lang, message=outcome.stopped["message"], command=whole),
-              file=sys.stderr)
-        return 3
     if not options.all:
         for name in [*outcome.done, *outcome.unchanged]:
             _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))

@@ -42,7 +42,7 @@ def trace(options: argparse.Namespace) -> int:
 def _value(options: argparse.Namespace) -> int:
     """Show the printed cells that a value of the panel comes from."""
     cleaned = clean(open_source(options.source))
-    rows = back.trace(cleaned, options.branch, options.indicator, options.month)
+    rows = cleaned.trace(options.branch, options.month, options.indicator)
     branch, key = cleaned.catalog.branch(options.branch), cleaned.catalog.indicator(options.indicator)
     value = cleaned.panel[key.key].get((branch.id, as_period(options.month)))
     missing = value is None or value != value

@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import EbankError
+from ..errors import ConfigError, EbankError
 from ..files import own_folder, portable_source
-from ..versions import code_version
 from ..sources import open_source
+from ..versions import code_version
+from ..wording import t
 from . import seal, state, tasks
-from .parameters import branch_notebooks, check_extra, learners, parameters_of, plan, province_notebooks
+from .parameters import check_extra, learners, numbered_notebooks, parameters_of, plan
 from .processes import Cluster, Processes, outcome_of, server_folder
 
 __all__ = ["Order", "Outcome", "run_batch"]
@@ -38,7 +39,8 @@ class Order:
 
     source: str
     out: Path
-    command: Callable[[str | None], str]    # given a branch (None: the province), what makes its report again
+    asked: str                              # as a command,
+    command: Callable[[str | None], str]    # and the one that makes a branch's (None: the province's) report again
     branch: str | None = None               # one branch; None for all of them or, with `whole`, for all together
     whole: bool = False
     lang: str = "zh"
@@ -76,7 +78,6 @@ class Outcome:
     unchanged: list[str] = field(default_factory=list)
     failed: dict[str, dict[str, Any]] = field(default_factory=dict)
     warned: list[str] = field(default_factory=list)
-    stopped: dict[str, Any] | None = None
 
 
 @dataclass
@@ -92,24 +93,25 @@ class _Report:
     failure: dict[str, Any] | None = None
     begun: float | None = None
     left: int = 0
-    reused: list[str] = field(default_factory=list)
 
 
 def run_batch(order: Order, say: Say) -> Outcome:
     """Make the reports, and `say` dictionaries whose ``event`` is ``waiting, plan, prepared, learnt, start, stage,
     done, failed`` or ``tick``. Whatever is raised, what was finished stays."""
-    one = branch_notebooks(order.notebooks)
-    together = province_notebooks(order.notebooks, must=order.whole)
-    check_extra(order.extra, [*one, *together] if order.everything else together if order.whole else one)
+    one, together = numbered_notebooks(order.notebooks)
+    asked, what = (together, "without") if order.whole else (one, "with")
+    if not asked:
+        raise ConfigError("holds no such notebook", file=str(order.notebooks),
+                          expected=f"notebooks called NN_name.ipynb {what} a parameter branch")
+    check_extra(order.extra, [*one, *together] if order.everything else asked)
     state.source_hash(order.source)     # what cannot be read is said before anything is made
-    with state.locked(order.out, None if order.everything else _name_of(order), order.command(order.branch), order.wait,
+    with state.locked(order.out, None if order.everything else _name_of(order), order.asked, order.wait,
                       lambda who: say({"event": "waiting", "message": who})):
         if order.everything:
             state.sweep(order.out, keep=server_folder())
         try:
             with contextlib.ExitStack() as stack:
-                run = _Run(order, say, stack, one, together)
-                return run.everything() if order.everything else run.single()
+                return _Run(order, say, stack, one, together).reports()
         except BaseException:
             if order.everything:
                 state.sweep(order.out, keep=server_folder())     # what was being written when the tasks were ended
@@ -139,17 +141,22 @@ class _Run:
         self._pool: Any = None
         self._about: dict[str, Any] = {}
 
-    def everything(self) -> Outcome:
-        """Make all reports that are not as they should be, then the index."""
-        asked = state.hash_of([self._inputs, code_version(), self._order.request])
-        self._about = state.read_json(self._state / "source.json")
-        if self._inputs is None or self._about.get("asked") != asked or self._order.again:
-            self._prepare(None)
-            state.write_json(self._state / "source.json", {**self._about, "asked": asked})
+    def reports(self) -> Outcome:
+        """Make what is asked for and is not as it should be; of a run of all, then the index."""
+        order = self._order
+        asked = state.hash_of([self._inputs, code_version(), order.request])
+        if order.everything:
+            self._about = state.read_json(self._state / "source.json")
+        if self._inputs is None or self._about.get("asked") != asked or order.again:
+            self._prepare()
+            if order.everything:
+                state.write_json(self._state / "source.json", {**self._about, "asked": asked})
         reports = self._reports()
+        if not order.everything and reports[0].failure:
+            raise EbankError(tasks.reason(reports[0].failure))     # a wrong request is not a branch that failed
         stale = [one for one in reports if not self._is_fresh(one)]
         if stale and self._pool is None:
-            self._prepare(None)
+            self._prepare()
         names = {one.name for one in stale}
         self._outcome.unchanged = [one.name for one in reports if one.name not in names]
         self._say({"event": "plan", "all": len(reports), "todo": len(stale), "unchanged": len(reports) - len(stale)})
@@ -157,24 +164,10 @@ class _Run:
             self._learn()
         # The province's one notebook takes longest: begun first, nobody waits for it at the end.
         self._make(sorted(stale, key=lambda one: one.branch is not None))
-        if not self._outcome.stopped and (stale or not seal.as_written(self._order.out)):
-            self._finish(reports)
-        return self._outcome
-
-    def single(self) -> Outcome:
-        """Make one report."""
-        self._say({"event": "plan", "all": 1, "todo": 1, "unchanged": 0})
-        self._prepare([None if self._order.whole else self._order.branch])
-        reports = self._reports()
-        if reports[0].failure:
-            raise EbankError(tasks.reason(reports[0].failure))     # a wrong request is not a branch that failed
-        if self._is_fresh(reports[0]):
-            self._outcome.unchanged = [reports[0].name]
-            return self._outcome
-        self._make(reports)
-        if self._outcome.failed and not self._outcome.stopped:
-            self._alone("index", out=str(self._order.out), request=self._order.request, failed=self._outcome.failed,
-                        about=None, reports=[])
+        if order.everything and (stale or not seal.as_written(order.out)):
+            self._finish(reports, {name: self._about[name] for name in ("title", "simulated")})
+        elif self._outcome.failed:
+            self._finish(reports, None)
         return self._outcome
 
     # ---------------------------------------------------------------- what there is to do
@@ -188,10 +181,11 @@ class _Run:
                 and kept.get("key") == report.key and kept.get("run") == state.sha256_of(folder / "run.json")
                 and seal.as_written(folder))
 
-    def _prepare(self, only: list[str | None] | None) -> None:
+    def _prepare(self) -> None:
         """Have the source read, and take what is in it."""
         self._say({"event": "start", "branch": "", "label": "", "stage": "prepare"})
         begun = time.monotonic()
+        only = None if self._order.everything else [self._order.branch]
         self._about = self._alone("prepare", request=self._order.request, only=only)
         if only is None:
             self._say({"event": "prepared", "seconds": time.monotonic() - begun,
@@ -208,7 +202,7 @@ class _Run:
             given = {"source": self._source, "branch": one["name"], "indicator": one["indicator"],
                      **{name: getattr(self._order, name) for name in ("lang", "start", "end")}}
             planned = plan({path.stem: known[path] for path in paths}, given, self._order.extra)
-            key = state.hash_of([self._inputs or self._about["read"], code_version(), given, planned,
+            key = state.hash_of([self._about["read"], code_version(), given, planned,
                                  {path.stem: state.sha256_of(path) for path in paths}])
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
@@ -273,8 +267,6 @@ class _Run:
             for future in wait(running, _HEAR, FIRST_COMPLETED).done:
                 if self._ended(*(step := running.pop(future)), outcome_of(future, self._order.job_timeout)):
                     queue.appendleft((step[0], None))
-            if self._outcome.stopped:
-                queue.clear()
             self._say({"event": "tick"})
 
     def _steps(self, report: _Report) -> Iterator[tuple[_Report, Path | None]]:
@@ -287,8 +279,6 @@ class _Run:
             if self._order.again or not (held / f"{path.stem}.ipynb").is_file():
                 report.left += 1
                 yield report, path
-            else:
-                report.reused.append(path.stem)
         if not report.left:
             yield report, None
 
@@ -297,14 +287,11 @@ class _Run:
         if report.begun is None:
             report.begun = time.monotonic()
             self._tell("start", report, stage="")
-            for name in report.reused:
-                self._tell("stage", report, what="held", stage=name, seconds=0.0)
         left = max(0.1, order.job_timeout - (time.monotonic() - report.begun))
         given = {"out": str(order.out), "key": report.key}
         if notebook is None:
             return self._submit("page", given | {
-                "source": self._source, "branch": report.branch, "request": order.request, "inputs": self._inputs,
-                "read": self._about["read"],
+                "source": self._source, "branch": report.branch, "request": order.request, "read": self._about["read"],
                 "notebooks": {path.stem: parameters for path, parameters in report.notebooks.items()}}, left)
         self._tell("stage", report, what="start", stage=notebook.stem, seconds=0.0)
         return self._submit("notebook", given | {
@@ -332,7 +319,7 @@ class _Run:
         shutil.rmtree(tasks.partial(self._order.out, report.name, report.key).parent, ignore_errors=True)
         self._outcome.done.append(report.name)
         self._outcome.warned += [f"{report.name} {line}" for line in result["warnings"]]
-        self._tell("done", report, seconds=_since(report), reused=sorted(report.reused),
+        self._tell("done", report, seconds=_since(report),
                    **{name: result[name] for name in ("page", "warnings", "not_done")})
         return False
 
@@ -341,21 +328,20 @@ class _Run:
         report.failure = {"branch": report.name, "label": dict(report.label), "command": order.command(report.branch),
                           "older": (order.out / report.name / "report.html").is_file(), **failed}
         self._outcome.failed[report.name] = report.failure
-        if failed["kind"] == "disk":
-            self._outcome.stopped = report.failure       # the next one would fail as well
         self._tell("failed", report, seconds=_since(report), message=tasks.reason(failed),
                    command=report.failure["command"], kind=failed["kind"])
+        if failed["kind"] == "disk":        # the next one would fail as well
+            raise tasks.Unfinished(t("cli.disk_full", order.lang, message=failed["message"], command=order.asked))
 
     def _tell(self, event: str, report: _Report, **more: Any) -> None:
         label = report.label.get(self._order.lang, report.name)
         self._say({"event": event, "branch": report.name, "label": label, **more})
 
-    def _finish(self, reports: list[_Report]) -> None:
-        """Make the pages around the reports."""
+    def _finish(self, reports: list[_Report], about: dict[str, Any] | None) -> None:
+        """Make the pages around the reports: of those that failed, and what is said `about` all."""
         # The order of what failed must not be the order in which it did.
         failed = {one.name: self._outcome.failed[one.name] for one in reports if one.name in self._outcome.failed}
-        self._alone("index", out=str(self._order.out), request=self._order.request, failed=failed,
-                    about={name: self._about[name] for name in ("title", "simulated")},
+        self._alone("index", out=str(self._order.out), request=self._order.request, failed=failed, about=about,
                     reports=[{"name": one.name, "label": dict(one.label)} for one in reports])
 
 

@@ -42,7 +42,7 @@ from .seal import run_json_bytes, source_links, text_sha256
 from .summary import labels_of, summarise, summary_bytes
 from .workbook import export_files, workbook_bytes
 
-__all__ = ["PROVINCE", "Province", "Scope", "build", "files_read", "open_province", "scope_of", "write_report"]
+__all__ = ["PROVINCE", "Province", "build", "files_read", "open_province", "scope_of", "write_report"]
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 
@@ -67,15 +67,6 @@ class Province:
         return self.catalog.total or PROVINCE
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What a report is about: its name (a branch's id, or that of all together), its indicator and its months."""
-
-    name: str
-    indicator: str
-    months: tuple[pd.Period, pd.Period]
-
-
 def open_province(source: str | Path) -> Province:
     """Read and clean a source."""
     opened = open_source(source)
@@ -98,15 +89,15 @@ def files_read(source: Source) -> list[dict[str, Any]]:
     return files
 
 
-def scope_of(province: Province, branch: str | None, indicator: str | None = None, start: str | None = None,
-             end: str | None = None) -> Scope:
+def scope_of(province: Province, branch: str | None, lang: str = "zh", indicator: str | None = None,
+             start: str | None = None, end: str | None = None) -> About:
     """Return what a report is about; what does not exist, or a month after the last, is an error that says so.
 
     A branch is known by its id (``0351`` and what is left of it after a detour through a number are the same); None is
     all together. Without an indicator the first of the catalogue's headline that is reported is forecast, else the
     first that is. First and last month are texts ``YYYY-MM``.
     """
-    catalog, panel = province.catalog, province.cleaned.panel
+    catalog, panel, source = province.catalog, province.cleaned.panel, province.cleaned.source
     known = panel.index.get_level_values("month").unique()
     name, what = province.whole, "indicator that a branch reports"
     if branch is not None:
@@ -129,10 +120,11 @@ def scope_of(province: Province, branch: str | None, indicator: str | None = Non
             raise UnknownNameError("month", text, [f"{known.min()} .. {known.max()}"])
     if months[0] > months[1]:
         raise ConfigError("the first month is after the last", found=f"{months[0]} .. {months[1]}")
-    return Scope(name, chosen, tuple(months))
+    return About(name, labels_of(catalog, name)[lang], catalog.indicator(chosen).label(lang), source.title(lang),
+                 source.simulated, *months, lang, province.links, province.files, chosen)
 
 
-def write_report(province: Province, scope: Scope, lang: str, executed: Iterable[Executed], out: Path,
+def write_report(province: Province, about: About, executed: Iterable[Executed], out: Path,
                  check: Callable[[], None]) -> Path:
     """Write everything, the seal last: a folder whose run.json fits its files is a finished report.
 
@@ -140,20 +132,17 @@ def write_report(province: Province, scope: Scope, lang: str, executed: Iterable
     first file is written, and raises an error where nothing must be.
     """
     executed = list(executed)
-    before = use_language(lang)
+    before = use_language(about.lang)
     try:
-        catalog, source = province.catalog, province.cleaned.source
-        about = About(scope.name, labels_of(catalog, scope.name)[lang], catalog.indicator(scope.indicator).label(lang),
-                      source.title(lang), source.simulated, *scope.months, lang, province.links, province.files)
         content, files = build([book.path for book in executed], about)
         files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned, executed))
         panel = province.cleaned.to_frame()
-        files |= table_files("panel", panel if scope.name == province.whole else panel[panel["branch"] == scope.name])
+        files |= table_files("panel", panel if about.branch == province.whole else panel[panel["branch"] == about.branch])
         files["run.json"] = run_json_bytes(_run(province, executed, about), files)
     finally:
         use_language(before)
     check()
-    folder = own_folder(out, scope.name)
+    folder = own_folder(out, about.branch)
     last = folder / "summary.json"
     if last.is_file() and (said := last.read_bytes()) != files["summary.json"]:
         write_atomically(folder / "previous.json", said)

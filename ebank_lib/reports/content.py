@@ -22,7 +22,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
-from .cells import Origin, Reader, Sentence, cited_tables, linked, value_text
+from .cells import Origin, Reader, Sentence, linked
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 
 __all__ = ["Content", "Heading", "Item", "Stage", "read_content", "set_prose", "with_scopes", "words_of"]
@@ -103,15 +103,6 @@ class Content:
     def sentences(self) -> list[Sentence]:
         """Return the lines of state and all readings."""
         return [*self.state, *(one for item in self.items for one in item.sentences if one.kind == "reading")]
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """Return what the end of the page says of each recorded table: name, title, rows, origin, cells stated."""
-        cited = cited_tables(self.sentences)
-        return [{"name": table["name"], "title": table["title"], "rows": len(table["rows"]),
-                 "origin": f"{table['notebook'].split('_')[0]} [{table['prompt']}]",
-                 "cells": [f"{cell.id} = {value_text(cell.value)}" for cell in cited.get(table["name"], ())]}
-                for table in self.tables]
 
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:

@@ -166,13 +166,13 @@ def build_failed_page(failed: Mapping[str, Any], lang: str) -> str:
 
     `failed` has ``branch``, ``label`` {zh, en}; ``error`` (its kind) and ``message``; ``command``: what does it again.
     May be left out: ``kind`` (notebook, input, disk, system, crash, memory, time, bug), ``notebook`` and ``cell`` where
-    it failed; ``code`` of that cell; ``kept``: the notebook's file name in the same folder; ``older``: whether the
+    it failed; ``kept``: the notebook's file name in the same folder; ``older``: whether the
     report of an earlier run stands; ``index``: whether the index does (default: yes).
     """
     return _set("failed.html.j2", lang, {}, title=t("index.failed_title", lang, branch=failed["label"][lang]),
                 where=where_of(failed, lang), message=message_of(failed), index=failed.get("index", True),
                 advice=f"advice_{failed.get('kind')}", kept_href=quote(failed.get("kept") or "", safe=""),
-                **{name: failed.get(name) for name in ("code", "kept", "older", "command")})
+                **{name: failed.get(name) for name in ("kept", "older", "command")})
 
 
 def message_of(one: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .. import __version__
 from ..errors import ConfigError
 from ..wording import language, month_name, t
+from .cells import cited_tables, value_text
 from .content import Content, Item
 
 __all__ = ["MAX_BYTES", "About", "build_page", "set_page"]
@@ -51,6 +52,7 @@ class About:
     lang: str
     chain: tuple[dict[str, Any], ...] = ()
     files: tuple[dict[str, Any], ...] = ()
+    indicator: str = ""
 
     @property
     def fills(self) -> dict[str, str]:
@@ -90,7 +92,8 @@ def build_page(content: Content, about: About) -> str:
             return set_page("report.html.j2", lang, words="report", about=about, simulated=about.simulated,
                             title=t("report.title", lang, branch=about.branch_label), stages=stages,
                             months=t("report.months", lang, first=fills["start"], last=fills["end"]),
-                            state=content.state[:_STATE_LINES], pictures=pictures[:_PICTURES], records=content.records)
+                            state=content.state[:_STATE_LINES], pictures=pictures[:_PICTURES], tables=content.tables,
+                            cited=cited_tables(content.sentences), value_text=value_text)
         except ConfigError:
             if not largest:
                 raise

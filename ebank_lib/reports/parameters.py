@@ -22,8 +22,7 @@ from ..files import shipped
 if TYPE_CHECKING:
     import nbformat
 
-__all__ = ["branch_notebooks", "check_extra", "check_parameters", "learners", "parameters_of", "plan",
-           "province_notebooks", "read_notebook"]
+__all__ = ["check_extra", "check_parameters", "learners", "numbered_notebooks", "parameters_of", "plan", "read_notebook"]
 
 TAG, INJECTED = "parameters", "injected-parameters"
 _MOST_BYTES = 50_000_000
@@ -49,25 +48,13 @@ def _no_notebook(path: Path, error: Exception) -> ConfigError:
                        expected="Jupyter's JSON, version 4")
 
 
-def branch_notebooks(folder: Path | None = None) -> list[Path]:
-    """Return the numbered notebooks that take a ``branch``, in order: the package's own or those of a folder."""
-    return _numbered(folder, of_a_branch=True, must=True)
-
-
-def province_notebooks(folder: Path | None = None, must: bool = True) -> list[Path]:
-    """Return the numbered notebooks that look at all branches together (they take no ``branch``), in order."""
-    return _numbered(folder, of_a_branch=False, must=must)
-
-
-def _numbered(folder: Path | None, of_a_branch: bool, must: bool) -> list[Path]:
+def numbered_notebooks(folder: Path | None = None) -> tuple[list[Path], list[Path]]:
+    """Return the numbered notebooks that take a ``branch``, and those that look at all branches together (and take
+    none), in order: the package's own or those of a folder."""
     folder = shipped("notebooks") if folder is None else folder
     numbered = sorted(p for p in folder.glob("*.ipynb") if re.match(r"\d\d_", p.name))
-    chosen = [p for p in numbered if ("branch" in parameters_of(p)) == of_a_branch]
-    if must and not chosen:
-        raise ConfigError(f"holds no notebook for {'a branch' if of_a_branch else 'all branches'}", file=str(folder),
-                          expected=f"notebooks called NN_name.ipynb {'with' if of_a_branch else 'without'} a parameter "
-                                   "branch")
-    return chosen
+    one = [p for p in numbered if "branch" in parameters_of(p)]
+    return one, [p for p in numbered if p not in one]
 
 
 def parameters_of(path: Path) -> dict[str, Any]:
@@ -196,10 +183,8 @@ def check_parameters(cells: list[str] | None = None) -> None:
     line after that, this compares the two. `cells` are the sources run so far; else those of the running notebook.
     """
     if cells is None:
-        try:
-            from IPython import get_ipython
-        except ImportError:
-            return
+        from IPython import get_ipython
+
         shell = get_ipython()
         cells = list(shell.user_ns.get("In", [])) if shell is not None else []
     # papermill's cell begins with this comment and follows directly on the notebook's own.

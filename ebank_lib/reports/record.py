@@ -188,11 +188,9 @@ def plain(value: object) -> object:
 
 
 def _publish(data: dict[str, str], content: dict[str, Any]) -> None:
-    try:
-        from IPython import get_ipython
-        from IPython.display import publish_display_data
-    except ImportError:  # a plain script on a machine without IPython
-        return
+    from IPython import get_ipython
+    from IPython.display import publish_display_data
+
     if get_ipython() is not None:
         publish_display_data(data, metadata={"ebank": content})
 
@@ -201,10 +199,8 @@ def _publish(data: dict[str, str], content: dict[str, Any]) -> None:
 
 def _show_small_pictures() -> None:
     """Inside a notebook, let figures become palette PNG files without a date in them."""
-    try:
-        from IPython import get_ipython
-    except ImportError:  # a plain script on a machine without IPython
-        return
+    from IPython import get_ipython
+
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return

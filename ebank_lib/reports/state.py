@@ -15,14 +15,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..config import read_text
 from ..errors import ConfigError
 from ..files import named_file, own_folder, shipped, write_atomically
-from ..sources import open_source
+from ..sources import Source, open_source
 
 try:
     import fcntl
@@ -60,7 +60,7 @@ def locked(out: Path, branch: str | None, command: str, wait: bool = False,
                 alone = branch is None or name != "lock"
                 _take(handle, out, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, wait, waiting)
                 os.ftruncate(handle, 0)
-                os.pwrite(handle, json.dumps({"pid": os.getpid(), "command": command}).encode(), 0)
+                os.pwrite(handle, f"process {os.getpid()}: {command}".encode(), 0)
         yield
 
 
@@ -70,7 +70,7 @@ def _take(handle: int, out: Path, how: int, wait: bool, waiting: Callable[[str],
             fcntl.flock(handle, how | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            who = _holder(handle)
+            who = os.pread(handle, 4096, 0).decode("utf-8", "replace") or "a process that is just beginning"
             if not wait:
                 raise ConfigError("is in use by another run", file=str(out), found=who,
                                   hint="Wait for it (--wait), or name another folder (--out).") from None
@@ -83,34 +83,22 @@ def _take(handle: int, out: Path, how: int, wait: bool, waiting: Callable[[str],
                               expected="a file system with locks") from error
 
 
-def _holder(handle: int) -> str:
-    try:
-        said = json.loads(os.pread(handle, 4096, 0))
-        return f"process {int(said['pid'])}: {said['command']!s}"
-    except (ValueError, KeyError, TypeError):
-        return "a process that is just beginning"
-
-
 def sweep(out: Path, keep: str = "") -> None:
     """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone; `keep` is a folder of ours.
     """
-    home = own_folder(out, HOME)
+    work, whole = own_folder(out, HOME, "work"), out.resolve()
     try:
-        reports = [p for p in _folders(out.iterdir()) if p != home]
-        below = [report / name for report in reports for name in ("notebooks", "tables", "failed")]
-        for folder in [out, *reports, *_folders(below), home, *_folders(home.rglob("*"))]:
-            for path in list(folder.iterdir()):
-                if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+        for pattern in (".*", "*/.*", "*/notebooks/.*", "*/tables/.*", "*/failed/.*", f"{HOME}/**/.*"):
+            for path in list(out.glob(pattern)):
+                # Behind a link lies what is not ours.
+                ours = path.is_file() and path.resolve() == whole / path.relative_to(out)
+                if ours and _TEMPORARY.fullmatch(path.name):
                     path.unlink(missing_ok=True)
-        for old in own_folder(home, "work").iterdir():
+        for old in work.iterdir():
             if str(old) != keep:
                 shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ConfigError("cannot be cleared", file=str(error.filename or out), found=error.strerror) from error
-
-
-def _folders(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if path.is_dir() and not path.is_symlink()]
 
 
 # ---------------------------------------------------------------- what was made from what
@@ -144,10 +132,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_atomically(path, text.encode("utf-8", "surrogatepass"))
 
 
-def source_hash(source: str | Path) -> str | None:
+def source_hash(source: str | Path | Source) -> str | None:
     """Return the hash of a source with what it names besides its files, and of the facts of the world that stand beside
     every source; None for a database, which only reading tells."""
-    opened = open_source(source)
+    opened = source if isinstance(source, Source) else open_source(source)
     named = filter(None, (named_file(opened, key) for key in ("facts", "strategies", "problems")))
     world = sorted(shipped("data", "reference").glob("*.csv"))
     return opened.content and hash_of([opened.content, [read_text(path, "a YAML file") for path in named],

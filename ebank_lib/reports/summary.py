@@ -24,17 +24,7 @@
     ebank        version
     files        [{file, sha256}] of the source
 
-A branch needs attention when, in this order (``act`` before ``watch``)
-
-=============  =====  ==================================================================================
-``not_done``   act    the data do not allow a stage
-``no_latest``  act    what is forecast has no value for the report's last month, or one that is in doubt
-``grade``      act    trust D (no better than last year's month) or E (cannot be judged)
-``outside``    act    the last month came outside the 95% limits that were forecast a month before
-``odds``       watch  targets, not reached yet, whose odds are below 20%
-``falling``    watch  what is forecast is lower than a year ago
-``suspicious`` watch  cells of the last three months are suspicious, left as they were printed
-=============  =====  ==================================================================================
+A branch needs attention (``act`` before ``watch``) for what ``rule_*`` in the wording's ``index.yaml`` say.
 
 ``cells`` are the ids (reports/cells.py) of the recorded cells that a text states, where it states any. Floats have
 ten significant digits; there is no time of day, machine or path in it.

@@ -23,6 +23,7 @@ from .state import HOME, hash_of, read_json, sha256_of, source_hash, write_json
 __all__ = ["Unfinished", "failure", "failure_of", "is_machine", "partial", "perform", "reason"]
 
 _LONGEST = 2000
+_ASKED = ("lang", "indicator", "start", "end")      # of a request: what a report is about
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MACHINE = (*_FULL, errno.ENOMEM, errno.EIO, errno.ENFILE, errno.EMFILE, errno.EAGAIN)
 
@@ -110,7 +111,7 @@ def reason(failed: Mapping[str, Any]) -> str:
 def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None] | None) -> dict[str, Any]:
     """Read and clean a source and say what is in it; `only` names the reports that are asked for."""
     from ..wording import LANGUAGES
-    from .branch import open_province
+    from .branch import open_province, scope_of
     from .summary import labels_of
 
     province = open_province(source)
@@ -120,7 +121,7 @@ def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None]
         name = province.whole if branch is None else catalog.branch(branch).id
         said = {"branch": None if branch is None else name, "name": name, "label": labels_of(catalog, name)}
         try:
-            return said | {"indicator": _scope(province, branch, request).indicator}
+            return said | {"indicator": scope_of(province, branch, *map(request.get, _ASKED)).indicator}
         except EbankError as error:
             return said | {"indicator": "", "failure": failure_of(error)}
 
@@ -130,15 +131,9 @@ def _prepare(source: str, request: Mapping[str, Any], only: Sequence[str | None]
             "reports": [report(branch) for branch in wanted]}
 
 
-def _scope(province: Any, branch: str | None, request: Mapping[str, Any]) -> Any:
-    from .branch import scope_of
-
-    return scope_of(province, branch, request["indicator"], request["start"], request["end"])
-
-
 def _read(province: Any) -> str:
-    """Return the hash of what was read."""
-    return hash_of([one["sha256"] for one in province.files])
+    """Return the hash of what was read; of a database that of its answers."""
+    return source_hash(province.cleaned.source) or hash_of([one["sha256"] for one in province.files])
 
 
 def _learn(source: str, request: Mapping[str, Any], asked: Mapping[str, int],
@@ -185,23 +180,23 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
 
 
 def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Mapping[str, Mapping],
-          key: str, inputs: str | None, read: str) -> dict[str, Any]:
+          key: str, read: str) -> dict[str, Any]:
     """Set a report from its notebooks (name to parameters), unless the source has changed since it was read."""
-    from .branch import open_province, write_report
+    from .branch import open_province, scope_of, write_report
     from .notebook import executed_from
 
     province = open_province(source)
-    scope = _scope(province, branch, request)
+    about = scope_of(province, branch, *map(request.get, _ASKED))
 
     def check() -> None:
-        if _read(province) != read or (inputs is not None and source_hash(source) != inputs):
+        if _read(province) != read or source_hash(source) not in (None, read):
             raise SourceChanged("the source was changed while the run read it")
 
-    made = partial(Path(out), scope.name, key)
+    made = partial(Path(out), about.branch, key)
     executed = [executed_from(name, path, parameters, read_notebook(path)) for name, parameters in notebooks.items()
                 for path in [made / f"{name}.ipynb"]]
-    folder = write_report(province, scope, request["lang"], executed, Path(out), check)
-    write_json(own_folder(Path(out), HOME, "state") / f"{scope.name}.json",
+    folder = write_report(province, about, executed, Path(out), check)
+    write_json(own_folder(Path(out), HOME, "state") / f"{about.branch}.json",
                {"key": key, "run": sha256_of(folder / "run.json")})
     return {"page": str(folder / "report.html"),
             "warnings": [f"{one.name} {line}" for one in executed for line in one.stderr],
@@ -225,9 +220,7 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
 
     root, lang = Path(out), request["lang"]
     for name, one in failed.items():
-        own = {"code": _code(root / name / "failed", one),
-               "index": about is not None or (root / "index.html").exists()}
-        page = build_failed_page({**one, **own}, lang)
+        page = build_failed_page({**one, "index": about is not None or (root / "index.html").exists()}, lang)
         renew(own_folder(root, name, "failed") / "index.html", page.encode("utf-8"))
     if about is None:
         return {}
@@ -253,14 +246,6 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
     if (kept := store()) is not None:       # a month's results are of no use once all have been made from the next's
         kept.trim()
     return {}
-
-
-def _code(folder: Path, failed: Mapping[str, Any]) -> str:
-    """Return the code of the cell that failed."""
-    if not failed.get("kept") or not failed.get("cell"):
-        return ""
-    book = read_notebook(folder / failed["kept"])
-    return next((cell.source for cell in book.cells if cell.get("execution_count") == failed["cell"]), "")
 
 
 _TASKS = {"prepare": _prepare, "learn": _learn, "notebook": _notebook, "page": _page, "index": _index}

@@ -26,23 +26,10 @@ from .content import Content, Item, read_content, words_of
 from .page import About
 from .seal import plain_path
 
-__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "open_report", "printed_cells", "trace"]
+__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "open_report", "printed_cells"]
 
 _ITEM = re.compile(r"(?:(?P<fig>图|figures?|fig)|(?:表|tables?|tab))[ \-.]*(?P<n>\d+)", re.I)
 _NUMBER = re.compile(r"(?<![\w.,])(?:[<>+−-] ?)?\d[\d,]*(?:\.\d+)?(?: ?(?:%|万|亿|bn\b|m\b|k\b))?")
-
-
-def trace(cleaned: Any, branch: str, indicator: str, month: str) -> pd.DataFrame:
-    """Return the ledger rows of one value: every printed cell that it comes from and what was done to it.
-
-    A branch, an indicator or a month (``YYYY-MM``) that does not exist is an UnknownNameError that lists what does.
-    """
-    name, key = cleaned.catalog.branch(branch).id, cleaned.catalog.indicator(indicator).key
-    months = cleaned.panel.index.get_level_values("month").unique()
-    when = as_period(month)
-    if when not in months:
-        raise UnknownNameError("month", month, [str(m) for m in months])
-    return cleaned.trace(name, when, key)
 
 
 # ---------------------------------------------------------------- a finished report
@@ -60,11 +47,6 @@ class Opened:
     def tables(self) -> dict[str, dict[str, Any]]:
         """Return the recorded tables by their names."""
         return {table["name"]: table for table in self.content.tables}
-
-    @property
-    def indicator(self) -> str:
-        """Return the indicator that its notebooks were given; "" for none."""
-        return next((str(b["indicator"]) for b in self.run.get("parameters", {}).values() if b.get("indicator")), "")
 
 
 def open_report(path: str | Path) -> Opened:
@@ -206,7 +188,7 @@ def _branches(how: str, row: Mapping[str, Any], report: Opened, cleaned: Any) ->
 def _indicators(how: str, row: Mapping[str, Any], report: Opened, cleaned: Any) -> tuple[str, ...]:
     catalog = cleaned.catalog
     if how == "@":
-        return (catalog.indicator(report.indicator).key,)
+        return (catalog.indicator(report.about.indicator).key,)
     named = row.get(how)
     return (str(named),) if named in catalog.indicators else tuple(
         k for k in catalog.indicators if k in cleaned.panel.columns)

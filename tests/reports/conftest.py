@@ -202,7 +202,8 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
         books = sorted(p for p in (root / "notebooks").glob("*.ipynb") if p.name[:2] in numbers.split())
         label, indicator = cleaned.catalog.branch(branch).label("zh"), cleaned.catalog.indicator("")
         about = About(branch, label, indicator.label("zh"), cleaned.source.title("zh"), True, cleaned.months[0],
-                      cleaned.months[-1], "zh", files=tuple(files))
+                      cleaned.months[-1], "zh", files=tuple(files),
+                      indicator=indicator.key)
         _, written = build(books, about)
         folder = made[branch] = tmp_path_factory.mktemp("sample") / branch
         for name, content in written.items():

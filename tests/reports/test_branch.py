@@ -15,7 +15,6 @@ import pytest
 from benchmarks._processes import marked
 from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
 from ebank_lib.reports.branch import open_province, scope_of
-from ebank_lib.reports.trace import trace
 from ebank_lib.wording import language
 
 pytestmark = pytest.mark.notebook
@@ -123,7 +122,7 @@ def test_a_stage_that_the_data_do_not_allow_is_a_sentence_and_not_a_failure(proj
     nbformat.write(make.notebook(*make.prose("# 定阶", "# Order"), make.code(STOPPED),
                                  *make.prose("## 其后", "## After"), make.code("1 + 1")), books[1])
     monkeypatch.chdir(project)
-    monkeypatch.setattr(batch, "branch_notebooks", lambda folder: books)
+    monkeypatch.setattr(batch, "numbered_notebooks", lambda folder: (books, []))
     found = []
     for out in ("one", "two"):
         words = ["report", "--source", "data/small", "--branch", "0351", "--lang", lang, "-p", "horizon=3", "--quiet"]
@@ -169,6 +168,12 @@ def test_a_wrong_request_is_an_error_and_nothing_is_written(here, tmp_path, make
     assert not (tmp_path / "out" / "0351").exists()
 
 
+def test_a_folder_without_notebooks_for_what_is_asked_is_a_wrong_request(here, tmp_path, make_report):
+    for branch, what in (("0351", "with a parameter branch"), (None, "without a parameter branch")):
+        with pytest.raises(ConfigError, match=what):
+            make_report("data/small", branch, out=tmp_path / "out", notebooks=tmp_path)
+
+
 def test_no_link_leads_out_of_the_output_folder(here, project, tmp_path, make_report):
     out = tmp_path / "reports"
     out.mkdir()
@@ -178,10 +183,10 @@ def test_no_link_leads_out_of_the_output_folder(here, project, tmp_path, make_re
 
 
 def test_the_way_back_from_a_value_ends_at_its_cell(province):
-    rows = trace(province.cleaned, "351", "online", "2009-03")
+    rows = province.cleaned.trace("351", "2009-03", "online")
     assert rows["text"].tolist() == ["10074"] and rows["file"].tolist() == ["cells.csv"] and rows["row"].tolist() == [4]
     with pytest.raises(UnknownNameError, match="2009-01"):
-        trace(province.cleaned, "0351", "online", "1999-01")
+        province.cleaned.trace("0351", "1999-01", "online")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -211,7 +216,7 @@ def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(clea
 
     def scope(*keys):
         return scope_of(SimpleNamespace(catalog=cleaned.catalog, whole="shandong", cleaned=SimpleNamespace(
-            panel=cleaned.panel[list(keys)])), "rizhao").indicator
+            panel=cleaned.panel[list(keys)], source=cleaned.source), links=(), files=()), "rizhao").indicator
 
     assert scope("phone", "sms", "mobile_txn") == "mobile_txn"
     assert scope("phone", "sms") == "sms" and scope("phone") == "phone"

@@ -58,11 +58,11 @@ def test_a_process_is_found_by_its_mark_until_it_ends(tmp_path):
 
 def test_the_small_project_is_one_that_ebank_finds(tmp_path, monkeypatch):
     from ebank_lib.files import project_root
-    from ebank_lib.reports.parameters import branch_notebooks, province_notebooks
+    from ebank_lib.reports.parameters import numbered_notebooks
 
     project = killing.small_project(tmp_path / "p")
     monkeypatch.chdir(project)
     assert project_root() == project
-    assert [p.stem for p in branch_notebooks(project / "notebooks")] == ["01_data", "02_outlook"]
-    assert [p.stem for p in province_notebooks(project / "notebooks")] == ["06_province"]
+    assert [[p.stem for p in some] for some in numbered_notebooks(project / "notebooks")] == [
+        ["01_data", "02_outlook"], ["06_province"]]
     assert killing.cells(10001) != killing.cells() and len(killing.cells().splitlines()) == 73
