@@ -153,8 +153,9 @@ def find_tables(grid: Grid, keys: Keys, names: Names) -> list[Table]:
     columns = {key: keys.places[key].column for key in ("branch", "indicator", "month", "year")
                if key in keys.places and keys.places[key].source == "column"}
     anchor, heading = next(iter(columns.items()))
-    starts = [(r, c) for r, row in enumerate(grid.texts) for c, text in enumerate(row)
-              if text and len(text) <= 100 and plain(text) == plain(heading) and grid.first_of(r, c) == (r, c)]
+    wanted = plain(heading)
+    starts = [(r, c) for r, row in enumerate(grid.values) for c, value in enumerate(row) if value and type(value) is str
+              and len(value) <= 100 and plain(value) == wanted and grid.first_of(r, c) == (r, c)]
     starts = starts or _lettered(grid, heading, keys, names)
     found: list[Table] = []
     for r, c in starts:

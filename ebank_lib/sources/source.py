@@ -17,7 +17,6 @@ from ..files import CORRECTIONS, find_source, is_table
 from ..store import digest, kept_frames, store
 from .blocks import Block, cells_frame, files_frame
 from .grids import csv_grid, files_under, read_bytes, workbook_grids
-from .headings import Names
 from .patterns import search
 from .sheets import read_sheet
 from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
@@ -286,7 +285,7 @@ def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Nami
     specs = [(spec, _matching(spec, [name for name, _ in sheets])) for spec in part.sheets]
     blocks = []
     for name, read in sheets:
-        mine = [spec for spec, names in specs if name in names and not Names(spec, naming).leaves_out(name)]
+        mine = [spec for spec, names in specs if name in names and fold(name) not in map(fold, spec.ignore)]
         if not mine:
             printed = sum(1 for row in read().texts for text in row if text)
             blocks.append([Block(file, name, mapped=False, printed=printed, ignored=printed)])

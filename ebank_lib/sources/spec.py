@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
@@ -130,7 +130,7 @@ class FileSpec(Strict):
     revision: Revision | None = None
     encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
 
-    @property
+    @cached_property
     def span(self) -> tuple[int, int]:
         """The numbers of the first and the last month that are read."""
         first, last = (as_period(month) for month in (self.first or "1900-01", self.last or "2199-12"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Container
+from functools import lru_cache
 
 from ..catalog import Catalog
 
@@ -33,11 +34,13 @@ _PER_CENT = ("%", "percent", "pct", "百分比", "百分数")
 _UNIT_HEADING = ("单位", "计量单位", "(单位)", "unit", "units", "uom")
 
 
+@lru_cache(20_000)     # sheets of a source repeat their texts
 def fold(text: str) -> str:
     """Return a name as it is compared: NFKC, without whitespace and case."""
     return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
+@lru_cache(20_000)
 def plain(text: str) -> str:
     """Return a heading as it is compared: footnote marks taken off, then folded."""
     return fold(_MARKS.sub("", text))
@@ -63,6 +66,7 @@ class Naming:
         self._units |= {word: name for name in hundredth for word in _PER_CENT if word not in self._units}
         self.bases = {name: unit.base for name, unit in catalog.units.items()}
         self.indicators = {key: i.unit for key, i in catalog.indicators.items()}
+        self._path = lru_cache(20_000)(self._path_of)
         self.branches = {fold(n) for b in catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
 
     def counted(self, indicator: str) -> bool:
@@ -100,14 +104,18 @@ class Naming:
     def path(self, levels: list[str], wanted: Container[str] = ()) -> tuple[str, str]:
         """Return a heading's path as it is compared, without marks, units and whitespace, and its unit: the lower level
         speaks last. A level that is only a unit does not belong to the path, unless the path with it is `wanted`."""
+        whole, bare, unit = self._path(tuple(levels))
+        return whole if whole in wanted else bare, unit
+
+    def _path_of(self, levels: tuple[str, ...]) -> tuple[str, str, str]:
+        """Return a path with and without the levels that are only units, and its unit."""
         unit, names = "", []
         for text in levels:
             name, own = self.split(_MARKS.sub("", text))
             alone = (self.unit(name) or "") if len(levels) > 1 and not own else ""
             unit = own or alone or unit
             names += [(fold(name), alone)] if fold(name) else []
-        whole = "/".join(name for name, _ in names)
-        return whole if whole in wanted else "/".join(name for name, alone in names if not alone), unit
+        return "/".join(name for name, _ in names), "/".join(name for name, alone in names if not alone), unit
 
     def behind(self, path: str, wanted: Container[str]) -> tuple[str, str] | None:
         """Return which wanted path this one is with a unit behind it (收入万元, 收入：万元), and that unit."""
