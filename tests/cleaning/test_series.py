@@ -353,6 +353,15 @@ def test_an_end_is_likely_to_be_what_the_drift_leads_to(month):
     assert odd.place == month and odd.likely == pytest.approx(true, rel=0.02)
 
 
+def test_the_drift_is_that_of_the_six_moves_before():
+    """Up and down by a twentieth in turn: of six the middle is no move, of five or seven it is one."""
+    x = np.where(np.arange(30) % 2, 21_000.0, 20_000.0)[None, :, None]
+    before, x[0, -1] = float(x[0, -2, 0]), 5 * x[0, -1]
+    expected = expect(x, np.full(x.shape, 0.5), np.ones(x.shape), np.ones(1, bool))
+    (odd,) = find_edges(x, np.zeros(x.shape, bool), np.ones(x.shape), expected, np.ones(1, bool))
+    assert odd.likely == pytest.approx(before, rel=1e-3)
+
+
 def test_what_all_branches_do_or_the_same_month_did_before_is_no_surprise():
     rng = np.random.default_rng(5)
     x = 20_000 * np.exp(0.01 * rng.normal(size=(6, 36)))
