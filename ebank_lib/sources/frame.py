@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ..catalog import BRANCH_COLUMNS, ID, Catalog, Indicator, make_catalog
+from ..catalog import BRANCH_COLUMNS, ID, Catalog, Indicator, make_catalog, plain_name
 from ..config import read_rows, read_yaml, validate
 from ..display import html_table
 from ..errors import ConfigError, SourceError, UnknownNameError
@@ -27,7 +25,7 @@ from .long import read_columns
 from .shapes import TO_MONTHS, long_table
 from .source import Source, open_source
 from .spec import Limits, SourceSpec
-from .units import Naming, fold
+from .units import Naming
 
 __all__ = ["FrameSource", "from_frame", "open_table"]
 
@@ -85,14 +83,18 @@ class FrameSource(Source):
                               hint="Copy the file, and what stands beside it, instead")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        text, columns = _panel_csv(self.tables["cells"], self.catalog)
+        cells = self.tables["cells"]
+        cells = cells[cells["text"] != ""].assign(branch=_ids(cells["branch"].astype(object), self.catalog))
+        # Subtotals are no branch's, and no panel has them.
+        panel = cells.dropna(subset="branch")[["branch", "month", "indicator", "unit", "text"]]
         said = self.config.model_dump(mode="json", exclude_defaults=True)
         beside = {name: str((self.path.parent / said[name]).resolve()) for name in ("facts", "strategies", "problems")
                   if name in said}
         said |= {**beside, "catalog": _CATALOG, "branches": _BRANCHES, "files": [
-            {"path": _PANEL, "layout": "long", "branch": "branch", "month": {"from": "column", "column": "month"},
-             "columns": columns}]}
+            {"path": _PANEL, "layout": "long", "branch": "branch", "month": "month", "indicator": "indicator",
+             "unit": "unit", "value": "value", "headings": {key: key for key in panel["indicator"].unique()}}]}
         self.catalog.save(folder)
+        text = panel.to_csv(index=False, header=[*panel.columns[:-1], "value"], lineterminator="\n")
         write_atomically(folder / _PANEL, text.encode("utf-8-sig"))
         write_atomically(folder / CONFIG, yaml.safe_dump(said, allow_unicode=True, sort_keys=False).encode("utf-8"))
         return open_source(folder)
@@ -230,8 +232,7 @@ def _placed(table: pd.DataFrame, catalog: Catalog, given: bool) -> pd.DataFrame:
         table = table.assign(branch=catalog.reporting[0])
     ids = _ids(table["branch"], catalog)
     if given and ids.isna().any():
-        row = table[ids.isna()].iloc[0]
-        raise UnknownNameError("branch", row["branch"], catalog.branches, file=row["file"], row=row["row"])
+        catalog.branch(table["branch"][ids.isna()].iloc[0])     # says what is known
     filled = table.assign(id=ids.fillna(table["branch"]))[table["text"] != ""]
     again = filled.duplicated(["id", "month", "indicator"])
     if again.any():
@@ -247,8 +248,7 @@ def _placed(table: pd.DataFrame, catalog: Catalog, given: bool) -> pd.DataFrame:
 
 
 def _ids(names: pd.Series, catalog: Catalog) -> pd.Series:
-    known = {fold(name).casefold(): b.id for b in catalog.branches.values() for name in (b.id, b.zh, b.en, *b.aliases)}
-    return names.map({name: known.get(fold(name).casefold()) for name in names.unique()})
+    return names.map({name: catalog.names.get(plain_name(name)) for name in names.unique()})
 
 
 def _found(table: pd.DataFrame, names: list[str], catalog: Catalog, units: Mapping[str, str]) -> pd.DataFrame:
@@ -257,11 +257,11 @@ def _found(table: pd.DataFrame, names: list[str], catalog: Catalog, units: Mappi
     for called in (lambda i: [i.key], lambda i: [i.zh, i.en], lambda i: [i.short.zh, i.short.en] if i.short else []):
         for indicator in catalog.indicators.values():
             for name in called(indicator):
-                known.setdefault(fold(name).casefold(), indicator.key)
+                known.setdefault(plain_name(name), indicator.key)
     keys, printed = {}, {}
     for name in names:
         bare, unit = naming.split(name)
-        keys[name] = known.get(fold(name).casefold()) or known.get(fold(bare).casefold())
+        keys[name] = known.get(plain_name(name)) or known.get(plain_name(bare))
         if keys[name] is None:
             row = table[table["name"] == name].iloc[0]
             raise UnknownNameError("indicator", name, catalog.indicators, file=row["file"], column=row["column"])
@@ -359,25 +359,3 @@ def _source(table: pd.DataFrame, catalog: Catalog, drafted: pd.DataFrame, said: 
     notes = pd.DataFrame(columns=["file", "sheet", "row", "column", "text"])
     tables = {"cells": cells, "notes": notes, "accounting": pd.DataFrame([counted]), "files": pd.DataFrame([files])}
     return FrameSource(path, config, (), catalog, path.parent, tables, drafted, stated)
-
-
-def _panel_csv(cells: pd.DataFrame, catalog: Catalog) -> tuple[str, dict[str, Any]]:
-    """Return cells as a CSV file, a row a branch and month, and what ``columns`` of a sources.yaml says of it. Rows of
-    subtotals, which no panel has, are left out."""
-    filled = cells.assign(place=_ids(cells["branch"].astype(object), catalog), month=cells["month"].astype(str))
-    filled = filled[(filled["text"] != "") & filled["place"].notna()]
-    columns, out = {}, filled[["place", "month"]].drop_duplicates().set_axis(["branch", "month"], axis=1)
-    out = out.set_index(["branch", "month"], drop=False)
-    for key, part in filled.groupby(filled["indicator"].astype(object), sort=False):
-        part = part.set_index(["place", "month"])
-        units = part["unit"].astype(object).unique()
-        columns[key] = {"indicator": key}
-        out[key] = part["text"]
-        if len(units) > 1:
-            columns[key]["unit"] = {"column": f"{key} unit"}
-            out[f"{key} unit"] = part["unit"].astype(object)
-        elif units[0]:
-            columns[key]["unit"] = units[0]
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n").writerows([list(out), *out.fillna("").itertuples(index=False)])
-    return lines.getvalue(), columns

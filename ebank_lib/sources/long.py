@@ -69,7 +69,9 @@ def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
 def _parquet(data: bytes, name: str, limits: Limits) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from pandas import PeriodIndex
 
+    pa.array(PeriodIndex(["2000-01"], freq="M"))    # makes pandas register its type, without which months are numbers
     try:
         with pq.ParquetFile(io.BytesIO(data)) as file:
             _check_parquet(file.metadata, name, limits)

@@ -1,5 +1,7 @@
 """A DataFrame of any usual shape is a source like any other, and what is no such frame is an error that says where."""
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -267,6 +269,13 @@ def test_a_file_of_a_panel_is_a_source_by_its_path(tmp_path, name, shape):
     assert open_source(path).content == source.content
     frame.tail(30).to_parquet(path, **keep) if name.endswith("parquet") else frame.tail(30).to_csv(path, **keep)
     assert open_source(path).content != source.content
+
+
+def test_months_in_a_file_are_months_where_pandas_has_not_met_that_type_yet(tmp_path):
+    PANEL.to_parquet(tmp_path / "panel.parquet")
+    code = "import sys, ebank_lib as eb; print(eb.open_source(sys.argv[1]).files()['last'][0])"
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / "panel.parquet"], capture_output=True, text=True,
+                          check=True).stdout == "2011-06\n"
 
 
 def test_what_stands_beside_a_file_counts(folder):
