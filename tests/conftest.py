@@ -179,11 +179,13 @@ def postgres(tmp_path_factory):
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
     if not found[-1].is_file():
         pytest.skip("PostgreSQL is not installed")
+    import pwd  # which Windows does not have
+
     # The server refuses to be root's; whoever it is then must reach its folder, whose name a socket's has room for.
-    other = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    other = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         if other:
-            shutil.chown(folder, "nobody", "nogroup")
+            shutil.chown(folder, "nobody")
         data = Path(folder) / "data"
         run = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **other}
         subprocess.run([found[-1], "-D", data, "-U", "ebank", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],

@@ -164,10 +164,10 @@ class _Question(threading.Thread):
             self.rows += block
 
     def stop(self) -> None:
-        """End the query, if it is not at its end."""
+        """End the query, if it is not at its end; what only waits to be let in is left to itself."""
         self._unwanted = True
         for _ in range(10 * _GRACE):
-            if self.done.is_set():
+            if self.done.is_set() or not self.connected:
                 return
             with suppress(Exception):
                 self._cancel()

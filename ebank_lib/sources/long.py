@@ -161,15 +161,15 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
     if spec.indicator is None:
         targets = [spec.columns.get(name, _NOBODYS) for name in kept]
         said = {name: [[getattr(target, name) for target in targets]] for name in ("indicator", "cumulative")}
-        units = zip(*(taken(target.unit.column) if target.unit.column else [unit] * len(lines)
-                      for target, unit in zip(targets, printed)))
+        units = list(zip(*(taken(target.unit.column) if target.unit.column else [unit] * len(lines)
+                           for target, unit in zip(targets, printed))))
     else:
         lines, targets, own = _named(table, spec, lines, naming)
-        beside = map(_bare, taken(spec.unit.column)) if spec.unit and spec.unit.column else repeat("")
-        rest = [""] * (len(kept) - 1)
-        said = {name: [[getattr(one, name), *rest] for one in targets] for name in ("indicator", "cumulative")}
-        units = ([unit or column or printed[0] or target.unit or (spec.unit.text if spec.unit else ""), *printed[1:]]
-                 for unit, column, target in zip(own, beside, targets))
+        beside = map(cache(_bare), taken(spec.unit.column)) if spec.unit and spec.unit.column else repeat("")
+        said = {name: _column([getattr(one, name) for one in targets], kept) for name in ("indicator", "cumulative")}
+        units = _column([unit or column or printed[0] or target.unit or (spec.unit.text if spec.unit else "")
+                         for unit, column, target in zip(own, beside, targets)], kept)
+        units[:, 1:] = printed[1:]
     months = np.array(_months(table, spec, lines), np.int64).reshape(-1, 1)
     wanted = {t.indicator: heading for heading, t in reversed([*spec.columns.items(), *spec.headings.items()])}
     absent = sorted(wanted.keys() - {target.indicator for target in targets})
@@ -180,11 +180,11 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
                           hint="`missing: allow` if it need not be there")
     block = Block(
         table.file, "", revision, _rows(table, spec, lines), kept, list(zip(*map(taken, kept))),
-        indicators=said["indicator"], months=months, units=[*units], cumulative=said["cumulative"], absent=absent,
-        branches=[[name] for name in taken(spec.branch.column)] if spec.branch.source == "column" else
+        indicators=said["indicator"], months=months, units=units, cumulative=said["cumulative"], absent=absent,
+        branches=_column(taken(spec.branch.column)) if spec.branch.source == "column" else
         name_of_branch(spec.branch, table.file, "", naming=naming),
-        files=[[name] for name in taken(spec.address.file)] if spec.address.file else None,
-        sheets=[[name] for name in taken(spec.address.sheet)] if spec.address.sheet else None)
+        files=_column(taken(spec.address.file)) if spec.address.file else None,
+        sheets=_column(taken(spec.address.sheet)) if spec.address.sheet else None)
     if isinstance(spec, LongSpec):
         first, last = spec.span
         block.kept = np.broadcast_to((first <= months) & (months <= last), block.shape)
@@ -192,6 +192,13 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
     block.printed, block.headings = sum(filled.values()), sum(n if name in keys else 1 for name, n in filled.items())
     block.ignored = block.printed - block.headings - block.cells
     return block
+
+
+def _column(texts: list[str], kept: Sequence[str] = ("",)) -> np.ndarray:
+    """Return what is said of the first of the `kept` columns, a row a line, with nothing said of the others."""
+    found = np.full((len(texts), len(kept)), "", object)
+    found[:, 0] = texts
+    return found
 
 
 def _spelt(names: list[str], said: set[str]) -> list[str]:
