@@ -27,9 +27,10 @@ from python_calamine import SheetVisibleEnum
 from ..errors import EbankError, SourceError
 from ..files import read_limited
 from .blocks import letters, range_name
-from .formats import PARTS, Extras, ods_extras, xls_extras, xlsx_extras
+from .formats import PARTS, Extras, ods_extras, xlsx_extras
 from .numbers import as_text, shown
 from .spec import Limits
+from .xls import xls_extras
 
 __all__ = ["Grid", "check_lengths", "csv_grid", "csv_rows", "files_under", "read_bytes", "workbook_grids"]
 
@@ -107,8 +108,8 @@ def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[st
     extras = (ods_extras if "content.xml" in lower else xlsx_extras)(lower, name, limits)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for part, content in parts.items():
-            archive.writestr(zipfile.ZipInfo(part), content)
+        for part in parts:
+            archive.writestr(zipfile.ZipInfo(part), lower[part.lower()])
     return out.getvalue(), extras
 
 
@@ -223,10 +224,10 @@ def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, shee
                   first: int = 1, names: list[str] | None = None) -> None:
     """Refuse too long a text; `first` is the number of the first row, `names` are those of columns without letters."""
     for n, row in enumerate(rows, first):
-        for m, text in enumerate(row):
-            if len(text) > limits.text_length:
-                raise limits.refuse("text_length", "holds too long a text", text, file=name, sheet=sheet, row=n,
-                                    column=names[m] if names else letters(m))
+        if max(map(len, row), default=0) > limits.text_length:
+            m, text = next((m, text) for m, text in enumerate(row) if len(text) > limits.text_length)
+            raise limits.refuse("text_length", "holds too long a text", text, file=name, sheet=sheet, row=n,
+                                column=names[m] if names else letters(m))
 
 
 def _merges(ranges, height: int, width: int, name: str, sheet: str):

@@ -244,11 +244,11 @@ def _take(taken: np.ndarray, part: _Part) -> None:
 def _account(blocks: list[Block], grid: Grid, taken: np.ndarray) -> None:
     """Say of every printed cell what it is; what is neither heading nor cell nor ignored is a note."""
     first = blocks[0]
-    for r, row in enumerate(grid.texts):
-        for c, text in enumerate(row):
+    for r, (row, kinds) in enumerate(zip(grid.texts, taken.tolist(), strict=True)):
+        for c, (text, kind) in enumerate(zip(row, kinds, strict=True)):
             if text:
                 first.printed += 1
-                first.headings += int(taken[r, c] == _HEADING)
-                first.ignored += int(taken[r, c] == _IGNORED)
-                if not taken[r, c]:
+                first.headings += kind == _HEADING
+                first.ignored += kind == _IGNORED
+                if not kind:
                     first.notes.append((r + 1, letters(c), text))
