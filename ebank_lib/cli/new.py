@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..cleaning import clean
 from ..drafting import draft_into
-from ..errors import EbankError
+from ..errors import ConfigError, EbankError
 from ..sources import open_source
 from ..wording import t
 from .answers import print_frame
@@ -19,6 +19,8 @@ _ROWS = 8
 
 def new(options: argparse.Namespace) -> int:
     """Draft ``sources.yaml``, ``catalog.yaml`` and ``branches.csv``, and show what is read by them."""
+    if not options.paths and not options.from_db:
+        raise ConfigError("needs files or a database", found="neither", expected="--from PATH... or --from-db URL_ENV")
     folder = Path(options.folder)
     written = draft_into(folder, [Path(path) for path in options.paths or []], options.from_db, options.table)
     print(*[*written.said, *(t("cli.wrote", file=path) for path in written.files)], sep="\n")

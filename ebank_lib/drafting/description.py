@@ -8,7 +8,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -24,7 +24,7 @@ from ..sources import open_source
 from ..sources.units import Naming, fold
 from ..wording import t
 from .names import Branches, Item, name_branches, name_indicators, spelled
-from .places import Plan
+from .places import Plan, is_total
 from .tables import Table
 from .units import ONES, unit_behind
 
@@ -32,6 +32,7 @@ __all__ = ["OWN", "Draft", "Found", "Writer", "table_of"]
 
 OWN = ("sources.yaml", "catalog.yaml", "branches.csv", CORRECTIONS)
 _COLUMNS = ("branch", "zh", "en", "role", "aliases", "merged_into", "merged_month")
+_NOWHERE = {"from": "constant"}
 _ONE = {"from": "constant", "value": "b01"}
 _UNKNOWN = '"????"'     # a year that nobody wrote down
 _LOOK = 20_000    # files of a folder that a glob is compared with
@@ -118,7 +119,8 @@ class Writer:
     where: str
     naming: Naming
     units: dict[str, Unit]
-    bare: list[tuple[str, str]]
+    sheets: list[tuple[str, str]]           # with tables
+    bare: list[tuple[str, str]]             # without
     left_out: list[str]
     known: Catalog | None = None
 
@@ -164,7 +166,8 @@ class Writer:
         branches = name_branches(pd.concat(facts), more, self.known.branches if self.known else {})
         left_out = {fold(name) for name in branches.ignored}
         for one, own in zip(found, facts, strict=True):
-            one.expected = int((own["month"].notna() & ~own["branch"].map(fold).isin(left_out)).sum())
+            named = ~own["branch"].map(fold).isin(left_out) & ((own["branch"] != "") | (one.plan.branch == _NOWHERE))
+            one.expected = int((own["month"].notna() & named).sum())
         entries = self._entries(found, branches)
         questions = [*branches.doubts, *(d for one in found for d in one.doubts),
                      *(d for one in found for i in one.items for d in i.doubts)]
@@ -193,9 +196,12 @@ class Writer:
         for groups, files in classes.items():
             for pattern in _patterns(files, every):
                 lines += [f"  - path: {_json(pattern)}", "    sheets:"]
-                largest = max(groups, key=lambda n: len({s for f, s in found[n].sheets if f in files}))
-                for n in sorted(groups, key=lambda n: n == largest):
-                    lines += self._sheets(found[n], files, n == largest, branches)
+                described = {sheet for n in groups for sheet in found[n].sheets}
+                rest = max(groups, key=lambda n: len({s for f, s in found[n].sheets if f in files}))
+                if any(sheet[0] in files and sheet not in described for sheet in self.sheets):
+                    rest = -1       # others have tables that are not tried out now
+                for n in sorted(groups, key=lambda n: n == rest):
+                    lines += self._sheets(found[n], files, n == rest, branches)
         return lines
 
     def _sheets(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
@@ -217,7 +223,7 @@ class Writer:
             month["year"] = plan.month["year"] or {"from": "constant", "value": _UNKNOWN}
         lines = [f"month: {_flow(month)}"]
         lines += [f"# ? {doubt}" for doubt in one.doubts]
-        lines.append(f"branch: {_flow(plan.branch if plan.branch['from'] != 'constant' else _ONE)}")
+        lines.append(f"branch: {_flow(plan.branch if plan.branch != _NOWHERE else _ONE)}")
         if plan.indicator["from"] == "constant":
             key = next(i.indicator.key for i in one.items if i.indicator)
             return [*lines, f"indicator: {{from: constant, value: {key}}}" + _comment(one.items[0].why),
@@ -259,8 +265,13 @@ class Writer:
         heads = plan.facts[plan.facts["month"].notna()].groupby(["file", "sheet"])["indicator"].agg(lambda s: {*s})
         if heads.map(len).min() < len(one.items) and plan.indicator["from"] != "sheet":
             lines.append("        missing: allow")
-        if any(not table.grid.merges and _has_gaps(table) for *_, table in one.tables):
+        used = {plan.branch.get("column"), plan.indicator.get("column"), plan.month.get("column"),
+                (plan.month.get("year") or {}).get("column")}
+        gaps = [_gaps(table, used) for *_, table in one.tables]
+        if any(filled for filled, _ in gaps):
             lines.append("        fill: down")
+            sums = list(dict.fromkeys(re.escape(text) for _, texts in gaps for text in texts))
+            lines += [f"        skip: {_json('^(?:' + '|'.join(sums[:5]) + ')$')}"] if sums else []
         return lines
 
     def _ignored(self, one: Found, files: list[str], rest: bool, branches: Branches) -> dict[str, str]:
@@ -329,12 +340,18 @@ def _other_names(one: Found, more: dict[str, list[str]]) -> None:
                 more.setdefault(" ".join(name.split()), []).append(other)
 
 
-def _has_gaps(table: Table) -> bool:
-    """Whether a key stands only beside the first of its rows."""
-    rows = table.body
-    return any(kind in ("text", "month", "year", "part") and table.grid.texts[rows[0]][c].strip()
-               and .05 < sum(not table.grid.texts[r][c].strip() for r in rows) / len(rows)
-               for c, name in table.keys.items() if (kind := table.kinds[name]))
+def _gaps(table: Table, used: Collection[str | None]) -> tuple[bool, list[str]]:
+    """Return whether keys stand only beside the first of their rows, and the names of sums in another column, which are
+    no such rows."""
+    grid, gaps, sums = table.grid, 0, []
+    for c in (c for c, name in table.keys.items() if name in used):
+        for r in table.body:
+            if grid.texts[r][c].strip() or (r, c) in grid.merges:
+                continue
+            names = [text for k in table.keys if k != c and is_total(text := grid.texts[r][k].strip())]
+            sums += names[:1]
+            gaps += not names
+    return 20 * gaps > len(table.body), sums
 
 
 def _patterns(files: list[str], every: list[str]) -> list[str]:

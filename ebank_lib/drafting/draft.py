@@ -22,6 +22,7 @@ __all__ = ["draft", "find_files"]
 
 _BOOKS = (".xlsx", ".xls", ".ods", ".csv", ".csv.gz", ".parquet")
 _TRIES = 4
+_ALONE, _FEW = .9, 12     # of the figures that month, branch and indicator tell apart; sheets with keys of their own
 _ALL = .97        # of the figures: a description that reads so many is not bettered
 
 
@@ -87,13 +88,26 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
         found += [Found([(table.name, "")], own, long=table.place, names=table.names)] if own else []
     if not found:
         raise SourceError("holds no table", file=str(root), expected="rows of figures below headings")
-    writer = Writer(files, root, where, naming, units, bare, left_out, known)
+    sheets = [sheet for one in found for sheet in one.sheets]
+    writer = Writer(files, root, where, naming, units, sheets, bare, left_out, known)
+    found = [part for one in found for part in _planned(one, naming)]
     for one in found:
-        facts = facts_of(one.tables, naming)
-        kinds = {f"column:{name}": kind for *_, table in one.tables for name, kind in table.kinds.items()}
-        one.plans = plans(facts, kinds, naming)
         _choose(one, writer)
     return writer.draft(found)
+
+
+def _planned(found: Found, naming: Naming) -> list[Found]:
+    """Return some sheets with the likely ways to read them; by their names, where these tell apart what no key does."""
+    facts = facts_of(found.tables, naming)
+    kinds = {f"column:{name}": kind for *_, table in found.tables for name, kind in table.kinds.items()}
+    found.plans = plans(facts, kinds, naming)
+    names = list(dict.fromkeys(sheet for _, sheet in found.sheets))
+    if found.plans[0].alone > _ALONE or not 1 < len(names) <= _FEW:
+        return [found]
+    parts = [Found([s for s in found.sheets if s[1] == name], [one for one in found.tables if one[1] == name])
+             for name in names]
+    parts = [planned for part in parts for planned in _planned(part, naming)]
+    return parts if all(part.plan.alone > _ALONE for part in parts) else [found]
 
 
 def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tuple[str, str]]]:

@@ -209,7 +209,8 @@ def _printed(facts: pd.DataFrame, naming: Naming, name: str) -> tuple[str, str]:
     lines = [*facts["sheet"].unique(), *(x for title in facts["title"].unique() for x in title.split("\n")[::-1])]
     says = bool(words("indicator").search(name))
     above = "" if says else next((x for x in lines if words("indicator").search(x) and fold(x) != fold(name)), "")
-    whole = f"{spelled(above, naming).replace('/', ' ')}/{name}" if above else name
+    above = words("table").sub("", spelled(above, naming)).replace("/", " ")
+    whole = f"{above}/{name}" if above else name
     own = [u for u in facts["unit"].unique() if u]
     own = own or [u for path in facts["indicator"].unique() if (u := naming.split(path)[1])]
     own = own or [u for x in facts["text"].head(50) if (u := unit_behind(x))]
@@ -263,6 +264,9 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
             label = path if key in keys or not own else f"{own} {path}"
             item.indicator = item.indicator.model_copy(update={"key": key, "zh": label, "en": label, "short": None})
         keys[key] = path
+        if item.indicator.zh in {one.zh for k, one in taken.items() if k != key}:
+            label = " ".join(filter(None, (own, path)))
+            item.indicator = item.indicator.model_copy(update={"zh": label, "en": label, "short": None})
         found.append(item)
     return found
 

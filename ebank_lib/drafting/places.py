@@ -97,6 +97,7 @@ class Plan:
     facts: pd.DataFrame                 # with the columns `branch`, `month` (numbers, NaN: none) and `indicator`
     score: float = 0.0
     value: str = ""
+    alone: float = 1.0                  # share of the figures that no other has the month, branch and indicator of
     doubts: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -252,8 +253,8 @@ def _with_branch(b: str, texts: dict[str, pd.Series], liking: dict[str, float], 
     for c in columns:
         path = (("caption",) if "caption" in texts and b != "caption" else ()) + (c,)
         options += [(path, "value" if levels else "")]
-    options += [((c,), "") for c in ("caption", "sheet", "file", "title") if c in texts and c != b
-                and texts[c].nunique() > 1 and not levels]
+    options += [((c,), "value" if levels else "") for c in ("caption", "sheet", "file", "title")
+                if c in texts and c != b and texts[c].nunique() > 1]
     options = options or [((), "")]
     found = []
     for places, measure in options:
@@ -279,7 +280,7 @@ def _with_branch(b: str, texts: dict[str, pd.Series], liking: dict[str, float], 
         if value:
             data["month"], data["heading"] = data["month"].where(heads == value), heads
         at = [_at(place) if place else {"from": "constant"} for place in (b, last)]
-        found.append(Plan(*at, {}, data, score, value))
+        found.append(Plan(*at, {}, data, score, value, alone))
     return found
 
 
@@ -294,7 +295,8 @@ def _joined(path: list[pd.Series], index: pd.Index) -> pd.Series:
 def _only_name(facts: pd.DataFrame) -> str:
     """Return what a table without any name of an indicator seems to be about: its sheet, its title or its file."""
     lines = [facts["sheet"].iloc[0], *facts["title"].iloc[0].split("\n"), facts["stem"].iloc[0]]
-    return next((line for line in lines if words("indicator").search(line)), facts["stem"].iloc[0])
+    said = next((line for line in lines if words("indicator").search(line)), facts["stem"].iloc[0])
+    return words("table").sub("", said) or said
 
 
 def _measure(heads: pd.Series) -> str:

@@ -116,7 +116,9 @@ def _grown(folder: Path, source: Source, texts: dict[str, str], found: Draft | N
     """Add the branches to edited files that are new in what they read already, and say which headings are."""
     if found is None:
         return Written(None, said=[t("drafting.nothing_new")])
-    more = [row["zh"] for key, row in found.rows.items() if key not in source.catalog.branches]
+    known = source.catalog.branches
+    more = [row["zh"] for key, row in found.rows.items()
+            if key not in known or row["aliases"] != ";".join(known[key].aliases)]
     parts = [sheet for part in source.parts for sheet in getattr(part, "sheets", [part])]
     known = {fold(name) for part in parts for name in part.headings}
     lines = [f"{path}: {key}" for path, key in found.headings.items() if fold(path) not in known]
