@@ -237,11 +237,16 @@ def _with_palette(pixels: np.ndarray):
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    found, colours = pd.factorize(np.ascontiguousarray(pixels).view(np.uint32).ravel())
+    codes = np.ascontiguousarray(pixels).view(np.uint32).ravel()
+    drawn = np.flatnonzero(codes != codes[0])       # all but the paper, which need not be looked up
+    found, colours = pd.factorize(codes[np.r_[0, drawn]])
     times = np.minimum(np.bincount(found), _WEIGHT)
+    times[0] = _WEIGHT
     shown = np.repeat(colours.view(np.uint8).reshape(-1, 4)[:, :3], times, axis=0)
     mixed = Image.fromarray(shown[None]).quantize(_COLOURS)
     place = np.asarray(mixed)[0, np.cumsum(times) - 1]
-    picture = Image.frombytes("P", (width, height), place[found].tobytes())
+    dots = np.full(codes.size, place[0])
+    dots[drawn] = place[found[1:]]
+    picture = Image.frombytes("P", (width, height), dots.tobytes())
     picture.putpalette(mixed.getpalette())
     return picture
