@@ -246,7 +246,7 @@ def dots_and_lines(ax: Axes, y: pd.Series, **look) -> None:
 
 def month_numbers(months: pd.PeriodIndex | Sequence[pd.Period]) -> np.ndarray:
     """Return months as matplotlib's day numbers of their first day."""
-    return np.asarray(mdates.date2num(pd.PeriodIndex(months, freq="M").to_timestamp()), dtype=float)
+    return mdates.date2num(pd.PeriodIndex(months, freq="M").asi8.astype("datetime64[M]"))
 
 
 def value_axis(ax: Axes, kind: str, unit: str, lang: str, label: str = "", sign: bool = False) -> None:
