@@ -87,6 +87,11 @@ class Keys:
         """Return the keys that are written in such a place."""
         return [key for key, place in self.places.items() if place.source == source]
 
+    @cached_property
+    def heading_levels(self) -> list[str]:
+        """The keys besides the indicator that are levels of the headings."""
+        return [key for key in self.written("heading") if key != "indicator"]
+
     def month_in(self, value: object, text: str, year: int | None) -> int | None:
         """Return the month in a cell of a heading or of a column."""
         return self.month.in_cell(value, text, year) if text else None
@@ -180,10 +185,9 @@ def _lettered(grid: Grid, heading: str, keys: Keys, names: Names) -> list[tuple[
     """Return where the table begins whose key column has no heading and is given by its letter: beside the first row
     with two texts or more that may be headings."""
     column = next((c for c in range(len(grid.texts[0]) if grid.texts else 0) if letters(c) == heading), None)
-    kinds = [key for key in keys.written("heading") if key != "indicator"]
     lasts = {name.rpartition("/")[2] for name in names.mapped} | {plain(keys.spec.value or "")} - {""}
     for r, (values, texts) in enumerate(zip(grid.values, grid.texts, strict=True)) if column is not None else ():
-        like = sum(any(keys.reads(k, v, t) for k in kinds) or keys.naming.path([t])[0] in lasts
+        like = sum(any(keys.reads(k, v, t) for k in keys.heading_levels) or keys.naming.path([t])[0] in lasts
                    for c, (v, t) in enumerate(zip(values, texts, strict=True)) if t and c != column)
         if like > 1 or (like and plain(keys.spec.value or "") in map(plain, texts)):
             return [(r, column)]
@@ -264,9 +268,8 @@ def _is_level(grid: Grid, keys: Keys, row: int, key: int, above: bool = False) -
     texts, values = grid.texts[row], grid.values[row]
     if texts[key] or grid.first_of(row, key) != (row, key):
         return False
-    kinds = [kind for kind in keys.written("heading") if kind != "indicator"]
     filled = [c for c, text in enumerate(texts) if text.strip()]
-    said = [c for c in filled if any(keys.reads(kind, values[c], texts[c]) for kind in kinds)]
+    said = [c for c in filled if any(keys.reads(kind, values[c], texts[c]) for kind in keys.heading_levels)]
     if not filled or any(is_number(values[c], texts[c]) for c in {*filled} - {*said}):
         return False
     if above:
@@ -310,6 +313,18 @@ def _origins(grid: Grid, table: Table, row: int) -> list[tuple[int, int] | None]
     return found
 
 
+@dataclass(frozen=True)
+class _Printed:
+    """The heading of a column as it is printed: all of its texts, those that name an indicator, and the cells that hold
+    its month, year or branch, with their texts."""
+
+    index: int
+    texts: list[str]
+    levels: list[str]
+    at: dict[str, tuple[int, int]]
+    marks: list[str]
+
+
 def read_columns(grid: Grid, table: Table, keys: Keys, names: Names) -> tuple[list[Column], int | None]:
     """Return every column of a table that has a heading, but for the key columns, and the place of a column of units.
 
@@ -319,67 +334,87 @@ def read_columns(grid: Grid, table: Table, keys: Keys, names: Names) -> tuple[li
         A heading that the source says nothing of, a heading without the month that it should have, a unit that nobody
         knows, or two columns for one indicator.
     """
-    spec, naming = names.spec, names.naming
-    origins = {row: _origins(grid, table, row) for row in table.levels}
-    span = [c for c in range(table.left, table.right) if c not in table.keys.values()]
-    level = {key: _level_of(grid, keys, key, origins, span) for key in keys.written("heading") if key != "indicator"}
+    naming = names.naming
+    printed = _headings_of(grid, table, keys)
+    paths = [naming.path(one.levels, names.mapped) for one in printed]
+    absent = names.wanted.keys() - {path for path, _ in paths}
     columns: list[Column] = []
-    where: dict[tuple, int] = {}
-    others: list[tuple[int, str, list[str]]] = []
+    others: list[tuple[_Printed, str]] = []
     unit_column = None
-    cells = {c: list(dict.fromkeys(at for row in origins if (at := origins[row][c]) is not None)) for c in span}
-    cells = {c: found for c, found in cells.items() if found}
-    said = {c: {key: at for key, row in level.items() if row is not None and (at := origins[row][c]) in found}
-            for c, found in cells.items()}
-    texts = {c: [grid.texts[r][k] for r, k in found if (r, k) not in said[c].values()] for c, found in cells.items()}
-    paths = {c: naming.path(levels, names.mapped) for c, levels in texts.items()}
-    absent = names.wanted.keys() - {path for path, _ in paths.values()}
-    for c, levels in texts.items():
-        path, unit = paths[c]
-        printed = [grid.texts[r][k] for r, k in cells[c]]
+    for one, (path, unit) in zip(printed, paths, strict=True):
         if path not in names.mapped:
             path, unit = naming.behind(path, absent) or (path, unit)
-        marks = [grid.texts[r][k] for r, k in said[c].values()]
-        if names.leaves_out(*marks) or (path not in names.wanted and names.leaves_out(path, *printed)):
-            columns.append(Column(c, path, None, unit))
-            continue
-        below = (row[c] for row in grid.texts[table.bottom + 1 : table.end])
-        if any(map(is_unit_heading, (path, *marks))) and any(map(naming.is_unit, below)):
-            unit_column = c
-            continue
-        lacking = next((key for key in level if not (key == "branch" and key in said[c]) and not (
-            key in said[c] and keys.reads(key, grid.values[said[c][key][0]][said[c][key][1]],
-                                          grid.texts[said[c][key][0]][said[c][key][1]]))), None)
-        if lacking is not None:
-            if spec.unmapped == "error":
-                why = keys.month.why_not(printed[-1]) if lacking == "month" else ""
-                leave = f"What is none is left out by `ignore: [{printed[-1]}]`"
-                raise grid.error(f"has a heading without a {lacking}", table.bottom, c, found="/".join(printed),
-                                 expected=keys.month.expected if lacking == "month" else f"a {lacking}",
-                                 hint=f"{why}. {leave}" if why else leave)
-            columns.append(Column(c, path, None, unit))
-            continue
-        target = names.wanted.get(path) if keys.places["indicator"].source == "heading" else None
-        if target is not None:
-            column = Column(c, path, target.indicator, unit, target.cumulative, said[c])
-        elif keys.places["indicator"].source != "heading" and (
-                (spec.value is None and level) or (spec.value is not None and path == naming.path([spec.value])[0])):
-            column = Column(c, path, "", unit, at=said[c])
+        below = (row[one.index] for row in grid.texts[table.bottom + 1 : table.end])
+        if names.leaves_out(*one.marks) or (path not in names.wanted and names.leaves_out(path, *one.texts)):
+            columns.append(Column(one.index, path, None, unit))
+        elif any(map(is_unit_heading, (path, *one.marks))) and any(map(naming.is_unit, below)):
+            unit_column = one.index
+        elif _lacks_key(grid, table, keys, one):
+            columns.append(Column(one.index, path, None, unit))
+        elif (target := _target(keys, names, path)) is not None:
+            columns.append(Column(one.index, path, target.indicator, unit, target.cumulative, one.at))
         else:
-            others.append((c, path, levels))
-            columns.append(Column(c, path, "" if spec.unmapped == "keep" else None, unit, at=said[c]))
-            continue
-        same = (column.indicator, *(keys.compared(key, grid.values[r][k], grid.texts[r][k])
-                                    for key, (r, k) in said[c].items()))
-        if same in where:
-            one = " ".join([column.indicator, *marks]).strip()
-            raise grid.error("has two columns for one " + ("indicator" if target else "month or branch"), table.bottom,
-                             c, found="/".join(printed), hint="Leave one out by a name under `ignore`",
-                             expected=f"one column of {one} ({letters(where[same])} is one)")
-        where[same] = c
-        columns.append(column)
+            others.append((one, path))
+            columns.append(Column(one.index, path, "" if names.spec.unmapped == "keep" else None, unit, at=one.at))
+    _refuse_repeated(grid, table, keys, columns, [one.index for one, _ in others])
     _refuse_others(grid, table, names, others, {column.indicator for column in columns})
     return columns, unit_column
+
+
+def _headings_of(grid: Grid, table: Table, keys: Keys) -> list[_Printed]:
+    """Return the headings of a table's columns, from left to right; a column without one is none of the table's."""
+    origins = {row: _origins(grid, table, row) for row in table.levels}
+    span = [c for c in range(table.left, table.right) if c not in table.keys.values()]
+    levels = {key: _level_of(grid, keys, key, origins, span) for key in keys.heading_levels}
+    found = []
+    for c in span:
+        cells = list(dict.fromkeys(at for row in origins if (at := origins[row][c]) is not None))
+        at = {key: origins[row][c] for key, row in levels.items() if row is not None and origins[row][c] is not None}
+        if cells:
+            texts = {cell: grid.texts[cell[0]][cell[1]] for cell in cells}
+            found.append(_Printed(c, list(texts.values()), [t for cell, t in texts.items() if cell not in at.values()],
+                                  at, [texts[cell] for cell in at.values()]))
+    return found
+
+
+def _lacks_key(grid: Grid, table: Table, keys: Keys, one: _Printed) -> bool:
+    """Whether a heading says no month, year or branch where headings do; an error unless the source allows it."""
+    def says(key: str) -> bool:
+        row, c = one.at[key]
+        return key == "branch" or keys.reads(key, grid.values[row][c], grid.texts[row][c])     # cleaning knows branches
+
+    lacking = next((key for key in keys.heading_levels if key not in one.at or not says(key)), None)
+    if lacking is not None and keys.spec.unmapped == "error":
+        why = keys.month.why_not(one.texts[-1]) if lacking == "month" else ""
+        leave = f"What is none is left out by `ignore: [{one.texts[-1]}]`"
+        raise grid.error(f"has a heading without a {lacking}", table.bottom, one.index, found="/".join(one.texts),
+                         expected=keys.month.expected if lacking == "month" else f"a {lacking}",
+                         hint=f"{why}. {leave}" if why else leave)
+    return lacking is not None
+
+
+def _target(keys: Keys, names: Names, path: str) -> Heading | None:
+    """Return what a column holds, by its heading: an indicator, or figures whose indicator is written elsewhere; None
+    if the source says nothing of it."""
+    if keys.places["indicator"].source == "heading":
+        return names.wanted.get(path)
+    value = names.spec.value
+    figures = bool(keys.heading_levels) if value is None else path == names.naming.path([value])[0]
+    return Heading(indicator="") if figures else None
+
+
+def _refuse_repeated(grid: Grid, table: Table, keys: Keys, columns: list[Column], others: list[int]) -> None:
+    """Refuse two columns for one indicator, month and branch."""
+    where: dict[tuple, Column] = {}
+    for column in (c for c in columns if c.indicator is not None and c.index not in others):
+        at = {key: (grid.values[r][c], grid.texts[r][c]) for key, (r, c) in column.at.items()}
+        before = where.setdefault((column.indicator, *(keys.compared(key, *cell) for key, cell in at.items())), column)
+        if before is not column:
+            one = " ".join([column.indicator, *(text for _, text in at.values())]).strip()
+            raise grid.error("has two columns for one " + ("indicator" if column.indicator else "month or branch"),
+                             table.bottom, column.index, found="/".join(filter(None, [column.path, one])),
+                             expected=f"one column of {one} ({letters(before.index)} is one)",
+                             hint="Leave one out by a name under `ignore`")
 
 
 def _level_of(grid: Grid, keys: Keys, key: str, origins: dict[int, list], span: list[int]) -> int | None:
@@ -390,17 +425,17 @@ def _level_of(grid: Grid, keys: Keys, key: str, origins: dict[int, list], span: 
     return best if counts[best] else None
 
 
-def _refuse_others(grid: Grid, table: Table, names: Names, others: list[tuple[int, str, list[str]]],
+def _refuse_others(grid: Grid, table: Table, names: Names, others: list[tuple[_Printed, str]],
                    found: set[str | None]) -> None:
     """Refuse headings that the source says nothing of: because of a unit that nobody knows, or unless it may."""
-    for c, path, levels in others:
-        meant = names.naming.unknown_unit(levels, table.units, names.wanted)
+    for one, path in others:
+        meant = names.naming.unknown_unit(one.levels, table.units, names.wanted)
         if meant and names.wanted[meant].indicator not in found:
-            raise grid.error("has a unit that the catalogue does not know", table.bottom, c, found="/".join(levels),
-                             expected="one of " + ", ".join(names.naming.bases), hint=ADD)
+            raise grid.error("has a unit that the catalogue does not know", table.bottom, one.index,
+                             found="/".join(one.levels), expected="one of " + ", ".join(names.naming.bases), hint=ADD)
         if names.spec.unmapped == "error":
             raise not_mapped("heading", path, names.printed.values(), file=grid.file, sheet=grid.sheet,
-                             row=table.bottom + 1, column=letters(c), found="/".join(levels))
+                             row=table.bottom + 1, column=letters(one.index), found="/".join(one.levels))
 
 
 def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceError:
