@@ -47,9 +47,9 @@ def _preview(folder: Path) -> bool:
     counts = source.accounting()[["printed", "cells", "headings", "notes", "ignored"]].sum()
     print(t("cli.read", sheets=len(source.accounting()), files=len(source.files()), **counts.to_dict()))
     rejected = cleaned.rejected
-    for reason, rows in rejected.groupby("reason", sort=False):
+    for _, rows in rejected.groupby("rule", sort=False):
         first = rows.iloc[0]
-        print(t("cli.misnamed", reason=reason, n=len(rows), place=f"{first['file']} {first['sheet']}"))
+        print(t("cli.misnamed", reason=first["reason"], n=len(rows), place=f"{first['file']} {first['sheet']}"))
     panel = cleaned.panel.dropna(how="all").dropna(axis=1, how="all")
     labels = {key: one.short_label() for key, one in cleaned.catalog.indicators.items()}
     shown = panel.head(_ROWS).rename(columns=labels).reset_index()

@@ -10,7 +10,6 @@ import re
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
@@ -35,6 +34,8 @@ _COLUMNS = ("branch", "zh", "en", "role", "aliases", "merged_into", "merged_mont
 _NOWHERE = {"from": "constant"}
 _ONE = {"from": "constant", "value": "b01"}
 _UNKNOWN = '"????"'     # a year that nobody wrote down
+_LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
+_DIGITS = r"\D?(?P<revision>\d*)"
 _LOOK = 20_000    # files of a folder that a glob is compared with
 
 
@@ -145,11 +146,12 @@ class Writer:
 
     def draft(self, found: Sequence[Found]) -> Draft:
         """Return the three texts for some groups of sheets, by their first plans."""
+        figures: dict[str, pd.DataFrame] = {}
         taken: dict[str, Indicator] = dict(self.known.indicators) if self.known else {}
         facts, questions = [], []
         for one in found:
             own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
-            one.items = name_indicators(one.plan.facts, self.naming, taken, own)
+            one.items = name_indicators(one.plan.facts, self.naming, taken, own, figures)
             for item in one.items:
                 item.unit = item.unit or one.given.get(item.path, "")
             taken |= {i.indicator.key: i.indicator for i in one.items if i.indicator}
@@ -169,8 +171,8 @@ class Writer:
             named = ~own["branch"].map(fold).isin(left_out) & ((own["branch"] != "") | (one.plan.branch == _NOWHERE))
             one.expected = int((own["month"].notna() & named).sum())
         entries = self._entries(found, branches)
-        questions = [*branches.doubts, *(d for one in found for d in one.doubts),
-                     *(d for one in found for i in one.items for d in i.doubts)]
+        questions = list(dict.fromkeys([*branches.doubts, *(d for one in found for d in one.doubts),
+                                        *(d for one in found for i in one.items for d in i.doubts)]))
         if not any(row["role"] == "branch" for row in branches.rows.values()):
             questions.append(t("drafting.no_branch"))
             branches.rows["b01"] = {"branch": "b01", "zh": t("drafting.one_branch", lang="zh"),
@@ -195,7 +197,7 @@ class Writer:
                  and not p.name.startswith(("~$", ".")) and p.name not in OWN]
         for groups, files in classes.items():
             for pattern in _patterns(files, every):
-                lines += [f"  - path: {_json(pattern)}", "    sheets:"]
+                lines += [f"  - path: {_json(pattern)}", *_revision(files), "    sheets:"]
                 described = {sheet for n in groups for sheet in found[n].sheets}
                 rest = max(groups, key=lambda n: len({s for f, s in found[n].sheets if f in files}))
                 if any(sheet[0] in files and sheet not in described for sheet in self.sheets):
@@ -354,28 +356,26 @@ def _gaps(table: Table, used: Collection[str | None]) -> tuple[bool, list[str]]:
     return 20 * gaps > len(table.body), sums
 
 
+def _revision(files: list[str]) -> list[str]:
+    """Return the line for files of which some are later versions of others: 2010-03_修订1.xlsx."""
+    stems = {Path(file).stem for file in files}
+    for stem in sorted(stems):
+        found = _LATER.search(stem)
+        if found and (stem[: found.start()] + stem[found.end():]).strip() in stems:
+            return [f"    revision: {{from: file, pattern: {_json(re.escape(found[1]) + _DIGITS)}}}"]
+    return []
+
+
 def _patterns(files: list[str], every: list[str]) -> list[str]:
-    """Return globs that match these files and no other of a folder: one if it can be, else the names themselves."""
-    if len(files) == 1:
-        return files if not re.search(r"[*?\[]", files[0]) else [re.sub(r"[*?\[]", "?", files[0])]
-    ending = {Path(f).suffix for f in files}
-    start = files[0]
-    for f in files:
-        while not f.startswith(start):
-            start = start[:-1]
-    start = re.sub(r"[\d\[*?]+$", "", start)
-    for pattern in ("*", f"{start}*", "**/*"):
-        pattern += ending.pop() if len(ending) == 1 else ""
-        ending = {Path(f).suffix for f in files}
-        if {f for f in every if _globs(f, pattern)} == {*files}:
-            return [pattern]
-    return [re.sub(r"[*?\[]", "?", f) for f in files]
-
-
-def _globs(file: str, pattern: str) -> bool:
-    if pattern.startswith("**/"):
-        return fnmatchcase(file.rpartition("/")[2], pattern[3:])
-    return file.count("/") == pattern.count("/") and fnmatchcase(file, pattern)
+    """Return globs that match these files and no other of a folder: of each file the shortest beginning that does."""
+    found: dict[str, None] = {}
+    for file in files:
+        ending, folder = Path(file).suffix, len(file.rpartition("/")[0])
+        lengths = range(folder + bool(folder), len(file)) if len(files) > 1 else ()
+        start = next((file[:n] for n in lengths if not re.search(r"[*?\[]", file[:n]) and all(
+            other in files for other in every if other.startswith(file[:n]) and other.endswith(ending))), None)
+        found[re.sub(r"[*?\[]", "?", file) if start is None else f"{start}*{ending}"] = None
+    return list(found)
 
 
 def table_of(rows: dict[str, dict[str, str]]) -> str:

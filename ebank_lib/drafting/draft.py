@@ -21,7 +21,7 @@ from .units import naming_of
 __all__ = ["draft", "find_files"]
 
 _BOOKS = (".xlsx", ".xls", ".ods", ".csv", ".csv.gz", ".parquet")
-_TRIES = 4
+_TRIES, _LITTLE = 4, .5
 _ALONE, _FEW = .9, 12     # of the figures that month, branch and indicator tell apart; sheets with keys of their own
 _ALL = .97        # of the figures: a description that reads so many is not bettered
 
@@ -91,8 +91,12 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
     sheets = [sheet for one in found for sheet in one.sheets]
     writer = Writer(files, root, where, naming, units, sheets, bare, left_out, known)
     found = [part for one in found for part in _planned(one, naming)]
-    for one in found:
-        _choose(one, writer)
+    shares = [_choose(one, writer) for one in found]
+    if max(shares) > _LITTLE:
+        # What no description reads would have the rest not read either.
+        left_out += [f"{one.files[0]} {one.sheets[0][1]}: {one.plan.reasons.get('error', t('drafting.no_table'))}"
+                     for one, share in zip(found, shares, strict=True) if share < _LITTLE]
+        found = [one for one, share in zip(found, shares, strict=True) if share >= _LITTLE]
     return writer.draft(found)
 
 
@@ -122,8 +126,9 @@ def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tu
         heads = {plain(text) for *_, table in own for c in table.figures for name, row in table.levels.items()
                  if name.isdecimal() and (text := table.heading(row, c))}
         for known, others, sheets in groups:
-            few = min(len(heads), len(others))
-            if known == shape and (2 * len(heads & others) >= few > 0 or not heads | others):
+            few, shared = min(len(heads), len(others)), len(heads & others)
+            same = shared and any(sheet[1] == name != "" and sheet[0] != file for file, name in sheets)
+            if known == shape and (same or 2 * shared >= few > 0 or not heads | others):
                 sheets.append(sheet)
                 others |= heads
                 break
@@ -132,8 +137,8 @@ def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tu
     return [sheets for *_, sheets in groups]
 
 
-def _choose(found: Found, writer: Writer) -> None:
-    """Put the plan first that the reader reads most figures by."""
+def _choose(found: Found, writer: Writer) -> float:
+    """Put the plan first that the reader reads most figures by; return their share."""
     best: tuple[float, Plan] | None = None
     for plan in found.plans[:_TRIES]:
         found.plans = [plan, *(p for p in found.plans if p is not plan)]
@@ -143,5 +148,6 @@ def _choose(found: Found, writer: Writer) -> None:
         if share > _ALL:
             break
     found.plans = [best[1], *(p for p in found.plans if p is not best[1])]
-    if best[0] < .5 and "error" in best[1].reasons:
-        best[1].doubts.append(t("drafting.unread", message=best[1].reasons["error"]))
+    if best[0] < _LITTLE and "error" in best[1].reasons:
+        best[1].doubts = [*best[1].doubts, t("drafting.unread", message=best[1].reasons["error"])]
+    return best[0]

@@ -22,6 +22,7 @@ __all__ = ["Branches", "Item", "name_branches", "name_indicators", "spelled"]
 
 _NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
 _MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")
+_LONGEST = 200        # signs of a name
 _NEAR = 0.12          # log10 of a step between two months that one branch could make
 _STEPS = 0.9          # of the months and the Januaries that look like those of a sum from January on
 
@@ -138,12 +139,11 @@ def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, st
                     said.setdefault(n, t("drafting.adds_up", names="、".join(spelled[m][0] for m in run[:length])))
                     break
     areas = [n for n, why in said.items() if why == "total" and n in wide]
-    if len(areas) > 1:
-        # Of several sums the largest is that of all; areas that are called totals are sums of some.
-        size = wide[areas].median()
-        for n in areas:
-            if size[n] < 0.98 * size.max():
-                said[n] = t("drafting.subtotal")
+    for n in areas:
+        # Beside a larger sum a sum is one of some branches.
+        larger = wide[areas].max(axis=1)[wide[areas].notna().sum(axis=1) > 1]
+        if (wide[n].reindex(larger.index) < 0.98 * larger).mean() > .5:
+            said[n] = t("drafting.subtotal")
     return said
 
 
@@ -222,13 +222,15 @@ def _printed(facts: pd.DataFrame, naming: Naming, name: str) -> tuple[str, str]:
     return fitting[0] if fitting else beside[0] if len(beside) == 1 and (not says or base == "1") else "", whole
 
 
-def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Indicator], own: str) -> list[Item]:
+def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Indicator], own: str,
+                    figures: dict[str, pd.DataFrame]) -> list[Item]:
     """Return the items of one group of sheets (``month, branch, indicator, number, unit, text, title``). `taken` are
-    the indicators of other groups; where a key of this group is another one's, `own` stands before its name."""
+    the indicators of other groups and `figures` what they print (this group's are added): what prints other figures of
+    the same months is another indicator, with `own` before its name."""
     found: list[Item] = []
     keys: dict[str, str] = {}
     facts = facts[facts["month"].notna()]
-    paths = list(facts["indicator"].unique())
+    paths = [path for path in facts["indicator"].unique() if 0 < len(path) <= _LONGEST]
     bases = {p: words("month_alone").sub("", words("cumulative").sub("", spelled(p, naming))) for p in paths}
     bases = {p: fold(base).strip("/-_,，、") for p, base in bases.items()}
     titled = " ".join(facts["title"].unique())
@@ -249,7 +251,7 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
         series = [s.drop_duplicates("month").set_index("month")["number"]
                   for _, s in values.groupby("branch", sort=False)]
         longest = max(series, key=len)
-        indicator, why = draft_indicator(words("cumulative").sub("", name).strip(" ,，、/") or name, longest, unit)
+        indicator, why = _drafted(words("cumulative").sub("", name).strip(" ,，、/") or name, longest, unit)
         if indicator.unit == "1" and indicator.kind != "ratio":
             indicator = indicator.model_copy(update={"unit": ONES})
         item = Item(path, indicator, "" if unit else printed_unit(indicator, longest, ""), unit, why="；".join(why))
@@ -259,16 +261,34 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
             _year_to_date(item, series, summed, bool(words("cumulative").search(titled)))
         key = item.indicator.key
         other = taken.get(key)
-        if key in keys or (other is not None and other.unit != item.indicator.unit):
+        unit = unit_named(unit, item.indicator.unit) if unit else None
+        mine = mine.assign(number=mine["number"] * (unit.factor if unit else 1))
+        before = figures.get(key)
+        if (other is not None and other.unit != item.indicator.unit) or (before is not None and _differs(before, mine)):
             key = next(k for n in range(2, 1000) if (k := f"{key[:55]}_{n}") not in keys and k not in taken)
-            label = path if key in keys or not own else f"{own} {path}"
+            label = " ".join(filter(None, (own, path)))
             item.indicator = item.indicator.model_copy(update={"key": key, "zh": label, "en": label, "short": None})
+        figures[key] = pd.concat([figures[key], mine]) if key in figures else mine
         keys[key] = path
         if item.indicator.zh in {one.zh for k, one in taken.items() if k != key}:
             label = " ".join(filter(None, (own, path)))
             item.indicator = item.indicator.model_copy(update={"zh": label, "en": label, "short": None})
         found.append(item)
     return found
+
+
+def _differs(before: pd.DataFrame, mine: pd.DataFrame) -> bool:
+    """Whether two indicators print other figures of the same branches and months."""
+    pair = [one.assign(b=one["branch"].map(_core)).groupby(["b", "month"])["number"].first() for one in (before, mine)]
+    both = pd.concat(pair, axis=1, keys=["a", "b"], join="inner").dropna()
+    return len(both) > 2 and bool(((both["a"] - both["b"]).abs() > 1e-3 * both["a"].abs()).mean() > .2)
+
+
+def _drafted(name: str, values: pd.Series, unit: str) -> tuple[Indicator, list[str]]:
+    """Return an indicator drafted from a path, or from its levels as one name (个人网银净新增) where that is known."""
+    joined = name.replace("/", " " if name.isascii() else "")
+    drafted = [draft_indicator(one, values, unit) for one in dict.fromkeys((name, joined))]
+    return next(((i, why) for i, why in drafted if why[0] == t("guessing.known", name=i.label())), drafted[0])
 
 
 def _year_to_date(item: Item, series: list[pd.Series], said: bool, titled: bool) -> None:

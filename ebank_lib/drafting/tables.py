@@ -140,12 +140,14 @@ def find_tables(grid: Grid, naming: Naming) -> list[Table]:
             waiting.append(r)
             continue
         head = _head(grid, kinds, waiting, r, found[-1] if found else None)
-        if head:
+        bare = [w for w in waiting if w not in head and sum(map(bool, grid.texts[w])) == 1]
+        again = found and not bare and {*_texts_of(grid, head)} <= {*_texts_of(grid, found[-1].head)}
+        if head and not again:
             above = [t for w in waiting if w < head[0] for t in grid.texts[w] if t.strip()]
             found.append(Table(grid, head, [], above))
             found[-1].captions |= {w: t.strip() for w in waiting if w > head[-1] for t in grid.texts[w] if t.strip()}
         elif found:
-            for w in waiting:
+            for w in (w for w in waiting if w not in head):     # headings that are printed again are no rows
                 texts = [t for t in grid.texts[w] if t.strip()]
                 if len(texts) == 1:
                     found[-1].captions[w] = texts[0].strip()
