@@ -286,9 +286,48 @@ def unsaid_cumulative(folder):
     return case
 
 
+def branches_across(folder):
+    """Branches across and items down, with a column of all branches; a workbook a month."""
+    case = Case(months=14)
+    for m in case.index:
+        rows = [["电子银行经营情况表"], [f"{m.year}年{m.month}月"], ["指标", "计量单位", *case.branches, "全行合计"]]
+        rows += [[k, u, *(case.value(b, m, k) for b in case.branches), case.total(m, k) if kind != "ratio" else None]
+                 for k, (kind, u) in case.indicators.items()]
+        book(folder, f"经营{m.year}{m.month:02}.xlsx", 表1=[*rows, ["制表：张三"]])
+    return case
+
+
+def years_down_months_across(folder):
+    """A block an indicator, its name above, years down and months across; a sheet a branch."""
+    case = Case()
+    sheets = {}
+    for b in case.branches:
+        rows = [[f"{b}历年数据"]]
+        for name, k in zip(headed(case), case.indicators, strict=True):
+            rows += [[name], ["年份", *(f"{n}月" for n in range(1, 13))]]
+            rows += [[f"{y}年", *(case.value(b, m, k) for m in case.index if m.year == y)] for y in (2018, 2019)]
+            rows.append([])
+        sheets[b] = rows
+    book(folder, "历年.xlsx", **sheets)
+    return case
+
+
+def a_sum_without_a_word(folder):
+    """A row that is the sum of the others and does not say so; a sheet that is no table."""
+    case = Case()
+    sheets = {"目录": [["目录"], ["表1", "客户"], ["表2", "交易"]]}
+    for m in case.index:
+        rows = [[f"截至{m.year}年{m.month}月末"], ["单位名称", *headed(case)],
+                ["陕西省分行", *(case.total(m, k) for k in list(case.indicators)[:3]), 55.0]]
+        sheets[f"{m.year}{m.month:02}"] = rows + [[b, *(case.value(b, m, k) for k in case.indicators)]
+                                                  for b in case.branches]
+    book(folder, "月报.xlsx", **sheets)
+    return case
+
+
 LAYOUTS = [year_row_above_months, year_merged_beside_months, sheet_a_year, blocks_of_branches, blocks_with_headings,
            tables_beside, many_levels, quarters_between, long_table, two_layouts, month_in_title, semicolons,
-           month_and_cumulative, unsaid_cumulative]
+           month_and_cumulative, unsaid_cumulative, branches_across, years_down_months_across, a_sum_without_a_word]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
