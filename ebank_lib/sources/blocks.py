@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 __all__ = ["CELLS", "Block", "cells_frame", "files_frame", "letters", "range_name"]
 
@@ -47,6 +48,10 @@ class Block:
     mapped: bool = True
     absent: list[str] = field(default_factory=list)           # indicators whose headings it does not have
 
+    def __post_init__(self):
+        # Sixteen bytes a text, where a list of them takes eighty.
+        self.texts = np.array(self.texts, np.dtypes.StringDType()).reshape(self.shape)
+
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.rows), len(self.columns)
@@ -59,8 +64,7 @@ class Block:
     @property
     def cells(self) -> int:
         """The kept cells that are not blank."""
-        return sum(1 for row, kept in zip(self.texts, self.inside, strict=True)
-                   for text, inside in zip(row, kept, strict=True) if text and inside)
+        return int(np.count_nonzero((self.texts != "") & self.inside))
 
 
 def letters(column: int) -> str:
@@ -103,7 +107,8 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
         "branch": texts(lambda b: b.branches),
         "month": pd.PeriodIndex.from_ordinals(every(lambda b: b.months, np.int64), freq="M"),
         "indicator": texts(lambda b: b.indicators),
-        "text": pd.array(every(lambda b: b.texts, object), dtype="str"),
+        "text": pd.array(pa.chunked_array([pa.array(b.texts[b.inside].tolist(), pa.large_string()) for b in blocks],
+                                          pa.large_string()).combine_chunks(), dtype="str"),
         "unit": texts(lambda b: b.units),
         "revision": every(lambda b: b.revision, np.int64),
         "merged": texts(lambda b: _spread(b.merged, b.shape)),
