@@ -2,10 +2,10 @@
 
     python -m benchmarks.reading [--turns 3]
 
-200 workbooks of 10 sheets; one of 60 rows x 15,000 bordered cells, most of them blank; one of 2.4 MB whose 900,000 blank
-cells have number formats. Every turn is a process of its own: the processor's seconds of reading all files, the best of
-the turns, and the memory of the process at its greatest. Exits non-zero where reading takes more than twice as long as
-pandas, or more than 303 MB.
+200 workbooks of 10 sheets; one of 60 rows x 15,000 bordered cells, most of them blank; one of 2.4 MB whose 900,000
+blank cells have number formats. Every turn is a process of its own: the processor's seconds of reading all files, the
+best of the turns, and the memory of the process at its greatest. Exits non-zero where reading takes more than twice as
+long as pandas, or more than 303 MB.
 """
 
 from __future__ import annotations
