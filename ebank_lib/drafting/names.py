@@ -23,6 +23,7 @@ __all__ = ["Branches", "Item", "name_branches", "name_indicators", "spelled"]
 _NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
 _MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")
 _LONGEST = 200        # signs of a name
+_MONEY = {"元", "卢比", "美元"}
 _NEAR = 0.12          # log10 of a step between two months that one branch could make
 _STEPS = 0.9          # of the months and the Januaries that look like those of a sum from January on
 
@@ -218,7 +219,8 @@ def _printed(facts: pd.DataFrame, naming: Naming, name: str) -> tuple[str, str]:
         return naming.unit(own[0]) or own[0], whole
     beside = list(dict.fromkeys(u for line in lines for u in naming.line([line])[0]))
     base = draft_indicator(whole)[0].unit
-    fitting = [u for u in beside if (found := unit_named(u, base)) is not None and found.base == base]
+    bases = _MONEY if base in _MONEY else {base}      # that it is income does not say of which country
+    fitting = [u for u in beside if (found := unit_named(u, base)) is not None and found.base in bases]
     return fitting[0] if fitting else beside[0] if len(beside) == 1 and (not says or base == "1") else "", whole
 
 

@@ -105,8 +105,8 @@ def _anew(folder: Path, files: Sequence[Path], tables: Sequence[LongTable], said
     if not all(path.is_relative_to(folder) for path in files):
         root = Path(os.path.commonpath([path.parent for path in files]))
         where = Path(os.path.relpath(root, folder)).as_posix() if root.anchor == folder.anchor else root.as_posix()
+    folder.mkdir(parents=True, exist_ok=True)     # the reader is asked what it makes of a draft, in this folder
     found = draft(files, root, where, tables=tables)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in _sealed(found.texts()).items():
         write_atomically(folder / name, text.encode())
     return Written(found, [folder / name for name in _NAMES], said)

@@ -1,5 +1,8 @@
 """Where a draft goes: what nobody edited is drafted anew, what somebody did is kept; nothing waits for an answer."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from ebank_lib.cli import main
@@ -130,6 +133,25 @@ def test_units_that_nobody_printed_are_asked_about(tmp_path):
     returns(tmp_path, head="机构,月份,手机银行客户数,柜面交易量")
     written = draft_into(tmp_path, [tmp_path])
     assert "手机银行客户数 (户)" in written.draft.questions[0]
+
+
+def test_income_is_counted_in_the_currency_that_a_line_says(tmp_path):
+    returns(tmp_path, head="Unit: Rs. lakh,,,\nBranch,Month,Fee income,Card revenue")
+    draft = draft_into(tmp_path, [tmp_path]).draft
+    assert not draft.questions
+    assert {open_source(tmp_path).catalog.indicators[key].unit for key in draft.headings.values()} == {"卢比"}
+
+
+def test_a_database_is_drafted_into_a_folder_that_is_not_there_yet(tmp_path, monkeypatch):
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as base:
+        base.execute("create table returns (branch text, month text, 手机银行客户数 integer)")
+        base.executemany("insert into returns values (?, ?, ?)", [
+            (name, f"2018-{m:02}", 1000 + m) for name in ("莲湖支行", "碑林支行") for m in range(1, 13)])
+        base.commit()
+    monkeypatch.setenv("EBANK_TEST_DB", f"sqlite:///{tmp_path / 'x.sqlite'}")
+    written = draft_into(tmp_path / "new", [], "EBANK_TEST_DB")
+    assert not any("is no folder" in asked for asked in written.draft.questions)
+    assert len(months(tmp_path / "new")) == 24
 
 
 def test_the_command_shows_what_is_read_and_what_to_run_next(tmp_path, capsys):
