@@ -9,26 +9,26 @@ so it is searched for in the bytes: nothing here is done for every cell that is 
 from __future__ import annotations
 
 import html
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 from ..errors import SourceError
 from .blocks import letters
 from .numbers import scales
 from .spec import Limits
 
-__all__ = ["BUILT_IN", "MAX_COLUMNS", "PARTS", "Extent", "Extras", "ods_extras", "xlsx_extras"]
+__all__ = ["PARTS", "Extent", "Extras", "ods_extras", "xlsx_extras"]
 
 # The parts of a workbook that hold what its cells show: nothing else of it is read.
 PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
                    r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"
                    r"|mimetype|content\.xml|META-INF/manifest\.xml)", re.IGNORECASE)
-MAX_COLUMNS = 16_384
-BUILT_IN = {9: "0%", 10: "0.00%"}     # number formats that scale and are in no list
+_MAX_COLUMNS = 16_384
+_BUILT_IN = {9: "0%", 10: "0.00%"}     # number formats that scale and are in no list
 _COPIES = 4          # times the limit of what is unpacked, for texts that many cells refer to
 
 
@@ -76,24 +76,9 @@ class Extent:
                                      file=self.name, sheet=self.sheet or None)
 
 
-def _refuse(name: str, part: str, found: object, expected: str = "well-formed XML") -> SourceError:
-    return SourceError("is no plain workbook", file=name, sheet=part, found=str(found), expected=expected)
-
-
-def _parse(content: bytes, name: str, part: str) -> ElementTree.Element:
+def _parse(content: bytes) -> ElementTree.Element:
     """Return the tree of a part; nothing is fetched, and a part with a document type does not come so far."""
-    try:
-        return ElementTree.fromstring(content, ElementTree.XMLParser(encoding="UTF-8"))
-    except ElementTree.ParseError as error:
-        raise _refuse(name, part, error) from None
-
-
-def _check(content: bytes, name: str, part: str) -> None:
-    """Refuse what is no XML; in what is, "<" only begins a tag, a comment or the like."""
-    try:
-        expat.ParserCreate("UTF-8").Parse(content, True)
-    except expat.ExpatError as error:
-        raise _refuse(name, part, error) from None
+    return ElementTree.fromstring(content, ElementTree.XMLParser(encoding="UTF-8"))
 
 
 # --- .xlsx -----------------------------------------------------------------------------------------------------------
@@ -115,13 +100,13 @@ _UNCALCULATED = re.compile(_CELL + rb'(?![^<>]*\st="str")[^<]*<f\b[^<>]*>([^<]*)
                            rb"(?:<v\s*/>[^<]*|<v[^<>]*></v>[^<]*)?</c")
 _HIDDEN_ROWS = re.compile(rb'<row r="([0-9]++)"[^<>]*?\s(?:hidden="(?:1|true)"|ht="0")')
 _HIDDEN_COLUMNS = re.compile(rb'<col(?=[^<>]*\s(?:hidden="(?:1|true)"|width="0"))(\s[^<>]*)')
-_ATTRIBUTE = re.compile(rb"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(rb'\s(min|max)="([0-9]{1,6}+)"')
 
 
 def xlsx_extras(parts: dict[str, bytes], name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.xlsx``, whose parts come by their names in lower case; return by the sheet's name
     what the reader leaves out. The sheets among the parts are left without their blank cells."""
-    styles = _styles(parts["xl/styles.xml"], name) if "xl/styles.xml" in parts else {}
+    styles = _styles(parts["xl/styles.xml"]) if "xl/styles.xml" in parts else {}
     longest = max(map(len, parts.get("xl/sharedstrings.xml", b"").split(b"</si>")))
     extent, found = Extent(name, limits), {}
     for part in [p for p in parts if p.startswith("xl/worksheets/")]:
@@ -156,9 +141,9 @@ def _left_out(sheet: bytes, styles: Mapping[bytes, str]) -> Extras:
         for cell in pattern.finditer(sheet) if sign in sheet else ():
             found.texts[_place(cell)] = before + html.unescape(cell[3].decode("utf-8", "replace"))
     for column in _HIDDEN_COLUMNS.finditer(sheet):
-        at = _attributes(column[1])
-        first, last = (int(at.get(key, "0")) if at.get(key, "0").isdecimal() else 0 for key in ("min", "max"))
-        found.columns.update(range(first - 1, min(last, MAX_COLUMNS)))
+        at = dict(_ATTRIBUTE.findall(column[1]))
+        first, last = (int(at.get(key, b"0")) for key in (b"min", b"max"))
+        found.columns.update(range(first - 1, min(last, _MAX_COLUMNS)))
     return found
 
 
@@ -177,7 +162,7 @@ def _place(cell: re.Match) -> tuple[int, int]:
 
 def _plainly(content: bytes, name: str, part: str) -> bytes:
     """Return a sheet as Excel writes it; a cell or row without an address follows the one before it."""
-    root, row, column = _parse(content, name, part), 0, 0
+    root, row, column = _parse(content), 0, 0
     for element in root.iter():
         element.tag = _local(element.tag)
         if element.tag in ("row", "c"):
@@ -196,10 +181,10 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _styles(content: bytes, name: str) -> dict[bytes, str]:
+def _styles(content: bytes) -> dict[bytes, str]:
     """Return the number formats that scale by the numbers of the cell styles that have them."""
-    root = _parse(content, name, "xl/styles.xml")
-    codes = {str(n): code for n, code in BUILT_IN.items()} | {
+    root = _parse(content)
+    codes = {str(n): code for n, code in _BUILT_IN.items()} | {
         f.get("numFmtId"): f.get("formatCode", "") for f in root.iterfind("{*}numFmts/{*}numFmt")}
     codes = {number: code for number, code in codes.items() if scales(code)}
     return {b"%d" % n: codes[xf.get("numFmtId")] for n, xf in enumerate(root.iterfind("{*}cellXfs/{*}xf"))
@@ -210,100 +195,84 @@ def _sheet_parts(parts: Mapping[str, bytes], name: str) -> dict[str, str]:
     """Return the parts of an ``.xlsx`` by the names of their sheets."""
     relations, book = "xl/_rels/workbook.xml.rels", "xl/workbook.xml"
     targets: dict[str | None, str] = {}
-    for relation in _parse(parts[relations], name, relations) if relations in parts else ():
+    for relation in _parse(parts[relations]) if relations in parts else ():
         target = relation.get("Target", "").replace("\\", "/").lstrip("/").lower()
         targets[relation.get("Id")] = target = target if target.startswith("xl/") else f"xl/{target}"
         # Without its styles a date or a percentage would become another number, in silence.
         if PARTS.fullmatch(target) and target not in parts:
             raise SourceError("is damaged", file=name, found=f"no part {target}", expected="every part it names")
-    sheets = _parse(parts[book], name, book).iterfind("{*}sheets/{*}sheet") if book in parts else ()
+    sheets = _parse(parts[book]).iterfind("{*}sheets/{*}sheet") if book in parts else ()
     return {sheet.get("name", ""): targets.get(next((v for k, v in sheet.items() if _local(k) == "id"), None), "")
             for sheet in sheets}
 
 
 # --- .ods ------------------------------------------------------------------------------------------------------------
 
-_TABLE_TAGS = re.compile(
-    rb"""<table:(table|table-column|table-row|(?:covered-)?table-cell)((?:\s[^<>"']*(?:"[^"<]*"|'[^'<]*'))*)\s*"""
-    rb"(/?>)(?=(\s*</table:)?)")
-
-
 def ods_extras(parts: Mapping[str, bytes], name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.ods``, whose rows and cells may be repeated; return what the reader leaves out."""
-    content = parts["content.xml"]
-    _check(content, name, "content.xml")
-    if b"<!" in content:
-        raise _refuse(name, "content.xml", "a comment or a section of text", "XML as a spreadsheet program writes it")
-    codes, extent, sheets, here = _codes(content, name), Extent(name, limits), {}, Extras()
-    usual: dict[int, str] = {}          # the style of a column's cells that name none
-    top = bottom = right = start = 0    # rows of the row being read, which may be repeated; columns up to the cell
-    filled = 0                          # copies of the cell being read, if it is not blank
-    for tag in _TABLE_TAGS.finditer(content):
-        extent.copy(tag.start() - start, filled)
-        kind, at, start, filled = tag[1], _attributes(tag[2]), tag.start(), 0
-        hidden = at.get("table:visibility", "visible") != "visible"
-        if kind == b"table":
-            extent.begin(at.get("table:name", ""))
-            bottom = right = 0
-            usual, here = {}, sheets.setdefault(extent.sheet, Extras())
-        elif kind == b"table-column":
-            left, right = right, right + _repeated(at, "columns")
-            columns = range(left, min(right, MAX_COLUMNS))
+    extent, sheets = Extent(name, limits), {}
+    codes: dict[str, str] = {}    # of number styles and of the cell styles that have them
+    usual: dict[int, str] = {}    # the style of a column's cells that name none
+    bottom = right = 0
+    for event, element in ElementTree.iterparse(io.BytesIO(parts["content.xml"]), ("start", "end"),
+                                                ElementTree.XMLParser(encoding="UTF-8")):
+        kind, at = _local(element.tag), _attributes(element)
+        hidden = at.get("visibility", "visible") != "visible"
+        if event == "start":
+            if kind == "table":
+                extent.begin(at.get("name", ""))
+                bottom = right = 0
+                usual, here = {}, sheets.setdefault(extent.sheet, Extras())
+        elif kind in ("number-style", "currency-style"):
+            codes[at.get("name", "")] = "".join(map(_code, element))[:255]
+        elif kind == "style":
+            codes[at.get("name", "")] = codes.get(at.get("data-style-name", ""), "")
+        elif kind == "table-column":
+            columns = range(right, min(right := right + _repeated(at, "columns"), _MAX_COLUMNS))
             here.columns.update(columns if hidden else ())
-            usual |= dict.fromkeys(columns, at.get("table:default-cell-style-name", ""))
-        elif kind == b"table-row":
-            top, bottom, right = bottom, bottom + _repeated(at, "rows"), 0
+            usual |= dict.fromkeys(columns, at.get("default-cell-style-name", ""))
+        elif kind == "table-row":
+            top, bottom = bottom, bottom + _repeated(at, "rows")
             here.rows.update(range(top, min(bottom, limits.sheet_cells)) if hidden else ())
-        else:
-            left, right = right, right + _repeated(at, "columns")
-            typed = at.get("office:value-type")
-            if typed or (tag[3] == b">" and not tag[4]):
-                extent.reach(bottom, right)
-                filled = (bottom - top) * (right - left)
-            if not typed and "table:formula" in at:
-                here.texts[top, left] = "=" + at["table:formula"].partition("=")[2]
-            code = codes.get(at.get("table:style-name", usual.get(left, "")), "") if typed else ""
-            if scales(code := "0%" if typed == "percentage" else code):
-                here.formats |= {(r, c): code for r in range(top, bottom) for c in range(left, right)}
-    extent.copy(len(content) - start, filled)
+            _take_row(element, range(top, bottom), codes, usual, here, extent)
+            element.clear()
     return sheets
 
 
-def _attributes(text: bytes) -> dict[str, str]:
-    return {key.decode(): html.unescape((one or other).decode()) for key, one, other in _ATTRIBUTE.findall(text)}
+def _take_row(row: ElementTree.Element, rows: range, codes: Mapping[str, str], usual: Mapping[int, str], here: Extras,
+              extent: Extent) -> None:
+    right = 0
+    for cell in row.iterfind("*"):
+        at, left = _attributes(cell), right
+        right += _repeated(at, "columns")
+        kind, text = at.get("value-type"), sum(map(len, (*cell.itertext(), *cell.attrib.values())))
+        if kind or len(cell):
+            extent.reach(rows.stop, right)
+            extent.copy(text, len(rows) * (right - left))
+        if not kind and "formula" in at:
+            here.texts[rows.start, left] = "=" + at["formula"].partition("=")[2]
+        code = codes.get(at.get("style-name", usual.get(left, "")), "") if kind else ""
+        if scales(code := "0%" if kind == "percentage" else code):
+            here.formats |= {(r, c): code for r in rows for c in range(left, right)}
+
+
+def _attributes(element: ElementTree.Element) -> dict[str, str]:
+    return {_local(key): value for key, value in element.items()}
 
 
 def _repeated(attributes: Mapping[str, str], what: str) -> int:
-    text = attributes.get(f"table:number-{what}-repeated", "1")
+    text = attributes.get(f"number-{what}-repeated", "1")
     return int(text) if text.isdecimal() and len(text) < 9 else 10**9
 
 
-def _codes(content: bytes, name: str) -> dict[str, str]:
-    """Return the number formats of the cell styles that have one, as the codes that another file would have."""
-    end = re.search(rb"</office:automatic-styles\s*>", content)
-    root = _parse(content[: end.end()] + b"</office:document-content>", name, "content.xml") if end else ()
-    codes: dict[str, str] = {}
-    for style in (s for group in root for s in group):
-        kind, at = _local(style.tag), {_local(key): value for key, value in style.items()}
-        if kind in ("number-style", "currency-style"):
-            codes[at.get("name", "")] = "".join(map(_code, style))[:255]
-        elif kind == "style":
-            codes[at.get("name", "")] = codes.get(at.get("data-style-name", ""), "")
-    return codes
-
-
 def _code(part: ElementTree.Element) -> str:
-    """Return what a part of an ``.ods``'s number style is in a code."""
-    at = {_local(key): value for key, value in part.items()}
+    """Return what a part of an ``.ods``'s number style is in the code that another file would have for it."""
+    at = _attributes(part)
     if _local(part.tag) == "text":
         return f'"{part.text or ""}"'
     if _local(part.tag) != "number":
         return ""
-    factor = at.get("display-factor", "1")
-    digits = "0"
-    for inner in part:
-        # A point among the digits, so many of them before the last.
-        place = next((value for key, value in inner.items() if _local(key) == "position"), "")
-        if inner.text == "." and re.fullmatch("[1-9]", place):
-            digits = '0"."' + int(place) * "0"
-    return digits + "," * ((len(factor) - 1) // 3 if re.fullmatch("10*", factor) else 0)
+    # A point among the digits, so many of them before the last.
+    places = [_attributes(inner).get("position", "") for inner in part if inner.text == "."]
+    factor, digits = at.get("display-factor", "1"), [f'0"."{int(p) * "0"}' for p in places if re.fullmatch("[1-9]", p)]
+    return (digits or ["0"])[0] + "," * ((len(factor) - 1) // 3 if re.fullmatch("10*", factor) else 0)

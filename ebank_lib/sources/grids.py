@@ -14,7 +14,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,6 @@ from .blocks import letters, range_name
 from .formats import PARTS, Extras, ods_extras, xlsx_extras
 from .numbers import as_text, shown
 from .spec import Limits
-from .xls import xls_extras
 
 __all__ = ["Grid", "check_lengths", "csv_grid", "csv_rows", "files_under", "read_bytes", "workbook_grids"]
 
@@ -39,6 +38,9 @@ _MAX_PARTS = 5_000
 _MERGED_CELLS = 500_000
 _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16"}
 _SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\r?\n')
+# Programs that export write them, and call them .xls.
+_MISNAMED = {b"urn:schemas-microsoft-com:office:spreadsheet": "XML of Excel 2003", b"<html": "a web page",
+             b"<table": "a web page", b"mime-version:": "a web page in one file"}
 _SMALL_PART = 16_000_000     # styles, names and relations: Excel itself stops far below
 
 
@@ -90,11 +92,9 @@ def _weigh(name: str, part: str | None, packed: int, size: int, total: int, limi
                             file=name, sheet=part)
 
 
-def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[str | int, Extras]]:
-    """Unpack, weigh and repack an ``.xlsx`` or ``.ods``, check an ``.xls``: return what may be opened, and what its
-    reader leaves out, by the sheet's name or number."""
-    if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        return data, xls_extras(data, name, limits)
+def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[str, Extras]]:
+    """Unpack, weigh, check and repack an ``.xlsx`` or ``.ods``: return what may be opened, and what its reader leaves
+    out, by the sheet's name."""
     parts = _parts(data, name, limits)
     lower = {part.lower(): content for part, content in parts.items()}
     for part, content in lower.items():
@@ -171,13 +171,37 @@ class Grid:
                            column=None if column is None else letters(column), **more)
 
 
-def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, object]]:
+def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str, Callable[[], Grid]]]:
     """Yield (sheet name, function that reads its grid) for every sheet of a workbook, in the workbook's order."""
-    content, extras = _guarded(lambda: open_package(data, name, limits), name)
-    book = _guarded(lambda: python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)), name)
-    for n, sheet in enumerate(book.sheets_metadata):
-        more, hidden = extras.get(sheet.name) or extras.get(n) or Extras(), sheet.visible != SheetVisibleEnum.Visible
-        yield sheet.name, partial(_grid, book, n, sheet.name, name, more, limits, hidden)
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    head = data[:4_000].decode("utf-16", "replace").encode() if wide else data[:4_000]
+    if data[:2] != b"PK" and b"\0" not in head:
+        what = next((what for sign, what in _MISNAMED.items() if sign in head.lower()), None)
+        if what:
+            raise SourceError("is no workbook", file=name, found=what, expected="an .xlsx, .xls or .ods file",
+                              hint="Open it in Excel or WPS and save it as .xlsx")
+        if b"\t" in head or b"," in head:
+            yield "", partial(csv_grid, data, name, "utf-16" if wide else None, limits)
+            return
+    if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        from .xls import xls_sheets as sheets  # and xlrd, for files of that kind only
+    else:
+        sheets = _package_sheets
+    for sheet, read in _guarded(lambda: sheets(data, name, limits), name):
+        yield sheet, partial(_grid, read, sheet, name, limits)
+
+
+def _package_sheets(data: bytes, name: str, limits: Limits) -> list[tuple[str, Callable[[], tuple]]]:
+    content, extras = open_package(data, name, limits)
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+
+    def read(n: int, extras: Extras, hidden: bool) -> tuple:
+        table = book.get_sheet_by_index(n)
+        values = table.to_python(skip_empty_area=False) if table.end is not None else []
+        return values, table.merged_cell_ranges or (), extras, hidden
+
+    return [(sheet.name, partial(read, n, extras.get(sheet.name, Extras()), sheet.visible != SheetVisibleEnum.Visible))
+            for n, sheet in enumerate(book.sheets_metadata)]
 
 
 def _guarded(read, name: str, sheet: str | None = None):
@@ -196,14 +220,8 @@ def _guarded(read, name: str, sheet: str | None = None):
                           found=str(error) or type(error).__name__, expected="an .xlsx, .xls or .ods file") from None
 
 
-def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits, hidden: bool) -> Grid:
-    table = _guarded(lambda: book.get_sheet_by_index(n), name, sheet)
-    end = table.end
-    size = (0, 0) if end is None else (end[0] + 1, end[1] + 1)
-    if size[0] * size[1] > limits.sheet_cells:
-        raise limits.refuse("sheet_cells", "has too large a used area", f"{size[0]} rows x {size[1]} columns",
-                            file=name, sheet=sheet)
-    values = _guarded(lambda: table.to_python(skip_empty_area=False), name, sheet) if end is not None else []
+def _grid(read: Callable[[], tuple], sheet: str, name: str, limits: Limits) -> Grid:
+    values, ranges, extras, hidden = _guarded(read, name, sheet)
     height = max([len(values), *(row + 1 for row, _ in extras.texts)])
     width = max([*map(len, values), *(column + 1 for _, column in extras.texts), 0])
     values = [[*row, *[""] * (width - len(row))] for row in [*values, *[[]] * (height - len(values))]]
@@ -211,12 +229,11 @@ def _grid(book, n: int, sheet: str, name: str, extras: Extras, limits: Limits, h
         if min(row, column) >= 0 and values[row][column] == "":
             values[row][column] = text
     for (row, column), code in extras.formats.items():
-        if 0 <= row < height and 0 <= column < width and type(values[row][column]) in (int, float):
+        if row < height and column < width and type(values[row][column]) in (int, float):
             values[row][column] = shown(values[row][column], code)
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
     check_lengths(texts, limits, name, sheet)
-    merges = _guarded(lambda: table.merged_cell_ranges or (), name, sheet)
-    return Grid(name, sheet, values, texts, _merges(merges, height, width, name, sheet), hidden, extras.rows,
+    return Grid(name, sheet, values, texts, _merges(ranges, height, width, name, sheet), hidden, extras.rows,
                 extras.columns)
 
 

@@ -116,19 +116,42 @@ def test_an_xls_that_claims_a_far_cell_is_refused(province):
     struct.pack_into("<HH", data, number + 4, 65_535, 65_535)
     province.write("2010-04.xls", bytes(data))
     province.edit("*.xlsx", "*.xls")
-    with pytest.raises(SourceError, match="65536 rows x 65536 columns.*limits.sheet_cells"):
+    with pytest.raises(SourceError, match="damaged or no workbook"):
         province.cells()
 
 
 @pytest.mark.parametrize("corners", [(9, 3, 0, 6), (0, 8, 7, 6), (8, 8, 0, 6), (0, 65_537, 0, 6), (0, 8, 0, 257)])
-def test_an_xls_whose_corners_are_the_wrong_way_round_allocates_nothing(province, corners):
+def test_what_an_xls_says_of_its_corners_is_not_believed(province, corners):
     data = bytearray(Path(__file__).with_name("province.xls").read_bytes())
+    province.write("2010-04.xls", bytes(data))
+    province.edit("*.xlsx", "*.xls")
+    before = province.cells()
     at = data.find(struct.pack("<HH", 0x0200, 14))
     assert at > 0
     struct.pack_into("<IIHH", data, at + 4, *corners)
     province.write("2010-04.xls", bytes(data))
+    assert province.cells().equals(before)
+
+
+def test_a_record_of_an_xls_that_shows_nothing_is_not_looked_at(province):
+    """A link over the whole sheet: whoever follows it lists four thousand million cells."""
+    data = bytearray(Path(__file__).with_name("province.xls").read_bytes())
+    province.write("2010-04.xls", bytes(data))
     province.edit("*.xlsx", "*.xls")
-    with pytest.raises(SourceError, match="which the format does not allow"):
+    before = province.cells()
+    at = data.find(struct.pack("<HH", 0x0200, 14))
+    struct.pack_into("<HHHHHH", data, at, 0x01B8, 14, 0, 65_535, 0, 65_535)
+    province.write("2010-04.xls", bytes(data))
+    assert province.cells().equals(before)
+
+
+def test_a_sheet_of_an_xls_begins_with_a_record(province):
+    data = bytearray(Path(__file__).with_name("province.xls").read_bytes())
+    at = data.find(struct.pack("<H", 0x0085), data.find(struct.pack("<HH", 0x0809, 16)))
+    struct.pack_into("<I", data, at + 4, struct.unpack_from("<I", data, at + 4)[0] + 4)
+    province.write("2010-04.xls", bytes(data))
+    province.edit("*.xlsx", "*.xls")
+    with pytest.raises(SourceError, match="in the middle of a record"):
         province.cells()
 
 
@@ -138,7 +161,7 @@ def test_an_xls_whose_sectors_run_in_a_circle_is_refused(province):
     struct.pack_into("<I", data, 512 + fat * 512, 0)  # the first sector follows itself
     province.write("2010-04.xls", bytes(data))
     province.edit("*.xlsx", "*.xls")
-    with pytest.raises(SourceError, match="circle"):
+    with pytest.raises(SourceError, match="corruption"):
         province.cells()
 
 
@@ -224,12 +247,31 @@ def test_a_part_that_is_missing_is_named(province, path):
         b"PK\x03\x04",
         b"MZ" + b"\0" * 500,
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
-        b"<html><table><tr><td>1</td></tr></table></html>",
     ],
 )
 def test_what_is_no_workbook_is_said_to_be_none(province, path, content):
     path.write_bytes(content)
     refused(province, "damaged or no workbook")
+
+
+@pytest.mark.parametrize(("text", "what"), [
+    ("<html><table><tr><td>1</td></tr></table></html>", "a web page"), ("\ufeff\n<TABLE>", "a web page"),
+    ("MIME-Version: 1.0\nX-Document-Type: Workbook", "a web page in one file"),
+    ('<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>', "XML of Excel 2003")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_what_only_is_called_a_workbook_is_called_what_it_is(province, text, what, encoding):
+    province.write("2010-03.xls", text.encode(encoding))
+    province.edit("*.xlsx", "*.xls")
+    with pytest.raises(SourceError, match=f"is no workbook; found '{what}'.*save it as .xlsx"):
+        province.cells()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_a_table_of_tabs_that_is_called_a_workbook_is_read(province, encoding):
+    province.write("2010-03.xls", "机构\t个人网银/客户数\n东城分行\t1,200\n西城分行\t800\n".encode(encoding))
+    province.edit("*.xlsx", "*.xls")
+    province.edit("        headings:", "        missing: allow\n        headings:")
+    assert province.cells()["text"].tolist() == ["1,200", "800"]
 
 
 @pytest.mark.parametrize(
