@@ -15,7 +15,7 @@ __all__ = ["LONGEST", "check_pattern", "search"]
 
 LONGEST = 255           # characters of a text that is searched: as long as a file name may be
 _MAX_PATTERN, _MAX_COPIES = 200, 10_000
-_SECONDS = 1.0          # for all searches of a pattern longer than a moment: as people write them, none is
+_SECONDS = 0.5          # for all searches of a pattern longer than a moment: as people write them, none is
 _MOMENT = 0.005
 _left: dict[str, float] = {}
 
