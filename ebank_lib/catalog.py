@@ -72,7 +72,7 @@ def _plain_label(text: str) -> str:
 
 def _name(text: str) -> str:
     if not text.strip():
-        raise ValueError("a text")
+        raise ValueError("a text that is not empty")
     return _plain_label(text)
 
 

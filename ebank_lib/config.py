@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from yaml.parser import ParserError
+from yaml.scanner import ScannerError
 
 from .errors import ConfigError, nearest
 from .files import read_limited
@@ -20,6 +22,7 @@ __all__ = ["Strict", "expected_of", "hidden_sign", "read_rows", "read_text", "re
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+_QUOTES = "Indent by spaces, never by tabs; a text with : # , [ ] { } in it goes into quotes"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What steers a terminal, turns the direction of writing, or is no character at all.
 _STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -116,7 +119,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         row = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError("is not plain YAML", file=str(path), row=row, found=error.problem,
-                          expected="mappings, lists and plain values indented by spaces") from error
+                          expected="mappings, lists and plain values indented by spaces",
+                          hint=_QUOTES if isinstance(error, ScannerError | ParserError) else None) from error
     except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise ConfigError("is not plain YAML", file=str(path), found=(str(error).splitlines() or ["?"])[0],
                           expected="mappings, lists and plain values") from error
@@ -132,7 +136,7 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     except csv.Error as error:
         raise ConfigError("cannot be read", file=str(path), found=str(error), expected="a CSV file") from error
     if not lines or lines[0] != list(columns):
-        raise ConfigError("wrong columns", file=str(path), row=1, found=lines[0] if lines else "nothing",
+        raise ConfigError("wrong columns", file=str(path), row=1, found=",".join(lines[0]) if lines else "nothing",
                           expected=",".join(columns))
     for n, line in enumerate(lines[1:], start=2):
         if line and len(line) != len(columns):
@@ -156,33 +160,52 @@ def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str
         errors = error.errors(include_url=False)
     # A misspelt key is also a missing one: name the misspelling, which is what has to be mended.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    keys = [*([at] if at else []), *(str(part) for part in first["loc"])]
+    keys = [*([at] if at else []), *_place(data, first)]
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
         near = nearest(keys[-1], known)
         raise ConfigError("unknown key", file=str(path), key=".".join(keys),
                           expected="one of " + ", ".join(known) if known else None,
                           hint=f"Did you mean {near!r}?" if near else None)
-    found = "nothing" if first["type"] == "missing" else first["input"]
-    raise ConfigError("wrong value", file=str(path), key=".".join(keys), found=found, expected=expected_of(first))
+    if first["type"] == "missing":
+        raise ConfigError("is missing", file=str(path), key=".".join(keys))
+    # Of a number or a word, say, there is an error each.
+    expected = dict.fromkeys(expected_of(e) for e in errors if _place(data, e) == _place(data, first))
+    raise ConfigError("wrong value", file=str(path), key=".".join(keys), found=first["input"],
+                      expected=" or ".join(expected))
 
 
 # What is expected where pydantic found something else, by the kind of its error; with what it says of it.
 _EXPECTED = {
-    "missing": "this key", "string_type": "a text", "int_type": "a whole number", "int_from_float": "a whole number",
+    "string_type": "a text", "int_type": "a whole number", "int_from_float": "a whole number",
     "float_type": "a number", "finite_number": "a finite number", "bool_type": "true or false",
     "list_type": "a list, such as [a, b]", "dict_type": "keys and values", "model_type": "keys and values",
     "literal_error": "{expected}", "greater_than": "more than {gt:g}", "greater_than_equal": "{ge:g} or more",
-    "less_than_equal": "{le:g} or less", "string_too_short": "a text that is not empty",
+    "less_than": "less than {lt:g}", "less_than_equal": "{le:g} or less",
+    "string_too_short": "a text that is not empty",
     "string_too_long": "at most {max_length} characters", "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
     "string_pattern_mismatch": "a text of the form {pattern}"}
 
 
 def expected_of(error: dict[str, Any]) -> str:
     """Return what a value should have been, in plain words."""
-    text = _EXPECTED.get(error["type"], error["msg"].removeprefix("Value error, ")).format(**error.get("ctx", {}))
+    known = _EXPECTED.get(error["type"])
+    text = known.format(**error.get("ctx", {})) if known else error["msg"].removeprefix("Value error, ")
     unquoted = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
     return f"{text}: put it into quotes" if unquoted else text
+
+
+def _place(data: Any, error: dict[str, Any]) -> list[str]:
+    """Return the keys that lead to an error, as they stand in the document: pydantic names alternatives as well."""
+    keys: list[str] = []
+    for part in error["loc"]:
+        there = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not there and error["type"] != "missing":
+            break
+        keys.append(str(part))
+        data = data[part] if there else None
+    return keys
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -53,7 +53,7 @@ def test_a_ratio_is_its_parts(catalog):
     panel = pd.DataFrame({"etxn_total": [3.0, 1.0, 0.0], "counter_txn": [1.0, None, 0.0]})
     assert catalog.derive(panel, "echannel_share").tolist()[0] == 0.75
     assert catalog.derive(panel, "echannel_share").isna().tolist() == [False, True, True]
-    with pytest.raises(ConfigError, match="not derived"):
+    with pytest.raises(ConfigError, match="is not derived from other indicators"):
         catalog.derive(panel, "sms")
 
 
@@ -63,8 +63,8 @@ BRANCHES = "branch,zh,en,role,aliases,merged_into,merged_month\n"
 @pytest.mark.parametrize(("rows", "message"), [
     ("../x,甲,A,branch,,,\n", "bad branch id"),
     ("a,甲,A,brunch,,,\n", "bad role"),
-    ("a,甲,A,branch,,,\nb,甲,B,branch,,,\n", "one branch"),
-    ("a,甲,A,merged,,,\n", "merged_into"),
+    ("a,甲,A,branch,,,\nb,甲,B,branch,,,\n", "a name must belong to one branch"),
+    ("a,甲,A,merged,,,\n", "role merged goes with merged_into and merged_month"),
     ("a,甲,A,merged,,b,2010-01\nc,丙,C,branch,,,\n", "branch to merge into"),
     ("a,甲,A,merged,,b,2010-13\nb,乙,B,branch,,,\n", "bad month"),
     ("a,甲,A,merged,,b,NaT\nb,乙,B,branch,,,\n", "bad month"),
@@ -72,13 +72,13 @@ BRANCHES = "branch,zh,en,role,aliases,merged_into,merged_month\n"
     ("a,甲\n", "another length"),
     ("a,甲,A,branch,,,,x\n", "another length"),
     ('a,"甲,A,branch,,,\n', "cannot be read"),
-    ("a,甲\0,A,branch,,,\n", "control character; found 'U.0000'"),
+    ("a,甲\0,A,branch,,,\n", "holds a control character; found 'U.0000'"),
     ("a,甲,\u202eA,branch,,,\n", "control character; found 'U.202E'"),
-    ('a,"甲\n乙",A,branch,,,\n', "one line"),
+    ('a,"甲\n乙",A,branch,,,\n', "text on one line, without characters that nobody sees"),
     ("a,甲,A\u200bB,branch,,,\n", "nobody sees"),
     ("a,甲,,branch,,,\n", "one branch"),
     ("a,甲,\u3000,branch,,,\n", "one branch"),
-    (f"a,甲,{'A' * 201},branch,,,\n", "at most 200"),
+    (f"a,甲,{'A' * 201},branch,,,\n", "at most 200 characters"),
     ("a,甲,A,branch,,,\nA,乙,B,branch,,,\n", "bad branch id"),
     ("a,甲,A,branch,,,\n../../x,乙,B,branch,,,\n", "bad branch id"),
     ("/etc/x,甲,A,branch,,,\n", "bad branch id"),
@@ -130,10 +130,14 @@ def test_a_misspelt_branch_leads_to_the_nearest_branch(root):
     ("group: sales, kind: flow, unit: 元}", "group: sale, kind: flow, unit: 元}", "Did you mean 'sales'"),
     ("numerator: mobile_active,", "numerator: mobile_activ,", "Did you mean 'mobile_active'"),
     ("- {key: phone,", "- {key: mobile,", "stands twice"),
+    ("numerator: mobile_active, ", "", "numerator and denominator go together, on a ratio"),
+    ("zh: 手机银行客户数,", "zh: ' ',", "indicators.*found ' '; expected a text that is not empty"),
     ("kind: ratio", "kind: rate", "'stock', 'flow' or 'ratio'"),
     ("factor: 10000}", "factor: -1}", "more than 0"),
     ("- {key: mobile,", "- {key: nul,", "indicators.*letters, digits"),
     ("- {key: mobile,", "- {key: ../x,", "indicators.*letters, digits"),
+    ("groups:\n", "groups:\n  a/b: {zh: a, en: b}\n",
+     r"groups.a/b'.*letters, digits, _ and - \(at most 64, beginning with a letter or digit\)"),
     ("groups:\n", 'groups:\n  x: {zh: a, en: "b\u200b"}\n', "nobody sees"),
     ("groups:\n", 'groups:\n  x: {zh: a, en: "b\\nc"}\n', "one line"),
     ("groups:\n", "groups:\n  x: {zh: a, en: " + "x" * 100_000 + "}\n", "at most 200"),

@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 @pytest.mark.parametrize(("data", "key", "message"), [
     ({"titel": "x"}, "titel", "Did you mean 'title'"),
     ({"title": 3}, "title", "a text: put it into quotes"),
-    ({}, "title", "nothing"),
+    ({}, "title", "is missing"),
     ({"title": "x", "parts": [{"lenght": 3}]}, "parts.0.lenght", "Did you mean 'length'"),
     ({"title": "x", "named": {"a": {"length": 1, "widht": 2}}}, "named.a.widht", "one of length"),
     ({"title": "x", "parts": [{"length": "3"}]}, "parts.0.length", "a whole number"),

@@ -90,21 +90,21 @@ class Move(Strict):
     @model_validator(mode="after")
     def _sized(self):
         if (self.low is None) != (self.high is None) or (self.low is None and self.evidence is None):
-            raise ValueError("an effect needs low and high, an 80% range, or evidence")
+            raise ValueError("low and high, an 80% range, or evidence")
         if self.low is not None:
             if self.low > self.high:
-                raise ValueError(f"the range runs backwards: low {self.low:g} is above high {self.high:g}")
+                raise ValueError(f"low below high: from {self.low:g} to {self.high:g} the range runs backwards")
             if self.low == self.high != 0:
-                raise ValueError(f"a bare point, {self.low:g}: say how uncertain it is, low below high")
+                raise ValueError(f"low below high, an 80% range: {self.low:g} is a bare point")
             if self.how == "ceiling" and not (0 < self.low < self.high < 1):
-                raise ValueError("the part of a gap that is closed lies between 0 and 1")
+                raise ValueError("the part of a gap that is closed, between 0 and 1")
         if self.evidence is not None and self.how != "level":
-            raise ValueError("evidence of interventions is about how: level")
+            raise ValueError("how: level, which evidence of interventions is about")
         bad = {k: v for k, v in self.takes_from.items() if not 0 < v <= 1}
         if bad:
-            raise ValueError(f"takes_from is a part of what is gained, above 0 and at most 1: {bad}")
+            raise ValueError(f"parts of what is gained under takes_from, above 0 and at most 1, not {bad}")
         if isinstance(self.ceiling, float) and self.ceiling <= 0:
-            raise ValueError("a ceiling is above 0")
+            raise ValueError("a ceiling above 0")
         return self
 
 
@@ -126,11 +126,11 @@ class Lever(_Named):
     def _signed(self):
         for n, move in enumerate(self.moves):
             if move.low is not None and move.low < 0 and not isinstance(self, Stress):
-                raise ValueError(f"moves.{n} has a negative range ({move.low:g} to {move.high:g}); "
+                raise ValueError(f"no negative range, as in moves.{n} ({move.low:g} to {move.high:g}): "
                                  "what does harm belongs under stress")
         moved = [move.indicator for move in self.moves]
         if len(set(moved)) < len(moved):
-            raise ValueError("an indicator is moved twice")
+            raise ValueError("each indicator moved once")
         return self
 
 

@@ -124,7 +124,7 @@ def test_a_gap_to_saturation_needs_a_history_that_saturates(make_paths):
     view = View.of(paths, "rizhao")
     effect = draw(lever({"indicator": "sms"} | close), view, 0, {}).effects[0]
     assert effect.top == pytest.approx(2000, rel=0.01) and effect.range_80 == pytest.approx((0.2, 0.7))
-    with pytest.raises(SeriesError, match="no ceiling"):
+    with pytest.raises(SeriesError, match="the history shows no ceiling, so no gap to one can be closed"):
         draw(lever({"indicator": "phone"} | close), view, 0, {})
 
 
@@ -149,14 +149,18 @@ def test_an_indicator_that_follows_from_others_is_refused_with_those_to_move(vie
 
 
 @pytest.mark.parametrize("about, words", [
-    ({"low": -0.2, "high": -0.1}, "belongs under stress"),
-    ({"low": 0.3, "high": 0.1}, "runs backwards"),
-    ({"low": 0.1, "high": 0.1}, "bare point"),
-    ({"low": 0.1}, "80% range"),
+    ({"low": -0.2, "high": -0.1},
+     r"no negative range, as in moves.0 \(-0.2 to -0.1\): what does harm belongs under stress"),
+    ({"low": 0.3, "high": 0.1}, "low below high: from 0.3 to 0.1 the range runs backwards"),
+    ({"low": 0.1, "high": 0.1}, "low below high, an 80% range: 0.1 is a bare point"),
+    ({"low": 0.1}, "low and high, an 80% range, or evidence"),
     ({}, "80% range"),
-    ({"how": "ceiling", "low": 0.2, "high": 1.2}, "between 0 and 1"),
-    ({"low": 0.1, "high": 0.2, "takes_from": {"sms": 1.5}}, "at most 1"),
-    ({"how": "growth", "evidence": Evidence(interventions=["mobile"])}, "how: level"),
+    ({"how": "ceiling", "low": 0.2, "high": 1.2}, "the part of a gap that is closed, between 0 and 1"),
+    ({"low": 0.1, "high": 0.2, "takes_from": {"sms": 1.5}},
+     "parts of what is gained under takes_from, above 0 and at most 1, not {'sms': 1.5}"),
+    ({"how": "growth", "evidence": Evidence(interventions=["mobile"])},
+     "how: level, which evidence of interventions is about"),
+    ({"low": 0.1, "high": 0.2, "ceiling": -1.0}, "a ceiling above 0"),
     ({"low": -2.0, "high": -1.5}, "greater than -1"),
 ])
 def test_a_size_that_cannot_be_is_refused(about, words):

@@ -57,6 +57,14 @@ SMS = "moves: [{indicator: sms, low: 0.1, high: 0.2}]}"
     (LEVER + "moves: [{indicator: sms, low: 0.2, high: 0.1}]}", ConfigError, "runs backwards"),
     (LEVER + "moves: [{indicator: sms, low: .nan, high: 0.1}]}", ConfigError, "moves.0.low"),
     (LEVER + "moves: []}", ConfigError, "moves"),
+    (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2}, {indicator: sms, low: 0.1, high: 0.2}]}", ConfigError,
+     "each indicator moved once"),
+    (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2, ceiling: high}]}", ConfigError,
+     "moves.0.ceiling': wrong value; found 'high'; expected a number or 'saturation'"),
+    (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2, takes_from: {phone: 2.0}}]}", ConfigError,
+     "at most 1, not {'phone': 2.0}"),
+    (LEVER + "moves: [{indicator: sms, evidence: {interventions: [" + "sms, " * 21 + "]}}]}", ConfigError,
+     "at most 20 of them"),
     (LEVER + "moves: [{indicator: coverage, low: 0.1, high: 1.4}]}", ConfigError, "more than a share has points"),
     (LEVER + "moves: [{indicator: coverage, low: 0.1, high: 0.4, ceiling: 1.2}]}", ConfigError, "ceiling of a share"),
     (LEVER + "moves: [{indicator: sms, how: ceiling, low: 0.1, high: 0.4}]}", ConfigError, "gap to"),
@@ -87,7 +95,7 @@ def test_a_cycle_of_cannibalisation_is_named_in_full(tmp_path, catalog):
     path = tmp_path / "strategies.yaml"
     chain = "levers:\n" + takes("a", "mobile", "sms") + takes("b", "sms", "phone")
     path.write_text(chain + takes("c", "phone", "mobile"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="mobile takes from sms takes from phone takes from mobile"):
+    with pytest.raises(ConfigError, match="a cycle of cannibalisation.*mobile takes from sms takes from phone"):
         load_strategy(path, catalog)
     path.write_text(chain + takes("c", "mobile", "phone"), encoding="utf-8")
     assert len(load_strategy(path, catalog).levers) == 3
@@ -115,7 +123,7 @@ def test_shares_of_one_whole_may_not_pass_a_hundred_per_cent(tmp_path, catalog, 
     if fits:
         assert len(load_strategy(path, catalog).targets) == len(goals)
     else:
-        with pytest.raises(ConfigError, match="contradict each other.* = 1"):
+        with pytest.raises(ConfigError, match="targets contradict each other: their shares of one whole pass 100%"):
             load_strategy(path, catalog)
 
 
