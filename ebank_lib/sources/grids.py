@@ -48,11 +48,13 @@ def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
     """Return the files a glob names below `root`, in the order of their names; none of them lies outside it."""
     try:
         found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
-    except (OSError, ValueError, NotImplementedError, RecursionError) as error:
+        there = [] if found else sorted(p.name for p in root.iterdir())[:20]
+    except (OSError, ValueError, IndexError, NotImplementedError, RecursionError) as error:   # IndexError: "."
         raise SourceError("cannot be searched for", file=pattern, found=str(error),
                           expected="a file or a glob") from None
     if not found:
-        raise SourceError("no file matches", file=pattern, found="nothing", expected="at least one file in the folder")
+        raise SourceError("no file matches", file=pattern, found="nothing", expected="at least one file in the folder",
+                          hint=f"There are {', '.join(there) or 'no files'}")
     if len(found) > limits.files:
         raise limits.refuse("files", "matches too many files", len(found), file=pattern)
     for path in found:

@@ -175,7 +175,8 @@ def find_tables(grid: Grid, keys: Keys, names: Names) -> list[Table]:
         near = nearest(plain(heading), dict.fromkeys(
             plain(t) for row in grid.texts[:50] for t in row if 0 < len(t) <= 100))
         raise grid.error("has no such heading", found=near or "nothing like it",
-                         expected=f"a cell {quote(heading)} above the table")
+                         expected=f"a cell {quote(heading)}, the heading of the {anchor} column",
+                         hint="A column without a heading is named by its letter")
     wide = [t for t in found if sum(map(any, _headings(grid, t))) > 1] or [
         max(found, key=lambda t: sum(map(any, _headings(grid, t))))]
     return [_until_next(grid, table, wide) for table in wide]
@@ -410,11 +411,12 @@ def _refuse_repeated(grid: Grid, table: Table, keys: Keys, columns: list[Column]
         at = {key: (grid.values[r][c], grid.texts[r][c]) for key, (r, c) in column.at.items()}
         before = where.setdefault((column.indicator, *(keys.compared(key, *cell) for key, cell in at.items())), column)
         if before is not column:
-            one = " ".join([column.indicator, *(text for _, text in at.values())]).strip()
+            marks = [text for _, text in at.values()]
+            one = " ".join([column.indicator, *marks]).strip()
             raise grid.error("has two columns for one " + ("indicator" if column.indicator else "month or branch"),
-                             table.bottom, column.index, found="/".join(filter(None, [column.path, one])),
-                             expected=f"one column of {one} ({letters(before.index)} is one)",
-                             hint="Leave one out by a name under `ignore`")
+                             table.bottom, column.index, found="/".join(filter(None, [column.path, *marks])),
+                             expected=f"one column of {one} ({letters(before.index)} is one)", hint="Map one heading "
+                             "and list the other under `ignore`; two of one name have to be told apart in the sheet")
 
 
 def _level_of(grid: Grid, keys: Keys, key: str, origins: dict[int, list], span: list[int]) -> int | None:

@@ -217,7 +217,8 @@ def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: 
             near = nearest(name, count)
             raise SourceError("needs the column once", file=table.file, column=name, found=f"{count[name]} times",
                               expected="one column of this name",
-                              hint=f"Did you mean {quote(near)}?" if near and near != name else None)
+                              hint=f"Did you mean {quote(near)}?" if near and near != name else
+                              f"There are {', '.join(count)}")
     rest = [n for n in table.names if n not in figures and n not in keys and n not in spec.ignore]
     if rest and spec.unmapped == "error":
         raise not_mapped("column", rest[0], figures, file=table.file, column=rest[0], found=rest[0])

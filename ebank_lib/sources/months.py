@@ -314,7 +314,8 @@ class Month(Strict):
 
     def why_not(self, text: str, year: int | None = None) -> str:
         """Return why a text says no month and which line decides, "" where a pattern or format has decided."""
-        return "" if self.pattern or self.format else why_not(text, year)
+        why = "" if self.pattern or self.format else why_not(text, year)
+        return why[:1].upper() + why[1:]
 
     def in_text(self, text: str, year: int | None = None) -> int | None:
         """Return the month that a text says (as a period's number), None if it says none or several; `year` is that of

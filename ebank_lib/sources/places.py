@@ -51,7 +51,8 @@ def month_of(month: Month, file: str, sheet: str | None = None, above: Sequence[
         sheet = None if month.source == "file" else sheet
         raise SourceError(_NO_MONTH[month.source], file=file, sheet=sheet, found=" | ".join(texts) or "nothing",
                           expected=month.expected,
-                          hint=f"A sheet that is of no month is left out by `ignore: [{sheet}]`" if sheet else None)
+                          hint=f"A sheet that is of no month is left out by `ignore: [{sheet}]`" if sheet else
+                          "A narrower `path` leaves the file out; `month: {from: ...}` says where else the month is")
     return found.pop()
 
 

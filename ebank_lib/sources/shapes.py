@@ -33,6 +33,7 @@ _OURS = ("doubtful",)       # of a panel.csv that a report leaves
 _NO_NUMBER = re.compile(r"(?i)[\W_]*|#?n/?a|nan|null|none|无|未报|缺报?")
 _OFTEN = {3: "quarterly", 6: "half-yearly", 12: "yearly"}
 TO_MONTHS = "Make months of it first: sums of flows, last values of stocks, as df.resample('ME').sum() and .last() do"
+_TOO_FEW = "Months are needed: a quarter's sum or level does not say them"
 
 
 def long_table(df: object, branch: str | None, file: str, numbers: list[int] | None = None) -> pd.DataFrame:
@@ -118,9 +119,10 @@ def _flat(df: object, file: str) -> pd.DataFrame:
     for n in range(index.nlevels):
         level = index.get_level_values(n)
         told = _column(frame, _MONTH) is not None or "month" in levels
+        dated = level.dtype.kind == "M" or isinstance(level.dtype, pd.PeriodDtype)
         if level.name is not None and fold(as_text(level.name)).casefold() in _KEYS:
             name = as_text(level.name)
-        elif not told and (level.dtype.kind == "M" or all(_month(value) is not None for value in level.unique())):
+        elif not told and (dated or all(_month(value) is not None for value in level.unique())):
             name = "month"
         elif index.nlevels == 1 and pd.api.types.is_integer_dtype(level):
             continue        # the numbers of rows, which may have been sorted or chosen
@@ -156,10 +158,10 @@ def _missing(value: object) -> bool:
 
 def _months(values: pd.Series, row: np.ndarray, column: str, file: str) -> list[int]:
     """Return the number of the monthly period in every row."""
-    freq = getattr(values.dtype, "freq", None)
-    if isinstance(values.dtype, pd.PeriodDtype) and freq != pd.offsets.MonthEnd():
-        raise SourceError("is not monthly", file=file, column=column, found=f"periods of {freq.freqstr}",
-                          expected="a period a month", hint=TO_MONTHS)
+    if isinstance(values.dtype, pd.PeriodDtype) and values.dtype != "period[M]":
+        often = len(values) and (values.iloc[0].end_time - values.iloc[0].start_time).days < 31
+        raise SourceError("is not monthly", file=file, column=column, found=values.dtype, expected="a period a month",
+                          hint=TO_MONTHS.replace("'ME'", "'M'") if often else _TOO_FEW)
     known: dict[object, int | None] = {}
     for n, value in enumerate(values.astype(object).tolist()):
         if value not in known:
@@ -187,7 +189,7 @@ def _check_monthly(months: list[int], file: str) -> None:
     if every > 1:
         raise SourceError("is not monthly", file=file, expected="a row a month",
                           found=f"{_OFTEN.get(every, f'every {every} months')} data",
-                          hint="Months are needed: a quarter's sum or level does not say them")
+                          hint=_TOO_FEW)
 
 
 def _texts(values: pd.Series, row: np.ndarray, column: str, file: str) -> list[str]:

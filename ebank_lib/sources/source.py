@@ -296,7 +296,7 @@ def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Nami
     for spec, names in specs:
         if not names and not spec.optional:
             raise SourceError("has no such sheet", file=file, found=", ".join(n for n, _ in sheets) or "no sheet",
-                              expected=f"a sheet {spec.sheet}")
+                              expected=f"a sheet {spec.sheet}", hint="`optional: true` lets workbooks lack it")
     return blocks
 
 
