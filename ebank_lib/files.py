@@ -38,18 +38,18 @@ def project_root() -> Path:
 
 
 def find_source(source: str | Path) -> Path:
-    """Return the ``sources.yaml`` of a source given as that file or its folder: a relative path is tried from the
-    working directory, then from the project's root. A SourceError names the places tried."""
+    """Return the ``sources.yaml`` of a source given as that file or its folder, or a table that is one by itself: a
+    relative path is tried from the working directory, then from the project's root. A SourceError names the places."""
     given = Path(source).expanduser()
     tried = []
     for place in [Path] if given.is_absolute() else [Path.cwd, project_root]:
         path = place() / given
         path = path / CONFIG if path.is_dir() else path
-        if path.is_file():
+        if path.is_file() and (is_table(path) or path.suffix in (".yaml", ".yml")):
             return path.resolve()
         tried.append(str(path))
-    raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}",
-                      hint="Tried " + ", ".join(dict.fromkeys(tried)))
+    raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}, or a CSV or Parquet file",
+                      hint=f"Tried {', '.join(dict.fromkeys(tried))}. `ebank new DIR --from PATH` drafts a {CONFIG}")
 
 
 def is_table(path: Path) -> bool:

@@ -41,7 +41,8 @@ def as_months(y: pd.Series) -> pd.Series:
     if not isinstance(y, pd.Series):
         raise SeriesError("is no series", found=type(y).__name__, expected="a pandas Series with a monthly PeriodIndex")
     if not isinstance(y.index, pd.PeriodIndex) or y.index.freqstr != "M":
-        raise SeriesError("has no months", found=type(y.index).__name__, expected="a PeriodIndex of frequency M")
+        raise SeriesError("has no months", found=type(y.index).__name__,
+                          expected="a monthly PeriodIndex, as y.to_period('M') has")
     if not y.index.is_monotonic_increasing or not y.index.is_unique or y.index.hasnans:
         raise SeriesError("months are not in order", expected="each month once, rising")
     try:

@@ -19,7 +19,7 @@ from string import Formatter
 from typing import TYPE_CHECKING
 
 from .config import read_yaml
-from .errors import ConfigError, UnknownNameError
+from .errors import UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd  # a batch that has nothing to do says so before pandas would be loaded
@@ -56,10 +56,7 @@ def words() -> dict[str, dict[str, str]]:
     entries: dict[str, dict[str, str]] = {}
     for path in sorted(_WORDS.glob("*.yaml")):
         for name, texts in read_yaml(path).items():
-            if not isinstance(texts, dict) or set(texts) != set(LANGUAGES):
-                raise ConfigError("needs both languages", file=str(path), key=str(name), found=texts,
-                                  expected="zh and en")
-            entries[f"{path.stem}.{name}"] = {lang: str(text) for lang, text in texts.items()}
+            entries[f"{path.stem}.{name}"] = {lang: str(texts[lang]) for lang in LANGUAGES}
     return entries
 
 

@@ -25,7 +25,7 @@ def test_a_relative_source_is_found_from_the_project_and_from_its_notebooks(proj
 def test_outside_of_any_project_it_is_the_checkout_that_is_tried(tmp_path, monkeypatch, root):
     monkeypatch.chdir(tmp_path)
     assert find_source("data/shandong") == root / "data" / "shandong" / "sources.yaml"
-    with pytest.raises(SourceError, match="Tried"):
+    with pytest.raises(SourceError, match="no such source; found 'data/nowhere'.*Tried .*`ebank new"):
         find_source("data/nowhere")
 
 

@@ -93,7 +93,7 @@ def test_names_without_a_translation_keep_apart_and_are_shown_as_written():
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\x00b", "客户\u202e数"])
 def test_what_is_no_name_is_an_error_that_says_so(name):
-    with pytest.raises(ConfigError, match="no name of an indicator"):
+    with pytest.raises(ConfigError, match="is no name of an indicator"):
         draft_indicator(name)
 
 

@@ -187,11 +187,11 @@ def test_the_printed_total_is_no_peer(cleaned):
     assert set(found.everyone["branch"]) == set(cleaned.catalog.reporting) and found.latest["n"].max() == 16
     with pytest.raises(UnknownNameError, match="rizhao"):
         compare_peers(cleaned, "rizhaoo")
-    with pytest.raises(UnknownNameError, match="among the peers"):
+    with pytest.raises(UnknownNameError, match="unknown branch among the peers 'shandong'"):
         compare_peers(cleaned, "shandong")
     with pytest.raises(UnknownNameError, match="mobile"):
         compare_peers(cleaned, "rizhao", ["mobil"])
-    with pytest.raises(SeriesError, match="no branch"):
+    with pytest.raises(SeriesError, match="holds no branch to compare"):
         compare_matrix = cleaned.panel.loc[[cleaned.catalog.total]]
         matrix(compare_matrix, cleaned.catalog, "mobile")
 

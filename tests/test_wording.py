@@ -38,7 +38,7 @@ def test_every_key_that_the_library_names_exists():
 
 
 def test_an_unknown_key_or_language_suggests_the_nearest():
-    with pytest.raises(UnknownNameError, match=r"general\.month"):
+    with pytest.raises(UnknownNameError, match=r"unknown wording key 'general.monht'. Did you mean 'general\.month"):
         wording.t("general.monht")
     with pytest.raises(UnknownNameError, match="zh, en"):
         wording.use_language("fr")

@@ -173,7 +173,7 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: st
     nobs, m = int((~missing).sum()) - lost, x.shape[1]
     if nobs < m + 3:
         raise SeriesError("the series is too short", found=f"{nobs + lost} values",
-                          expected=f"at least {m + 3 + lost} ({m} regressors, {lost} lost to differencing)")
+                          expected=f"at least {m + 3 + lost} ({m} for trend and regressors, {lost} for differences)")
     filled = y.interpolate(limit_direction="both").to_numpy()
 
     def difference(a: np.ndarray) -> np.ndarray:

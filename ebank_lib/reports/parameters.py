@@ -172,7 +172,7 @@ def _like(default: Any, text: str, name: str) -> Any:
         if isinstance(default, float) and type(value) is int:
             value = float(value)
     if type(value) is not type(default):
-        raise ConfigError("wrong value", key=name, found=text, expected=f"{type(default).__name__}, like {default!r}")
+        raise ConfigError("wrong value", key=name, found=text, expected=f"a value like {default!r}")
     return value
 
 

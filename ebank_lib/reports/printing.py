@@ -71,7 +71,8 @@ def _run(command: list[str], seconds: float, page: Path) -> str:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    start_new_session=True)
     except OSError as error:
-        raise ConfigError("cannot be run", file=command[0], found=error.strerror) from error
+        raise ConfigError("cannot be run", file=command[0], found=error.strerror, expected="a browser",
+                          hint=f"Name another in {VARIABLE}.") from error
     with process:
         try:
             return process.communicate(timeout=seconds)[1].decode("utf-8", "replace")

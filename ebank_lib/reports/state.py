@@ -98,7 +98,8 @@ def sweep(out: Path, keep: str = "") -> None:
             if str(old) != keep:
                 shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise ConfigError("cannot be cleared", file=str(error.filename or out), found=error.strerror) from error
+        raise ConfigError("cannot be cleared", file=str(error.filename or out), found=error.strerror,
+                          expected="a folder that may be written") from error
 
 
 # ---------------------------------------------------------------- what was made from what

@@ -13,7 +13,7 @@ def test_the_map_counts_what_is_missing(cleaned):
     table = share_table(cleaned, "missing")
     assert table.loc["rizhao", "2008-10"] == cleaned.panel.loc[("rizhao", "2008-10")].isna().mean()
     assert table.shape == (17, len(cleaned.months)) and (share_table(cleaned) >= table).all().all()
-    with pytest.raises(UnknownNameError, match="flagged"):
+    with pytest.raises(UnknownNameError, match="unknown kind of picture 'flaged'. Did you mean 'flagged'"):
         share_table(cleaned, "flaged")
 
 

@@ -129,16 +129,17 @@ def test_a_constant_is_forecast_as_it_is():
 
 
 @pytest.mark.parametrize("given_, error", [
-    ({"horizon": 0}, "horizon"), ({"horizon": 121}, "horizon"), ({"horizon": 2.5}, "horizon"),
-    ({"level": (80, 120)}, "level"), ({"level": 0}, "level"), ({"level": ()}, "level")])
+    ({"horizon": 0}, "the horizon is out of range"), ({"horizon": 121}, "horizon"), ({"horizon": 2.5}, "horizon"),
+    ({"level": (80, 120)}, "a level is out of range"), ({"level": 0}, "level"), ({"level": ()}, "level")])
 def test_an_argument_out_of_range_is_an_error(given_, error):
     with pytest.raises(SeriesError, match=error):
         forecast(growth(), models=("drift",), **given_)
 
 
 @pytest.mark.parametrize("y, error", [
-    ([1.0, 2.0], "too few months"), ([np.nan] * 20, "too few months"), (["a", "b", "c"], "no number"),
-    ([1.0, np.inf, 2.0, 3.0], "infinite"), (np.ones((3, 3)), "no series"), ([], "too few months")])
+    ([1.0, 2.0], "too few months to forecast"), ([np.nan] * 20, "too few months"),
+    (["a", "b", "c"], "holds something that is no number"),
+    ([1.0, np.inf, 2.0, 3.0], "holds an infinite value"), (np.ones((3, 3)), "no series"), ([], "too few months")])
 def test_what_is_no_series_is_an_error(y, error):
     with pytest.raises(SeriesError, match=error):
         forecast(y, models=("drift",))
@@ -147,15 +148,15 @@ def test_what_is_no_series_is_an_error(y, error):
 def test_index_errors_are_named():
     twice = growth()
     twice.index = [*twice.index[:-1], twice.index[0]]
-    with pytest.raises(SeriesError, match="twice"):
+    with pytest.raises(SeriesError, match="a month stands twice"):
         forecast(twice, models=("drift",))
     with pytest.raises(SeriesError, match="not monthly"):
         forecast(pd.Series(range(12), index=pd.period_range("2008Q1", periods=12, freq="Q")), models=("drift",))
     with pytest.raises(SeriesError, match="no months"):
         forecast(pd.Series(range(4), index=list("abcd")), models=("drift",))
-    with pytest.raises(SeriesError, match="outside 0..1"):
+    with pytest.raises(SeriesError, match="a share lies outside 0..1"):
         forecast(monthly([0.5, 1.5, 0.4]), kind="ratio", models=("drift",))
-    with pytest.raises(UnknownNameError, match="snaive"):
+    with pytest.raises(UnknownNameError, match="unknown forecast model 'snaivee'. Did you mean 'snaive'"):
         forecast(growth(), models=("snaivee",))
     with pytest.raises(UnknownNameError, match="stock, flow"):
         forecast(growth(), models=("drift",), kind="level")
@@ -244,7 +245,7 @@ def test_many_series_and_one_that_cannot_be_forecast():
     assert np.array_equal(got.loc[got["unique_id"] == "a", "y_hat"], alone["y_hat"])
     wide = pd.DataFrame({"a": growth(0), "b": growth(1)})
     assert np.array_equal(forecast_many(wide, 6, models=("ets", "snaive"))["y_hat"], got["y_hat"].dropna())
-    with pytest.raises(SeriesError, match="unique_id, ds, y"):
+    with pytest.raises(SeriesError, match="a long frame needs more columns; .*unique_id, ds, y"):
         forecast_many(frame.drop(columns="y"))
 
 

@@ -105,7 +105,7 @@ def test_planted_json_counts_as_none(place, body):
 )
 def test_no_name_of_an_entry_leads_out(place, what, key):
     for call in (place.path, place.read, lambda w, k: place.find(w, k, DATA), lambda w, k: place.write(w, k, b"x")):
-        with pytest.raises(ConfigError, match="no name of an entry"):
+        with pytest.raises(ConfigError, match="is no name of an entry"):
             call(what, key)
 
 

@@ -227,8 +227,10 @@ def test_a_month_without_an_error_is_left_out():
 
 
 @pytest.mark.parametrize(("call", "error", "said"), [
-    (lambda: reconcile(pd.DataFrame(BASE), S, "mnit"), UnknownNameError, "Did you mean 'mint'"),
-    (lambda: reconcile(pd.DataFrame(BASE), S, "mint", ERRORS[:3]), SeriesError, "too few months"),
+    (lambda: reconcile(pd.DataFrame(BASE), S, "mnit"), UnknownNameError,
+     "unknown reconciliation method 'mnit'. Did you mean 'mint'"),
+    (lambda: reconcile(pd.DataFrame(BASE), S, "mint", ERRORS[:3]), SeriesError,
+     "too few months with an error at every node; found 3"),
 ])
 def test_what_does_not_fit_is_said(call, error, said):
     with pytest.raises(error, match=said):

@@ -86,7 +86,7 @@ def test_the_same_notebooks_give_the_same_bytes(executed, about):
 
 
 def test_two_records_of_one_name_are_an_error(executed):
-    with pytest.raises(ConfigError, match="growth"):
+    with pytest.raises(ConfigError, match=r"two records of one name \(table\); found 'growth'"):
         read_content([executed[0], executed[0]], "zh")
 
 
@@ -131,7 +131,7 @@ def test_a_page_that_fits_leaves_nothing_out(about):
 
 def test_a_page_that_is_too_large_whatever_is_left_out_is_refused(about, monkeypatch):
     monkeypatch.setattr("ebank_lib.reports.page.MAX_BYTES", 10_000)
-    with pytest.raises(ConfigError, match="too large"):
+    with pytest.raises(ConfigError, match="the page is too large"):
         build_page(long(300), about("en"))
 
 

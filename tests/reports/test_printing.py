@@ -38,7 +38,7 @@ def browser(tmp_path, monkeypatch):
 def test_without_a_browser_one_line_says_what_to_install(page, tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match=r"no browser.*chromium.*EBANK_CHROMIUM") as error:
+    with pytest.raises(ConfigError, match=r"no browser to print with.*chromium.*EBANK_CHROMIUM") as error:
         print_pdf(page, tmp_path / "out.pdf")
     assert "\n" not in str(error.value)
 
@@ -59,7 +59,7 @@ def test_a_browser_that_fails_leaves_the_file_as_it_was(page, tmp_path, browser)
     target = tmp_path / "out.pdf"
     target.write_bytes(b"before")
     browser("echo cannot do it >&2; exit 3")
-    with pytest.raises(ConfigError, match="not printed.*cannot do it"):
+    with pytest.raises(ConfigError, match="was not printed.*cannot do it"):
         print_pdf(page, target)
     assert target.read_bytes() == b"before" and sorted(p.name for p in tmp_path.iterdir()) == sorted(
         [page.name, "browser", "out.pdf"])
@@ -70,7 +70,7 @@ def test_a_browser_that_hangs_is_ended_with_its_children(page, tmp_path, browser
     mark = tmp_path / "child"
     browser(f"sleep 61 & echo $! > '{mark}'; wait")
     begun = time.monotonic()
-    with pytest.raises(ConfigError, match="took too long"):
+    with pytest.raises(ConfigError, match="took too long to print"):
         print_pdf(page, tmp_path / "out.pdf", seconds=1)
     assert time.monotonic() - begun < 20
     child = int(mark.read_text())

@@ -9,7 +9,7 @@ import pytest
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.state import locked, read_json, source_hash, sweep, write_json
 
-BUSY = pytest.raises(ConfigError, match="in use by another run")
+BUSY = pytest.raises(ConfigError, match="is in use by another run")
 
 
 @pytest.fixture

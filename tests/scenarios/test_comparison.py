@@ -144,11 +144,11 @@ def test_needed_is_also_nothing_or_more_than_there_is(paths):
     assert never["times"] == np.inf and never["p_now"] <= never["p_most"] < 0.8
     full = Lever(key="x", zh="甲", en="a", moves=[Move(indicator="coverage", how="ceiling", low=0.1, high=0.3)])
     assert needed(paths, full, target(indicator="coverage", goal=0.9))["required"] < 1
-    with pytest.raises(ConfigError, match="between 0 and 1"):
+    with pytest.raises(ConfigError, match="odds lie between 0 and 1"):
         needed(paths, lever(), target(), odds=80)
-    with pytest.raises(ConfigError, match="without effect"):
+    with pytest.raises(ConfigError, match="a lever without effect cannot be scaled"):
         needed(paths, lever(low=0.0, high=0.0), target())
-    with pytest.raises(SeriesError, match="beyond_horizon"):
+    with pytest.raises(SeriesError, match="the target has no odds on these paths; found 'beyond_horizon"):
         needed(paths, lever(), target(deadline="2015-01"))
 
 
@@ -180,9 +180,11 @@ def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
 
 
 def test_wrong_questions_are_errors(paths):
-    with pytest.raises(UnknownNameError, match="branch"):
+    with pytest.raises(UnknownNameError, match="unknown branch of the simulated paths"):
         run_scenarios(paths, "jinan", STRATEGY)
-    with pytest.raises(ConfigError, match="follows from other"):
+    with pytest.raises(UnknownNameError, match="unknown indicator of the simulated paths 'phone'"):
+        View.of(paths, "rizhao")["phone"]
+    with pytest.raises(ConfigError, match="follows from other indicators and is not moved by itself"):
         run_scenarios(paths, "rizhao", Strategy((target(),), (lever(indicator="affluent_signed"),)))
     with pytest.raises(ConfigError, match="ceiling of a share"):
         run_scenarios(paths, "rizhao", Strategy((target(indicator="coverage", goal=1.3),)))

@@ -114,7 +114,7 @@ def test_effects_can_be_moved_one_by_one(scenarios):
 def test_a_range_set_by_hand_takes_the_place_of_evidence(scenarios, paths):
     learnt = Move(indicator="sms", low=0.02, high=0.08, evidence=Evidence(interventions=["sms"]))
     bare = learnt.model_copy(update={"low": None, "high": None})
-    for move, reason in ((learnt, ""), (bare, "too few comparable interventions")):
+    for move, reason in ((learnt, ""), (bare, "too few comparable interventions to learn from")):
         push = Lever(key="push", zh="推广", en="Push", moves=[move])
         got = run_scenarios(paths, "rizhao", strategy(push), seed=5)
         assert rows(got, "push")["reason"].str.contains(reason).all()

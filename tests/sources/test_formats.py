@@ -73,7 +73,7 @@ def test_a_far_cell_is_seen_however_it_is_written(province, path, row):
     b'<c r="1A"><v>1</v></c>'])
 def test_a_cell_that_no_program_writes_is_refused(province, path, row):
     repack(path, {SHEET: add_rows(row)})
-    with pytest.raises(SourceError, match="well-formed|damaged|address|used area"):
+    with pytest.raises(SourceError, match="well-formed|damaged|has a cell without an address|used area"):
         province.cells()
 
 

@@ -207,7 +207,7 @@ WRONG = {
                            "column 'month': holds no month; found '1'"),
     "months twice": (WIDE.assign(month=1), "has more levels of the index"),
     "quarterly periods": (WIDE.set_axis(pd.period_range("2010Q1", periods=18, freq="Q")),
-                          "is not monthly.*periods of Q"),
+                          r"'month': is not monthly; found period\[Q-DEC\].*Months are needed"),
     "quarters": (WIDE.set_axis(pd.date_range("2005-01-31", periods=18, freq="QE")),
                  "is not monthly; found 'quarterly data'"),
     "weeks": (pd.DataFrame({"mobile": range(30)}, WEEKS),

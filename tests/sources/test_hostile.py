@@ -48,7 +48,7 @@ def path(province):
 
 def test_a_zip_bomb_is_weighed_before_it_is_unpacked(province, path):
     repack(path, {SHEET: lambda content: content + b" " * 40_000_000})
-    refused(province, "packed too tightly.*limits.packing_ratio", sheet=SHEET)
+    refused(province, "is packed too tightly for a table.*limits.packing_ratio", sheet=SHEET)
 
 
 def test_what_unpacks_to_too_much_is_refused(province, path):
@@ -62,7 +62,7 @@ def test_a_directory_that_lies_about_sizes_is_noticed(province, path):
     at = data.rfind(b"PK\x01\x02", 0, data.find(SHEET.encode(), data.find(b"PK\x01\x02")))
     struct.pack_into("<I", data, at + 24, 10)  # the unpacked size of the sheet in the central directory
     path.write_bytes(bytes(data))
-    refused(province, "damaged or no workbook")
+    refused(province, "is damaged or no workbook")
 
 
 def test_a_file_that_is_too_large_is_not_read(province):
@@ -79,7 +79,7 @@ def test_a_file_that_is_too_large_is_not_read(province):
 )
 def test_a_cell_at_the_far_corner_does_not_allocate_the_sheet(province, path, row):
     repack(path, {SHEET: add_rows(row)})
-    refused(province, "too large a used area.*limits.sheet_cells", sheet=SHEET)
+    refused(province, "has too large a used area.*limits.sheet_cells", sheet=SHEET)
 
 
 def test_formatting_down_to_the_last_row_is_harmless(province, path):
@@ -92,7 +92,7 @@ def test_formatting_down_to_the_last_row_is_harmless(province, path):
 def test_a_long_text_is_refused_with_its_address(province):
     province.workbook(change=lambda sheet: sheet.__setitem__("D6", "x" * 1001))
     province.edit("files:", "limits: {text_length: 1000}\nfiles:")
-    refused(province, "too long a text.*limits.text_length", row=6, column="D", sheet="客户")
+    refused(province, "holds too long a text.*limits.text_length", row=6, column="D", sheet="客户")
 
 
 def test_one_text_in_every_cell_is_counted(province, path):
@@ -194,7 +194,7 @@ def test_merged_ranges_over_the_whole_sheet_are_harmless(province, path):
     repack(path, {SHEET: lambda c: c.replace(b"</mergeCells>", b'<mergeCell ref="H1:XFD1048576"/></mergeCells>')})
     assert len(province.cells()) == 16
     repack(path, {SHEET: lambda c: c.replace(b"</mergeCells>", b'<mergeCell ref="A1:XFD1048576"/></mergeCells>')})
-    refused(province, "overlap", sheet="客户")
+    refused(province, "has merged ranges that overlap", sheet="客户")
 
 
 # ---------------------------------------------------------------- what a workbook may carry along
@@ -228,7 +228,7 @@ def test_macros_links_and_pictures_are_left_out(province, path):
 def test_a_part_that_stands_twice_is_refused(province, path):
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr(SHEET, b"<worksheet/>")
-    refused(province, "repeated or too many parts")
+    refused(province, "is no plain workbook; found 'repeated or too many parts")
 
 
 def test_a_part_that_is_missing_is_named(province, path):
@@ -359,7 +359,7 @@ def test_a_link_to_a_folder_is_not_walked_into_either(province, tmp_path_factory
     province.path.joinpath("2010-03.xlsx").rename(other / "2010-03.xlsx")
     (province.path / "sub").symlink_to(other, target_is_directory=True)
     province.edit('"*.xlsx"', '"sub/*.xlsx"')
-    with pytest.raises(SourceError, match="a link that leaves"):
+    with pytest.raises(SourceError, match="a link that leaves the source's folder"):
         province.cells()
 
 
