@@ -148,7 +148,7 @@ def many_sheets(path, count, row):
 def test_a_thousand_sheets_of_one_far_cell_each_are_refused_at_once(province):
     many_sheets(province.path / BOOK, 1_000, b'<row r="90000"><c r="K90000"><v>1</v></c></row>')
     began = time.process_time()
-    with pytest.raises(SourceError, match=r"has too large used areas; found .\d+ cells in \d+ sheets or.*limits\.book_cells"):
+    with pytest.raises(SourceError, match=r"has too large used areas; found .\d+ cells in.*limits\.book_cells"):
         province.cells()
     assert time.process_time() - began < 20
 
