@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 from .. import __version__
-from ..catalog import ID, Catalog, as_period
+from ..catalog import Catalog, as_period
 from ..cleaning import clean
 from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
@@ -106,8 +106,6 @@ def scope_of(province: Province, branch: str | None, lang: str = "zh", indicator
         if name not in with_data:
             raise UnknownNameError("branch with data", name, with_data)
         panel = panel.xs(name, level="branch")
-    if not ID.fullmatch(name):
-        raise ConfigError("bad branch id", found=name, expected="letters, digits, _ and -")
     reported = [str(column) for column in panel.columns if panel[column].notna().any()]
     if indicator is not None and catalog.indicator(indicator).key not in reported:
         raise UnknownNameError(what, indicator, reported)
