@@ -45,7 +45,7 @@ def find_source(source: str | Path) -> Path:
     for place in [Path] if given.is_absolute() else [Path.cwd, project_root]:
         path = place() / given
         path = path / CONFIG if path.is_dir() else path
-        if path.is_file() and (is_table(path) or path.suffix in (".yaml", ".yml")):
+        if path.is_file() and (is_table(path) or path.suffix.lower() in (".yaml", ".yml")):
             return path.resolve()
         tried.append(str(path))
     raise SourceError("no such source", found=str(source), expected=f"a folder with {CONFIG}, or a CSV or Parquet file",
