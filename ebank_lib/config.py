@@ -168,7 +168,7 @@ def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str
                           expected="one of " + ", ".join(known) if known else None,
                           hint=f"Did you mean {near!r}?" if near else None)
     if first["type"] == "missing":
-        raise ConfigError("is missing", file=str(path), key=".".join(keys))
+        raise ConfigError("is missing", file=str(path), key=".".join(keys), expected=f"a line `{keys[-1]}: ...`")
     # Of a number or a word, say, there is an error each.
     expected = dict.fromkeys(expected_of(e) for e in errors if _place(data, e) == _place(data, first))
     raise ConfigError("wrong value", file=str(path), key=".".join(keys), found=first["input"],
