@@ -58,12 +58,10 @@ def export(options: argparse.Namespace) -> int:
 
 def _panel(cleaned: Cleaned, branches: Sequence[str]) -> pd.DataFrame:
     """A row a number; those in doubt, which no analysis uses, are marked."""
-    long = cleaned.panel.reset_index().melt(["branch", "month"], var_name="indicator").dropna(ignore_index=True)
-    long = long[long["branch"].isin(branches)]
-    doubtful = pd.MultiIndex.from_frame(cleaned.doubtful[["branch", "month", "indicator"]])
-    units = {key: indicator.unit for key, indicator in cleaned.catalog.indicators.items()}
-    return long.assign(unit=long["indicator"].map(units), doubtful=pd.MultiIndex.from_frame(
-        long[["branch", "month", "indicator"]]).isin(doubtful).astype(int))
+    panel = cleaned.to_frame()
+    panel = panel[panel["branch"].isin(branches)]
+    units = {key: indicator.unit for key, indicator in cleaned.catalog.indicators.items()}     # of no language
+    return panel.assign(unit=panel["indicator"].map(units), doubtful=panel["doubtful"].astype(int))
 
 
 def _ledger(cleaned: Cleaned, branches: Sequence[str]) -> pd.DataFrame:
