@@ -76,8 +76,8 @@ from .scenarios import (
 from .scenarios import (
     simulate_for as simulate_for,
 )
-from .sources import from_frame as from_frame
 from .sources import open_source as open_source
+from .sources.frame import from_frame as from_frame
 from .stationarity import unit_root_battery as unit_root_battery
 from .wording import t as t
 

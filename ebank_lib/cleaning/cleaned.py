@@ -13,7 +13,7 @@ from ..catalog import Catalog, as_period
 from ..display import describe, html_table
 from ..errors import SourceError, UnknownNameError
 from ..files import write_atomically
-from ..sources import Source, from_frame, open_source
+from ..sources import Source, open_source
 from ..store import kept_frames, store
 from ..wording import cell, cite, join, percent, t
 from .assembling import assemble, tidy
@@ -63,7 +63,10 @@ def clean(source: Source | pd.DataFrame | str | Path, policy: str = "conservativ
     """
     if policy not in POLICIES:
         raise UnknownNameError("policy", policy, POLICIES)
-    source = from_frame(source) if isinstance(source, pd.DataFrame | pd.Series) else source
+    if isinstance(source, pd.DataFrame | pd.Series):
+        from ..sources.frame import from_frame  # what drafts a description is loaded for those without one
+
+        source = from_frame(source)
     source = open_source(source) if isinstance(source, (str, Path)) else source
     keep = cells is None and isinstance(source, Source) and store() is not None and source.content is not None
     cells = source.cells() if cells is None else cells

@@ -11,7 +11,8 @@ import pytest
 import ebank_lib as eb
 from ebank_lib.catalog import load_catalog
 from ebank_lib.errors import ConfigError, SourceError, UnknownNameError
-from ebank_lib.sources import from_frame, open_source
+from ebank_lib.sources import open_source
+from ebank_lib.sources.frame import from_frame
 
 MONTHS = pd.period_range("2010-01", periods=18, freq="M", name="month")
 RNG = np.random.default_rng(11)
