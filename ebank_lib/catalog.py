@@ -13,7 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,8 +26,8 @@ from .errors import ConfigError, UnknownNameError, nearest
 from .files import write_atomically
 from .wording import language
 
-__all__ = ["BRANCH_COLUMNS", "Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "load_catalog",
-           "make_catalog", "plain_name"]
+__all__ = ["BRANCH_COLUMNS", "Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "branches_csv",
+           "fold", "load_catalog", "make_catalog"]
 
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -47,9 +47,10 @@ def as_period(month: object) -> pd.Period | None:
     return pd.Period(month, "M") if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month), re.ASCII) else None
 
 
-def plain_name(text: str) -> str:
+@lru_cache(20_000)     # sheets of a source repeat their texts
+def fold(text: str) -> str:
     """Return a name as it is compared: without blanks, width and case."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+    return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
 def _plain_id(text: str) -> str:
@@ -172,6 +173,12 @@ class Branch:
     merged_into: str | None = None
     merged_month: pd.Period | None = None
 
+    @property
+    def row(self) -> dict[str, str]:
+        """The branch's row of ``branches.csv``."""
+        return dict(zip(BRANCH_COLUMNS, (self.id, self.zh, self.en, self.role, ";".join(self.aliases),
+                                         self.merged_into or "", str(self.merged_month or "")), strict=True))
+
     def label(self, lang: str | None = None) -> str:
         """Return the branch's name."""
         return getattr(self, language(lang))
@@ -204,12 +211,12 @@ class Catalog:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The ids of the branches by every name they go by, as :func:`plain_name` compares them; a name that two
+        """The ids of the branches by every name they go by, as :func:`fold` compares them; a name that two
         branches have is left out."""
         found: dict[str, set[str]] = {}
         for one in self.branches.values():
             for text in (one.id, one.zh, one.en, *one.aliases):
-                found.setdefault(plain_name(text), set()).add(one.id)
+                found.setdefault(fold(text), set()).add(one.id)
         return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
 
     def branch(self, branch: str) -> Branch:
@@ -222,14 +229,14 @@ class Catalog:
             Naming the nearest branch and all that exist.
         """
         name = str(branch)
-        found = name if name in self.branches else self.names.get(plain_name(name))
+        found = name if name in self.branches else self.names.get(fold(name))
         if found is not None:
             return self.branches[found]
         if name.isdigit():
             same = [b for b in self.branches if b.isdigit() and int(b) == int(name)]
             if len(same) == 1:
                 return self.branches[same[0]]
-        near = nearest(plain_name(name), self.names)
+        near = nearest(fold(name), self.names)
         raise UnknownNameError("branch", name, self.branches, suggestion=self.names[near] if near else None)
 
     @property
@@ -273,13 +280,19 @@ class Catalog:
         spec = {**named, "headline": list(self.headline), **{
             name: [one.model_dump(exclude_defaults=True) for one in records] for name, records in (
                 ("indicators", self.indicators.values()), ("identities", self.identities)) if records}}
-        rows = [(b.id, b.zh, b.en, b.role, ";".join(b.aliases), b.merged_into or "", str(b.merged_month or ""))
-                for b in self.branches.values()]
-        lines = io.StringIO()
-        csv.writer(lines, lineterminator="\n").writerows([BRANCH_COLUMNS, *rows])
+        rows = branches_csv(branch.row for branch in self.branches.values())
         text = yaml.safe_dump(spec, allow_unicode=True, sort_keys=False, width=120)
-        for name, written in (("catalog.yaml", text), ("branches.csv", lines.getvalue())):
+        for name, written in (("catalog.yaml", text), ("branches.csv", rows)):
             write_atomically(Path(folder) / name, written.encode("utf-8"))
+
+
+def branches_csv(rows: Iterable[dict[str, str]]) -> str:
+    """Return a ``branches.csv`` of rows by their columns, of which some may be missing."""
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, BRANCH_COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return lines.getvalue()
 
 
 def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:

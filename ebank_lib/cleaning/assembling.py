@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog, plain_name
+from ..catalog import Catalog, fold
 from ..errors import nearest
 from .ledger import Book, in_both
 from .parsing import FAILED, read_number
@@ -114,7 +114,7 @@ def _resolve(printed: str, names: dict[str, str]) -> str | None:
     """Return the id of a printed name: as it stands, else without marks and brackets behind it."""
     bare, text = printed, None
     while bare and bare != text:
-        if (found := names.get(plain_name(bare))) is not None:
+        if (found := names.get(fold(bare))) is not None:
             return found
         text, bare = bare, _NOTE_OF_NAME.sub("", bare)
     return None
@@ -144,7 +144,7 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
             alive &= ~_reject(book, mine, "total_row")
         else:
             alive &= ~_reject(book, mine & ~has_number, "heading_row")
-            near = nearest(plain_name(str(text)), list(names))
+            near = nearest(fold(str(text)), list(names))
             detail = {"name": str(text), "near": in_both(catalog.branches[names[near]]) if near else "–"}
             alive &= ~_reject(book, mine & has_number, "unknown_branch", detail)
             foreign |= mine & readable

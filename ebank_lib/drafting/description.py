@@ -3,8 +3,6 @@ the doubts as questions."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import tempfile
@@ -15,22 +13,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..catalog import Catalog, Indicator, Unit
+from ..catalog import Catalog, Indicator, Unit, branches_csv, fold
 from ..errors import EbankError
 from ..files import CORRECTIONS
 from ..guessing import draft_tables, unit_named
 from ..sources import open_source
-from ..sources.units import Naming, fold
+from ..sources.units import Naming
 from ..wording import t
 from .names import Branches, Item, name_branches, name_indicators, spelled
 from .places import Plan, is_total
 from .tables import Table
 from .units import ONES, unit_behind
 
-__all__ = ["OWN", "Draft", "Found", "Writer", "table_of"]
+__all__ = ["NAMES", "OWN", "Draft", "Found", "Writer"]
 
-OWN = ("sources.yaml", "catalog.yaml", "branches.csv", CORRECTIONS)
-_COLUMNS = ("branch", "zh", "en", "role", "aliases", "merged_into", "merged_month")
+NAMES = ("sources.yaml", "catalog.yaml", "branches.csv")
+OWN = (*NAMES, CORRECTIONS)
 _NOWHERE = {"from": "constant"}
 _ONE = {"from": "constant", "value": "b01"}
 _UNKNOWN = '"????"'     # a year that nobody wrote down
@@ -86,7 +84,7 @@ class Draft:
         """Return the three files."""
         parts = [line for part, lines in self.catalog.items() for line in (f"{part}:", *lines.values())]
         return {"sources.yaml": "\n".join([*self.head, "files:", *self.entries]) + "\n",
-                "catalog.yaml": "\n".join(parts) + "\n", "branches.csv": table_of(self.rows)}
+                "catalog.yaml": "\n".join(parts) + "\n", "branches.csv": branches_csv(self.rows.values())}
 
 
 # --- what is written --------------------------------------------------------------------------------------------------
@@ -137,8 +135,8 @@ class Writer:
             except EbankError as error:
                 found.plan.reasons["error"] = str(error)
                 return 0.0
-        known = {fold(n) for b in source.catalog.branches.values() for n in (b.id, b.zh, b.en, *b.aliases)}
-        good = cells[(cells["text"] != "") & (cells["indicator"] != "") & cells["branch"].map(fold).isin(known)]
+        known = cells["branch"].map(fold).isin(Naming(source.catalog).branches)
+        good = cells[(cells["text"] != "") & (cells["indicator"] != "") & known]
         bare = good[(good["unit"] == "") & ~good["text"].map(lambda text: bool(unit_behind(text)))]
         found.given = {i.path: i.printed for i in found.items
                        if i.indicator and i.printed and i.indicator.key in {*bare["indicator"]}}
@@ -376,12 +374,3 @@ def _patterns(files: list[str], every: list[str]) -> list[str]:
             other in files for other in every if other.startswith(file[:n]) and other.endswith(ending))), None)
         found[re.sub(r"[*?\[]", "?", file) if start is None else f"{start}*{ending}"] = None
     return list(found)
-
-
-def table_of(rows: dict[str, dict[str, str]]) -> str:
-    """Return ``branches.csv``."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows.values())
-    return out.getvalue()

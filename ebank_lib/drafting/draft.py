@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..catalog import Catalog
+from ..catalog import Catalog, fold
 from ..errors import EbankError, SourceError
 from ..sources.grids import Grid, csv_grid, read_bytes, workbook_grids
 from ..sources.spec import Limits
-from ..sources.units import Naming, fold, plain
+from ..sources.units import Naming, plain
 from ..wording import t
 from .description import OWN, Draft, Found, Writer
 from .long import LongTable, parquet_table

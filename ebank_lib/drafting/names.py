@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..catalog import ID, Branch, Indicator
+from ..catalog import ID, Branch, Indicator, fold
 from ..guessing import draft_indicator, printed_unit, unit_named
-from ..sources.units import Naming, fold
+from ..sources.units import Naming
 from ..wording import t
 from .places import is_total
 from .units import ONES, unit_behind
@@ -51,11 +51,9 @@ def name_branches(facts: pd.DataFrame, more: Mapping[str, list[str]], known: Map
     names of them (codes, names in another language) by the printed one; those `known` keep their ids."""
     found = Branches()
     for b in known.values():
-        names = [b.zh, b.en, *b.aliases]
-        found.rows[b.id] = {"branch": b.id, "zh": b.zh, "en": b.en, "role": b.role, "aliases": ";".join(b.aliases),
-                            "merged_into": b.merged_into or "", "merged_month": str(b.merged_month or "")}
-        found.ids |= {_core(name): b.id for name in names} | {"total": b.id} if b.role == "total" else {
-            _core(name): b.id for name in names}
+        found.rows[b.id] = b.row
+        found.ids |= {_core(name): b.id for name in (b.zh, b.en, *b.aliases)}
+        found.ids |= {"total": b.id} if b.role == "total" else {}
     facts = facts[facts["month"].notna() & (facts["branch"] != "")]
     names = {name: fold(name) for name in facts["branch"].unique()}
     facts = facts.assign(name=facts["branch"].map(names))

@@ -16,7 +16,7 @@ import pandas as pd
 from ..sources.months import month_in_text, year_in_text
 from ..sources.units import Naming
 from ..wording import t
-from .tables import Table, part_of_year
+from .tables import Table, month_of_year, part_of_year
 from .vocabulary import words
 
 __all__ = ["Plan", "facts_of", "is_total", "plans"]
@@ -120,7 +120,7 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
         if whole[c] > .4:
             return _at(c), full[c], []
     part = {c: _map(facts[c], part_of_year) for c in inner}
-    part |= {c: _map(facts[c], _of_lines(_part)) for c in outer}
+    part |= {c: _map(facts[c], _of_lines(month_of_year)) for c in outer}
     said = [c for c in facts if kinds.get(c) == "year" or c == "heading:year"]
     years = {c: _map(facts[c], _of_lines(year_in_text)) for c in [*said, "caption", "sheet", "stem", "title"]}
     year = next((c for c, found in years.items() if found.notna().mean() > .9), None)
@@ -182,11 +182,6 @@ def _of_lines(says: Callable[[str], int | None]) -> Callable[[str], int | None]:
         return found.pop() if len(found) == 1 else None
 
     return read
-
-
-def _part(text: str) -> int | None:
-    found = month_in_text(text, 2000)
-    return None if found is None else found % 12 + 1
 
 
 # --- branches and indicators ------------------------------------------------------------------------------------------

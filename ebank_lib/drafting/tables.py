@@ -11,25 +11,28 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
+from ..catalog import fold
 from ..sources.grids import Grid, letters
-from ..sources.headings import is_number
 from ..sources.months import month_in_text, year_in_text
-from ..sources.units import Naming, fold, is_line, is_unit_heading, plain
+from ..sources.numbers import COUNT, counted, is_number
+from ..sources.units import Naming, is_line, is_unit_heading, plain
 from .units import unit_behind
 from .vocabulary import words
 
-__all__ = ["Figure", "Table", "find_tables", "kind_of", "part_of_year"]
+__all__ = ["Figure", "Table", "find_tables", "kind_of", "month_of_year", "part_of_year"]
 
-_COUNT = re.compile(r"[(（\[]?(\d{1,3})[)）\]]?")
 _MAX_LEVELS = 8
+
+
+def month_of_year(text: str) -> int | None:
+    """Return which month of a year a text says."""
+    found = month_in_text(text, 2000)
+    return None if found is None else found % 12 + 1
 
 
 def part_of_year(text: str) -> int | None:
     """Return which month a text such as 1月 or Jan is, that says no year."""
-    if len(text) > 12 or month_in_text(text) is not None:
-        return None
-    found = month_in_text(text, 2000)
-    return None if found is None else found % 12 + 1
+    return None if len(text) > 12 or month_in_text(text) is not None else month_of_year(text)
 
 
 @lru_cache(50_000)
@@ -190,8 +193,7 @@ def _is_year(text: str) -> bool:
 
 def _counts(texts: list[str]) -> bool:
     """Whether numbers are those of columns or months: 1, 2, 3."""
-    found = [int(m[1]) for text in texts if (m := _COUNT.fullmatch(text.strip()))]
-    return len(found) == len(texts) > 2 and found[0] <= 4 and all(b == a + 1 for a, b in pairwise(found))
+    return len(texts) > 2 and counted(texts) == len(texts)
 
 
 def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, before: Table | None) -> list[int]:
@@ -238,7 +240,7 @@ def _divided(table: Table, kinds: list[list[str]], naming: Naming) -> Iterator[T
     """Yield a table with its columns told apart: several where tables stand beside one another."""
     grid, width = table.grid, max(map(len, kinds))
     names = {c: next((grid.texts[r][c].strip() for r in table.head if grid.texts[r][c].strip()
-                      and not _COUNT.fullmatch(grid.texts[r][c].strip())), "") for c in range(width)}
+                      and not COUNT.fullmatch(grid.texts[r][c].strip())), "") for c in range(width)}
     special = {c: kind for c in range(width) if (kind := _key_kind(table, kinds, c, names[c], naming))}
     first = min(special, default=None)
     again = [c for c in special if first is not None and names[c] and plain(names[c]) == plain(names[first])]
@@ -302,7 +304,7 @@ def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, i
         said = list(own.values())
         kind = {c: kind_of(grid.values[r][c] if text == grid.texts[r][c] else None, text) for c, text in own.items()}
         count = Counter(kind.values())
-        if all(_COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
+        if all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
             if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
                 found.setdefault("month", r)
             elif all(_is_year(t) for t in said):

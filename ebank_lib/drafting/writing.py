@@ -11,22 +11,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..catalog import branches_csv, fold
 from ..errors import ConfigError, EbankError, SourceError
 from ..files import write_atomically
 from ..sources import Source, open_source
 from ..sources.grids import files_under
 from ..sources.spec import DatabaseSpec
-from ..sources.units import fold
 from ..store import digest
 from ..wording import t
-from .description import Draft, table_of
+from .description import NAMES, Draft
 from .draft import draft, find_files
 from .long import LongTable, database_tables
 
 __all__ = ["Written", "draft_into"]
 
 _SEAL = re.compile(r"# ebank new: ([0-9a-f]{16})\b.*\n")
-_NAMES = ("sources.yaml", "catalog.yaml", "branches.csv")
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Written:
 
 
 def _seal(texts: dict[str, str]) -> str:
-    return digest(*(texts[name] for name in _NAMES))[:16]
+    return digest(*(texts[name] for name in NAMES))[:16]
 
 
 def _sealed(texts: dict[str, str]) -> dict[str, str]:
@@ -66,15 +65,15 @@ def draft_into(folder: Path, given: Sequence[Path], url_env: str | None = None, 
     """
     files = find_files(given) if given else []
     tables = database_tables(url_env, table) if url_env else []
-    present = [name for name in _NAMES if (folder / name).is_file()]
+    present = [name for name in NAMES if (folder / name).is_file()]
     if not present:
         return _anew(folder, files, tables, [])
-    if len(present) < len(_NAMES):
+    if len(present) < len(NAMES):
         raise ConfigError("holds a part of a source", file=str(folder), found=", ".join(present),
-                          expected=", ".join(_NAMES) + ", or none of them")
+                          expected=", ".join(NAMES) + ", or none of them")
     source = open_source(folder)
     old = _listed(source)
-    texts = {name: (folder / name).read_text(encoding="utf-8") for name in _NAMES}
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in NAMES}
     seal = _SEAL.match(texts["sources.yaml"])
     if seal and seal[1] == _seal(texts | {"sources.yaml": texts["sources.yaml"][seal.end():]}):
         return _anew(folder, list(dict.fromkeys([*old, *files])), tables, [t("drafting.redrafted")])
@@ -109,7 +108,7 @@ def _anew(folder: Path, files: Sequence[Path], tables: Sequence[LongTable], said
     found = draft(files, root, where, tables=tables)
     for name, text in _sealed(found.texts()).items():
         write_atomically(folder / name, text.encode())
-    return Written(found, [folder / name for name in _NAMES], said)
+    return Written(found, [folder / name for name in NAMES], said)
 
 
 def _grown(folder: Path, source: Source, texts: dict[str, str], found: Draft | None) -> Written:
@@ -124,7 +123,7 @@ def _grown(folder: Path, source: Source, texts: dict[str, str], found: Draft | N
     lines = [f"{path}: {key}" for path, key in found.headings.items() if fold(path) not in known]
     said = [t("drafting.more_branches", names="、".join(more))] if more else []
     said += [t("drafting.more_headings", lines="; ".join(lines))] if lines else []
-    table = table_of(found.rows)
+    table = branches_csv(found.rows.values())
     if table == texts["branches.csv"] or not said:
         return Written(found, said=said or [t("drafting.nothing_new")])
     write_atomically(folder / "branches.csv", table.encode())
@@ -138,7 +137,7 @@ def _added(folder: Path, source: Source, texts: dict[str, str], found: Draft) ->
         more = [line for key, line in lines.items() if key not in getattr(known, part)]
         catalog = _with_lines(catalog, part, more, last=part == "indicators")
     texts = {"sources.yaml": _with_lines(texts["sources.yaml"], "files", found.entries, last=True),
-             "catalog.yaml": catalog, "branches.csv": table_of(found.rows)}
+             "catalog.yaml": catalog, "branches.csv": branches_csv(found.rows.values())}
     with tempfile.TemporaryDirectory() as trial:
         for name, text in texts.items():
             (Path(trial) / name).write_text(text, encoding="utf-8")
@@ -148,10 +147,10 @@ def _added(folder: Path, source: Source, texts: dict[str, str], found: Draft) ->
             for name, text in found.texts().items():
                 write_atomically(folder / f"{name}.new", text.encode())
             said = t("drafting.beside", message=str(error))
-            return Written(found, [folder / f"{name}.new" for name in _NAMES], [said])
+            return Written(found, [folder / f"{name}.new" for name in NAMES], [said])
     for name, text in texts.items():
         write_atomically(folder / name, text.encode())
-    return Written(found, [folder / name for name in _NAMES], [t("drafting.kept")])
+    return Written(found, [folder / name for name in NAMES], [t("drafting.kept")])
 
 
 def _with_lines(text: str, key: str, more: Sequence[str], last: bool) -> str:

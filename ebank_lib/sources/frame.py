@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ..catalog import BRANCH_COLUMNS, ID, Catalog, Indicator, make_catalog, plain_name
+from ..catalog import BRANCH_COLUMNS, ID, Catalog, Indicator, fold, make_catalog
 from ..config import read_rows, read_yaml, validate
 from ..display import html_table
 from ..errors import ConfigError, SourceError, UnknownNameError
@@ -24,7 +24,7 @@ from .grids import read_bytes
 from .long import read_columns
 from .shapes import TO_MONTHS, long_table
 from .source import Source, open_source
-from .spec import Limits, SourceSpec
+from .spec import Limits, SourceSpec, check_events
 from .units import Naming
 
 __all__ = ["FrameSource", "from_frame", "open_table"]
@@ -248,7 +248,7 @@ def _placed(table: pd.DataFrame, catalog: Catalog, given: bool) -> pd.DataFrame:
 
 
 def _ids(names: pd.Series, catalog: Catalog) -> pd.Series:
-    return names.map({name: catalog.names.get(plain_name(name)) for name in names.unique()})
+    return names.map({name: catalog.names.get(fold(name)) for name in names.unique()})
 
 
 def _found(table: pd.DataFrame, names: list[str], catalog: Catalog, units: Mapping[str, str]) -> pd.DataFrame:
@@ -257,11 +257,11 @@ def _found(table: pd.DataFrame, names: list[str], catalog: Catalog, units: Mappi
     for called in (lambda i: [i.key], lambda i: [i.zh, i.en], lambda i: [i.short.zh, i.short.en] if i.short else []):
         for indicator in catalog.indicators.values():
             for name in called(indicator):
-                known.setdefault(plain_name(name), indicator.key)
+                known.setdefault(fold(name), indicator.key)
     keys, printed = {}, {}
     for name in names:
         bare, unit = naming.split(name)
-        keys[name] = known.get(plain_name(name)) or known.get(plain_name(bare))
+        keys[name] = known.get(fold(name)) or known.get(fold(bare))
         if keys[name] is None:
             row = table[table["name"] == name].iloc[0]
             raise UnknownNameError("indicator", name, catalog.indicators, file=row["file"], column=row["column"])
@@ -342,11 +342,7 @@ def _source(table: pd.DataFrame, catalog: Catalog, drafted: pd.DataFrame, said: 
             stated: bytes = b"") -> FrameSource:
     config = validate(SourceSpec, {**said, "catalog": _CATALOG, "branches": _BRANCHES, "files": [{"path": _PANEL}]},
                       _FRAME)
-    for event in config.events:
-        for what, named, known in (("indicator", event.indicators, catalog.indicators),
-                                   ("branch", event.branches, catalog.branches)):
-            if strange := [name for name in named if name not in known]:
-                raise UnknownNameError(what, strange[0], known, file=_FRAME, key="events")
+    check_events(config, catalog, _FRAME)
     months = pd.PeriodIndex.from_ordinals(table["month"], freq="M")
     cells = table.assign(month=months, sheet="", revision=0).reindex(columns=CELLS, fill_value="")
     cells = cells.astype({name: "category" for name in CELLS if name not in ("row", "month", "revision", "text")}

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .blocks import letters
 from .grids import Grid
 from .months import Month
+from .numbers import COUNT, counted, is_number
 from .spec import Heading, SheetSpec
-from .units import Naming, fold, is_line, is_unit_heading, plain
+from .units import Naming, is_line, is_unit_heading, plain
 
-__all__ = ["ADD", "Column", "Keys", "Names", "Table", "find_tables", "is_number", "not_mapped", "read_columns"]
+__all__ = ["ADD", "Column", "Keys", "Names", "Table", "find_tables", "not_mapped", "read_columns"]
 
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
-_NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
-_COUNT = re.compile(r"[(（\[]?(\d{1,3})[)）\]]?")
 _COUNTS = ("栏次", "行次", "列次", "列号", "甲", "乙", "丙", "a", "b", "(a)", "(1)", "no.")
-
-
-def is_number(value: object, text: str) -> bool:
-    """Whether a cell holds a figure, typed as one or written as one ("2.5万", "约1,200", "12*")."""
-    if isinstance(value, int | float):
-        return not isinstance(value, bool)
-    return len(text) <= 60 and bool(_NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip()))
 
 
 @dataclass(frozen=True)
@@ -281,12 +272,9 @@ def _is_level(grid: Grid, keys: Keys, row: int, key: int, above: bool = False) -
 
 def _counts(texts: Sequence[str], key: int) -> bool:
     """Whether a row only counts the columns: 甲, 1, 2, 3."""
-    counts = [_COUNT.fullmatch(fold(text)) for c, text in enumerate(texts) if text and c != key]
-    named = fold(texts[key]) in _COUNTS
-    numbers = [int(m[1]) for m in counts if m]
-    others = [fold(text) for c, text in enumerate(texts) if text and c != key and not _COUNT.fullmatch(fold(text))]
-    return (len(numbers) >= (2 if named else 3) and numbers[0] <= 4 and all(text in _COUNTS for text in others)
-            and numbers == list(range(numbers[0], numbers[0] + len(numbers))))
+    beside = [text for c, text in enumerate(texts) if text and c != key]
+    others = [fold(text) for text in beside if not COUNT.fullmatch(fold(text))]
+    return counted(beside) >= (2 if fold(texts[key]) in _COUNTS else 3) and all(text in _COUNTS for text in others)
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

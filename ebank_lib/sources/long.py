@@ -11,6 +11,7 @@ from itertools import repeat
 
 import numpy as np
 
+from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .blocks import Block
 from .grids import check_lengths, csv_rows
@@ -18,7 +19,7 @@ from .headings import ADD, Names, not_mapped
 from .numbers import as_text
 from .places import month_of, name_of_branch, year_of
 from .spec import DatabaseSpec, Heading, Limits, LongColumn, LongSpec
-from .units import Naming, fold
+from .units import Naming
 
 _MAX_COLUMNS = 10_000
 _NOBODYS = LongColumn(indicator="")      # a column that is kept
@@ -203,8 +204,8 @@ def _column(texts: list[str], kept: Sequence[str] = ("",)) -> np.ndarray:
 
 def _spelt(names: list[str], said: set[str]) -> list[str]:
     """Return the names of columns as the source spells them, which is free in width, blanks and capitals."""
-    spelt = {fold(name).casefold(): name for name in said}
-    known = {name: spelt.get(fold(name).casefold(), name) for name in names}
+    spelt = {fold(name): name for name in said}
+    known = {name: spelt.get(fold(name), name) for name in names}
     return [name if known[name] in names else known[name] for name in names]
 
 

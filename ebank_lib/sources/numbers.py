@@ -1,14 +1,22 @@
-"""A number as its cell shows it: without the dust of binary arithmetic, scaled as its number format scales it."""
+"""A number as its cell shows it: without the dust of binary arithmetic, scaled as its number format scales it; which texts
+are numbers, and which count columns."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 import struct
+import unicodedata
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
-__all__ = ["as_text", "decimal", "scales", "shown"]
+from ..catalog import fold
+
+__all__ = ["COUNT", "as_text", "counted", "decimal", "is_number", "scales", "shown"]
+
+COUNT = re.compile(r"[(（\[]?(\d{1,3})[)）\]]?")
+_NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
 
 _DIGITS = 15           # a double holds every decimal of so many digits, and no spreadsheet stores more
 _LONGEST = 255         # characters of a number format
@@ -19,6 +27,21 @@ _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|[\\!](?P<escaped>.)|[_*].|\[(?P<sign>[
 _SCALED = re.compile(r"[%‰]|[十百千万萬亿億]+.{0,2}|(?i:thousand|million|mn|lakhs?|crores?|cr|billion|bn)")
 _HOLDS = {"<": float.__lt__, ">": float.__gt__, "<=": float.__le__, ">=": float.__ge__, "=": float.__eq__,
           "<>": float.__ne__}
+
+
+def is_number(value: object, text: str) -> bool:
+    """Whether a cell holds a figure, typed as one or written as one ("2.5万", "约1,200", "12*")."""
+    if isinstance(value, int | float):
+        return not isinstance(value, bool)
+    return len(text) <= 60 and bool(_NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip()))
+
+
+def counted(texts: Iterable[str]) -> int:
+    """Return how many of some texts are numbers that follow one another, as those of columns do: 1, 2, 3 or (4), (5);
+    0 if they do not."""
+    numbers = [int(m[1]) for text in texts if (m := COUNT.fullmatch(fold(text)))]
+    following = bool(numbers) and numbers[0] <= 4 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return len(numbers) if following else 0
 
 
 def as_text(value: object) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..catalog import fold
 from ..errors import SourceError
 from .grids import Grid
 from .headings import Keys, Names
 from .months import Month, Year
 from .patterns import search
 from .spec import BranchAt, Heading
-from .units import Naming, fold
+from .units import Naming
 
 __all__ = ["branch_in", "month_of", "name_of_branch", "one_indicator", "year_of"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..catalog import fold
 from ..errors import SourceError
 from .blocks import letters
 from .grids import Grid
-from .headings import Column, Keys, Names, Table, is_number, not_mapped
+from .headings import Column, Keys, Names, Table, not_mapped
+from .numbers import is_number
 from .patterns import search
 from .places import branch_in
-from .units import fold
 
 __all__ = ["Line", "Rows", "read_rows"]
 

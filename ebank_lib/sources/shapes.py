@@ -16,10 +16,10 @@ from numbers import Number
 import numpy as np
 import pandas as pd
 
+from ..catalog import fold
 from ..errors import ConfigError, SourceError
 from .months import month_in_text, why_not
 from .numbers import as_text
-from .units import fold
 
 __all__ = ["TO_MONTHS", "long_table"]
 
@@ -77,7 +77,7 @@ def long_table(df: object, branch: str | None, file: str, numbers: list[int] | N
     months = _months(frame[month], row, month, file)
     branches = [branch] * len(frame) if place is None else _names(frame[place], row, place, file)
     rest = [name for name in frame if name not in (month, place)]
-    if place is not None and fold(place).casefold() == "unique_id" and rest == ["y"]:
+    if place is not None and fold(place) == "unique_id" and rest == ["y"]:
         pairs = [name.split("/") for name in branches]
         if pairs and all(len(pair) == 2 and all(part.strip() for part in pair) for pair in pairs):
             indicator, value, rest = place, "y", []
@@ -139,7 +139,7 @@ def _flat(df: object, file: str) -> pd.DataFrame:
 
 def _column(frame: pd.DataFrame, wanted: Iterable[str]) -> str | None:
     """Return the column that has the first of the wanted names."""
-    known = {fold(name).casefold(): name for name in reversed(list(frame.columns))}
+    known = {fold(name): name for name in reversed(list(frame.columns))}
     return next((known[name] for name in wanted if name in known), None)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..catalog import Catalog, Texts
+from ..catalog import Catalog, Texts, fold
 from ..errors import ConfigError, SourceError
 from ..files import CORRECTIONS, find_source, is_table
 from ..store import digest, kept_frames, store
@@ -20,7 +20,7 @@ from .grids import csv_grid, files_under, read_bytes, workbook_grids
 from .patterns import search
 from .sheets import read_sheet
 from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
-from .units import Naming, fold
+from .units import Naming
 
 __all__ = ["Source", "open_source"]
 

@@ -10,15 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
-from ..catalog import Catalog, Labels, as_period, load_catalog
+from ..catalog import Catalog, Labels, as_period, fold, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
-from .months import Month, Text
+from .months import Month, Place, Text
 from .patterns import check_pattern
-from .units import fold
 
 __all__ = ["BranchAt", "DatabaseSpec", "Limits", "LongSpec", "Month", "Part", "Revision", "SheetSpec", "SourceSpec",
-           "UnitAt", "WideSpec", "load_spec"]
+           "UnitAt", "WideSpec", "check_events", "load_spec"]
 
 
 class Limits(Strict):
@@ -62,6 +61,9 @@ def _short(key: str, **more: str) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value, **more} if isinstance(value, str) else value)
 
 
+_COLUMN = _short("column", **{"from": "column"})    # a text alone is a column's heading
+
+
 def _year_and_month(text: str) -> str:
     if as_period(text) is None:
         raise ValueError("a month such as 2010-03")
@@ -79,7 +81,7 @@ class BranchAt(Strict):
     """Where the branch is written: in a column under this heading, in a level of the headings, in a row of its own
     above its rows, above the table, in the sheet's or the file's name, or only here."""
 
-    source: Literal["column", "heading", "row", "title", "sheet", "file", "constant"] = Field(alias="from")
+    source: Place = Field(alias="from")
     column: Text | None = None
     pattern: Annotated[str, _pattern("branch")] | None = None
     value: Text | None = None
@@ -88,7 +90,7 @@ class BranchAt(Strict):
 class IndicatorAt(Strict):
     """Where the indicator is written; `value` is the catalogue's key of the only one."""
 
-    source: Literal["heading", "column", "row", "title", "sheet", "file", "constant"] = Field(alias="from")
+    source: Place = Field(alias="from")
     column: Text | None = None
     pattern: Annotated[str, _pattern("indicator")] | None = None
     value: Text | None = None
@@ -107,9 +109,9 @@ class SheetSpec(Strict):
     """How to read the sheets of one name (or of a glob of names)."""
 
     sheet: Text = "*"
-    branch: Annotated[BranchAt, _short("column", **{"from": "column"})]
-    month: Annotated[Month, _short("column", **{"from": "column"})] | None = None
-    indicator: Annotated[IndicatorAt, _short("column", **{"from": "column"})] = IndicatorAt(**{"from": "heading"})
+    branch: Annotated[BranchAt, _COLUMN]
+    month: Annotated[Month, _COLUMN] | None = None
+    indicator: Annotated[IndicatorAt, _COLUMN] = IndicatorAt(**{"from": "heading"})
     headings: dict[str, Annotated[Heading, _short("indicator")]] = {}
     ignore: list[Text] = []                         # names left out, whatever they name
     value: Text | None = None                       # the column of the figures, where none of the keys is a heading
@@ -126,7 +128,7 @@ class FileSpec(Strict):
     path: Annotated[str, AfterValidator(_inside)]
     first: Annotated[str, AfterValidator(_year_and_month)] | None = Field(None, alias="from")
     last: Annotated[str, AfterValidator(_year_and_month)] | None = Field(None, alias="to")
-    month: Annotated[Month, _short("column", **{"from": "column"})] | None = None
+    month: Annotated[Month, _COLUMN] | None = None
     revision: Revision | None = None
     encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
 
@@ -172,10 +174,10 @@ class _LongKeys(Strict):
     another, which `headings` maps as those of sheets."""
 
     layout: Literal["long"] = "long"
-    branch: Annotated[BranchAt, _short("column", **{"from": "column"})]
-    month: Annotated[Month, _short("column", **{"from": "column"})]
+    branch: Annotated[BranchAt, _COLUMN]
+    month: Annotated[Month, _COLUMN]
     columns: dict[str, Annotated[LongColumn, _short("indicator")]] = {}
-    indicator: Annotated[IndicatorAt, _short("column", **{"from": "column"})] | None = None
+    indicator: Annotated[IndicatorAt, _COLUMN] | None = None
     value: Text | None = None
     headings: dict[str, Annotated[Heading, _short("indicator")]] = {}
     unit: Annotated[UnitAt, _short("column")] | None = None
@@ -256,10 +258,15 @@ def load_spec(path: Path, root: Path | None) -> tuple[SourceSpec, tuple[Part, ..
     catalog = load_catalog(path.parent / spec.catalog, path.parent / spec.branches)
     for n, file in enumerate(files):
         _check(file, f"files.{n}", path, catalog)
+    check_events(spec, catalog, path)
+    return spec, files, catalog, _root(spec, path, root)
+
+
+def check_events(spec: SourceSpec, catalog: Catalog, path: str | Path) -> None:
+    """Refuse events of indicators or branches that do not exist; `path` is what the error names."""
     for n, event in enumerate(spec.events):
         _check_known("indicator", event.indicators, catalog.indicators, path, f"events.{n}.indicator")
         _check_known("branch", event.branches, catalog.branches, path, f"events.{n}.branch")
-    return spec, files, catalog, _root(spec, path, root)
 
 
 def _file(item: dict[str, Any], key: str, path: Path) -> Part:
@@ -336,7 +343,7 @@ def _check_places(part: SheetSpec | _LongKeys, month: Month, at: str, path: Path
                           expected="the heading of the column of figures: none of the keys is a heading")
 
 
-def _check_known(what: str, names: list[str], known: Collection[str], path: Path, key: str) -> None:
+def _check_known(what: str, names: list[str], known: Collection[str], path: str | Path, key: str) -> None:
     for name in names:
         if name not in known:
             raise UnknownNameError(what, name, known, file=str(path), key=key)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Container
 from functools import lru_cache
 
-from ..catalog import Catalog
+from ..catalog import Catalog, fold
 
 __all__ = ["Naming", "fold", "is_line", "is_unit_heading", "plain"]
 
@@ -32,12 +31,6 @@ _NOTE = re.compile(r"(?i)\s*(?:注|说明|备注|notes?\b)")
 _BETWEEN = re.compile(r"[、,，;；/|]|和|及")
 _PER_CENT = ("%", "percent", "pct", "百分比", "百分数")
 _UNIT_HEADING = ("单位", "计量单位", "(单位)", "unit", "units", "uom")
-
-
-@lru_cache(20_000)     # sheets of a source repeat their texts
-def fold(text: str) -> str:
-    """Return a name as it is compared: NFKC, without whitespace and case."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
 
 
 @lru_cache(20_000)
