@@ -1,5 +1,5 @@
-"""A number as its cell shows it: without the dust of binary arithmetic, scaled as its number format scales it; which texts
-are numbers, and which count columns."""
+"""A number as its cell shows it: without the dust of binary arithmetic, scaled as its number format scales it; which
+texts are numbers, and which count columns."""
 
 from __future__ import annotations
 
