@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ebank_lib.forecasting.candidates import PROBS, ErrorShape, near_quantiles
+from ebank_lib.forecasting.candidates import PROBS, ErrorShape, centred, near_quantiles
 
 __all__ = ["learn_common", "learn_shape", "normal_scores", "shape_table"]
 
@@ -39,10 +39,7 @@ def learn_shape(errors: np.ndarray, source: str, weights: np.ndarray | None = No
     weights = np.ones(len(errors)) if weights is None else np.asarray(weights, dtype=float)
     rows = []
     for h in range(errors.shape[1]):
-        row = near_quantiles(errors, h, weights)
-        row[PROBS == 0.5] = 0.0
-        # Were most errors on one side, the next quantile would lie beyond the centre: keep them in order.
-        rows.append(np.where(PROBS < 0.5, np.minimum(row, 0.0), np.maximum(row, 0.0)))
+        rows.append(centred(near_quantiles(errors, h, weights)))
     return ErrorShape(source, PROBS, np.array(rows))
 
 

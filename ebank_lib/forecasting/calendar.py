@@ -7,8 +7,8 @@ at face value such terms carry their noise into every forecast. Each is therefor
 variance that is not sampling noise (empirical Bayes, Miller & Williams 2003, Int. J. Forecasting 19), and none is used
 where the F test does not find a season at 10%.
 
-Sixteen branches under one calendar and one appraisal hold many more looks than one: each branch's own estimate is drawn
-towards what all say, as far as they agree.
+Sixteen branches under one calendar hold many more looks at it than one: each branch's own estimate is drawn towards
+what all say, as far as they agree. Seasons are each branch's own: on real banks one drawn towards the others' is worse.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from ..events import calendar_regressors, festival_dates
 if TYPE_CHECKING:
     from .series import Prepared
 
-__all__ = ["NOTHING", "CalendarEffect", "Pooled", "Season", "drawn_to", "find_season", "fit_calendar", "learn_pooled"]
+__all__ = ["LATE", "NOTHING", "CalendarEffect", "Pooled", "Season", "drawn_to", "find_season", "fit_calendar",
+           "growth_evidence", "learn_pooled"]
 
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
 _FIXED = 15         # columns before the festival's windows: the series, drift, three effects, five waves
 _LEAST = 26         # months: two festivals, and two years of working days
+LATE = (12, 8, 4)   # months before the end, of the origins that growth and weights are learnt from
 _THETAS = (0.0, -0.2, -0.4, -0.6, -0.8, -0.95)
 _DOUBT = 2.0        # squared t below which an effect is taken for nothing
 _LEVEL = 0.10       # of the season's F test
@@ -49,8 +51,7 @@ class CalendarEffect:
 
     ``estimate``, ``se`` and ``used`` (4,) are of :data:`EFFECTS`, empty where there are none; ``used`` is what is left
     after shrinking. ``festival`` is what the whole window's falling into a month adds, ``working_days`` what a day more
-    adds, ``quarter_end`` and ``quarter_start`` what these months stand above the quarter's other months. ``season``
-    (12,), January to December, is one that the branches share, drawn towards the branch's own.
+    adds, ``quarter_end`` and ``quarter_start`` what these months stand above the quarter's other months.
     """
 
     calendar: str = "none"
@@ -58,14 +59,13 @@ class CalendarEffect:
     estimate: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     se: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
     used: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)
-    season: np.ndarray | None = None
 
     def between(self, first: int, n: int) -> np.ndarray:
         """Return what the calendar adds in `n` months, the first one given by its ordinal, (n,)."""
-        added = np.zeros(n) if self.season is None else self.season[np.arange(first, first + n) % 12]
-        if self.used.any():
-            added = added + _columns(first, first + n - 1, self.calendar, self.window) @ self.used
-        return added
+        if not self.used.any():
+            return np.zeros(n)
+        return _columns(first, first + n - 1, self.calendar, self.window) @ self.used
+
 
 NOTHING = CalendarEffect()
 
@@ -180,16 +180,11 @@ def drawn_to(estimate: float, se: float, mean: float, sd: float) -> float:
 
 @dataclass(frozen=True)
 class Season:
-    """Terms to add per calendar position (12,), how much they were shrunk (0 none kept, 1 all), the F test's p.
-
-    ``raw`` are the terms before shrinking, ``noise`` the variance of one of them (NaN where the months are too few).
-    """
+    """Terms to add per calendar position (12,), how much they were shrunk (0 none kept, 1 all), the F test's p."""
 
     terms: np.ndarray
     kept: float
     p_value: float
-    raw: np.ndarray = field(default_factory=lambda: np.zeros(12))
-    noise: float = np.nan
 
     def at(self, positions: np.ndarray) -> np.ndarray:
         """Return the terms of positions counted from the first month of the series."""
@@ -213,11 +208,30 @@ def find_season(z: np.ndarray) -> Season:
     noise = float(((left - terms[month]) ** 2).sum() / spare) * float(np.mean(1 / looks))
     signal = float((terms**2).sum() / 11)
     if signal <= 1e-20:
-        return Season(np.zeros(12), 0.0, 1.0, terms, noise)
+        return Season(np.zeros(12), 0.0, 1.0)
     ratio = signal / noise if noise > 1e-12 * signal else np.inf
     p = float(fdtrc(11, spare, ratio)) if np.isfinite(ratio) else 0.0
     kept = max(0.0, 1 - 1 / ratio) if p < _LEVEL else 0.0
-    return Season(terms * kept, kept, p, terms, noise)
+    return Season(terms * kept, kept, p)
+
+
+def growth_evidence(z: np.ndarray) -> tuple[float, float, float]:
+    """Return how far the growth of a series (T,), two years and more, has lasted: prior, evidence, its weight.
+
+    1 is growth as before, 0 half of it, -1 none. The prior is near 1 where the yearly changes are alike. The evidence
+    is of three late origins: what half the growth known there left over, regressed on that half.
+    """
+    change = z[12:] - z[:-12]
+    power = float(np.mean(change**2))
+    pull, sure, noise = 0.0, 0.0, 0.0
+    for back in LATE:
+        known = change.size - back
+        if known >= 12:
+            half = 0.5 * float(change[known - 12: known].mean())
+            left = change[known:] - half
+            pull, sure, noise = pull + half * left.mean(), sure + half**2, noise + np.mean(left**2)
+    prior = float(change.mean() ** 4 / power**2) if power else 0.0
+    return (prior, pull / noise, sure / noise) if noise > 0 else (prior, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -225,14 +239,13 @@ class Pooled:
     """What the branches say of one indicator; see :func:`learn_pooled`.
 
     ``effects`` (4, 2) are the calendar's common effects and how far a branch's own may lie from each, NaN where too few
-    say anything; ``window`` the festival's days before and after; ``season`` (12,), January to December, on the
-    modelling scale; ``spread`` the standard deviation of a branch's season around it, a month.
+    say anything; ``window`` the festival's days before and after; ``lasts`` how far growth has lasted in them, 1 as
+    before, 0 half, -1 not at all.
     """
 
     effects: np.ndarray = field(default_factory=lambda: np.full((len(EFFECTS), 2), np.nan), repr=False)
     window: tuple[int, int] = (10, 10)
-    season: np.ndarray = field(default_factory=lambda: np.zeros(12), repr=False)
-    spread: float = 0.0
+    lasts: float = 0.0
     branches: int = 0
 
     @property
@@ -241,18 +254,6 @@ class Pooled:
         effects = {name: tuple(row) for name, row in zip(EFFECTS, self.effects.tolist(), strict=True)
                    if np.isfinite(row).all()}
         return effects, tuple(int(days) for days in self.window)
-
-    def season_for(self, values: np.ndarray, first: int) -> np.ndarray:
-        """Return the season (12,) of a series from which the calendar is off: its own, drawn towards the branches'.
-
-        `first` is the ordinal of its first month.
-        """
-        own = find_season(values)
-        if not np.isfinite(own.noise):
-            return self.season
-        terms = own.raw[(np.arange(12) - first) % 12]
-        se = np.sqrt(own.noise)
-        return np.array([drawn_to(e, se, m, float(self.spread)) for e, m in zip(terms, self.season, strict=True)])
 
 
 def learn_pooled(series: Iterable[Prepared], calendar: str = "none") -> Pooled | None:
@@ -276,16 +277,10 @@ def learn_pooled(series: Iterable[Prepared], calendar: str = "none") -> Pooled |
             said = said[(said[:, 1] > 1e-12) & (np.abs(said[:, 0]) < 1e6)]
             if len(said) >= _FEWEST:
                 effects[j] = _common(said[:, 0], said[:, 1] ** 2)
-    seasons = [(p, find_season(p.work.values)) for p in ready]
-    seasons = [(p.work.first, s) for p, s in seasons if np.isfinite(s.noise) and s.noise > 0]
-    if len(seasons) < _FEWEST:
-        return Pooled(effects, window, branches=len(ready)) if np.isfinite(effects).any() else None
-    terms = np.array([s.raw[(np.arange(12) - first) % 12] for first, s in seasons])
-    noise = np.array([s.noise for _, s in seasons])
-    common = [_common(terms[:, m], noise) for m in range(12)]
-    season = np.array([mean for mean, _ in common])
-    spread = float(np.sqrt(np.mean([sd**2 for _, sd in common])))
-    return Pooled(effects, window, season - season.mean(), spread, len(ready))
+    said = np.array([growth_evidence(p.work.values) for p in ready if len(p.work.values) >= 24]).reshape(-1, 3)
+    # What two branches of the mean prior would say is added: few branches, or unsure ones, decide little.
+    lasts = (said[:, 1].sum() + 2 * said[:, 0].mean()) / (said[:, 2].sum() + 2) if len(said) else 0.0
+    return Pooled(effects, window, float(lasts), len(ready))
 
 
 def _common(estimates: np.ndarray, variances: np.ndarray) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """What is known beside a series itself at the end of a month.
 
-The source's calendar and its listed events, what the branches say of calendar and season, what the forecasts of an
+The source's calendar and its listed events, what the branches say of calendar and growth, what the forecasts of an
 indicator missed by in all of them, and the surprises that they shared.
 """
 
@@ -19,7 +19,7 @@ from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
-from .candidates import MEMBERS, ErrorShape, own_shape, panel_shape, shape_of, smoothed, tried
+from .candidates import ErrorShape, own_shape, panel_shape, run_models, shape_of, smoothed
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
 from .joint import Plan, plan_of
 from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
@@ -245,7 +245,7 @@ class Known:
 
     @cached_property
     def pooled(self) -> Pooled | None:
-        """What the branches say of calendar and season."""
+        """What the branches say of calendar and growth."""
         found = Pooled(**kept_arrays("forecasting-pooled", (self.content,), lambda: vars(
             learn_pooled(self.bases.values(), self.context.calendar) or Pooled())))
         return found if found.branches else None
@@ -308,7 +308,7 @@ class _Member:
 
     @cached_property
     def ready(self) -> Prepared | EbankError:
-        """The same with what the branches say of calendar and season."""
+        """The same with what the branches say of calendar and growth."""
         return self.base if isinstance(self.base, EbankError) else with_calendar(
             self.base, self.known.context.calendar, self.known.pooled)
 
@@ -337,7 +337,7 @@ class Kind:
 
 
 def plain_forecasts(series: Sequence[Prepared | None], horizon: int) -> dict[str, np.ndarray]:
-    """Forecast each series from its end by the plain mean of the members.
+    """Forecast each series from its end by the combination.
 
     ``mean`` and ``sd`` (series, months) are on the modelling scale, NaN where there is no series, it is constant, or
     fewer than two members can be used; ``scale`` (series,) is the place of the scale's name among :data:`SCALES`.
@@ -348,10 +348,9 @@ def plain_forecasts(series: Sequence[Prepared | None], horizon: int) -> dict[str
         if ready is None or ready.constant:
             continue
         scale[n] = SCALES.index(ready.transform.name)
-        members = list(tried(ready.work, horizon, MEMBERS)[0].values())
-        if len(members) > 1:
-            mean[n] = np.mean([p.mean for p in members], axis=0)
-            sd[n] = np.sqrt(np.mean([np.diag(p.cov) for p in members], axis=0))
+        part = run_models(ready, horizon, ("combination",))[0].get("combination")
+        if part is not None:
+            mean[n], sd[n] = part.mean, part.sd
     return {"mean": mean, "sd": sd, "scale": scale}
 
 

@@ -118,13 +118,15 @@ class Work:
     """One series at work: complete, on its modelling scale. Methods share what they have in common.
 
     ``values`` (T,) are without the events that are beyond doubt and without what the calendar adds, ``given`` (T,) is
-    as it was; ``first`` is the ordinal of the first month; ``calendar`` says what the calendar adds.
+    as it was; ``first`` is the ordinal of the first month; ``calendar`` says what the calendar adds, ``lasts`` how far
+    growth has lasted in the other branches, see ``growth_evidence``.
     """
 
     values: np.ndarray
     given: np.ndarray
     first: int
     calendar: CalendarEffect = NOTHING
+    lasts: float | None = None
 
     @cached_property
     def months(self) -> pd.PeriodIndex:
@@ -138,8 +140,8 @@ class Work:
 
     @cached_property
     def season(self) -> Season:
-        """The shrunk season; one that the branches share is with the calendar already."""
-        return find_season(self.values if self.calendar.season is None else self.values[:0])
+        """The shrunk season."""
+        return find_season(self.values)
 
     @cached_property
     def adjusted(self) -> np.ndarray:
@@ -154,7 +156,7 @@ class Work:
     def until(self, back: int) -> Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
         n = len(self.values) - back
-        return Work(self.values[:n], self.given[:n], self.first, self.calendar)
+        return Work(self.values[:n], self.given[:n], self.first, self.calendar, self.lasts)
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,5 @@ def with_calendar(ready: Prepared, calendar: str, pooled=None) -> Prepared:
     work = ready.work
     plain, first = work.plain, work.first
     effect = fit_calendar(plain, first, calendar, *(pooled.prior if pooled else ()))
-    if pooled is not None:
-        less = plain - effect.between(first, len(plain))
-        effect = replace(effect, season=pooled.season_for(less, first))
-    return replace(ready, work=replace(work, values=plain - effect.between(first, len(plain)), calendar=effect))
+    return replace(ready, work=replace(work, values=plain - effect.between(first, len(plain)), calendar=effect,
+                                       lasts=float(pooled.lasts) if pooled else None))

@@ -7,7 +7,8 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from ebank_lib.events import calendar_regressors
 from ebank_lib.forecasting import forecast
-from ebank_lib.forecasting.calendar import Pooled, _common, drawn_to, fit_calendar, learn_pooled
+from ebank_lib.forecasting.calendar import Pooled, _common, drawn_to, fit_calendar, growth_evidence, learn_pooled
+from ebank_lib.forecasting.candidates import predict
 from ebank_lib.forecasting.series import prepare
 from ebank_lib.store import VARIABLE, kept_arrays
 
@@ -105,17 +106,15 @@ def place(tmp_path, monkeypatch):
 def test_what_the_branches_say_survives_in_the_store(place):
     effects = np.full((4, 2), np.nan)
     effects[[0, 2]] = (0.1, 0.02), (-0.3, 0.4)
-    pooled = Pooled(effects, (5, 25), np.arange(12) / 7, 0.25, 9)
+    pooled = Pooled(effects, (5, 25), 0.25, 9)
     again = [Pooled(**kept_arrays("forecasting-pooled", ("test",), lambda: vars(pooled))) for _ in range(2)]
     for one in again:
         assert one.prior == ({"festival": (0.1, 0.02), "quarter_end": (-0.3, 0.4)}, (5, 25))
-        assert (float(one.spread), int(one.branches)) == (0.25, 9) and np.array_equal(one.season, pooled.season)
+        assert (float(one.lasts), int(one.branches)) == (0.25, 9)
 
 
-def many(count=10, wave=0.15, own=0.0, seed=0):
-    rng = np.random.default_rng(seed)
-    season = wave * np.cos(2 * np.pi * np.arange(44) / 12)
-    return [np.exp(pd.Series(walk(100 * seed + b, 0.05) + season * (1 + own * rng.standard_normal()), MONTHS))
+def many(count=10, growth=0.02, seed=0):
+    return [np.exp(pd.Series(walk(100 * seed + b, 0.05) + (growth - 0.02) * np.arange(44), MONTHS))
             for b in range(count)]
 
 
@@ -123,26 +122,18 @@ def pooled_of(series):
     return learn_pooled([prepare(y, "flow") for y in series])
 
 
-def test_branches_agree_on_a_season_that_one_alone_cannot_show():
-    pooled = pooled_of(many())
-    truth = 0.15 * np.cos(2 * np.pi * np.arange(12) / 12)
-    alone = [pooled_of(many(4, seed=s)).season for s in range(1, 3)]
-    assert np.abs(pooled.season - truth).mean() < 0.05 and np.isclose(pooled.season.sum(), 0)
-    assert np.abs(pooled.season - truth).mean() < np.mean([np.abs(a - truth).mean() for a in alone]) + 0.01
-
-
-def test_branches_that_have_no_season_teach_none():
-    pooled = pooled_of(many(wave=0.0))
-    assert np.abs(pooled.season).mean() < 0.02
+def test_branches_say_together_how_far_growth_lasts():
+    series = many()
+    prior, pull, sure = np.array([growth_evidence(prepare(y, "flow").work.values) for y in series]).T
+    assert np.isclose(pooled_of(series).lasts, (pull.sum() + 2 * prior.mean()) / (sure.sum() + 2))
+    assert pooled_of(series).lasts > 0.5
+    stopped = [y.where(y.index < MONTHS[24], y.iloc[:24].median() * (1 + 0.01 * np.cos(np.arange(44)))) for y in series]
+    assert pooled_of(stopped).lasts < 0
+    own, taught = prepare(series[0], "flow"), prepare(series[0], "flow", pooled=pooled_of(stopped))
+    ahead = [predict("snaive_drift", ready.work, 12).mean for ready in (own, taught)]
+    assert (ahead[1] < ahead[0]).all()
 
 
 def test_fewer_than_four_branches_teach_nothing():
     assert pooled_of(many(3)) is None
     assert pooled_of([pd.Series(5.0, MONTHS)] * 6) is None
-
-
-def test_a_branch_unlike_the_others_keeps_much_of_its_own():
-    pooled = pooled_of(many(own=0.5))
-    z = pd.Series(0.02 * np.arange(44) + 0.6 * np.cos(2 * np.pi * np.arange(44) / 12), MONTHS)
-    drawn = pooled.season_for(z.to_numpy(), z.index[0].ordinal)
-    assert pooled.season[0] < drawn[0] <= 0.6 + 1e-9 and drawn[0] > 0.4

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from statsmodels.tsa.arima_process import arma2ma
 
 from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting.calendar import CalendarEffect
+from ebank_lib.forecasting.calendar import CalendarEffect, growth_evidence
 from ebank_lib.forecasting.candidates import (
     CANDIDATES,
     GAUSSIAN,
@@ -15,13 +15,14 @@ from ebank_lib.forecasting.candidates import (
     PROBS,
     ErrorShape,
     _psi,
+    centred,
     near_quantiles,
     panel_shape,
     predict,
     run_models,
     shape_of,
 )
-from ebank_lib.forecasting.ets import fit_ets
+from ebank_lib.forecasting.ets import FORMS, fit_ets, select_ets
 from ebank_lib.forecasting.series import Work, prepare
 
 from .test_forecast import growth, monthly
@@ -47,13 +48,34 @@ def test_last_year_s_month_and_its_errors():
     assert np.isclose(found.cov[12, 12], np.mean(change**2) * (2 + 2 * lag1**12))
 
 
-def test_last_year_s_month_plus_half_the_growth():
-    found = predict("snaive_drift", work_of(Z), 26)
+@pytest.mark.parametrize("lasts", [None, 0.9, -3.0])
+def test_last_year_s_month_plus_the_share_of_the_growth_that_lasts(lasts):
+    found = predict("snaive_drift", work_of(Z, lasts=lasts), 26)
     change = Z[12:] - Z[:-12]
-    half = change[-12:].mean() / 2
-    assert np.allclose(found.mean, np.tile(Z[-12:], 3)[:26] + half * (np.arange(26) // 12 + 1))
-    missed = [change[n] - change[n - 12: n].mean() / 2 for n in range(12, change.size)]
+    prior, pull, sure = growth_evidence(Z)
+    share = (1 + np.clip((pull + (prior if lasts is None else lasts)) / (sure + 1), -1, 1)) / 2
+    assert np.allclose(found.mean, np.tile(Z[-12:], 3)[:26] + share * change[-12:].mean() * (np.arange(26) // 12 + 1))
+    missed = [change[n] - change[n - 12: n].mean() * share for n in range(12, change.size)]
     assert np.isclose(found.cov[0, 0], np.mean(np.square(missed)))
+
+
+def test_what_has_grown_evenly_goes_on_and_what_stands_still_after_a_jump_does_not():
+    t = np.arange(60.0)
+    even, once = 0.03 * t + np.sin(t * np.pi / 6), np.where(t < 30, 0.0, 1.0)
+    assert np.allclose(predict("snaive_drift", work_of(even), 12).mean, even[-12:] + 12 * 0.03)
+    assert np.allclose(predict("snaive_drift", work_of(once + 0.01 * np.cos(t)), 12).mean, 1, atol=0.02)
+
+
+def test_evidence_of_growth_by_hand():
+    prior, pull, sure = growth_evidence(Z)
+    change = Z[12:] - Z[:-12]
+    half = [change[k - 12: k].mean() / 2 for k in (16, 20, 24)]
+    left = [change[k:] - u for k, u in zip((16, 20, 24), half, strict=True)]
+    noise = sum(np.mean(e**2) for e in left)
+    assert np.isclose(prior, change.mean() ** 4 / np.mean(change**2) ** 2)
+    assert np.isclose(pull, sum(u * e.mean() for u, e in zip(half, left, strict=True)) / noise)
+    assert np.isclose(sure, np.sum(np.square(half)) / noise)
+    assert growth_evidence(Z[:24])[1:] == (0.0, 0.0) and growth_evidence(np.zeros(40)) == (0.0, 0.0, 0.0)
 
 
 def test_a_straight_line_and_the_last_month_with_what_is_not_known_of_them():
@@ -74,6 +96,19 @@ def test_theta_is_simple_smoothing_plus_half_the_straight_trend():
     lead = np.arange(3) + (1 - (1 - alpha) ** 24) / alpha
     assert np.allclose(found.mean, fit.last[0] + slope / 2 * lead)
     assert np.allclose(found.sd**2, fit.sigma2 * (1 + np.arange(3) * alpha**2))
+    taught = [predict("theta", work_of(Z[:24], lasts=lasts), 3).mean for lasts in (-1.0, 0.5, 1.2)]
+    shares = (taught - fit.last[0]) / (slope * lead)
+    assert np.allclose(shares.T, [0.5, (1 + 0.5**6) / 2, 1.0])
+
+
+def test_exponential_smoothing_looks_for_a_season_only_where_none_was_found():
+    t = np.arange(48)
+    wave = 3 * np.cos(2 * np.pi * t / 12) + 0.1 * np.random.default_rng(0).normal(size=48)
+    found, short = predict("ets", work_of(wave), 12), predict("ets", work_of(wave[:26]), 12)
+    work = work_of(wave)
+    assert work.season.kept > 0.9 and not work_of(wave[:26]).season.kept
+    assert np.allclose(found.mean, select_ets(work.adjusted, FORMS[:3]).forecast(12)[0] + work.season_ahead(12))
+    assert np.allclose(short.mean, select_ets(wave[:26]).forecast(12)[0])
 
 
 def test_damped_smoothing_is_of_the_series_less_its_season():
@@ -96,11 +131,10 @@ def test_weights_of_past_shocks_are_those_of_statsmodels(ar, ma, d):
 
 
 def test_the_calendar_comes_back_on_the_months_ahead_but_to_what_saw_it():
-    added = CalendarEffect(season=np.arange(12.0))
+    added = CalendarEffect("china", used=np.array([0.3, 0.1, 0.2, 0.1]))
     for name, seen in (("drift", False), ("snaive", True)):
         plain, with_all = predict(name, work_of(Z), 3), predict(name, work_of(Z, calendar=added), 3)
-        months = (np.arange(3) + 40) % 12
-        assert np.allclose(with_all.mean - plain.mean, 0 if seen else months)
+        assert np.allclose(with_all.mean - plain.mean, 0 if seen else added.between(FIRST + 40, 3))
         assert np.array_equal(with_all.cov, plain.cov)
 
 
@@ -111,7 +145,7 @@ def test_a_month_too_few_is_said(name):
         predict(name, work_of(Z[: least - 1]), 1)
 
 
-def test_the_combination_is_half_equal_and_half_by_inverse_squared_late_errors():
+def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late_errors():
     ready = prepare(growth(5), "flow")
     parts = run_models(ready, 12, ("combination", "median", *MEMBERS))[0]
     error = []
@@ -120,7 +154,7 @@ def test_the_combination_is_half_equal_and_half_by_inverse_squared_late_errors()
                 for back in (12, 8, 4)]
         error.append(np.mean(said))
     own = 1 / np.square(error)
-    weights = 0.5 / 4 + 0.5 * own / own.sum()
+    weights = 0.25 / 4 + 0.75 * own / own.sum()
     members = [parts[m] for m in MEMBERS]
     assert np.allclose(parts["combination"].mean, sum(w * p.mean for w, p in zip(weights, members, strict=True)))
     assert np.allclose(parts["combination"].cov, sum(w * p.cov for w, p in zip(weights, members, strict=True)))
@@ -129,14 +163,14 @@ def test_the_combination_is_half_equal_and_half_by_inverse_squared_late_errors()
     assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))
 
 
-def test_with_too_few_late_months_weights_are_equal_and_a_member_without_errors_has_the_mean_error():
+def test_with_too_few_late_months_weights_are_equal_and_one_origin_is_enough():
     parts = run_models(prepare(growth(5, n=27), "flow"), 6, ("combination",))[0]
     assert parts["combination"].weights == dict.fromkeys(MEMBERS, 0.25)
-    ready = prepare(growth(5, n=28), "flow")        # one origin, at which the fourth member has a month too few
-    error = [np.abs(predict(m, ready.work.until(4), 4).mean - ready.work.plain[-4:]).mean() for m in MEMBERS[:3]]
-    own = 1 / np.square([*error, np.mean(error)])
+    ready = prepare(growth(5, n=28), "flow")
+    error = [np.abs(predict(m, ready.work.until(4), 4).mean - ready.work.plain[-4:]).mean() for m in MEMBERS]
+    own = 1 / np.square(error)
     weights = run_models(ready, 6, ("combination",))[0]["combination"].weights
-    assert weights == {m: round(w, 2) for m, w in zip(MEMBERS, 0.125 + 0.5 * own / own.sum(), strict=True)}
+    assert weights == {m: round(w, 2) for m, w in zip(MEMBERS, 0.25 / 4 + 0.75 * own / own.sum(), strict=True)}
 
 
 def test_what_cannot_be_used_says_why_and_something_stands_in():
@@ -176,7 +210,7 @@ def test_a_panel_counts_its_branches_against_fifteen_and_each_branch_once():
     shipped = shape_of("combination")
     errors = [np.full((3, 12), 2.0), np.full((1, 12), -1.0), np.full((3, 12), np.nan)]
     own = panel_shape(errors, ["a", "b", "c"], shipped)
-    alone = near_quantiles(np.vstack(errors[:2]), 0, np.array([1 / 3] * 3 + [1.0]))
+    alone = centred(near_quantiles(np.vstack(errors[:2]), 0, np.array([1 / 3] * 3 + [1.0])))
     assert own.branches == 2 and np.allclose(own.quantiles[0], (15 * shipped.quantiles[0] + 2 * alone) / 17)
     assert own.common == shipped.common
 
@@ -193,7 +227,7 @@ def errors(size, shift=0.0, branches=40):
     return [shift + size * np.random.default_rng(s).standard_normal((3, 12)) for s in range(branches)]
 
 
-def test_limits_and_centre_follow_what_the_branches_were_missed_by():
+def test_limits_follow_what_the_branches_were_missed_by_and_the_centre_stays():
     shipped = shape_of("combination")
 
     def width(shape):
@@ -201,7 +235,8 @@ def test_limits_and_centre_follow_what_the_branches_were_missed_by():
 
     calm, wild, low = (panel_shape(errors(*e), range(40), shipped) for e in ((0.3,), (3.0,), (1.0, 0.8)))
     assert width(calm) < 0.6 * width(shipped) < width(shipped) < 1.3 * width(shipped) < width(wild)
-    assert low.quantile(0.5, 12)[6] > 0.4 and abs(calm.quantile(0.5, 12)[6]) < 0.1
+    assert low.quantile(0.9, 12)[6] > shipped.quantile(0.9, 12)[6] and low.quantile(0.1, 12)[6] > -1
+    assert not any(shape.quantile(0.5, 12).any() for shape in (calm, wild, low))
     assert low.branches == 40 and shipped.branches == 0
 
 

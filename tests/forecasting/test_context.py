@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebank_lib.forecasting import Context
-from ebank_lib.forecasting.candidates import MEMBERS, predict
+from ebank_lib.forecasting.candidates import run_models
 from ebank_lib.forecasting.context import missed, plain_forecasts, surprises_of
 from ebank_lib.forecasting.series import SCALES, Transform, prepare
 
@@ -124,12 +124,11 @@ def test_a_grid_is_the_panel_without_what_is_doubtful(cleaned):
     assert Context.of(cleaned).present == set(cleaned.branches)
 
 
-def test_a_plain_forecast_is_the_mean_of_the_members_and_of_their_variances():
+def test_a_plain_forecast_is_the_combination():
     series = [prepare(growth(1), "flow"), None, prepare(monthly(np.full(30, 5.0))), prepare(growth(2, n=9), "flow")]
     found = plain_forecasts(series, 12)
-    members = [predict(m, series[0].work, 12) for m in MEMBERS]
-    assert np.allclose(found["mean"][0], np.mean([p.mean for p in members], axis=0))
-    assert np.allclose(found["sd"][0] ** 2, np.mean([p.sd**2 for p in members], axis=0))
+    part = run_models(series[0], 12, ("combination",))[0]["combination"]
+    assert np.array_equal(found["mean"][0], part.mean) and np.array_equal(found["sd"][0], part.sd)
     assert np.isnan(found["mean"][1:]).all() and np.isnan(found["sd"][1:]).all()
     assert [SCALES[n] for n in found["scale"]] == ["log", "none", "none", "log"]
 

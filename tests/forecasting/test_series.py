@@ -87,7 +87,6 @@ def test_a_season_by_hand():
     terms = left.reshape(3, 12).mean(axis=0)[(np.arange(12) - 6) % 12]
     terms = terms - terms.mean()
     variance = ((left - terms[(np.arange(36) + 6) % 12]) ** 2).sum() / (36 - 12) / 3
-    assert np.isclose(found.noise, variance) and np.allclose(found.raw, terms)
     assert np.isclose(found.kept, 1 - variance / ((terms**2).sum() / 11))
     assert np.allclose(found.terms, terms * found.kept)
     assert find_season(noise[:27]).kept == 0 and find_season(noise).kept == 0
