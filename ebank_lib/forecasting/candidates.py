@@ -1,7 +1,7 @@
 """Each method alone, their combination, and the shape of their errors: a series on its modelling scale -> forecast.
 
 The combination weighs four methods by what each missed by in the last year; one of them, last year's month plus a share
-of last year's growth, takes as much of the growth as has lasted before, in this series and in the other branches'.
+of last year's growth, takes as much of the growth as has lasted before.
 
 Every method returns the covariance of its errors over the months ahead, not only their spread: an annual total and
 "reached by December" depend on how errors hang together.
@@ -116,12 +116,13 @@ def snaive(work: Work, horizon: int) -> Prediction:
 def snaive_drift(work: Work, horizon: int) -> Prediction:
     """The same month of last year plus a share of the last year's mean change: between no growth and growth as before.
 
-    Half of it where nothing is known, see :func:`ebank_lib.forecasting.calendar.growth_evidence`.
+    The share is what has lasted in all branches, of a series by itself what has lasted in it, and half where nothing is
+    known; see :func:`ebank_lib.forecasting.calendar.growth_evidence`.
     """
     z = work.values
     change = z[12:] - z[:-12]
-    before, pull, sure = growth_evidence(z)
-    lasts = (pull + (before if work.lasts is None else work.lasts)) / (sure + 1)
+    prior, pull, sure = growth_evidence(z)
+    lasts = (pull + prior) / (sure + 1) if work.lasts is None else work.lasts
     share = (1 + float(np.clip(lasts, -1, 1))) / 2
     growth = share * float(change[-12:].mean())
     years = np.arange(horizon) // 12 + 1

@@ -53,7 +53,7 @@ def test_last_year_s_month_plus_the_share_of_the_growth_that_lasts(lasts):
     found = predict("snaive_drift", work_of(Z, lasts=lasts), 26)
     change = Z[12:] - Z[:-12]
     prior, pull, sure = growth_evidence(Z)
-    share = (1 + np.clip((pull + (prior if lasts is None else lasts)) / (sure + 1), -1, 1)) / 2
+    share = (1 + np.clip((pull + prior) / (sure + 1) if lasts is None else lasts, -1, 1)) / 2
     assert np.allclose(found.mean, np.tile(Z[-12:], 3)[:26] + share * change[-12:].mean() * (np.arange(26) // 12 + 1))
     missed = [change[n] - change[n - 12: n].mean() * share for n in range(12, change.size)]
     assert np.isclose(found.cov[0, 0], np.mean(np.square(missed)))
