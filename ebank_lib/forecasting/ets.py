@@ -222,6 +222,10 @@ def fit_ets(y: np.ndarray, form: str = "ANN") -> ETS:
     start, last = start * scale, last * scale
     start[0] += centre
     last[0] += centre
+    if trend:       # steeper than all steps but one: that one is a jump, and does not go on
+        steps = np.abs(np.diff(y[np.isfinite(y)]))
+        most = np.partition(steps, -2)[-2] if steps.size > 1 else np.inf
+        last[1] = np.clip(last[1], -most, most)
     # smoothing weights, initial states, variance
     k = (1 + (trend > 0) + season + (trend == 2)) + (1 + (trend > 0) + 11 * season) + 1
     return ETS(form, weights, float(sse) * scale**2, int(np.isfinite(y).sum()), k, start, last, y.size)

@@ -101,14 +101,15 @@ def test_theta_is_simple_smoothing_plus_half_the_straight_trend():
     assert np.allclose(shares.T, [0.5, (1 + 0.5**6) / 2, 1.0])
 
 
-def test_exponential_smoothing_looks_for_a_season_only_where_none_was_found():
+def test_exponential_smoothing_of_a_panel_s_series_leaves_the_season_that_was_found():
     t = np.arange(48)
     wave = 3 * np.cos(2 * np.pi * t / 12) + 0.1 * np.random.default_rng(0).normal(size=48)
-    found, short = predict("ets", work_of(wave), 12), predict("ets", work_of(wave[:26]), 12)
-    work = work_of(wave)
-    assert work.season.kept > 0.9 and not work_of(wave[:26]).season.kept
-    assert np.allclose(found.mean, select_ets(work.adjusted, FORMS[:3]).forecast(12)[0] + work.season_ahead(12))
-    assert np.allclose(short.mean, select_ets(wave[:26]).forecast(12)[0])
+    alone, short, taught = work_of(wave), work_of(wave[:26], lasts=0.5), work_of(wave, lasts=0.5)
+    assert taught.season.kept > 0.9 and not short.season.kept
+    for work in (alone, short):
+        assert np.allclose(predict("ets", work, 12).mean, select_ets(work.values).forecast(12)[0])
+    ahead = select_ets(taught.adjusted, FORMS[:3]).forecast(12)[0] + taught.season_ahead(12)
+    assert np.allclose(predict("ets", taught, 12).mean, ahead)
 
 
 def test_damped_smoothing_is_of_the_series_less_its_season():
@@ -157,7 +158,13 @@ def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late
     weights = 0.25 / 4 + 0.75 * own / own.sum()
     members = [parts[m] for m in MEMBERS]
     assert np.allclose(parts["combination"].mean, sum(w * p.mean for w, p in zip(weights, members, strict=True)))
-    assert np.allclose(parts["combination"].cov, sum(w * p.cov for w, p in zip(weights, members, strict=True)))
+    cov = sum(w * p.cov for w, p in zip(weights, members, strict=True))
+    late = [np.mean(sum(w * (predict(m, ready.work.until(back), back).mean - ready.work.plain[-back:])
+                        for w, m in zip(weights, MEMBERS, strict=True)) ** 2) for back in (12, 8, 4)]
+    spread = np.exp(-0.3) * np.diag(cov) ** 0.42 * np.sqrt(np.mean(late)) ** 0.09 * np.arange(1, 13) ** 0.09
+    assert np.allclose(parts["combination"].sd, spread)
+    sd = np.sqrt(np.diag(cov))
+    assert np.allclose(parts["combination"].cov / np.outer(spread, spread), cov / np.outer(sd, sd))
     assert parts["combination"].weights == {m: round(w, 2) for m, w in zip(MEMBERS, weights, strict=True)}
     assert np.allclose(parts["median"].mean, np.median([p.mean for p in members], axis=0))
     assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))

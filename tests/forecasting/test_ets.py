@@ -76,3 +76,10 @@ def test_the_season_is_chosen_where_there_is_one():
     t = np.arange(48)
     assert select_ets(np.cos(t * np.pi / 6) + 0.01 * np.random.default_rng(0).normal(size=48)).form[-1] == "A"
     assert select_ets(np.random.default_rng(0).normal(size=48)).form == "ANN"
+
+
+def test_a_jump_in_the_last_month_is_no_trend():
+    for seed in (0, 7, 10):
+        y = 10 + np.cumsum(0.02 + 0.03 * np.random.default_rng(seed).normal(size=40))
+        y[-1] += np.log(10_000)         # another unit
+        assert fit_ets(y, "AAdN").forecast(12)[0].max() < y[-1] + 1
