@@ -1,6 +1,6 @@
 """Accuracy and limits where the package is used: the RBI's banks (NEFT, mobile), India's UPI, and the sample.
 
-    python -m benchmarks.domain [--data FOLDER] [--banks 40] [--origins 10] [--half judge] [--panels NAMES]
+    python -m benchmarks.domain [--data FOLDER] [--banks 40] [--origins 10] [--half judge] [--fast]
 
 Rolling origins, twelve months ahead, each forecast with all that the branches say (``Context.forecast``); UPI, one
 series, by itself. Banks are the largest of those that report throughout the last four years; every second one is chosen
@@ -40,7 +40,7 @@ from ebank_lib.forecasting.series import Work, prepare  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 HORIZON, LEVEL, HALVES = 12, (80, 95), ("choose", "judge")
-MODELS = ("combination", *MEMBERS, "arima", "snaive")
+FAST = ("combination", *MEMBERS, "snaive")
 # last origin and the months between two, newest first; of the sample, whose last has nine months after it
 ORIGINS = {"NEFT": ("2015-10", 6), "mobile": ("2015-08", 6), "UPI": ("2024-03", 6), "sample": ("2010-11", 3)}
 RATIO = {"sample": 0.72, "NEFT": 0.98, "mobile": 1.00}      # of the mean absolute error to former's, at most
@@ -103,14 +103,14 @@ def rows_of(f, came: pd.Series, old: np.ndarray, **about) -> pd.DataFrame:
 
 def work(job) -> pd.DataFrame:
     """Forecast the series of one panel at one origin."""
-    name, cutoff, banks, half, folder = job
+    name, cutoff, banks, half, models, folder = job
     os.environ["EBANK_SHARED"] = str(folder.parent)
     if name == "UPI":
         data = pd.read_csv(folder / "upi" / "upi_monthly.csv", skipinitialspace=True)
         months = pd.to_datetime(data.iloc[:, 0].str.strip() + data.iloc[:, 1].astype(str), format="%B%Y")
         y = pd.Series(data.iloc[:, 3].to_numpy(float), pd.PeriodIndex(months, freq="M"))
         then = y[y > 0].loc[:cutoff]
-        f = forecast(then, HORIZON, LEVEL, MODELS, "flow")
+        f = forecast(then, HORIZON, LEVEL, models, "flow")
         return rows_of(f, y, former(then, "flow"), panel=name, series="count", cutoff=cutoff)
     whole, branches = panel(name, banks)
     context, found = whole.until(cutoff), []
@@ -120,7 +120,7 @@ def work(job) -> pd.DataFrame:
             if branch not in context.present or (key not in whole.plan.free and known.kind != "ratio"):
                 continue
             try:
-                f = context.forecast(branch, key, HORIZON, LEVEL, MODELS)
+                f = context.forecast(branch, key, HORIZON, LEVEL, models)
                 if len(f.y) < 24 or f.y.index[-1] != cutoff or f.transform.name == "none":
                     continue
                 old = former(known.series(branch), known.kind)
@@ -209,9 +209,11 @@ def main(argv=None) -> int:
     parser.add_argument("--half", choices=HALVES, default="judge")
     parser.add_argument("--panels", nargs="*", default=list(ORIGINS), choices=ORIGINS)
     parser.add_argument("--shares", type=int, default=200, help="simulated shares")
+    parser.add_argument("--fast", action="store_true", help="without ARIMA")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args(argv)
-    jobs = [(name, pd.Period(last, "M") - step * i, args.banks, args.half, args.data.resolve())
+    models = FAST if args.fast else (*FAST, "arima")
+    jobs = [(name, pd.Period(last, "M") - step * i, args.banks, args.half, models, args.data.resolve())
             for name, (last, step) in ((name, ORIGINS[name]) for name in args.panels)
             for i in range(min(args.origins, 4 if name == "sample" else args.origins))]
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
