@@ -183,8 +183,8 @@ def test_weights_lean_to_the_member_that_was_right_but_not_all_the_way():
     y = monthly(1000 * np.exp(np.arange(44) * 0.04 + 0.002 * np.random.default_rng(0).normal(size=44)))
     f = forecast(y, models=("combination",))
     weights = f.parts["combination"].weights
-    assert np.isclose(sum(weights.values()), 1, atol=0.02) and min(weights.values()) >= 0.12
-    assert weights["ets"] > weights["snaive_drift"]
+    assert np.isclose(sum(weights.values()), 1, atol=0.02) and min(weights.values()) >= 0.06
+    assert weights["ets"] > weights["snaive_drift"] > weights["theta"]     # all of the growth lasts, not half of it
     assert "%" in f.remarks("en")[1] and "组合的权重" in f.remarks("zh")[1]
     short = forecast(growth(n=26), models=("combination",)).parts["combination"].weights
     assert len(set(short.values())) == 1      # nothing to learn from: equal
