@@ -141,8 +141,8 @@ def _numbers(text: str) -> list[str]:
 class Inputs:
     """Values of the panel: every month of `months` of every branch and indicator.
 
-    ``exact``: the number is this one as it stands. ``pooled``: what is learnt from the other branches (the season's
-    shape, the width of limits) went in besides.
+    ``exact``: the number is this one as it stands. ``pooled``: what is learnt from the other branches (how far
+    growth lasts, what festivals do, the width of limits) went in besides.
     """
 
     branches: tuple[str, ...]
