@@ -116,17 +116,23 @@ def snaive(work: Work, horizon: int) -> Prediction:
     return Prediction(mean, _yearly_errors(z[12:] - z[:-12], horizon))
 
 
-def snaive_drift(work: Work, horizon: int) -> Prediction:
-    """The same month of last year plus a share of the last year's mean change: between no growth and growth as before.
+def growth_share(work: Work) -> float:
+    """Return how much of last year's growth is taken to last: 1/2 where nothing is known, at most all, at least nothing.
 
-    The share is what has lasted in all branches, of a series by itself what has lasted in it, and half where nothing is
-    known; see :func:`ebank_lib.forecasting.calendar.growth_evidence`.
+    What has lasted in all branches, of a series by itself what has lasted in it; see
+    :func:`ebank_lib.forecasting.calendar.growth_evidence`.
     """
-    z = work.values
+    lasts = work.lasts
+    if lasts is None:
+        prior, pull, sure = growth_evidence(work.values)
+        lasts = (pull + prior) / (sure + 1)
+    return (1 + float(np.clip(lasts, -1, 1))) / 2
+
+
+def snaive_drift(work: Work, horizon: int) -> Prediction:
+    """The same month of last year plus the share of last year's mean change that lasts, :func:`growth_share`."""
+    z, share = work.values, growth_share(work)
     change = z[12:] - z[:-12]
-    prior, pull, sure = growth_evidence(z)
-    lasts = (pull + prior) / (sure + 1) if work.lasts is None else work.lasts
-    share = (1 + float(np.clip(lasts, -1, 1))) / 2
     growth = share * float(change[-12:].mean())
     years = np.arange(horizon) // 12 + 1
     mean = np.tile(z[-12:], horizon // 12 + 1)[:horizon] + growth * years
@@ -280,8 +286,13 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if not parts:
         return {"naive": predict("naive", ready.work, horizon)}, reasons, (
             ("forecasting.fallback", {"n": len(ready.y)}),)
-    missing = [m for m in MEMBERS if m in failed] if any(model in COMBINATIONS for model in parts) else []
-    return parts, reasons, (("forecasting.members_missing", {"members": missing}),) if missing else ()
+    notes: list[tuple[str, dict]] = []
+    if any(model in COMBINATIONS for model in parts):
+        if "snaive_drift" in members:
+            notes.append(("forecasting.growth_share", {"share": growth_share(ready.work)}))
+        if missing := [m for m in MEMBERS if m in failed]:
+            notes.append(("forecasting.members_missing", {"members": missing}))
+    return parts, reasons, tuple(notes)
 
 
 def tried(work: Work, horizon: int, models) -> tuple[dict[str, Prediction], dict[str, str]]:

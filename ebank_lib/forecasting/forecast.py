@@ -123,6 +123,8 @@ class Forecast:
         for key, values in self.notes:
             if "members" in values:
                 values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
+            elif "share" in values:
+                values = {"share": percent(values["share"], 0)}
             said.append(t(key, lang, **values))
         said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang),
                    reason=reason_in_words(row.reason, lang))
