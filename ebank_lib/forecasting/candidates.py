@@ -117,7 +117,7 @@ def snaive(work: Work, horizon: int) -> Prediction:
 
 
 def growth_share(work: Work) -> float:
-    """Return how much of last year's growth is taken to last: 1/2 where nothing is known, at most all, at least nothing.
+    """Return how much of last year's growth is taken to go on, 0 to 1, and 1/2 where nothing is known.
 
     What has lasted in all branches, of a series by itself what has lasted in it; see
     :func:`ebank_lib.forecasting.calendar.growth_evidence`.
