@@ -225,7 +225,7 @@ def forecast_ready(ready: Prepared, horizon: int, level, models, shape: ErrorSha
     parts, reasons, notes = run_models(ready, horizon, models)
     shapes = {model: shape if shape is not None and model == "combination" else shape_of(model) for model in parts}
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
-                    notes=(*_remarks(ready), *notes), **about)
+                    notes=(*notes, *_remarks(ready)), **about)
 
 
 def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
