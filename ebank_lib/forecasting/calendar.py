@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .series import Prepared
 
 __all__ = ["LATE", "NOTHING", "CalendarEffect", "Pooled", "Season", "drawn_to", "find_season", "fit_calendar",
-           "growth_evidence", "learn_pooled"]
+           "growth_evidence", "growth_share", "learn_pooled"]
 
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
@@ -232,6 +232,17 @@ def growth_evidence(z: np.ndarray) -> tuple[float, float, float]:
             pull, sure, noise = pull + half * left.mean(), sure + half**2, noise + np.mean(left**2)
     prior = float(change.mean() ** 4 / power**2) if power else 0.0
     return (prior, pull / noise, sure / noise) if noise > 0 else (prior, 0.0, 0.0)
+
+
+def growth_share(z: np.ndarray, lasts: float | None = None) -> float:
+    """Return how much of last year's growth is taken to go on, 0 to 1, and 1/2 where nothing is known.
+
+    By how far growth has lasted in all branches (`lasts`), of a series by itself in it.
+    """
+    if lasts is None:
+        prior, pull, sure = growth_evidence(z)
+        lasts = (pull + prior) / (sure + 1)
+    return (1 + float(np.clip(lasts, -1, 1))) / 2
 
 
 @dataclass(frozen=True)

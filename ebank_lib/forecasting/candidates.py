@@ -28,7 +28,7 @@ from scipy.special import ndtri
 
 from ..arma import select_order
 from ..errors import EbankError, SeriesError
-from .calendar import LATE, NOTHING, growth_evidence
+from .calendar import LATE, NOTHING, growth_share
 from .ets import ETS, FORMS, fit_ets, select_ets
 from .series import Prepared, Work
 
@@ -116,22 +116,9 @@ def snaive(work: Work, horizon: int) -> Prediction:
     return Prediction(mean, _yearly_errors(z[12:] - z[:-12], horizon))
 
 
-def growth_share(work: Work) -> float:
-    """Return how much of last year's growth is taken to go on, 0 to 1, and 1/2 where nothing is known.
-
-    What has lasted in all branches, of a series by itself what has lasted in it; see
-    :func:`ebank_lib.forecasting.calendar.growth_evidence`.
-    """
-    lasts = work.lasts
-    if lasts is None:
-        prior, pull, sure = growth_evidence(work.values)
-        lasts = (pull + prior) / (sure + 1)
-    return (1 + float(np.clip(lasts, -1, 1))) / 2
-
-
 def snaive_drift(work: Work, horizon: int) -> Prediction:
-    """The same month of last year plus the share of last year's mean change that lasts, :func:`growth_share`."""
-    z, share = work.values, growth_share(work)
+    """The same month of last year plus the share of last year's mean change that lasts, see ``growth_share``."""
+    z, share = work.values, growth_share(work.values, work.lasts)
     change = z[12:] - z[:-12]
     growth = share * float(change[-12:].mean())
     years = np.arange(horizon) // 12 + 1
@@ -289,7 +276,7 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     notes: list[tuple[str, dict]] = []
     if any(model in COMBINATIONS for model in parts):
         if "snaive_drift" in members:
-            notes.append(("forecasting.growth_share", {"share": growth_share(ready.work)}))
+            notes.append(("forecasting.growth_share", {"share": growth_share(ready.work.values, ready.work.lasts)}))
         if missing := [m for m in MEMBERS if m in failed]:
             notes.append(("forecasting.members_missing", {"members": missing}))
     return parts, reasons, tuple(notes)
