@@ -24,13 +24,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import LogLocator
-from matplotlib.transforms import Affine2D, Bbox, IdentityTransform, ScaledTranslation
+from matplotlib.transforms import Affine2D, IdentityTransform, ScaledTranslation
 from scipy.optimize import isotonic_regression
 
 from ..wording import month_name, number, t
@@ -113,41 +112,9 @@ def in_style(plot: Callable) -> Callable:
     return drawn
 
 
-class _Layout(ConstrainedLayoutEngine):
-    """Constrained layout that measures what stands around an axes once, not twice, where its ticks stay as they are."""
-
-    def execute(self, fig: Figure) -> None:
-        moving = any(ax.get_subplotspec() is None for ax in fig.axes)       # a colour bar stands where axes end
-        for ax in fig.axes:
-            for axis, at in ((ax.xaxis, (0.5, 0)), (ax.yaxis, (0, 0.5))):
-                if not axis.label.get_text():
-                    axis.set_label_coords(*at)      # where no label is, no place for it is looked for
-            if ax.get_aspect() == "auto" and not moving:
-                ax.get_tightbbox = _once_measured(ax)
-        try:
-            super().execute(fig)
-        finally:
-            for ax in fig.axes:
-                vars(ax).pop("get_tightbbox", None)
-
-
-def _once_measured(ax: Axes) -> Callable:
-    measure, known = ax.get_tightbbox, {}
-
-    def measured(renderer=None, **options):
-        ticks = tuple(ax.get_xticks()), tuple(ax.get_yticks())
-        if ticks not in known:
-            box = measure(renderer, **options)
-            known[ticks] = None if box is None else box.extents - ax.bbox.extents
-        around = known[ticks]
-        return None if around is None else Bbox.from_extents(ax.bbox.extents + around)
-
-    return measured
-
-
 def figure(height: float, width: float = WIDTH) -> Figure:
     """Return an empty figure of so many inches."""
-    return plt.figure(figsize=(width, height), layout=_Layout())
+    return plt.figure(figsize=(width, height), layout="constrained")
 
 
 def panels(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = WIDTH,

@@ -21,15 +21,12 @@ from ..errors import ConfigError
 from ..wording import language, use_language
 from .parameters import check_parameters
 
-__all__ = ["KINDS", "plain", "record", "setup", "state", "table_of"]
-
 KINDS = ("text", "integer", "number", "percent", "month", "date", "flag")
 # More digits than anybody reads, fewer than two processors agree on.
 _DIGITS = 10
 _MAX_ROWS = 100_000
 # Charts use few colours: a palette loses nothing that can be seen and leaves a quarter of the bytes.
 _COLOURS = 192
-_WEIGHT = 1024      # of one of them among the others, at most
 
 
 def setup(lang: str = "zh") -> None:
@@ -218,35 +215,12 @@ def _show_small_pictures() -> None:
 def _png(figure) -> tuple[bytes, dict[str, int]]:
     """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
 
     # Drawn once, into the pixels themselves: `savefig` goes through all of it twice, and packs what is unpacked here.
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     canvas.draw()
     small = io.BytesIO()
-    _with_palette(np.asarray(canvas.buffer_rgba())).save(small, "png")
+    Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]).quantize(_COLOURS).save(small, "png")
     width, height = (round(100 * side) for side in figure.get_size_inches())
     return small.getvalue(), {"width": width, "height": height}
-
-
-def _with_palette(pixels: np.ndarray):
-    """Return a picture of few colours; `pixels` are (height, width, 4) bytes.
-
-    Pillow would look for the colours among all pixels, of which nearly all are white: it is shown each colour once, or
-    as often as it needs to see that it must stay as it is.
-    """
-    from PIL import Image
-
-    height, width = pixels.shape[:2]
-    codes = np.ascontiguousarray(pixels).view(np.uint32).ravel()
-    drawn = np.flatnonzero(codes != codes[0])       # all but the paper, which need not be looked up
-    found, colours = pd.factorize(codes[np.r_[0, drawn]])
-    times = np.minimum(np.bincount(found), _WEIGHT)
-    times[0] = _WEIGHT
-    shown = np.repeat(colours.view(np.uint8).reshape(-1, 4)[:, :3], times, axis=0)
-    mixed = Image.fromarray(shown[None]).quantize(_COLOURS)
-    place = np.asarray(mixed)[0, np.cumsum(times) - 1]
-    dots = np.full(codes.size, place[0])
-    dots[drawn] = place[found[1:]]
-    picture = Image.frombytes("P", (width, height), dots.tobytes())
-    picture.putpalette(mixed.getpalette())
-    return picture

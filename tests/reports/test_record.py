@@ -12,7 +12,7 @@ from PIL import Image
 
 from ebank_lib.charts import compact
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.reports.record import _png, _with_palette, record, setup, state, table_of
+from ebank_lib.reports.record import _png, record, setup, state, table_of
 from ebank_lib.wording import language
 
 
@@ -97,18 +97,6 @@ def test_a_picture_is_drawn_once_and_is_what_matplotlib_would_save():
     plt.close(fig)
     drawn, saved = (np.asarray(Image.open(f).convert("RGB"), int) for f in (io.BytesIO(data), saved))
     assert drawn.shape == saved.shape and abs(drawn - saved).mean() < 1
-
-
-def test_few_colours_stay_as_they_are_and_of_many_those_that_are_seen_most():
-    rng = np.random.default_rng(0)
-    few = np.full((40, 50, 4), 255, np.uint8)
-    few[:5, :, 0] = np.arange(50)
-    assert (np.asarray(_with_palette(few).convert("RGB")) == few[..., :3]).all()
-    many = few.copy()
-    many[10:20, :, :3] = rng.integers(0, 256, (10, 50, 3))
-    drawn, wanted = np.asarray(_with_palette(many).convert("RGB"), int), many[..., :3].astype(int)
-    assert (drawn == wanted)[20:].all() and (drawn == wanted)[:5].all()
-    assert abs(drawn - wanted)[10:20].mean() < 30       # 500 colours in 128
 
 
 def test_a_compact_picture_keeps_its_letters():
