@@ -66,7 +66,6 @@ def examine(place: Path) -> tuple[str, str]:
     """Open, clean and write out one source; return how it ended and a word about it."""
     from ebank_lib.cleaning import clean
     from ebank_lib.errors import EbankError
-    from ebank_lib.reference import reference_facts
     from ebank_lib.rules import load_problems
     from ebank_lib.scenarios import load_strategy
     from ebank_lib.sources import open_source
@@ -86,7 +85,6 @@ def examine(place: Path) -> tuple[str, str]:
             return "broken", written
         load_strategy(source)
         load_problems(source)
-        reference_facts(place / "facts.csv")
     except EbankError as error:
         text = str(error)
         if not all(sign.isprintable() for sign in text) or len(text) > 2_500:
@@ -197,7 +195,6 @@ def _warm() -> None:
     import pyarrow.parquet  # noqa: F401
 
     from ebank_lib.cleaning import clean  # noqa: F401
-    from ebank_lib.reference import reference_facts  # noqa: F401
     from ebank_lib.rules import load_problems  # noqa: F401
     from ebank_lib.scenarios import load_strategy  # noqa: F401
     from ebank_lib.sources import open_source  # noqa: F401

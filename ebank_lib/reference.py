@@ -8,27 +8,20 @@ figure that can be read as 500% or as 5000%) is not among the facts.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
-from .catalog import ID
 from .cleaning import trusted_panel
 from .config import read_rows
 from .display import as_html, html_table, say
-from .errors import ConfigError, UnknownNameError
 from .files import shipped
-from .wording import language, month_name, number, percent, t
-
-__all__ = ["Reference", "own_figure", "reference_facts"]
+from .wording import language, month_name, percent, t
 
 COLUMNS = ("id", "time", "subject", "indicator", "measure", "value", "unit", "kind", "zh", "en", "source_zh",
            "source_en")
 KINDS = ("published", "stated", "computed")     # in the source named; by the study; from a published series
 MEASURES = ("milestone", "level", "total", "annual_growth", "rank")
-UNITS = ("1", "笔", "元", "户", "位", "类", "项", "天", "月")
 MIN_MONTHS = 10      # of a year, for its figure to be that year's
 
 
@@ -45,19 +38,6 @@ class Reference:
     """
 
     table: pd.DataFrame = field(repr=False)
-
-    def fact(self, id: str) -> pd.Series:
-        """Return one fact.
-
-        Raises
-        ------
-        UnknownNameError
-            Naming the nearest.
-        """
-        rows = self.table[self.table["id"] == id]
-        if rows.empty:
-            raise UnknownNameError("fact", id, self.table["id"])
-        return rows.iloc[0]
 
     def beside(self, cleaned, branch: str) -> pd.DataFrame:
         """Set a branch's own figures beside the facts that speak of the same indicator.
@@ -79,9 +59,12 @@ class Reference:
                 if r.indicator in cleaned.catalog.indicators and r.measure in ("level", "annual_growth")]
         return pd.DataFrame(rows, columns=columns)
 
-    def beside_html(self, cleaned, branch: str, lang: str | None = None) -> str:
-        """Return :meth:`beside` as HTML, every figure under a heading that says what it is."""
+    def beside_table(self, cleaned, branch: str, lang: str | None = None):
+        """Show :meth:`beside`, every figure under a heading that says what it is; where no fact has a counterpart, a
+        sentence."""
         lang, rows = language(lang), self.beside(cleaned, branch)
+        if rows.empty:
+            return say(t("reference.none_beside", lang))
         who = cleaned.catalog.branch(branch).label(lang)
         facts = self.table.set_index("id")
         own = t("reference.own_simulated" if cleaned.source.simulated else "reference.own_reported", lang, branch=who)
@@ -97,28 +80,8 @@ class Reference:
         notes = [t("reference.beside_note", lang)]
         if cleaned.source.simulated:
             notes.append(t("reference.simulated_note", lang))
-        return html_table(shown, caption=t("reference.beside_caption", lang, branch=who), heads=heads, notes=notes,
-                          lang=lang)
-
-    def beside_table(self, cleaned, branch: str, lang: str | None = None):
-        """Return :meth:`beside_html` as a notebook shows it; where no fact has a counterpart, a sentence."""
-        rows = self.beside(cleaned, branch)
-        if rows.empty:
-            return say(t("reference.none_beside", lang))
-        return as_html(self.beside_html(cleaned, branch, lang), rows)
-
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the facts as an HTML table."""
-        lang = language(lang)
-        shown = pd.DataFrame({"time": [_when(v, lang) for v in self.table["time"]], "fact": self.table[lang],
-                              "value": [_said(r.value, r.unit, r.measure, lang) for r in self.table.itertuples()],
-                              "kind": [t(f"reference.kind_{k}", lang) for k in self.table["kind"]],
-                              "source": self.table[f"source_{lang}"]})
-        return html_table(shown, caption=t("reference.caption", lang), lang=lang,
-                          heads={c: t(f"reference.head_{c}", lang) for c in shown.columns})
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+        return as_html(html_table(shown, caption=t("reference.beside_caption", lang, branch=who), heads=heads,
+                                  notes=notes, lang=lang), rows)
 
 
 def _when(time: str, lang: str) -> str:
@@ -129,12 +92,6 @@ def _when(time: str, lang: str) -> str:
 
 def _rate(value: float, measure: str) -> str:
     return percent(value, 1, measure == "annual_growth")
-
-
-def _said(value: float, unit: str, measure: str, lang: str) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return _rate(value, measure) if unit == "1" else number(value, t(f"reference.unit_{unit}", lang), lang, 5)
 
 
 def own_figure(cleaned, branch: str, indicator: str, measure: str,
@@ -173,55 +130,13 @@ def own_figure(cleaned, branch: str, indicator: str, measure: str,
     return None, None, math.nan
 
 
-def reference_facts(path: str | Path | None = None) -> Reference:
-    """Read facts from a CSV file.
-
-    Parameters
-    ----------
-    path : path, optional
-        Default: the project's ``data/reference/facts.csv``.
-
-    Raises
-    ------
-    ConfigError
-        Naming the file, the row and the column: a wrong heading, an id that stands twice, a time that is neither year
-        nor month, an unknown measure, kind or unit, a value that is no finite number, a text or a source that is
-        missing.
+def reference_facts() -> Reference:
+    """Return the facts of the world that travel in the package, ``data/reference/facts.csv``.
 
     Examples
     --------
-    >>> float(reference_facts().fact("icbc-2010-share")["value"])
+    >>> reference_facts().table.set_index("id")["value"].at["icbc-2010-share"].item()
     0.52
     """
-    path = shipped("data", "reference", "facts.csv") if path is None else Path(path)
-    rows = pd.DataFrame(read_rows(path, COLUMNS), columns=list(COLUMNS), dtype=str)
-    seen: set[str] = set()
-    for n, row in enumerate(rows.to_dict("records"), start=2):
-        _check(row, seen, {"file": str(path), "row": n})
-        seen.add(row["id"])
-    values = pd.to_numeric(rows["value"].where(rows["value"] != ""))
-    return Reference(rows.assign(value=values.astype(float)))
-
-
-def _check(row: dict[str, str], seen: set[str], where: dict) -> None:
-    if not ID.fullmatch(row["id"]) or row["id"] in seen:
-        raise ConfigError("bad id", column="id", found=row["id"], expected="a new id of letters, digits, _ and -",
-                          **where)
-    if (row["time"] or row["kind"] != "stated") and not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2]))?", row["time"], re.A):
-        # The study does not date all that it states.
-        raise ConfigError("is no time", column="time", found=row["time"], expected="YYYY or YYYY-MM", **where)
-    for column, known in (("measure", MEASURES), ("kind", KINDS)):
-        if row[column] not in known:
-            raise UnknownNameError(column, row[column], known, column=column, **where)
-    if row["measure"] == "milestone":
-        for column in ("value", "unit"):
-            if row[column]:
-                raise ConfigError("a milestone has none", column=column, found=row[column], expected="nothing", **where)
-    else:
-        if row["unit"] not in UNITS:
-            raise UnknownNameError("unit", row["unit"], UNITS, column="unit", **where)
-        if not math.isfinite(pd.to_numeric(row["value"] or "nan", errors="coerce")):
-            raise ConfigError("is no number", column="value", found=row["value"], expected="a finite number", **where)
-    for column in ("subject", "zh", "en", "source_zh", "source_en"):
-        if not row[column].strip():
-            raise ConfigError("is missing", column=column, found="nothing", expected="a text", **where)
+    rows = pd.DataFrame(read_rows(shipped("data", "reference", "facts.csv"), COLUMNS), columns=list(COLUMNS), dtype=str)
+    return Reference(rows.assign(value=pd.to_numeric(rows["value"].where(rows["value"] != "")).astype(float)))

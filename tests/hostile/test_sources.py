@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from ebank_lib.errors import ConfigError, EbankError, SourceError
-from ebank_lib.reference import reference_facts
 from ebank_lib.rules import load_problems
 from ebank_lib.scenarios import load_strategy
 from ebank_lib.sources.grids import csv_rows, read_bytes
@@ -481,16 +480,6 @@ def test_strategies_and_problems_are_plain_data(tmp_path, load, text):
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert caught.value.file == str(path) and len(str(caught.value)) < 1_000
-
-
-@needs_pipes
-def test_facts_in_a_pipe_or_without_end_are_refused(tmp_path):
-    os.mkfifo(tmp_path / "facts.csv")
-    (tmp_path / "zero.csv").symlink_to("/dev/zero")
-    (tmp_path / "large.csv").write_bytes(b"x" * 2_000_000)
-    for name in ("facts.csv", "zero.csv", "large.csv", "missing.csv"):
-        with pytest.raises(ConfigError, match="cannot be read|too large"):
-            reference_facts(tmp_path / name)
 
 
 @pytest.mark.parametrize("month", ["NaT", "nan", "2010-13", "99999-01", "", "now", "2010Q9", "-1"])

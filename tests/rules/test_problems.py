@@ -107,11 +107,11 @@ def test_figures_of_the_sample_can_be_found_in_the_panel(cleaned):
 
 
 def test_thresholds_that_cite_the_world_are_the_published_figures(root, catalog):
-    facts = reference_facts()
+    facts = reference_facts().table.set_index("id")["value"]
     rules = {e.key: e.rules for e in load_problems(root / "data" / "problems.yaml", catalog)}
-    assert rules["behind_leaders"][0].value == facts.fact("icbc-2010-share")["value"]
-    assert rules["grows_faster"][0].value == facts.fact("pboc-2010-online-count-growth")["value"]
-    assert rules["grows_faster"][1].value == facts.fact("pboc-2010-mobile-count-growth")["value"]
+    assert rules["behind_leaders"][0].value == facts["icbc-2010-share"]
+    assert rules["grows_faster"][0].value == facts["pboc-2010-online-count-growth"]
+    assert rules["grows_faster"][1].value == facts["pboc-2010-mobile-count-growth"]
 
 
 def test_a_source_without_a_register_says_so(cleaned):
