@@ -1,15 +1,12 @@
-"""What the past says of a lever: how large comparable pushes of a branch and its peers were, and where growth ends."""
+"""What the past says of a lever: how large comparable pushes of a branch and its peers were."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import least_squares
-from scipy.special import expit
 from scipy.stats import norm
 from scipy.stats import t as student
 from statsmodels.stats.meta_analysis import combine_effects
@@ -17,18 +14,13 @@ from statsmodels.stats.meta_analysis import combine_effects
 from ..errors import SeriesError
 from ..events import find_interventions
 from ..forecasting.joint import JointPaths
-from ..store import kept_arrays, kept_frames
+from ..store import kept_frames
 from .strategy import Lever
 
 _COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en"]
 LEAST = 3               # fewer do not show how far effects differ
 _TAIL = float(norm.ppf(0.99))
-LEAST_MONTHS = 30       # twelve are held out, and a curve of three parameters needs some to be fitted on
-_IN_SIGHT = 5.0         # a ceiling this many times above the highest month is only extrapolated
-_HELD = 12
 
-
-# ---------------------------------------------------------------- past pushes
 
 @dataclass(frozen=True)
 class Pooled:
@@ -138,91 +130,3 @@ def _aimed(events: pd.DataFrame | None, branch: str, key: str) -> pd.DataFrame |
     here = [branch in b.split(";") or not b for b in events["branches"]]
     aimed = [key in i.split(";") for i in events["indicators"]]
     return events[np.array(here) & np.array(aimed)].reset_index(drop=True)
-
-
-# ---------------------------------------------------------------- saturation: curves of growth with an end or without
-
-class Saturation(NamedTuple):
-    """The curve of growth that holds, what the series does not pass, and ``table``: ``model, aicc, rmse_12, ceiling``.
-
-    ``rmse_12`` is of the logarithm over the last twelve months, by the curve fitted on those before. A curve with a
-    ceiling holds when it has the lower AICc and the lower ``rmse_12`` than exponential growth, and its ceiling is
-    within five times the highest month. ``ceiling`` is that curve's, else 1 for a share, else inf.
-    """
-
-    model: str
-    ceiling: float
-    table: pd.DataFrame
-
-
-def ceiling_of(y: pd.Series, ratio: bool) -> float:
-    """Return where a series saturates; kept, for several levers and every set of targets ask for the same history."""
-    return float(kept_arrays("saturation", (y.to_numpy(float), pd.PeriodIndex(y.index), ratio),
-                             lambda: {"ceiling": np.array([saturation(y, ratio).ceiling])})["ceiling"][0])
-
-
-def saturation(y: pd.Series, ratio: bool = False) -> Saturation:
-    """Compare logistic, Gompertz and exponential growth of a series of at least 30 observed months, all positive; of a
-    share (`ratio`) the ceiling is at most 1.
-
-    Least squares on the logarithm; a Gompertz curve there is a level less an exponential decay.
-    """
-    seen = y.dropna()
-    if len(seen) < LEAST_MONTHS or not (seen > 0).all():
-        raise SeriesError("too short or not positive: no curve of growth can be told", found=f"{len(seen)} months",
-                          expected=f"at least {LEAST_MONTHS} positive months")
-    t = (seen.index.asi8 - seen.index.asi8[0]) / 12
-    z = np.log(seen.to_numpy(float))
-    table = pd.DataFrame([_row(name, t, z, ratio) for name in ("logistic", "gompertz", "exponential")])
-    plain, better = table.iloc[-1], table.iloc[:-1]
-    better = better[(better["aicc"] < plain["aicc"]) & (better["rmse_12"] < plain["rmse_12"])
-                    & (better["ceiling"] <= (1.0 if ratio else _IN_SIGHT * seen.max()))]
-    if better.empty:
-        return Saturation("exponential", 1.0 if ratio else np.inf, table)
-    best = better.loc[better["aicc"].idxmin()]
-    return Saturation(str(best["model"]), float(best["ceiling"]), table)
-
-
-def _row(name: str, t: np.ndarray, z: np.ndarray, ratio: bool) -> dict:
-    fitted, ceiling, k = _fit(name, t, z, ratio)
-    n, rss = len(z), float(((z - fitted(t)) ** 2).sum())
-    k += 1      # the variance
-    aicc = n * np.log(max(rss / n, 1e-300)) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
-    early = _fit(name, t[:-_HELD], z[:-_HELD], ratio)[0]
-    missed = z[-_HELD:] - early(t[-_HELD:])
-    return {"model": name, "aicc": float(aicc), "rmse_12": float(np.sqrt((missed**2).mean())), "ceiling": ceiling}
-
-
-def _curve(name: str, p: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """The logarithm of a curve with ceiling exp(p[0])."""
-    if name == "logistic":
-        return p[0] - np.logaddexp(0.0, -(p[1] + np.exp(p[2]) * t))
-    return p[0] - np.exp(p[1] - np.exp(p[2]) * t)
-
-
-def _slopes(name: str, p: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Derivatives of :func:`_curve` by its parameters, (T, 3)."""
-    rate = np.exp(p[2]) * t
-    left = expit(-(p[1] + rate)) if name == "logistic" else np.exp(p[1] - rate)
-    return np.column_stack([np.ones_like(t), left if name == "logistic" else -left, left * rate])
-
-
-def _fit(name: str, t: np.ndarray, z: np.ndarray, ratio: bool):
-    """(curve, ceiling, number of parameters)."""
-    if name == "exponential":
-        slope, level = np.polyfit(t, z, 1)
-        return (lambda at: level + slope * at), np.inf, 2
-    high = 0.0 if ratio else z.max() + np.log(1e3)
-    # A curve that has just begun and one that is nearly done are two valleys: start in both, keep the better.
-    found = []
-    for top in (0.05, 0.7, 2.5):
-        start = min(z.max() + top, high - 1e-6)
-        gap = np.maximum(start - z, 1e-3)
-        q = -np.log(np.expm1(gap)) if name == "logistic" else -np.log(gap)
-        slope, level = np.polyfit(t, q, 1)
-        p0 = np.array([start, level if name == "logistic" else -level, np.log(max(slope, 0.02))])
-        found.append(least_squares(lambda p: _curve(name, p, t) - z, p0, x_scale=[1.0, 1.0, 0.5], max_nfev=200,
-                                   jac=lambda p: _slopes(name, p, t),
-                                   bounds=([min(z.max() - 1.0, high - 1.0), -50, -6], [high, 50, 4])))
-    best = min(found, key=lambda got: got.cost)
-    return (lambda at: _curve(name, best.x, at)), float(np.exp(best.x[0])), 3

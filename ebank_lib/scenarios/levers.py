@@ -14,7 +14,7 @@ from ..catalog import Catalog
 from ..errors import SeriesError
 from ..forecasting.joint import JointPaths
 from ..wording import Ref, cite, percent, t
-from .evidence import Evidenced, Pooled, ceiling_of
+from .evidence import Evidenced, Pooled
 from .odds import View
 from .strategy import Lever, Move, is_share
 
@@ -27,7 +27,7 @@ class Effect:
     """One effect of a lever with its size, one or one a path, (n,).
 
     ``top`` is what it cannot lift the indicator above, ``pooled`` its evidence, ``reason`` why evidence asked for does
-    not do and the stated range is taken, or why no ceiling could be told.
+    not do and the stated range is taken.
     """
 
     move: Move
@@ -106,10 +106,9 @@ def _between(low: float, high: float, z):
 
 
 def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
-    """Draw the size of each effect of a lever on each path; the view's history says where an indicator saturates.
+    """Draw the size of each effect of a lever on each path.
 
-    A SeriesError says that there is not enough of the evidence asked for and no range stated to fall back on, or that a
-    gap is to be closed to a ceiling that the history does not show.
+    A SeriesError says that there is not enough of the evidence asked for and no range stated to fall back on.
     """
     z = standard_draws(lever.key, view.paths.n, seed)
     effects = []
@@ -118,26 +117,10 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
         pooled, reason = (learnt, "") if isinstance(learnt, Pooled) else (None, learnt or "")
         if reason and move.low is None:
             raise SeriesError(reason, key=lever.key, expected="a range stated as low and high beside the evidence")
-        top, unknown = _ceiling(move, view)
-        effects.append(Effect(move, size_at(move, z, pooled), top, pooled, unknown or reason))
+        plain = 1.0 if is_share(view.paths.catalog, move.indicator) else np.inf
+        effects.append(Effect(move, size_at(move, z, pooled), plain if move.ceiling is None else move.ceiling, pooled,
+                              reason))
     return Drawn(lever, tuple(effects))
-
-
-def _ceiling(move: Move, view: View) -> tuple[float, str]:
-    """Return what a move cannot lift its indicator above, and why that is not where its history saturates."""
-    plain = 1.0 if is_share(view.paths.catalog, move.indicator) else np.inf
-    if move.ceiling != "saturation":
-        return plain if move.ceiling is None else move.ceiling, ""
-    try:
-        top = ceiling_of(view.past[move.indicator], plain == 1.0)
-    except SeriesError as error:
-        if move.how == "ceiling":
-            raise
-        return plain, str(error)
-    if move.how == "ceiling" and not np.isfinite(top):
-        raise SeriesError("the history shows no ceiling, so no gap to one can be closed", found=move.indicator,
-                          expected="a ceiling stated as a number, or how: level")
-    return top, ""
 
 
 def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:

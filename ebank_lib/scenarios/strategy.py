@@ -73,9 +73,8 @@ class Move(Strict):
 
     ``how``: ``level``, so much higher (a fraction of a count; points of a share, at its level of today); ``growth``, so
     much more growth a year; ``ceiling``, the part of the gap to ``ceiling`` that is closed (1.0 for a share).
-    ``ceiling`` with the other two is what the lever cannot lift the indicator above; ``saturation`` is the level at
-    which the history itself saturates. ``takes_from``: the part of every unit gained that another indicator loses.
-    ``lasts``: months after which the effect is gone (a stress).
+    ``ceiling`` with the other two is what the lever cannot lift the indicator above. ``takes_from``: the part of every
+    unit gained that another indicator loses. ``lasts``: months after which the effect is gone (a stress).
     """
 
     indicator: str
@@ -83,7 +82,7 @@ class Move(Strict):
     low: float | None = Field(default=None, gt=-1)
     high: float | None = Field(default=None, gt=-1, le=20)
     evidence: Evidence | None = None
-    ceiling: float | Literal["saturation"] | None = None
+    ceiling: float | None = None
     takes_from: dict[str, float] = {}
     lasts: int | None = Field(default=None, ge=1, le=120)
 
@@ -103,7 +102,7 @@ class Move(Strict):
         bad = {k: v for k, v in self.takes_from.items() if not 0 < v <= 1}
         if bad:
             raise ValueError(f"parts of what is gained under takes_from, above 0 and at most 1, not {bad}")
-        if isinstance(self.ceiling, float) and self.ceiling <= 0:
+        if self.ceiling is not None and self.ceiling <= 0:
             raise ValueError("a ceiling above 0")
         return self
 
@@ -328,10 +327,10 @@ def _check_move(move: Move, catalog: Catalog, file, at: str) -> None:
     ind = catalog.indicator(move.indicator)
     ratio = is_share(catalog, ind.key)
     _refuse(file, at, (
-        ratio and isinstance(move.ceiling, float) and move.ceiling > 1, "is above the ceiling of a share", "ceiling",
+        ratio and move.ceiling is not None and move.ceiling > 1, "is above the ceiling of a share", "ceiling",
         move.ceiling, "at most 1.0 (which is 100%)"),
         (move.how == "ceiling" and move.ceiling is None and not ratio, "a count needs a ceiling to close the gap to",
-         "ceiling", "nothing", "a number, or saturation"),
+         "ceiling", "nothing", "a number"),
         (ratio and move.high is not None and move.high > 1, "is more than a share has points", "high", move.high,
          "at most 1.0 (which is 100 points)"),
         *((catalog.indicator(name).unit != ind.unit or ratio or name == move.indicator,

@@ -115,19 +115,6 @@ def test_a_ceiling_stops_a_level_but_does_not_pull_down_what_is_above(view):
     assert pulled(view, lever({"indicator": "sms", "low": 0.5, "high": 0.9, "ceiling": 400.0}))["sms"].max() == 500.0
 
 
-def test_a_gap_to_saturation_needs_a_history_that_saturates(make_paths):
-    t = np.arange(44) / 12
-    s_shaped, endless = 2000 / (1 + np.exp(-2.5 * (t - 1.5))), 100 * np.exp(0.4 * t)
-    paths = make_paths({"sms": np.full((H, 3), 1990.0), "phone": np.full((H, 3), 500.0)},
-                       {"sms": s_shaped, "phone": endless})
-    close = {"how": "ceiling", "low": 0.2, "high": 0.7, "ceiling": "saturation"}
-    view = View.of(paths, "rizhao")
-    effect = draw(lever({"indicator": "sms"} | close), view, 0, {}).effects[0]
-    assert effect.top == pytest.approx(2000, rel=0.01) and effect.range_80 == pytest.approx((0.2, 0.7))
-    with pytest.raises(SeriesError, match="the history shows no ceiling, so no gap to one can be closed"):
-        draw(lever({"indicator": "phone"} | close), view, 0, {})
-
-
 def test_what_is_gained_is_partly_taken_from_others(view):
     one = lever({"indicator": "mobile", "low": 0.1, "high": 0.4, "takes_from": {"sms": 0.2}})
     moved = pulled(view, one)

@@ -60,7 +60,7 @@ SMS = "moves: [{indicator: sms, low: 0.1, high: 0.2}]}"
     (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2}, {indicator: sms, low: 0.1, high: 0.2}]}", ConfigError,
      "each indicator moved once"),
     (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2, ceiling: high}]}", ConfigError,
-     "moves.0.ceiling': wrong value; found 'high'; expected a number or 'saturation'"),
+     "moves.0.ceiling': wrong value; found 'high'; expected a number"),
     (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2, takes_from: {phone: 2.0}}]}", ConfigError,
      "at most 1, not {'phone': 2.0}"),
     (LEVER + "moves: [{indicator: sms, evidence: {interventions: [" + "sms, " * 21 + "]}}]}", ConfigError,
