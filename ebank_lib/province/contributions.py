@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog, Indicator, as_period
+from ..catalog import Catalog, Indicator
 from ..cleaning import trusted_panel
-from ..display import describe, html_table
-from ..errors import SeriesError, UnknownNameError
+from ..display import Shown, describe, html_table
+from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 from .sums import TENTH, add_up, additive, full_years, hierarchy_of, name_of, reporting, table_unit, total_of
 
 
 @dataclass(frozen=True)
-class GrowthDecomposition:
+class GrowthDecomposition(Shown):
     """Contributions to the province's growth; see :func:`growth_decomposition`.
 
     Attributes
@@ -134,9 +134,6 @@ class GrowthDecomposition:
         return html + html_table(wide, caption=t("province.points_caption", lang, label=ind.short_label(lang)),
                                  formats=dict.fromkeys(wide.columns[1:], points_text), lang=lang)
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
 
 _SOURCES = {"months": {"before": "before", "after": "window", "change": "windows", "points": "windows"},
             "across": ["points"]}
@@ -198,15 +195,14 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
 
 
 @dataclass(frozen=True)
-class Carriers:
+class Carriers(Shown):
     """Each branch's part of what the province is expected to gain; see :func:`who_carries`.
 
     Attributes
     ----------
     table : DataFrame
-        ``branch, now, then, increase, share, lo-80, hi-80, needed, reason``: ``then`` and ``increase`` are means over
-        the paths and add up, ``share`` of the province's increase (NaN where it gains nothing), ``needed`` the same
-        share of what the target asks for.
+        ``branch, now, then, increase, share, lo-80, hi-80, reason``: ``then`` and ``increase`` are means over the paths
+        and add up, ``share`` of the province's increase (NaN where it gains nothing).
     total : Series
         ``now, then, increase, lo-80, hi-80`` of the province; its limits are those of the sum, narrower than the sum
         of the limits.
@@ -217,7 +213,6 @@ class Carriers:
     indicator: str
     month: pd.Period
     origin: pd.Period
-    target: float | None
     catalog: Catalog = field(repr=False)
 
     def when(self, lang: str | None = None) -> str:
@@ -235,12 +230,12 @@ class Carriers:
         """Return the table for recording, the largest increase first, with what :meth:`reading` says besides.
 
         ``order`` counts the branches from the largest increase, ``cumulative`` is the share of all up to there; the
-        last row is the province, its ``target`` what is asked of it.
+        last row is the province.
         """
         rows = self.table.sort_values("increase", ascending=False, kind="stable")
         known = rows["reason"] == ""
         rows = rows.assign(order=known.cumsum().where(known), cumulative=rows["share"].where(known).cumsum())
-        total = {**self.total, "branch": total_of(self.catalog), "target": self.target}
+        total = {**self.total, "branch": total_of(self.catalog)}
         return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch",
                         kinds={"share": "percent", "cumulative": "percent"}, months={"now": "window"},
                         across=["share", "cumulative", "order"], pooled=True)
@@ -250,25 +245,19 @@ class Carriers:
 
         Its numbers know their cells in the table recorded as ``carriers`` (:meth:`full`).
         """
-        lang, whole = language(lang), {"branch": total_of(self.catalog)}
+        lang, gain = language(lang), self.total["increase"]
         ind, rows = self.catalog.indicator(self.indicator), self.ranked
-        unit, gain = self.catalog.unit_label(ind.key, lang), self.total["increase"]
         values = {"label": ind.short_label(lang), "when": self.when(lang),
-                  "increase": cite(number(abs(gain), unit, lang), cell("carriers", "increase", **whole))}
+                  "increase": cite(number(abs(gain), self.catalog.unit_label(ind.key, lang), lang),
+                                   cell("carriers", "increase", branch=total_of(self.catalog)))}
         if not gain > 0:
             return t("province.carry_none", lang, **values)
         half = int((rows["share"].cumsum() < 0.5).sum()) + 1
         first, last = rows["branch"].iloc[0], rows["branch"].iloc[half - 1]
-        said = [t("province.carry", lang, first=self.catalog.branch(first).label(lang),
-                  share=cite(percent(rows["share"].iloc[0], 0), cell("carriers", "share", branch=first)),
-                  half=cite(half, cell("carriers", "order", branch=last)),
-                  n=cite(len(rows), cell("carriers", order="!=")), **values)]
-        if self.target is not None:
-            asked, now = cell("carriers", "target", **whole), cell("carriers", "now", **whole)
-            key = "province.carry_target" if self.target > self.total["now"] else "province.carry_reached"
-            said.append(t(key, lang, target=cite(number(self.target, unit, lang), asked), needed=cite(
-                number(self.target - self.total["now"], unit, lang), asked, now)))
-        return join(said, "" if lang == "zh" else " ")
+        return t("province.carry", lang, first=self.catalog.branch(first).label(lang),
+                 share=cite(percent(rows["share"].iloc[0], 0), cell("carriers", "share", branch=first)),
+                 half=cite(half, cell("carriers", "order", branch=last)),
+                 n=cite(len(rows), cell("carriers", order="!=")), **values)
 
     def plot(self, ax=None, lang: str | None = None):
         """Draw each branch's expected increase with its limits; see ``charts.province.plot_carriers``."""
@@ -285,13 +274,11 @@ class Carriers:
         shown = shown[["now", "then", "increase"]]
         for column in ("lo-80", "hi-80"):
             shown[column] = [*rows[column], self.total[column]]
-        for column, step in (("share", TENTH), ("needed", unit.step)):
-            if np.isfinite(rows[column]).all():
-                shown[column] = add_up(rows[[column]], step, total)[column]
+        if np.isfinite(rows["share"]).all():
+            shown["share"] = add_up(rows[["share"]], TENTH, total)["share"]
         shown = shown.rename(index=lambda b: name_of(self.catalog, b, lang)).reset_index(names="branch")
         now, then = (t(f"province.now_{ind.kind}", lang, month=month_name(m, lang)) for m in (self.origin, self.month))
-        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in
-                 ("increase", "lo-80", "hi-80", "share", "needed")}
+        heads = {k: t(f"province.{k.replace('-80', '')}", lang) for k in ("increase", "lo-80", "hi-80", "share")}
         heads |= {"now": now, "then": t("province.then", lang, when=then)}
         notes = [self.reading(lang), t("province.carry_note", lang)]
         if ind.kind == "flow":
@@ -301,65 +288,53 @@ class Carriers:
             notes.append(t("province.no_paths", lang, names=_names(self.catalog, lost, lang)))
         return html_table(shown, caption=t("province.carry_caption", lang, label=ind.short_label(lang), unit=unit.text),
                           heads=heads, notes=notes, lang=lang, formats=dict.fromkeys(
-                              ("now", "then", "increase", "lo-80", "hi-80", "needed"), unit.write))
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+                              ("now", "then", "increase", "lo-80", "hi-80"), unit.write))
 
 
-def who_carries(paths: JointPaths, indicator: str = "", month=None, target: float | None = None) -> Carriers:
-    """Divide the increase that is expected of the province, or that a target asks of it, among its branches.
+def who_carries(paths: JointPaths, indicator: str = "") -> Carriers:
+    """Divide the increase that is expected of the province by the last month of its paths among its branches.
 
-    A stock is compared with its last observed value; a flow's twelve months to `month` with the last twelve observed.
+    A stock is compared with its last observed value; a flow's last twelve months with the last twelve observed.
 
     Parameters
     ----------
     paths : JointPaths
     indicator : str
         A stock or flow; default the first of the catalogue's headline.
-    month : Period or str, optional
-        Default: the last month of the paths.
-    target : float, optional
-        On the province, in the base unit.
 
     Raises
     ------
     SeriesError
         A ratio; no branch with paths.
     UnknownNameError
-        An unknown indicator; a month that is not ahead.
+        An unknown indicator.
     """
     ind = additive(paths.catalog, indicator)
     values = paths.array(ind.key)
-    wanted = paths.months[-1] if month is None else as_period(month)
-    if wanted not in paths.months:
-        raise UnknownNameError("month ahead", month, [str(paths.months[0]), "…", str(paths.months[-1])])
-    ahead = paths.months.get_loc(wanted) + 1
+    ahead = len(paths.months)
     past, _ = full_years(paths.history, [(b, ind.key) for b in paths.branches], ind)
     now = past.loc[paths.origin].to_numpy()
     if ind.kind == "flow":
         single, _ = full_years(paths.history, [(b, ind.key) for b in paths.branches], ind, 1)
         known = single.to_numpy()[len(single) - max(12 - ahead, 0):].sum(axis=0)
-        then = values[:, max(ahead - 12, 0): ahead].sum(axis=1) + known[:, None]
+        then = values[:, max(ahead - 12, 0):].sum(axis=1) + known[:, None]
     else:
-        then = values[:, ahead - 1]
+        then = values[:, -1]
     able = np.isfinite(then).all(axis=1) & np.isfinite(now)
     if not able.any():
         raise SeriesError("no branch has paths", found=ind.key, expected="paths of at least one branch")
     gain = then - now[:, None]
     increase = np.where(able, gain.mean(axis=1), np.nan)
     total, more = now[able].sum(), increase[able].sum()
-    asked = target is not None and target > total
     share = increase / more if more > 0 else np.full(len(able), np.nan)
     low, high = np.quantile(np.where(able[:, None], gain, 0.0), (0.1, 0.9), axis=1)
     least, most = np.quantile(gain[able].sum(axis=0), (0.1, 0.9))
     whole = pd.Series({"now": total, "increase": more, "then": total + more, "lo-80": least, "hi-80": most})
     table = pd.DataFrame({"branch": list(paths.branches), "now": now, "then": now + increase, "increase": increase,
                           "share": share, "lo-80": np.where(able, low, np.nan), "hi-80": np.where(able, high, np.nan),
-                          "needed": share * (target - total) if asked else np.nan,
                           "reason": ["" if ok else paths.reasons.get((b, ind.key), "no paths")
                                      for b, ok in zip(paths.branches, able, strict=True)]})
-    return Carriers(table, whole, ind.key, wanted, paths.origin, target, paths.catalog)
+    return Carriers(table, whole, ind.key, paths.months[-1], paths.origin, paths.catalog)
 
 
 def _names(catalog: Catalog, branches, lang: str) -> str:

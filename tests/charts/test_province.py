@@ -165,8 +165,8 @@ def test_carriers_of_many_branches_add_up(many, lang):
     rng, ids = np.random.default_rng(0), list(many.catalog.reporting)
     rise = rng.lognormal(8, 1, len(ids))
     table = pd.DataFrame({"branch": ids, "now": 1.0, "then": 1 + rise, "increase": rise, "share": rise / rise.sum(),
-                          "lo-80": 0.5 * rise, "hi-80": 1.5 * rise, "needed": np.nan, "reason": ""})
+                          "lo-80": 0.5 * rise, "hi-80": 1.5 * rise, "reason": ""})
     total = {"now": 40.0, "then": 40 + rise.sum(), "increase": rise.sum()}
-    ax = Carriers(table, total, "mobile", many.months[-1] + 12, many.months[-1], None, many.catalog).plot(lang=lang)
+    ax = Carriers(table, total, "mobile", many.months[-1] + 12, many.months[-1], many.catalog).plot(lang=lang)
     assert_readable(ax.figure)
     assert len(ax.get_yticklabels()) == 25 and len(ax.patches) == 24
