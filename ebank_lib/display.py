@@ -12,8 +12,6 @@ import pandas as pd
 
 from .wording import Text, has, language, month_name, percent, t
 
-__all__ = ["as_html", "describe", "heading", "html_table", "missing", "plain_cells", "say", "show"]
-
 Format = Callable[[object], str]
 
 
@@ -132,6 +130,13 @@ _USUAL: Mapping[str, Format | str] = {"p_value": _p_value, "share": percent}
 def _breakable(text: str) -> str:
     """Return a text as HTML in which a word too long for a column (a file's name, say) may be broken."""
     return re.sub(r"[^\s&;]{25,}", lambda word: "<wbr>".join(re.findall(".{1,12}", word[0])), html.escape(text))
+
+
+class Shown:
+    """A result that a notebook shows by its ``to_html``."""
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
 
 class _Html:

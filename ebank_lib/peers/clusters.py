@@ -25,7 +25,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..wording import cell, cite, language, t
 from .position import base_month, comparable_keys, matrix, scaled
 
@@ -36,7 +36,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Clusters:
+class Clusters(Shown):
     """Branches by growth profile; see :func:`growth_clusters`.
 
     Attributes
@@ -93,9 +93,6 @@ class Clusters:
         return html_table(shown, caption=t("peers.clusters_caption", lang), heads=heads, lang=lang,
                           formats={"cluster": "{:.0f}", "silhouette": "{:.2f}", "stability": "{:.2f}"},
                           notes=[self.reading(lang), t("peers.clusters_method", lang)])
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
     def plot(self, lang: str | None = None, branch: str = ""):
         """Draw the growth profile of each cluster in a panel of its own (`branch` marked); returns the Figure."""

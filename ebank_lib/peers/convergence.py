@@ -29,7 +29,7 @@ from statsmodels.stats.multitest import multipletests
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..wording import cell, cite, language, percent, t
 from .position import base_month, comparable_keys, matrix, scaled
 
@@ -41,7 +41,7 @@ _COLUMNS = ["indicator", "first", "last", "months", "n", "left_out", *_BETA, "be
 
 
 @dataclass(frozen=True)
-class Convergence:
+class Convergence(Shown):
     """Whether the branches come closer together; see :func:`convergence`.
 
     Attributes
@@ -78,40 +78,20 @@ class Convergence:
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the table as HTML for reading."""
-        lang, rows = language(lang), self.table
-        shown = pd.DataFrame({
-            "indicator": [self.catalog.indicators[k].short_label(lang) for k in rows["indicator"]],
-            "n": rows["n"], "b": [f"{v * 100:+.2f}" if math.isfinite(v) else "–" for v in rows["b"]],
-            "half_life": [_months(v, lang) if math.isfinite(hi) else "–"
-                          for v, hi in zip(rows["half_life"], rows["half_hi"])],
-            "half_interval": [t("peers.from_to", lang, lo=_months(lo, lang), hi=_months(hi, lang))
-                              if math.isfinite(hi) else "–" for lo, hi in zip(rows["half_lo"], rows["half_hi"])],
-            "beta_adjusted": [_p(v) for v in rows["beta_adjusted"]],
-            "beta_verdict": [t(f"peers.verdict_{v}", lang) for v in rows["beta_verdict"]],
-            "sd_first": rows["sd_first"], "sd_last": rows["sd_last"],
-            "sigma_adjusted": [_p(v) for v in rows["sigma_adjusted"]],
-            "sigma_verdict": [t(f"peers.verdict_{v}", lang) for v in rows["sigma_verdict"]]})
-        heads = {c: t(f"peers.head_{c}", lang) for c in shown.columns if c != "indicator"}
-        return html_table(shown, caption=t("peers.convergence_caption", lang), heads=heads, lang=lang,
-                          formats={"sd_first": "{:.2f}", "sd_last": "{:.2f}"},
+        lang, verdicts = language(lang), ["beta_verdict", "sigma_verdict"]
+        shown = self.table[["indicator", "n", "b", "half_life", "half_lo", "half_hi", "beta_adjusted", "beta_verdict",
+                            "sd_first", "sd_last", "sigma_adjusted", "sigma_verdict"]].assign(
+            indicator=[self.catalog.indicators[k].short_label(lang) for k in self.table["indicator"]],
+            **{name: [t(f"peers.verdict_{v}", lang) for v in self.table[name]] for name in verdicts})
+        return html_table(shown, caption=t("peers.convergence_caption", lang), lang=lang,
+                          heads={c: t(f"peers.head_{c}", lang) for c in shown.columns[1:]},
                           notes=[t("peers.convergence_method", lang, level=percent(1 - self.level, 0))])
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
     def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None, branch: str = ""):
         """Draw growth against where each branch began (`branch` marked), one panel an indicator; returns the Figure."""
         from ..charts.peers import plot_convergence
 
         return plot_convergence(self, lang, indicators, branch)
-
-
-def _months(value: float, lang: str) -> str:
-    return t("peers.never", lang) if value == math.inf else f"{value:.0f}" if math.isfinite(value) else "–"
-
-
-def _p(value: float) -> str:
-    return "–" if not math.isfinite(value) else "<0.001" if value < 0.0005 else f"{value:.3f}"
 
 
 def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level: float = 0.95) -> pd.Series:

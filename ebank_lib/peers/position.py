@@ -21,7 +21,7 @@ from scipy import stats
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 
@@ -98,7 +98,7 @@ def scaled(wide: pd.DataFrame, bounded_ratio: bool) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Peers:
+class Peers(Shown):
     """One branch among the branches of its source; see :func:`compare_peers`.
 
     Attributes
@@ -213,9 +213,6 @@ class Peers:
         heads = {c: t(f"peers.head_{c}", lang) for c in shown.columns if c != "indicator"}
         return html_table(shown, lang=lang, heads=heads, notes=[t("peers.method", lang, level=percent(self.level, 0))],
                           caption=t("peers.caption", lang, branch=self.catalog.branch(self.branch).label(lang)))
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
     def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None):
         """Draw every branch as a dot on the percentile of its province, this one marked; returns the Figure."""

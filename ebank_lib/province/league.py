@@ -10,14 +10,14 @@ import pandas as pd
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 from .sums import TENTH, add_up, full_years, name_of, reporting, table_unit, total_of
 
 
 @dataclass(frozen=True)
-class League:
+class League(Shown):
     """Branches ranked by one or several indicators; see :func:`league_table`.
 
     Attributes
@@ -131,9 +131,6 @@ class League:
         return {"value": [ranked(unit.write(v), r) for v, r in zip(whole, rows["rank"], strict=True)],
                 "share": [percent(v) for v in share],
                 "growth": [percent(v, sign=True) for v in rows["growth"]]}, unit.text
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
 
 def league_table(cleaned, indicators: Sequence[str] | str | None = None) -> League:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from ..catalog import Catalog, Id, Texts
 from ..config import Strict, read_yaml, validate
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import ConfigError, UnknownNameError
 from ..files import named_file
 from ..wording import cell, cite, language, t
@@ -119,7 +119,7 @@ def _check(rule: Rule, catalog: Catalog | None, file: str, at: str) -> None:
 
 
 @dataclass(frozen=True)
-class Assessment:
+class Assessment(Shown):
     """What a register says of one branch; see :func:`assess_problems`.
 
     Attributes
@@ -204,9 +204,6 @@ class Assessment:
         heads = {c: t(f"problems.head_{c}", lang) for c in shown.columns}
         caption = t("problems.caption", lang, branch=self.catalog.branch(self.branch).label(lang))
         return html_table(shown, caption=caption, heads=heads, notes=[t("problems.method", lang)], lang=lang)
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
     def plot(self, lang: str | None = None, kind: str | None = None):
         """Draw a strip: a row an entry, its verdict as a mark, its figure against the threshold; returns the Figure."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
-from ..display import describe, html_table, show
+from ..display import Shown, describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting.joint import JointPaths
 from ..wording import Text, cell, cite, join, language, month_name, t
@@ -26,7 +26,7 @@ _COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *(f.name for 
 
 
 @dataclass(frozen=True)
-class Scenarios:
+class Scenarios(Shown):
     """Odds of a branch's targets under scenarios; see :func:`run_scenarios`.
 
     Attributes
@@ -154,7 +154,7 @@ class Scenarios:
         DataFrame
             ``scenario, indicator, how, low, median, high`` (80% range), ``ceiling`` (infinite: none), ``delay, ramp,
             lasts, cost, source`` (assumed, interventions), ``k`` (interventions pooled), ``reason`` (why evidence asked
-            for does not do, or why no ceiling could be told).
+            for does not do).
         """
         rows = []
         for key, drawn in self.drawn.items():
@@ -329,9 +329,6 @@ class Scenarios:
         return [t("scenarios.failed", lang, scenario=name(scenario, lang), reason=t(
             f"scenarios.reason_{reason}", lang) if reason in REASONS else reason)
             for scenario, reason in zip(rows["scenario"], rows["reason"], strict=True)]
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
 
 def _named(what: str, key: str, items: tuple):

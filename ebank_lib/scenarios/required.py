@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import ConfigError, SeriesError
 from ..wording import language, t
 from .comparison import Scenarios
@@ -24,7 +24,7 @@ _COLUMNS = ["target", "lever", "odds", "p_now", "p_most", "times", "times_low", 
 
 
 @dataclass(frozen=True)
-class RequiredEffects:
+class RequiredEffects(Shown):
     """What every lever would have to achieve for every target; see :func:`required_effects`.
 
     Attributes
@@ -64,9 +64,6 @@ class RequiredEffects:
               value=said_size(catalog, row.indicator, row.how, row.required, lang),
               range=said_range(catalog, row.indicator, row.how, row.required_low, row.required_high, lang))
             for row in rows.itertuples())
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
 
 def required_effects(scenarios: Scenarios, odds: float = 0.8) -> RequiredEffects:

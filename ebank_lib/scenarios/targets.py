@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import ConfigError
 from ..forecasting import JointPaths, simulate_joint
 from ..wording import language, month_name, t
@@ -42,7 +42,7 @@ def dates_of(targets: Iterable[Target], last: pd.Period, deadline=None) -> tuple
 
 
 @dataclass(frozen=True)
-class Targets:
+class Targets(Shown):
     """Targets of one branch against its trend; see :func:`evaluate_targets`.
 
     Attributes
@@ -157,9 +157,6 @@ class Targets:
             "scenarios.not_within", lang, n=self.horizon)
         return " / ".join(dict.fromkeys(none if pd.isna(row[c]) else month_name(row[c], lang)
                                         for c in ("month_50", "month_80")))
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
 
 def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = None,
