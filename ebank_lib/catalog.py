@@ -26,9 +26,6 @@ from .errors import ConfigError, UnknownNameError, nearest
 from .files import write_atomically
 from .wording import language
 
-__all__ = ["BRANCH_COLUMNS", "Branch", "Catalog", "Identity", "Indicator", "Unit", "as_period", "branches_csv",
-           "fold", "load_catalog", "make_catalog"]
-
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST_LABEL = 200

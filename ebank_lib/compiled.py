@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from numba import njit
 
-__all__ = ["compiled"]
-
 
 def compiled(function=None, **options):
     """Compile a function when it is first called; a decorator with or without numba's options.

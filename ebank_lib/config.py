@@ -18,8 +18,6 @@ from yaml.scanner import ScannerError
 from .errors import ConfigError, nearest
 from .files import read_limited
 
-__all__ = ["Strict", "expected_of", "hidden_sign", "read_rows", "read_text", "read_yaml", "validate"]
-
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 _QUOTES = "Indent by spaces, never by tabs; a text with : # , [ ] { } in it goes into quotes"

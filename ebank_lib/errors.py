@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
-__all__ = ["ConfigError", "EbankError", "SeriesError", "SourceError", "UnknownNameError", "nearest"]
-
 # A hostile cell may hold a megabyte of text; an error message quotes the beginning of it.
 _QUOTE, _SENTENCE = 120, 600
 # Comparing two names takes time with the square of their length.

@@ -9,9 +9,6 @@ from pathlib import Path
 
 from .errors import ConfigError, SourceError
 
-__all__ = ["CORRECTIONS", "find_source", "is_table", "named_file", "own_folder", "portable_source", "project_root",
-           "read_limited", "renew", "shipped", "write_atomically"]
-
 CONFIG = "sources.yaml"
 CORRECTIONS = "corrections.csv"     # beside it: what a reader says of printed cells
 _PACKAGE = Path(__file__).resolve().parent

@@ -21,9 +21,6 @@ from .display import describe, html_table
 from .errors import SeriesError, UnknownNameError
 from .wording import cell, cite, language, month_name, number, percent, t
 
-__all__ = ["GrowthAnalysis", "Trend", "analyse_growth", "as_month", "as_months", "growth_rates", "log_growth",
-           "robust_sd", "total12", "trend", "volatility"]
-
 KINDS = ("mom", "base", "yoy")
 MIN_TREND = 12      # months: below this the normal approximation of Mann-Kendall's S is not to be trusted
 # What each picture's sentence is about: a column of the summary, and how its values are written.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
 import zipfile
@@ -24,9 +23,6 @@ import pandas as pd
 from .errors import ConfigError
 from .files import own_folder, read_limited, write_atomically
 from .versions import code_version
-
-__all__ = ["ARRAYS", "DATA", "FRAMES", "VARIABLE", "Store", "code_version", "digest", "kept_arrays", "kept_data",
-           "kept_frames", "store"]
 
 VARIABLE = "EBANK_CACHE"
 _MOST_BYTES = 4_000_000_000
@@ -134,8 +130,6 @@ def _unpack_frames(body: bytes) -> dict[str, pd.DataFrame]:
 
 ARRAYS = Form(_pack_arrays, _unpack_arrays)     # of numbers, by name
 FRAMES = Form(_pack_frames, _unpack_frames)     # by name: numbers, texts, categories, months, and their index
-# What JSON can say; a float comes back as it was, and a dictionary in its order: rows are made of it.
-DATA = Form(lambda data: json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"), json.loads)
 
 
 @dataclass(frozen=True)
@@ -196,11 +190,6 @@ def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray
     libraries are added.
     """
     return _kept(what, parts, make, ARRAYS)
-
-
-def kept_data(what: str, parts: tuple, make: Callable[[], Any]) -> Any:
-    """Return what JSON can say from the store, or make and keep it; see :func:`kept_arrays`."""
-    return _kept(what, parts, make, DATA)
 
 
 def kept_frames(what: str, parts: tuple, make: Callable[[], dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:

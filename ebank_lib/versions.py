@@ -9,8 +9,6 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["code_version", "library_versions", "package_sha256"]
-
 _SUFFIXES = (".py", ".yaml", ".csv", ".j2", ".css", ".js", ".json")
 # Those that make numbers, then those that execute, draw and write.
 _LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "pyarrow", "holidays", "utilsforecast",

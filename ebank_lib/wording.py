@@ -24,9 +24,6 @@ from .errors import UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd  # a batch that has nothing to do says so before pandas would be loaded
 
-__all__ = ["LANGUAGES", "Ref", "Text", "cell", "cite", "join", "language", "month_name", "number", "percent", "t",
-           "use_language"]
-
 LANGUAGES = ("zh", "en")
 _WORDS = Path(__file__).parent / "words"
 _language: ContextVar[str] = ContextVar("language", default="zh")
@@ -160,7 +157,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _SCALES = {"zh": ((1e8, "亿"), (1e4, "万")), "en": ((1e9, " bn"), (1e6, " m"), (1e3, " k"))}
 
 
-def number(value: float, unit: str = "", lang: str | None = None, digits: int = 3) -> str:
+def number(value: float, unit: str = "", lang: str | None = None) -> str:
     """Return a figure as a reader says it: three significant digits, 万/亿 or k/m/bn, then the unit.
 
     A missing value is written ``–``.
@@ -169,7 +166,7 @@ def number(value: float, unit: str = "", lang: str | None = None, digits: int = 
         return "–"
     lang = language(lang)
     scale, suffix = next(((s, w) for s, w in _SCALES[lang] if abs(value) >= s), (1.0, ""))
-    text = _significant(value / scale, digits)
+    text = _significant(value / scale)
     gap = " " if lang == "en" and unit and unit != "%" else ""
     return f"{text}{suffix}{gap}{unit}"
 
@@ -181,9 +178,9 @@ def percent(value: float, digits: int = 1, sign: bool = False) -> str:
     return f"{value * 100:{'+' if sign else ''},.{digits}f}%"
 
 
-def _significant(value: float, digits: int) -> str:
+def _significant(value: float) -> str:
     if value == 0:
         return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{min(decimals, 6)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -12,8 +12,6 @@ from ..files import named_file
 from ..sources import open_source
 from ..wording import has, number, t
 
-__all__ = ["branches", "check", "indicators", "print_frame", "print_ledger"]
-
 _MISNAMED = ("unknown_branch", "unknown_unit")
 
 

@@ -14,8 +14,6 @@ from typing import Any, TextIO
 
 from ..wording import t
 
-__all__ = ["JsonLines", "Lines", "Quiet"]
-
 _WIDTH = 24
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..reports.printing import find_chromium, print_pdf
 
-__all__ = ["add_options", "print_pages", "report"]
-
 _CACHE = Path(".ebank") / "cache"
 
 

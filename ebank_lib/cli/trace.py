@@ -17,8 +17,6 @@ from ..sources import open_source
 from ..wording import has, month_name, t
 from .answers import print_ledger
 
-__all__ = ["trace", "verify"]
-
 _FEW = 12       # printed cells, and places, that are listed without being asked
 
 

@@ -18,8 +18,6 @@ import pandas as pd
 
 from ..errors import SeriesError, UnknownNameError
 
-__all__ = ["CALENDARS", "calendar_regressors", "festival", "festival_dates", "window_shares", "working_days"]
-
 CALENDARS = ("china", "india", "none")
 _YEARS = {"china": (1990, 2050), "india": (2001, 2035)}
 

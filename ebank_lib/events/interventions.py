@@ -16,8 +16,6 @@ from ..wording import LANGUAGES, language, month_name, percent, t
 from .calendar import monthly
 from .noise import KINDS, LEAST, SPREAD, WINDOWS, State, log_sum, shape
 
-__all__ = ["Interventions", "find_interventions", "known_events", "take_out"]
-
 MOST = 6                            # events are searched at most
 _REQUIRED, _GROWTH = 3.8, 0.8       # see `required`
 _BEYOND_DOUBT = 2.0                 # times the critical value: what is taken out of a series before it is forecast

@@ -17,8 +17,6 @@ import pandas as pd
 from ..compiled import compiled
 from .calendar import festival, festival_dates, window_shares
 
-__all__ = ["FADE", "KINDS", "LEAST", "SPREAD", "WINDOWS", "State", "log_sum", "shape", "whitened"]
-
 KINDS = ("outlier", "level_shift", "temporary")
 FADE = 0.7                  # of a temporary change, what is left a month later (Chen & Liu 1993)
 LEAST = 18                  # months

@@ -27,8 +27,6 @@ from . import seal, state, tasks
 from .parameters import check_extra, learners, numbered_notebooks, parameters_of, plan
 from .processes import Cluster, Processes, outcome_of, server_folder
 
-__all__ = ["Order", "Outcome", "run_batch"]
-
 Say = Callable[[dict], None]
 _HEAR = 1.0         # seconds between two ticks of a clock that somebody looks at
 

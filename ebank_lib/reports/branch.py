@@ -32,7 +32,7 @@ from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
 from ..files import CORRECTIONS, own_folder, portable_source, renew, write_atomically
 from ..sources import Source, open_source
-from ..store import kept_data
+from ..store import kept_frames
 from ..versions import library_versions, package_sha256
 from ..wording import t, use_language
 from .content import Content, read_content
@@ -41,8 +41,6 @@ from .page import About, build_page
 from .seal import run_json_bytes, source_links, text_sha256
 from .summary import labels_of, summarise, summary_bytes
 from .workbook import export_files, workbook_bytes
-
-__all__ = ["PROVINCE", "Province", "build", "files_read", "open_province", "scope_of", "write_report"]
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 
@@ -73,12 +71,12 @@ def open_province(source: str | Path) -> Province:
     cleaned = clean(opened)
     files = files_read(opened)
 
-    def links() -> list[dict[str, Any]]:
-        return source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel)
+    def links() -> dict[str, pd.DataFrame]:
+        return {"links": pd.DataFrame(source_links(files, cleaned.cells, cleaned.ledger, cleaned.panel))}
 
     # From the store, where there are files to know them by: they are every report's, and long to hash.
-    made = links() if opened.content is None else kept_data("source-links", (opened.content,), links)
-    return Province(portable_source(source), cleaned, tuple(files), tuple(made))
+    made = links() if opened.content is None else kept_frames("source-links", (opened.content,), links)
+    return Province(portable_source(source), cleaned, tuple(files), tuple(made["links"].to_dict("records")))
 
 
 def files_read(source: Source) -> list[dict[str, Any]]:

@@ -26,9 +26,6 @@ from typing import Any
 
 from ..wording import t
 
-__all__ = ["Call", "Cell", "Citation", "Origin", "Reader", "Sentence", "cells_at", "cited_tables", "linked",
-           "row_ids", "value_text"]
-
 _ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 _ID = re.compile(r"([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:\.([^\[\]]+))?", re.S | re.A)
 _WORD = re.compile(r"[A-Za-z0-9_.+-]*", re.ASCII)

@@ -25,8 +25,6 @@ from ..wording import LANGUAGES, t
 from .cells import Origin, Reader, Sentence, linked
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 
-__all__ = ["Content", "Heading", "Item", "Stage", "read_content", "set_prose", "with_scopes", "words_of"]
-
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
          "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "wbr"]

@@ -34,8 +34,6 @@ from traitlets.config import Config
 from ..errors import EbankError
 from .parameters import INJECTED, one_line, stopped_by_data, tags
 
-__all__ = ["Executed", "InProcessEngine", "NotebookFailed", "executed_from", "run_notebook"]
-
 _INLINE = "module://matplotlib_inline.backend_inline"
 _SETTINGS = Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}})
 # What Python calls the file of a cell: it holds the process id.

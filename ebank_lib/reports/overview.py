@@ -20,8 +20,6 @@ from ..wording import has, t
 from .page import set_page
 from .summary import OPEN, change_text, listed, month_text, range_text, value_text
 
-__all__ = ["CODES", "build_changes", "build_failed_page", "build_index", "changes", "spark"]
-
 # In the order of a reader's worry; see reports/summary.py for the rules. The first five are to be acted on.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "odds", "falling", "suspicious")
 # More than these are folded away.

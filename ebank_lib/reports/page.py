@@ -24,8 +24,6 @@ from ..wording import language, month_name, t
 from .cells import cited_tables, value_text
 from .content import Content, Item
 
-__all__ = ["MAX_BYTES", "About", "build_page", "set_page"]
-
 MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
 _STATE_LINES = 11

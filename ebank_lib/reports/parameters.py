@@ -22,8 +22,6 @@ from ..files import shipped
 if TYPE_CHECKING:
     import nbformat
 
-__all__ = ["check_extra", "check_parameters", "learners", "numbered_notebooks", "parameters_of", "plan", "read_notebook"]
-
 TAG, INJECTED = "parameters", "injected-parameters"
 _MOST_BYTES = 50_000_000
 _LONGEST_MESSAGE, _LONGEST_VALUE = 500, 1_000

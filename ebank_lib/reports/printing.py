@@ -18,8 +18,6 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..files import write_atomically
 
-__all__ = ["VARIABLE", "find_chromium", "print_pdf"]
-
 VARIABLE = "EBANK_CHROMIUM"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 _FLAGS = (

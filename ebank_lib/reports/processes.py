@@ -30,8 +30,6 @@ from ..files import project_root
 from ..versions import code_version
 from . import tasks
 
-__all__ = ["Cluster", "Processes", "outcome_of", "run_here", "server_folder"]
-
 _KILLED = -9
 _NAME = "ebank-task"
 _GONE = "the batch's processes were ended from outside; the same command goes on from here"

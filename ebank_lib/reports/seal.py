@@ -25,9 +25,6 @@ from ..files import CORRECTIONS, find_source
 from ..sources import open_source
 from ..versions import library_versions, package_sha256
 
-__all__ = ["Broken", "Verdict", "as_written", "frame_sha256", "plain_path", "run_json_bytes", "source_links",
-           "text_sha256", "verify"]
-
 # Lies in a report's folder and is listed in the run.json of the whole run, if anywhere.
 _OF_THE_RUN = re.compile(r"(?:failed/.*|previous\.json|report\.pdf)")
 _AT_THE_TOP = re.compile(r"(?:\.ebank/.*|index\.pdf|changes\.pdf|[^/]+/failed/index\.pdf)")

@@ -29,8 +29,6 @@ try:
 except ImportError:     # Windows: there, keeping two runs apart is left to the user
     fcntl = None
 
-__all__ = ["HOME", "hash_of", "locked", "read_json", "sha256_of", "source_hash", "sweep", "write_json"]
-
 HOME = ".ebank"
 SCHEMA = 2
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")     # as write_atomically calls a file that is not finished

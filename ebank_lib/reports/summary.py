@@ -50,9 +50,6 @@ from .parameters import INJECTED, tags
 from .record import plain
 from .seal import frame_sha256, text_sha256
 
-__all__ = ["LOW_ODDS", "OPEN", "SCHEMA", "both", "change_text", "labels_of", "listed", "month_text", "range_text", "summarise",
-           "summary_bytes", "value_text"]
-
 SCHEMA = 1
 LOW_ODDS = 0.2
 OPEN = ("on_course", "behind", "far", "away")      # verdicts of targets that have odds and are not reached yet

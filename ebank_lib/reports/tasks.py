@@ -20,8 +20,6 @@ from ..files import own_folder, renew, write_atomically
 from .parameters import one_line, read_notebook
 from .state import HOME, hash_of, read_json, sha256_of, source_hash, write_json
 
-__all__ = ["Unfinished", "failure", "failure_of", "is_machine", "partial", "perform", "reason"]
-
 _LONGEST = 2000
 _ASKED = ("lang", "indicator", "start", "end")      # of a request: what a report is about
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -26,8 +26,6 @@ from .content import Content, Item, read_content, words_of
 from .page import About
 from .seal import plain_path
 
-__all__ = ["Found", "Inputs", "Opened", "find", "inputs_of", "open_report", "printed_cells"]
-
 _ITEM = re.compile(r"(?:(?P<fig>图|figures?|fig)|(?:表|tables?|tab))[ \-.]*(?P<n>\d+)", re.I)
 _NUMBER = re.compile(r"(?<![\w.,])(?:[<>+−-] ?)?\d[\d,]*(?:\.\d+)?(?: ?(?:%|万|亿|bn\b|m\b|k\b))?")
 

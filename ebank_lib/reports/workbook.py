@@ -20,8 +20,6 @@ import xlsxwriter
 from ..cleaning.ledger import inert
 from ..wording import language, t
 
-__all__ = ["csv_bytes", "export_files", "parquet_bytes", "sheet_names", "workbook_bytes"]
-
 _EPOCH = dt.datetime(2000, 1, 1)   # xlsx must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
 _WIDEST = 48
