@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,15 +22,13 @@ from .errors import ConfigError
 from .files import shipped
 from .wording import percent, t
 
-__all__ = ["draft_branches", "draft_indicator", "draft_tables", "printed_unit", "split_unit", "unit_named"]
+__all__ = ["ALONE", "branch_id", "draft_indicator", "draft_tables", "printed_unit", "split_unit", "unit_named"]
 
 _FILE = Path(__file__).with_name("vocabulary.yaml")
 _BRACKET = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]{1,30})[)）\]］】]")
 _NUMBERED = re.compile(r"^\s*(?:[(（]?(?:[一二三四五六七八九十]{1,3}|\d{1,2})[)）、.．]\s*)+")
 _IN = re.compile(r"^(?:(?:计量|金额|数量|货币)?单位|units?|(?:amounts?|values?|numbers?)? ?in\b)?[ :：为]*"
                  r"(?:人民币(?=.+元))?")
-_TOTAL = re.compile(r"^(?:全.{0,3})?(?:合计|总计|汇总)$|^全[省行辖部]$|合计$|^(?:grand )?total$|^all(?: branches)?$")
-_SUBTOTAL = re.compile(r"小计|其中|sub-?total")
 _SMOOTH, _FEW = 0.05, 6         # a stock's usual change from month to month; months that say something
 _RATIO = "1"
 
@@ -358,28 +356,25 @@ def _names(name: str, read: _Name) -> tuple[str, str, str]:
 
 # --- branches ------------------------------------------------------------------------------------------------------
 
-def draft_branches(names: Iterable[str]) -> list[dict[str, str]]:
-    """Return the rows of a ``branches.csv`` for names as they are printed: ids from the names, where these can be read
-    as such; the first name of a sum of all is the total; further ones and subtotals are left out, as cleaning does.
+# The branch of figures of which nobody says whose they are.
+ALONE = {"branch": "branch", "zh": "分行", "en": "Branch", "role": "branch"}
+
+
+def branch_id(names: Sequence[str], taken: Iterable[str]) -> str:
+    """Return an id for a branch by its names, the first of which is its own: the one that the package's own data has
+    for it, a name that can be an id, one in Latin letters; or one of its first name alone, whoever comes beside.
 
     Examples
     --------
-    >>> rows = draft_branches(["日照分行", "North Gate", "小计", "全省合计"])
-    >>> [(row["branch"], row["en"], row["role"]) for row in rows]
-    [('rizhao', '日照分行', 'branch'), ('north_gate', 'North Gate', 'branch'), ('total', '全省合计', 'total')]
+    >>> branch_id(["日照分行"], []), branch_id(["莲湖支行", "6101"], []), branch_id(["North Gate"], ["North_Gate"])
+    ('rizhao', '6101', 'north_gate_f495')
     """
     known = {_plain(name): b.id for b in _shipped().branches.values() for name in (b.zh, *b.aliases)}
-    rows: dict[str, dict[str, str]] = {}
-    for name in dict.fromkeys(names):
-        plain, total = _plain(name), bool(_TOTAL.search(_plain(name)))
-        if _SUBTOTAL.search(plain) or (total and "total" in rows):
-            continue
-        slug = name if ID.fullmatch(name) else re.sub(r"\W+", "_", plain).strip("_") if name.isascii() else ""
-        branch = "total" if total else known.get(plain) or slug or f"b_{_mark(name)}"
-        branch = f"{branch}_{_mark(name)}" if branch.casefold() in map(str.casefold, rows) else branch
-        rows[branch] = {"branch": branch, "zh": name, "en": name, "role": "total" if total else "branch",
-                        "aliases": "", "merged_into": "", "merged_month": ""}
-    return list(rows.values())
+    slugs = [re.sub(r"\W+", "_", _plain(name)).strip("_")[:40] for name in names if name.isascii()]
+    wanted = [*(known[plain] for plain in map(_plain, names) if plain in known), *names, *slugs]
+    first, mark = next((one for one in wanted if ID.fullmatch(one)), "b"), _mark(names[0])
+    taken = {"b", "total", "province", *map(str.casefold, taken)}
+    return f"{first}_{mark}" if first.casefold() in taken else first
 
 
 def _mark(name: str) -> str:

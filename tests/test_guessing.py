@@ -6,7 +6,7 @@ import yaml
 
 from ebank_lib.catalog import Unit
 from ebank_lib.errors import ConfigError
-from ebank_lib.guessing import draft_branches, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
+from ebank_lib.guessing import branch_id, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
 from ebank_lib.wording import use_language
 
 
@@ -116,9 +116,7 @@ def test_names_of_other_workbooks_are_understood(shared_data):
 
 
 def test_branches_get_ids_from_their_names_and_keep_them_whoever_comes_beside():
-    first, other = ({row["zh"]: row["branch"] for row in draft_branches(names)} for names in (
-        ["日照分行", "云州分行", "0351", "East End"], ["临江分行", "云州分行"]))
-    assert first["日照分行"] == "rizhao" and first["0351"] == "0351" and first["East End"] == "east_end"
-    assert first["云州分行"] == other["云州分行"]
-    roles = {row["zh"]: row["role"] for row in draft_branches(["东区", "东区小计", "全省", "合计", "Total Gas"])}
-    assert roles == {"东区": "branch", "全省": "total", "Total Gas": "branch"}
+    assert branch_id(["日照分行"], []) == "rizhao" and branch_id(["0351"], []) == "0351"
+    assert branch_id(["East End"], []) == "east_end" and branch_id(["East"], ["west"]) == "East"
+    assert branch_id(["云州分行"], []) == branch_id(["云州分行"], ["rizhao", "b_1"]) != branch_id(["临江分行"], [])
+    assert branch_id(["East"], ["east"]) not in ("East", "east") and branch_id(["total"], []) != "total"

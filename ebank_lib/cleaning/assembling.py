@@ -15,13 +15,12 @@ import pandas as pd
 
 from ..catalog import Catalog, fold
 from ..errors import nearest
+from ..sources.units import SUBTOTAL, is_total
 from .ledger import Book, in_both
 from .parsing import FAILED, read_number
 
 __all__ = ["Grid", "assemble", "tidy"]
 
-_SUBTOTAL = re.compile(r"小计|小結|片区计|其中|subtotal|sub-total|of\s*which", re.IGNORECASE)
-_TOTAL = re.compile(r"合计|总计|合計|總計|grand\s*total|^total", re.IGNORECASE)
 _NOTE_OF_NAME = re.compile(r"[\s*＊※①-⑳]+$|[(（\[【][^()（）\[\]【】]*[)）\]】]\s*$")
 
 
@@ -138,9 +137,9 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
         if ids[n] is not None:
             continue
         mine = codes == n
-        if _SUBTOTAL.search(str(text)):
+        if SUBTOTAL.search(str(text)):
             alive &= ~_reject(book, mine, "subtotal_row")
-        elif _TOTAL.search(str(text)):
+        elif is_total(str(text)):
             alive &= ~_reject(book, mine, "total_row")
         else:
             alive &= ~_reject(book, mine & ~has_number, "heading_row")

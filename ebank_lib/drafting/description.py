@@ -3,7 +3,6 @@ the doubts as questions."""
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Collection, Sequence
@@ -12,16 +11,17 @@ from itertools import islice
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from ..catalog import Catalog, Indicator, Unit, branches_csv, fold
 from ..errors import EbankError
 from ..files import CORRECTIONS
-from ..guessing import draft_tables, unit_named
+from ..guessing import ALONE, draft_tables, unit_named
 from ..sources import open_source
-from ..sources.units import Naming
+from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import t
 from .names import Branches, Item, name_branches, name_indicators, spelled
-from .places import Plan, is_total
+from .places import Plan
 from .tables import Table
 from .units import ONES, unit_behind
 
@@ -30,8 +30,8 @@ __all__ = ["NAMES", "OWN", "Draft", "Found", "Writer"]
 NAMES = ("sources.yaml", "catalog.yaml", "branches.csv")
 OWN = (*NAMES, CORRECTIONS)
 _NOWHERE = {"from": "constant"}
-_ONE = {"from": "constant", "value": "b01"}
-_UNKNOWN = '"????"'     # a year that nobody wrote down
+_ONE = _NOWHERE | {"value": ALONE["branch"]}
+_UNKNOWN = "????"     # a year that nobody wrote down
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
 _LOOK = 20_000    # files of a folder that a glob is compared with
@@ -89,22 +89,10 @@ class Draft:
 
 # --- what is written --------------------------------------------------------------------------------------------------
 
-def _quoted(text: str) -> str:
-    """Return a text as a YAML key or value in a flow or block."""
-    plain_text = re.fullmatch(r"[\w一-鿿][\w一-鿿、（）()/.'+%-]*(?: [\w一-鿿、（）()/.'+%-]+)*", text)
-    words = text.casefold() in ("yes", "no", "on", "off", "true", "false", "null", "y", "n", "~")
-    return text if plain_text and not words and not re.match(r"[-+.\d]", text) else _json(text)
-
-
-def _json(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _flow(record: dict[str, object]) -> str:
-    """Return a record as YAML on one line."""
-    values = {k: _flow(v) if isinstance(v, dict) else v if v == _UNKNOWN else _quoted(str(v))
-              for k, v in record.items()}
-    return "{" + ", ".join(f"{k}: {v}" for k, v in values.items()) + "}"
+def _yaml(value: object) -> str:
+    """Return a text or a record as YAML on one line."""
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**9)
+    return " ".join(text.removesuffix("...\n").split())
 
 
 def _comment(text: str) -> str:
@@ -128,7 +116,7 @@ class Writer:
         draft = self.draft([found])
         with tempfile.TemporaryDirectory() as folder:
             for name, text in draft.texts().items():
-                (Path(folder) / name).write_text(text.replace(_UNKNOWN, "2001"), encoding="utf-8")
+                (Path(folder) / name).write_text(text.replace(f"'{_UNKNOWN}'", "2001"), encoding="utf-8")
             try:
                 source = open_source(folder, root=self.root)
                 cells = source.cells()
@@ -173,12 +161,11 @@ class Writer:
                                         *(d for one in found for i in one.items for d in i.doubts)]))
         if not any(row["role"] == "branch" for row in branches.rows.values()):
             questions.append(t("drafting.no_branch"))
-            branches.rows["b01"] = {"branch": "b01", "zh": t("drafting.one_branch", lang="zh"),
-                                    "en": t("drafting.one_branch", lang="en"), "role": "branch", "aliases": ""}
+            branches.rows[ALONE["branch"]] = ALONE
         titles = {table.above[0].strip() for one in found for *_, table in one.tables if table.above}
         title = titles.pop() if len(titles) == 1 else self.root.name or "data"
-        root = [f"root: {_json(self.where)}" + _comment(t("drafting.root"))] if self.where else []
-        head = [f"title: {{zh: {_quoted(title)}, en: {_quoted(title)}}}", "catalog: catalog.yaml",
+        root = [f"root: {_yaml(self.where)}" + _comment(t("drafting.root"))] if self.where else []
+        head = [f"title: {_yaml(dict.fromkeys(('zh', 'en'), title))}", "catalog: catalog.yaml",
                 "branches: branches.csv", *root, *(f"# {reason}" for reason in branches.reasons),
                 *(f"# ? {doubt}" for doubt in branches.doubts)]
         return Draft(head, entries, self._catalog(found), branches.rows, questions, self.left_out,
@@ -195,7 +182,7 @@ class Writer:
                  and not p.name.startswith(("~$", ".")) and p.name not in OWN]
         for groups, files in classes.items():
             for pattern in _patterns(files, every):
-                lines += [f"  - path: {_json(pattern)}", *_revision(files), "    sheets:"]
+                lines += [f"  - path: {_yaml(pattern)}", *_revision(files), "    sheets:"]
                 described = {sheet for n in groups for sheet in found[n].sheets}
                 rest = max(groups, key=lambda n: len({s for f, s in found[n].sheets if f in files}))
                 if any(sheet[0] in files and sheet not in described for sheet in self.sheets):
@@ -211,7 +198,7 @@ class Writer:
         lines = []
         for name in names:
             optional = not rest and any((f, name) not in one.sheets for f in files)
-            lines += [f"      - sheet: {_json(name)}",
+            lines += [f"      - sheet: {_yaml(name)}",
                       *(["        optional: true"] if optional else []), *self._spec(one, files, rest, branches)]
         return lines
 
@@ -221,30 +208,30 @@ class Writer:
         month = {k: v for k, v in plan.month.items() if k != "year"}
         if "year" in plan.month:
             month["year"] = plan.month["year"] or {"from": "constant", "value": _UNKNOWN}
-        lines = [f"month: {_flow(month)}"]
+        lines = [f"month: {_yaml(month)}"]
         lines += [f"# ? {doubt}" for doubt in one.doubts]
-        lines.append(f"branch: {_flow(plan.branch if plan.branch != _NOWHERE else _ONE)}")
+        lines.append(f"branch: {_yaml(plan.branch if plan.branch != _NOWHERE else _ONE)}")
         if plan.indicator["from"] == "constant":
             key = next(i.indicator.key for i in one.items if i.indicator)
             return [*lines, f"indicator: {{from: constant, value: {key}}}" + _comment(one.items[0].why),
                     *self._left_out(ignored)]
         if plan.indicator["from"] != "heading":
-            lines.append(f"indicator: {_flow(plan.indicator)}")
+            lines.append(f"indicator: {_yaml(plan.indicator)}")
         if plan.value:
-            lines.append(f"value: {_quoted(plan.value)}" + _comment(t("drafting.value")))
+            lines.append(f"value: {_yaml(plan.value)}" + _comment(t("drafting.value")))
         lines.append(f"{heads}:")
         for item in (i for i in one.items if i.indicator):
             target: dict[str, object] = {"indicator": item.indicator.key}
             target |= {"unit": item.unit} if item.unit else {}
             target |= {"cumulative": item.cumulative} if item.cumulative else {}
-            value = _flow(target) if len(target) > 1 else item.indicator.key
-            lines.append(f"  {_quoted(item.path)}: {value}" + _comment(item.why))
+            value = _yaml(target) if len(target) > 1 else item.indicator.key
+            lines.append(f"  {_yaml(item.path)}: {value}" + _comment(item.why))
             lines += [f"  # ? {d}" for d in item.doubts]
         return lines + self._left_out(ignored)
 
     @staticmethod
     def _left_out(ignored: dict[str, str]) -> list[str]:
-        return ["ignore:", *(f"  - {_quoted(name)}{_comment(why)}" for name, why in ignored.items())] if ignored else []
+        return ["ignore:", *(f"  - {_yaml(name)}{_comment(why)}" for name, why in ignored.items())] if ignored else []
 
     def _long(self, one: Found, file: str, branches: Branches) -> list[str]:
         """Return the entry of a long table."""
@@ -255,7 +242,7 @@ class Writer:
         by_column = plan.indicator["from"] == "heading"
         lines = self._keys(one, ignored, "columns" if by_column else "headings")
         if units and not by_column:
-            lines.insert(-1 - len(ignored), f"unit: {_quoted(units[0])}")
+            lines.insert(-1 - len(ignored), f"unit: {_yaml(units[0])}")
         head, *more = [*one.long, "layout: long", *lines]
         return [f"  - {head}", *(f"    {line}" for line in more)]
 
@@ -271,7 +258,7 @@ class Writer:
         if any(filled for filled, _ in gaps):
             lines.append("        fill: down")
             sums = list(dict.fromkeys(re.escape(text) for _, texts in gaps for text in texts))
-            lines += [f"        skip: {_json('^(?:' + '|'.join(sums[:5]) + ')$')}"] if sums else []
+            lines += [f"        skip: {_yaml('^(?:' + '|'.join(sums[:5]) + ')$')}"] if sums else []
         return lines
 
     def _ignored(self, one: Found, files: list[str], rest: bool, branches: Branches) -> dict[str, str]:
@@ -312,17 +299,12 @@ class Writer:
             base = unit.base if unit_named(text) is not None else next(iter(sorted(counted.get(text, {ONES}))))
             if base in bases:
                 units[text] = Unit(base=base, factor=unit.factor)
-        lines = {"units": {u: f"  {_quoted(u)}: {{base: {_json(v.base)}, factor: {v.factor:.15g}}}"
-                           for u, v in units.items()},
-                 "base_units": {b: f"  {_json(b)}: {{zh: {_json(v.zh)}, en: {_json(v.en)}}}" for b, v in bases.items()},
-                 "groups": {g: f"  {g}: {{zh: {_quoted(v.zh)}, en: {_quoted(v.en)}}}" for g, v in groups.items()},
-                 "indicators": {}}
-        for item in items.values():
-            i = item.indicator
-            record = {"key": i.key, "zh": i.zh, "en": i.en, "group": i.group, "kind": i.kind}
-            more = f", unit: {_json(i.unit)}" + ("" if i.bounded else ", bounded: false")
-            lines["indicators"][i.key] = f"  - {_flow(record)[:-1]}{more}}}" + _comment(item.why)
-        return lines
+        lines = {part: {key: f"  {_yaml(key)}: {_yaml(one.model_dump())}" for key, one in made.items()}
+                 for part, made in (("units", units), ("base_units", bases), ("groups", groups))}
+        said = {"key", "zh", "en", "group", "kind", "unit", "bounded"}
+        return lines | {"indicators": {
+            key: f"  - {_yaml(item.indicator.model_dump(include=said, exclude_defaults=True))}" + _comment(item.why)
+            for key, item in items.items()}}
 
 
 def _other_names(one: Found, more: dict[str, list[str]]) -> None:
@@ -348,7 +330,8 @@ def _gaps(table: Table, used: Collection[str | None]) -> tuple[bool, list[str]]:
         for r in table.body:
             if grid.texts[r][c].strip() or (r, c) in grid.merges:
                 continue
-            names = [text for k in table.keys if k != c and is_total(text := grid.texts[r][k].strip())]
+            names = [text for k in table.keys if k != c and (
+                is_total(text := grid.texts[r][k].strip()) or SUBTOTAL.search(text))]
             sums += names[:1]
             gaps += not names
     return 20 * gaps > len(table.body), sums
@@ -360,7 +343,7 @@ def _revision(files: list[str]) -> list[str]:
     for stem in sorted(stems):
         found = _LATER.search(stem)
         if found and (stem[: found.start()] + stem[found.end():]).strip() in stems:
-            return [f"    revision: {{from: file, pattern: {_json(re.escape(found[1]) + _DIGITS)}}}"]
+            return [f"    revision: {_yaml({'from': 'file', 'pattern': re.escape(found[1]) + _DIGITS})}"]
     return []
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..catalog import ID, Branch, Indicator, fold
-from ..guessing import draft_indicator, printed_unit, unit_named
-from ..sources.units import Naming
+from ..catalog import Branch, Indicator, fold
+from ..guessing import branch_id, draft_indicator, printed_unit, unit_named
+from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import t
-from .places import is_total
 from .units import ONES, unit_behind
 from .vocabulary import words
 
@@ -86,28 +85,22 @@ def name_branches(facts: pd.DataFrame, more: Mapping[str, list[str]], known: Map
 
 
 def _add(found: Branches, main: str, forms: list[str], more: Mapping[str, list[str]], role: str) -> None:
-    bare = [_NUMBERED.sub("", form) for form in forms]     # 6101 莲湖支行
-    main = _NUMBERED.sub("", main)
-    others = list(dict.fromkeys([*bare, *forms, *(o for form in forms for o in more.get(form, []))]))
-    codes = [c for c in others if re.fullmatch(r"\d{2,12}", c)]
-    codes += [m[1] for form in forms if (m := _NUMBERED.match(form))]
-    latin = next((o for o in others if o.isascii() and re.search("[A-Za-z]{2}", o)), "")
-    slug = re.sub(r"[^a-z0-9]+", "-", latin.casefold()).strip("-")[:40]
-    count = sum(row["role"] == "branch" for row in found.rows.values()) + 1
-    wanted = [codes[0] if codes else slug or f"b{count:02}"] if role == "branch" else ["total"]
-    key = next(k for k in (*wanted, *(f"b{n:02}" for n in range(count, 10_000)))
-               if ID.fullmatch(k) and k.casefold() not in {*map(str.casefold, found.rows), "province"})
-    before = found.ids.get("total" if role == "total" else _core(main))
-    if before in found.rows:
-        row = found.rows[before]
-        names = [row["branch"], row["zh"], row["en"], *filter(None, row["aliases"].split(";"))]
-        new = [o for o in others if fold(o) not in {*map(fold, names)} and ";" not in o]
-        row["aliases"] = ";".join([*names[3:], *new])
+    """Add a row for a branch, or new names to that of one which is known."""
+    bare = [_NUMBERED.sub("", form) for form in (main, *forms)]     # 6101 莲湖支行
+    codes = [m[1] for form in forms if (m := _NUMBERED.match(form))]
+    names = [name for name in dict.fromkeys([*bare, *forms, *codes, *(o for form in forms for o in more.get(form, []))])
+             if ";" not in name and len(name) <= _LONGEST]
+    before = found.rows.get(found.ids.get(role if role == "total" else _core(bare[0])))
+    if before is not None:
+        known = [before["branch"], before["zh"], before["en"], *filter(None, before["aliases"].split(";"))]
+        before["aliases"] = ";".join([*known[3:], *(name for name in names if fold(name) not in map(fold, known))])
         return
-    name = main if not main.isdecimal() else next((o for o in others if not o.isdecimal()), main)
-    aliases = [o for o in others if o not in (key, name, latin) and ";" not in o and len(o) <= 200]
-    found.rows[key] = {"branch": key, "zh": name, "en": latin or name, "role": role, "aliases": ";".join(aliases)}
-    found.ids |= {"total" if role == "total" else _core(main): key}
+    zh = next((name for name in names if not name.isdecimal()), names[0])
+    en = next((name for name in names if name.isascii() and re.search("[A-Za-z]{2}", name)), zh)
+    key = role if role == "total" else branch_id([zh, *(name for name in names if name != zh)], found.rows)
+    aliases = ";".join(name for name in names if name not in (key, zh, en))
+    found.rows[key] = {"branch": key, "zh": zh, "en": en, "role": role, "aliases": aliases}
+    found.ids[role if role == "total" else _core(bare[0])] = key
 
 
 def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, str]:
@@ -116,7 +109,7 @@ def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, st
     for n, forms in spelled.items():
         if words("part").search(forms[0]):
             said[n] = t("drafting.of_which")
-        elif words("subtotal").search(forms[0]):
+        elif SUBTOTAL.search(forms[0]):
             said[n] = t("drafting.subtotal")
         elif is_total(forms[0]):
             said[n] = "total"

@@ -14,23 +14,17 @@ import numpy as np
 import pandas as pd
 
 from ..sources.months import month_in_text, year_in_text
-from ..sources.units import Naming
+from ..sources.units import Naming, is_total
 from ..wording import t
 from .tables import Table, month_of_year, part_of_year
 from .vocabulary import words
 
-__all__ = ["Plan", "facts_of", "is_total", "plans"]
+__all__ = ["Plan", "facts_of", "plans"]
 
 _NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|institution|entity)[^:：]{0,6}[:：]\s*(.{2,40})$")
 _IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,12}?(?:分行|支行|营业部|分理处))")
 _FORMATS = [f"{a}{sep}{b}" for a, b in (("%b", "%y"), ("%y", "%b"), ("%B", "%y"), ("%m", "%y"), ("%y", "%m"))
             for sep in ("-", " ", "'", "/", ".", "")]
-
-
-def is_total(text: str) -> bool:
-    """Whether a name is one of a sum over branches: 全省合计, All branches; but not 汇总支行."""
-    found = words("total").search(text.strip())
-    return bool(found) and not words("branch").search(text.strip()[found.end():])
 
 
 def _share(texts: Iterable[str], says: Callable[[str], object]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ..config import read_rows, read_yaml, validate
 from ..display import html_table
 from ..errors import ConfigError, SourceError, UnknownNameError
 from ..files import CONFIG, CORRECTIONS, write_atomically
-from ..guessing import draft_branches, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
+from ..guessing import ALONE, branch_id, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
 from ..store import digest
 from ..wording import join, t
 from .blocks import CELLS
@@ -25,14 +25,13 @@ from .long import read_columns
 from .shapes import TO_MONTHS, long_table
 from .source import Source, open_source
 from .spec import Limits, SourceSpec, check_events
-from .units import Naming
+from .units import SUBTOTAL, Naming, is_total
 
 __all__ = ["FrameSource", "from_frame", "open_table"]
 
 _CATALOG, _BRANCHES, _PANEL = "catalog.yaml", "branches.csv", "panel.csv"
 _KINDS = ("stock", "flow", "ratio")
 _FRAME = "the frame"        # what errors name instead of a file
-_ALONE = {"branch": "branch", "zh": "分行", "en": "Branch"}     # of whom nothing is said
 
 
 @dataclass(frozen=True, repr=False)
@@ -203,10 +202,7 @@ def _described(table: pd.DataFrame, said: Catalog | dict[str, Any] | None, besid
     drafted = pd.DataFrame(columns=["indicator", "name", "kind", "unit", "reason"])
     if not isinstance(said, Catalog):
         given = beside is not None and beside.is_file()
-        listed = read_rows(beside, BRANCH_COLUMNS) if given else draft_branches(
-            name or _ALONE["branch"] for name in table["branch"])
-        if table["branch"].isna().any() and not given:
-            listed = [row | _ALONE for row in listed]
+        listed = read_rows(beside, BRANCH_COLUMNS) if given else _listed(table["branch"].unique())
         if said is None:
             table, said, drafted = _drafted(table, names, units, kinds)
         catalog = make_catalog(said, listed, _CATALOG, str(beside) if given else _BRANCHES)
@@ -220,6 +216,20 @@ def _described(table: pd.DataFrame, said: Catalog | dict[str, Any] | None, besid
             catalog.indicator(key).key: catalog.indicator(key).model_copy(update={"kind": kind})
             for key, kind in changed.items()})
     return _placed(table, catalog, given), catalog, drafted
+
+
+def _listed(names: Iterable[str | None]) -> list[dict[str, str]]:
+    """Return rows of a ``branches.csv``: the first sum of all branches is the total; further ones and subtotals are
+    left out, as cleaning does."""
+    rows: dict[str, dict[str, str]] = {}
+    for name in names:
+        total = name is not None and is_total(name)
+        if name is None:
+            rows[ALONE["branch"]] = ALONE
+        elif not (SUBTOTAL.search(name) or (total and "total" in rows)):
+            key = "total" if total else branch_id([name], rows)
+            rows[key] = {"branch": key, "zh": name, "en": name, "role": "total" if total else "branch"}
+    return [dict.fromkeys(BRANCH_COLUMNS, "") | row for row in rows.values()]
 
 
 def _placed(table: pd.DataFrame, catalog: Catalog, given: bool) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from ..catalog import Catalog, fold
 
-__all__ = ["Naming", "fold", "is_line", "is_unit_heading", "plain"]
+__all__ = ["SUBTOTAL", "Naming", "fold", "is_line", "is_total", "is_unit_heading", "plain"]
 
 _OPEN, _CLOSE = r"(（\[［{｛<＜【〔〖〈《「『", r")）\]］}｝>＞】〕〗〉》」』"
 _BRACKETS = re.compile(rf"[{_OPEN}]([^{_OPEN}{_CLOSE}]*)[{_CLOSE}]")
@@ -30,6 +30,11 @@ _OTHERWISE = re.compile(r"\d{4}\s*[-年./]|\d\s*[月日页]|[:：见除]|[行部
 _NOTE = re.compile(r"(?i)\s*(?:注|说明|备注|notes?\b)")
 _BETWEEN = re.compile(r"[、,，;；/|]|和|及")
 _PER_CENT = ("%", "percent", "pct", "百分比", "百分数")
+# Rows and columns that are sums over branches, of all of them or of some.
+SUBTOTAL = re.compile(r"小\s*计|小結|片区计|其中|sub-?\s?total|of\s*which", re.IGNORECASE)
+_TOTAL = re.compile(r"[合总]\s*计|合計|總計|汇\s*总|总\s*和|^全[省行辖市区体部国]|^总数$|^all\b|^(?:the )?(?:sum|overall|whole|grand)\b"
+                    r"|^province$|^bank$|\btotals?\W*(?:$|\d|(?:of|for|all|branch|bank|province))", re.IGNORECASE)
+_ONE = re.compile(r"[支分]行|分理处|储蓄所|网点|营业[部室所厅]|\bbranch\b|\boffice\b", re.IGNORECASE)
 _UNIT_HEADING = ("单位", "计量单位", "(单位)", "unit", "units", "uom")
 
 
@@ -47,6 +52,12 @@ def is_line(text: str) -> bool:
 def is_unit_heading(text: str) -> bool:
     """Whether a heading is that of a column, or of a row, of units."""
     return plain(text) in _UNIT_HEADING
+
+
+def is_total(name: str) -> bool:
+    """Whether a name is one of a sum over all branches: 全省合计, All branches; but not 汇总支行."""
+    found = _TOTAL.search(name.strip())
+    return bool(found) and not _ONE.search(name.strip()[found.end():])
 
 
 class Naming:

@@ -45,7 +45,7 @@ def test_files_that_lie_elsewhere_are_found_there_and_not_copied(tmp_path):
     (tmp_path / "data").mkdir()
     returns(tmp_path / "data")
     draft_into(tmp_path / "draft", [tmp_path / "data"])
-    assert 'root: "../data"' in text(tmp_path / "draft")
+    assert 'root: ../data' in text(tmp_path / "draft")
     assert len(months(tmp_path / "draft")) == 48
     assert not (tmp_path / "draft" / "a.csv").exists()
 
@@ -125,7 +125,7 @@ def test_a_year_that_nobody_wrote_down_is_asked_for_and_one_answer_is_enough(tmp
     returns(tmp_path, date="{1}月")
     assert main(["new", str(tmp_path), "--from", str(tmp_path), "--lang", "en"]) == 1
     assert "no year is written anywhere" in capsys.readouterr().out
-    edit(tmp_path, "sources.yaml", '"????"', "2018")
+    edit(tmp_path, "sources.yaml", "'????'", "2018")
     assert set(months(tmp_path)) == {f"2018-{m:02}" for m in range(1, 13)}
 
 

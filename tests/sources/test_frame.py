@@ -193,6 +193,8 @@ def test_sums_of_all_branches_are_the_total_and_subtotals_are_put_aside():
     cleaned = eb.clean(more)
     assert cleaned.catalog.total == "total" and cleaned.branches == ["east", "west", "total"]
     assert set(cleaned.rejected["rule"]) >= {"subtotal_row"}
+    again = pd.concat([more, pd.concat({"Grand total": every}, names=["branch"])])
+    assert eb.clean(again).branches == ["east", "west", "total"]
 
 
 # --- what is no such frame -------------------------------------------------------------------------------------------
