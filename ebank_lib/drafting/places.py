@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from os.path import commonprefix
 
 import numpy as np
 import pandas as pd
@@ -38,23 +39,11 @@ def _without_months(names: pd.Series) -> pd.Series:
     bare = {name: re.sub(r"[\s_\-—–.]+$|^[\s_\-—–.]+", "", words("when").sub("", name)) for name in names.unique()}
     bare = {name: "" if words("nothing").match(text) else text for name, text in bare.items()}
     told = {text for text in bare.values() if text}
-    if len(told) > 1:
-        # 电子银行（莲湖支行）, 电子银行（碑林支行): what a word for branch does not end, ends at a bracket or a blank.
-        called = _share(told, words("branch").search) == 1
-        start, end = _shared(told), _shared({text[::-1] for text in told})[::-1]
-        start = len(start if called and start.isalpha() else re.sub(r"[^\W\d_]+$", "", start))
-        end = len(re.sub(r"^[^\W\d_]+", "", end))
+    if len(told) > 1:       # 电子银行（莲湖支行）, 电子银行（碑林支行）: what all have is no name's, to the end of a word
+        start, end = (len(re.sub(r"[^\W\d_]+$", "", commonprefix(texts)))
+                      for texts in ([*told], [text[::-1] for text in told]))
         bare = {name: text[start : len(text) - end].strip(" _-—–()（）") or text for name, text in bare.items()}
-        if called:
-            ends = {name: words("branch").search(text) for name, text in bare.items()}
-            bare = {name: text[: ends[name].end()] if ends[name] else text for name, text in bare.items()}
     return names.map(bare)
-
-
-def _shared(texts: Iterable[str]) -> str:
-    """Return what texts begin with, all of them."""
-    first, last = min(texts), max(texts)
-    return first[: next((n for n, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))]
 
 
 def _named(texts: Sequence[str]) -> str:
@@ -98,45 +87,46 @@ class Plan:
 
 # --- months -----------------------------------------------------------------------------------------------------------
 
-def _map(texts: pd.Series, function: Callable[[str], int | None]) -> pd.Series:
-    known = {text: function(text) for text in texts.unique()}
-    return texts.map(known).astype(float)
+def _map(texts: pd.Series, says: Callable[[str], int | None], lines: bool = False) -> pd.Series:
+    """Return what every text says as a number; of its lines, what those say that say something, if they agree."""
+    def read(text: str) -> int | None:
+        found = {n for line in (text.split("\n") if lines else [text]) if (n := says(line)) is not None}
+        return found.pop() if len(found) == 1 else None
+
+    return texts.map({text: read(text) for text in texts.unique()}).astype(float)
 
 
 def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, object], pd.Series, list[str]]:
     """Return where the month is written, the month of every figure and what is in doubt about it."""
     columns = [c for c in facts if c.startswith("column:") and kinds.get(c) in ("month", "part", "text")]
-    inner = [c for c in ("heading:month", *columns) if c in facts]
-    outer = ["caption", "sheet", "title", "stem"]
-    full = {c: _map(facts[c], _of_lines(month_in_text)) for c in [*inner, *outer]}
+    inner, outer = [c for c in ("heading:month", *columns) if c in facts], ["caption", "sheet", "stem", "title"]
+    full = {c: _map(facts[c], month_in_text, c in outer) for c in [*inner, *outer]}
     whole = {c: months.notna().mean() for c, months in full.items()}
     for c in inner:
         if whole[c] > .4:
             return _at(c), full[c], []
-    part = {c: _map(facts[c], part_of_year) for c in inner}
-    part |= {c: _map(facts[c], _of_lines(month_of_year)) for c in outer}
-    said = [c for c in facts if kinds.get(c) == "year" or c == "heading:year"]
-    years = {c: _map(facts[c], _of_lines(year_in_text)) for c in [*said, "caption", "sheet", "stem", "title"]}
+    part = {c: _map(facts[c], month_of_year if c in outer else part_of_year, c in outer) for c in full}
+    years = {c: _map(facts[c], year_in_text, lines=True)
+             for c in [*(c for c in facts if kinds.get(c) == "year" or c == "heading:year"), *outer]}
     year = next((c for c, found in years.items() if found.notna().mean() > .9), None)
+
+    def with_year(c: str) -> tuple[dict[str, object], pd.Series, list[str]]:
+        known = 2000 if year is None else years[year]
+        return _at(c) | {"year": year and _at(year)}, (known - 1970) * 12 + part[c] - 1, []
+
     for c in inner:
         form = _format_of(facts[c].unique()) if year is None or full[c].isna().all() else ""
         if form:
             return _at(c) | {"format": form}, _map(facts[c], partial(_parsed, form=form)), []
         if part[c].notna().mean() > .4:
-            return _with_year(c, part[c], year, years)
-    if whole["caption"] > .9:
-        return _at("caption"), full["caption"], []
-    spread = {c: facts.assign(m=full[c])[["file", "sheet", "m"]].drop_duplicates() for c in ("sheet", "stem", "title")
-              if whole[c] > .9}
-    if spread:
-        distinct = {c: found["m"].nunique() for c, found in spread.items()}
-        best = max(distinct, key=lambda c: (distinct[c], c == "sheet", c == "stem"))
-        others = [c for c in spread if distinct[c] == distinct[best] and (full[c] != full[best]).any()]
+            return with_year(c)
+    said = [c for c in outer if whole[c] > .9]
+    if said:
+        best = max(said, key=lambda c: (c == "caption", full[c].nunique()))
+        others = [c for c in said if full[c].nunique() == full[best].nunique() and (full[c] != full[best]).any()]
         return _at(best), full[best], [t("drafting.other_month", place=_at(c)["from"]) for c in others]
-    for c in ("caption", "sheet", "title", "stem"):
-        if part[c].notna().mean() > .9:
-            return _with_year(c, part[c], year, years)
-    return {}, pd.Series(np.nan, facts.index), []
+    alone = next((c for c in outer if part[c].notna().mean() > .9), None)
+    return with_year(alone) if alone else ({}, pd.Series(np.nan, facts.index), [])
 
 
 def _parsed(text: str, form: str) -> int | None:
@@ -156,26 +146,10 @@ def _format_of(texts: Sequence[str]) -> str:
     return ""
 
 
-def _with_year(c: str, part: pd.Series, year: str | None, years: dict[str, pd.Series]
-               ) -> tuple[dict[str, object], pd.Series, list[str]]:
-    if year is None:
-        return _at(c) | {"year": None}, (2000 - 1970) * 12 + part - 1, []
-    return _at(c) | {"year": _at(year)}, (years[year] - 1970) * 12 + part - 1, []
-
-
 def _at(place: str) -> dict[str, object]:
     kind, _, name = place.partition(":")
     kind = {"caption": "row", "stem": "file"}.get(kind, kind)
     return {"from": kind} | ({"column": name} if kind == "column" else {})
-
-
-def _of_lines(says: Callable[[str], int | None]) -> Callable[[str], int | None]:
-    """Return a function that reads each line of a text, and what they say if they agree."""
-    def read(text: str) -> int | None:
-        found = {n for line in text.split("\n") if (n := says(line)) is not None}
-        return found.pop() if len(found) == 1 else None
-
-    return read
 
 
 # --- branches and indicators ------------------------------------------------------------------------------------------
@@ -199,8 +173,6 @@ def plans(facts: pd.DataFrame, kinds: dict[str, str], naming: Naming) -> list[Pl
     texts["title"] = facts["title"].map({t: _named(t.split("\n")) for t in facts["title"].unique()})
     said = {c: (s.loc[inside.index] != "").mean() for c, s in texts.items()}
     texts = {c: s for c, s in texts.items() if said[c] > (0 if c.startswith("heading") else .5)}
-    if "sheet" in texts and texts["sheet"].nunique() == 1 and not words("branch").search(texts["sheet"].iloc[0]):
-        del texts["sheet"]
     liking = {c: _liking(c, s.loc[inside.index], inside, naming) for c, s in texts.items()}
     found = []
     for b in sorted(texts, key=lambda c: -liking[c]):
