@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,23 +127,22 @@ def split_unit(name: str) -> tuple[str, str]:
     return name.strip(), ""
 
 
-def draft_tables(indicators: Iterable[Indicator], printed: Collection[str] = ()
+def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, str]]
                  ) -> tuple[dict[str, Unit], dict[str, Labels], dict[str, Labels]]:
     """Return the units, base units and groups of a drafted catalogue.
 
     Units are the usual multiples, in both languages, of what the indicators are counted in, and those that are
-    `printed`. A printed scale without a noun (万) is one of the first indicator's unit.
+    `printed`, each with what a scale without a noun (万) is one of.
 
     Examples
     --------
-    >>> units, bases, groups = draft_tables([draft_indicator("mobile customers")[0]], ["百户"])
+    >>> units, bases, groups = draft_tables([draft_indicator("mobile customers")[0]], [("百户", "户")])
     >>> units["万户"].factor, units["thousand customers"].factor, units["百户"].factor, bases["户"].en, list(groups)
     (10000.0, 1000.0, 100.0, 'customers', ['customers'])
     """
     known, indicators = _vocabulary(), list(indicators)
-    used = list(dict.fromkeys(i.unit for i in indicators))
     bases, units = {}, {}
-    for base in used:
+    for base in dict.fromkeys(i.unit for i in indicators):
         labels = known.bases.get(base)
         zh, en = (labels.zh, labels.en) if labels else ("", "") if base == _RATIO else (base, base)
         bases[base] = Labels(zh=zh, en=en)
@@ -155,10 +154,10 @@ def draft_tables(indicators: Iterable[Indicator], printed: Collection[str] = ()
         if en != zh:
             units[en] = Unit(base=base, factor=1)
             units |= {f"{scale} {en}": Unit(base=base, factor=known.scales[scale]) for scale in known.usual["en"]}
-    for text in printed:
-        of = unit_named(text, base=used[0] if used else _RATIO)
-        if text not in units and of is not None and of.base in bases:
-            units[text] = of
+    for text, base in printed:
+        of = unit_named(text, base)
+        if of is not None and of.base in bases:
+            units.setdefault(text, of)
     groups = _shipped().groups | known.groups
     return units, bases, {i.group: Labels(zh=groups[i.group].zh, en=groups[i.group].en) for i in indicators}
 

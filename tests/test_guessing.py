@@ -99,7 +99,7 @@ def test_what_is_no_name_is_an_error_that_says_so(name):
 
 def test_a_drafted_catalogue_has_the_units_of_its_indicators_and_the_printed_ones():
     indicators = [draft_indicator(name)[0] for name in ("手机银行交易量", "手机银行活动率", "净利润（万港元）")]
-    units, bases, groups = draft_tables(indicators, ["百笔", "crore", "万户"])
+    units, bases, groups = draft_tables(indicators, [("百笔", "笔"), ("crore", "笔"), ("万户", "笔")])
     assert units["crore"] == Unit(base="笔", factor=1e7) and units["百笔"].factor == 100 and "万户" not in units
     assert units["lakh transactions"].factor == 1e5 and units["%"] == Unit(base="1", factor=0.01)
     assert {u.base for u in units.values()} == set(bases) == {i.unit for i in indicators}

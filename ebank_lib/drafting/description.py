@@ -16,14 +16,14 @@ import yaml
 from ..catalog import Catalog, Indicator, Unit, branches_csv, fold
 from ..errors import EbankError
 from ..files import CORRECTIONS
-from ..guessing import ALONE, draft_tables, unit_named
+from ..guessing import ALONE, draft_tables
 from ..sources import open_source
 from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import t
 from .names import Branches, Item, name_branches, name_indicators, spelled
 from .places import Plan
 from .tables import Table
-from .units import ONES, unit_behind
+from .units import unit_behind
 
 __all__ = ["NAMES", "OWN", "Draft", "Found", "Writer"]
 
@@ -289,16 +289,9 @@ class Writer:
     def _catalog(self, found: Sequence[Found]) -> dict[str, dict[str, str]]:
         items = {i.indicator.key: i for one in reversed(found) for i in reversed(one.items) if i.indicator}
         items = {i.indicator.key: items[i.indicator.key] for one in found for i in one.items if i.indicator}
-        units, bases, groups = draft_tables([i.indicator for i in items.values()], [])
-        counted = {}
-        for one in found:
-            for item in (i for i in one.items if i.indicator and i.printed):
-                unit = unit_named(item.printed, item.indicator.unit)
-                counted.setdefault(item.printed, set()).add(unit.base if unit else item.indicator.unit)
-        for text, unit in self.units.items():
-            base = unit.base if unit_named(text) is not None else next(iter(sorted(counted.get(text, {ONES}))))
-            if base in bases:
-                units[text] = Unit(base=base, factor=unit.factor)
+        printed = [(i.printed, i.indicator.unit) for one in found for i in one.items if i.indicator and i.printed]
+        units, bases, groups = draft_tables([item.indicator for item in items.values()], printed)
+        units = {text: unit for text, unit in self.units.items() if unit.base in bases} | units
         lines = {part: {key: f"  {_yaml(key)}: {_yaml(one.model_dump())}" for key, one in made.items()}
                  for part, made in (("units", units), ("base_units", bases), ("groups", groups))}
         said = {"key", "zh", "en", "group", "kind", "unit", "bounded"}

@@ -3,16 +3,16 @@ texts that could say its month, its branch and its indicator."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from ..catalog import fold
 from ..sources.grids import Grid, letters
+from ..sources.headings import origins
 from ..sources.months import month_in_text, year_in_text
 from ..sources.numbers import COUNT, counted, is_number
 from ..sources.units import Naming, is_line, is_unit_heading, plain
@@ -36,7 +36,9 @@ def part_of_year(text: str) -> int | None:
 
 
 @lru_cache(50_000)
-def _kind(text: str) -> str:
+def kind_of(text: str) -> str:
+    """Return what a cell looks like: "month", "part" (a month without a year), "year", "number", "mark" (- for
+    nothing), "text" or "" (blank). Digits alone are a number, whatever they say."""
     text = text.strip()
     if not text:
         return ""
@@ -55,16 +57,6 @@ def _kind(text: str) -> str:
         return "text"
     behind = re.search(r"[^\d\s.,*)）]{2,}$", text)      # 6101 莲湖支行 is no figure, 12,345户 is one
     return "number" if not behind or unit_behind(text) else "text"
-
-
-def kind_of(value: object, text: str) -> str:
-    """Return what a cell looks like: "month", "part" (a month without a year), "year", "number", "mark" (- for
-    nothing), "text" or "" (blank). Digits alone are a number, whatever they say."""
-    if isinstance(value, dt.date):
-        return "month"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "number"
-    return _kind(text)
 
 
 @dataclass(frozen=True)
@@ -97,16 +89,14 @@ class Table:
     kinds: dict[str, str] = field(default_factory=dict)      # heading of a key -> what it holds
     levels: dict[str, int] = field(default_factory=dict)     # "month", "year", "unit", "0", "1", ... -> row
 
+    @cached_property
+    def _origins(self) -> dict[int, list[tuple[int, int] | None]]:
+        return {row: origins(self.grid, row, self.head, self.left, min(self.keys, default=-1)) for row in self.head}
+
     def heading(self, row: int, column: int) -> str:
         """The text of a heading row that stands above a column: its own, its merged range's, or one that spreads."""
-        grid = self.grid
-        own = grid.text_of(row, column)
-        if own or (row, column) in grid.merges or not any(grid.texts[r][column] for r in self.head if r > row):
-            return own
-        for c in range(column - 1, self.left - 1, -1):
-            if grid.texts[row][c] or (row, c) in grid.merges:
-                return "" if c in self.keys or (row, c) in grid.merges else grid.texts[row][c]
-        return ""
+        at = self._origins[row][column]
+        return self.grid.texts[at[0]][at[1]] if at else ""
 
     def cells(self, naming: Naming) -> Iterator[Figure]:
         """Yield every figure with the texts around it."""
@@ -135,7 +125,7 @@ class Table:
 
 def find_tables(grid: Grid, naming: Naming) -> list[Table]:
     """Return the tables of a sheet, those beside one another one by one."""
-    kinds = [[kind_of(v, t) for v, t in zip(*row)] for row in zip(grid.values, grid.texts)]
+    kinds = [[*map(kind_of, row)] for row in grid.texts]
     found: list[Table] = []
     waiting: list[int] = []
     for r, row in enumerate(kinds):
@@ -296,14 +286,13 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
 def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, int]:
     """Return which heading row is which level: months, years, units, or texts from the top."""
     found: dict[str, int] = {}
-    grid, texts = table.grid, 0
+    texts = 0
     for r in table.head:
         own = {c: text for c in table.figures if (text := table.heading(r, c).strip())}
         if not own:
             continue
         said = list(own.values())
-        kind = {c: kind_of(grid.values[r][c] if text == grid.texts[r][c] else None, text) for c, text in own.items()}
-        count = Counter(kind.values())
+        count = Counter(map(kind_of, said))
         if all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
             if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
                 found.setdefault("month", r)

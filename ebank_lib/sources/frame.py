@@ -295,7 +295,7 @@ def _drafted(table: pd.DataFrame, names: list[str], units: Mapping[str, str], ki
     by_name = dict(list(table.sort_values(["branch", "month"], kind="stable").groupby("name", sort=False)))
     # A name that can be a key is one: whoever made the table will ask for it.
     keys = {name: name for name in names if ID.fullmatch(name)}
-    known, indicators, rows, spelt, multiples = {}, [], [], {}, {}
+    known, indicators, rows, spelt, multiples = {}, [], [], {}, []
     for name in names:
         values = pd.to_numeric(by_name[name]["text"], errors="coerce").dropna()
         printed = [unit for unit in by_name[name]["unit"].unique() if unit]
@@ -309,8 +309,7 @@ def _drafted(table: pd.DataFrame, names: list[str], units: Mapping[str, str], ki
             # A scale alone (万) is one of this indicator's unit, and of another's elsewhere.
             alone = bool(unit) and unit_named(unit) is None and unit_named(unit, draft.unit) is not None
             spelt[name, unit] = f"{unit}{draft.unit}" if alone else unit
-            if found := unit_named(unit, draft.unit):
-                multiples[spelt[name, unit]] = found
+            multiples.append((spelt[name, unit], draft.unit))
         spelt.setdefault((name, ""), spelt[name, printed_unit(draft, values, given)])
         known[draft.key] = keys[name]
         indicators.append(draft)
@@ -319,9 +318,8 @@ def _drafted(table: pd.DataFrame, names: list[str], units: Mapping[str, str], ki
     _check_given({**units, **kinds}, dict.fromkeys(names))
     indicators = [_of_parts(draft, known).model_copy(update={"key": keys[name]})
                   for name, draft in zip(names, indicators, strict=True)]
-    tables = draft_tables(indicators)
     said = {name: {key: one.model_dump() for key, one in made.items()} for name, made in zip(
-        ("units", "base_units", "groups"), (multiples | tables[0], *tables[1:]), strict=True)}
+        ("units", "base_units", "groups"), draft_tables(indicators, multiples), strict=True)}
     said["indicators"] = [one.model_dump(exclude_defaults=True) for one in indicators]
     unit = [spelt[pair] for pair in zip(table["name"], table["unit"], strict=True)]
     return (table.assign(indicator=table["name"].map(keys), unit=unit), said,

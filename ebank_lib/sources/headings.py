@@ -15,7 +15,7 @@ from .numbers import COUNT, counted, is_number
 from .spec import Heading, SheetSpec
 from .units import Naming, is_line, is_unit_heading, plain
 
-__all__ = ["ADD", "Column", "Keys", "Names", "Table", "find_tables", "not_mapped", "read_columns"]
+__all__ = ["ADD", "Column", "Keys", "Names", "Table", "find_tables", "not_mapped", "origins", "read_columns"]
 
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
@@ -279,8 +279,9 @@ def _counts(texts: Sequence[str], key: int) -> bool:
 
 # --- columns ----------------------------------------------------------------------------------------------------------
 
-def _origins(grid: Grid, table: Table, row: int) -> list[tuple[int, int] | None]:
-    """Return for every column of the sheet the cell whose text is its heading at this level; None where there is none.
+def origins(grid: Grid, row: int, levels: Sequence[int], left: int, key: int) -> list[tuple[int, int] | None]:
+    """Return for every column of the sheet the cell whose text is its heading at one of a table's heading rows; None
+    where there is none. The table begins at a column, and one is its key's.
 
     A merged heading covers its range. One that is not merged covers the blank cells to its right, if they have a
     heading below.
@@ -289,15 +290,15 @@ def _origins(grid: Grid, table: Table, row: int) -> list[tuple[int, int] | None]
     spreading: tuple[int, int] | None = None
     for c in range(len(grid.texts[row])):
         at = grid.first_of(row, c)
-        if c == table.left:
+        if c == left:
             spreading = None
         if grid.texts[at[0]][at[1]]:
             found.append(at)
-            spreading = None if (row, c) in grid.merges or c == table.key else (row, c)
+            spreading = None if (row, c) in grid.merges or c == key else (row, c)
             continue
         if (row, c) in grid.merges:
             spreading = None
-        below = any(grid.texts[r][c] for r in table.levels if r > row)
+        below = any(grid.texts[r][c] for r in levels if r > row)
         found.append(spreading if below else None)
     return found
 
@@ -352,13 +353,13 @@ def read_columns(grid: Grid, table: Table, keys: Keys, names: Names) -> tuple[li
 
 def _headings_of(grid: Grid, table: Table, keys: Keys) -> list[_Printed]:
     """Return the headings of a table's columns, from left to right; a column without one is none of the table's."""
-    origins = {row: _origins(grid, table, row) for row in table.levels}
+    cells_of = {row: origins(grid, row, table.levels, table.left, table.key) for row in table.levels}
     span = [c for c in range(table.left, table.right) if c not in table.keys.values()]
-    levels = {key: _level_of(grid, keys, key, origins, span) for key in keys.heading_levels}
+    levels = {key: _level_of(grid, keys, key, cells_of, span) for key in keys.heading_levels}
     found = []
     for c in span:
-        cells = list(dict.fromkeys(at for row in origins if (at := origins[row][c]) is not None))
-        at = {key: origins[row][c] for key, row in levels.items() if row is not None and origins[row][c] is not None}
+        cells = list(dict.fromkeys(at for row in cells_of if (at := cells_of[row][c]) is not None))
+        at = {key: cells_of[row][c] for key, row in levels.items() if row is not None and cells_of[row][c] is not None}
         if cells:
             texts = {cell: grid.texts[cell[0]][cell[1]] for cell in cells}
             found.append(_Printed(c, list(texts.values()), [t for cell, t in texts.items() if cell not in at.values()],
