@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["CELLS", "Block", "cells_frame", "files_frame", "letters", "range_name"]
+__all__ = ["CELLS", "Block", "accounting_frame", "cells_frame", "files_frame", "letters", "range_name"]
 
 CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
           "hidden", "cumulative"]
@@ -125,6 +125,14 @@ def _spread(said: dict[tuple[int, int], str], shape: tuple[int, int]) -> object:
     for at, text in said.items():
         found[at] = text
     return found
+
+
+def accounting_frame(sheets: Iterable[list[Block]]) -> pd.DataFrame:
+    """Return what each sheet prints and what it was taken for, a row a sheet of so many blocks."""
+    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, sum(block.cells for block in sheet), len(b.notes),
+               b.ignored, " ".join(b.absent)) for sheet in sheets for b in sheet[:1]]
+    return pd.DataFrame(counts, columns=["file", "sheet", "mapped", "printed", "headings", "cells", "notes", "ignored",
+                                         "absent"])
 
 
 def files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:

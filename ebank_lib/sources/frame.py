@@ -19,10 +19,10 @@ from ..files import CONFIG, CORRECTIONS, write_atomically
 from ..guessing import ALONE, branch_id, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
 from ..store import digest
 from ..wording import join, t
-from .blocks import CELLS
+from .blocks import CELLS, Block, accounting_frame, files_frame
 from .grids import read_bytes
 from .long import read_columns
-from .shapes import TO_MONTHS, long_table
+from .shapes import TO_MONTHS, frame_table, read_panel
 from .source import Source, open_source
 from .spec import Limits, SourceSpec, check_events
 from .units import SUBTOTAL, Naming, is_total
@@ -160,9 +160,10 @@ def from_frame(df: pd.DataFrame, *, catalog: Catalog | str | Path | None = None,
         path = Path(catalog) / _CATALOG if Path(catalog).is_dir() else Path(catalog)
         beside, catalog = path.with_name(_BRANCHES), read_yaml(path)
     said = {"title": {"zh": title or "数据表", "en": title or "DataFrame"}, **described}
-    table = long_table(df, branch, _FRAME).assign(file="frame")
-    table, catalog, drafted = _described(table, catalog, beside, units or {}, kinds or {})
-    return _source(table, catalog, drafted, said, Path("frame"), table.to_csv(index=False).encode("utf-8", "replace"))
+    block, cells = read_panel(frame_table(df, _FRAME), branch)
+    block.file = "frame"
+    cells, catalog, drafted = _described(cells.assign(file="frame"), catalog, beside, units or {}, kinds or {})
+    return _source(block, cells, catalog, drafted, said, cells.to_csv(index=False).encode("utf-8", "replace"))
 
 
 def open_table(path: Path) -> FrameSource:
@@ -176,17 +177,12 @@ def open_table(path: Path) -> FrameSource:
     """
     limits = Limits()
     data = read_bytes(path, path.name, limits)
-    read = read_columns(data, path.name, None, limits)
-    lines = [n for n, line in enumerate(zip(*read.columns, strict=True)) if any(line)]
-    values = {at: pd.Series([column[n] for n in lines], dtype=object) for at, column in enumerate(read.values)}
-    # None for "", as a frame has it; by position, for two columns may have one name, which is said then.
-    frame = pd.DataFrame(values).replace("", None).set_axis(read.names, axis=1)
+    block, cells = read_panel(read_columns(data, path.name, None, limits), None)
     catalog, beside, stated = (path.with_name(name) for name in (_CATALOG, _BRANCHES, CORRECTIONS))
-    table = long_table(frame, None, path.name, [n + read.first for n in lines]).assign(file=path.name)
-    table, known, drafted = _described(table, read_yaml(catalog) if catalog.is_file() else None, beside, {}, {})
+    cells, known, drafted = _described(cells, read_yaml(catalog) if catalog.is_file() else None, beside, {}, {})
     said = {"title": dict.fromkeys(("zh", "en"), path.name.partition(".")[0])}
-    return _source(table, known, drafted, said, path, data,
-                   read_bytes(stated, stated.name, limits) if stated.is_file() else b"")
+    return _source(block, cells, known, drafted, said, data,
+                   read_bytes(stated, stated.name, limits) if stated.is_file() else b"", path)
 
 
 # --- what is said of it ----------------------------------------------------------------------------------------------
@@ -218,13 +214,13 @@ def _described(table: pd.DataFrame, said: Catalog | dict[str, Any] | None, besid
     return _placed(table, catalog, given), catalog, drafted
 
 
-def _listed(names: Iterable[str | None]) -> list[dict[str, str]]:
+def _listed(names: Iterable[str]) -> list[dict[str, str]]:
     """Return rows of a ``branches.csv``: the first sum of all branches is the total; further ones and subtotals are
     left out, as cleaning does."""
     rows: dict[str, dict[str, str]] = {}
     for name in names:
-        total = name is not None and is_total(name)
-        if name is None:
+        total = is_total(name)
+        if not name:
             rows[ALONE["branch"]] = ALONE
         elif not (SUBTOTAL.search(name) or (total and "total" in rows)):
             key = "total" if total else branch_id([name], rows)
@@ -234,7 +230,7 @@ def _listed(names: Iterable[str | None]) -> list[dict[str, str]]:
 
 def _placed(table: pd.DataFrame, catalog: Catalog, given: bool) -> pd.DataFrame:
     """Check whose the numbers are, and that each stands once."""
-    if table["branch"].isna().any():
+    if (table["branch"] == "").any():
         if len(catalog.reporting) != 1:
             raise ConfigError("does not say whose it is", file=table["file"].iloc[0], key="branch", found="nothing",
                               expected="one of " + ", ".join(catalog.reporting),
@@ -346,20 +342,13 @@ def _of_parts(draft: Indicator, known: Mapping[str, str]) -> Indicator:
 
 # --- the source ------------------------------------------------------------------------------------------------------
 
-def _source(table: pd.DataFrame, catalog: Catalog, drafted: pd.DataFrame, said: dict[str, Any], path: Path, data: bytes,
-            stated: bytes = b"") -> FrameSource:
+def _source(block: Block, cells: pd.DataFrame, catalog: Catalog, drafted: pd.DataFrame, said: dict[str, Any],
+            data: bytes, stated: bytes = b"", path: Path = Path("frame")) -> FrameSource:
     config = validate(SourceSpec, {**said, "catalog": _CATALOG, "branches": _BRANCHES, "files": [{"path": _PANEL}]},
                       _FRAME)
     check_events(config, catalog, _FRAME)
-    months = pd.PeriodIndex.from_ordinals(table["month"], freq="M")
-    cells = table.assign(month=months, sheet="", revision=0).reindex(columns=CELLS, fill_value="")
-    cells = cells.astype({name: "category" for name in CELLS if name not in ("row", "month", "revision", "text")}
-                         | {"text": "str"})
-    filled, heads = int((cells["text"] != "").sum()), cells["column"].nunique()
-    counted = {"file": path.name, "sheet": "", "mapped": True, "printed": filled + heads, "headings": heads,
-               "cells": filled, "notes": 0, "ignored": 0, "absent": ""}
-    files = {"file": path.name, "first": months.min(), "last": months.max(), "revision": 0, "cells": filled,
-             "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    notes = pd.DataFrame(columns=["file", "sheet", "row", "column", "text"])
-    tables = {"cells": cells, "notes": notes, "accounting": pd.DataFrame([counted]), "files": pd.DataFrame([files])}
+    cells = cells[CELLS].astype(dict.fromkeys({*CELLS} - {"row", "month", "revision", "text"}, "category"))
+    file = path.name, len(data), hashlib.sha256(data).hexdigest()
+    tables = {"cells": cells, "notes": pd.DataFrame(columns=["file", "sheet", "row", "column", "text"]),
+              "accounting": accounting_frame([[block]]), "files": files_frame([file], [[block]])}
     return FrameSource(path, config, (), catalog, path.parent, tables, drafted, stated)

@@ -36,6 +36,10 @@ class Table:
         self.columns = [[_text(value) for value in column] for column in values]
         check_lengths(zip(*self.columns), limits, file, first=first, names=names)
 
+    def column(self, name: str) -> list[str]:
+        """Return the texts of a column."""
+        return self.columns[self.names.index(name)]
+
 
 def _text(value: object) -> str:
     """Return a value as text; the noughts behind a decimal are its column's, not its own."""
@@ -249,7 +253,7 @@ def _named(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int],
     exact = {fold(name): target for name, target in spec.headings.items()}
     paths = Counter(naming.path([name])[0] for name in spec.headings)
     loose = {path: target for name, target in spec.headings.items() if paths[path := naming.path([name])[0]] == 1}
-    column = table.columns[table.names.index(spec.indicator.column)]
+    column = table.column(spec.indicator.column)
 
     @cache
     def said(text: str) -> tuple[Heading | None, str]:
@@ -269,7 +273,7 @@ def _named(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int],
 def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     year = spec.month.year
     if year is None or year.source == "column":
-        years = [year and year.column and table.columns[table.names.index(year.column)][n] for n in lines]
+        years = [year and year.column and table.column(year.column)[n] for n in lines]
         told = cache(lambda text: year.in_text(text) if text else None)
     else:
         years, told = [year_of(year, table.file, "", ())] * len(lines), cache(lambda same: same)
@@ -283,7 +287,7 @@ def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> li
             known[at] = spec.month.in_cell(values[n], texts[n], told(given))
         if known[at] is None:
             raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column,
-                              found=texts[n], expected=spec.month.expected,
+                              found=texts[n] or "nothing", expected=spec.month.expected,
                               hint=spec.month.why_not(texts[n], told(given)) or None)
     return [known[texts[n], given] for n, given in zip(lines, years)]
 
@@ -291,7 +295,7 @@ def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> li
 def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
     if spec.address.row is None:
         return [n + table.first for n in lines]
-    texts = table.columns[table.names.index(spec.address.row)]
+    texts = table.column(spec.address.row)
     for n in lines:
         if not (texts[n].isascii() and texts[n].isdigit() and len(texts[n]) < 10):
             raise SourceError("holds no row number", file=table.file, row=n + table.first, column=spec.address.row,

@@ -1,4 +1,4 @@
-"""Tables of any shape as one long table: a row a number, with the address it has in its own table.
+"""Tables of any shape, read as long tables are: a row a number, with the address it has in its own table.
 
 *Wide* is a row a month and a column an indicator, *panel* the same with branches, *long* a row a number; or Nixtla's
 ``unique_id, ds, y``. Which it is, the names of columns and levels of the index say.
@@ -12,16 +12,21 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Number
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
 from ..catalog import fold
 from ..errors import ConfigError, SourceError
-from .months import month_in_text, why_not
+from .blocks import Block, cells_frame
+from .long import Table, read_lines
+from .months import month_in_text
 from .numbers import as_text
+from .spec import BranchAt, Heading, IndicatorAt, Limits, LongSpec, Month, UnitAt
+from .units import Naming
 
-__all__ = ["TO_MONTHS", "long_table"]
+__all__ = ["TO_MONTHS", "frame_table", "read_panel"]
 
 # Names of columns that are no indicator, in the order in which they are looked for; case and blanks do not matter.
 _MONTH = ("month", "ds", "月份", "年月", "统计月份", "date", "日期", "月", "period", "time")
@@ -36,72 +41,97 @@ TO_MONTHS = "Make months of it first: sums of flows, last values of stocks, as d
 _TOO_FEW = "Months are needed: a quarter's sum or level does not say them"
 
 
-def long_table(df: object, branch: str | None, file: str, numbers: list[int] | None = None) -> pd.DataFrame:
-    """Return every number of a table, what is missing included, row by row.
+def frame_table(df: object, file: str) -> Table:
+    """Return a DataFrame or Series as a long table has it: names of columns and a list of values each; what is missing
+    is None. `file` is what errors name."""
+    frame = _flat(df, file)
+    for name, values in frame.items():
+        if isinstance(values.dtype, pd.PeriodDtype) and values.dtype != "period[M]":
+            often = len(values) and (values.iloc[0].end_time - values.iloc[0].start_time).days < 31
+            raise SourceError("is not monthly", file=file, column=name, found=values.dtype, expected="a period a month",
+                              hint=TO_MONTHS.replace("'ME'", "'M'") if often else _TOO_FEW)
+    return Table(file, list(frame), [[None if _missing(value) else value for value in frame[name].astype(object)]
+                                     for name in frame], 1, Limits())
+
+
+def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
+    """Read a table of any of the shapes, as a long table is read.
 
     Parameters
     ----------
-    df : DataFrame or Series
+    table : Table
     branch : str, optional
         Whose a table without branches is.
-    file : str
-        What errors name.
-    numbers : list of int, optional
-        The numbers of its rows, else from 1.
 
     Returns
     -------
-    DataFrame
-        ``row, column`` (the address), ``branch`` (None: nobody says), ``when`` (the month as it stands there),
-        ``month`` (number of the period), ``name`` (of the indicator), ``text``, ``unit`` ("" where no column says).
+    tuple of Block and DataFrame
+        The cells of the second have besides ``name`` (of the indicator, as it stands there) and ``when`` (the month);
+        no ``branch`` where nobody says it.
 
     Raises
     ------
     SourceError, ConfigError
         See :func:`~ebank_lib.sources.frame.from_frame`.
     """
-    frame = _flat(df, file)
-    row = np.array(numbers or range(1, len(frame) + 1), dtype=int)
-    month = _column(frame, _MONTH)
-    if month is None:
-        dated = [name for name in frame
-                 if len(frame) and frame[name].map(lambda v: isinstance(v, dt.date | pd.Period)).all()]
-        if len(dated) != 1:
-            raise SourceError("has no months", file=file, found=", ".join(frame) or "no column",
-                              expected="a PeriodIndex or DatetimeIndex, or a column month, ds, date or 月份")
-        month = dated[0]
-    place, indicator, value, unit = (_column(frame, names) for names in (_BRANCH, _INDICATOR, _VALUE, _UNIT))
+    file, lines = table.file, [n for n, row in enumerate(zip(*table.columns, strict=True)) if any(row)]
+    month, place, indicator, value, unit = (
+        _column(table.names, names) for names in (_MONTH, _BRANCH, _INDICATOR, _VALUE, _UNIT))
+    month = month or _dated(table)
     if place is not None and branch is not None:
         raise ConfigError("goes with a table without branches", key="branch", found=branch,
                           expected=f"nothing: the branches are in column {place}")
-    months = _months(frame[month], row, month, file)
-    branches = [branch] * len(frame) if place is None else _names(frame[place], row, place, file)
-    rest = [name for name in frame if name not in (month, place)]
-    if place is not None and fold(place) == "unique_id" and rest == ["y"]:
-        pairs = [name.split("/") for name in branches]
+    figures = [name for name in table.names if name not in (month, place)]
+    if place is not None and fold(place) == "unique_id" and figures == ["y"]:
+        pairs = [name.split("/") for name in table.column(place)]
         if pairs and all(len(pair) == 2 and all(part.strip() for part in pair) for pair in pairs):
-            indicator, value, rest = place, "y", []
-            branches, names = ([pair[n].strip() for pair in pairs] for n in (0, 1))
-    elif indicator is not None and value is not None:
-        names = _names(frame[indicator], row, indicator, file)
-        rest = [name for name in rest if name not in (indicator, value, unit, *_OURS)]
+            place, indicator, value, values = "branch", "indicator", "y", dict(zip(table.names, table.values))
+            parts = [[pair[n].strip() for pair in pairs] for n in (0, 1)]
+            table = Table(file, [place, indicator, month, value], [*parts, values[month], values[value]], 1, Limits())
+    ours = []
+    if indicator is not None and value is not None:
+        ours = [name for name in figures if name in _OURS]
+        rest = [name for name in figures if name not in (indicator, value, unit, *ours)]
         if rest:
             raise SourceError("is a column of no use in a long table", file=file, column=rest[0],
                               expected="branch, month, indicator, value and unit",
                               hint=f"Leave it out: df.drop(columns={rest!r})")
-    when = ["" if _missing(v) else as_text(v) for v in frame[month].astype(object)]
-    if indicator is not None and value is not None:
-        units = [""] * len(frame) if unit is None else [as_text(v) if isinstance(v, str) else "" for v in frame[unit]]
-        parts = [(row, value, branches, when, months, names, _texts(frame[value], row, value, file), units)]
+        figures = [value]
     else:
-        parts = [(row, name, branches, when, months, name, _texts(frame[name], row, name, file), "") for name in rest]
-    if not parts or not len(frame):
-        raise SourceError("holds no numbers", file=file, found=f"{len(frame)} rows of {', '.join(frame) or 'nothing'}",
+        indicator = value = unit = None
+    if not figures or not lines:
+        raise SourceError("holds no numbers", file=file, found=f"{len(lines)} rows of "
+                          f"{', '.join(table.names) or 'nothing'}",
                           expected="a row a month and a column an indicator, or columns indicator and value")
-    names = ("row", "column", "branch", "when", "month", "name", "text", "unit")
-    table = pd.concat([pd.DataFrame(dict(zip(names, part, strict=True))) for part in parts], ignore_index=True)
-    _check_monthly(months, file)
-    return table.sort_values("row", kind="stable", ignore_index=True)
+    for name in filter(None, (place, indicator)):
+        for n in lines:
+            if not table.column(name)[n].strip():
+                raise SourceError("holds no name", file=file, row=n + table.first, column=name, found="nothing",
+                                  expected="a name in every row")
+    spec = LongSpec.model_construct(
+        path=file, month=Month(**{"from": "column", "column": month}), value=value, ignore=ours, unmapped="keep",
+        branch=BranchAt(**{"from": "column", "column": place}) if place else
+        BranchAt.model_construct(source="constant", value=branch or ""), missing="allow",
+        indicator=indicator and IndicatorAt(**{"from": "column", "column": indicator}),
+        headings={name: Heading(indicator=name) for name in (table.column(indicator) if indicator else ())},
+        unit=unit and UnitAt(column=unit))
+    block = read_lines(table, spec, 0, Naming(SimpleNamespace(units={}, indicators={}, branches={})))
+    for name in figures:
+        _check_numbers(table, name, lines)
+    _check_monthly(np.ravel(block.months), file)
+    cells = cells_frame([block]).astype({"branch": object, "indicator": object, "column": object, "unit": object})
+    when = np.array(table.column(month), object)[cells["row"] - table.first]
+    return block, cells.assign(name=cells["indicator" if indicator else "column"], when=when)
+
+
+def _dated(table: Table) -> str:
+    """Return the one column of dates, whatever it is called."""
+    dated = [name for name, values in zip(table.names, table.values, strict=True)
+             if values and all(isinstance(value, dt.date | pd.Period) for value in values)]
+    if len(dated) != 1:
+        raise SourceError("has no months", file=table.file, found=", ".join(table.names) or "no column",
+                          expected="a PeriodIndex or DatetimeIndex, or a column month, ds, date or 月份")
+    return dated[0]
 
 
 def _flat(df: object, file: str) -> pd.DataFrame:
@@ -122,7 +152,7 @@ def _flat(df: object, file: str) -> pd.DataFrame:
         dated = level.dtype.kind == "M" or isinstance(level.dtype, pd.PeriodDtype)
         if level.name is not None and fold(as_text(level.name)).casefold() in _KEYS:
             name = as_text(level.name)
-        elif not told and (dated or all(_month(value) is not None for value in level.unique())):
+        elif not told and (dated or all(month_in_text(as_text(v)) is not None for v in level.unique())):
             name = "month"
         elif index.nlevels == 1 and pd.api.types.is_integer_dtype(level):
             continue        # the numbers of rows, which may have been sorted or chosen
@@ -133,57 +163,20 @@ def _flat(df: object, file: str) -> pd.DataFrame:
                               found=", ".join(map(str, index.names)), expected="months, and branches if there are some",
                               hint="Name the levels month and branch, or take others off by df.reset_index(drop=True)")
         levels[name] = pd.Series(level)
-    frame = pd.concat([pd.DataFrame(levels), frame], axis=1) if levels else frame
-    return frame
+    return pd.concat([pd.DataFrame(levels), frame], axis=1) if levels else frame
 
 
-def _column(frame: pd.DataFrame, wanted: Iterable[str]) -> str | None:
+def _column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
     """Return the column that has the first of the wanted names."""
-    known = {fold(name): name for name in reversed(list(frame.columns))}
+    known = {fold(name): name for name in reversed(list(names))}
     return next((known[name] for name in wanted if name in known), None)
-
-
-def _names(values: pd.Series, row: np.ndarray, column: str, file: str) -> list[str]:
-    names = ["" if _missing(v) else as_text(v).strip() for v in values.astype(object)]
-    for n, name in enumerate(names):
-        if not name:
-            raise SourceError("holds no name", file=file, row=int(row[n]), column=column, found="nothing",
-                              expected="a name in every row")
-    return names
 
 
 def _missing(value: object) -> bool:
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
-def _months(values: pd.Series, row: np.ndarray, column: str, file: str) -> list[int]:
-    """Return the number of the monthly period in every row."""
-    if isinstance(values.dtype, pd.PeriodDtype) and values.dtype != "period[M]":
-        often = len(values) and (values.iloc[0].end_time - values.iloc[0].start_time).days < 31
-        raise SourceError("is not monthly", file=file, column=column, found=values.dtype, expected="a period a month",
-                          hint=TO_MONTHS.replace("'ME'", "'M'") if often else _TOO_FEW)
-    known: dict[object, int | None] = {}
-    for n, value in enumerate(values.astype(object).tolist()):
-        if value not in known:
-            known[value] = _month(value)
-        if known[value] is None:
-            text = "nothing" if _missing(value) else as_text(value)
-            raise SourceError("holds no month", file=file, row=int(row[n]), column=column, found=text,
-                              expected="a date, or one month such as 2010-03 or 2010年3月", hint=why_not(text) or None)
-    return [known[value] for value in values.astype(object)]
-
-
-def _month(value: object) -> int | None:
-    if _missing(value):
-        return None
-    if isinstance(value, pd.Period | dt.date):
-        return pd.Period(value, "M").ordinal if getattr(value, "freqstr", "M") == "M" else None
-    if isinstance(value, float) and not value.is_integer():
-        return None         # 2010.10 typed as a number has become 2010.1
-    return month_in_text(as_text(value))
-
-
-def _check_monthly(months: list[int], file: str) -> None:
+def _check_monthly(months: np.ndarray, file: str) -> None:
     known = np.unique(months)
     every = int(np.gcd.reduce(np.diff(known))) if len(known) > 2 else 1
     if every > 1:
@@ -192,18 +185,14 @@ def _check_monthly(months: list[int], file: str) -> None:
                           hint=_TOO_FEW)
 
 
-def _texts(values: pd.Series, row: np.ndarray, column: str, file: str) -> list[str]:
-    """Return numbers as texts, by their decimals; "" for what is missing. Texts stay as they are."""
-    texts = []
-    for n, value in enumerate(values.astype(object).tolist()):
-        if _missing(value):
-            texts.append("")
-            continue
+def _check_numbers(table: Table, column: str, lines: Iterable[int]) -> None:
+    """Refuse what is no number, and no text that says one or why there is none."""
+    values = table.values[table.names.index(column)]
+    for n in lines:
+        value = values[n]
         number = isinstance(value, Number | Decimal) and not isinstance(value, bool | np.bool_ | complex)
         readable = isinstance(value, str) and (any(map(str.isdigit, value)) or _NO_NUMBER.fullmatch(value.strip()))
-        if not (readable or (number and math.isfinite(value))):
-            raise SourceError("holds no number", file=file, row=int(row[n]), column=column, found=as_text(value),
-                              expected="numbers, NaN where nothing was reported",
+        if not (value is None or readable or (number and math.isfinite(value))):
+            raise SourceError("holds no number", file=table.file, row=n + table.first, column=column,
+                              found=as_text(value), expected="numbers, NaN where nothing was reported",
                               hint=f"Leave the column out, df.drop(columns={column!r}), or make numbers of it")
-        texts.append(as_text(value))
-    return texts

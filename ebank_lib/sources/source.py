@@ -15,7 +15,7 @@ from ..catalog import Catalog, Texts, fold
 from ..errors import ConfigError, SourceError
 from ..files import CORRECTIONS, find_source, is_table
 from ..store import digest, kept_frames, store
-from .blocks import Block, cells_frame, files_frame
+from .blocks import Block, accounting_frame, cells_frame, files_frame
 from .grids import csv_grid, files_under, read_bytes, workbook_grids
 from .patterns import search
 from .sheets import read_sheet
@@ -268,12 +268,9 @@ def _read(source: Source) -> dict[str, pd.DataFrame]:
     sheets = [sheet for of_file in found for sheet in of_file]
     blocks = [block for sheet in sheets for block in sheet]
     notes = [(b.file, b.sheet, *note) for b in blocks for note in b.notes]
-    counts = [(b.file, b.sheet, b.mapped, b.printed, b.headings, sum(block.cells for block in sheet), len(b.notes),
-               b.ignored, " ".join(b.absent)) for sheet in sheets for b in sheet[:1]]
     return {"cells": cells_frame(blocks), "files": files_frame(files, [[*chain(*of_file)] for of_file in found]),
             "notes": pd.DataFrame(notes, columns=["file", "sheet", "row", "column", "text"]),
-            "accounting": pd.DataFrame(counts, columns=["file", "sheet", "mapped", "printed", "headings", "cells",
-                                                        "notes", "ignored", "absent"])}
+            "accounting": accounting_frame(sheets)}
 
 
 def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Naming) -> list[list[Block]]:
