@@ -116,20 +116,15 @@ def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, st
     adding = facts[facts["kind"] != "ratio"]
     wide = adding.pivot_table(index=["item", "month"], columns="name", values="number", aggfunc="first", sort=False)
     wide = wide[[n for n in spelled if n in wide]]
-    plain = [n for n in wide if n not in said]
-    for n in plain:
-        others = wide[[m for m in plain if m != n and said.get(m) is None]]
-        if others.shape[1] > 1 and _adds_up(wide[n], others.sum(axis=1), others.notna().sum(axis=1)):
-            said[n] = "total"
-            continue
-        place = list(wide).index(n)
-        for step in (1, -1):
-            run = list(wide)[place + 1 :] if step > 0 else list(wide)[:place][::-1]
-            for length in range(2, min(len(run), 12) + 1):
-                part = wide[run[:length]]
-                if _adds_up(wide[n], part.sum(axis=1), part.notna().sum(axis=1)):
-                    said.setdefault(n, t("drafting.adds_up", names="、".join(spelled[m][0] for m in run[:length])))
-                    break
+    order = list(wide)
+    for n in [n for n in order if n not in said]:
+        place, others = order.index(n), [m for m in order if m != n and m not in said]
+        sides = order[place + 1 :], order[:place][::-1]
+        runs = [side[:k] for side in sides for k in range(2, min(len(side), 12) + 1)]
+        parts = next((run for run in (others, *runs) if _adds_up(wide[n], wide[run])), None)
+        if parts is not None:
+            names = "、".join(spelled[m][0] for m in parts)
+            said[n] = "total" if parts is others else t("drafting.adds_up", names=names)
     areas = [n for n, why in said.items() if why == "total" and n in wide]
     for n in areas:
         # Beside a larger sum a sum is one of some branches.
@@ -139,11 +134,10 @@ def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, st
     return said
 
 
-def _adds_up(total: pd.Series, parts: pd.Series, counts: pd.Series) -> bool:
-    both = total.notna() & (counts >= 2) & (total != 0)
-    if both.sum() < 3:
-        return False
-    return float(((total - parts).abs() <= 2e-3 * total.abs())[both].mean()) > .8
+def _adds_up(total: pd.Series, parts: pd.DataFrame) -> bool:
+    both = total.notna() & (parts.notna().sum(axis=1) >= 2) & (total != 0)
+    near = (total - parts.sum(axis=1)).abs() <= 2e-3 * total.abs()
+    return both.sum() >= 3 and float(near[both].mean()) > .8
 
 
 def _renamed(facts: pd.DataFrame, spelled: Mapping[str, list[str]], groups: list[list[str]], found: Branches
@@ -221,7 +215,7 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
     the indicators of other groups and `figures` what they print (this group's are added): what prints other figures of
     the same months is another indicator, with `own` before its name."""
     found: list[Item] = []
-    keys: dict[str, str] = {}
+    keys: set[str] = set()
     facts = facts[facts["month"].notna()]
     paths = [path for path in facts["indicator"].unique() if 0 < len(path) <= _LONGEST]
     bases = {p: words("month_alone").sub("", words("cumulative").sub("", spelled(p, naming))) for p in paths}
@@ -252,20 +246,17 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
             item.unit = item.unit if not unit else ""
         else:
             _year_to_date(item, series, summed, bool(words("cumulative").search(titled)))
-        key = item.indicator.key
-        other = taken.get(key)
+        key, other = item.indicator.key, taken.get(item.indicator.key)
         unit = unit_named(unit, item.indicator.unit) if unit else None
         mine = mine.assign(number=mine["number"] * (unit.factor if unit else 1))
-        before = figures.get(key)
-        if (other is not None and other.unit != item.indicator.unit) or (before is not None and _differs(before, mine)):
+        if (other is not None and other.unit != item.indicator.unit) or (
+                key in figures and _differs(figures[key], mine)):
             key = next(k for n in range(2, 1000) if (k := f"{key[:55]}_{n}") not in keys and k not in taken)
+        if key != item.indicator.key or item.indicator.zh in {one.zh for k, one in taken.items() if k != key}:
             label = " ".join(filter(None, (own, path)))
             item.indicator = item.indicator.model_copy(update={"key": key, "zh": label, "en": label, "short": None})
         figures[key] = pd.concat([figures[key], mine]) if key in figures else mine
-        keys[key] = path
-        if item.indicator.zh in {one.zh for k, one in taken.items() if k != key}:
-            label = " ".join(filter(None, (own, path)))
-            item.indicator = item.indicator.model_copy(update={"zh": label, "en": label, "short": None})
+        keys.add(key)
         found.append(item)
     return found
 
