@@ -21,7 +21,7 @@ from ..sources import open_source
 from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import t
 from .names import Branches, Item, name_branches, name_indicators, spelled
-from .places import Plan
+from .places import UNKNOWN, Plan
 from .tables import Table
 from .units import unit_behind
 
@@ -31,7 +31,6 @@ NAMES = ("sources.yaml", "catalog.yaml", "branches.csv")
 OWN = (*NAMES, CORRECTIONS)
 _NOWHERE = {"from": "constant"}
 _ONE = _NOWHERE | {"value": ALONE["branch"]}
-_UNKNOWN = "????"     # a year that nobody wrote down
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
 _LOOK = 20_000    # files of a folder that a glob is compared with
@@ -59,7 +58,7 @@ class Found:
         """What is in doubt about the months, the units and whether it can be read."""
         bare = [i for i in self.items if i.indicator and not i.printed and not i.unit and i.indicator.unit != "1"]
         names = "、".join(f"{i.path} ({i.indicator.unit})" for i in bare)
-        return [*self.plan.doubts, *([t("drafting.no_year")] if self.plan.month.get("year", "") is None else []),
+        return [*self.plan.doubts, *([t("drafting.no_year")] if self.plan.month.get("year") == UNKNOWN else []),
                 *([t("drafting.no_unit", names=names)] if bare else [])]
 
     @property
@@ -116,12 +115,13 @@ class Writer:
         draft = self.draft([found])
         with tempfile.TemporaryDirectory() as folder:
             for name, text in draft.texts().items():
-                (Path(folder) / name).write_text(text.replace(f"'{_UNKNOWN}'", "2001"), encoding="utf-8")
+                text = text.replace(_yaml([UNKNOWN["value"]])[1:-1], "2001")
+                (Path(folder) / name).write_text(text, encoding="utf-8")
             try:
                 source = open_source(folder, root=self.root)
                 cells = source.cells()
             except EbankError as error:
-                found.plan.reasons["error"] = str(error)
+                found.plan.error = str(error)
                 return 0.0
         known = cells["branch"].map(fold).isin(Naming(source.catalog).branches)
         good = cells[(cells["text"] != "") & (cells["indicator"] != "") & known]
@@ -192,10 +192,7 @@ class Writer:
         return lines
 
     def _sheets(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
-        names = list(dict.fromkeys(s for f, s in one.sheets if f in files))
-        if rest:
-            names = ["*"]
-        lines = []
+        names, lines = ["*"] if rest else list(dict.fromkeys(s for f, s in one.sheets if f in files)), []
         for name in names:
             optional = not rest and any((f, name) not in one.sheets for f in files)
             lines += [f"      - sheet: {_yaml(name)}",
@@ -205,12 +202,8 @@ class Writer:
     def _keys(self, one: Found, ignored: dict[str, str], heads: str = "headings") -> list[str]:
         """Return the lines that say where the keys stand, which names are which indicators, and what is left out."""
         plan = one.plan
-        month = {k: v for k, v in plan.month.items() if k != "year"}
-        if "year" in plan.month:
-            month["year"] = plan.month["year"] or {"from": "constant", "value": _UNKNOWN}
-        lines = [f"month: {_yaml(month)}"]
-        lines += [f"# ? {doubt}" for doubt in one.doubts]
-        lines.append(f"branch: {_yaml(plan.branch if plan.branch != _NOWHERE else _ONE)}")
+        lines = [f"month: {_yaml(plan.month)}", *(f"# ? {doubt}" for doubt in one.doubts),
+                 f"branch: {_yaml(plan.branch if plan.branch != _NOWHERE else _ONE)}"]
         if plan.indicator["from"] == "constant":
             key = next(i.indicator.key for i in one.items if i.indicator)
             return [*lines, f"indicator: {{from: constant, value: {key}}}" + _comment(one.items[0].why),
@@ -221,11 +214,9 @@ class Writer:
             lines.append(f"value: {_yaml(plan.value)}" + _comment(t("drafting.value")))
         lines.append(f"{heads}:")
         for item in (i for i in one.items if i.indicator):
-            target: dict[str, object] = {"indicator": item.indicator.key}
-            target |= {"unit": item.unit} if item.unit else {}
-            target |= {"cumulative": item.cumulative} if item.cumulative else {}
-            value = _yaml(target) if len(target) > 1 else item.indicator.key
-            lines.append(f"  {_yaml(item.path)}: {value}" + _comment(item.why))
+            more = {name: said for name in ("unit", "cumulative") if (said := getattr(item, name))}
+            target = {"indicator": item.indicator.key} | more if more else item.indicator.key
+            lines.append(f"  {_yaml(item.path)}: {_yaml(target)}" + _comment(item.why))
             lines += [f"  # ? {d}" for d in item.doubts]
         return lines + self._left_out(ignored)
 
@@ -252,9 +243,7 @@ class Writer:
         heads = plan.facts[plan.facts["month"].notna()].groupby(["file", "sheet"])["indicator"].agg(lambda s: {*s})
         if heads.map(len).min() < len(one.items) and plan.indicator["from"] != "sheet":
             lines.append("        missing: allow")
-        used = {plan.branch.get("column"), plan.indicator.get("column"), plan.month.get("column"),
-                (plan.month.get("year") or {}).get("column")}
-        gaps = [_gaps(table, used) for *_, table in one.tables]
+        gaps = [_gaps(table, plan.columns) for *_, table in one.tables]
         if any(filled for filled, _ in gaps):
             lines.append("        fill: down")
             sums = list(dict.fromkeys(re.escape(text) for _, texts in gaps for text in texts))
@@ -267,11 +256,9 @@ class Writer:
         names = {i.path: i.why for i in one.items if i.indicator is None}
         mine = {fold(b) for b in facts["branch"].unique()}
         names |= {name: why for name, why in branches.ignored.items() if fold(name) in mine}
-        used = {plan.month.get("column"), (plan.month.get("year") or {}).get("column"), plan.branch.get("column"),
-                plan.indicator.get("column")}
         for *_, table in one.tables:
             for name in table.keys.values():
-                if name not in used and table.kinds[name] != "unit" and len(name) > 1:
+                if name not in plan.columns and table.kinds[name] != "unit" and len(name) > 1:
                     names.setdefault(" ".join(name.split()), t(f"drafting.column_{table.kinds[name]}"))
             for c in table.empty:
                 text = next(text for r in reversed(table.head) if (text := table.heading(r, c).strip()))
@@ -315,7 +302,7 @@ def _other_names(one: Found, more: dict[str, list[str]]) -> None:
                 more.setdefault(" ".join(name.split()), []).append(other)
 
 
-def _gaps(table: Table, used: Collection[str | None]) -> tuple[bool, list[str]]:
+def _gaps(table: Table, used: Collection[object]) -> tuple[bool, list[str]]:
     """Return whether keys stand only beside the first of their rows, and the names of sums in another column, which are
     no such rows."""
     grid, gaps, sums = table.grid, 0, []

@@ -94,7 +94,7 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
     shares = [_choose(one, writer) for one in found]
     if max(shares) > _LITTLE:
         # What no description reads would have the rest not read either.
-        left_out += [f"{one.files[0]} {one.sheets[0][1]}: {one.plan.reasons.get('error', t('drafting.no_table'))}"
+        left_out += [f"{one.files[0]} {one.sheets[0][1]}: {one.plan.error or t('drafting.no_table')}"
                      for one, share in zip(found, shares, strict=True) if share < _LITTLE]
         found = [one for one, share in zip(found, shares, strict=True) if share >= _LITTLE]
     return writer.draft(found)
@@ -148,6 +148,6 @@ def _choose(found: Found, writer: Writer) -> float:
         if share > _ALL:
             break
     found.plans = [best[1], *(p for p in found.plans if p is not best[1])]
-    if best[0] < _LITTLE and "error" in best[1].reasons:
-        best[1].doubts = [*best[1].doubts, t("drafting.unread", message=best[1].reasons["error"])]
+    if best[0] < _LITTLE and best[1].error:
+        best[1].doubts = [*best[1].doubts, t("drafting.unread", message=best[1].error)]
     return best[0]

@@ -20,8 +20,9 @@ from ..wording import t
 from .tables import Table, month_of_year, part_of_year
 from .vocabulary import words
 
-__all__ = ["Plan", "facts_of", "plans"]
+__all__ = ["UNKNOWN", "Plan", "facts_of", "plans"]
 
+UNKNOWN = {"from": "constant", "value": "????"}     # where a year stands that nobody wrote down
 _NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|institution|entity)[^:：]{0,6}[:：]\s*(.{2,40})$")
 _IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,12}?(?:分行|支行|营业部|分理处))")
 _FORMATS = [f"{a}{sep}{b}" for a, b in (("%b", "%y"), ("%y", "%b"), ("%B", "%y"), ("%m", "%y"), ("%y", "%m"))
@@ -82,7 +83,17 @@ class Plan:
     value: str = ""
     alone: float = 1.0                  # share of the figures that no other has the month, branch and indicator of
     doubts: list[str] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
+    error: str = ""                     # why the reader does not read it so
+
+    @property
+    def places(self) -> list[dict[str, object]]:
+        """Where the keys stand."""
+        return [self.month, self.month.get("year", {}), self.branch, self.indicator]
+
+    @property
+    def columns(self) -> set[object]:
+        """The headings of the columns in which keys stand."""
+        return {place.get("column") for place in self.places} - {None}
 
 
 # --- months -----------------------------------------------------------------------------------------------------------
@@ -111,8 +122,8 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
     year = next((c for c, found in years.items() if found.notna().mean() > .9), None)
 
     def with_year(c: str) -> tuple[dict[str, object], pd.Series, list[str]]:
-        known = 2000 if year is None else years[year]
-        return _at(c) | {"year": year and _at(year)}, (known - 1970) * 12 + part[c] - 1, []
+        at, known = (UNKNOWN, 2000) if year is None else (_at(year), years[year])
+        return _at(c) | {"year": at}, (known - 1970) * 12 + part[c] - 1, []
 
     for c in inner:
         form = _format_of(facts[c].unique()) if year is None or full[c].isna().all() else ""
@@ -158,8 +169,7 @@ def plans(facts: pd.DataFrame, kinds: dict[str, str], naming: Naming) -> list[Pl
     """Return the likely ways to read some figures, the likeliest first."""
     month, months, doubts = _months(facts, kinds)
     facts = facts.assign(month=months)
-    used = {f"{'heading:month' if p['from'] == 'heading' else 'column:' + p.get('column', '')}"
-            for p in (month, month.get("year") or {}) if p}
+    used = {f"column:{p['column']}" for p in (month, month.get("year", {})) if "column" in p}
     printed = facts["text"].str.replace(r"[,，\s]", "", regex=True).str.extract(r"(-?\d*\.?\d+)")[0]
     facts = facts.assign(number=pd.to_numeric(printed, errors="coerce"))
     facts["size"] = np.log10(facts["number"].abs().where(facts["number"] != 0))
