@@ -49,7 +49,7 @@ def _preview(folder: Path) -> bool:
     rejected = cleaned.rejected
     for _, rows in rejected.groupby("rule", sort=False):
         first = rows.iloc[0]
-        print(t("cli.misnamed", reason=first["reason"], n=len(rows), place=f"{first['file']} {first['sheet']}"))
+        print(t("cli.misnamed", reason=first["reason"], n=len(rows), place=f"{first['file']} {first['sheet']}".strip()))
     panel = cleaned.panel.dropna(how="all").dropna(axis=1, how="all")
     labels = {key: one.short_label() for key, one in cleaned.catalog.indicators.items()}
     shown = panel.head(_ROWS).rename(columns=labels).reset_index()

@@ -13,7 +13,7 @@ import pandas as pd
 from ..catalog import Branch, Indicator, fold
 from ..guessing import branch_id, draft_indicator, printed_unit, unit_named
 from ..sources.units import SUBTOTAL, Naming, is_total
-from ..wording import t
+from ..wording import language, t
 from .units import ONES, unit_behind
 from .vocabulary import words
 
@@ -21,6 +21,7 @@ __all__ = ["Branches", "Item", "name_branches", "name_indicators", "spelled"]
 
 _NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
 _MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")
+_BETWEEN = {"zh": "；", "en": "; "}      # reasons
 _LONGEST = 200        # signs of a name
 _MONEY = {"元", "卢比", "美元"}
 _NEAR = 0.12          # log10 of a step between two months that one branch could make
@@ -241,7 +242,8 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
         indicator, why = _drafted(words("cumulative").sub("", name).strip(" ,，、/") or name, longest, unit)
         if indicator.unit == "1" and indicator.kind != "ratio":
             indicator = indicator.model_copy(update={"unit": ONES})
-        item = Item(path, indicator, "" if unit else printed_unit(indicator, longest, ""), unit, why="；".join(why))
+        item = Item(path, indicator, "" if unit else printed_unit(indicator, longest, ""), unit,
+                    why=_BETWEEN[language()].join(why))
         if indicator.kind == "ratio":
             item.unit = item.unit if not unit else ""
         else:
@@ -294,6 +296,6 @@ def _year_to_date(item: Item, series: list[pd.Series], said: bool, titled: bool)
     elif said or (rises and starts):
         item.cumulative = "year"
         item.indicator = item.indicator.model_copy(update={"kind": "flow"})
-        item.why += "；" + t("drafting.year_to_date")
+        item.why += _BETWEEN[language()] + t("drafting.year_to_date")
         if not said and not titled:
             item.doubts.append(t("drafting.looks_cumulative", name=item.path))
