@@ -49,17 +49,17 @@ def choose_d(y: pd.Series) -> int:
     """Return how often to difference (at most twice): the fewest times after which KPSS does not reject stationarity.
 
     The rule of Hyndman and Khandakar (2008), as in R's ``forecast::ndiffs``: KPSS about a level with
-    ``trunc(3 sqrt(n) / 13)`` lags, at 5%. `y` is on the scale that is modelled. A series too short or constant gives 0;
-    gaps are treated as of :func:`without_gaps`.
+    ``trunc(3 sqrt(n) / 13)`` lags, at 5%. `y` is on the scale that is modelled. A series of fewer than 10 values or
+    constant gives 0; gaps are treated as of :func:`without_gaps`.
     """
     x = without_gaps(y).to_numpy()
+    if x.size < 10:
+        return 0
     for d in range(2):
-        if x.size < 10:
-            return 0
         if _constant(x) or KPSS(_scaled(x), trend="c", lags=int(3 * math.sqrt(x.size) / 13)).pvalue >= LEVEL:
             return d
         x = np.diff(x)
-    return 2 if x.size >= 10 else 1
+    return 2
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:

@@ -190,7 +190,7 @@ SAID = [
     (lambda g: fit_arma(Y, (0, 0, 0), exog=np.arange(44)).forecast(1, exog=pd.DataFrame({"z": [1]}, MONTHS[-1:] + 1)),
      "exog has other columns than the fit; found ['z']; expected ['x1']"),
     (lambda g: fit_arma(Y, (0, 0, 0)).forecast(level=120), "level is a percentage; found 120; expected between 0 and"),
-    (lambda g: select_order(Y[:18], d=0, seasonal_order=(2, 1, 2, 12)), "the series is too short for this seasonal "
+    (lambda g: select_order(Y[:18], d=0, seasonal=(2, 1, 2, 12)), "the series is too short for this seasonal "
      "order; found '6 values after differencing'; expected at least 7"),
     # forecasts
     (lambda g: backtest(Y, origins=0), "the number of origins is out of range; found 0; expected at least 1"),

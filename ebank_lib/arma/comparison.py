@@ -32,18 +32,19 @@ class Comparison:
     Attributes
     ----------
     table : DataFrame
-        One row an order: ``p, d, q, loglik`` (ours), ``loglik_theirs`` (the same exact likelihood at the ARMA
+        One row an order: ``p, d, q, P, D, Q, loglik`` (ours), ``loglik_theirs`` (the same exact likelihood at the ARMA
         coefficients that statsmodels ends at, the rest at its best), ``missed`` (their difference), ``misses`` (above
         0.001), ``better`` (theirs above ours by as much), ``criterion_theirs`` (as statsmodels reports it),
         ``converged, warnings`` (what it says itself).
-    order, raw_order, their_order : (p, d, q)
-        Our choice, the lowest criterion of ours, and the lowest of those that statsmodels reports.
+    order, raw_order, their_order : str
+        Our choice, the lowest criterion of ours, and the lowest of those that statsmodels reports: (p,d,q)(P,D,Q)[s].
     """
 
     table: pd.DataFrame = field(repr=False)
-    order: tuple[int, int, int]
-    raw_order: tuple[int, int, int]
-    their_order: tuple[int, int, int] | None
+    order: str
+    raw_order: str
+    their_order: str | None
+    season: int = field(default=1, repr=False)
     label: str = "AICc"
 
     def reading(self, lang: str | None = None) -> str:
@@ -56,26 +57,32 @@ class Comparison:
         said = [t("arma.theirs_all", lang, n=whole)]
         if self.table["misses"].any():
             worst = self.table.loc[self.table["missed"].idxmax()]
-            at = {name: int(worst[name]) for name in ("p", "q")}
+            at = {name: int(worst[name]) for name in "pqPQ"}
             said = [t("arma.theirs_miss", lang, n=whole, count=count(misses=True),
                       worst=cite(f"{worst['missed']:.2f}", cell("against_statsmodels", "missed", **at)),
-                      order=f"({worst['p']},{worst['d']},{worst['q']})", silent=count(misses=True, converged=True))]
+                      order=_name(self.season, worst), silent=count(misses=True, converged=True))]
         if self.table["better"].any():
             said.append(t("arma.theirs_better", lang, count=count(better=True)))
         if self.their_order is not None:
-            names = {k: "({},{},{})".format(*v) for k, v in
-                     (("theirs", self.their_order), ("raw", self.raw_order), ("order", self.order))}
             key = "same_choice" if self.their_order == self.order else (
                 "same_raw" if self.their_order == self.raw_order else "other_choice")
-            said.append(t(f"arma.theirs_{key}", lang, criterion=self.label, **names))
+            said.append(t(f"arma.theirs_{key}", lang, criterion=self.label, theirs=self.their_order,
+                          raw=self.raw_order, order=self.order))
         return join(said, " " if said[0].isascii() else "")
 
     def _repr_html_(self) -> str:
-        keep = ["p", "d", "q", "loglik", "loglik_theirs", "missed", "converged", "warnings"]
-        shown = self.table.sort_values("missed", ascending=False).head(8)[keep]
+        keep, orders = ["loglik", "loglik_theirs", "missed", "converged", "warnings"], [*"pdq"]
+        orders += [*"PDQ"] * (self.season > 1)
+        shown = self.table.sort_values("missed", ascending=False).head(8)[[*orders, *keep]]
         return html_table(shown, caption=t("arma.caption_theirs", n=len(shown)), notes=[self.reading()],
-                          heads={c: t(f"arma.head_{c}") for c in keep[3:]} | {c: c for c in "pdq"},
-                          formats=dict.fromkeys(keep[3:6], "{:.2f}"))
+                          heads={c: t(f"arma.head_{c}") for c in keep} | {c: c for c in orders},
+                          formats=dict.fromkeys(keep[:3], "{:.2f}"))
+
+
+def _name(season: int, row) -> str:
+    """An order as it is written, of a row of the table."""
+    text = "({p},{d},{q})".format(**row[[*"pdq"]])
+    return text + ("({P},{D},{Q})".format(**row[[*"PDQ"]]) + f"[{season}]") * bool((row[[*"PDQ"]] > 0).any())
 
 
 def compare(selection: OrderSelection, max_order: int | None = None) -> Comparison:
@@ -83,42 +90,45 @@ def compare(selection: OrderSelection, max_order: int | None = None) -> Comparis
     d, most = selection.design, np.inf if max_order is None else max_order
     orders = sorted(order for order in selection._optima if sum(order) <= most)
     theirs = kept_arrays("theirs", (d.y, d.exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
-                                    selection.seasonal_order, orders), lambda: _theirs(selection, orders))
-    loglik = np.array([selection.fit(p, q).loglik for p, q in orders])
-    missed = loglik - theirs["loglik_theirs"]
+                                    d.big_d, d.season, orders), lambda: _theirs(selection, orders))
+    loglik = np.array([selection.fit(*order).loglik for order in orders])
+    # What nothing varies in is infinitely likely to both.
+    missed = np.subtract(loglik, theirs["loglik_theirs"], out=np.zeros(len(orders)), where=np.isfinite(loglik))
     table = describe(pd.DataFrame({
-        "p": [p for p, _ in orders], "d": d.d, "q": [q for _, q in orders], "loglik": loglik,
+        **dict(zip("pqPQ", np.array(orders).T)), "d": d.d, "D": d.big_d, "loglik": loglik,
         "loglik_theirs": theirs["loglik_theirs"], "missed": missed, "misses": ~(missed <= MISS),
-        "better": missed < -MISS, **{name: theirs[name] for name in _THEIRS if name != "loglik_theirs"}}))
+        "better": missed < -MISS, **{name: theirs[name] for name in _THEIRS if name != "loglik_theirs"}})[
+            [*"pdqPDQ", "loglik", "loglik_theirs", "missed", "misses", "better", *list(_THEIRS)[1:]]])
     value = table["criterion_theirs"]
-    best = table.loc[value.idxmin(), ["p", "d", "q"]] if value.notna().any() else None
-    return Comparison(table, selection.order, selection.raw_order, None if best is None else tuple(map(int, best)),
+    best = _name(d.season, table.loc[value.idxmin()]) if value.notna().any() else None
+    ours = (selection.best, selection.fit(*selection.raw))
+    return Comparison(table, *(model.name().removeprefix("ARIMA") for model in ours), best, d.season,
                       LABELS[selection.criterion])
 
 
-def _theirs(selection: OrderSelection, orders: list[tuple[int, int]]) -> dict[str, np.ndarray]:
+def _theirs(selection: OrderSelection, orders: list[tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Fit every order by statsmodels: where it ends, what it reports."""
     from statsmodels.tsa.arima.model import ARIMA  # slow to import, and used here only
 
-    d, (sp, big_d, sq, season) = selection.design, selection.seasonal_order
-    lost = d.d + d.big_d
-    trend = {"c": "c" if lost == 0 else "n", "ct": "ct" if lost == 0 else "t", "n": "n"}[d.trend]
+    d = selection.design
+    trend = {"c": "c" if d.lost == 0 else "n", "ct": "ct" if d.lost == 0 else "t", "n": "n"}[d.trend]
     rows = []
-    for p, q in orders:
-        ours = selection.fit(p, q)
+    for key in orders:
+        ours = selection.fit(*key)
         row = {"loglik_theirs": np.nan, "criterion_theirs": np.nan, "converged": False}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                fit = ARIMA(d.y, d.exog if d.exog.shape[1] else None, order=(p, d.d, q), trend=trend,
-                            seasonal_order=(sp, big_d, sq, season if season > 1 else 0)).fit(
+                *seasonal, season = ours.seasonal_order
+                fit = ARIMA(d.y, d.exog if d.exog.shape[1] else None, order=ours.order, trend=trend,
+                            seasonal_order=(*seasonal, season if season > 1 else 0)).fit(
                                 cov_type="none", low_memory=True)
             except (ValueError, np.linalg.LinAlgError):  # it cannot start: the row stays, without a figure
                 fit = None
         if fit is not None:
             parts = (fit.arparams, fit.maparams, fit.seasonalarparams, fit.seasonalmaparams)
             _, _, value = ours._concentrated(np.concatenate([np.asarray(v, dtype=float) for v in parts]))
-            row["loglik_theirs"] = d.loglik(value) if np.isfinite(value) else np.nan
+            row["loglik_theirs"] = d.loglik(value) if np.isfinite(value) or d.scale == 0 else np.nan
             row["criterion_theirs"] = getattr(fit, selection.criterion)
             row["converged"] = bool(fit.mle_retvals["converged"]) if fit.mle_retvals else True
         rows.append(row | {"warnings": len(caught)})

@@ -12,6 +12,7 @@ months are skipped. It repeats `likelihood` by another road, so that each checks
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,10 @@ import pandas as pd
 from ..errors import SeriesError
 from .likelihood import axpy, compiled, copy, dot, step_down
 
-__all__ = ["Design", "ahead", "as_series", "check_order", "filter_columns", "future_index", "prepare", "state_space"]
+__all__ = ["Design", "ahead", "as_series", "check_order", "designs", "filter_columns", "future_index", "prepare",
+           "state_space"]
 
-MAX_ORDER = 12
+MAX_ORDER, MONTHS = 12, 12
 TRENDS = ("n", "c", "ct")
 
 
@@ -64,11 +66,13 @@ def future_index(index: pd.Index, horizon: int) -> pd.Index:
     return pd.RangeIndex(index[-1] + 1, index[-1] + 1 + horizon, name=index.name)
 
 
-def check_order(order, seasonal_order) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
-    """Return both orders as tuples of int, or say what is wrong with them."""
-    order, seasonal = tuple(order), tuple(seasonal_order or (0, 0, 0, 1))
-    for what, given, size in (("order", order, 3), ("seasonal_order", seasonal, 4)):
-        if len(given) != size or any(v is None or int(v) != v for v in given):
+def check_order(order, seasonal) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
+    """Return both orders as tuples of int, the season among them, or say what is wrong with them."""
+    order, seasonal = tuple(order), tuple(seasonal or (0, 0, 0, 1))
+    if len(seasonal) == 3:
+        seasonal = *seasonal, MONTHS
+    for what, given, size in (("order", order, 3), ("seasonal", seasonal, 4)):
+        if len(given) != size or any(v is None or isinstance(v, str) or int(v) != v for v in given):
             raise SeriesError(f"{what} holds {size} whole numbers", found=given)
     (p, d, q), (sp, sd, sq, season) = (tuple(int(v) for v in o) for o in (order, seasonal))
     for name, value, top in (("p", p, MAX_ORDER), ("q", q, MAX_ORDER), ("d", d, 2), ("P", sp, 2), ("D", sd, 1),
@@ -88,7 +92,7 @@ class Design:
     1, T - lost) is what `likelihood.objective` takes: dummies of the missing months, orthonormal columns of `x`, the
     scaled series.
     `nobs` counts the observed months less those that differencing takes. The coefficients of `x` are ``offset + scale *
-    back @ b``, b those of the orthonormal columns.
+    back @ b``, b those of the orthonormal columns. `scale` is 0 where nothing varies about the drift: a straight line.
     """
 
     y: pd.Series
@@ -106,7 +110,14 @@ class Design:
 
     def loglik(self, value: float) -> float:
         """Return the log-likelihood of the data whose concentrated negative value is `value`."""
+        if self.scale == 0:
+            return np.inf
         return float(-value - 0.5 * self.nobs * (1 + np.log(2 * np.pi)) - self.nobs * np.log(self.scale))
+
+    @property
+    def lost(self) -> int:
+        """Months that differencing takes."""
+        return self.d + self.big_d * self.season
 
     @property
     def exog(self) -> pd.DataFrame:
@@ -195,12 +206,31 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: st
         w, offset = w - b @ xw, back @ b
     scale = float(np.sqrt(np.mean(w**2)))
     if not scale > 1e-10 * max(np.abs(filled).max(), 1e-300):
-        raise SeriesError("the series does not vary" + (" once differenced" if lost else ""), found=f"d = {d}",
-                          expected="more than one value")
+        if trend != "ct" or not lost:
+            raise SeriesError("the series does not vary" + (" once differenced" if lost else ""), found=f"d = {d}",
+                              expected="more than one value")
+        scale, w = 0.0, np.zeros(w.size)
     # Rounded, so that the last bits of another unit do not send a climb elsewhere.
-    columns = np.round(np.vstack([dw, xw, w[None] / scale]), 10)
+    columns = np.round(np.vstack([dw, xw, w[None] / (scale or 1.0)]), 10)
     return Design(y, x, np.ascontiguousarray(columns), int(missing.sum()), nobs, scale, back, offset, trend, d, big_d,
                   season)
+
+
+def designs(y, d: int, big_d: int, season: int, exog, trend: str) -> list[Design]:
+    """Return the series made ready under every trend that `trend` stands for.
+
+    "auto" is "c", and with one difference "ct" as well; "ct" alone where the drift is all there is.
+    """
+    if trend != "auto":
+        return [prepare(y, d, big_d, season, exog, trend)]
+    drifting = []
+    if d + big_d == 1:
+        # A drift may be one parameter too many; without it the error is the user's.
+        with contextlib.suppress(SeriesError):
+            drifting = [prepare(y, d, big_d, season, exog, "ct")]
+        if drifting and drifting[0].scale == 0:
+            return drifting
+    return [prepare(y, d, big_d, season, exog, "c"), *drifting]
 
 
 @compiled

@@ -133,7 +133,7 @@ def multiply_ar(phi, z, e):
     """e = phi(B) z, what lies before z counting as zero."""
     n = z.size
     copy(z, e)
-    for j in range(phi.size):
+    for j in range(min(phi.size, n)):
         axpy(-phi[j], z[:n - 1 - j], e[j + 1:])
 
 
@@ -142,7 +142,7 @@ def multiply_ar_adjoint(phi, z, e_bar, z_bar, phi_bar):
     """Given `e_bar`, set `z_bar` and add to `phi_bar`."""
     n = z.size
     copy(e_bar, z_bar)
-    for j in range(phi.size):
+    for j in range(min(phi.size, n)):
         axpy(-phi[j], e_bar[j + 1:], z_bar[:n - 1 - j])
         phi_bar[j] -= dot(e_bar[j + 1:], z[:n - 1 - j])
 
@@ -192,7 +192,7 @@ def prewhiten_head(stages, scale, z, e):
 @compiled
 def prewhiten_head_adjoint(stages, scale, z, e, e_bar, z_bar, stages_bar, scale_bar):
     """Add to the derivatives by z, the stages and the logarithm of `scale`, given `e_bar`."""
-    for i in range(scale.size):
+    for i in range(min(scale.size, z.size)):
         b = e_bar[i] * scale[i]
         z_bar[i] += b
         scale_bar[i] += e_bar[i] * e[i]
@@ -267,7 +267,7 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
             return np.inf
         c *= np.sqrt(v)
         scale[i] = c
-        f -= np.log(c)
+        f -= np.log(c) if i < n else 0.0
     # Effects before the sample: unit impulses at times 1 - q, ..., 0, hence one response, shifted.
     if q > 0:
         z[0, 0] = 1.0
@@ -327,7 +327,7 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
         if k < q:
             z_bar[:p] = 0.0
             prewhiten_head_adjoint(stages, scale, z[k], e[k], e_bar, z_bar, stages_bar, scale_bar)
-            for i in range(k, p):
+            for i in range(k, min(p, n)):
                 head_bar[i - k] += z_bar[i]
             e_bar[:p] = 0.0
             axpy(1.0, e_bar[k:], response_bar[:n - k])
@@ -342,7 +342,7 @@ def concentrated(phi, r, stages, theta, columns, gaps, beta, want, phi_bar, r_ba
         divide_ma_adjoint(theta, z[0], z_bar, theta_bar)
     s = 0.0
     for i in range(p):
-        s += scale_bar[i] - 1.0
+        s += scale_bar[i] - (1.0 if i < n else 0.0)
         r_bar[i] -= s * r[i] / (1.0 - r[i] * r[i])
     return f
 

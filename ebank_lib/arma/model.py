@@ -16,7 +16,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 from ..display import describe
 from ..errors import SeriesError, UnknownNameError
 from ..wording import t as words
-from .levels import Design, ahead, check_order, filter_columns, future_index, prepare, state_space
+from .levels import Design, ahead, check_order, designs, filter_columns, future_index, state_space
 from .likelihood import expanded, natural, objective
 from .search import MODES, Optimum, climb_grid
 
@@ -260,12 +260,13 @@ class ARMA:
             out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
         return pd.DataFrame(out, index=future_index(self.y.index, int(horizon)))
 
-    def tidy(self) -> pd.DataFrame:
-        """One row a parameter: ``term, estimate, std_error, statistic, p_value``."""
+    def tidy(self, lang: str | None = None) -> pd.DataFrame:
+        """One row a parameter: ``term, estimate, std_error, statistic, p_value``; ``note`` where errors are absent."""
         z = (self.params / self.std_errors).to_numpy()
+        note = self.std_errors_note(lang)
         return describe(pd.DataFrame({"term": self.params.index, "estimate": self.params.to_numpy(),
                                       "std_error": self.std_errors.to_numpy(), "statistic": z,
-                                      "p_value": 2 * ndtr(-np.abs(z))}))
+                                      "p_value": 2 * ndtr(-np.abs(z))} | ({"note": note} if note else {})))
 
     def name(self) -> str:
         """``ARIMA(p,d,q)(P,D,Q)[s]``."""
@@ -335,28 +336,61 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
     """Return test, null, lags, degrees of freedom (0 where it cannot be done) and statistic of each test."""
     e, fitted = model.resid.dropna().to_numpy(), sum(model.shape[:4])
     lag, arch = default_lag(e.size, fitted, model.seasonal_order[3]), min(4, (e.size - 4) // 4) if e.size >= 8 else 0
-    rows = [("Ljung-Box", "white", lag, *(ljung_box(e, lag, fitted) if 0 < lag < e.size else (np.nan, 0))),
-            ("Jarque-Bera", "normal", 0, *jarque_bera(e)),
-            ("ARCH-LM", "arch", arch, *(arch_lm(e, arch) if arch else (np.nan, 0)))]
+    none, varies = (np.nan, 0), model.design.scale > 0
+    rows = [("Ljung-Box", "white", lag, *(ljung_box(e, lag, fitted) if varies and 0 < lag < e.size else none)),
+            ("Jarque-Bera", "normal", 0, *(jarque_bera(e) if varies else none)),
+            ("ARCH-LM", "arch", arch, *(arch_lm(e, arch) if varies and arch else none))]
     return [(*about, df, statistic) for *about, statistic, df in rows]
 
 
-def fit_arma(y, order, seasonal_order=None, exog=None, trend: str = "c", mode: str = "fast", seed: int = 0) -> ARMA:
+def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto", mode: str = "fast", seed: int = 0) -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
-    The optimum is approached through the smaller orders it contains; arguments are as of `select_order`.
+    The optimum is approached through the smaller orders it contains.
+
+    Parameters
+    ----------
+    y, exog, mode, seed
+        As of `select_order`.
+    order : (p, d, q)
+    seasonal : (P, D, Q), optional
+        Of a season of 12 months; (P, D, Q, s) of another.
+    trend : {"auto", "n", "c", "ct"}
+        As of `select_order`: "auto" keeps a drift, with one difference, where AICc is lower with it. R's ``arima`` and
+        statsmodels have none then, which is "c".
+
+    Raises
+    ------
+    SeriesError
+        Bad data, a series too short for the order, or a straight line, which leaves an ARMA nothing.
+
+    Examples
+    --------
+    Box and Jenkins' (1970) airline model takes a season of 12 months and no other coefficients:
+
+    >>> t = np.arange(60)
+    >>> y = 0.1 * t + np.sin(t * np.pi / 6) + 0.1 * np.random.default_rng(0).standard_normal(60)
+    >>> list(fit_arma(y, (0, 1, 1), (0, 1, 1)).params.index)
+    ['ma1', 'sma1']
     """
-    (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal_order)
+    (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal)
     if mode not in MODES:
         raise UnknownNameError("mode", mode, MODES)
-    design = prepare(y, d, big_d, season, exog, trend)
-    least = p + q + sp + sq + design.x.shape[1] + 3
-    if design.nobs < least:
-        lost = d + big_d * season
-        raise SeriesError("the series is too short for this order", found=f"{design.nobs + lost} values",
-                          expected=f"at least {least + lost}")
-    allowed = np.ones((p + 1, q + 1), dtype=bool)
-    if allowed.size > 36:
-        allowed[:max(p - 3, 0)], allowed[:, :max(q - 3, 0)] = False, False
-    found = climb_grid(design.columns, design.gaps, allowed, (sp, sq, season), MODES[mode], seed)
-    return ARMA(design, (p, d, q), (sp, big_d, sq, season), found[p, q])
+    shape, lost, fits = (p, q, sp, sq), d + big_d * season, []
+    allowed = np.zeros(np.add(shape, 1), dtype=bool)
+    low_p, low_q = (max(p - 3, 0), max(q - 3, 0)) if (p + 1) * (q + 1) > 36 else (0, 0)
+    allowed[low_p:, low_q:, sp, sq] = True
+    tried = designs(y, d, big_d, season, exog, trend)
+    for design in tried:
+        least = sum(shape) + design.x.shape[1] + 3
+        if design.nobs < least:
+            if design is tried[0]:
+                raise SeriesError("the series is too short for this order", found=f"{design.nobs + lost} values",
+                                  expected=f"at least {least + lost}")
+            continue
+        if design.scale == 0 and any(shape):
+            raise SeriesError("nothing varies about the drift", found=f"order {tuple(order)}",
+                              expected=f"{(0, d, 0)}, whose forecast goes on along the line")
+        found = climb_grid(design.columns, design.gaps, allowed, season, MODES[mode], seed)
+        fits.append(ARMA(design, (p, d, q), (sp, big_d, sq, season), found[shape]))
+    return min(fits, key=lambda model: model.criterion("aicc"))

@@ -190,148 +190,154 @@ class Optimum:
 
 
 class Search:
-    """The climbs of one series, and where every order stands before its last climb.
+    """The climbs of one series, and where every order (p, q, P, Q) stands before its last climb.
 
     `columns` (gaps + regressors + 1, T) are dummies of the missing months, regressors, and last the series, scaled to
-    about unit variance; `allowed` (max_p + 1, max_q + 1) are the orders to fit; `seasonal` is (P, Q, season). `angles`
-    and `values` are the best place of every order and its concentrated negative log-likelihood, infinite where not
-    tried; `ends` the values at which the climbs of (p, q) ended, in the order of p + q.
+    about unit variance; `allowed` (max_p + 1, max_q + 1, max_P + 1, max_Q + 1) are the orders to fit. `angles` and
+    `values` are the best place of every order and its concentrated negative log-likelihood, infinite where not tried;
+    `ends` the values at which the climbs of an order ended, smaller orders first.
     """
 
-    def __init__(self, columns, gaps, allowed, seasonal=(0, 0, 1)):
-        self.columns, self.gaps, self.seasonal = columns, gaps, seasonal
-        rows, cols = allowed.shape
-        self.extra = seasonal[0] + seasonal[1]
-        self.angles = np.zeros((rows, cols, rows + cols - 2 + self.extra))
-        self.values = np.full((rows, cols), np.inf)
-        z = columns[-1]
-        self._lags = min(max(int(0.6 * np.log(z.size) ** 2), rows + cols - 2), z.size // 4)
-        self._innovations = long_autoregression(z, self._lags)
+    def __init__(self, columns, gaps, allowed, season=1):
+        self.columns, self.gaps, self.season = columns, gaps, season
         self._orders = sorted(map(tuple, np.argwhere(allowed).tolist()), key=lambda o: (sum(o), o))
+        self.angles = {order: np.zeros(sum(order)) for order in self._orders}
+        self.values = np.full(allowed.shape, np.inf)
+        z = columns[-1]
+        self._lags = min(max(int(0.6 * np.log(z.size) ** 2), sum(allowed.shape[:2]) - 2), z.size // 4)
+        self._innovations = long_autoregression(z, self._lags)
         self._version = dict.fromkeys(self._orders, 0)
         self._seen: dict = {}
-        self.ends: dict[tuple[int, int], list[float]] = {order: [] for order in self._orders}
+        self.ends: dict[tuple[int, ...], list[float]] = {order: [] for order in self._orders}
 
-    def at(self, p: int, q: int) -> np.ndarray:
-        """The best place of an order so far."""
-        return self.angles[p, q, :p + q + self.extra]
-
-    def visit(self, p: int, q: int, starts) -> None:
+    def visit(self, order, starts) -> None:
         """Climb an order from every start."""
-        k, before = p + q + self.extra, self.values[p, q]
-        best = self.at(p, q)
+        before, best = self.values[order], self.angles[order]
         for start in starts:
-            x = start[:k].copy()
-            f, _, _ = minimise(x, (p, q, *self.seasonal), False, self.columns, self.gaps, CLIMB, best,
-                               self.values[p, q])
-            self.ends[p, q].append(f)
-            if f < self.values[p, q]:
-                self.values[p, q], best[:] = f, x
-        self._version[p, q] += self.values[p, q] < before - 1e-6
+            x = start.copy()
+            f, _, _ = minimise(x, (*order, self.season), False, self.columns, self.gaps, CLIMB, best,
+                               self.values[order])
+            self.ends[order].append(f)
+            if f < self.values[order]:
+                self.values[order], best[:] = f, x
+        self._version[order] += self.values[order] < before - 1e-6
 
     def grow(self, random=0, rng=None, worth=None, near=None) -> None:
         """Climb every order by degree, from Hannan-Rissanen and from the neighbours below.
 
-        `worth(degree)` is asked before the orders with p + q = degree are tried, from 3 on; where it says no, these
-        and all larger orders are left out. `near(p, q)` is asked before starts with a root near the unit circle are
-        tried, and then no common roots are.
+        `worth(degree)` is asked before the orders of p + q + P + Q = degree are tried, from three above the smallest
+        on; where it says no, these and all larger orders are left out. `near(order)` is asked before starts with a
+        root near the unit circle are tried, and then no common roots are.
         """
+        least = sum(self._orders[0])
         for degree, alike in groupby(list(self._orders), key=sum):
-            if worth is not None and degree > 2 and not worth(degree):
+            if worth is not None and degree > least + 2 and not worth(degree):
                 self._orders = [order for order in self._orders if sum(order) < degree]
                 self._version = {order: self._version[order] for order in self._orders}
                 break
-            for p, q in alike:
-                starts = self._starts(p, q)
-                if near is None or near(p, q):
-                    starts += self._roots(p, q, common=near is None)
-                if degree + self.extra and random:
-                    starts.extend(rng.uniform(-1.4, 1.4, (random, degree + self.extra)))
-                self.visit(p, q, starts)
-                for other in ((p - 1, q), (p, q - 1)):
-                    self._seen[p, q, other] = self._version.get(other)
+            for order in alike:
+                starts = self._starts(order)
+                if near is None or near(order):
+                    starts += self._roots(order, common=near is None and not any(order[2:]))
+                if degree and random:
+                    starts.extend(rng.uniform(-1.4, 1.4, (random, degree)))
+                self.visit(order, starts)
+                for other, _ in neighbours(order, -1):
+                    self._seen[order, other] = self._version.get(other)
 
-    def _starts(self, p: int, q: int) -> list[np.ndarray]:
-        """Hannan-Rissanen, and the optima of the neighbours below with a coefficient of zero."""
-        k, starts = p + q, []
-        regression = np.zeros(k + self.extra)
-        if k and hannan_rissanen(self.columns[-1], self._innovations, self._lags, p, q, regression):
-            starts.append(regression)
-        for other, at in (((p - 1, q), p - 1), ((p, q - 1), k - 1)):
-            if min(other) >= 0 and self.values[other] < np.inf:
-                x = self.at(*other)
-                starts.append(np.concatenate([x[:at], (0.0,), x[at:]]))
-        return starts or [np.zeros(k + self.extra)]
+    def _starts(self, order) -> list[np.ndarray]:
+        """Hannan-Rissanen, which knows no season, and the optima of the neighbours below with a coefficient of zero."""
+        p, q, *seasonal = order
+        below = [(self.angles[other], at) for other, at in neighbours(order, -1) if self.tried(other)]
+        starts, regression = [np.concatenate([x[:at], (0.0,), x[at:]]) for x, at in below], np.zeros(sum(order))
+        if p + q and not (starts and any(seasonal)) and hannan_rissanen(
+                self.columns[-1], self._innovations, self._lags, p, q, regression):
+            starts.insert(0, regression)
+        return starts or [np.zeros(sum(order))]
 
-    def _roots(self, p: int, q: int, common: bool) -> list[np.ndarray]:
+    def tried(self, order) -> bool:
+        return min(order) >= 0 and self.values[order] < np.inf
+
+    def _roots(self, order, common: bool) -> list[np.ndarray]:
         """The optima of the neighbours below with a moving-average root near the unit circle, or a common root."""
-        starts = []
-        if q and self.values[p, q - 1] < np.inf:
-            x = self.at(p, q - 1)
+        starts, (p, q, *seasonal) = [], order
+        if q and self.tried((p, q - 1, *seasonal)):
+            x = self.angles[(p, q - 1, *seasonal)]
             ar, ma, rest = x[:p], x[p:p + q - 1], x[p + q - 1:]
             starts = [np.concatenate([ar, times(ma, (1.0, -root)), rest]) for root in (-UNIT_ROOT, UNIT_ROOT)]
-        if common and p and q and self.values[p - 1, q - 1] < np.inf:
-            starts += self.pairs(p - 1, q - 1, [((1.0, -root), (1.0, -root)) for root in (-COMMON_ROOT, COMMON_ROOT)])
+        if common and p and q and self.tried((p - 1, q - 1, *seasonal)):
+            starts += self.pairs((p - 1, q - 1, *seasonal),
+                                 [((1.0, -root), (1.0, -root)) for root in (-COMMON_ROOT, COMMON_ROOT)])
         return starts
 
-    def pairs(self, p: int, q: int, factors) -> list[np.ndarray]:
-        """Starts from the optimum of order (p, q), each with a pair of factors added to AR and MA."""
-        x = self.at(p, q)
+    def pairs(self, order, factors) -> list[np.ndarray]:
+        """Starts from the optimum of an order, each with a pair of factors added to AR and MA."""
+        (p, q, *_), x = order, self.angles[order]
         return [np.concatenate([times(x[:p], ar), times(x[p:p + q], ma), x[p + q:]]) for ar, ma in factors]
 
     def sweep(self) -> None:
         """Carry every improvement down and up the grid until nothing changes."""
         for _ in range(3):
-            for p, q in reversed(self._orders):
-                self._from_neighbours(p, q, (((p + 1, q), p, True), ((p, q + 1), p + q, True)))
+            for order in reversed(self._orders):
+                self._from_neighbours(order, 1)
             before = dict(self._version)
-            for p, q in self._orders:
-                self._from_neighbours(p, q, (((p - 1, q), p - 1, False), ((p, q - 1), p + q - 1, False)))
+            for order in self._orders:
+                self._from_neighbours(order, -1)
             if before == self._version:
                 break
 
-    def _from_neighbours(self, p, q, neighbours):
+    def _from_neighbours(self, order, step):
         starts = []
-        for other, at, larger in neighbours:
+        for other, at in neighbours(order, step):
             # A neighbour that has not moved since it was last tried would lead to the same place.
-            if other not in self._version or self._seen.get((p, q, other)) == self._version[other]:
+            if other not in self._version or self._seen.get((order, other)) == self._version[other]:
                 continue
-            self._seen[p, q, other] = self._version[other]
-            x = self.at(*other)
-            starts.append(np.concatenate([x[:at], x[at + 1:]] if larger else [x[:at], (0.0,), x[at:]]))
+            self._seen[order, other] = self._version[other]
+            x = self.angles[other]
+            starts.append(np.concatenate([x[:at], x[at + 1:]] if step > 0 else [x[:at], (0.0,), x[at:]]))
         if starts:
-            self.visit(p, q, starts)
+            self.visit(order, starts)
 
-    def optimum(self, p: int, q: int) -> Optimum:
+    def optimum(self, order) -> Optimum:
         """The last climb of an order."""
-        return climb_from(self.columns, self.gaps, (p, q, *self.seasonal), self.at(p, q))
+        return climb_from(self.columns, self.gaps, (*order, self.season), self.angles[order])
 
 
-def climb_grid(columns, gaps, allowed, seasonal=(0, 0, 1), random=0, seed=0) -> dict[tuple[int, int], Optimum]:
-    """Optimum of every allowed order; `random` starts for each, drawn with `seed`, the rest as of `Search`."""
-    search, rng = Search(columns, gaps, allowed, seasonal), np.random.default_rng(seed)
+def neighbours(order, step: int):
+    """Yield the orders with one coefficient more or less, each with that coefficient's place among the angles."""
+    for block in range(4):
+        other = (*order[:block], order[block] + step, *order[block + 1:])
+        yield other, sum((other if step > 0 else order)[:block + 1]) - 1
+
+
+def climb_grid(columns, gaps, allowed, season=1, random=0, seed=0) -> dict[tuple[int, ...], Optimum]:
+    """Optimum of every allowed order (p, q, P, Q); `random` starts for each, drawn with `seed`, the rest as of
+    `Search`."""
+    if not columns[-1].any():       # nothing varies: no coefficient has anything to say
+        return {order: Optimum(np.zeros(sum(order)), 0.0, 0.0, True, 1, 1)
+                for order in map(tuple, np.argwhere(allowed).tolist())}
+    search, rng = Search(columns, gaps, allowed, season), np.random.default_rng(seed)
     search.grow(random, rng)
     search.sweep()
     if random:
         # A sharp peak of the spectrum is a narrow hill of the likelihood: look for one at every frequency.
         pairs = [((1.0, -2 * PAIR * c, PAIR**2), (1.0, -2 * c, 1.0)) for c in np.cos(FREQUENCIES)]
-        for p, q in search.ends:
-            if p > 1 and q > 1:
-                search.visit(p, q, search.pairs(p - 2, q - 2, pairs))
+        for p, q, *seasonal in search.ends:
+            if search.tried(smaller := (p - 2, q - 2, *seasonal)):
+                search.visit((p, q, *seasonal), search.pairs(smaller, pairs))
         search.sweep()
         # The orders that may be chosen get more starts: an error there costs most.
-        p, q = np.indices(search.values.shape)
-        k, n = p + q + columns.shape[0] - gaps + search.extra, columns.shape[1] - gaps
+        degree = np.indices(search.values.shape).sum(axis=0)
+        k, n = degree + columns.shape[0] - gaps, columns.shape[1] - gaps
         half = np.where(n > k + 1, search.values + k * n / np.maximum(n - k - 1, 1), np.inf)   # of AICc
-        for p, q in np.argwhere(half < half.min() + 4.0).tolist():
-            if p + q + search.extra:
-                search.visit(p, q, rng.uniform(-1.4, 1.4, (MORE * random, p + q + search.extra)))
+        for order in map(tuple, np.argwhere(half < half.min() + 4.0).tolist()):
+            if sum(order):
+                search.visit(order, rng.uniform(-1.4, 1.4, (MORE * random, sum(order))))
         search.sweep()
     found = {}
-    for (p, q), ends in search.ends.items():
-        best = search.optimum(p, q)
-        agreeing = sum(f < best.value + SAME_VALUE for f in ends)
-        found[p, q] = replace(best, starts=len(ends), starts_agreeing=agreeing)
+    for order, ends in search.ends.items():
+        best = search.optimum(order)
+        found[order] = replace(best, starts=len(ends), starts_agreeing=sum(f < best.value + SAME_VALUE for f in ends))
     return found
 
 

@@ -77,11 +77,16 @@ def _white(ax: Axes, x: np.ndarray, lang: str) -> None:
 
 @style.in_style
 def plot_criteria(result: OrderSelection, ax: Axes | None = None, lang: str | None = None) -> Axes:
-    """Draw the criterion over the grid as its distance from the lowest; irregular orders hatched, the choice framed."""
+    """Draw the criterion over p and q as its distance from the lowest; irregular orders hatched, the choice framed.
+
+    P and Q are those of the choice.
+    """
     lang, ax = language(lang), style.axes_of(ax, 4.8, 6.2)
     table = result.table
+    table = table[(table[["P", "Q"]].to_numpy() == result.chosen[2:]).all(axis=1)]
     size = table["p"].max() + 1, table["q"].max() + 1
-    delta = table["delta"].to_numpy(dtype=float).reshape(size)
+    delta = np.full(size, np.nan)
+    delta[table["p"], table["q"]] = table["delta"].to_numpy(dtype=float)
     image = ax.imshow(np.minimum(delta, FAR).T, origin="lower", cmap="Blues_r", vmin=0, vmax=FAR, aspect="auto")
     for row in table.itertuples():
         if not np.isfinite(row.delta):
@@ -98,9 +103,9 @@ def plot_criteria(result: OrderSelection, ax: Axes | None = None, lang: str | No
     ax.grid(False)
     bar = ax.figure.colorbar(image, ax=ax, extend="max", pad=0.02)
     bar.set_label(t("arma.above_lowest", lang, criterion=LABELS[result.criterion]))
-    notes = [t("arma.framed", lang)]
+    notes = [result.best.name()] * (result.seasonal_order[3] > 1) + [t("arma.framed", lang)]
     notes += [t("arma.hatched", lang)] * bool((~table["regular"] & table["delta"].notna()).any())
-    notes += [t("arma.impossible", lang)] * bool(table["delta"].isna().any())
+    notes += [t("arma.impossible", lang)] * bool(np.isnan(delta).any())
     ax.set_title(" · ".join(notes), fontsize=8.5, color=style.MUTED)
     return ax
 
@@ -157,6 +162,8 @@ def plot_roots(model: ARMA, ax: Axes | None = None, lang: str | None = None) -> 
 def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
     """Draw standardised residuals in time, their autocorrelations with 95% bands, and against normal quantiles."""
     lang = language(lang)
+    if model.design.scale == 0:
+        return style.sentence(model.name(), lang).figure
     e = model.resid / np.sqrt(model.sigma2)
     seen = e.dropna().to_numpy()
     fig, axes = style.panels(1, 3, 2.9, width_ratios=[3, 2, 2])

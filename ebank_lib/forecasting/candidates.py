@@ -215,7 +215,7 @@ def arima(work: Work, horizon: int) -> Prediction:
 
 def _arma(work: Work, values: np.ndarray, horizon: int, **search) -> Prediction:
     y = pd.Series(values, index=work.months)
-    chosen = select_order(y, max_order=min(_MOST, len(y) // 8), **search)
+    chosen = select_order(y, max_order=min(_MOST, len(y) // 8), seasonal=False, **search)
     table = chosen.best.forecast(horizon, level=(95,))
     sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
     psi = _psi(chosen.best.ar_polynomial, chosen.best.ma_polynomial, chosen.order[1], horizon)

@@ -41,7 +41,7 @@ def test_order(order):
 
 @pytest.mark.parametrize(("seasonal", "says"), [((1, 0, 0, 1), "a seasonal part needs its season"),
                                                 ((3, 0, 0, 12), "P out of range"),
-                                                ((0, 1, 1), "4 whole numbers"),
+                                                ((0, 1), "4 whole numbers"),
                                                 ((0, 2, 0, 12), "D out of range")])
 def test_seasonal_order(seasonal, says):
     with pytest.raises(SeriesError, match=says):

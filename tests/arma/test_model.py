@@ -77,7 +77,7 @@ def test_selection_speaks_and_counts(y):
 
 def test_passing_over_is_said():
     rng = np.random.default_rng(3)
-    chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0)
+    chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0, seasonal=False)
     assert chosen.raw_order == (0, 0, 1) and chosen.order != chosen.raw_order
     row = chosen.table.query("p == 0 and q == 1").iloc[0]
     assert row["near_unit"] and not row["regular"] and row["rank"] == 1
@@ -99,13 +99,13 @@ def test_d_of_what_is_left_after_differencing_over_the_season():
     rng = np.random.default_rng(6)
     wave = 8 * np.sin(2 * np.pi * np.arange(72) / 12)
     y = pd.Series(wave + rng.standard_normal(72), index=pd.period_range("2003-01", periods=72, freq="M"))
-    assert select_order(y, 1, 1, seasonal_order=(0, 1, 1, 12)).order[1] == 0
-    assert select_order(y.cumsum(), 1, 1, seasonal_order=(0, 1, 1, 12)).order[1] == 1
+    assert select_order(y, 1, 1, seasonal=(0, 1, 1)).order[1] == 0
+    assert select_order(y.cumsum(), 1, 1, seasonal=(0, 1, 1)).order[1] == 1
 
 
 def test_rivals_are_the_choice_the_near_and_what_was_passed_over():
     rng = np.random.default_rng(3)
-    chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0)
+    chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0, seasonal=False)
     text = chosen.rivals()._repr_html_()
     assert text.count("<tr>") == 1 + len(chosen.near) + 1
 

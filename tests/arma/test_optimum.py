@@ -17,7 +17,7 @@ def test_misses_and_choices(shared_data):
     p, q = np.indices((6, 6))
     low = everything = same = 0
     for case in cases:
-        table = select_order(case["y"], d=0).table
+        table = select_order(case["y"], d=0, seasonal=False).table
         gap = np.array(case["best_loglik"]) - table["loglik"].to_numpy().reshape(6, 6)
         low, everything = low + (gap > 1e-3)[p + q <= 5].sum(), everything + (gap > 1e-3).sum()
         passing = table[~table["near_unit"]].sort_values("aicc").iloc[0]
@@ -31,6 +31,6 @@ def test_thorough_finds_a_narrow_hill(shared_data):
     """Of this series order (4, 5) has its optimum at a sharp peak of the spectrum, far from any smaller order's."""
     with gzip.open(shared_data / "optimum" / "best_loglik.json.gz", "rt") as file:
         case = next(c for c in json.load(file) if c["id"] == "sim44_014")
-    chosen = select_order(case["y"], d=0, mode="thorough")
+    chosen = select_order(case["y"], d=0, mode="thorough", seasonal=False)
     assert chosen.raw_order == (4, 0, 5)
     assert chosen.fit(4, 5).loglik > case["best_loglik"][4][5] - 1e-3
