@@ -47,9 +47,6 @@ from .province import (
     league_table as league_table,
 )
 from .province import (
-    reconcile_joint as reconcile_joint,
-)
-from .province import (
     who_carries as who_carries,
 )
 from .reference import reference_facts as reference_facts

@@ -21,8 +21,9 @@ from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
 from .candidates import ErrorShape, own_shape, panel_shape, run_models, shape_of, smoothed
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
-from .joint import Plan, plan_of
+from .joint import Dependence, Plan, dependence_of, plan_of
 from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
+from .simulation import follow_forecast
 
 __all__ = ["Context", "Grid", "Known"]
 
@@ -177,10 +178,28 @@ class Context:
         `about` are the unit and the label.
         """
         horizon, level, models = checked(horizon, level, models)
+        about = {"kind": self[key].kind, "unique_id": key, **about}
+        if (followed := follow_forecast(self, branch, key, horizon, level, models, **about)) is not None:
+            return followed
         shape = self.shape(key) if "combination" in models else None
         ready = self[key].ready(branch)
         horizon = min(horizon + (self.last - ready.y.index[-1]).n, LONGEST)
-        return forecast_ready(ready, horizon, level, models, shape, kind=self[key].kind, unique_id=key, **about)
+        return forecast_ready(ready, horizon, level, models, shape, **about)
+
+    def dependence(self, keys: Sequence[str]) -> tuple[Dependence, dict[str, int]]:
+        """Return how the surprises of modelled indicators hang together, and the place of each among them.
+
+        At the end of the panel always of all that are modelled, so that paths are the same whatever is asked for; of an
+        earlier month, from which forecasts are only tried out, of those that are needed.
+        """
+        free = self.plan.free if self.now is None else tuple(keys)
+        if free not in self._dependences:
+            self._dependences[free] = dependence_of([self[key].surprises for key in free])
+        return self._dependences[free], {key: i for i, key in enumerate(free)}
+
+    @cached_property
+    def _dependences(self) -> dict[tuple[str, ...], Dependence]:
+        return {}
 
 
 class Known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,18 +11,20 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from ..compiled import compiled
 from ..display import html_table
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, language, month_name, number, percent, t
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
 from .series import Prepared, Transform, prepare
 
-__all__ = ["DEFAULT", "LONGEST", "Forecast", "assemble", "checked", "checked_paths", "distribution", "forecast",
-           "forecast_many", "forecast_ready", "in_language", "paths_from", "simulate_paths"]
+__all__ = ["DEFAULT", "LONGEST", "PATHS", "Forecast", "assemble", "checked", "checked_paths", "distribution",
+           "forecast", "forecast_many", "forecast_ready", "in_language", "paths_from", "quantiles", "remarks_of",
+           "said_of", "simulate_paths"]
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
-_POINTS = 200       # equally likely, of a distribution: their mean is its mean, without the tails that have no evidence
+PATHS = 1000        # equally likely values of a month: a forecast's quantiles and mean are theirs, as of its paths
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Forecast:
         The scale that was modelled.
     notes : tuple of (str, dict)
         What had to be done or left, as wording entries and their values.
+    paths : mapping of model to array (n, horizon)
+        Of an indicator that follows from others: its futures, made of theirs.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -55,6 +60,7 @@ class Forecast:
     notes: tuple[tuple[str, dict], ...] = ()
     parts: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
     shapes: Mapping[str, ErrorShape] = field(default_factory=dict, repr=False)
+    paths: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def headline(self) -> str:
@@ -111,7 +117,7 @@ class Forecast:
 
     def remarks(self, lang: str | None = None) -> list[str]:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
-        said = [t("forecasting.scale_" + self.transform.name, lang)]
+        said = [] if self.headline in self.paths else [t("forecasting.scale_" + self.transform.name, lang)]
         sep = "、" if language(lang) == "zh" else ", "
         if self.parts[self.headline].weights:
             said.append(t("forecasting.weights", lang, members=sep.join(
@@ -121,7 +127,9 @@ class Forecast:
             own = self.shapes[self.headline].branches
             said.append(t(f"forecasting.calibrated{'_branches' if own else ''}", lang, n=own))
         for key, values in self.notes:
-            if "members" in values:
+            if "parts" in values:
+                values = {"parts": sep.join(in_language(part, lang) for part in values["parts"])}
+            elif "members" in values:
                 values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
             elif "share" in values:
                 values = {"share": percent(values["share"], 0)}
@@ -225,7 +233,7 @@ def forecast_ready(ready: Prepared, horizon: int, level, models, shape: ErrorSha
     parts, reasons, notes = run_models(ready, horizon, models)
     shapes = {model: shape if shape is not None and model == "combination" else shape_of(model) for model in parts}
     return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
-                    notes=(*notes, *_remarks(ready)), **about)
+                    notes=(*notes, *remarks_of(ready)), **about)
 
 
 def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
@@ -233,8 +241,8 @@ def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, 
     if isinstance(horizon, bool) or int(horizon) != horizon or not 1 <= horizon <= LONGEST:
         raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
     level = tuple(np.atleast_1d(level).tolist())
-    if not level or not all(0 < lv < 100 for lv in level):
-        raise SeriesError("a level is out of range", found=level, expected="per cents between 0 and 100, as 80 or 95")
+    if not level or not all(0 < lv <= 99.9 for lv in level):
+        raise SeriesError("a level is out of range", found=level, expected="per cents up to 99.9, as 80 or 95")
     models = (models,) if isinstance(models, str) else tuple(models)
     for model in models or ("",):
         if model not in COMBINATIONS and model not in CANDIDATES:
@@ -242,7 +250,8 @@ def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, 
     return int(horizon), tuple(sorted(set(level))), tuple(dict.fromkeys(models))
 
 
-def _remarks(ready: Prepared) -> list[tuple[str, dict]]:
+def remarks_of(ready: Prepared) -> list[tuple[str, dict]]:
+    """Return what had to be done to a series, as wording entries and their values."""
     notes: list[tuple[str, dict]] = []
     if ready.gaps:
         notes.append(("forecasting.gaps", {"n": len(ready.gaps)}))
@@ -254,14 +263,15 @@ def _remarks(ready: Prepared) -> list[tuple[str, dict]]:
     return notes
 
 
-def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reasons, **about) -> Forecast:
+def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reasons, paths=None, **about) -> Forecast:
     """Put predictions back on the series' own scale and lay them out as one table."""
     months = pd.period_range(ready.y.index[-1] + 1, periods=horizon, freq="M")
     labels = months.asi8 if ready.numbered else months
     columns = ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]
     nothing = dict.fromkeys(columns, np.full(horizon, np.nan))
-    said = [_on_scale(parts[m], shapes[m], _scale_of(m, ready.transform), level, horizon) if m in parts else nothing
-            for m in models]
+    paths = paths or {}
+    said = [said_of(paths[m] if m in paths else _points(parts[m], shapes[m], _scale_of(m, ready.transform), horizon,
+                                                      PATHS), level) if m in parts else nothing for m in models]
     table = pd.DataFrame({"unique_id": about["unique_id"], "month": labels[np.tile(np.arange(horizon), len(models))],
                           "horizon": np.tile(np.arange(1, horizon + 1), len(models)),
                           "model": np.repeat(models, horizon),
@@ -271,27 +281,34 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
     if ready.numbered:
         y = pd.Series(y.to_numpy(), index=[m.ordinal for m in y.index], name=y.name)
     return Forecast(table, y, models=models, level=level, transform=ready.transform,
-                    parts=parts, shapes=shapes, **about)
+                    parts=parts, shapes=shapes, paths=paths, **about)
 
 
 def _scale_of(model: str, transform: Transform) -> Transform:
     """Return a method's scale: last year's month is said as it was, also of a stock that never fell."""
-    return replace(transform, low=0.0) if model == "snaive" and transform.name in ("log", "sqrt") else transform
+    if model != "snaive":
+        return transform
+    return replace(transform, low=0.0 if transform.name in ("log", "sqrt") else transform.low, monotone=False)
 
 
-def _on_scale(part: Prediction, shape: ErrorShape, transform: Transform, level, horizon: int) -> dict[str, np.ndarray]:
-    def quantile(p: float) -> np.ndarray:
-        return transform.back(part.mean + part.sd * shape.quantile(p, horizon))
+def quantiles(values: np.ndarray, probs) -> np.ndarray:
+    """Return quantiles over the equally likely values (n, ...), each in the middle of its share of the distribution."""
+    return np.quantile(values, probs, axis=0, method="hazen")
 
-    values = {"y_hat": quantile(0.5), "mean": _points(part, shape, transform, horizon, _POINTS).mean(axis=0)}
+
+def said_of(values: np.ndarray, level) -> dict[str, np.ndarray]:
+    """Return what the equally likely values (n, horizon) of each month say: ``y_hat``, ``mean``, ``lo-80``, ..."""
+    said = {"y_hat": quantiles(values, 0.5), "mean": values.mean(axis=0)}
     for lv in level:
-        values[f"lo-{lv:g}"], values[f"hi-{lv:g}"] = quantile(0.5 - lv / 200), quantile(0.5 + lv / 200)
-    return values
+        said[f"lo-{lv:g}"], said[f"hi-{lv:g}"] = quantiles(values, [0.5 - lv / 200, 0.5 + lv / 200])
+    return said
 
 
 def _points(part: Prediction, shape: ErrorShape, transform: Transform, horizon: int, n: int) -> np.ndarray:
+    """Equally likely values of each month, ascending (n, horizon); those of a stock that never fell do not fall."""
     scores = ndtri((np.arange(n) + 0.5) / n)
-    return transform.back(part.mean + part.sd * shape.warp(np.repeat(scores[:, None], horizon, axis=1)))
+    points = transform.back(part.mean + part.sd * shape.warp(np.repeat(scores[:, None], horizon, axis=1)))
+    return np.maximum.accumulate(points, axis=1) if transform.monotone else points
 
 
 def distribution(f: Forecast, model: str, points: int) -> np.ndarray:
@@ -299,6 +316,8 @@ def distribution(f: Forecast, model: str, points: int) -> np.ndarray:
 
     They are the quantiles of (i + 1/2) / points, i = 0..points - 1; limits and paths are of the same distribution.
     """
+    if model in f.paths:
+        return quantiles(f.paths[model], (np.arange(points) + 0.5) / points)
     return _points(f.parts[model], f.shapes[model], _scale_of(model, f.transform), f.horizon, points)
 
 
@@ -308,35 +327,66 @@ def checked_paths(n: int) -> None:
         raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
 
 
-def simulate_paths(f: Forecast, n: int = 1000, model: str | None = None, seed: int = 0) -> pd.DataFrame:
+def simulate_paths(f: Forecast, n: int = PATHS, model: str | None = None, seed: int = 0) -> pd.DataFrame:
     """Draw future paths (horizon, n): each month distributed as the limits say, months hanging together as errors do.
 
-    Of the method that is read out, if no other is named.
+    Of the method that is read out, if no other is named. Those of an indicator that follows from others are as many as
+    were made of theirs (:func:`ebank_lib.forecasting.simulate_joint` makes more).
     """
     checked_paths(n)
     model = f.headline if model is None else model
     if model not in f.parts:
         raise UnknownNameError("forecast model", model, f.parts)
-    shocks = np.random.default_rng(seed).standard_normal((n, f.horizon))
-    return pd.DataFrame(paths_from(f, shocks, model).T, index=pd.Index(f.block(model)["month"], name="month"))
+    if model in f.paths:
+        paths = f.paths[model][:n]
+    else:
+        paths = paths_from(f, np.random.default_rng(seed).standard_normal((n, f.horizon)), model)
+    return pd.DataFrame(paths.T, index=pd.Index(f.block(model)["month"], name="month"))
 
 
 def paths_from(f: Forecast, shocks: np.ndarray, model: str | None = None) -> np.ndarray:
-    """Turn independent standard normal shocks (n, horizon), in the order of the months, into paths (n, horizon)."""
+    """Turn independent standard normal shocks (n, horizon), in the order of the months, into paths (n, horizon).
+
+    The shocks say which path has which of a month's equally likely values, so that every month's quantiles are those of
+    the forecast whatever is drawn.
+    """
     model = f.headline if model is None else model
-    part = f.parts[model]
+    part, scale = f.parts[model], _scale_of(model, f.transform)
     sd = part.sd
     safe = np.where(sd > 0, sd, 1.0)
     corr = f.shapes[model].hanging_together(part.cov / np.outer(safe, safe))
     # Lower triangular: a month's shock is new in that month, so that what series share they share month by month. The
     # last digits are evened out, because months that move as one leave no room for a shock of their own.
     root = np.linalg.cholesky(corr + 1e-9 * np.eye(len(sd)))
-    root = root / np.linalg.norm(root, axis=1, keepdims=True)
-    z = part.mean + sd * f.shapes[model].warp(shocks @ root.T)
-    scale = _scale_of(model, f.transform)
-    paths = scale.back(z)
-    if f.transform.monotone and model != "snaive":
-        paths = np.maximum.accumulate(paths, axis=1)
+    wanted = shocks @ (root / np.linalg.norm(root, axis=1, keepdims=True)).T
+    points = _points(part, f.shapes[model], scale, len(sd), len(shocks))
+    if scale.monotone:
+        return _rising(points, wanted)
+    paths = np.empty_like(points)
+    np.put_along_axis(paths, np.argsort(wanted, axis=0, kind="stable"), points, axis=0)
+    return paths
+
+
+@compiled
+def _rising(points, wanted):  # pragma: no cover - compiled
+    """Give the values of each month, ascending (n, horizon), to paths that do not fall, the low ones to low shocks.
+
+    A path may take a value that is no lower than what it had; the values of a month are no lower than those of the
+    month before, rank by rank, so that there is always one that may.
+    """
+    n, horizon = points.shape
+    paths = np.empty((n, horizon))
+    before = np.full(n, -np.inf)
+    for h in range(horizon):
+        order, i = np.argsort(before), 0
+        able = [(wanted[0, h], 0)]
+        able.pop()
+        for j in range(n):
+            while i < n and before[order[i]] <= points[j, h]:
+                heapq.heappush(able, (wanted[order[i], h], order[i]))
+                i += 1
+            paths[heapq.heappop(able)[1], h] = points[j, h]
+        before = paths[:, h]
     return paths
 
 

@@ -12,16 +12,17 @@ import numpy as np
 import pandas as pd
 
 from ..display import describe, say
-from ..errors import EbankError, SeriesError, UnknownNameError
+from ..errors import SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
 from ..store import store
 from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
-from .forecast import DEFAULT, LONGEST, Forecast, checked_paths, forecast_ready, paths_from
-from .joint import JointPaths, Plan, dependence_of, last_of
+from .forecast import DEFAULT, LONGEST, PATHS, Forecast, checked_paths, forecast_ready
+from .joint import JointPaths
 from .revision import Revision, revise
 from .series import observed, prepare
+from .simulation import draw_paths, plan_for
 
 __all__ = ["PEERS", "backtest_indicator", "backtest_many", "forecast_indicator", "interventions_indicator", "learn",
            "revise_indicator", "simulate_joint"]
@@ -74,7 +75,8 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
         Learn from so many branches at most at each origin, evenly spread: with hundreds it would take minutes.
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
-    context = Context.of(cleaned, most=peers)
+    # All branches together are made of all.
+    context = Context.of(cleaned, most=None if branch == cleaned.catalog.total else peers)
 
     def with_all(cutoff: pd.Period, horizon: int, level, models) -> Forecast:
         return context.until(cutoff).forecast(branch, key, horizon, level, models)
@@ -112,6 +114,8 @@ def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1,
     before = now.until(y.index[-1 - months]).forecast(branch, key, horizon, level, models, **about)
 
     def again(series: pd.Series, models: tuple[str, ...]) -> Forecast:
+        if before.paths:    # made of others: no figure of its own decides
+            return now.forecast(branch, key, before.horizon, before.level, models, **about)
         ready = prepare(series, before.kind, now.calendar, now[key].pooled, now[key].listed(branch))
         shape = now.shape(key) if "combination" in models else None
         return forecast_ready(ready, before.horizon, before.level, models, shape, kind=before.kind, unique_id=key,
@@ -120,7 +124,7 @@ def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1,
     return revise(before, y, again)
 
 
-def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, branches: Iterable[str] | None = None,
+def simulate_joint(cleaned, horizon: int = 24, n: int = PATHS, seed: int = 0, branches: Iterable[str] | None = None,
                    indicators: Iterable[str] | None = None) -> JointPaths:
     """Simulate the futures of branches and indicators together.
 
@@ -131,12 +135,12 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     horizon : int
         Months after the panel's last, 1 to 120.
     n : int
-        Paths, 1 to 100,000. The first paths stay when n grows.
+        Paths, 1 to 100,000.
     seed : int
     branches : names, optional
         Default: all that report. A branch's paths do not depend on which others are simulated.
     indicators : names, optional
-        Default: all. What these follow from is simulated with them.
+        Default: all. What these follow from is simulated with them; their paths are those of the whole.
 
     Returns
     -------
@@ -157,42 +161,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = 1000, seed: int = 0, bra
     unknown = [b for b in chosen if b not in context.present]
     if unknown:
         raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
-    plan, origin = _plan_for(context, indicators), context.last
-    forecasts, reasons = {}, {}
-    for branch in chosen:
-        for key in plan.free:
-            try:
-                forecasts[branch, key] = context.forecast(branch, key, horizon, models=("combination",))
-            except EbankError as error:
-                reasons[branch, key] = str(error)
-    ahead = pd.period_range(origin + 1, periods=horizon, freq="M", name="month")
-    dependence = dependence_of([context[key].surprises for key in plan.free])
-    values = {key: np.full((len(chosen), horizon, n), np.nan) for key in plan.free}
-    late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
-    for b, shocks in enumerate(dependence.draw(tuple(chosen), horizon + late, n, seed)):
-        for i, key in enumerate(plan.free):
-            f = forecasts.get((chosen[b], key))
-            if f is not None:
-                # The shocks' last months are the same calendar months for every series, however early it ended.
-                values[key][b] = paths_from(f, shocks[i][:, -f.horizon:])[:, -horizon:].T
-    values = plan.complete(values, last_of(context.panel, tuple(chosen), origin))
-    return JointPaths(values, tuple(chosen), ahead, origin, context.panel, catalog, plan, seed, reasons, forecasts)
-
-
-def _plan_for(context: Context, indicators) -> Plan:
-    catalog, plan, there = context.catalog, context.plan, context.available
-    if indicators is None:
-        wanted = set(there)
-    else:
-        wanted = {catalog.indicator(k).key for k in indicators}
-        missing = sorted(wanted - set(there))
-        if missing:
-            raise UnknownNameError("indicator with data", missing[0], there)
-    free = {m for k in wanted for m in plan.movers(k)}
-    if not free:
-        raise SeriesError("no indicator to simulate", expected="at least one with data")
-    derived = {k: r for k, r in plan.derived.items() if free.issuperset(plan.movers(k))}
-    return Plan(tuple(k for k in plan.free if k in free), derived)
+    return draw_paths(context, chosen, plan_for(context, indicators), int(horizon), n, seed)
 
 
 def interventions_indicator(cleaned, branch: str, indicator: str = ""):

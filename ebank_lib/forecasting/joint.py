@@ -7,8 +7,9 @@ computed, on every path, and the relation then holds exactly.
 Each modelled series keeps the limits of its own forecast, its months hang together as that forecast's errors do, and
 series hang together as their surprises did. A surprise is a one-step error of exponential smoothing. That of indicator
 i in branch b is taken as ``sqrt(rho_i) F_i + sqrt(1 - rho_i) U_bi``: F is the province's, the same for all branches, U
-the branch's own; both are correlated over indicators. Branches draw from streams of their own, so that a branch's paths
-are the same whether it is simulated alone or with the province.
+the branch's own; both are correlated over indicators. Branches and months draw from streams of their own, and always
+for all indicators, so that a path is the same whatever else is asked for: alone or with the province, for twelve months
+or for twenty-four.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import pandas as pd
 from ..catalog import Catalog
 from ..display import describe
 from ..errors import SeriesError, UnknownNameError
+from .forecast import said_of
 
 if TYPE_CHECKING:
     from .forecast import Forecast
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["JointPaths", "Plan", "dependence_of", "follow", "last_of", "plan_of"]
 
 _LEAST = 12     # months that two series must share before their correlation counts
+_LATEST = 1000  # months that a series may have ended before the others: places of streams are no less than 0
 
 
 @dataclass(frozen=True)
@@ -190,17 +193,22 @@ class Dependence:
     common: np.ndarray
     own: np.ndarray
 
-    def draw(self, branches: tuple[str, ...], horizon: int, n: int, seed: int = 0):
-        """Yield, branch by branch, standard normal shocks (k, n, horizon); the first paths stay when n grows."""
-        shape = (n, horizon, len(self.rho))
-        together = _stream(seed, "").standard_normal(shape) @ np.linalg.cholesky(self.common).T * np.sqrt(self.rho)
+    def draw(self, branches: Iterable[str], late: int, horizon: int, n: int, seed: int = 0):
+        """Yield, branch by branch, standard normal shocks (k, n, late + horizon).
+
+        The month after the origin stands at `late`. A branch's month has its own stream: what is drawn for it is the
+        same with whatever other branches and months it is drawn, but not with another number of paths.
+        """
+        months = range(-late, horizon)
+
+        def stream(name: str) -> np.ndarray:
+            return np.stack([np.random.default_rng([seed, crc32(name.encode()), _LATEST + month]).standard_normal(
+                (n, len(self.rho))) for month in months], axis=1)
+
+        together = stream("") @ np.linalg.cholesky(self.common).T * np.sqrt(self.rho)
         root = np.linalg.cholesky(self.own).T * np.sqrt(1 - self.rho)
         for branch in branches:
-            yield (together + _stream(seed, branch).standard_normal(shape) @ root).transpose(2, 0, 1)
-
-
-def _stream(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, crc32(name.encode())])
+            yield (together + stream(branch) @ root).transpose(2, 0, 1)
 
 
 def dependence_of(surprises: Sequence[np.ndarray]) -> Dependence:
@@ -341,13 +349,9 @@ class JointPaths:
             parts = (ind.numerator, *ind.denominators)
             if ind.kind != "ratio" or (ind.numerator is not None and all(k in self.values for k in parts)):
                 paths = self.total(key).to_numpy()
-                block = pd.DataFrame({"branch": self.catalog.total or "total", "indicator": key, "month": self.months,
-                                      "horizon": range(1, self.horizon + 1), "y_hat": np.median(paths, axis=-1),
-                                      "mean": paths.mean(axis=-1)})
-                for lv in level:
-                    block[f"lo-{lv:g}"], block[f"hi-{lv:g}"] = np.quantile(paths, (0.5 - lv / 200, 0.5 + lv / 200),
-                                                                           axis=-1)
-                rows.append(block)
+                rows.append(pd.DataFrame({"branch": self.catalog.total or "total", "indicator": key,
+                                          "month": self.months, "horizon": range(1, self.horizon + 1),
+                                          **said_of(paths.T, level)}))
         return describe(pd.concat(rows, ignore_index=True), branch="*", indicator="indicator", pooled=True)
 
 

@@ -36,7 +36,8 @@ class Revision:
         ``datum, cause, was, now, month, contribution``: what each datum did to each of these months. The contributions
         to a month add up to its ``change``. A ``cause`` is ``beside`` (what is known beside the series: calendar, other
         branches, width), ``revised`` (an earlier month was restated), ``passing`` (a month went by and came exactly as
-        forecast: what remains is fitting anew) or ``news`` (it came differently). ``datum`` is None for ``beside``.
+        forecast: what remains is fitting anew) or ``news`` (it came differently); of what follows from other series all
+        is ``parts``, what came in those. ``datum`` is None for ``beside`` and ``parts``.
     check : DataFrame
         ``month, actual, y_hat, lo-80, hi-80, inside-80, ..., pit``: the new months against the old forecast. ``pit`` is
         the probability that the old forecast gave to less than what came, 0.5 where it came as the median.
@@ -115,7 +116,7 @@ class Revision:
         return said
 
     def _datum(self, row, lang: str) -> str:
-        if row["cause"] in ("revised", "beside"):
+        if row["cause"] in ("revised", "beside", "parts"):
             return self._cause(row, lang)
         return self.before._month(row["datum"], lang)
 
@@ -125,8 +126,8 @@ class Revision:
         return f"{change / old:+.1%}" if old else self.before.said(change, lang)
 
     def _cause(self, row, lang: str) -> str:
-        if row["cause"] == "beside":
-            return t("forecasting.cause_beside", lang)
+        if row["cause"] in ("beside", "parts"):
+            return t(f"forecasting.cause_{row['cause']}", lang)
         return t(f"forecasting.cause_{row['cause']}", lang, month=self.before._month(row["datum"], lang))
 
     def plot(self, ax=None, lang: str | None = None, **options):
@@ -205,7 +206,7 @@ def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revisio
         after = again(new, before.models)
     final = pd.Series(after.block()["y_hat"].to_numpy(), pd.PeriodIndex(after.block()["month"]))
     moved = _moved(old, new, lead["y_hat"], final.reindex(ahead), restated, arrived,
-                   lambda y: again(y, (model,)).block(), forecaster is not None)
+                   None if model in before.paths else lambda y: again(y, (model,)).block(), forecaster is not None)
     table = pd.DataFrame({"month": ahead, "old": lead.loc[ahead, "y_hat"].to_numpy(),
                           "new": final.reindex(ahead).to_numpy()})
     table["change"] = table["new"] - table["old"]
@@ -223,8 +224,9 @@ def _restated(old: pd.Series, new: pd.Series) -> list[pd.Period]:
 
 
 def _moved(old: pd.Series, new: pd.Series, said: pd.Series, final: pd.Series, restated, arrived,
-           again: Callable[[pd.Series], pd.DataFrame], beside: bool) -> pd.DataFrame:
-    """The contributions: from the old data to the new in steps, forecasting again after each."""
+           again: Callable[[pd.Series], pd.DataFrame] | None, beside: bool) -> pd.DataFrame:
+    """The contributions: from the old data to the new in steps, forecasting again after each; in one of what follows
+    from other series."""
     y, ahead, rows, path = old, final.index, [], [said.reindex(final.index)]
 
     def step(cause: str, datum, was: float, now: float) -> None:
@@ -234,7 +236,11 @@ def _moved(old: pd.Series, new: pd.Series, said: pd.Series, final: pd.Series, re
         path.append(said.reindex(ahead))
         rows.append({"datum": datum, "cause": cause, "was": was, "now": now})
 
-    if beside:
+    if again is None:
+        path.append(final)
+        rows.append({"datum": None, "cause": "parts", "was": np.nan, "now": np.nan})
+        restated, arrived = [], arrived[:0]
+    elif beside:
         step("beside", None, np.nan, np.nan)
         if np.allclose(path[-1], path[-2], rtol=1e-9, equal_nan=True):     # nothing is told where nothing moved
             del rows[-1], path[-2]

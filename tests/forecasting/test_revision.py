@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting import forecast, interventions_indicator, revise, revise_indicator, simulate_paths
+from ebank_lib.forecasting import (
+    forecast,
+    forecast_indicator,
+    interventions_indicator,
+    revise,
+    revise_indicator,
+    simulate_paths,
+)
 
 from .test_forecast import growth, monthly
 
@@ -157,3 +164,12 @@ def test_a_short_series_is_said_not_to_be_searched(shandong, cleaned):
     assert {"month", "kind", "size"} <= set(interventions_indicator(cleaned, "rizhao", "sms").table.columns)
     young = clean(shandong, end="2008-08")
     assert "无法查找" in repr(interventions_indicator(young, "rizhao", "sms"))
+
+
+def test_what_follows_from_others_moves_by_their_new_figures(cleaned):
+    told = revise_indicator(cleaned, "rizhao", "income_total")
+    assert told.moved["cause"].unique().tolist() == ["parts"]
+    assert np.allclose(told.moved["contribution"], told.table["change"])
+    now = forecast_indicator(cleaned, "rizhao", "income_total").block().set_index("month")["y_hat"]
+    assert np.allclose(told.table["new"], now[told.table["month"]])
+    assert len(told.check) == 1 and "算出它的各项有了新数据" in told.to_html("zh")
