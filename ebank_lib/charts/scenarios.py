@@ -20,7 +20,7 @@ _COLOUR = {"baseline": MUTED, "lever": colours[0], "bundle": colours[2], "stress
 _PALE = "#B9CFE0"
 _PAST = 24                                  # months of history in a fan
 _OTHER_PACE = ("growth", "total", "rank")   # their paces are averages or of another indicator: the table has them
-_VERDICT = ("behind", "far", "away", "past")
+_VERDICT = ("at_risk", "slowing", "behind", "far", "away", "past")
 
 
 # --- where the targets stand
@@ -46,7 +46,7 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
         share = target.kind in ("share", "growth") or catalog.indicator(target.indicator).kind == "ratio"
         scales.append(100.0 if share or not np.isfinite(row["reached_from"]) else 100.0 / row["reached_from"])
         if target.kind in _OTHER_PACE:
-            row |= {"needed_per_month": np.nan, "achieved_per_month_12m": np.nan}
+            row |= {"needed_per_month": np.nan, "achieved_per_month_12m": np.nan, "momentum_per_month": np.nan}
         _state(ax[0], n, row, scales[n], target.kind, lang, targets)
         of_goal = "" if share or target.kind == "rank" else "\n（占目标）" if lang == "zh" else "\n(of goal)"
         names.append(catalog.indicator(target.indicator).short_label(lang) if brief else
@@ -96,9 +96,9 @@ def _state(ax: Axes, n: int, row: dict, scale: float, kind: str, lang: str, targ
 
 def _paces(ax: Axes, rows: list[dict], scales: list[float], lang: str) -> None:
     """Draw the pace needed and the pace achieved, a pair of bars a target."""
-    pair = {"needed": colours[1], "achieved": MUTED}
+    pair = {"needed": colours[1], "momentum": MUTED}
     for n, (row, scale) in enumerate(zip(rows, scales, strict=True)):
-        for name, colour, shift in zip(("needed_per_month", "achieved_per_month_12m"), pair.values(), (-0.15, 0.15),
+        for name, colour, shift in zip(("needed_per_month", "momentum_per_month"), pair.values(), (-0.15, 0.15),
                                        strict=True):
             pace = row[name] * scale
             if np.isfinite(pace):

@@ -52,7 +52,7 @@ from .seal import frame_sha256, text_sha256
 
 SCHEMA = 1
 LOW_ODDS = 0.2
-OPEN = ("on_course", "behind", "far", "away")      # verdicts of targets that have odds and are not reached yet
+OPEN = ("at_risk", "on_course", "slowing", "behind", "far", "away")     # verdicts of targets that may still be missed
 _SPARK = 36
 _RECENT = 3
 

@@ -232,16 +232,16 @@ class Scenarios(Shown):
 
     def _pace(self, target: Target, lang: str) -> str:
         pace = self.paces[target.key]
-        if not np.isfinite([pace.needed_per_month, pace.achieved_per_month_12m]).all():
+        if not np.isfinite([pace.needed_per_month, pace.momentum_per_month]).all():
             return ""
         total = yearly(target, self.catalog)
         say = said_value if total else said_pace
         kind = ("total" if total else "away" if pace.achieved_per_month_12m <= 0 else "enough" if pace.ratio <= 1
                 else "change")
-        needed, achieved = (cite(say(self.catalog, target.indicator, getattr(pace, name), lang),
+        needed, momentum = (cite(say(self.catalog, target.indicator, getattr(pace, name), lang),
                                  cell("targets", name, target=target.key))
-                            for name in ("needed_per_month", "achieved_per_month_12m"))
-        return t(f"scenarios.first_pace_{kind}", lang, needed=needed, achieved=achieved, target=target.label(lang),
+                            for name in ("needed_per_month", "momentum_per_month"))
+        return t(f"scenarios.first_pace_{kind}", lang, needed=needed, momentum=momentum, target=target.label(lang),
                  times=cite(f"{pace.ratio:.1f}", cell("targets", "ratio", target=target.key)))
 
     def _extreme(self, kind: str, base: pd.DataFrame, lang: str) -> str:

@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from ..catalog import Catalog
 from ..errors import ConfigError, UnknownNameError
 from ..forecasting.joint import JointPaths, follow
+from ..forecasting.series import choose_transform
 from ..peers.position import by_branch
 from ..wording import language, number, percent, t
 from .strategy import Target, is_share, yearly
@@ -227,20 +228,25 @@ class Odds:
 @dataclass(frozen=True)
 class Pace:
     """The pace that a target needs and that of the last twelve months, in the indicator's unit (a share's: fractions)
-    and as steady growth a month; NaN for a rank."""
+    and as steady growth a month; NaN for a rank.
+
+    ``momentum_per_month`` is what the pace of the last twelve months brings a month until the deadline if it is kept up
+    on the scale that is modelled: growth in per cent, of a share in logits.
+    """
 
     needed_per_month: float = math.nan
     achieved_per_month_12m: float = math.nan
+    momentum_per_month: float = math.nan
     needed_percent_per_month: float = math.nan
     achieved_percent_per_month_12m: float = math.nan
 
     @property
     def ratio(self) -> float:
-        """Needed to achieved pace: infinite where nothing is achieved and something needed."""
-        needed, achieved = self.needed_per_month, self.achieved_per_month_12m
-        if not np.isfinite(needed):
+        """The needed pace over the momentum: infinite where there is none and something is needed."""
+        needed, momentum = self.needed_per_month, self.momentum_per_month
+        if not np.isfinite([needed, momentum]).all():
             return math.nan
-        return needed / achieved if achieved > 0 else math.inf if needed > 0 else 0.0
+        return needed / momentum if momentum > 0 else math.inf if needed > 0 else 0.0
 
 
 def binomial_se(p: float, n: int) -> float:
@@ -287,7 +293,7 @@ def pace_of(m: Measure, y: pd.Series, deadline: pd.Period, yearly: bool) -> Pace
     """Return the pace that a target needs and the one of the last twelve months; `y` is the indicator's past.
 
     Where months add up to a year's total, it is the average month from the first simulated one of the year to the
-    deadline, against the average of the last twelve; else the change a month.
+    deadline, against the average of the last twelve; else the change a month, see :class:`Pace`.
     """
     if m.target.kind == "rank":
         return Pace()
@@ -297,14 +303,19 @@ def pace_of(m: Measure, y: pd.Series, deadline: pd.Period, yearly: bool) -> Pace
         first, left = m.months[0], at + 1
         last, before = y.iloc[-12:].mean(), y.iloc[-24:-12].mean() if len(y) >= 24 else np.nan
         rest = max(needed - y[(y.index.year == deadline.year) & (y.index < first)].sum(), 0.0)
-        return Pace(rest / left, float(last), steady_growth(float(last), rest, (first - y.index[-1]).n, left),
+        return Pace(rest / left, float(last), float(last),
+                    steady_growth(float(last), rest, (first - y.index[-1]).n, left),
                     _root(last / before, 12) if before > 0 else np.nan)
     seen = m.history.dropna() if m.target.kind == "share" else y.dropna()
     if seen.empty:
         return Pace()
     current, left = float(seen.iloc[-1]), (deadline - seen.index[-1]).n
     before = float(seen.get(seen.index[-1] - 12, np.nan))
-    return Pace(max(needed - current, 0.0) / left, (current - before) / 12,
+    share = m.target.kind == "share" or is_share(m.view.paths.catalog, m.target.indicator)
+    scale = choose_transform(seen, "ratio" if share and seen.between(0, 1).all() else None)
+    then, now = scale.forward([before, current])
+    carried = float(scale.back(now + (now - then) / 12 * left))
+    return Pace(max(needed - current, 0.0) / left, (current - before) / 12, (carried - current) / left,
                 _root(max(needed, current) / current, left) if current > 0 else np.nan,
                 _root(current / before, 12) if before > 0 else np.nan)
 

@@ -14,17 +14,16 @@ from ..display import Shown, describe, html_table
 from ..errors import ConfigError
 from ..forecasting import JointPaths, simulate_joint
 from ..wording import language, month_name, t
-from .odds import REASONS, Odds, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
+from .odds import REASONS, Odds, Pace, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Strategy, Target, as_month, check_target, load_strategy, yearly
 
-VERDICTS = ("reached", "on_course", "behind", "far", "away", "past", "no_data")
+VERDICTS = ("reached", "at_risk", "on_course", "slowing", "behind", "far", "away", "past", "no_data")
 LONGEST = 120
 _UNLIKELY = 0.05    # odds below this are called far
 _YOUNG = 24         # months of data below which a forecast rests on next to nothing
 _COLUMNS = ["target", "line", "indicator", "kind", "goal", "reached_from", "month", "current", "deadline",
-            "months_left", "gap", "needed_per_month", "achieved_per_month_12m", "needed_percent_per_month",
-            "achieved_percent_per_month_12m", "ratio", "trend_at_deadline", *(f.name for f in fields(Odds)),
-            "months_seen", "verdict", "reason"]
+            "months_left", "gap", *(f.name for f in fields(Pace)), "ratio", "trend_at_deadline",
+            *(f.name for f in fields(Odds)), "months_seen", "verdict", "reason"]
 _MONTHS = ("month", "deadline", "month_50", "month_80")
 
 
@@ -50,7 +49,8 @@ class Targets(Shown):
     table : DataFrame
         A row a target: ``target, line, indicator, kind, goal, reached_from, month`` (last observed), ``current,
         deadline, months_left, gap`` (what is missing to ``reached_from``, 0 when reached), ``needed_per_month,
-        achieved_per_month_12m``, both also in per cent, ``ratio`` (needed to achieved), ``trend_at_deadline`` (the
+        achieved_per_month_12m``, both also in per cent, ``momentum_per_month`` (what the latter brings if kept up),
+        ``ratio`` (needed to that), ``trend_at_deadline`` (the
         median path), the odds (:class:`ebank_lib.scenarios.odds.Odds`), ``months_seen, verdict, reason``. Shares are
         fractions, so paces are fractions a month.
     horizon : int
@@ -91,7 +91,7 @@ class Targets(Shown):
         """Needed and achieved pace as they are said; a year's total has average months instead of changes."""
         say, kind = (said_value, "level") if yearly(target, self.catalog) else (said_pace, target.kind)
         return {name: say(self.catalog, target.indicator, row[column], lang, kind) for name, column in (
-            ("needed", "needed_per_month"), ("achieved", "achieved_per_month_12m"))}
+            ("needed", "needed_per_month"), ("momentum", "momentum_per_month"))}
 
     def _sentence(self, target: Target, row: dict, lang: str) -> str:
         about = {"target": target.label(lang), "current": self._terms(target, row["current"], lang),
@@ -100,14 +100,24 @@ class Targets(Shown):
             reason = t(f"scenarios.reason_{row['reason']}", lang) if row["reason"] in REASONS else row["reason"]
             return t(f"scenarios.verdict_{row['verdict']}", lang, **about, reason=reason)
         n = int(row["n"])
-        pace = ("none" if target.kind == "rank" else "total" if yearly(target, self.catalog)
-                else "kept" if row["needed_per_month"] == 0 else "change")
         said = t("scenarios.odds_sentence", lang, short=t(f"scenarios.short_{row['verdict']}", lang), **about,
                  **{odds: said_odds(row[odds], n, lang) for odds in ("p_at", "p_by")})
-        said += t(f"scenarios.odds_pace_{pace}", lang, **self._paces(target, row, lang))
+        said += t(f"scenarios.odds_pace_{self._pace(target, row)}", lang, **self._paces(target, row, lang))
         if row["months_seen"] < _YOUNG:
             said += t("scenarios.odds_young", lang, n=int(row["months_seen"]))
         return said
+
+    def _pace(self, target: Target, row: dict) -> str:
+        """How the pace is told: with what is expected of it, where that is not what the pace itself would bring."""
+        if np.isnan(row["ratio"]):
+            return "none"
+        if yearly(target, self.catalog):
+            return "total"
+        if row["needed_per_month"] == 0:
+            return "kept"
+        if row["verdict"] == "slowing":
+            return "slowing"
+        return "quickening" if row["verdict"] == "on_course" and row["ratio"] > 1 else "change"
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw the targets with trend and goal, and needed against achieved pace; see ``charts.scenarios``."""
@@ -193,9 +203,10 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
 
     Notes
     -----
-    The verdict: ``reached`` (today already); ``past`` (the deadline is not after the data); ``on_course`` (odds at the
-    deadline of a half or more); ``far`` (below 5%); ``away`` (moved the wrong way over the last twelve months);
-    ``behind``; ``no_data`` (nothing to judge by, and why).
+    The verdict: ``reached`` today, with odds of a half or more that it is at the deadline, else ``at_risk``;
+    ``on_course`` (odds of a half or more); ``slowing`` (less, though the pace of the last twelve months would do if it
+    were kept up); ``away`` (moved the wrong way over these); ``far`` (odds below 5%); ``behind``; ``past`` (the
+    deadline is not after the data); ``no_data`` (nothing to judge by, and why).
     """
     catalog = cleaned.catalog
     branch = catalog.branch(branch).id
@@ -279,15 +290,18 @@ def _evaluate(target: Target, y: pd.Series, by: pd.Period, view: View) -> dict:
     total = yearly(target, view.paths.catalog)
     odds, pace = odds_of(m, by), pace_of(m, y, by, total)
     row |= asdict(odds) | asdict(pace) | {"ratio": pace.ratio, "trend_at_deadline": odds.median}
-    return row | {"verdict": _verdict(target, row["gap"], odds, pace.achieved_per_month_12m, total)}
+    return row | {"verdict": _verdict(target, row["gap"], odds.p_at, pace, total)}
 
 
-def _verdict(target: Target, gap: float, odds: Odds, achieved: float, total: bool) -> str:
-    """What the odds, the gap of today and the achieved pace come to; see the notes of :func:`evaluate_targets`."""
+def _verdict(target: Target, gap: float, p_at: float, pace: Pace, total: bool) -> str:
+    """What the odds, the gap of today and the pace come to; see the notes of :func:`evaluate_targets`."""
+    likely = p_at >= 0.5
     if gap == 0 and not total and target.goal is not None:
-        return "reached"
-    if odds.p_at >= 0.5:
+        return "reached" if likely else "at_risk"
+    if likely:
         return "on_course"
-    if not total and np.isfinite(achieved) and achieved <= 0:
+    if not total and pace.ratio <= 1:
+        return "slowing"
+    if not total and pace.achieved_per_month_12m <= 0:
         return "away"
-    return "far" if odds.p_at < _UNLIKELY else "behind"
+    return "far" if p_at < _UNLIKELY else "behind"

@@ -76,7 +76,9 @@ def judge(make_paths, catalog):
 
 
 @pytest.mark.parametrize("hits, past, about, verdict", [
-    (0, LINE + 0.128, {}, "reached"), (500, LINE, {}, "on_course"), (499, LINE, {}, "behind"), (50, LINE, {}, "behind"),
+    (0, LINE + 0.128, {}, "at_risk"), (499, LINE + 0.128, {}, "at_risk"), (500, LINE + 0.128, {}, "reached"),
+    (499, LINE, {"goal": 0.63}, "slowing"), (10, LINE, {"goal": 0.63}, "slowing"), (500, LINE, {}, "on_course"),
+    (499, LINE, {}, "behind"), (50, LINE, {}, "behind"),
     (49, LINE, {}, "far"), (499, LINE[::-1], {}, "away"), (499, LINE * 0 + 0.5, {}, "away"),
     (500, LINE[::-1], {}, "on_course"), (1000, LINE, {"deadline": "2011-08"}, "past"),
     (1000, LINE, {"deadline": "2010-01"}, "past"), (0, LINE, {"deadline": "2011-08", "goal": 0.57}, "reached"),
@@ -84,7 +86,7 @@ def judge(make_paths, catalog):
                                                                         "goal": None}, "past"),
     (1000, LINE * np.nan, {}, "no_data"), (500, LINE, {"kind": "raise", "goal": None}, "on_course"),
     (10, LINE[::-1], {"kind": "raise", "goal": None}, "away"), (0, LINE, {"deadline": "2013-01"}, "no_data"),
-    (0, LINE, {"goal": 0.9, "reached": 0.5}, "reached"),
+    (0, LINE, {"goal": 0.9, "reached": 0.5}, "at_risk"),
     (0, LINE, {"indicator": "mobile_txn", "kind": "total", "goal": 5.0}, "far"),
     (1000, LINE, {"indicator": "mobile_txn", "kind": "total", "goal": 5.0}, "on_course")])
 def test_the_verdict_follows_its_rule(judge, hits, past, about, verdict):
@@ -103,7 +105,9 @@ def test_a_row_says_what_was_what_is_and_what_is_missing(judge):
     assert (str(row["month"]), str(row["deadline"]), row["months_left"], row["months_seen"], row["n"]) == (
         "2011-08", "2012-12", 16, 44, 1000)
     assert row[["goal", "reached_from", "current", "gap"]].tolist() == pytest.approx([0.7, 0.7, 0.572, 0.128])
-    assert row[["needed_per_month", "achieved_per_month_12m", "ratio"]].tolist() == pytest.approx([0.008, 0.004, 2.0])
+    # In logits 0.290 now and 0.096 a year ago: 0.549 after 16 months if kept up, which is 63.4%.
+    assert row[["needed_per_month", "achieved_per_month_12m"]].tolist() == pytest.approx([0.008, 0.004])
+    assert row[["momentum_per_month", "ratio"]].tolist() == pytest.approx([0.003863, 2.0708], rel=1e-4)
     assert row["needed_percent_per_month"] == pytest.approx((0.7 / 0.572) ** (1 / 16) - 1)
     assert row[["p_at", "p_by", "median", "trend_at_deadline"]].tolist() == [0.3, 0.3, 0.1, 0.1]
     assert row[["expected", "shortfall", "shortfall_if_missed"]].tolist() == pytest.approx([0.31, 0.42, 0.6])
@@ -123,13 +127,13 @@ def test_a_pace_that_was_nothing_or_is_not_needed_has_a_ratio(judge):
 def test_a_table_for_reading_has_goal_odds_and_pace_in_words(judge):
     html = judge(300).to_html("en")
     for cell in ("<td>57.2%</td>", "<td>70.0%</td>", "<td>30% (±3)</td>", "<td>60.00 points</td>",
-                 "<td>not within 16 months</td>", "<td>+0.80 points / +0.40 points</td>", "<td>behind</td>"):
+                 "<td>not within 16 months</td>", "<td>+0.80 points / +0.39 points</td>", "<td>behind</td>"):
         assert cell in html
     assert "above the last 12 months&#x27; mean of" in judge(300, kind="raise", goal=None).to_html("en")
     total = judge(0, indicator="mobile_txn", kind="total", goal=5.0).to_html("en")
     assert "<td>not by its date</td>" in total and "an average month of" in total
     kept = judge(900, past=LINE + 0.2).sentences("en")[0]
-    assert kept.endswith("up to then 90%; +0.40 points a month were achieved over the last 12.")
+    assert kept.endswith("up to then 90%; the momentum of the last 12 brings +0.34 points a month.")
 
 
 def test_a_deadline_is_said_in_months_or_as_a_date(judge, make_paths, catalog):
@@ -259,3 +263,17 @@ def test_a_branch_that_opened_last_year_is_judged_and_called_rough(cleaned):
     panel.loc[panel.index.get_level_values("branch") == "rizhao"] = np.nan
     closed = evaluate_targets(replace(cleaned, panel=panel), "rizhao", [target()], n=200)
     assert closed.table["verdict"].tolist() == ["no_data"]
+
+
+@pytest.mark.parametrize("hits, goal, says", [
+    (499, 0.63, "expected to slow"), (500, 0.70, "expected to quicken"), (500, 0.63, "brings +0.39 points."),
+    (499, 0.70, "brings +0.39 points."), (499, 0.55, "the momentum of the last 12 brings +0.39 points a month")])
+def test_pace_and_odds_that_disagree_are_said_to(judge, hits, goal, says):
+    assert says in judge(hits, goal=goal).sentences("en")[0]
+
+
+def test_a_pace_of_points_that_logits_do_not_keep_up_is_not_enough(judge):
+    """In points 1.3 a month were achieved and 1.25 are needed; a logit's pace slows towards the top."""
+    row = judge(499, np.linspace(0.25, 0.80, 44), goal=0.995).table.iloc[0]
+    assert row["achieved_per_month_12m"] > row["needed_per_month"] > row["momentum_per_month"]
+    assert row["verdict"] == "far"
