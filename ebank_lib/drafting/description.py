@@ -100,7 +100,9 @@ def _comment(text: str) -> str:
 
 @dataclass
 class Writer:
-    files: Sequence[Path]
+    """What is the same for all that is written: the folder of the files, how ``sources.yaml`` names it, the units that
+    are printed, and which sheets hold tables."""
+
     root: Path
     where: str
     naming: Naming

@@ -89,7 +89,7 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
     if not found:
         raise SourceError("holds no table", file=str(root), expected="rows of figures below headings")
     sheets = [sheet for one in found for sheet in one.sheets]
-    writer = Writer(files, root, where, naming, units, sheets, bare, left_out, known)
+    writer = Writer(root, where, naming, units, sheets, bare, left_out, known)
     found = [part for one in found for part in _planned(one, naming)]
     shares = [_choose(one, writer) for one in found]
     if max(shares) > _LITTLE:

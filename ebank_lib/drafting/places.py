@@ -63,11 +63,8 @@ def facts_of(found: Iterable[tuple[str, str, int, Table]], naming: Naming) -> pd
     for file, sheet, number, table in found:
         stem = file.rpartition("/")[2].rpartition(".")[0] or file
         title = "\n".join(table.above)
-        for cell in table.cells(naming):
-            rows.append({"file": file, "stem": stem, "sheet": sheet, "table": number, "text": cell.text,
-                         "unit": cell.unit, "title": title, "caption": cell.caption,
-                         **{f"column:{name}": text for name, text in cell.keys.items()},
-                         **{f"heading:{name}": text for name, text in cell.levels.items()}})
+        rows += [{"file": file, "stem": stem, "sheet": sheet, "table": number, "title": title} | figure
+                 for figure in table.figures_of(naming)]
     return pd.DataFrame(rows).fillna("")
 
 

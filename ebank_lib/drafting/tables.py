@@ -19,7 +19,7 @@ from ..sources.units import Naming, is_line, is_unit_heading, plain
 from .units import unit_behind
 from .vocabulary import words
 
-__all__ = ["Figure", "Table", "find_tables", "kind_of", "month_of_year", "part_of_year"]
+__all__ = ["Table", "find_tables", "kind_of", "month_of_year", "part_of_year"]
 
 _MAX_LEVELS = 8
 
@@ -59,19 +59,6 @@ def kind_of(text: str) -> str:
     return "number" if not behind or unit_behind(text) else "text"
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure's cell, and the texts at every place that could hold a key of it."""
-
-    row: int
-    column: int
-    text: str
-    caption: str
-    keys: dict[str, str]                 # heading of a key column -> text
-    levels: dict[str, str]               # "month", "year", "0", "1", ... -> heading's text
-    unit: str
-
-
 @dataclass
 class Table:
     """A table: heading rows, rows of figures, columns of keys (by their headings) and of figures."""
@@ -81,7 +68,6 @@ class Table:
     body: list[int]
     above: list[str]
     left: int = 0
-    right: int = 0
     captions: dict[int, str] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)       # column -> heading, or its letters
     figures: list[int] = field(default_factory=list)
@@ -98,8 +84,8 @@ class Table:
         at = self._origins[row][column]
         return self.grid.texts[at[0]][at[1]] if at else ""
 
-    def cells(self, naming: Naming) -> Iterator[Figure]:
-        """Yield every figure with the texts around it."""
+    def figures_of(self, naming: Naming) -> Iterator[dict[str, str]]:
+        """Yield every figure's text with those at all places that could hold a key of it."""
         grid, carried, caption = self.grid, {}, ""
         levels: dict[int, dict[str, str]] = {}
         for c in self.figures:
@@ -120,7 +106,9 @@ class Table:
                 if grid.texts[r][c].strip():
                     own = {name: text for name, text in levels[c].items() if text.strip()}
                     unit = next((u for text in reversed([*own.values()]) if (u := naming.split(text)[1])), "")
-                    yield Figure(r, c, grid.texts[r][c], caption, keys, own, own.get("unit") or unit or "".join(units))
+                    yield {"text": grid.texts[r][c], "unit": own.get("unit") or unit or "".join(units),
+                           "caption": caption, **{f"column:{name}": text for name, text in keys.items()},
+                           **{f"heading:{name}": text for name, text in own.items()}}
 
 
 def find_tables(grid: Grid, naming: Naming) -> list[Table]:
@@ -242,7 +230,7 @@ def _divided(table: Table, kinds: list[list[str]], naming: Naming) -> Iterator[T
         body = [r for r in table.body if any(kinds[r][c] for c in filled)] if len(bounds) > 2 else table.body
         if not filled:
             continue
-        part = Table(grid, table.head, body, table.above, left, right, table.captions if left == 0 else {},
+        part = Table(grid, table.head, body, table.above, left, table.captions if left == 0 else {},
                      {c: names[c] or letters(c) for c in keys}, filled, [c for c in headed if c not in filled])
         part.kinds = {part.keys[c]: kind for c, kind in keys.items()}
         part.levels = _levels(part, kinds, naming)
