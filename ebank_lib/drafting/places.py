@@ -40,10 +40,15 @@ def _without_months(names: pd.Series) -> pd.Series:
     bare = {name: re.sub(r"[\s_\-—–.]+$|^[\s_\-—–.]+", "", words("when").sub("", name)) for name in names.unique()}
     bare = {name: "" if words("nothing").match(text) else text for name, text in bare.items()}
     told = {text for text in bare.values() if text}
-    if len(told) > 1:       # 电子银行（莲湖支行）, 电子银行（碑林支行）: what all have, to a word's end, is no name's
-        start, end = (len(re.sub(r"[^\W\d_]+$", "", commonprefix(texts)))     # noqa: RUF071 - of texts, not paths
-                      for texts in ([*told], [text[::-1] for text in told]))
+    called = all(map(words("branch").search, told))
+    if len(told) > 1:       # 电子银行（莲湖支行）, 电子银行（碑林支行）
+        start, end = map(commonprefix, ([*told], [text[::-1] for text in told]))
+        start = len(start if called and start.isalpha() else re.sub(r"[^\W\d_]+$", "", start))
+        end = len(re.sub(r"[^\W\d_]+$", "", end))
         bare = {name: text[start : len(text) - end].strip(" _-—–()（）") or text for name, text in bare.items()}
+    if called:              # 莲湖支行电子银行月报
+        bare = {name: text[: found.end()] if (found := words("branch").search(text)) else text
+                for name, text in bare.items()}
     return names.map(bare)
 
 

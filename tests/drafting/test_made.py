@@ -325,9 +325,29 @@ def a_sum_without_a_word(folder):
     return case
 
 
+def one_branch(folder):
+    """One sheet of one branch, which nothing names but the file and the title, among other words."""
+    case = Case(branches=("莲湖支行",))
+    rows = [["莲湖支行电子银行月报"], ["月份", *headed(case)]]
+    rows += [[f"{m.year}年{m.month}月", *(case.value("莲湖支行", m, k) for k in case.indicators)] for m in case.index]
+    book(folder, "莲湖支行电子银行.xlsx", Sheet1=rows)
+    return case
+
+
+def files_of_branches(folder):
+    """A workbook a branch, whose name stands between words that all of them have."""
+    case = Case()
+    for b in case.branches:
+        rows = [["月份", *headed(case)]]
+        rows += [[f"{m.year}年{m.month}月", *(case.value(b, m, k) for k in case.indicators)] for m in case.index]
+        book(folder, f"电子银行{b}统计表.xlsx", Sheet1=rows)
+    return case
+
+
 LAYOUTS = [year_row_above_months, year_merged_beside_months, sheet_a_year, blocks_of_branches, blocks_with_headings,
            tables_beside, many_levels, quarters_between, long_table, two_layouts, month_in_title, semicolons,
-           month_and_cumulative, unsaid_cumulative, branches_across, years_down_months_across, a_sum_without_a_word]
+           month_and_cumulative, unsaid_cumulative, branches_across, years_down_months_across, a_sum_without_a_word,
+           one_branch, files_of_branches]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
