@@ -217,27 +217,18 @@ def _liking(place: str, texts: pd.Series, facts: pd.DataFrame, naming: Naming) -
 
 def _with_branch(b: str, texts: dict[str, pd.Series], liking: dict[str, float], facts: pd.DataFrame,
                  inside: pd.DataFrame) -> list[Plan]:
+    """Return the ways to read some figures with the branch at one place, an indicator's name at any of the others."""
     levels = [c for c in texts if c.startswith("heading:") and c != b]
-    columns = [c for c in texts if c.startswith("column:") and c != b]
-    branch = texts[b] if b else pd.Series("", facts.index)
-    options: list[tuple[tuple[str, ...], str]] = []
-    if levels:
-        options.append((tuple(levels), ""))
-    for c in columns:
-        path = (("caption",) if "caption" in texts and b != "caption" else ()) + (c,)
-        options += [(path, "value" if levels else "")]
-    options += [((c,), "value" if levels else "") for c in ("caption", "sheet", "file", "title")
-                if c in texts and c != b and texts[c].nunique() > 1]
-    options = options or [((), "")]
-    found = []
-    for places, measure in options:
-        chosen, value = inside, ""
-        if measure:
-            heads = _joined([texts[c] for c in levels], facts.index)
-            value = _measure(heads.loc[inside.index])
-            if not value:
-                continue
-            chosen = inside[heads.loc[inside.index] == value]
+    heads = _joined([texts[c] for c in levels], facts.index)
+    measure = _measure(heads.loc[inside.index]) if levels else ""
+    above = ("caption",) if "caption" in texts and b != "caption" else ()
+    others = [(*above, c) for c in texts if c.startswith("column:") and c != b] + [
+        (c,) for c in ("caption", "sheet", "file", "title") if c in texts and c != b and texts[c].nunique() > 1]
+    options = [(tuple(levels), "")] if levels else []
+    options += [(path, measure) for path in others if measure or not levels]
+    branch, found = texts[b] if b else pd.Series("", facts.index), []
+    for places, value in options or [((), "")]:
+        chosen = inside[heads.loc[inside.index] == value] if value else inside
         indicator = _joined([texts[c] for c in places], facts.index)
         keys = pd.DataFrame({"m": chosen["month"], "b": branch, "i": indicator}).loc[chosen.index]
         alone = 1 - keys.duplicated(keep=False).mean()
