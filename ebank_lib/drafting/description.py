@@ -3,6 +3,7 @@ the doubts as questions."""
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Collection, Sequence
@@ -123,7 +124,7 @@ class Writer:
                 source = open_source(folder, root=self.root)
                 cells = source.cells()
             except EbankError as error:
-                found.plan.error = str(error)
+                found.plan.error = str(error).replace(f"{folder}{os.sep}", "")
                 return 0.0
         known = cells["branch"].map(fold).isin(Naming(source.catalog).branches)
         good = cells[(cells["text"] != "") & (cells["indicator"] != "") & known]

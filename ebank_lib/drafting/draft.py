@@ -86,6 +86,7 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
     for table in tables:
         own = [(table.name, "", n, part) for n, part in enumerate(find_tables(table.grid, naming))]
         found += [Found([(table.name, "")], own, long=table.place, names=table.names)] if own else []
+        left_out += [f"{table.name}: {table.error}"] if table.error else []
     if not found:
         raise SourceError("holds no table", file=str(root), expected="rows of figures below headings")
     sheets = [sheet for one in found for sheet in one.sheets]
@@ -94,7 +95,7 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
     shares = [_choose(one, writer) for one in found]
     if max(shares) > _LITTLE:
         # What no description reads would have the rest not read either.
-        left_out += [f"{one.files[0]} {one.sheets[0][1]}: {one.plan.error or t('drafting.no_table')}"
+        left_out += [f"{' '.join(filter(None, one.sheets[0]))}: {one.plan.error or t('drafting.no_table')}"
                      for one, share in zip(found, shares, strict=True) if share < _LITTLE]
         found = [one for one, share in zip(found, shares, strict=True) if share >= _LITTLE]
     return writer.draft(found)

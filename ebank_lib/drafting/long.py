@@ -12,7 +12,7 @@ from ..errors import SourceError
 from ..sources.database import address, answer
 from ..sources.grids import Grid, read_bytes
 from ..sources.long import Table, read_columns
-from ..sources.spec import DatabaseSpec, Limits
+from ..sources.spec import BranchAt, DatabaseSpec, Limits
 
 __all__ = ["LongTable", "database_tables", "parquet_table"]
 
@@ -25,12 +25,14 @@ _LIST = ("SELECT CASE WHEN table_schema IN ('main', 'public') THEN '' ELSE table
 
 @dataclass
 class LongTable:
-    """A table: its name, its rows as a sheet, the lines of the YAML that say where it is, other names of branches."""
+    """A table: its name, its rows as a sheet, the lines of the YAML that say where it is, other names of branches; why
+    it is not read."""
 
     name: str
     grid: Grid
     place: list[str]
     names: dict[str, list[str]] = field(default_factory=dict)
+    error: str = ""
 
 
 def parquet_table(path: Path, name: str) -> LongTable:
@@ -42,22 +44,28 @@ def parquet_table(path: Path, name: str) -> LongTable:
 def database_tables(url_env: str, wanted: str | None) -> list[LongTable]:
     """Return the tables of a database, or the one that is wanted; the others name what its codes mean."""
     kind = address(url_env, url_env).drivername
-    listed = _ask(url_env, _LISTS.get(kind, _LIST))
+    listed = _ask(url_env, query=_LISTS.get(kind, _LIST))
     names = [str(name) for name in (listed.columns[0] if listed.columns else [])]
     if wanted is not None and wanted not in names:
         raise SourceError("has no such table", file=url_env, found=", ".join(names) or "none", expected=wanted)
-    answers = {name: _ask(url_env, f"SELECT * FROM {'.'.join(map(_quoted, name.split('.')))}") for name in names}
-    return [LongTable(name, _grid(answers[name]), [f"url_env: {url_env}", f"table: {name}"],
-                      _names(answers[name], [a for other, a in answers.items() if other != name]))
-            for name in names if wanted in (None, name)]
+    answers, errors = {}, {}
+    for name in names:
+        try:
+            answers[name] = _ask(url_env, table=name)
+        except SourceError as error:        # one of pictures beside those of figures
+            if name == wanted:
+                raise
+            errors[name] = str(error)
+    return [LongTable(name, _grid(table), [f"url_env: {url_env}", f"table: {name}"],
+                      _names(table, [other for key, other in answers.items() if key != name]))
+            for name, table in answers.items() if wanted in (None, name)] + [
+        LongTable(name, Grid(name, "", [], [], {}), [], error=error) for name, error in errors.items() if not wanted]
 
 
-def _ask(url_env: str, query: str) -> Table:
-    return answer(url_env, DatabaseSpec.model_construct(url_env=url_env, query=query, table=None), Limits())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _ask(url_env: str, query: str | None = None, table: str | None = None) -> Table:
+    nowhere = BranchAt.model_construct(source="constant", column=None)
+    return answer(url_env, DatabaseSpec.model_construct(url_env=url_env, query=query, table=table, branch=nowhere,
+                                                        month=nowhere), Limits())
 
 
 def _grid(table: Table) -> Grid:

@@ -154,6 +154,23 @@ def test_a_database_is_drafted_into_a_folder_that_is_not_there_yet(tmp_path, mon
     assert len(months(tmp_path / "new")) == 24
 
 
+def test_a_table_that_holds_more_than_figures_is_left_out_of_a_database_and_named(tmp_path, monkeypatch):
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as base:
+        base.execute("create table returns (branch text, month text, 手机银行客户数 integer)")
+        base.executemany("insert into returns values ('莲湖支行', ?, ?)", [
+            (f"2018-{m:02}", 1000 + m) for m in range(1, 13)])
+        base.execute("create table staff (name text, photo blob)")
+        base.execute("insert into staff values ('a', x'00')")
+        base.commit()
+    monkeypatch.setenv("EBANK_TEST_DB", f"sqlite:///{tmp_path / 'x.sqlite'}")
+    written = draft_into(tmp_path / "new", [], "EBANK_TEST_DB")
+    assert len(written.draft.left_out) == 1
+    assert written.draft.left_out[0].startswith("staff: file 'EBANK_TEST_DB', column 'photo'")
+    assert len(months(tmp_path / "new")) == 12
+    with pytest.raises(SourceError, match="no table's"):
+        draft_into(tmp_path / "other", [], "EBANK_TEST_DB", "staff")
+
+
 def test_the_command_shows_what_is_read_and_what_to_run_next(tmp_path, capsys):
     returns(tmp_path)
     assert main(["new", str(tmp_path), "--from", str(tmp_path), "--lang", "en"]) == 0
