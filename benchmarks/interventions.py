@@ -80,8 +80,8 @@ def plant(rng, kind: str, taken: list[int]) -> tuple[np.ndarray, int, float, np.
 
 def own_t(effect: np.ndarray, form: str) -> float:
     """Return the t of an effect beside constant and drift when the noise is known."""
-    base = [whitened(NOISES[form], x) for x in (np.ones(MONTHS), np.arange(MONTHS))]
-    q, x = np.linalg.qr(np.column_stack(base))[0], whitened(NOISES[form], effect)
+    base = whitened(NOISES[form], np.stack([np.ones(MONTHS), np.arange(MONTHS, dtype=float)]))
+    q, x = np.linalg.qr(base.T)[0], whitened(NOISES[form], effect[None])[0]
     return float(np.linalg.norm(x - q @ (q.T @ x)))
 
 

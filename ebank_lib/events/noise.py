@@ -99,29 +99,12 @@ def _products(differenced, recursions, u, out):
             out[s, t], out[s, n + t], out[s, 2 * n + t] = x, level, fading
 
 
-@compiled
-def _lengths(differenced, recursions, out):
-    """Write the squared length (noises, 3n) of the shocks of every event."""
-    n = recursions.shape[2]
-    for s in range(len(recursions)):
-        a, m, g = recursions[s]
-        for j in range(3 * n):
-            x, level, y, e, total = 1.0, 0.0, 0.0, 0.0, 0.0
-            for t in range(j % n, n):
-                before, y = y, x - level
-                e = y - a[t] * before - m[t] * e
-                total += (g[t] * e) ** 2
-                if differenced[s]:
-                    level = x
-                x *= 0.0 if j < n else 1.0 if j < 2 * n else FADE
-            out[s, j] = total
-
-
 def whitened(noise: tuple[int, float, float], x: np.ndarray) -> np.ndarray:
-    """Return the shocks that a noise (differences, autoregression, moving average) would need to make a vector."""
-    out = np.empty((1, 1, len(x)))
-    _shocks(np.array([noise[0]]), _recursion(*noise, len(x))[None], np.asarray(x, dtype=float)[None], out)
-    return out[0, 0]
+    """Return the shocks (k, n) that a noise (differences, autoregression, moving average) needs to make the rows of `x`
+    (k, n)."""
+    out = np.empty((1, *x.shape))
+    _shocks(np.array([noise[0]]), _recursion(*noise, x.shape[1])[None], x, out)
+    return out[0]
 
 
 @dataclass(frozen=True)
@@ -163,8 +146,8 @@ def _bank(n: int, first: int, calendar: str) -> _Bank:
         bases.append(np.vstack([drift, yearly]))
     width, noises = max(map(len, bases)), len(_NOISES)
     recursions = np.stack([_recursion(*noise, n) for noise in _NOISES])
-    lengths = np.empty((noises, 3 * n))
-    _lengths(_DIFFERENCED, recursions, lengths)
+    events = np.stack([shape(kind, at, n) for kind in KINDS for at in range(n)])
+    lengths = np.stack([(whitened(noise, events) ** 2).sum(axis=1) for noise in _NOISES])
     made = []
     for base in bases:
         white = np.empty((noises, len(base), n))
