@@ -54,15 +54,6 @@ class View:
             raise UnknownNameError("indicator of the simulated paths", key, self.paths.values)
         return self.paths.values[key][self.at]
 
-    def narrowed(self, months: int, chosen: np.ndarray) -> View:
-        """Return some paths' first months; they are moved and judged as they are among all."""
-        def part(y: np.ndarray) -> np.ndarray:
-            return y[..., :months, :][..., chosen]
-
-        values = {key: part(y) for key, y in self.paths.values.items()}
-        return replace(self, paths=replace(self.paths, values=values, months=self.paths.months[:months]),
-                       changed={key: part(y) for key, y in self.changed.items()})
-
     def changes(self, target: Target) -> bool:
         """Whether anything that a target is made of is changed."""
         return not self.changed.keys().isdisjoint((target.indicator, *target.of))

@@ -115,7 +115,7 @@ def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odd
     if not any(medians):
         raise ConfigError("a lever without effect cannot be scaled", key=lever.key, found=0, expected="a range above 0")
 
-    def reached(times, view: View = view) -> np.ndarray:
+    def reached(times) -> np.ndarray:
         m = judged(apply_lever(view, drawn.times(times), wanted), target, by)
         if isinstance(m, str):
             raise SeriesError("the target has no odds on these paths", key=target.key, found=m)
@@ -125,18 +125,12 @@ def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odd
               for move in lever.moves]
     most = max(limit / abs(size) for limit, size in zip(limits, medians, strict=True) if size)
     now, then = reached(0.0), reached(most)
-    # Only where the size decides is it searched for, and only up to the deadline.
-    undecided = np.flatnonzero(~now & then)
-    least = np.where(now, 0.0, np.inf)
-    if undecided.size:
-        near = view.narrowed(paths.months.get_loc(by) + 1, undecided)
-        low, high = np.zeros(undecided.size), np.full(undecided.size, most)
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            ok = reached(middle, near)
-            low, high = np.where(ok, low, middle), np.where(ok, middle, high)
-        least[undecided] = high
-    least.sort()
+    low, high = np.zeros(paths.n), np.full(paths.n, most)
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        ok = reached(middle)
+        low, high = np.where(ok, low, middle), np.where(ok, middle, high)
+    least = np.sort(np.where(now, 0.0, np.where(then, high, np.inf)))
     rank = math.ceil(odds * paths.n) - 1
     # The bootstrapped quantile is the rank-th of n positions drawn at random, whose distribution is known: a beta.
     ends = np.floor(paths.n * beta.ppf([0.025, 0.975], rank + 1, paths.n - rank)).astype(int)
