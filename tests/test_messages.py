@@ -212,6 +212,8 @@ SAID = [
     (lambda g: eb.backtest_many(g.cleaned, "rizhao", []), "no series to test; expected at least one"),
     (lambda g: total_of_a_printed_ratio(g.cleaned.catalog), "a ratio without parts has no total; found 'coverage'; "
      "expected an indicator with numerator and denominator"),
+    (lambda g: eb.analyse_growth(g.cleaned, "rizhao").plot("mmo"),
+     "unknown kind of picture 'mmo'. Did you mean 'mom'? Known: mom, base, yoy, ratio, volatility"),
     # branches together
     (lambda g: eb.growth_decomposition(without_last(g.cleaned, "sms"), "sms"),
      "no branch has figures to compare; found 'sms'; expected figures in 2010-08 and 2011-08"),
@@ -222,12 +224,8 @@ SAID = [
     # reports
     (lambda g: scope_of(SimpleNamespace(cleaned=lack(g.cleaned, index="zibo"), catalog=g.cleaned.catalog, whole=""),
                         "zibo"), "unknown branch with data 'zibo'. Known: "),
-    (lambda g: state("growth", "Growth.", level="loud"),
-     "key 'growth': unknown level; found 'loud'; expected info, good or attention"),
     (lambda g: state("a name", "Growth."),
-     "bad name; found 'a name'; expected letters, digits and _, beginning with a letter"),
-    (lambda g: table_of("growth", FRAME, kinds={"b": "percent"}),
-     "key 'growth': no such column; found 'b'; expected a"),
+     "bad name; found 'a name'; expected at most 31 letters, digits and _, beginning with a letter"),
     (lambda g: table_of("growth", pd.DataFrame({"a": range(100_001)})),
      "key 'growth': too many rows to record; found 100001; expected at most 100000"),
     (swept, ": cannot be cleared; found 'Permission denied'; expected a folder that may be written"),

@@ -216,7 +216,7 @@ class Citation:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence as a notebook said it, of its ``state`` (with a name and a level) or a ``reading``.
+    """A sentence as a notebook said it, of its ``state`` (with a name) or a ``reading``.
 
     ``refs`` are references as they travelled in the notebook; ``citations`` what they are in the recorded tables.
     """
@@ -225,7 +225,6 @@ class Sentence:
     text: str
     refs: tuple[Any, ...] = ()
     name: str = ""
-    level: str = "info"
     anchor: str = ""
     origin: Origin | None = None
     citations: tuple[Citation, ...] = ()

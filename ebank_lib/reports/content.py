@@ -114,7 +114,7 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
     content, numbers = Content(), {kind: itertools.count(1) for kind in ("figure", "table")}
     for path in paths:
         _read_stage(path, lang, fills or {}, content, numbers)
-    for kind, names in (("table", [x["name"] for x in content.tables]), ("state", [x.name for x in content.state])):
+    for kind, names in (("table", [x["name"].lower() for x in content.tables]), ("state", [x.name for x in content.state])):
         twice = next((name for name, many in Counter(names).items() if many > 1), None)
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
@@ -181,8 +181,7 @@ def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
             content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
             records.append(noted["table"]["name"])
         kind = "state" if "state" in noted else "reading"
-        said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), one.get("level", "info"),
-                              anchor, origin)
+        said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), anchor, origin)
                      for one in ([noted["state"]] if kind == "state" else noted.get("readings", ())))
         content.state += said if kind == "state" else ()
         items += [Item("block", "", sentences=said, origin=origin)] if said else _output_items(output, origin)

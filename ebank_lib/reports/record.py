@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,10 @@ from ..errors import ConfigError
 from ..wording import language, use_language
 from .parameters import check_parameters
 
-KINDS = ("text", "integer", "number", "percent", "month", "date", "flag")
 # More digits than anybody reads, fewer than two processors agree on.
 _DIGITS = 10
 _MAX_ROWS = 100_000
+_KEPT = ("history", "contents")     # what Excel, and our first sheet, are called
 # Charts use few colours: a palette loses nothing that can be seen and leaves a quarter of the bytes.
 _COLOURS = 192
 
@@ -49,8 +49,7 @@ def setup(lang: str = "zh") -> None:
     _show_small_pictures()
 
 
-def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,
-           heads: Mapping[str, str] | None = None, notes: Iterable[str] = (), lang: str | None = None) -> None:
+def record(name: str, result: object, title: str = "") -> None:
     """Hand a table to the report: it becomes a sheet of ``tables.xlsx``.
 
     Parameters
@@ -58,29 +57,23 @@ def record(name: str, result: object, title: str = "", *, kinds: Mapping[str, st
     name : str
         Names the table everywhere: letters, digits and ``_``; once in a report.
     result : DataFrame, Series, or a result with a ``.table``
-        A named index becomes columns.
+        A named index becomes columns. What it says of its columns (:func:`ebank_lib.display.describe`) holds.
     title : str, optional
         Stands above the table, in the reader's language; else the name.
-    kinds : mapping of column to {"text", "integer", "number", "percent", "month", "date", "flag"}, optional
-        How a column is written where its type does not say so: fractions that are per cent, above all.
-    heads : mapping of column to heading, optional
-        Else the wording's heading of that column.
-    notes : iterable of str
-        Stand below the table.
 
     Raises
     ------
     ConfigError
-        A bad name, an unknown column or kind, or too many rows.
+        A bad name, or too many rows.
 
     Notes
     -----
     Numbers are kept with ten significant digits. Outside a notebook nothing happens.
     """
-    _publish({}, {"table": table_of(name, result, title, kinds=kinds, heads=heads, notes=notes, lang=lang)})
+    _publish({}, {"table": table_of(name, result, title)})
 
 
-def state(name: str, sentence: str, *, level: str = "info") -> None:
+def state(name: str, sentence: str) -> None:
     """Say one line of the branch's state: shown here, and on the first screen of the page.
 
     Parameters
@@ -90,13 +83,11 @@ def state(name: str, sentence: str, *, level: str = "info") -> None:
     sentence : str
         In the reader's language; an empty one is not said. Made of cited values (:func:`ebank_lib.wording.cite`), its
         numbers lead to the cells of the recorded tables that they state.
-    level : {"info", "good", "attention"}
-        How it is marked.
 
     Raises
     ------
     ConfigError
-        A bad name or an unknown level.
+        A bad name.
 
     Examples
     --------
@@ -105,46 +96,32 @@ def state(name: str, sentence: str, *, level: str = "info") -> None:
     _check_name(name)
     if not sentence:
         return
-    if level not in ("info", "good", "attention"):
-        raise ConfigError("unknown level", key=name, found=level, expected="info, good or attention")
-    said = {"name": name, "text": str(sentence), "level": level, "cells": plain_cells(sentence)}
+    said = {"name": name, "text": str(sentence), "cells": plain_cells(sentence)}
     _publish({"text/html": f'<p class="reading">{html.escape(sentence)}</p>', "text/plain": str(sentence)},
              {"state": said})
 
 
-def table_of(name: str, result: object, title: str = "", *, kinds: Mapping[str, str] | None = None,
-             heads: Mapping[str, str] | None = None, notes: Iterable[str] = (),
-             lang: str | None = None) -> dict[str, Any]:
-    """Return the record of a table as plain JSON: ``name, title, columns, rows, notes``, and ``from`` what it is made.
-
-    What the result says of its table (:func:`ebank_lib.display.describe`) holds where the arguments say nothing else.
-    """
+def table_of(name: str, result: object, title: str = "", lang: str | None = None) -> dict[str, Any]:
+    """Return the record of a table as plain JSON: ``name, title, columns, rows``, and ``from`` what it is made."""
     _check_name(name)
     table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
     known = getattr(table, "attrs", {}).get("ebank", {})
     frame = _frame(table, result)
-    kinds, heads = kinds or {}, heads or {}
-    for column in [*kinds, *heads]:
-        if column not in frame.columns:
-            raise ConfigError("no such column", key=name, found=column, expected=", ".join(map(str, frame.columns)))
-    for kind in kinds.values():
-        if kind not in KINDS:
-            raise ConfigError("unknown kind", key=name, found=kind, expected=", ".join(KINDS))
     if len(frame) > _MAX_ROWS:
         raise ConfigError("too many rows to record", key=name, found=len(frame), expected=f"at most {_MAX_ROWS}")
-    lang = language(lang)
-    kinds, heads = {**known.get("kinds", {}), **kinds}, {**known.get("heads", {}), **heads}
+    lang, kinds, heads = language(lang), known.get("kinds", {}), known.get("heads", {})
     columns = [{"name": str(c), "head": str(heads.get(c) or heading(str(c), lang)),
                 "kind": kinds.get(c) or _kind(frame.iloc[:, at])} for at, c in enumerate(frame.columns)]
     cells = [[plain(value) for value in frame.iloc[:, at]] for at in range(frame.shape[1])]
     return {"name": name, "title": title or name, "columns": columns,
-            "rows": [list(row) for row in zip(*cells, strict=True)], "notes": [str(note) for note in notes],
+            "rows": [list(row) for row in zip(*cells, strict=True)],
             "from": {name: value for name, value in known.items() if name not in ("kinds", "heads")}}
 
 
 def _check_name(name: str) -> None:
-    if not (isinstance(name, str) and name.isidentifier() and name.isascii() and len(name) <= 64):
-        raise ConfigError("bad name", found=name, expected="letters, digits and _, beginning with a letter")
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii() and len(name) <= 31
+            and name.lower() not in _KEPT):
+        raise ConfigError("bad name", found=name, expected="at most 31 letters, digits and _, beginning with a letter")
 
 
 def _frame(table: object, result: object) -> pd.DataFrame:

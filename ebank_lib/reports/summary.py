@@ -14,7 +14,7 @@
     trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
     targets      [{key, label {zh, en}, deadline, odds, said, verdict, cells}]; odds that it is reached *in* the
                  deadline's month, and how they are said
-    state        [{name, text, level, cells}]: the lines of the first screen, in the page's language
+    state        [{name, text, cells}]: the lines of the first screen, in the page's language
     attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well. The total's says at most
                  ``no_latest``
     not_done     {notebook: {cell, message}}: stages that the data do not allow
@@ -87,7 +87,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), source),
-        "state": [{name: getattr(line, name) for name in ("name", "text", "level", "cells")} for line in content.state],
+        "state": [{name: getattr(line, name) for name in ("name", "text", "cells")} for line in content.state],
         "not_done": {book.name: book.not_done for book in executed if book.not_done},
         "parameters": parameters,
         "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),

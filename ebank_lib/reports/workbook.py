@@ -32,19 +32,6 @@ _FORMATS = {"percent": "0.00%", "integer": "#,##0", "month": "yyyy-mm", "date": 
 _SIZES = ((1000, "#,##0"), (10, "#,##0.00"), (0.1, "0.000"), (1e-3, "0.00000"), (1e-300, "0.00E+00"), (0, "0.000"))
 
 
-def sheet_names(tables: Iterable[Mapping[str, Any]], taken: Iterable[str] = ()) -> list[str]:
-    """Return a name for each table's sheet: its own as far as Excel allows, no two alike, none that Excel keeps."""
-    used = {name.lower() for name in taken} | {"history"}
-    names = []
-    for table in tables:
-        name, n = table["name"][:31], 2
-        while name.lower() in used:
-            name, n = f"{table['name'][:28]}_{n}", n + 1
-        used.add(name.lower())
-        names.append(name)
-    return names
-
-
 def workbook_bytes(tables: Sequence[Mapping[str, Any]], title: str, notes: Iterable[str] = (),
                    lang: str | None = None) -> bytes:
     """Return the workbook of records, as :func:`~ebank_lib.reports.record.table_of` makes them, with ``notebook`` and
@@ -59,21 +46,20 @@ def workbook_bytes(tables: Sequence[Mapping[str, Any]], title: str, notes: Itera
                for pattern in (*_FORMATS.values(), *(pattern for _, pattern in _SIZES))}
     styles = {name: book.add_format(style) for name, style in (_STYLES | numbers).items()}
     first = t("report.workbook_contents", lang)
-    names = sheet_names(tables, taken=[first])
-    _contents(book.add_worksheet(first), dict(zip(names, tables, strict=True)), title, notes, styles, lang)
-    for table, name in zip(tables, names, strict=True):
-        _sheet(book.add_worksheet(name), table, first, notes, styles, lang)
+    _contents(book.add_worksheet(first), tables, title, notes, styles, lang)
+    for table in tables:
+        _sheet(book.add_worksheet(table["name"]), table, first, notes, styles, lang)
     book.close()
     return buffer.getvalue()
 
 
-def _contents(sheet, tables: Mapping[str, Mapping], title: str, notes, styles, lang) -> None:
+def _contents(sheet, tables: Sequence[Mapping], title: str, notes, styles, lang) -> None:
     sheet.hide_gridlines(2)
     sheet.write_string(0, 0, _safe(title), styles["title"])
     for at, key in enumerate(("sheet", "what", "rows", "made_by")):
         sheet.write_string(2, at, t(f"report.{key}", lang), styles["head"])
-    for n, (name, table) in enumerate(tables.items(), start=3):
-        sheet.write_url(n, 0, f"internal:'{name}'!A1", styles["link"], name)
+    for n, table in enumerate(tables, start=3):
+        sheet.write_url(n, 0, f"internal:'{table['name']}'!A1", styles["link"], table["name"])
         sheet.write_string(n, 1, _safe(table["title"]), styles["text"])
         sheet.write_number(n, 2, len(table["rows"]), styles["#,##0"])
         sheet.write_string(n, 3, _origin(table))
@@ -103,7 +89,7 @@ def _sheet(sheet, table, first, notes, styles, lang) -> None:
             elif value is not None:
                 sheet.write_string(n, at, _safe(value), styles["text"])
         sheet.set_column(at, at, _width(column, values[:500]))
-    below = [*table["notes"], *notes, *filter(None, [_origin(table)])]
+    below = [*notes, *filter(None, [_origin(table)])]
     for n, note in enumerate(below, start=4 + len(rows)):
         sheet.write_string(n, 0, _safe(note), styles["note"])
     sheet.freeze_panes(3, 1)

@@ -96,9 +96,9 @@ def executed(tmp_path) -> list[Path]:
             "text/html": html_table(frame, caption="各项 <i>", notes=["注 & <b>"], lang="zh"), "text/plain": "x"},
             execution_count=4)], count=4),
         code("eb.record('growth', frame)", [shown({}, ebank={
-            "table": table_of("growth", frame, "增长 " + HOSTILE, notes=["=1+1"], lang="zh")})], count=5),
+            "table": table_of("growth", frame, "增长 " + HOSTILE, "zh")})], count=5),
         code("eb.state(...)", [shown({"text/html": f'<p class="reading">{"好"}</p>', "text/plain": "好"}, ebank={
-            "state": {"name": "growth", "text": "客户数1.25 " + HOSTILE, "level": "attention", "cells": [
+            "state": {"name": "growth", "text": "客户数1.25 " + HOSTILE, "cells": [
                 [3, 7, [{"table": "growth", "column": "value", "rows": {"indicator": HOSTILE}}]]]}})], count=6))
     second = notebook(
         *prose("# 预测", "# Forecast"),

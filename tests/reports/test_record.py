@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ebank_lib.charts import compact
+from ebank_lib.display import describe
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.reports.record import _png, record, setup, state, table_of
 from ebank_lib.wording import language
@@ -19,7 +20,7 @@ from ebank_lib.wording import language
 def test_a_table_is_plain_json_with_kinds_and_headings():
     frame = pd.DataFrame({"branch": ["a", None], "n": [1, 2], "x": [0.1234567890123, np.inf], "ok": [True, False],
                           "share": [0.5, 0.25]}, index=pd.PeriodIndex(["2010-01", "2010-02"], freq="M", name="month"))
-    made = table_of("t", frame, "Title", kinds={"share": "percent"}, heads={"x": "X"}, notes=["n"], lang="en")
+    made = table_of("t", describe(frame, kinds={"share": "percent"}, heads={"x": "X"}), "Title", "en")
     assert json.loads(json.dumps(made)) == made
     assert [c["kind"] for c in made["columns"]] == ["month", "text", "integer", "number", "flag", "percent"]
     assert [c["head"] for c in made["columns"]][:2] == ["Month", "Branch"] and made["columns"][3]["head"] == "X"
@@ -36,9 +37,7 @@ def test_a_result_is_recorded_by_its_table_and_a_series_by_its_values():
 
 @pytest.mark.parametrize("call", [
     lambda: table_of("../x", pd.DataFrame()), lambda: table_of("t", 3),
-    lambda: table_of("t", pd.DataFrame({"a": [1]}), kinds={"b": "percent"}),
-    lambda: table_of("t", pd.DataFrame({"a": [1]}), kinds={"a": "colour"}),
-    lambda: state("s", "text", level="loud"),
+    lambda: table_of("t" * 32, pd.DataFrame()), lambda: table_of("History", pd.DataFrame()),
 ])
 def test_what_cannot_be_recorded_is_a_typed_error(call):
     with pytest.raises(ConfigError):

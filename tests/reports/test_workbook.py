@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ebank_lib.display import describe
 from ebank_lib.reports.record import table_of
-from ebank_lib.reports.workbook import csv_bytes, export_files, parquet_bytes, sheet_names, workbook_bytes
+from ebank_lib.reports.workbook import csv_bytes, export_files, parquet_bytes, workbook_bytes
 
 EVIL = ["=cmd|' /C calc'!A0", "+1+1", "-1", "@SUM(A1)", "http://example.org", "\x01\x0bcontrol", "x" * 40000, "\ufffe"]
 
@@ -20,7 +21,7 @@ EVIL = ["=cmd|' /C calc'!A0", "+1+1", "-1", "@SUM(A1)", "http://example.org", "\
 def tables():
     frame = pd.DataFrame({"name": EVIL, "n": range(8), "x": [1234567.5] * 8, "share": [0.125] * 8,
                           "month": pd.period_range("2010-01", periods=8, freq="M")})
-    one = table_of("growth", frame, "=1+1", kinds={"share": "percent"}, notes=["=2+2"], lang="en")
+    one = table_of("growth", describe(frame, kinds={"share": "percent"}), "=1+1", "en")
     return [{**one, "notebook": "02_growth", "prompt": 5}, table_of("empty", pd.DataFrame({"a": []}), lang="en")]
 
 
@@ -43,7 +44,7 @@ def test_numbers_have_formats_and_months_are_dates(tables):
     assert sheet.freeze_panes == "B4" and sheet.column_dimensions["A"].width > 20
     assert [c.value for c in sheet[3]][:2] == ["Name", "n"]
     texts = [c.value for c in sheet["A"]]
-    assert "=2+2" in texts and "02_growth.ipynb [5]" in texts
+    assert "=1+1" in texts and "02_growth.ipynb [5]" in texts
 
 
 def test_the_first_sheet_lists_the_others(tables):
@@ -54,12 +55,6 @@ def test_the_first_sheet_lists_the_others(tables):
 
 def test_the_same_tables_give_the_same_bytes(tables):
     assert workbook_bytes(tables, "T", [], "en") == workbook_bytes(tables, "T", [], "en")
-
-
-def test_sheet_names_are_short_enough_and_differ():
-    names = sheet_names([{"name": n} for n in ("a" * 40, "a" * 41, "A" * 31, "history", "q")], taken=["q"])
-    assert len({n.lower() for n in names}) == 5 and all(len(n) <= 31 for n in names)
-    assert names[:2] == ["a" * 31, "a" * 28 + "_2"] and "history" not in names and "q" not in names
 
 
 # --- CSV and Parquet
@@ -84,8 +79,9 @@ def test_what_was_recorded_comes_back_and_nothing_is_a_formula(rows):
 
 
 def test_months_are_texts_numbers_numbers_and_headings_the_names_that_code_uses():
-    table = table_of("t", pd.DataFrame({"month": pd.period_range("2010-01", periods=2, freq="M"), "share": [0.25, None],
-                                        "lo-80": [1, 2]}), heads={"share": "占比"}, lang="zh")
+    given = pd.DataFrame({"month": pd.period_range("2010-01", periods=2, freq="M"), "share": [0.25, None],
+                          "lo-80": [1, 2]})
+    table = table_of("t", describe(given, heads={"share": "占比"}), lang="zh")
     frame = pd.read_parquet(io.BytesIO(parquet_bytes(table)))
     assert frame["month"].tolist() == ["2010-01", "2010-02"] and frame["share"].dtype == "float64"
     assert frame["lo-80"].dtype == "int64"
