@@ -104,9 +104,6 @@ STRATEGY = {
 }
 PROBLEMS = {"entries": [{"key": "slow", "kind": "problem", "number": 1, "zh": "增长慢", "en": "Growth is slow",
                          "needs": {"zh": "逐日数据", "en": "daily figures"}}]}
-FACTS = ("id,time,subject,indicator,measure,value,unit,kind,zh,en,source_zh,source_en\n"
-         "one,2009,省,online,level,1200,户,published,一,One,某报,A paper\n"
-         "two,2010-03,省,online,annual_growth,0.25,1,stated,二,Two,某报,A paper\n")
 MONTHS = ("2010-01", "2010-02", "2010-03")
 
 
@@ -199,7 +196,7 @@ class Draft:
     def __init__(self, files: list[dict[str, Any]]):
         self.yaml = {"sources.yaml": copied({**SOURCES, "files": files}), "catalog.yaml": copied(CATALOG),
                      "strategies.yaml": copied(STRATEGY), "problems.yaml": copied(PROBLEMS)}
-        self.files: dict[str, bytes] = {"branches.csv": BRANCHES.encode(), "facts.csv": FACTS.encode()}
+        self.files: dict[str, bytes] = {"branches.csv": BRANCHES.encode()}
         self.after: list[Callable[[Path], None]] = []     # done to the written folder
 
     def write(self, folder: Path) -> None:
@@ -437,13 +434,10 @@ def catalogue(rng: random.Random) -> Draft:
 
 
 def described(rng: random.Random) -> Draft:
-    """The same done to strategies, problems and facts."""
+    """The same done to strategies and problems."""
     draft = Draft(LONG)
     draft.files["cells.csv"] = as_csv(long_rows())
-    if rng.random() < 0.7:
-        return _spoil_yaml(rng, draft, rng.choice(["strategies.yaml", "problems.yaml"]))
-    draft.files["facts.csv"] = _spoil_csv(rng, FACTS)
-    return draft
+    return _spoil_yaml(rng, draft, rng.choice(["strategies.yaml", "problems.yaml"]))
 
 
 def _spoil_csv(rng: random.Random, text: str) -> bytes:
@@ -558,7 +552,7 @@ def folder(rng: random.Random) -> Draft:
 
 KINDS: dict[str, Callable[[random.Random], Draft]] = {
     "texts": texts, "rows and columns": moves, "sheets": sheets, "xml parts": parts, "bytes": flips, "csv": tables,
-    "parquet": parquet, "sources.yaml": source_yaml, "catalogue": catalogue, "strategy, problems, facts": described,
+    "parquet": parquet, "sources.yaml": source_yaml, "catalogue": catalogue, "strategy, problems": described,
     "folder": folder,
 }
 
