@@ -8,50 +8,42 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from ..cleaning import Cleaned
-from ..errors import UnknownNameError
 from ..wording import language, t
 from . import style
 
-KINDS = ("trouble", "corrected", "flagged", "missing")
 # What is marked on a series, in the order of the legend: decision -> (marker, colour).
 _MARKS = {"corrected": ("o", style.colours[1]), "flagged": ("^", style.colours[4]), "filled": ("D", style.colours[2]),
           "revision": ("s", style.colours[3])}
 
 
-def share_table(cleaned: Cleaned, kind: str = "trouble") -> pd.DataFrame:
-    """Return branch x month: the share of the indicators that are of a kind (``trouble`` is all of them together).
+def share_table(cleaned: Cleaned) -> pd.DataFrame:
+    """Return branch x month: the share of the indicators that were corrected, flagged or filled, or are missing.
 
     NaN before a branch's first figure and after its last.
     """
-    if kind not in KINDS:
-        raise UnknownNameError("kind of picture", kind, KINDS)
     absent, judged = cleaned.panel.isna(), cleaned.judged
     absent = absent.loc[:, ~absent.all()]
-    hit = absent & (kind in ("trouble", "missing"))
-    if kind != "missing":
-        wanted = [kind] if kind != "trouble" else ["corrected", "flagged", "filled"]
-        e = judged[judged["decision"].isin(wanted) & judged["indicator"].isin(absent.columns)]
-        heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
-        rows = hit.index.get_indexer(pd.MultiIndex.from_arrays([e["branch"].astype(object).replace(heirs), e["month"]]))
-        marked = hit.to_numpy(bool, copy=True)
-        marked[rows[rows >= 0], hit.columns.get_indexer(e["indicator"])[rows >= 0]] = True
-        hit = pd.DataFrame(marked, hit.index, hit.columns)
-    there, share = (column.to_numpy().reshape(len(cleaned.branches), len(cleaned.months))
-                    for column in ((~absent).any(axis=1), hit.mean(axis=1)))
+    e = judged[judged["decision"].isin(["corrected", "flagged", "filled"]) & judged["indicator"].isin(absent.columns)]
+    heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
+    rows = absent.index.get_indexer(pd.MultiIndex.from_arrays([e["branch"].astype(object).replace(heirs), e["month"]]))
+    marked = absent.to_numpy(bool, copy=True)
+    marked[rows[rows >= 0], absent.columns.get_indexer(e["indicator"])[rows >= 0]] = True
+    shape = len(cleaned.branches), len(cleaned.months)
+    there, share = (~absent).to_numpy().any(axis=1).reshape(shape), marked.mean(axis=1).reshape(shape)
     own = np.logical_or.accumulate(there, axis=1) & np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
     return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
 
 
 @style.in_style
-def plot_quality(cleaned: Cleaned, kind: str = "trouble", ax: Axes | None = None, lang: str | None = None) -> Axes:
+def plot_quality(cleaned: Cleaned, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw branch x month: how much of each monthly row was corrected, flagged, filled or is missing.
 
     Sources with more than 40 branches show the 40 with most trouble; months before a branch's first figure and after
     its last are left blank.
     """
     lang = language(lang)
-    table = share_table(cleaned, kind)
-    title = t(f"cleaning.chart_{kind}", lang)
+    table = share_table(cleaned)
+    title = t("cleaning.chart_trouble", lang)
     if len(table) > 40:
         worst = table.sum(axis=1).nlargest(40, keep="all").index[:40]
         title = style.wrap(t("cleaning.chart_worst", lang, title=title, n=40, total=len(table)), 84)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,18 +21,17 @@ _COLUMNS = {"rank": 1.05, "percentile": 1.17, "months": 1.43}      # what stands
 
 
 @style.in_style
-def plot_peers(peers: Peers, lang: str | None = None, indicators: Sequence[str] | None = None) -> Figure:
+def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     """Draw a row an indicator: every branch from the lowest to the highest, this one marked; rank and months beside.
 
-    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small. Default
-    `indicators`: all but parts whose share of the whole is a row of its own.
+    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small. Left out
+    are parts whose share of the whole is a row of its own.
     """
     lang = language(lang)
     catalog, who = peers.catalog, peers.catalog.branch(peers.branch).label(lang)
     rows = peers.scale_free().dropna(subset=["y"])
     within = {p for i in catalog.identities if i.kind == "within" for p in i.parts}
-    keep = ~rows["indicator"].isin(within) if indicators is None else rows["indicator"].isin(list(indicators))
-    rows = rows[keep & (rows["n"] > 1)]
+    rows = rows[~rows["indicator"].isin(within) & (rows["n"] > 1)]
     if rows.empty:
         return style.sentence(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
     total, rows = len(rows), rows.iloc[:style.MOST]
@@ -92,37 +90,30 @@ def _beside(row, lang: str) -> tuple[str, str, str]:
 
 
 @style.in_style
-def plot_convergence(result: Convergence, lang: str | None = None, indicators: Sequence[str] | None = None,
-                     branch: str = "") -> Figure:
-    """Draw mean growth against the start, a dot a branch (one of them marked), with regression line and both verdicts.
+def plot_convergence(result: Convergence, lang: str | None = None) -> Figure:
+    """Draw mean growth against the start, a dot a branch, with regression line and both verdicts.
 
-    Default `indicators`: the catalogue's headline indicators that were tested, else the first four tested.
+    Of the catalogue's headline indicators those that were tested, else the first four tested.
     """
-    lang, catalog = language(lang), result.catalog
+    lang = language(lang)
     tested = result.table.loc[result.table["status"] == "ok"].set_index("indicator")
-    wanted = [k for k in (catalog.headline if indicators is None else indicators) if k in tested.index]
-    wanted = wanted or list(tested.index[:4 if indicators is None else 0])
+    wanted = [k for k in result.catalog.headline if k in tested.index] or list(tested.index[:4])
     if not wanted:
         return style.sentence(t("peers.convergence_title", lang), lang, t("peers.convergence_nothing", lang)).figure
     columns = min(len(wanted), 4)
     lines = math.ceil(len(wanted) / columns)
     fig, axes = style.panels(lines, columns, 2.5 * lines + 0.9)
     for ax, key in zip(axes.flat, wanted, strict=False):
-        _scatter(ax, result, tested.loc[key], key, branch, lang)
+        _scatter(ax, result, tested.loc[key], key, lang)
     for ax in axes.flat[len(wanted):]:
         ax.set_axis_off()
-    notes = [t("peers.convergence_axes", lang)]
-    if branch:
-        notes.append(t("peers.convergence_marked", lang, branch=catalog.branch(branch).label(lang)))
-    return style.headline(fig, t("peers.convergence_title", lang), ("；" if lang == "zh" else "; ").join(notes))
+    return style.headline(fig, t("peers.convergence_title", lang), t("peers.convergence_axes", lang))
 
 
-def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, branch: str, lang: str) -> None:
+def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, lang: str) -> None:
     ind = result.catalog.indicators[key]
     points = result.points[result.points["indicator"] == key]
-    mine = points["branch"] == branch
-    ax.plot(points["initial"][~mine], points["growth"][~mine], "o", ms=4.5, color=style.MUTED, alpha=0.7, mew=0)
-    ax.plot(points["initial"][mine], points["growth"][mine], "o", ms=7, color=style.BAND)
+    ax.plot(points["initial"], points["growth"], "o", ms=4.5, color=style.MUTED, alpha=0.7, mew=0)
     ends = np.array([points["initial"].min(), points["initial"].max()])
     sure = row["beta_verdict"] in ("converges", "diverges")
     level = points["growth"].mean() + row["b"] * (ends - points["initial"].mean())
@@ -153,10 +144,10 @@ def _round_figures(low: float, high: float, bounded: bool) -> list[float]:
 
 
 @style.in_style
-def plot_clusters(result: Clusters, lang: str | None = None, branch: str = "") -> Figure:
+def plot_clusters(result: Clusters, lang: str | None = None) -> Figure:
     """Draw each cluster's growth, indicator by indicator, against the mean of all branches: a panel a cluster.
 
-    The thick line is the cluster's mean, the thin ones its branches; `branch` is marked where it belongs.
+    The thick line is the cluster's mean, the thin ones its branches.
     """
     lang, catalog = language(lang), result.catalog
     if result.verdict == "few":
@@ -176,16 +167,11 @@ def plot_clusters(result: Clusters, lang: str | None = None, branch: str = "") -
             ax.plot(z.loc[b], at, color=colour, lw=0.7, alpha=0.35)
         if result.verdict == "clusters":
             ax.plot(z.loc[members].mean(), at, "o-", color=colour, lw=2, ms=4)
-        if branch in members:
-            ax.plot(z.loc[branch], at, "o-", color=style.INK, lw=1.2, ms=3)
         ax.set_xlim(-edge, edge)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.grid(axis="x")
         word = "panel" if result.verdict == "clusters" else "one"
         ax.set_title(t(f"peers.clusters_{word}", lang, cluster=n, n=len(members)), fontsize=9.5, pad=5)
     style.name_rows(axes[0, 0], [catalog.indicators[k].short_label(lang) for k in z.columns], size=8.5)
-    notes = [t("peers.clusters_x", lang)]
-    if branch in result.profiles.index:
-        notes.append(t("peers.clusters_marked", lang, branch=catalog.branch(branch).label(lang)))
-    notes += filter(None, [style.some_of(len(at), total, lang)])
+    notes = [t("peers.clusters_x", lang), *filter(None, [style.some_of(len(at), total, lang)])]
     return style.headline(fig, t("peers.clusters_title", lang), ("；" if lang == "zh" else "; ").join(notes))

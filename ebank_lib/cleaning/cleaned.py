@@ -395,14 +395,13 @@ class Cleaned:
                                      for name in ("cells", "in_panel", "rejected"))
         return t("cleaning.reading", lang, cells=cells, in_panel=in_panel, kept_out=rejected, **made)
 
-    def plot(self, branch: str | None = None, indicator: str | None = None, kind: str = "trouble", ax=None,
-             lang: str | None = None):
-        """Draw the map of branches and months (`kind`: trouble, corrected, flagged, missing), or one series before and
-        after when a branch and an indicator are given."""
+    def plot(self, branch: str | None = None, indicator: str | None = None, ax=None, lang: str | None = None):
+        """Draw the map of branches and months, or one series before and after when a branch and an indicator are given.
+        """
         from ..charts.cleaning import plot_before_after, plot_quality
 
         if branch is None:
-            return plot_quality(self, kind, ax, lang)
+            return plot_quality(self, ax, lang)
         return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
 
     def save(self, folder: str | Path, lang: str | None = None) -> list[Path]:

@@ -94,11 +94,11 @@ class Clusters(Shown):
                           formats={"cluster": "{:.0f}", "silhouette": "{:.2f}", "stability": "{:.2f}"},
                           notes=[self.reading(lang), t("peers.clusters_method", lang)])
 
-    def plot(self, lang: str | None = None, branch: str = ""):
-        """Draw the growth profile of each cluster in a panel of its own (`branch` marked); returns the Figure."""
+    def plot(self, lang: str | None = None):
+        """Draw the growth profile of each cluster in a panel of its own; returns the Figure."""
         from ..charts.peers import plot_clusters
 
-        return plot_clusters(self, lang, branch)
+        return plot_clusters(self, lang)
 
 
 def silhouette(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -87,11 +87,11 @@ class Convergence(Shown):
                           heads={c: t(f"peers.head_{c}", lang) for c in shown.columns[1:]},
                           notes=[t("peers.convergence_method", lang, level=percent(1 - self.level, 0))])
 
-    def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None, branch: str = ""):
-        """Draw growth against where each branch began (`branch` marked), one panel an indicator; returns the Figure."""
+    def plot(self, lang: str | None = None):
+        """Draw growth against where each branch began, one panel an indicator; returns the Figure."""
         from ..charts.peers import plot_convergence
 
-        return plot_convergence(self, lang, indicators, branch)
+        return plot_convergence(self, lang)
 
 
 def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level: float = 0.95) -> pd.Series:

@@ -214,11 +214,11 @@ class Peers(Shown):
         return html_table(shown, lang=lang, heads=heads, notes=[t("peers.method", lang, level=percent(self.level, 0))],
                           caption=t("peers.caption", lang, branch=self.catalog.branch(self.branch).label(lang)))
 
-    def plot(self, lang: str | None = None, indicators: Sequence[str] | None = None):
+    def plot(self, lang: str | None = None):
         """Draw every branch as a dot on the percentile of its province, this one marked; returns the Figure."""
         from ..charts.peers import plot_peers
 
-        return plot_peers(self, lang, indicators)
+        return plot_peers(self, lang)
 
 
 def _cited(row, column: str, text: object) -> str:

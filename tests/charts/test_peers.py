@@ -25,13 +25,12 @@ def results(cleaned):
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("which", ["peers", "convergence", "clusters", "problems"])
 def test_pictures_are_readable_in_both_languages(results, which, lang):
-    options = {"branch": "rizhao"} if which in ("convergence", "clusters") else {}
-    assert_readable(results[which].plot(lang, **options))
+    assert_readable(results[which].plot(lang))
 
 
-def test_a_row_of_dots_is_every_branch_and_the_large_one_is_the_branch(results):
-    peers = results["peers"]
-    fig = peers.plot("en", ["personal_online_activity"])
+def test_a_row_of_dots_is_every_branch_and_the_large_one_is_the_branch(cleaned):
+    peers = compare_peers(cleaned, "rizhao", ["personal_online_activity"])
+    fig = peers.plot("en")
     ax = fig.axes[0]
     small = next(line for line in ax.get_lines() if line.get_markersize() == 4 and line.get_marker() == "o")
     large = next(line for line in ax.get_lines() if line.get_markersize() == 7)
@@ -45,11 +44,11 @@ def test_a_row_of_dots_is_every_branch_and_the_large_one_is_the_branch(results):
 
 def test_the_scatter_is_the_regression(results):
     found = results["convergence"]
-    ax = found.plot("zh", ["sms"], branch="rizhao").axes[0]
+    ax = next(ax for ax in found.plot("zh").axes if ax.get_title(loc="left").startswith("短信"))
     line = ax.get_lines()[-1]
     slope = np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0]
     assert slope == pytest.approx(found.table.set_index("indicator").loc["sms", "b"])
-    assert sum(len(drawn.get_xdata()) for drawn in ax.get_lines()[:2]) == 16
+    assert len(ax.get_lines()[0].get_xdata()) == 16
     assert "看不出" in ax.get_title(loc="left")
 
 
@@ -59,7 +58,7 @@ def test_groups_have_a_panel_each(results):
     none = results["clusters"]
     table = none.table.assign(cluster=[1.0, 2.0] * 8, stability=0.8, silhouette=0.5)
     two = dataclasses.replace(none, table=table, verdict="clusters", p_value=0.01)
-    fig = two.plot("en", branch="rizhao")
+    fig = two.plot("en")
     assert_readable(fig)
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["Group 1 (8)", "Group 2 (8)"]
 
