@@ -19,7 +19,7 @@ from scipy import stats
 from .catalog import Catalog, as_period
 from .display import describe, html_table
 from .errors import SeriesError, UnknownNameError
-from .wording import cell, cite, language, month_name, number, percent, t
+from .wording import cell, cite, language, listed, month_name, number, percent, t
 
 KINDS = ("mom", "base", "yoy")
 MIN_TREND = 12      # months: below this the normal approximation of Mann-Kendall's S is not to be trusted
@@ -404,7 +404,7 @@ def _summary(y: pd.Series, base: pd.Series, key: str, kind: str, new: bool) -> d
 
 def _notes(frame: pd.DataFrame, catalog: Catalog, base: pd.Period) -> list[str]:
     def names(keys) -> str:
-        return ("、" if language() == "zh" else ", ").join(catalog.indicators[k].short_label() for k in keys)
+        return listed(catalog.indicators[k].short_label() for k in keys)
 
     notes = []
     empty = [k for k in frame.columns if frame[k].isna().all()]

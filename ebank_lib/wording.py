@@ -10,6 +10,7 @@ knows its cells, and where in it they are stated.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -137,6 +138,16 @@ def join(parts: Iterable[str], between: str = "") -> Text:
         cells += [(start + len(text), end + len(text), refs) for start, end, refs in getattr(part, "cells", ())]
         text += str(part)
     return Text(text, cells)
+
+
+def listed(names: Iterable[str], lang: str | None = None) -> Text:
+    """Return names as a sentence lists them."""
+    return join(names, "、" if language(lang) == "zh" else ", ")
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a text takes, a Chinese sign being two."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def has(key: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
@@ -32,7 +31,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.transforms import Affine2D, IdentityTransform, ScaledTranslation
 from scipy.optimize import isotonic_regression
 
-from ..wording import month_name, number, t
+from ..wording import columns_of, month_name, number, t
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
 colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5539", "#444444")
@@ -254,7 +253,7 @@ def wrap(text: str, width: int) -> str:
     with what they hold on to."""
     lines, used = [""], 0
     for piece in re.findall(r"（*[\u2e80-\uffef][，。；：、）]*|[^\s\u2e80-\uffef]+\s*|\s+", text):
-        columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in piece.rstrip())
+        columns = columns_of(piece.rstrip())
         if lines[-1] and used + columns > width:
             lines, used = [*lines, ""], 0
         lines[-1] += piece

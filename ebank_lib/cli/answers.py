@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from ..cleaning import Cleaned, clean
 from ..files import named_file
 from ..sources import open_source
-from ..wording import has, number, t
+from ..wording import columns_of, has, number, t
 
 _MISNAMED = ("unknown_branch", "unknown_unit")
 
@@ -109,10 +108,6 @@ def print_frame(given: Any) -> None:
 def _print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table in columns; a Chinese sign takes two places."""
     lines = [list(heads), *[["".join(c if c.isprintable() else "�" for c in str(v)) for v in row] for row in rows]]
-    widths = [max(_width(line[at]) for line in lines) for at in range(len(heads))]
+    widths = [max(columns_of(line[at]) for line in lines) for at in range(len(heads))]
     for line in lines:
-        print("  ".join(text + " " * (width - _width(text)) for text, width in zip(line, widths)).rstrip())
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+        print("  ".join(text + " " * (width - columns_of(text)) for text, width in zip(line, widths)).rstrip())

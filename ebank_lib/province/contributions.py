@@ -12,7 +12,7 @@ from ..cleaning import trusted_panel
 from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..forecasting import JointPaths
-from ..wording import cell, cite, join, language, month_name, number, percent, t
+from ..wording import cell, cite, join, language, listed, month_name, number, percent, t
 from .sums import TENTH, add_up, additive, full_years, hierarchy_of, name_of, reporting, table_unit, total_of
 
 
@@ -338,7 +338,7 @@ def who_carries(paths: JointPaths, indicator: str = "") -> Carriers:
 
 
 def _names(catalog: Catalog, branches, lang: str) -> str:
-    return ("、" if lang == "zh" else ", ").join(catalog.branch(b).label(lang) for b in branches)
+    return listed((catalog.branch(b).label(lang) for b in branches), lang)
 
 
 def span_text(ind: Indicator, end: pd.Period, months: int, lang: str) -> str:

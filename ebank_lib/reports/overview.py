@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..wording import has, t
+from ..wording import has, listed, t
 from .page import set_page
-from .summary import OPEN, change_text, listed, month_text, range_text, value_text
+from .record import plain
+from .summary import OPEN, change_text, month_text, range_text, value_text
 
 # In the order of a reader's worry; see reports/summary.py for the rules. The first five are to be acted on.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "odds", "falling", "suspicious")
@@ -252,14 +253,10 @@ def _forecasts(previous, now) -> list[dict[str, Any]]:
     for row in now["forecast"]:
         old, new = before.get(row["month"]), row["y_hat"]
         if old is not None and new is not None:
-            change, share = _ten(new - old), None if ratio or not old else _ten(new / old - 1)
+            change, share = plain(new - old), None if ratio or not old else plain(new / old - 1)
             rows.append({"month": row["month"], "old": old, "new": new, "change": change, "share": share,
                          "size": change if share is None else share})
     return rows
-
-
-def _ten(value: float) -> float:
-    return float(f"{value:.10g}")
 
 
 def _came(previous, now) -> list[dict[str, Any]]:

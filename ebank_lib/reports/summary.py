@@ -44,7 +44,7 @@ from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
 from ..versions import library_versions, package_sha256
-from ..wording import LANGUAGES, month_name, number, percent, t
+from ..wording import LANGUAGES, listed, month_name, number, percent, t
 from .cells import row_ids
 from .parameters import INJECTED, tags
 from .record import plain
@@ -251,11 +251,6 @@ def labels_of(catalog, name: str) -> dict[str, str]:
     """Return what a report is called: the branch's label, or words for all branches together."""
     one = catalog.branches.get(name)
     return both(lambda lang: one.label(lang) if one else t("report.all_branches", lang))
-
-
-def listed(names: Iterable[str], lang: str) -> str:
-    """Return names as a sentence lists them."""
-    return ("、" if lang == "zh" else ", ").join(names)
 
 
 def value_text(indicator: Mapping[str, Any], value: float | None, lang: str) -> str:

@@ -11,14 +11,13 @@ import csv
 import datetime as dt
 import io
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import xlsxwriter
 
 from ..cleaning.ledger import inert
-from ..wording import language, t
+from ..wording import columns_of, language, t
 
 _EPOCH = dt.datetime(2000, 1, 1)   # xlsx must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
@@ -120,13 +119,9 @@ def _pattern(values: Sequence[Any]) -> str:
 def _width(column: Mapping[str, Any], values: Sequence[Any]) -> float:
     """Return a width in which the heading and the texts fit, Chinese signs counting double."""
     shown = [f"{v:,.3f}" if isinstance(v, float) else str(v) for v in values if v is not None]
-    longest = max((_columns(text[:14] if column["kind"] in ("number", "integer") else text) for text in shown),
+    longest = max((columns_of(text[:14] if column["kind"] in ("number", "integer") else text) for text in shown),
                   default=0)
-    return min(_WIDEST, max(9, longest + 2, min(_columns(column["head"]), 24) + 3))
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+    return min(_WIDEST, max(9, longest + 2, min(columns_of(column["head"]), 24) + 3))
 
 
 def _origin(table: Mapping[str, Any]) -> str:

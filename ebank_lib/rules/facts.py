@@ -24,7 +24,7 @@ from ..display import describe, html_table
 from ..errors import ConfigError, SeriesError, UnknownNameError
 from ..files import named_file
 from ..growth import as_month
-from ..wording import cell, cite, join, language, month_name, percent, t
+from ..wording import cell, cite, join, language, listed, month_name, percent, t
 from .statistics import FACTS, MIN_MONTHS, Data, as_written
 
 VERDICTS = ("holds", "fails", "unclear")
@@ -132,9 +132,8 @@ class Facts:
         if self.numbers.empty:
             return t("facts.none", lang)
         table, found = "fact_verdicts", self.verdicts.groupby("verdict")["fact"].apply(list)
-        parts = [t(f"facts.count_{v}", lang, n=cite(len(found[v]), cell(table, verdict=v)), which=join(
-            [cite(n, cell(table, "fact", fact=n)) for n in found[v]], "、" if lang == "zh" else ", "))
-            for v in VERDICTS if v in found.index]
+        parts = [t(f"facts.count_{v}", lang, n=cite(len(found[v]), cell(table, verdict=v)), which=listed(
+            [cite(n, cell(table, "fact", fact=n)) for n in found[v]], lang)) for v in VERDICTS if v in found.index]
         return t("facts.reading", lang, branch=self.catalog.branch(self.branch).label(lang), n=cite(
             len(self.verdicts), cell(table)), parts=join(parts, "；" if lang == "zh" else "; "))
 
@@ -152,7 +151,7 @@ class Facts:
         fact = self._fact(row.fact)
         check = fact.checks[ord(row.part) - ord("a")]
         label = {k: self.catalog.indicators[k].short_label(lang) for k in [*check.indicators, *check.against]}
-        everything = ("、" if lang == "zh" else ", ").join(label[k] for k in check.indicators)
+        everything = listed((label[k] for k in check.indicators), lang)
         text = t(f"facts.{row.statistic}", lang, a=label.get(row.item, everything), b=label.get(row.other, ""),
                  year=fact.year, limit=f"{check.limit:g}",
                  month=month_name(pd.Period(check.month, "M"), lang) if check.month else "")

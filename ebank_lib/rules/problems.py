@@ -20,7 +20,7 @@ from ..config import Strict, read_yaml, validate
 from ..display import Shown, describe, html_table
 from ..errors import ConfigError, UnknownNameError
 from ..files import named_file
-from ..wording import cell, cite, language, t
+from ..wording import cell, cite, language, listed, t
 from .statistics import PROBLEMS, Asked, Figure, as_written
 
 Kind = Literal["problem", "strength", "weakness", "risk"]
@@ -184,11 +184,11 @@ class Assessment(Shown):
         if math.isfinite(row["lo"]):
             text += t("problems.interval", lang, **{end: as_written(form, row[end], lang) for end in ("lo", "hi")})
         name = {k: self.catalog.indicators[k].short_label(lang) for k in [*rule.indicators, *rule.of]}
-        gap, key = "、" if lang == "zh" else ", ", row["statistic"]
+        key = row["statistic"]
         if key in ("percentile", "gap_months"):
             key += "_per" if rule.of else f"_{rule.measure}"
-        what = t(f"problems.{key}", lang, item=name.get(row["item"], gap.join(name[k] for k in rule.indicators)),
-                 of=gap.join(name[k] for k in rule.of))
+        what = t(f"problems.{key}", lang, item=name.get(row["item"], listed((name[k] for k in rule.indicators), lang)),
+                 of=listed((name[k] for k in rule.of), lang))
         return t("problems.figure", lang, what=what, value=text)
 
     def _why(self, entry: Entry, row: dict, lang: str) -> str:
