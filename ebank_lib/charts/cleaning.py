@@ -29,7 +29,8 @@ def share_table(cleaned: Cleaned) -> pd.DataFrame:
     marked = absent.to_numpy(bool, copy=True)
     marked[rows[rows >= 0], absent.columns.get_indexer(e["indicator"])[rows >= 0]] = True
     shape = len(cleaned.branches), len(cleaned.months)
-    there, share = (~absent).to_numpy().any(axis=1).reshape(shape), marked.mean(axis=1).reshape(shape)
+    there, share = (~absent).any(axis=1), pd.DataFrame(marked).mean(axis=1)
+    there, share = there.to_numpy().reshape(shape), share.to_numpy().reshape(shape)
     own = np.logical_or.accumulate(there, axis=1) & np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
     return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
 

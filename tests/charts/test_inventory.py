@@ -51,8 +51,8 @@ def pictures(cleaned):
     yield "coverage", lambda: plot_coverage(tried)
     yield "revision", revise(forecast(y.iloc[:-2], models=("theta",), kind="stock", unit="户"), y).plot
     yield "peers", compare_peers(cleaned, "rizhao").plot
-    yield "convergence", lambda: convergence(cleaned).plot(branch="rizhao")
-    yield "clusters", lambda: growth_clusters(cleaned, replications=19).plot(branch="rizhao")
+    yield "convergence", convergence(cleaned).plot
+    yield "clusters", growth_clusters(cleaned, replications=19).plot
     yield "problems", assess_problems(cleaned, "rizhao").plot
     for key in ("mobile", "coverage"):
         yield f"multiples_{key}", lambda key=key: plot_multiples(cleaned, key)

@@ -86,6 +86,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import ebank_lib as eb
 from ebank_lib.charts.style import use_style
+from ebank_lib.display import describe
 eb.setup(lang)
 use_style()
 cleaned = eb.clean(eb.open_source(source))
@@ -95,7 +96,7 @@ hostile = ["<script>alert(5)</script>", "{FORMULA}", "+1", "-1", "@x", "\\t=1", 
 print(socket.socket is sitecustomize.Closed)"""
 SHOW = """\
 frame = pd.DataFrame({"text": hostile, "value": range(len(hostile))})
-eb.record("hostile", frame, "=title " + label, notes=[label], heads={"text": "=head " + label})
+eb.record("hostile", describe(frame, heads={"text": "=head " + label}), "=title " + label)
 eb.state("hostile", label + note)
 eb.show(frame, caption=label + note, notes=hostile[:3])"""
 DRAW = 'plt.plot([1, 2], label=label); plt.title(label + " $x_{1"); plt.xlabel(note); plt.legend();'
