@@ -1,16 +1,17 @@
 """Do the branches come closer together? Beta convergence (the small grow faster), sigma convergence (less spread).
 
 Beta: mean growth of each branch on where it began, ``(x_T - x_0) / T = a + b x_0``, x the log (log odds of a share).
-Null: b = 0; alternative: b differs from 0. HC3 errors and Student's t with n - 2 degrees of freedom, since branches of
-different size are not equally noisy (MacKinnon and White 1985; Long and Ervin 2000 for small n). The half-life follows
-from ``b = -(1 - exp(-beta T)) / T`` (Barro and Sala-i-Martin 1992): ln 2 / beta.
+Null: b = 0; alternative: b differs from 0. A chance low in month 0 would be followed by fast growth (Galton's fallacy,
+Friedman 1992), so where a branch began is told by the month before: two stage least squares, whose t is that of growth
+on the month before. HC3 errors and Student's t with n - 2 degrees of freedom, since branches of different size are not
+equally noisy (MacKinnon and White 1985; Long and Ervin 2000 for small n). The half-life follows from
+``b = -(1 - exp(-beta T)) / T`` (Barro and Sala-i-Martin 1992): ln 2 / beta.
 
-Sigma: the spread of x over branches in the first and the last month. Null: equal variances of the paired samples;
-alternative: they differ. Pitman (1939) and Morgan (1939): the variances are equal exactly when x_T + x_0 and x_T - x_0
-are uncorrelated; Student's t with n - 2 degrees of freedom for normal x. As a test of convergence: Carree and Klomp
-(1997).
+Sigma: how far the branches lie from their median in the first and the last month. Null: as far; alternative: not.
+Brown and Forsythe's (1974) deviations, paired; Student's t with n - 1 degrees of freedom.
 
-Beta alone can deceive: a chance low in the first month is followed by fast growth (Galton's fallacy, Friedman 1992).
+False alarms, 16 branches, at a stated 5%: beta 5% with measurement noise of any size that does not last from one month
+to the next, sigma 4 to 6% for normal and for t samples of 3 degrees of freedom (simulated in the tests).
 So both are shown. With many indicators some are significant by luck: p values are adjusted by Holm's method, each test
 for itself.
 """
@@ -36,7 +37,7 @@ from .position import base_month, comparable_keys, matrix, scaled
 MIN_BRANCHES = 6
 MIN_MONTHS = 12
 _BETA = ("b", "se", "b_lo", "b_hi", "beta_p", "half_life", "half_lo", "half_hi")
-_COLUMNS = ["indicator", "first", "last", "months", "n", "left_out", *_BETA, "beta_adjusted", "beta_verdict",
+_COLUMNS = ["indicator", "first", "start", "last", "months", "n", "left_out", *_BETA, "beta_adjusted", "beta_verdict",
             "sd_first", "sd_last", "ratio", "sigma_t", "sigma_p", "sigma_adjusted", "sigma_verdict", "status"]
 
 
@@ -47,13 +48,14 @@ class Convergence(Shown):
     Attributes
     ----------
     table : DataFrame
-        One row an indicator: ``indicator, first, last, months, n`` (branches with a value in both), ``left_out``, ``b,
+        One row an indicator: ``indicator, first, start`` (the month after, from which growth counts), ``last, months,
+        n`` (branches with a value in first and last), ``left_out``, ``b,
         se, b_lo, b_hi, beta_p, half_life, half_lo, half_hi`` (months; infinite where the interval of b reaches 0,
         missing where b says no convergence), ``beta_adjusted, beta_verdict``, ``sd_first, sd_last, ratio, sigma_t,
         sigma_p, sigma_adjusted, sigma_verdict, status``. Verdicts: ``converges, diverges, none, unknown``; status
         ``ok``, ``few`` (fewer than six branches) or ``short`` (less than a year).
     points : DataFrame
-        ``indicator, branch, initial`` (x in the first month), ``growth`` (of x, a month).
+        ``indicator, branch, initial`` (x in the month ``start``), ``growth`` (of x, a month).
     """
 
     catalog: Catalog = field(repr=False)
@@ -94,13 +96,15 @@ class Convergence(Shown):
         return plot_convergence(self, lang)
 
 
-def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level: float = 0.95) -> pd.Series:
-    """Regress mean growth on the start, logs (or log odds) in the first and the last month, that many months apart.
+def beta_convergence(before: np.ndarray, initial: np.ndarray, final: np.ndarray, months: int,
+                     level: float = 0.95) -> pd.Series:
+    """Regress mean growth on the start, logs (or log odds) in two months so many apart, the start told by one before.
 
     Returns ``b`` (growth a month for each unit of log), ``se, b_lo, b_hi, beta_p`` and ``half_life, half_lo, half_hi``
     in months: missing where b is not negative, infinite where an end is not.
     """
-    fit = sm.OLS((final - initial) / months, sm.add_constant(initial)).fit(cov_type="HC3", use_t=True)
+    start = np.polyval(np.polyfit(before, initial, 1), before)
+    fit = sm.OLS((final - initial) / months, sm.add_constant(start)).fit(cov_type="HC3", use_t=True)
     b, (lo, hi) = fit.params[1], fit.conf_int(1 - level)[1]
 
     def half(slope: float) -> float:
@@ -112,14 +116,12 @@ def beta_convergence(initial: np.ndarray, final: np.ndarray, months: int, level:
     return pd.Series([b, fit.bse[1], lo, hi, fit.pvalues[1], half(b), half(lo), half(hi)], _BETA)
 
 
-def pitman_morgan(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
-    """Test that two paired samples have the same variance; returns t (positive: the last spreads more) and p."""
-    plus, minus = last + first, last - first
-    if np.ptp(minus) <= 1e-12 * max(1.0, float(np.ptp(plus))):
+def spread_test(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
+    """Test that two paired samples lie as far from their medians; returns t (positive: the last spreads more) and p."""
+    early, late = (np.abs(x - np.median(x)) for x in (first, last))
+    if np.ptp(late - early) <= 1e-12 * max(1.0, float(late.max())):
         return 0.0, 1.0          # every branch moved by the same amount: nothing spread at all
-    r, p = stats.pearsonr(plus, minus)
-    degrees = len(first) - 2
-    return float(r * math.sqrt(degrees / (1 - r * r))) if abs(r) < 1 else math.copysign(math.inf, r), float(p)
+    return tuple(map(float, stats.ttest_rel(late, early)))
 
 
 def convergence(cleaned, indicators: Sequence[str] | None = None, level: float = 0.95) -> Convergence:
@@ -146,7 +148,7 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
         row, x = _one(wide, scaled(wide, ind.kind == "ratio" and ind.bounded), level)
         rows.append({"indicator": key, **row})
         if row["status"] == "ok":
-            initial, final = x.loc[row["first"]], x.loc[row["last"]]
+            initial, final = x.loc[row["start"]], x.loc[row["last"]]
             points.append(pd.DataFrame({"indicator": key, "branch": x.columns, "initial": initial.to_numpy(),
                                         "growth": ((final - initial) / row["months"]).to_numpy()}))
     table = pd.DataFrame(rows, columns=_COLUMNS)
@@ -169,8 +171,10 @@ def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.Da
     if first is None:
         return {"months": 0, "n": 0, "left_out": 0, "status": "few"}, x
     both = x.columns[x.loc[[first, last]].notna().all()]
-    months = (last - first).n
-    out = {"first": first, "last": last, "months": months, "n": len(both),
+    whole = x.index[x[both].notna().all(axis=1) & (x.index >= first) & (x.index <= last)]
+    start = whole[:2][-1]       # the month after, from which growth is counted
+    months = (last - start).n
+    out = {"first": first, "start": start, "last": last, "months": months, "n": len(both),
            "left_out": int(wide.notna().any().sum()) - len(both)}
     if len(both) < MIN_BRANCHES or months < MIN_MONTHS:
         return out | {"status": "few" if len(both) < MIN_BRANCHES else "short"}, x
@@ -179,6 +183,6 @@ def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.Da
     sd = (float(np.std(a, ddof=1)), float(np.std(b, ddof=1)))
     out |= {"sd_first": sd[0], "sd_last": sd[1], "ratio": sd[1] / sd[0] if sd[0] > 0 else math.nan}
     if sd[0] <= 1e-12:
-        return out | {"sigma_t": pitman_morgan(a, b)[0], "status": "few"}, x    # all began alike: nothing to regress on
-    out["sigma_t"], out["sigma_p"] = pitman_morgan(a, b)
-    return out | beta_convergence(a, b, months, level).to_dict() | {"status": "ok"}, x
+        return out | {"sigma_t": spread_test(a, b)[0], "status": "few"}, x    # all began alike: nothing to regress on
+    out["sigma_t"], out["sigma_p"] = spread_test(a, b)
+    return out | beta_convergence(a, x.loc[start].to_numpy(), b, months, level).to_dict() | {"status": "ok"}, x
