@@ -16,7 +16,7 @@ from ..errors import SeriesError, UnknownNameError
 from ..forecasting.joint import JointPaths
 from ..wording import Text, cell, cite, join, language, month_name, t
 from .evidence import Evidenced, learn_evidence
-from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_range
+from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_overlap, said_range
 from .odds import REASONS, Odds, Pace, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
@@ -320,7 +320,11 @@ class Scenarios(Shown):
         caption = t("scenarios.scenarios_caption", lang, branch=self.catalog.branch(self.branch).label(lang))
         return html_table(pd.DataFrame(rows, columns=columns), caption=caption, lang=lang,
                           heads=dict(zip(columns, heads, strict=True)), notes=[
-                              *self.sentences(lang), *self.failures(failed, lang),
+                              *self.sentences(lang), *self.failures(failed, lang), *(
+                                  said for kind, key, members in self.strategy.cases if kind == "bundle"
+                                  for said in said_overlap(self.catalog, [self.drawn[m].lever for m in members
+                                                                          if m in self.drawn], self.label(key, lang),
+                                                           lang)),
                               t("scenarios.scenarios_note", lang, n=self.n)])
 
     def failures(self, rows: pd.DataFrame, lang: str, marked: bool = True) -> list[str]:

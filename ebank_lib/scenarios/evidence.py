@@ -18,7 +18,7 @@ from ..store import kept_frames
 from .strategy import Lever
 
 _COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en"]
-LEAST = 3               # fewer do not show how far effects differ
+LEAST = 5               # of three the next one's t has one degree of freedom, whose mean does not exist
 _TAIL = float(norm.ppf(0.99))
 
 
@@ -72,8 +72,8 @@ def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFr
     named, what was learnt, or why nothing was. Nothing after the origin is looked at.
 
     `events` are the source's known ones (:func:`ebank_lib.events.known_events`). Those that name an indicator count
-    whatever they brought, so that nothing is chosen by its size; only when there are fewer than three are level shifts
-    upward taken that the search found.
+    whatever they brought, so that nothing is chosen by its size; only when there are fewer than five are level shifts
+    upward taken that the search found. With fewer than five of either a lever's effect is assumed.
     """
     learnt: dict[tuple[str, ...], Pooled | str] = {}
     for move in (move for lever in levers for move in lever.moves if move.evidence is not None):

@@ -101,11 +101,13 @@ def required_effects(scenarios: Scenarios, odds: float = 0.8) -> RequiredEffects
 def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odds: float) -> list[dict]:
     """Return what a lever would have to achieve for a target to be reached at a date with some odds: a row an effect.
 
-    All the lever's effects are scaled together, from nothing to the most that there is (a share of 100%, a gap wholly
-    closed, a count twenty-one times as high), until so many paths reach the target. Every path has its own least
-    multiple, found by bisection; the answer is their quantile. Its interval is that of the bootstrap (Efron 1979) with
-    infinitely many replicates, whose distribution is known for a quantile. It is the error of counting paths, not of
-    the trend or the lever.
+    All the lever's effects are scaled together, each path's own draw of them, from nothing to the most that there is at
+    the median (a share of 100%, a gap wholly closed, a count twenty-one times as high), until so many paths reach the
+    target: a lever of the median answered, as uncertain as this one, has the odds asked for. Every path has its own
+    least multiple, found by bisection; the answer is their quantile. A path that the most there is would lose counts as
+    not reached, so a range across 0 is answered on the safe side. The interval is that of the bootstrap (Efron 1979)
+    with infinitely many replicates, whose distribution is known for a quantile. It is the error of counting paths, not
+    of the trend.
     """
     if not 0 < odds < 1:
         raise ConfigError("odds lie between 0 and 1", key="odds", found=odds, expected="as 0.8")
@@ -130,7 +132,7 @@ def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odd
         middle = (low + high) / 2
         ok = reached(middle)
         low, high = np.where(ok, low, middle), np.where(ok, middle, high)
-    least = np.sort(np.where(now, 0.0, np.where(then, high, np.inf)))
+    least = np.sort(np.where(then | (now.mean() >= odds), np.where(now, 0.0, high), np.inf))
     rank = math.ceil(odds * paths.n) - 1
     # The bootstrapped quantile is the rank-th of n positions drawn at random, whose distribution is known: a beta.
     ends = np.floor(paths.n * beta.ppf([0.025, 0.975], rank + 1, paths.n - rank)).astype(int)

@@ -121,17 +121,34 @@ def needed(paths, one, goal, odds=0.8):
 def test_the_effect_that_is_needed_is_the_quantile_of_each_paths_own(paths):
     one = lever(low=0.03, high=0.03 * 4)        # median 0.06
     got = needed(paths, one, target())
-    own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0)
-    exact = np.sort(own)[799]
-    assert np.isclose(got["times"] * 0.06, exact, rtol=1e-6)
-    assert got["times_low"] * 0.06 < exact < got["times_high"] * 0.06
-    moved = View.of(paths, "rizhao")["sms"][-1] * (1 + got["required"] * (1 + 1e-9))
-    assert (moved >= 110).mean() == 0.8
+    exact = np.sort(own_multiples(paths, one))[799]
+    assert np.isclose(got["times"], exact, rtol=1e-6) and got["times_low"] < exact < got["times_high"]
+    assert got["required"] == pytest.approx(0.06 * got["times"])
+
+
+def own_multiples(paths, one):
+    """Of each path's own draw of a lever, what its target of 110 needs."""
+    view = View.of(paths, "rizhao")
+    return np.maximum(110 / view["sms"][-1] - 1, 0) / draw(one, view, 0, {}).effects[0].size
+
+
+@pytest.mark.parametrize("odds", [0.5, 0.8, 0.9])
+def test_a_lever_of_the_size_that_is_needed_has_the_odds_asked_for(paths, odds):
+    """A lever stated at the median answered, with the same range of 1/2 to 2 about it: a sure effect's answer has not
+    the odds."""
+    got = needed(paths, lever(low=0.03, high=0.12), target(), odds)
+    middle = got["required"] * (1 + 1e-9)
+    stated = lever(low=middle / 2, high=middle * 2)
+    result = run_scenarios(paths, "rizhao", Strategy((target(),), (stated,)), seed=0)
+    assert result.table.set_index("scenario").loc[stated.key, "p_at"] == odds
+    if odds == 0.9:
+        sure = np.quantile(np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0), odds)
+        assert sure < got["required"] * 0.98
 
 
 def test_the_interval_is_that_of_resampled_paths(paths):
     got = needed(paths, lever(low=0.03, high=0.12), target())
-    own = np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0) / 0.06
+    own = own_multiples(paths, lever(low=0.03, high=0.12))
     again = np.random.default_rng(0).choice(own, (2000, N))
     low, high = np.quantile(np.sort(again, axis=1)[:, 799], [0.025, 0.975])
     assert np.allclose((got["times_low"], got["times_high"]), (low, high), rtol=0.03)
@@ -167,6 +184,13 @@ def test_every_lever_that_touches_a_target_is_asked_what_it_needs(result, paths)
     assert row.to_dict() == alone
     assert row["required"] == pytest.approx(alone["times"] * np.sqrt(0.02 * 0.08)) and "<table" in found.to_html("zh")
     assert row["p_now"] == odds(result, "baseline")["p_at"]
+
+
+def test_levers_of_a_bundle_that_move_one_indicator_are_said_to_overlap(paths):
+    pushes = (lever("push"), lever("again"), lever("p", indicator="coverage"))
+    for bundled, said in ((["push", "again"], True), (["push", "p"], False)):
+        shown = run_scenarios(paths, "rizhao", Strategy((target(),), pushes, (both(*bundled),)))
+        assert ("They likely overlap" in shown.to_html("en")) == ("多半有重叠" in shown.to_html("zh")) == said
 
 
 def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):

@@ -163,7 +163,7 @@ def known(*rows):
 def test_without_evidence_the_stated_range_is_taken_and_why_is_kept(view):
     one = lever({"indicator": "mobile", "low": 0.1, "high": 0.2, "evidence": Evidence(interventions=["mobile"])})
     drawn = draw(one, view, 0, learn_evidence(view.paths, [one]))
-    assert drawn.assumed and "at least 3" in drawn.effects[0].reason
+    assert drawn.assumed and "at least 5" in drawn.effects[0].reason
     assert np.allclose(drawn.effects[0].size, size_at(one.moves[0], standard_draws("x", N, 0)))
     bare = lever({"indicator": "mobile", "evidence": Evidence(interventions=["mobile"])})
     with pytest.raises(SeriesError, match="low and high beside the evidence"):
