@@ -8,7 +8,7 @@ by (``--half choose``: every constant of the package that was set on these data 
 ``former`` is the combination as it was before growth had a share: half the growth, half-equal weights, each series by
 itself. ``ratio`` is the geometric mean over series (bank and indicator) of the mean absolute error over former's;
 ``bias`` the mean over series of the summed error over the summed figures, in per cent (of ratios the mean error in
-points). Below, the odds that simulated shares with a known truth reach a threshold, against how often they did.
+points).
 
 Exits with 1 when a goal is missed.
 """
@@ -30,9 +30,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402 - after the number of threads is set
 import pandas as pd  # noqa: E402
 
-from benchmarks._scores import reliability  # noqa: E402
 from ebank_lib.errors import EbankError  # noqa: E402
-from ebank_lib.forecasting import Context, forecast, simulate_paths  # noqa: E402
+from ebank_lib.forecasting import Context, forecast  # noqa: E402
 from ebank_lib.forecasting.calendar import LATE  # noqa: E402
 from ebank_lib.forecasting.candidates import MEMBERS, predict, smoothed  # noqa: E402
 from ebank_lib.forecasting.ets import select_ets  # noqa: E402
@@ -178,27 +177,6 @@ def missed(table: pd.DataFrame) -> list[str]:
     return out
 
 
-def share_odds(n: int, seed: int = 20110831) -> pd.DataFrame:
-    """Return the reliability of odds that simulated shares reach a threshold 3 to 12 months ahead.
-
-    Shares whose logit has a straight, a slackening or no trend, steps that last and noise that passes, 44 months.
-    """
-    rng, rows, t = np.random.default_rng(seed), [], np.arange(44 + HORIZON)
-    for k in range(n):
-        slope, fade = rng.choice([0.0, 0.02, 0.05]), rng.choice([1.0, 0.98])
-        z = (rng.uniform(-2, 0.5) + np.cumsum(slope * fade**t + 0.01 * rng.standard_normal(t.size))
-             + 0.01 * rng.standard_normal(t.size))
-        y = pd.Series(1 / (1 + np.exp(-z)), pd.period_range("2008-01", periods=t.size, freq="M"))
-        f = forecast(y.iloc[:44], HORIZON, LEVEL, ("combination",), "ratio")
-        paths = simulate_paths(f, 500, seed=k).to_numpy()
-        for h in (3, 6, 12):
-            # a year's change of the history, drawn evenly: nothing of the forecast
-            past = z[h:44] - z[:44 - h]
-            goal = 1 / (1 + np.exp(-(z[43] + rng.uniform(past.min(), past.max()))))
-            rows.append((float(np.mean(paths[h - 1] >= goal)), float(y.iloc[43 + h] >= goal), k))
-    return reliability(*zip(*rows, strict=True))
-
-
 def main(argv=None) -> int:
     """Run the benchmark; the exit code says whether the goals were reached."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -208,7 +186,6 @@ def main(argv=None) -> int:
     parser.add_argument("--origins", type=int, default=10, help="so many of each panel, four of the sample")
     parser.add_argument("--half", choices=HALVES, default="judge")
     parser.add_argument("--panels", nargs="*", default=list(ORIGINS), choices=ORIGINS)
-    parser.add_argument("--shares", type=int, default=200, help="simulated shares")
     parser.add_argument("--fast", action="store_true", help="without ARIMA")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args(argv)
@@ -220,8 +197,6 @@ def main(argv=None) -> int:
         rows = pd.concat(pool.map(work, jobs), ignore_index=True)
     table = scores(rows)
     print(table.round({"ratio": 3, "bias": 2, "mase": 3, "coverage-80": 1, "coverage-95": 1, "msis": 2}).to_string())
-    if args.shares:
-        print(f"\nOdds of shares\n{share_odds(args.shares).round(3).to_string()}")
     short = missed(table)
     print("\n".join(["missed:", *short]) if short else "all goals reached")
     return int(bool(short))

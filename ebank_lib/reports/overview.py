@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ..scenarios.odds import hardest_of
 from ..wording import has, listed, t
 from .page import set_page
 from .record import plain
@@ -88,7 +89,8 @@ def _row(one: Mapping[str, Any], lang: str) -> dict[str, Any]:
         "latest": one["latest"] or dict.fromkeys(("month", "y", "yoy")),
         "ahead": one["forecast"][-1] if one["forecast"] else {},
         "grade": one["trust"]["grade"] if one["trust"] else "", "why": one["trust"]["why"][lang] if one["trust"] else "",
-        "targets": targets, "hardest": min(targets, key=lambda target: target["odds"], default=None),
+        "targets": targets, "hardest": targets[hardest_of(
+            [one["odds"] for one in targets], [one.get("ratio") for one in targets])] if targets else None,
         "state": one["state"][:3] if one["lang"] == lang else [],
         "chips": [{"code": code, "level": codes[code]} for code in CODES if code in codes],
         "weight": sum(10 if level == "act" else 1 for level in codes.values()),

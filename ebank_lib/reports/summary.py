@@ -12,8 +12,8 @@
     left_out     [{month, y}]: printed, but in doubt; neither `spark` nor `latest` has them
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
     trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
-    targets      [{key, label {zh, en}, deadline, odds, said, verdict, cells}]; odds that it is reached *in* the
-                 deadline's month, and how they are said
+    targets      [{key, label {zh, en}, deadline, odds, ratio, said, verdict, cells}]; odds that it is reached *in*
+                 the deadline's month, how they are said; needed over today's pace
     state        [{name, text, cells}]: the lines of the first screen, in the page's language
     attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well. The total's says at most
                  ``no_latest``
@@ -171,7 +171,7 @@ def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_strategy(source).targets} if rows else {}
     return [{"key": row["target"], "label": both(known.get(row["target"], lambda lang, key=row["target"]: key)),
-             "deadline": row["deadline"], "odds": row["p_at"], "verdict": row["verdict"],
+             "deadline": row["deadline"], "odds": row["p_at"], "ratio": row["ratio"], "verdict": row["verdict"],
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
              "cells": _cells("targets", row, "p_at")}
             for row in rows]

@@ -17,7 +17,7 @@ from ..forecasting.joint import JointPaths
 from ..wording import Text, cell, cite, join, language, month_name, t
 from .evidence import Evidenced, learn_evidence
 from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_overlap, said_range
-from .odds import REASONS, Odds, Pace, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
+from .odds import REASONS, Odds, Pace, View, hardest_of, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
 
@@ -105,11 +105,10 @@ class Scenarios(Shown):
 
     @property
     def hardest(self) -> str:
-        """The target with the lowest odds at its date; of those alike, the one that needs most of today's pace."""
-        base = self.rows("baseline").set_index("target")
-        ratio = pd.Series({key: self.paces[key].ratio for key in base.index}).fillna(np.inf)
-        order = pd.DataFrame({"p": base["p_at"].round(2), "ratio": -ratio})
-        return str(order.sort_values(["p", "ratio"], kind="stable").index[0])
+        """The hardest target, see :func:`ebank_lib.scenarios.odds.hardest_of`."""
+        base = self.rows("baseline")
+        ratios = [self.paces[key].ratio for key in base["target"]]
+        return str(base["target"].iloc[hardest_of(base["p_at"].tolist(), ratios)])
 
     @property
     def most_moved(self) -> str:

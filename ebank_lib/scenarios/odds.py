@@ -4,7 +4,7 @@ odds, counted on the paths, with the error of counting; the pace that it needs; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -245,6 +245,16 @@ def binomial_se(p: float, n: int) -> float:
     either side, for it has an error too."""
     p = min(max(p, 0.5 / n), 1 - 0.5 / n)
     return math.sqrt(p * (1 - p) / n)
+
+
+def hardest_of(odds: Sequence[float], ratios: Sequence[float | None]) -> int:
+    """Return the place of the hardest of some targets: the lowest odds in per cent; of those alike, the one that needs
+    most of today's pace (`ratios`, needed to achieved; unknown counts as most)."""
+    def ease(n: int) -> tuple[float, float]:
+        ratio = ratios[n]
+        return round(odds[n], 2), -math.inf if ratio is None or math.isnan(ratio) else -ratio
+
+    return min(range(len(odds)), key=ease)
 
 
 def odds_of(m: Measure, deadline: pd.Period) -> Odds:

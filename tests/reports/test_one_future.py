@@ -1,0 +1,83 @@
+"""The sample's whole run: one value for one thing on every page, in every table and workbook; sums that add up."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+from ebank_lib.forecasting import simulate_joint
+from ebank_lib.reports.content import words_of
+from ebank_lib.reports.summary import range_text, value_text
+
+pytestmark = [pytest.mark.slow, pytest.mark.notebook]
+
+
+@pytest.fixture(scope="module")
+def made(root, tmp_path_factory):
+    """Reports of all branches and the province, of the notebooks that speak of the future."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "notebooks").mkdir()
+    for number in ("04", "05", "06"):
+        shutil.copy(next((root / "notebooks").glob(f"{number}_*.ipynb")), folder / "notebooks")
+    subprocess.run([sys.executable, "-m", "ebank_lib", "report", "--source", root / "data" / "shandong", "--all", "--out",
+                    folder / "out", "--notebooks", folder / "notebooks", "--lang", "zh", "--quiet"], check=True)
+    return folder / "out"
+
+
+def table(made, branch, name):
+    return pd.read_csv(made / branch / "tables" / f"{name}.csv")
+
+
+def ahead(made, branch):
+    rows = table(made, branch, "forecast")
+    return rows[rows["model"] == "combination"].set_index("month")
+
+
+def summary(made, branch):
+    return json.loads((made / branch / "summary.json").read_text(encoding="utf-8"))
+
+
+def test_a_forecast_is_the_same_in_the_index_the_page_the_workbook_and_the_paths(made, cleaned):
+    index = words_of((made / "index.html").read_text(encoding="utf-8"))
+    paths = simulate_joint(cleaned, horizon=12, indicators=["mobile_txn"])
+    for branch in cleaned.catalog.reporting:
+        one, rows = summary(made, branch), ahead(made, branch)
+        assert np.allclose(rows["y_hat"], [row["y_hat"] for row in one["forecast"]], rtol=1e-9)
+        assert np.allclose(rows["y_hat"], np.quantile(paths.of(branch, "mobile_txn"), 0.5, axis=1, method="hazen"))
+        last, page = one["forecast"][-1], words_of((made / branch / "report.html").read_text(encoding="utf-8"))
+        said = value_text(one["indicator"], last["y_hat"], "zh")
+        assert f"预计2012年8月为{said}" in page and said in index
+        assert range_text(one["indicator"], last["lo-80"], last["hi-80"], "zh") in index
+        sheet = openpyxl.load_workbook(made / branch / "tables.xlsx", read_only=True)["forecast"]
+        written = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, float)]
+        assert np.isclose(written, last["y_hat"], rtol=1e-9).any()
+
+
+def test_the_province_is_the_sum_of_its_branches_pages(made, cleaned):
+    whole = table(made, "shandong", "province_forecast")
+    whole = whole[whole["indicator"] == "mobile_txn"].set_index("month")["mean"]
+    parts = sum(ahead(made, branch)["mean"] for branch in cleaned.catalog.reporting)
+    assert np.allclose(whole, parts.loc[whole.index], rtol=1e-9)
+
+
+def test_targets_have_one_verdict_and_one_is_the_hardest_everywhere(made, cleaned):
+    index = (made / "index.html").read_text(encoding="utf-8")
+    for branch in cleaned.catalog.reporting:
+        one, rows = summary(made, branch), table(made, branch, "targets").set_index("target")
+        for target in one["targets"]:
+            row = rows.loc[target["key"]]
+            assert target["verdict"] == row["verdict"] and np.isclose(target["odds"], row["p_at"])
+            # Odds, pace and verdict do not contradict one another.
+            likely, enough = row["p_at"] >= 0.5, row["ratio"] <= 1
+            assert row["verdict"] in (("reached", "on_course") if likely else ("at_risk", "slowing") if enough else
+                                      ("at_risk", "behind", "far", "away")), (branch, target["key"])
+        hardest = next(line["text"] for line in one["state"] if line["name"] == "hardest")
+        row = index[index.index("<tbody"):]
+        row = row[row.index(f'href="{branch}/report.html"'):].split("</tr>")[0]
+        named = [target["label"]["zh"] for target in one["targets"] if target["label"]["zh"] in row]
+        assert len(named) == 1 and f"最难的是“{named[0]}”" in hardest
