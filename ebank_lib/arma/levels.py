@@ -179,13 +179,14 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: st
     if not isinstance(exog, pd.Series | pd.DataFrame | None) and len(exog) == given:
         exog = exog[given - len(y):]        # an array goes with the series as it was given, leading gaps and all
     x = pd.DataFrame(trend_columns(len(y), trend, d + big_d), index=y.index, dtype=float)
-    x = pd.concat([x, exog_frame(exog, y.index)], axis=1)
+    exog = exog_frame(exog, y.index)
+    x = pd.concat([x, exog], axis=1)
     missing = y.isna().to_numpy()
     nobs, m = int((~missing).sum()) - lost, x.shape[1]
     if nobs < m + 3:
         raise SeriesError("the series is too short", found=f"{nobs + lost} values",
                           expected=f"at least {m + 3 + lost} ({m} for trend and regressors, {lost} for differences)")
-    filled = y.interpolate(limit_direction="both").to_numpy()
+    filled = y.interpolate(limit_direction="both").to_numpy(copy=True)
 
     def difference(a: np.ndarray) -> np.ndarray:
         a = np.diff(a, d)
@@ -204,8 +205,17 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: st
         back, xw = np.linalg.inv(r) / size[:, None] * root, norm.T * root
         b = xw @ w / w.size
         w, offset = w - b @ xw, back @ b
-    scale = float(np.sqrt(np.mean(w**2)))
-    if not scale > 1e-10 * max(np.abs(filled).max(), 1e-300):
+    scale, least = float(np.sqrt(np.mean(w**2))), 1e-10 * max(np.abs(filled).max(), 1e-300)
+    if len(dw) and scale > least:
+        known = np.vstack([dw, xw])
+        effects, _, rank, _ = np.linalg.lstsq(known.T, w, rcond=1e-9)
+        if rank < len(known):
+            raise SeriesError("the regressors are collinear, in the months that are there", found=list(x.columns),
+                              expected="a full-rank set")
+        if np.sqrt(np.mean((w - effects @ known) ** 2)) <= least:   # a line with gaps itself says what is missing
+            filled[missing] -= effects[:len(dw)]
+            return prepare(y.where(~missing, filled), d, big_d, season, exog, trend)
+    if not scale > least:
         if trend != "ct" or not lost:
             raise SeriesError("the series does not vary" + (" once differenced" if lost else ""), found=f"d = {d}",
                               expected="more than one value")

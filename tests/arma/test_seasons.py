@@ -196,6 +196,7 @@ def test_a_seasonal_order_is_a_triple_of_twelve_months_or_has_its_season():
 @pytest.mark.parametrize(("y", "ahead"), [
     (np.arange(1.0, 45), [45, 46, 47]),
     (100 - 2.5 * np.arange(30), [25, 22.5, 20]),
+    (np.where(np.isin(np.arange(44), (3, 20, 21, 43)), np.nan, np.arange(1.0, 45)), [45, 46, 47]),
     (np.tile([1.0, 5, 2, 4, 3, 7, 1, 2, 9, 3, 2, 5], 4)[:44] + np.arange(44), [53, 48, 48])])
 def test_a_line_goes_on_as_a_line_and_its_limits_are_spoken_of(y, ahead):
     chosen = select_order(months(y))
