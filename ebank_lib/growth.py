@@ -19,6 +19,7 @@ from scipy import stats
 from .catalog import Catalog, as_period
 from .display import describe, html_table
 from .errors import SeriesError, UnknownNameError
+from .monthly import month_index
 from .wording import cell, cite, language, listed, month_name, number, percent, t
 
 KINDS = ("mom", "base", "yoy")
@@ -33,15 +34,17 @@ _READ = {"mom": ("geo_mean", lambda v, lang: percent(v - 1, 1, True)),
 # --- one series
 
 def as_months(y: pd.Series) -> pd.Series:
-    """Return a Series of numbers on a monthly PeriodIndex as floats on every month from its first to its last, missing
-    months as NaN; anything else is a SeriesError."""
+    """Return a Series of numbers by months or dates as floats on every month from its first to its last, missing months
+    as NaN; anything else is a SeriesError."""
     if not isinstance(y, pd.Series):
         raise SeriesError("is no series", found=type(y).__name__, expected="a pandas Series with a monthly PeriodIndex")
-    if not isinstance(y.index, pd.PeriodIndex) or y.index.freqstr != "M":
+    months = month_index(y.index)
+    if not isinstance(months, pd.PeriodIndex):
         raise SeriesError("has no months", found=type(y.index).__name__,
                           expected="a monthly PeriodIndex, as y.to_period('M') has")
-    if not y.index.is_monotonic_increasing or not y.index.is_unique or y.index.hasnans:
-        raise SeriesError("months are not in order", expected="each month once, rising")
+    if not months.is_unique:
+        raise SeriesError("a month stands twice", found=str(months[months.duplicated()][0]), expected="each month once")
+    y = y.set_axis(months).sort_index()
     try:
         y = y.astype(float)
     except (TypeError, ValueError) as error:

@@ -23,7 +23,7 @@ from ebank_lib.cli.trace import trace
 from ebank_lib.drafting import draft_into
 from ebank_lib.drafting.long import database_tables
 from ebank_lib.errors import EbankError
-from ebank_lib.forecasting import backtest, forecast, forecast_many, simulate_paths
+from ebank_lib.forecasting import backtest, forecast, forecast_many, many, simulate_paths
 from ebank_lib.forecasting.candidates import CANDIDATES, Prediction, predict
 from ebank_lib.forecasting.joint import JointPaths
 from ebank_lib.forecasting.series import prepare
@@ -162,9 +162,9 @@ SAID = [
      "file 'corrections.csv': lacks columns; found 'file, sheet, cell'; expected value, reason, who"),
     (lambda g: stated_cells(SimpleNamespace(stated=b"\xff\xfe"), FRAME),
      "file 'corrections.csv': cannot be read as CSV in UTF-8; found \"'utf-8' codec"),
-    (lambda g: eb.growth_rates(Y[::-1]), "months are not in order; expected each month once, rising"),
-    (lambda g: eb.growth_rates(Y.to_timestamp()),
-     "has no months; found 'DatetimeIndex'; expected a monthly PeriodIndex, as y.to_period('M') has"),
+    (lambda g: eb.growth_rates(pd.concat([Y, Y[:1]])), "a month stands twice; found '"),
+    (lambda g: eb.growth_rates(Y.reset_index(drop=True)),
+     "has no months; found 'RangeIndex'; expected a monthly PeriodIndex, as y.to_period('M') has"),
     (lambda g: eb.growth_rates(Y.astype(str) + "?"), "holds something that is no number; found \"could not convert"),
     (lambda g: eb.growth_rates(Y.where(MONTHS.month != 7, np.inf)),
      "key '2008-07': holds an infinite value; expected finite or missing values"),
@@ -193,7 +193,8 @@ SAID = [
      "the missing months leave nothing to difference by; found '3 missing'"),
     (lambda g: fit_arma(Y, (0, 0, 0), exog=np.arange(44)).forecast(1, exog=pd.DataFrame({"z": [1]}, MONTHS[-1:] + 1)),
      "exog has other columns than the fit; found ['z']; expected ['x1']"),
-    (lambda g: fit_arma(Y, (0, 0, 0)).forecast(level=120), "level is a percentage; found 120; expected between 0 and"),
+    (lambda g: fit_arma(Y, (0, 0, 0)).forecast(level=120),
+     "a level is out of range; found 120; expected per cents from 1 to 99.9"),
     (lambda g: select_order(Y[:18], d=0, seasonal=(2, 1, 2, 12)), "the series is too short for this seasonal "
      "order; found '6 values after differencing'; expected at least 7"),
     # forecasts
@@ -205,7 +206,8 @@ SAID = [
      "the number of paths is out of range; found 0; expected 1 to 100000"),
     (lambda g: forecast_many({}), "no series to forecast; expected at least one"),
     (lambda g: forecast_many(5), "is neither a frame nor a mapping; found 'int'; expected a DataFrame"),
-    (lambda g: forecast_many(pd.DataFrame({"unique_id": ["a"], "ds": ["soon"], "y": [1.0]})),
+    (lambda g: forecast(Y.set_axis(pd.DatetimeIndex([None] * len(Y))), models="drift"), "has a label that is no month"),
+    (lambda g: many._dates(pd.Series(["soon"])),
      "holds something that is no date; found 'Unknown datetime string format, unable to parse: soon'"),
     (lambda g: eb.simulate_joint(lack(g.cleaned, index="zibo"), branches=["zibo"]),
      "unknown branch with data 'zibo'. Known: binzhou, "),

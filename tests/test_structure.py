@@ -8,7 +8,7 @@ import sys
 import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "guessing", "store",
-         "compiled", "sources", "cleaning", "drafting", "growth", "reference", "peers", "rules",
+         "compiled", "monthly", "sources", "cleaning", "drafting", "growth", "reference", "peers", "rules",
          "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "reports", "cli",
          "__main__"]
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SeriesError
+from ..monthly import month_index
 from .likelihood import axpy, compiled, copy, dot, step_down
 
 __all__ = ["Design", "ahead", "as_series", "check_order", "designs", "filter_columns", "future_index", "prepare",
@@ -41,16 +42,15 @@ def as_series(y) -> pd.Series:
     if y.dtype == object or not pd.api.types.is_numeric_dtype(y.dtype) or pd.api.types.is_complex_dtype(y.dtype):
         raise SeriesError("the series is not numeric", found=str(y.dtype), expected="floats, NaN where missing")
     y = y.astype(float)
+    if not isinstance(y.index, pd.RangeIndex):
+        y = y.set_axis(month_index(y.index)).rename_axis(y.index.name)
     if not y.index.is_unique:
         raise SeriesError("labels repeat", found=y.index[y.index.duplicated()][0], expected="one value a month")
-    if not y.index.is_monotonic_increasing:
-        raise SeriesError("the series is not in order", expected="y.sort_index()")
-    if isinstance(y.index, pd.PeriodIndex):
-        full = pd.period_range(y.index[0], y.index[-1], freq=y.index.freq, name=y.index.name) if len(y) else y.index
-        y = y.reindex(full)
-    elif not isinstance(y.index, pd.RangeIndex):
-        raise SeriesError("the index is not a run of months", found=type(y.index).__name__,
-                          expected="PeriodIndex or RangeIndex, e.g. y.index.to_period('M')")
+    y = y.sort_index()
+    if isinstance(y.index, pd.PeriodIndex) and len(y):
+        y = y.reindex(pd.period_range(y.index[0], y.index[-1], freq="M", name=y.index.name))
+    elif not isinstance(y.index, pd.RangeIndex) and len(y):
+        y = y.reindex(pd.RangeIndex(y.index[0], y.index[-1] + 1, name=y.index.name))
     if np.isinf(y.to_numpy()).any():
         raise SeriesError("the series holds infinite values", found=y[np.isinf(y)].index[0],
                           expected="finite values; the logarithm of zero?")
@@ -148,6 +148,8 @@ def exog_frame(exog, index: pd.Index) -> pd.DataFrame:
         values = values.reshape(len(index), -1)
         exog = pd.DataFrame(values, index=index, columns=[f"x{i + 1}" for i in range(values.shape[1])])
     frame = exog.to_frame() if isinstance(exog, pd.Series) else exog
+    if isinstance(index, pd.PeriodIndex):
+        frame = frame.set_axis(month_index(frame.index))
     lacks = index.difference(frame.index)
     if len(lacks):
         raise SeriesError("exog lacks months of the series", found=lacks[0],

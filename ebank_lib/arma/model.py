@@ -15,6 +15,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from ..display import describe
 from ..errors import SeriesError, UnknownNameError
+from ..monthly import checked_count, checked_levels
 from ..wording import t as words
 from .levels import Design, ahead, check_order, designs, filter_columns, future_index, state_space
 from .likelihood import expanded, natural, objective
@@ -245,20 +246,17 @@ class ARMA:
         DataFrame
             ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
         """
-        if int(horizon) != horizon or not 1 <= horizon <= 600:
-            raise SeriesError("horizon is a number of months", found=horizon, expected="1 to 600")
+        horizon = checked_count(horizon, "horizon", 600)
         _, _, a, p = self._filtered
-        mean, variance = ahead(state_space(self.ar_polynomial, self.ma_polynomial, self.delta), a[0], p, int(horizon))
-        mean = mean + self.design.future(int(horizon), exog) @ self._beta
+        mean, variance = ahead(state_space(self.ar_polynomial, self.ma_polynomial, self.delta), a[0], p, horizon)
+        mean = mean + self.design.future(horizon, exog) @ self._beta
         spare = self.nobs - self.k + 1
         se = np.sqrt(self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
         out = {"y_hat": mean}
-        for lv in np.atleast_1d(level):
-            if not 0 < lv < 100:
-                raise SeriesError("level is a percentage", found=lv, expected="between 0 and 100")
+        for lv in checked_levels(level):
             z = ndtri(0.5 + lv / 200)
             out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
-        return pd.DataFrame(out, index=future_index(self.y.index, int(horizon)))
+        return pd.DataFrame(out, index=future_index(self.y.index, horizon))
 
     def tidy(self, lang: str | None = None) -> pd.DataFrame:
         """One row a parameter: ``term, estimate, std_error, statistic, p_value``; ``note`` where errors are absent."""

@@ -2,7 +2,7 @@
 
 from .backtest import Backtest, Backtests, backtest
 from .context import Context
-from .forecast import Forecast, forecast, forecast_many, simulate_paths
+from .forecast import Forecast, forecast, simulate_paths
 from .indicator import (
     backtest_indicator,
     backtest_many,
@@ -13,6 +13,7 @@ from .indicator import (
     simulate_joint,
 )
 from .joint import JointPaths
+from .many import forecast_many
 from .revision import Revision, revise
 from .scoring import Comparison, Grade, compare, diebold_mariano
 from .series import kind_of, modelling_scale

@@ -1,4 +1,4 @@
-"""Series -> forecast with limits and paths: the verbs ``forecast``, ``forecast_many``, ``simulate_paths``."""
+"""Series -> forecast with limits and paths: the verbs ``forecast``, ``simulate_paths``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from scipy.special import ndtri
 from ..compiled import compiled
 from ..display import html_table
 from ..errors import SeriesError, UnknownNameError
+from ..monthly import checked_count, checked_levels
 from ..wording import cell, cite, language, month_name, number, percent, t
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
 from .series import Prepared, Transform, prepare
 
 __all__ = ["DEFAULT", "LONGEST", "PATHS", "Forecast", "assemble", "checked", "checked_paths", "distribution",
-           "forecast", "forecast_many", "forecast_ready", "in_language", "paths_from", "quantiles", "remarks_of",
+           "forecast", "forecast_ready", "in_language", "paths_from", "quantiles", "remarks_of",
            "said_of", "simulate_paths"]
 
 DEFAULT = ("combination", "arma", "snaive")
@@ -131,6 +132,8 @@ class Forecast:
                 values = {"parts": sep.join(in_language(part, lang) for part in values["parts"])}
             elif "members" in values:
                 values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
+            elif isinstance(values.get("month"), int):
+                values = {"month": self._month(values["month"], lang)}
             elif "share" in values:
                 values = {"share": percent(values["share"], 0)}
             said.append(t(key, lang, **values))
@@ -238,16 +241,12 @@ def forecast_ready(ready: Prepared, horizon: int, level, models, shape: ErrorSha
 
 def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
     """Return the arguments of a forecast as they are used, or say what is wrong with them."""
-    if isinstance(horizon, bool) or int(horizon) != horizon or not 1 <= horizon <= LONGEST:
-        raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
-    level = tuple(np.atleast_1d(level).tolist())
-    if not level or not all(0 < lv <= 99.9 for lv in level):
-        raise SeriesError("a level is out of range", found=level, expected="per cents up to 99.9, as 80 or 95")
-    models = (models,) if isinstance(models, str) else tuple(models)
+    horizon, level = checked_count(horizon, "horizon", LONGEST), checked_levels(level)
+    models = tuple(np.atleast_1d(np.asarray(models, dtype=object)).tolist())
     for model in models or ("",):
-        if model not in COMBINATIONS and model not in CANDIDATES:
+        if not isinstance(model, str) or (model not in COMBINATIONS and model not in CANDIDATES):
             raise UnknownNameError("forecast model", model, [*COMBINATIONS, *CANDIDATES])
-    return int(horizon), tuple(sorted(set(level))), tuple(dict.fromkeys(models))
+    return horizon, level, tuple(dict.fromkeys(models))
 
 
 def remarks_of(ready: Prepared) -> list[tuple[str, dict]]:
@@ -257,7 +256,8 @@ def remarks_of(ready: Prepared) -> list[tuple[str, dict]]:
         notes.append(("forecasting.gaps", {"n": len(ready.gaps)}))
     if ready.late:
         notes.append(("forecasting.late", {"n": ready.late}))
-    notes += [(f"forecasting.out_{kind}", {"month": str(month)}) for kind, month, _ in ready.events]
+    notes += [(f"forecasting.out_{kind}", {"month": month.ordinal if ready.numbered else str(month)})
+              for kind, month, _ in ready.events]
     if len(ready.y) < 24:
         notes.append(("forecasting.short", {"n": len(ready.y)}))
     return notes
@@ -388,61 +388,3 @@ def _rising(points, wanted):  # pragma: no cover - compiled
             paths[heapq.heappop(able)[1], h] = points[j, h]
         before = paths[:, h]
     return paths
-
-
-def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,
-                  calendar: str = "none") -> pd.DataFrame:
-    """Forecast many series, one after the other; a series on its own gets the same.
-
-    Parameters
-    ----------
-    data : DataFrame or mapping of name to Series
-        Long: ``unique_id``, ``ds`` or ``month``, ``y``, and optionally ``kind``; wide: an index of months, a column
-        a series.
-    horizon, level, models, kind, calendar
-        As in :func:`forecast`.
-
-    Returns
-    -------
-    DataFrame
-        The tables of :func:`forecast`, one below the other in the order of the input. A series that cannot be forecast
-        keeps one row a model with the ``reason``.
-    """
-    horizon, level, models = checked(horizon, level, models)
-    tables = []
-    for uid, y, own in _series_of(data):
-        try:
-            tables.append(forecast(y, horizon, level, models, own or kind, unique_id=uid, calendar=calendar).table)
-        except (SeriesError, UnknownNameError) as error:
-            tables.append(pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)}))
-    if not tables:
-        raise SeriesError("no series to forecast", expected="at least one")
-    return pd.concat(tables, ignore_index=True)
-
-
-def _series_of(data):
-    """Yield (unique_id, Series, kind or None) from a long frame, a wide frame or a mapping."""
-    if isinstance(data, pd.DataFrame) and "unique_id" in data.columns:
-        when = next((c for c in ("ds", "month") if c in data.columns), None)
-        if when is None or "y" not in data.columns:
-            raise SeriesError("a long frame needs more columns", found=list(data.columns), expected="unique_id, ds, y")
-        for uid, rows in data.groupby("unique_id", sort=False, observed=True):
-            index = rows[when]
-            index = pd.PeriodIndex(index) if isinstance(index.dtype, pd.PeriodDtype) else _dates(index)
-            kind = str(rows["kind"].iloc[0]) if "kind" in rows.columns else None
-            yield str(uid), pd.Series(rows["y"].to_numpy(), index=index), kind
-    elif isinstance(data, (pd.DataFrame, Mapping)):
-        for uid in data:
-            yield str(uid), data[uid], None
-    else:
-        raise SeriesError("is neither a frame nor a mapping", found=type(data).__name__, expected="a DataFrame")
-
-
-def _dates(index: pd.Series) -> pd.Index:
-    if pd.api.types.is_integer_dtype(index.dtype):
-        return pd.Index(index.to_numpy())
-    try:
-        return pd.DatetimeIndex(pd.to_datetime(index))
-    except (ValueError, TypeError) as error:
-        raise SeriesError("holds something that is no date", found=str(error).splitlines()[0],
-                          expected="dates, months or integers") from error

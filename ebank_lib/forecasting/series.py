@@ -16,6 +16,7 @@ import pandas as pd
 from ..catalog import Indicator
 from ..errors import SeriesError, UnknownNameError
 from ..events import take_out
+from ..monthly import month_index
 from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar
 
 __all__ = ["SCALES", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of", "modelling_scale",
@@ -217,20 +218,13 @@ def _is_monthly(y) -> bool:
 
 
 def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
-    if isinstance(index, pd.PeriodIndex):
-        if index.freqstr != "M":
-            raise SeriesError("is not monthly", found=f"frequency {index.freqstr}", expected="months")
-        return index, False
-    if isinstance(index, pd.DatetimeIndex):
-        return index.to_period("M"), False
-    if pd.api.types.is_integer_dtype(index.dtype) and len(index):
-        if int(index.min()) < 0 or int(index.max()) > 20_000:
-            raise SeriesError("has numbers for months that are none", found=f"{index.min()}..{index.max()}",
-                              expected="consecutive integers from 0")
-        return pd.PeriodIndex.from_ordinals(np.asarray(index, dtype="int64"), freq="M"), True
-    if not len(index):
-        return pd.PeriodIndex([], freq="M"), False
-    raise SeriesError("has no months", found=f"index of {index.dtype}", expected="months, dates or integers")
+    months = month_index(index)
+    if isinstance(months, pd.PeriodIndex):
+        return months, False
+    if int(months.min()) < 0 or int(months.max()) > 20_000:
+        raise SeriesError("has numbers for months that are none", found=f"{months.min()}..{months.max()}",
+                          expected="consecutive integers from 0")
+    return pd.PeriodIndex.from_ordinals(np.asarray(months, dtype="int64"), freq="M"), True
 
 
 def observed(y: pd.Series) -> pd.Series:
