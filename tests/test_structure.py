@@ -8,8 +8,8 @@ import sys
 import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "guessing", "store",
-         "compiled", "monthly", "sources", "cleaning", "drafting", "growth", "reference", "peers", "rules",
-         "stationarity", "arma", "events", "forecasting", "province", "scenarios", "charts", "reports", "cli",
+         "compiled", "monthly", "sources", "cleaning", "drafting", "growth", "reference", "peers",
+         "stationarity", "arma", "events", "rules", "forecasting", "province", "scenarios", "charts", "reports", "cli",
          "__main__"]
 
 
