@@ -156,10 +156,10 @@ class OrderSelection:
             said.append(t("arma.residuals_reject" if p_value < 0.05 else "arma.residuals_fine", lang,
                           p=self._said(chosen, "ljung_box_p", ".3f", p_value)))
         if self.season:
-            how, months, strength = self.season
+            how, months, _ = self.season
             found = t(f"arma.season_found_{'yes' if sum(chosen[2:]) else 'no'}", lang)
-            said.append(t(f"arma.season_{how}", lang, months=months, strength=f"{strength:.2f}", long=LONG, found=found,
-                          top=self._grid.shape[2] - 1))
+            said.append(t(f"arma.season_{how}", lang, months=cite(months, cell("series", y="!=")), long=LONG,
+                          found=found, top=self._grid.shape[2] - 1))
         return join(said, " " if said[0].isascii() else "")
 
     def selection_uncertainty(self, n: int = 200, seed: int = 0) -> pd.DataFrame:

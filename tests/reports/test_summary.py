@@ -45,7 +45,7 @@ def forecast(months=12):
 
 def targets(*odds, verdict="behind"):
     return table_of("targets", pd.DataFrame({
-        "target": [f"t{n}" for n in range(len(odds))], "deadline": LAST + 12, "p_at": odds, "n": 1000,
+        "target": [f"t{n}" for n in range(len(odds))], "deadline": LAST + 12, "p_at": odds, "ratio": 1.5, "n": 1000,
         "verdict": verdict}))
 
 
