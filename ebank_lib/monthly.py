@@ -60,7 +60,7 @@ def checked_levels(level) -> tuple[float, ...]:
     if not found or not good:
         raise SeriesError("a level is out of range", found=level,
                           expected="per cents from 1 to 99.9, as 80 or 95 (0.95 is written 95)")
-    return tuple(sorted({float(lv) for lv in found}))
+    return tuple(sorted(set(found)))
 
 
 def checked_count(value, what: str, most: int) -> int:
