@@ -158,7 +158,7 @@ class OrderSelection:
         if self.season:
             how, months, _ = self.season
             found = t(f"arma.season_found_{'yes' if sum(chosen[2:]) else 'no'}", lang)
-            said.append(t(f"arma.season_{how}", lang, months=cite(months, cell("series", y="!=")), long=LONG,
+            said.append(t(f"arma.season_{how}", lang, months=cite(months, cell("series")), long=LONG,
                           found=found, top=self._grid.shape[2] - 1))
         return join(said, " " if said[0].isascii() else "")
 
