@@ -186,20 +186,10 @@ class Context:
         horizon = min(horizon + (self.last - ready.y.index[-1]).n, LONGEST)
         return forecast_ready(ready, horizon, level, models, shape, **about)
 
-    def dependence(self, keys: Sequence[str]) -> tuple[Dependence, dict[str, int]]:
-        """Return how the surprises of modelled indicators hang together, and the place of each among them.
-
-        At the end of the panel always of all that are modelled, so that paths are the same whatever is asked for; of an
-        earlier month, from which forecasts are only tried out, of those that are needed.
-        """
-        free = self.plan.free if self.now is None else tuple(keys)
-        if free not in self._dependences:
-            self._dependences[free] = dependence_of([self[key].surprises for key in free])
-        return self._dependences[free], {key: i for i, key in enumerate(free)}
-
     @cached_property
-    def _dependences(self) -> dict[tuple[str, ...], Dependence]:
-        return {}
+    def dependence(self) -> Dependence:
+        """How the surprises of all indicators that are modelled hang together, in the plan's order."""
+        return dependence_of([self[key].surprises for key in self.plan.free])
 
 
 class Known:

@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import EbankError, SeriesError, UnknownNameError
 from .candidates import GAUSSIAN, Prediction, run_models, shape_of
 from .forecast import PATHS, Forecast, assemble, paths_from, remarks_of
-from .joint import JointPaths, Plan, last_of
+from .joint import JointPaths, Plan, dependence_of, last_of
 
 if TYPE_CHECKING:
     from .context import Context
@@ -35,13 +35,16 @@ def draw_paths(context: Context, branches: Sequence[str], plan: Plan, horizon: i
     ahead = pd.period_range(context.last + 1, periods=horizon, freq="M", name="month")
     values = {key: np.full((len(branches), horizon, n), np.nan) for key in plan.free}
     late = max([f.horizon for f in forecasts.values()], default=horizon) - horizon
-    dependence, place = context.dependence(plan.free)
+    # From the panel's end always of all that are modelled, so that paths are the same whatever is asked for; of an
+    # earlier month, from which forecasts are only tried out, of those that are needed.
+    drawn, dependence = (context.plan.free, context.dependence) if context.now is None else (
+        plan.free, dependence_of([context[key].surprises for key in plan.free]))
     for b, shocks in enumerate(dependence.draw(branches, late, horizon, n, seed)):
-        for key in plan.free:
+        for key, shock in zip(drawn, shocks, strict=True):
             f = forecasts.get((branches[b], key))
             if f is not None:
                 # The shocks' last months are the same calendar months for every series, however early it ended.
-                values[key][b] = paths_from(f, shocks[place[key]][:, -f.horizon:])[:, -horizon:].T
+                values[key][b] = paths_from(f, shock[:, -f.horizon:])[:, -horizon:].T
     values = plan.complete(values, last_of(context.panel, tuple(branches), context.last))
     return JointPaths(values, tuple(branches), ahead, context.last, context.panel, context.catalog, plan, seed, reasons,
                       forecasts)
@@ -67,7 +70,10 @@ def follow_forecast(context: Context, branch: str, key: str, horizon: int, level
         return None
     if not np.isfinite(paths).all():
         return None
-    parts, reasons, notes = run_models(ready, horizon, [m for m in models if m != "combination"])
+    others = [model for model in models if model != "combination"]
+    parts, reasons, notes = run_models(ready, horizon, others) if others else ({}, {}, ())
+    if not set(others).intersection(parts):     # the stand-in for methods that failed is not needed
+        parts, notes = {}, ()
     parts = {"combination": Prediction(paths.mean(axis=0), np.cov(paths.T)), **parts}
     shapes = {model: GAUSSIAN if model == "combination" else shape_of(model) for model in parts}
     made_of = ("forecasting.follows_branches", {}) if whole else ("forecasting.follows", {
@@ -91,5 +97,4 @@ def plan_for(context: Context, indicators: Iterable[str] | None) -> Plan:
         raise SeriesError("no indicator to simulate", expected="at least one with data")
     derived = {k: r for k, r in plan.derived.items() if free.issuperset(plan.movers(k))}
     return Plan(tuple(k for k in plan.free if k in free), derived)
-
 

@@ -142,6 +142,12 @@ def test_a_forecast_says_what_its_paths_say(cleaned):
         assert np.allclose(block["mean"], drawn.mean(axis=1), rtol=1e-12)
 
 
+def test_what_follows_from_others_needs_no_method_of_its_own(cleaned):
+    f = forecast_indicator(cleaned, "rizhao", "income_total", models="combination")
+    assert f.table["model"].unique().tolist() == ["combination"] and list(f.parts) == ["combination"]
+    assert not any(key == "forecasting.fallback" for key, _ in f.notes)
+
+
 def test_all_branches_together_are_their_sum(cleaned):
     whole = forecast_indicator(cleaned, "shandong", "mobile_txn", models=("combination", "snaive"))
     paths = simulate_joint(cleaned, horizon=12, indicators=["mobile_txn"])
