@@ -65,7 +65,7 @@ def checked_levels(level) -> tuple[float, ...]:
 
 def checked_count(value, what: str, most: int) -> int:
     """Return a whole number from 1 to `most`, or say what is wrong with it."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != value or int(value) != value or not (
-            1 <= value <= most):
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (number and 1 <= value <= most and int(value) == value):
         raise SeriesError(f"the {what} is out of range", found=value, expected=f"1 to {most}")
     return int(value)

@@ -57,7 +57,7 @@ def test_a_level_is_in_per_cent_or_refused(level):
             verb()
 
 
-@pytest.mark.parametrize("horizon", [None, "12", 0, -1, 2.5, True, float("nan"), 10_000])
+@pytest.mark.parametrize("horizon", [None, "12", 0, -1, 2.5, True, float("nan"), float("inf"), 10_000])
 def test_a_horizon_is_a_number_of_months_or_refused(horizon):
     for verb in (lambda: eb.forecast(Y, horizon, models="drift"), lambda: fit_arma(Y, (1, 0, 0)).forecast(horizon)):
         with pytest.raises(SeriesError, match="the horizon is out of range"):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..cleaning import trusted_panel
 from ..errors import SeriesError
 from ..forecasting import JointPaths
+from ..forecasting.forecast import said_of
 from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
 from ..province.league import League
 from ..province.sums import full_years, reporting
@@ -108,10 +109,11 @@ def plot_total_fan(paths: JointPaths, indicator: str = "", ax: Axes | None = Non
     total = paths.total(ind.key)
     x, now = month_numbers(total.index), float(past.dropna().iloc[-1])
     origin = month_numbers(past.dropna().index[-1:])[0]
-    bands = {lv: np.quantile(total.to_numpy(), (0.5 - lv / 200, 0.5 + lv / 200), axis=1) for lv in (80, 95)}
+    said = said_of(total.to_numpy().T, (80, 95))
+    bands = {lv: (said[f"lo-{lv}"], said[f"hi-{lv}"]) for lv in (80, 95)}
     key = style.fan(ax, (origin, now), x, bands, lang)
     ax.plot(month_numbers(past.index), past.to_numpy(), color=INK)
-    middle = np.median(total.to_numpy(), axis=1)
+    middle = said["y_hat"]
     line, = ax.plot(np.r_[origin, x], np.r_[now, middle], color=BAND, lw=2.0, label=t("province.forecast_median", lang))
     ax.plot([origin], [now], "o", color=INK, ms=4)
     ax.axvline(origin, color=MUTED, lw=0.8, zorder=0)

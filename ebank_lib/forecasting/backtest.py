@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..display import describe, html_table
 from ..errors import EbankError, SeriesError
-from ..wording import cell, cite, join, language, percent, t
+from ..wording import cell, cite, join, language, listed, percent, t
 from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language
 from .scoring import SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, observed
@@ -226,8 +226,7 @@ class Backtests:
         grades = self._grades()
         ranked = sorted(grades, key=lambda uid: (grades[uid].letter, np.nan_to_num(grades[uid].ratio, nan=np.inf)))
         letters = pd.Series([g.letter for g in grades.values()]).value_counts().sort_index()
-        sep = "、" if lang == "zh" else ", "
-        said = [t("forecasting.grades_count", lang, counts=sep.join(f"{k} {n}" for k, n in letters.items()))]
+        said = [t("forecasting.grades_count", lang, counts=listed((f"{k} {n}" for k, n in letters.items()), lang))]
         if set(letters.index) == {"E"}:
             said.append(t("forecasting.trusted_none", lang))
         else:

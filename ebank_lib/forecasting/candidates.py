@@ -28,7 +28,7 @@ from scipy.special import ndtri
 
 from ..arma import select_order
 from ..errors import EbankError, SeriesError
-from .calendar import LATE, NOTHING, growth_share
+from .calendar import LATE, NOTHING
 from .ets import ETS, FORMS, fit_ets, select_ets
 from .series import Prepared, Work
 
@@ -118,7 +118,7 @@ def snaive(work: Work, horizon: int) -> Prediction:
 
 def snaive_drift(work: Work, horizon: int) -> Prediction:
     """The same month of last year plus the share of last year's mean change that lasts, see ``growth_share``."""
-    z, share = work.values, growth_share(work.values, work.lasts)
+    z, share = work.values, work.growth_share
     change = z[12:] - z[:-12]
     growth = share * float(change[-12:].mean())
     years = np.arange(horizon) // 12 + 1
@@ -276,7 +276,7 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     notes: list[tuple[str, dict]] = []
     if any(model in COMBINATIONS for model in parts):
         if "snaive_drift" in members:
-            notes.append(("forecasting.growth_share", {"share": growth_share(ready.work.values, ready.work.lasts)}))
+            notes.append(("forecasting.growth_share", {"share": ready.work.growth_share}))
         if missing := [m for m in MEMBERS if m in failed]:
             notes.append(("forecasting.members_missing", {"members": missing}))
     return parts, reasons, tuple(notes)

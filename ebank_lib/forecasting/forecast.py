@@ -13,9 +13,9 @@ from scipy.special import ndtri
 
 from ..compiled import compiled
 from ..display import html_table
-from ..errors import SeriesError, UnknownNameError
+from ..errors import UnknownNameError
 from ..monthly import checked_count, checked_levels
-from ..wording import cell, cite, language, month_name, number, percent, t
+from ..wording import cell, cite, language, listed, month_name, number, percent, t
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
 from .series import Prepared, Transform, prepare
 
@@ -119,24 +119,19 @@ class Forecast:
     def remarks(self, lang: str | None = None) -> list[str]:
         """Return what must be known beside the figures: scale, gaps, failures, each in a sentence."""
         said = [] if self.headline in self.paths else [t("forecasting.scale_" + self.transform.name, lang)]
-        sep = "、" if language(lang) == "zh" else ", "
         if self.parts[self.headline].weights:
-            said.append(t("forecasting.weights", lang, members=sep.join(
-                f"{t('forecasting.model_' + name, lang)} {percent(w, 0)}"
-                for name, w in self.parts[self.headline].weights.items())))
+            said.append(t("forecasting.weights", lang, members=listed(
+                (f"{t('forecasting.model_' + name, lang)} {percent(w, 0)}"
+                 for name, w in self.parts[self.headline].weights.items()), lang)))
         if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
             own = self.shapes[self.headline].branches
             said.append(t(f"forecasting.calibrated{'_branches' if own else ''}", lang, n=own))
-        for key, values in self.notes:
-            if "parts" in values:
-                values = {"parts": sep.join(in_language(part, lang) for part in values["parts"])}
-            elif "members" in values:
-                values = {"members": sep.join(t(f"forecasting.model_{m}", lang) for m in values["members"])}
-            elif isinstance(values.get("month"), int):
-                values = {"month": self._month(values["month"], lang)}
-            elif "share" in values:
-                values = {"share": percent(values["share"], 0)}
-            said.append(t(key, lang, **values))
+        written = {"parts": lambda parts: listed((in_language(part, lang) for part in parts), lang),
+                   "members": lambda names: listed((t(f"forecasting.model_{name}", lang) for name in names), lang),
+                   "month": lambda month: self._month(month, lang) if isinstance(month, int) else month,
+                   "share": lambda share: percent(share, 0)}
+        said += [t(key, lang, **{name: written[name](value) if name in written else value
+                                 for name, value in values.items()}) for key, values in self.notes]
         said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang),
                    reason=reason_in_words(row.reason, lang))
                  for row in self.failures.itertuples()]
@@ -268,14 +263,15 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
     months = pd.period_range(ready.y.index[-1] + 1, periods=horizon, freq="M")
     labels = months.asi8 if ready.numbered else months
     columns = ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]
-    nothing = dict.fromkeys(columns, np.full(horizon, np.nan))
     paths = paths or {}
-    said = [said_of(paths[m] if m in paths else _points(parts[m], shapes[m], _scale_of(m, ready.transform), horizon,
-                                                      PATHS), level) if m in parts else nothing for m in models]
+    values = {m: _points(part, shapes[m], _scale_of(m, ready.transform), horizon, PATHS) for m, part in parts.items()
+              if m not in paths} | paths
+    said = {m: said_of(values[m], level) for m in parts}
+    nothing = dict.fromkeys(columns, np.full(horizon, np.nan))
     table = pd.DataFrame({"unique_id": about["unique_id"], "month": labels[np.tile(np.arange(horizon), len(models))],
                           "horizon": np.tile(np.arange(1, horizon + 1), len(models)),
                           "model": np.repeat(models, horizon),
-                          **{c: np.concatenate([values[c] for values in said]) for c in columns},
+                          **{c: np.concatenate([said.get(m, nothing)[c] for m in models]) for c in columns},
                           "reason": np.repeat(["" if m in parts else reasons[m] for m in models], horizon)})
     y = ready.y
     if ready.numbered:
@@ -323,8 +319,7 @@ def distribution(f: Forecast, model: str, points: int) -> np.ndarray:
 
 def checked_paths(n: int) -> None:
     """Say what is wrong with a number of paths."""
-    if not 1 <= n <= 100_000:
-        raise SeriesError("the number of paths is out of range", found=n, expected="1 to 100000")
+    checked_count(n, "number of paths", 100_000)
 
 
 def simulate_paths(f: Forecast, n: int = PATHS, model: str | None = None, seed: int = 0) -> pd.DataFrame:
@@ -379,7 +374,7 @@ def _rising(points, wanted):  # pragma: no cover - compiled
     before = np.full(n, -np.inf)
     for h in range(horizon):
         order, i = np.argsort(before), 0
-        able = [(wanted[0, h], 0)]
+        able = [(wanted[0, h], 0)]      # numba asks an example of what the list will hold
         able.pop()
         for j in range(n):
             while i < n and before[order[i]] <= points[j, h]:

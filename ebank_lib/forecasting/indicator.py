@@ -14,6 +14,7 @@ import pandas as pd
 from ..display import describe, say
 from ..errors import SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
+from ..monthly import checked_count
 from ..store import store
 from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
@@ -108,8 +109,7 @@ def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1,
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
     y = observed(cleaned.series(branch, key))
-    if isinstance(months, bool) or int(months) != months or not 1 <= months <= len(y) - 3:
-        raise SeriesError("the number of months back is out of range", found=months, expected=f"1 to {len(y) - 3}")
+    months = checked_count(months, "number of months back", len(y) - 3)
     now, about = Context.of(cleaned), _about(cleaned, key)
     before = now.until(y.index[-1 - months]).forecast(branch, key, horizon, level, models, **about)
 
@@ -153,15 +153,14 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = PATHS, seed: int = 0, br
     UnknownNameError
         An unknown branch or indicator.
     """
-    if not 1 <= horizon <= LONGEST or int(horizon) != horizon:
-        raise SeriesError("the horizon is out of range", found=horizon, expected=f"1 to {LONGEST} months")
+    horizon = checked_count(horizon, "horizon", LONGEST)
     checked_paths(n)
     catalog, context = cleaned.catalog, Context.of(cleaned)
     chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
     unknown = [b for b in chosen if b not in context.present]
     if unknown:
         raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
-    return draw_paths(context, chosen, plan_for(context, indicators), int(horizon), n, seed)
+    return draw_paths(context, chosen, plan_for(context, indicators), horizon, n, seed)
 
 
 def interventions_indicator(cleaned, branch: str, indicator: str = ""):

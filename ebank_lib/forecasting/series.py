@@ -17,7 +17,7 @@ from ..catalog import Indicator
 from ..errors import SeriesError, UnknownNameError
 from ..events import take_out
 from ..monthly import month_index
-from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar
+from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar, growth_share
 
 __all__ = ["SCALES", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of", "modelling_scale",
            "observed", "prepare", "with_calendar"]
@@ -149,6 +149,11 @@ class Work:
         """The values less their season, (T,); the very array of the series where there is none."""
         terms = self.season.at(np.arange(len(self.values)))
         return self.values - terms if terms.any() else self.values
+
+    @cached_property
+    def growth_share(self) -> float:
+        """How much of last year's growth is taken to go on."""
+        return growth_share(self.values, self.lasts)
 
     def season_ahead(self, horizon: int) -> np.ndarray:
         """Return the season's terms of the months ahead."""
