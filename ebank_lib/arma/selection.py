@@ -60,7 +60,7 @@ class OrderSelection:
     criterion: str
     mode: str
     audit: np.recarray = field(repr=False)  # what the choice needs of the table, a record an order that was fitted
-    season: tuple[str, int, float] | None = field(repr=False)  # how a season was looked for: word, months, strength
+    season: tuple[str, int] | None = field(repr=False)  # how a season was looked for, in a word, and in how many months
     _optima: dict[tuple[int, ...], Optimum] = field(repr=False)
     _grid: np.ndarray = field(repr=False)  # of orders (p, q, P, Q): those asked for, and of them those fitted
     _allowed: np.ndarray = field(repr=False)
@@ -156,7 +156,7 @@ class OrderSelection:
             said.append(t("arma.residuals_reject" if p_value < 0.05 else "arma.residuals_fine", lang,
                           p=self._said(chosen, "ljung_box_p", ".3f", p_value)))
         if self.season:
-            how, months, _ = self.season
+            how, months = self.season
             found = t(f"arma.season_found_{'yes' if sum(chosen[2:]) else 'no'}", lang)
             said.append(t(f"arma.season_{how}", lang, months=cite(months, cell("series")), long=LONG,
                           found=found, top=self._grid.shape[2] - 1))
@@ -318,22 +318,23 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     return min(tried, key=lambda s: s._at(s.chosen, criterion))
 
 
-def _season_of(y: pd.Series, x) -> tuple[str, int, float]:
-    """Return how a season is looked for, in a word, with the months and the strength.
+def _season_of(y: pd.Series, x) -> tuple[str, int]:
+    """Return how a season is looked for, in a word, with the months.
 
     strong: differenced over the year; repeated: not, since that would leave nothing of the regressors `x` (T, m); weak:
     not; short, few: not at all.
     """
     if len(y) < 3 * MONTHS:
-        return "few", len(y), np.nan
+        return "few", len(y)
     from ..stationarity import STRONG, seasonal_strength, without_gaps
 
     months = len(without_gaps(y))
-    strength = seasonal_strength(y, MONTHS) if months >= 3 * MONTHS else np.nan
-    how = "few" if months < 3 * MONTHS else "strong" if strength > STRONG else "weak" if months >= LONG else "short"
-    if how == "strong" and x is not None and (np.ptp(x[MONTHS:] - x[:-MONTHS], axis=0) == 0).any():
-        how = "repeated"
-    return how, months, strength
+    if months < 3 * MONTHS:
+        return "few", months
+    if not seasonal_strength(y, MONTHS) > STRONG:
+        return "weak" if months >= LONG else "short", months
+    repeated = x is not None and (np.ptp(x[MONTHS:] - x[:-MONTHS], axis=0) == 0).any()
+    return "repeated" if repeated else "strong", months
 
 
 def _select(design, grid, allowed, criterion, mode, seed, said) -> OrderSelection:

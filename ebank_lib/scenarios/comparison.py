@@ -319,12 +319,15 @@ class Scenarios(Shown):
         caption = t("scenarios.scenarios_caption", lang, branch=self.catalog.branch(self.branch).label(lang))
         return html_table(pd.DataFrame(rows, columns=columns), caption=caption, lang=lang,
                           heads=dict(zip(columns, heads, strict=True)), notes=[
-                              *self.sentences(lang), *self.failures(failed, lang), *(
-                                  said for kind, key, members in self.strategy.cases if kind == "bundle"
-                                  for said in said_overlap(self.catalog, [self.drawn[m].lever for m in members
-                                                                          if m in self.drawn], self.label(key, lang),
-                                                           lang)),
+                              *self.sentences(lang), *self.failures(failed, lang), *self._overlaps(lang),
                               t("scenarios.scenarios_note", lang, n=self.n)])
+
+    def _overlaps(self, lang: str) -> list[str]:
+        """Which measures of a bundle move the same indicator."""
+        bundles = [(key, [self.drawn[m].lever for m in members if m in self.drawn])
+                   for kind, key, members in self.strategy.cases if kind == "bundle"]
+        return [said for key, levers in bundles for said in said_overlap(self.catalog, levers, self.label(key, lang),
+                                                                         lang)]
 
     def failures(self, rows: pd.DataFrame, lang: str, marked: bool = True) -> list[str]:
         """Return a sentence for each row that says why it has no odds."""
