@@ -10,10 +10,9 @@ equally noisy (MacKinnon and White 1985; Long and Ervin 2000 for small n). The h
 Sigma: how far the branches lie from their median in the first and the last month. Null: as far; alternative: not.
 Brown and Forsythe's (1974) deviations, paired; Student's t with n - 1 degrees of freedom.
 
-False alarms, 16 branches, at a stated 5%: beta 5% with measurement noise of any size that does not last from one month
-to the next, sigma 4 to 6% for normal and for t samples of 3 degrees of freedom (simulated in the tests).
-So both are shown. With many indicators some are significant by luck: p values are adjusted by Holm's method, each test
-for itself.
+False alarms, 16 branches, at a stated 5%: beta 5 to 6% with measurement noise that does not last from one month to the
+next, sigma 3 to 4% for normal and for t samples of 3 degrees of freedom (6,000 simulations; fewer in the tests). With
+many indicators some are significant by luck: p values are adjusted by Holm's method, each test for itself.
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ class Convergence(Shown):
     ----------
     table : DataFrame
         One row an indicator: ``indicator, first, start`` (the month after, from which growth counts), ``last, months,
-        n`` (branches with a value in first and last), ``left_out``, ``b,
-        se, b_lo, b_hi, beta_p, half_life, half_lo, half_hi`` (months; infinite where the interval of b reaches 0,
-        missing where b says no convergence), ``beta_adjusted, beta_verdict``, ``sd_first, sd_last, ratio, sigma_t,
+        n`` (branches with a value in first and last), ``left_out``, ``b, se, b_lo, b_hi, beta_p, half_life, half_lo,
+        half_hi`` (months; infinite where the interval of b reaches 0, missing where b says no convergence),
+        ``beta_adjusted, beta_verdict``, ``sd_first, sd_last, ratio, sigma_t,
         sigma_p, sigma_adjusted, sigma_verdict, status``. Verdicts: ``converges, diverges, none, unknown``; status
         ``ok``, ``few`` (fewer than six branches) or ``short`` (less than a year).
     points : DataFrame
