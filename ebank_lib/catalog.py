@@ -39,7 +39,7 @@ _ALIKE = str.maketrans(
 def as_period(month: object) -> pd.Period | None:
     """Return a month given as a Period, a date or a text YYYY-MM; None for anything else: pandas would take 2010 for
     January, 2010Q3 for July, and "Oct" for one of a year that depends on the clock."""
-    if isinstance(month, pd.Period | dt.date):
+    if isinstance(month, pd.Period | dt.date) and month is not pd.NaT:
         return pd.Period(month, "M") if getattr(month, "freqstr", "M") == "M" else None
     return pd.Period(month, "M") if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(month), re.ASCII) else None
 
@@ -201,10 +201,10 @@ class Catalog:
         UnknownNameError
             Naming the nearest key and all that exist.
         """
-        try:
-            return self.indicators[key or self.headline[0]]
-        except KeyError:
-            raise UnknownNameError("indicator", key, self.indicators) from None
+        found = self.indicators.get(key or self.headline[0]) if isinstance(key, str) else None
+        if found is None:
+            raise UnknownNameError("indicator", key, self.indicators)
+        return found
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from scipy import stats
 from .catalog import Catalog, as_period
 from .display import describe, html_table
 from .errors import SeriesError, UnknownNameError
-from .monthly import month_index
+from .monthly import checked_name, month_index
 from .wording import cell, cite, language, listed, month_name, number, percent, t
 
 KINDS = ("mom", "base", "yoy")
@@ -82,8 +82,7 @@ def growth_rates(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | 
     >>> growth_rates(y, "base", "2008-02").round(3).tolist()
     [0.909, 1.0, 0.0, 0.045]
     """
-    if kind not in KINDS:
-        raise UnknownNameError("kind of growth", kind, KINDS)
+    checked_name(kind, "kind of growth", KINDS)
     y = as_months(y)
     if kind == "base":
         there = y.dropna()

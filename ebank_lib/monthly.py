@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
-from .errors import SeriesError
+from .errors import SeriesError, UnknownNameError
 
-_REGULAR = {3: "a figure a quarter", 6: "a figure every half year", 12: "a figure a year"}
+_REGULAR = {12: "a figure a year", 6: "a figure every half year", 3: "a figure a quarter"}
 
 
 def month_index(index: pd.Index) -> pd.Index:
-    """Return months or dates (of a month's start, end or any day) as a monthly PeriodIndex, integers as they are.
+    """Return months, dates (of a month's start, end or any day) or numbers such as 200801 as a monthly PeriodIndex.
+
+    Other integers, which number the months, are returned as they are.
 
     Raises
     ------
@@ -34,23 +37,28 @@ def month_index(index: pd.Index) -> pd.Index:
     elif not len(index):
         return pd.PeriodIndex([], freq="M")
     elif pd.api.types.is_integer_dtype(index.dtype):
-        return index
+        if not (index.min() >= 190001 and index.max() <= 209912 and np.isin(index % 100, range(1, 13)).all()):
+            return index
+        months = pd.PeriodIndex.from_ordinals(12 * (index // 100 - 1970) + index % 100 - 1, freq="M")
     else:
         raise SeriesError("has no months", found=f"index of {index.dtype}", expected="months, dates or integers",
                           hint="y.index = pd.PeriodIndex(labels, freq='M') makes months of texts")
     if months.hasnans:
         raise SeriesError("has a label that is no month", found="NaT", expected="a month for each value")
     steps = np.diff(np.sort(months.asi8))
-    if len(steps) >= 2 and steps[0] in _REGULAR and (steps == steps[0]).all():
-        raise _not_monthly(_REGULAR[int(steps[0])])
     if len(steps) >= 2 and (steps == 0).mean() > 0.5:
         raise _not_monthly("several figures a month")
+    # A quarter that is missing leaves a step of six months: what all steps are multiples of is what there is.
+    common = int(np.gcd.reduce(steps)) if len(steps) >= 2 else 1
+    if found := next((said for every, said in _REGULAR.items() if common % every == 0), None):
+        raise _not_monthly(found)
     return months
 
 
 def _not_monthly(found: str) -> SeriesError:
     return SeriesError("is not monthly", found=found, expected="a figure a month",
-                       hint="Of days and weeks y.resample('MS').sum() or .last() makes months; quarters stay quarters")
+                       hint="Of days and weeks y.resample('MS').sum() or .last() makes months; quarters stay quarters; "
+                            "months without a figure stand in the index, as NaN")
 
 
 def checked_levels(level) -> tuple[float, ...]:
@@ -63,9 +71,26 @@ def checked_levels(level) -> tuple[float, ...]:
     return tuple(sorted(set(found)))
 
 
-def checked_count(value, what: str, most: int) -> int:
-    """Return a whole number from 1 to `most`, or say what is wrong with it."""
+def checked_count(value, what: str, most: int, least: int = 1) -> int:
+    """Return a whole number from `least` to `most`, or say what is wrong with it."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (number and 1 <= value <= most and int(value) == value):
-        raise SeriesError(f"the {what} is out of range", found=value, expected=f"1 to {most}")
+    if not (number and least <= value <= most and int(value) == value):
+        raise SeriesError(f"the {what} is out of range", found=value, expected=f"a whole number from {least} to {most}")
     return int(value)
+
+
+def each(names) -> list:
+    """Return the names that a verb is given, one alone or several."""
+    return list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+
+
+def checked_seed(seed) -> int:
+    """Return a seed of random numbers, or say what is wrong with it."""
+    return checked_count(seed, "seed", 2**63 - 1, 0)
+
+
+def checked_name(value, what: str, known: Iterable[str]) -> str:
+    """Return one of the known names, or say which there are."""
+    if not isinstance(value, str) or value not in known:
+        raise UnknownNameError(what, value, known)
+    return value

@@ -198,12 +198,13 @@ SAID = [
     (lambda g: select_order(Y[:18], d=0, seasonal=(2, 1, 2, 12)), "the series is too short for this seasonal "
      "order; found '6 values after differencing'; expected at least 7"),
     # forecasts
-    (lambda g: backtest(Y, origins=0), "the number of origins is out of range; found 0; expected at least 1"),
+    (lambda g: backtest(Y, origins=0), "the number of origins is out of range; found 0; expected a whole number from 1 "
+     "to 1200"),
     (lambda g: method(g, lambda work, horizon: 1 / 0), "the method failed; found 'division by zero'"),
     (lambda g: method(g, lambda work, horizon: Prediction(np.full(3, np.nan), np.eye(3))),
      "the method returned no finite forecast"),
     (lambda g: simulate_paths(forecast(Y, models="drift"), n=0),
-     "the number of paths is out of range; found 0; expected 1 to 100000"),
+     "the number of paths is out of range; found 0; expected a whole number from 1 to 100000"),
     (lambda g: forecast_many({}), "no series to forecast; expected at least one"),
     (lambda g: forecast_many(5), "is neither a frame nor a mapping; found 'int'; expected a DataFrame"),
     (lambda g: forecast(Y.set_axis(pd.DatetimeIndex([None] * len(Y))), models="drift"), "has a label that is no month"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 import ebank_lib as eb
 from ebank_lib.arma import fit_arma
 from ebank_lib.errors import EbankError, SeriesError
-from ebank_lib.forecasting import backtest
+from ebank_lib.forecasting import backtest, simulate_paths
+from ebank_lib.scenarios import Strategy
 
 RNG = np.random.default_rng(1)
 MONTHS = pd.period_range("2008-01", periods=48, freq="M")
@@ -20,6 +21,7 @@ VERBS = {
     "backtest": lambda y: backtest(y, models=("drift",), horizon=3, origins=2).table["y_hat"],
     "select_order": lambda y: eb.select_order(y, max_p=1, max_q=1).best.forecast(3)["y_hat"],
     "fit_arma": lambda y: fit_arma(y, (1, 1, 0)).forecast(3)["y_hat"],
+    "modelling_scale": lambda y: eb.modelling_scale(y, "flow"),
     "growth_rates": eb.growth_rates,
     "unit_root_battery": lambda y: eb.unit_root_battery(y).table.iloc[:, -1],
 }
@@ -47,6 +49,33 @@ def test_what_is_not_monthly_is_refused_with_the_way_out(verb, freq, says):
     if freq != "D":
         with pytest.raises(SeriesError, match="is not monthly; found 'frequency"):
             VERBS[verb](y.set_axis(pd.period_range("1960-01", periods=48, freq=freq[0])))
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v != "forecast_many"])
+@pytest.mark.parametrize("step, says", [(3, "a figure a quarter"), (6, "a figure every half year"),
+                                        (12, "a figure a year")])
+def test_a_quarter_that_is_missing_does_not_make_months_of_the_others(verb, step, says):
+    months = pd.PeriodIndex([MONTHS[0] + step * i for i in range(48)], freq="M")
+    y = pd.Series(Y.to_numpy(), months).drop(months[24 // step])
+    with pytest.raises(SeriesError, match=f"is not monthly; found '{says}'.*as NaN"):
+        VERBS[verb](y)
+
+
+def test_months_with_gaps_are_months():
+    y = Y.drop(MONTHS[[3, 6, 7, 20]])
+    assert eb.forecast(y, 3, models="drift").y.isna().sum() == 4
+    pd.testing.assert_series_equal(eb.modelling_scale(y, "flow"), np.log(y.reindex(MONTHS)), check_freq=False)
+
+
+def test_numbers_such_as_200801_are_months_in_every_verb():
+    numbers = Y.set_axis(MONTHS.year * 100 + MONTHS.month)
+    for verb in VERBS.values():
+        pd.testing.assert_frame_equal(pd.DataFrame(verb(numbers)), pd.DataFrame(verb(Y)), check_freq=False)
+
+
+def test_numbered_values_keep_their_numbers_on_the_modelling_scale():
+    assert eb.modelling_scale(pd.Series([1.0, np.e], [5, 6])).index.tolist() == [5, 6]
+    assert eb.modelling_scale([1, np.e]).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("level", [0.95, 0, 100, "95", None, True, (80, 0.95), -5, float("nan")])
@@ -99,11 +128,35 @@ def test_a_batch_in_which_all_fail_has_the_columns_of_one_in_which_none_does():
 def test_a_batch_refuses_what_it_would_mistake():
     with pytest.raises(SeriesError, match="rows have no unique_id; found '1 rows'"):
         eb.forecast_many(long(["a", None], ["2008-01", "2008-02"], [1, 2]))
-    with pytest.raises(SeriesError, match="two unique_id are one name"):
-        eb.forecast_many(long([1, "1"], ["2008-01", "2008-02"], [1, 2]))
+    for data in (long([1, "1"], ["2008-01", "2008-02"], [1, 2]), {1: Y, "1": Y}, pd.DataFrame({1: Y, "1": Y})):
+        with pytest.raises(SeriesError, match="two series have one name; found '1'"):
+            eb.forecast_many(data)
+    with pytest.raises(SeriesError, match=r"a frame of one series or of many\?.*assign\(unique_id.*set_index\('ds'\)"):
+        eb.forecast_many(long("a", MONTHS.astype(str), Y.to_numpy()).drop(columns="unique_id"))
     wide = pd.DataFrame({"opened": Y.index.to_timestamp(), "y": Y.to_numpy()}, Y.index)
     table = eb.forecast_many(wide, 2, models=("drift",)).set_index("unique_id")
     assert "holds no numbers" in table.loc["opened", "reason"] and np.isfinite(table.loc["y", "y_hat"]).all()
+
+
+def test_a_batch_takes_a_kind_where_there_is_one():
+    data = pd.concat([long("a", MONTHS, Y.to_numpy()).assign(kind=np.nan),
+                      long("b", MONTHS, Y.to_numpy()).assign(kind="stock"),
+                      long("c", MONTHS, Y.to_numpy()).assign(kind=["stock", "flow"] * 24)])
+    table = eb.forecast_many(data, 2, models="drift").groupby("unique_id")["reason"].first()
+    assert table[["a", "b"]].eq("").all() and "is of two kinds; found 'stock, flow'" in table["c"]
+
+
+def test_a_batch_reads_whole_numbers_as_the_months_that_their_texts_are():
+    numbers = MONTHS.year * 100 + MONTHS.month
+    a, b = (eb.forecast_many(long("a", ds, Y.to_numpy()), 2, models="drift") for ds in (numbers, numbers.astype(str)))
+    pd.testing.assert_frame_equal(a, b)
+    assert str(a["month"].iloc[0]) == "2012-01"
+
+
+def test_a_batch_says_what_a_forecast_says_of_its_series():
+    y = Y.drop(MONTHS[[3, 7]])
+    said = eb.forecast_many({"a": y}, 2, models="drift")["remarks"].iloc[0]
+    assert said == " ".join(eb.forecast(y, 2, models="drift").remarks()) and "2" in said
 
 
 def test_numbered_months_are_called_by_their_numbers():
@@ -130,3 +183,68 @@ def test_whatever_is_given_there_is_a_result_or_an_error_of_the_package(verb, in
         assert VERBS[verb](pd.Series(values, index).iloc[:cut]) is not None
     except EbankError as error:
         assert str(error)
+
+
+BAD = [None, "x", 0, -1, 2.5, True, float("nan"), float("inf"), 10**30, [], [1], {}, np.array([1, 2]), pd.NaT, b"x", 1j]
+FIT = fit_arma(Y, (1, 0, 0))
+DRIFT = eb.forecast(Y, 3, models="drift")
+ARGUMENTS = {
+    "forecast horizon": lambda c, bad: eb.forecast(Y, bad, models="drift"),
+    "forecast level": lambda c, bad: eb.forecast(Y, 2, bad, models="drift"),
+    "forecast models": lambda c, bad: eb.forecast(Y, 2, models=bad),
+    "forecast kind": lambda c, bad: eb.forecast(Y, 2, models="drift", kind=bad),
+    "forecast calendar": lambda c, bad: eb.forecast(Y, 2, models="drift", calendar=bad),
+    "forecast_many data": lambda c, bad: eb.forecast_many(bad, 2, models="drift"),
+    "forecast_many kind": lambda c, bad: eb.forecast_many({"a": Y}, 2, models="drift", kind=bad),
+    "backtest models": lambda c, bad: backtest(Y, bad, 2, 1),
+    "backtest origins": lambda c, bad: backtest(Y, "drift", 2, bad),
+    "backtest kind": lambda c, bad: backtest(Y, "drift", 2, 1, kind=bad),
+    "simulate_paths n": lambda c, bad: simulate_paths(DRIFT, bad),
+    "simulate_paths model": lambda c, bad: simulate_paths(DRIFT, 2, bad),
+    "simulate_paths seed": lambda c, bad: simulate_paths(DRIFT, 2, seed=bad),
+    "modelling_scale kind": lambda c, bad: eb.modelling_scale(Y, bad),
+    "select_order max_p": lambda c, bad: eb.select_order(Y, bad, 1),
+    "select_order d": lambda c, bad: eb.select_order(Y, 1, 1, bad),
+    "select_order criterion": lambda c, bad: eb.select_order(Y, 1, 1, criterion=bad),
+    "select_order seasonal": lambda c, bad: eb.select_order(Y, 1, 1, seasonal=bad),
+    "select_order seed": lambda c, bad: eb.select_order(Y, 1, 1, seed=bad),
+    "select_order max_order": lambda c, bad: eb.select_order(Y, 1, 1, max_order=bad),
+    "fit_arma order": lambda c, bad: fit_arma(Y, bad),
+    "growth_rates kind": lambda c, bad: eb.growth_rates(Y, bad),
+    "forecast_indicator indicator": lambda c, bad: eb.forecast_indicator(c, "rizhao", bad, models="drift"),
+    "forecast_indicator horizon": lambda c, bad: eb.forecast_indicator(c, "rizhao", "sms", bad, models="drift"),
+    "backtest_indicator peers": lambda c, bad: eb.backtest_indicator(c, "rizhao", "sms", 1, 1, 80, "drift", bad),
+    "backtest_many indicators": lambda c, bad: eb.backtest_many(c, "rizhao", bad, "drift", 1, 1) if bad is not None
+    else 0,
+    "revise_indicator months": lambda c, bad: eb.revise_indicator(c, "rizhao", "sms", bad, models="drift"),
+    "simulate_joint seed": lambda c, bad: eb.simulate_joint(c, 1, 2, bad, ["rizhao"], "sms"),
+    "simulate_joint branches": lambda c, bad: eb.simulate_joint(c, 1, 2, 0, bad, "sms"),
+    "simulate_joint indicators": lambda c, bad: eb.simulate_joint(c, 1, 2, 0, "rizhao", bad) if bad is not None else 0,
+    "evaluate_targets targets": lambda c, bad: eb.evaluate_targets(c, "rizhao", bad) if bad is not None else 0,
+    "evaluate_targets deadline": lambda c, bad: eb.evaluate_targets(c, "rizhao", [], deadline=bad),
+}
+
+
+@pytest.mark.parametrize("argument", ARGUMENTS)
+def test_whatever_an_argument_is_there_is_a_result_or_an_error_of_the_package(cleaned, argument):
+    for bad in BAD:
+        try:
+            assert ARGUMENTS[argument](cleaned, bad) is not None
+        except EbankError as error:
+            assert str(error)
+
+
+def test_what_is_no_target_is_named(cleaned):
+    with pytest.raises(EbankError, match="is no target; found 'sms'; expected a Target"):
+        eb.evaluate_targets(cleaned, "rizhao", ["sms"])
+
+
+@pytest.mark.parametrize("seed", [-1, 2.5, "7", None, True])
+def test_a_seed_is_a_whole_number_from_0(cleaned, seed):
+    paths = eb.simulate_joint(cleaned, 24, 2, branches="rizhao", indicators="sms")
+    for verb in (lambda: simulate_paths(DRIFT, 2, seed=seed), lambda: eb.select_order(Y, 1, 1, seed=seed),
+                 lambda: eb.simulate_joint(cleaned, 1, 2, seed, indicators="sms"),
+                 lambda: eb.run_scenarios(paths, "rizhao", Strategy(), seed=seed) if seed is not None else paths.of(
+                     "rizhao", None)):
+        with pytest.raises(EbankError, match="the seed is out of range; .*expected a whole number from 0|unknown"):
+            verb()

@@ -13,6 +13,7 @@ months are skipped. It repeats `likelihood` by another road, so that each checks
 from __future__ import annotations
 
 import contextlib
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,12 +69,13 @@ def future_index(index: pd.Index, horizon: int) -> pd.Index:
 
 def check_order(order, seasonal) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
     """Return both orders as tuples of int, the season among them, or say what is wrong with them."""
-    order, seasonal = tuple(order), tuple(seasonal or (0, 0, 0, 1))
+    order, seasonal = (np.atleast_1d(np.asarray(given, dtype=object)).tolist()
+                       for given in (order, (0, 0, 0, 1) if seasonal is None or seasonal is False else seasonal))
     if len(seasonal) == 3:
-        seasonal = *seasonal, MONTHS
+        seasonal.append(MONTHS)
     for what, given, size in (("order", order, 3), ("seasonal", seasonal, 4)):
-        if len(given) != size or any(v is None or isinstance(v, str) or int(v) != v for v in given):
-            raise SeriesError(f"{what} holds {size} whole numbers", found=given)
+        if len(given) != size or not all(isinstance(v, numbers.Real) and v % 1 == 0 for v in given):
+            raise SeriesError(f"{what} holds {size} whole numbers", found=tuple(given))
     (p, d, q), (sp, sd, sq, season) = (tuple(int(v) for v in o) for o in (order, seasonal))
     for name, value, top in (("p", p, MAX_ORDER), ("q", q, MAX_ORDER), ("d", d, 2), ("P", sp, 2), ("D", sd, 1),
                              ("Q", sq, 2)):

@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
 from ..display import describe
-from ..errors import SeriesError, UnknownNameError
-from ..monthly import checked_count, checked_levels
+from ..errors import SeriesError
+from ..monthly import checked_count, checked_levels, checked_name, checked_seed
 from ..wording import t as words
 from .levels import Design, ahead, check_order, designs, filter_columns, future_index, state_space
 from .likelihood import expanded, natural, objective
@@ -372,8 +372,8 @@ def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto", mode: str 
     ['ma1', 'sma1']
     """
     (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal)
-    if mode not in MODES:
-        raise UnknownNameError("mode", mode, MODES)
+    checked_name(mode, "mode", MODES)
+    seed = checked_seed(seed)
     shape, lost, fits = (p, q, sp, sq), d + big_d * season, []
     allowed = np.zeros(np.add(shape, 1), dtype=bool)
     low_p, low_q = (max(p - 3, 0), max(q - 3, 0)) if (p + 1) * (q + 1) > 36 else (0, 0)

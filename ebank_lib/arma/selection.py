@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..display import describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
+from ..monthly import checked_count, checked_name, checked_seed
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
-from .levels import MONTHS, Design, as_series, check_order, designs, prepare
+from .levels import MAX_ORDER, MONTHS, Design, as_series, check_order, designs, prepare
 from .likelihood import natural
 from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests, tail
 from .search import MODES, Optimum, climb_grid
@@ -275,20 +276,20 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     >>> chosen.order
     (0, 0, 1)
     """
-    if criterion not in CRITERIA:
-        raise UnknownNameError("criterion", criterion, CRITERIA)
-    if mode not in MODES:
-        raise UnknownNameError("mode", mode, MODES)
-    if isinstance(seasonal, str) and seasonal != "auto":
-        raise UnknownNameError("seasonal", seasonal, ["auto"])
-    given = None if seasonal == "auto" else seasonal
+    checked_name(criterion, "criterion", CRITERIA)
+    checked_name(mode, "mode", MODES)
+    seed, auto = checked_seed(seed), isinstance(seasonal, str)
+    if auto:
+        checked_name(seasonal, "seasonal", ["auto"])
+    max_order = 2 * MAX_ORDER if max_order is None else checked_count(max_order, "largest p + q", 2 * MAX_ORDER, 0)
+    given = None if auto else seasonal
     (max_p, _, max_q), (sp, big_d, sq, season) = check_order((max_p, 0, max_q), given)
     months, said, x = as_series(y), None, None
     if exog is not None:        # what the regressors explain is neither a season nor a trend
         plain = prepare(y, exog=exog)
         months, x = plain.y - plain.x.to_numpy() @ plain.offset, plain.exog.to_numpy()
     months.index = pd.period_range("2000-01", periods=len(months), freq="M")  # the rules want months, any will do
-    if seasonal == "auto":
+    if auto:
         said = _season_of(months, x)
         if said[0] in ("strong", "repeated", "weak"):
             big_d, season, sp = int(said[0] == "strong"), MONTHS, min(2, said[1] // (3 * MONTHS))
@@ -299,11 +300,11 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
         d = choose_d(months.diff(season) if big_d else months)
     check_order((0, d, 0), None)
     order = np.indices((max_p + 1, max_q + 1, sp + 1, sq + 1))
-    if seasonal == "auto":
+    if auto:
         grid = (order[2] + order[3] == 0) | (order.sum(axis=0) <= LARGEST)
     else:
         grid = (order[2] == sp) & (order[3] == sq)
-    meant = grid & (order[0] + order[1] <= (np.inf if max_order is None else max_order))
+    meant = grid & (order[0] + order[1] <= max_order)
     tried = []
     for design in designs(y, int(d), big_d, season, exog, trend):
         spare = design.nobs - design.x.shape[1] - 3

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..display import describe, html_table
-from ..errors import EbankError, SeriesError
+from ..errors import EbankError
+from ..monthly import checked_count
 from ..wording import cell, cite, join, language, listed, percent, t
 from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language
 from .scoring import SURE, Grade, compare, crps, grade_rule, scores_of
@@ -282,10 +283,8 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     Forecast`` stands in the place of ``forecast``, for what is known beside the series; it must look at nothing after
     the cutoff. Where the series is too short for a single origin the table is empty and the grade E.
     """
-    models = (models,) if isinstance(models, str) else tuple(models)
-    horizon, level, models = checked(horizon, level, (*models, "snaive"))
-    if origins < 1:
-        raise SeriesError("the number of origins is out of range", found=origins, expected="at least 1")
+    horizon, level, models = checked(horizon, level, models, kind)
+    models, origins = tuple(dict.fromkeys([*models, "snaive"])), checked_count(origins, "number of origins", 1200)
     y = observed(as_monthly(y)[0])
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []

@@ -13,11 +13,11 @@ from scipy.special import ndtri
 
 from ..compiled import compiled
 from ..display import html_table
-from ..errors import UnknownNameError
-from ..monthly import checked_count, checked_levels
+from ..events import CALENDARS
+from ..monthly import checked_count, checked_levels, checked_name, checked_seed, each
 from ..wording import cell, cite, language, listed, month_name, number, percent, t
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
-from .series import Prepared, Transform, prepare
+from .series import KINDS, Prepared, Transform, prepare
 
 __all__ = ["DEFAULT", "LONGEST", "PATHS", "Forecast", "assemble", "checked", "checked_paths", "distribution",
            "forecast", "forecast_ready", "in_language", "paths_from", "quantiles", "remarks_of",
@@ -82,8 +82,7 @@ class Forecast:
     def block(self, model: str | None = None) -> pd.DataFrame:
         """Return one method's rows (default: the one that is read out)."""
         model = self.headline if model is None else model
-        if model not in self.models:
-            raise UnknownNameError("forecast model", model, self.models)
+        checked_name(model, "forecast model", self.models)
         return self.table[self.table["model"] == model].reset_index(drop=True)
 
     def said(self, value: float, lang: str | None = None) -> str:
@@ -220,7 +219,7 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | N
     >>> f.transform.name, f.horizon, [str(m) for m in f.table["month"].iloc[[0, -1]]]
     ('log', 12, ['2011-09', '2012-08'])
     """
-    horizon, level, models = checked(horizon, level, models)
+    horizon, level, models = checked(horizon, level, models, kind, calendar)
     ready = prepare(y, kind, calendar)
     return forecast_ready(ready, horizon, level, models, kind=kind, unit=unit, label=label,
                           unique_id=str(unique_id if unique_id is not None else ready.y.name or "y"))
@@ -234,13 +233,16 @@ def forecast_ready(ready: Prepared, horizon: int, level, models, shape: ErrorSha
                     notes=(*notes, *remarks_of(ready)), **about)
 
 
-def checked(horizon, level, models) -> tuple[int, tuple[float, ...], tuple[str, ...]]:
-    """Return the arguments of a forecast as they are used, or say what is wrong with them."""
+def checked(horizon, level, models, kind: str | None = None, calendar: str = "none") \
+        -> tuple[int, tuple[float, ...], tuple[str, ...]]:
+    """Return horizon, levels and models of a forecast as they are used, or say which argument is wrong."""
     horizon, level = checked_count(horizon, "horizon", LONGEST), checked_levels(level)
-    models = tuple(np.atleast_1d(np.asarray(models, dtype=object)).tolist())
+    models = tuple(each(models))
     for model in models or ("",):
-        if not isinstance(model, str) or (model not in COMBINATIONS and model not in CANDIDATES):
-            raise UnknownNameError("forecast model", model, [*COMBINATIONS, *CANDIDATES])
+        checked_name(model, "forecast model", [*COMBINATIONS, *CANDIDATES])
+    if kind is not None:
+        checked_name(kind, "kind", KINDS)
+    checked_name(calendar, "calendar", CALENDARS)
     return horizon, level, tuple(dict.fromkeys(models))
 
 
@@ -329,9 +331,7 @@ def simulate_paths(f: Forecast, n: int = PATHS, model: str | None = None, seed: 
     were made of theirs (:func:`ebank_lib.forecasting.simulate_joint` makes more).
     """
     checked_paths(n)
-    model = f.headline if model is None else model
-    if model not in f.parts:
-        raise UnknownNameError("forecast model", model, f.parts)
+    seed, model = checked_seed(seed), checked_name(f.headline if model is None else model, "forecast model", f.parts)
     if model in f.paths:
         paths = f.paths[model][:n]
     else:

@@ -14,7 +14,7 @@ import pandas as pd
 from ..display import describe, say
 from ..errors import SeriesError, UnknownNameError
 from ..events import find_interventions, known_events
-from ..monthly import checked_count
+from ..monthly import checked_count, checked_seed, each
 from ..store import store
 from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
@@ -76,6 +76,7 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
         Learn from so many branches at most at each origin, evenly spread: with hundreds it would take minutes.
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
+    peers = None if peers is None else checked_count(peers, "number of branches to learn from", 100_000, 0)
     # All branches together are made of all.
     context = Context.of(cleaned, most=None if branch == cleaned.catalog.total else peers)
 
@@ -153,10 +154,10 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = PATHS, seed: int = 0, br
     UnknownNameError
         An unknown branch or indicator.
     """
-    horizon = checked_count(horizon, "horizon", LONGEST)
+    horizon, seed = checked_count(horizon, "horizon", LONGEST), checked_seed(seed)
     checked_paths(n)
     catalog, context = cleaned.catalog, Context.of(cleaned)
-    chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in branches))
+    chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in each(branches)))
     unknown = [b for b in chosen if b not in context.present]
     if unknown:
         raise UnknownNameError("branch with data", unknown[0], sorted(context.present))
@@ -218,7 +219,7 @@ def backtest_many(cleaned, branch: str, indicators: Iterable[str] | None = None,
     UnknownNameError
         An unknown branch, indicator or model.
     """
-    branch, keys, models = cleaned.branch_id(branch), _keys(cleaned.catalog, indicators), np.atleast_1d(models).tolist()
+    branch, keys = cleaned.branch_id(branch), _keys(cleaned.catalog, indicators)
     if not keys:
         raise SeriesError("no series to test", expected="at least one")
     parts = {key: backtest(models=models, horizon=horizon, origins=origins, level=level, unique_id=key,
@@ -232,7 +233,7 @@ def backtest_many(cleaned, branch: str, indicators: Iterable[str] | None = None,
 
 def _keys(catalog, indicators) -> list[str]:
     found = []
-    for name in catalog.indicators if indicators is None else np.atleast_1d(indicators).tolist():
+    for name in catalog.indicators if indicators is None else each(indicators):
         group = [key for key, what in catalog.indicators.items() if what.group == name]
         found += group or [catalog.indicator(name).key]
     return list(dict.fromkeys(found))

@@ -25,6 +25,7 @@ import pandas as pd
 from ..catalog import Catalog
 from ..display import describe
 from ..errors import SeriesError, UnknownNameError
+from ..monthly import checked_levels
 from .forecast import said_of
 
 if TYPE_CHECKING:
@@ -342,8 +343,7 @@ class JointPaths:
             ``branch, indicator, month, horizon, y_hat, mean, lo-80, hi-80, ...`` of the paths. ``y_hat`` is their
             median: a sum's median is not the sum of medians, its ``mean`` is the sum of means.
         """
-        level = tuple(np.atleast_1d(level).tolist())
-        rows = []
+        level, rows = checked_levels(level), []
         for key in self.indicators:
             ind = self.catalog.indicator(key)
             parts = (ind.numerator, *ind.denominators)

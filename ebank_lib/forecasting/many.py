@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -19,26 +19,33 @@ def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind:
     Parameters
     ----------
     data : DataFrame or mapping of name to Series
-        Long: ``unique_id``, ``ds`` or ``month``, ``y``, and optionally ``kind``; wide: an index of months, a column
-        a series.
+        Long, as Nixtla's packages take it: ``unique_id``, ``ds`` or ``month``, ``y``, and optionally ``kind``, missing
+        where a series has none; wide: an index of months, a column a series.
     horizon, level, models, kind, calendar
         As in :func:`forecast`.
 
     Returns
     -------
     DataFrame
-        The tables of :func:`forecast`, one below the other in the order of the input. A series that cannot be forecast
-        keeps one row a model with the ``reason``.
+        The tables of :func:`forecast`, one below the other in the order of the input, with the ``remarks`` that a
+        forecast makes about its series, gaps and jumps that were taken out among them. A series that cannot be
+        forecast keeps one row a model with the ``reason``.
+
+    Raises
+    ------
+    SeriesError, UnknownNameError
+        An argument out of range; a frame that might be read in two ways, or in which two series have one name.
     """
-    horizon, level, models = checked(horizon, level, models)
+    horizon, level, models = checked(horizon, level, models, kind, calendar)
     limits = [f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")]
-    columns = ["unique_id", "month", "horizon", "model", "y_hat", *limits, "mean", "reason"]
+    columns = ["unique_id", "month", "horizon", "model", "y_hat", *limits, "mean", "reason", "remarks"]
     tables = []
     for uid, y, own in _series_of(data):
         try:
             if isinstance(y, SeriesError):
                 raise y
-            tables.append(forecast(y, horizon, level, models, own or kind, unique_id=uid, calendar=calendar).table)
+            f = forecast(y, horizon, level, models, own or kind, unique_id=uid, calendar=calendar)
+            tables.append(f.table.assign(remarks=" ".join(f.remarks())))
         except (SeriesError, UnknownNameError) as error:
             rows = pd.DataFrame({"unique_id": uid, "model": list(models), "reason": str(error)})
             tables.append(rows.reindex(columns=columns))
@@ -57,22 +64,35 @@ def _series_of(data):
             raise SeriesError("rows have no unique_id", found=f"{int(data['unique_id'].isna().sum())} rows",
                               expected="the name of a series in each")
         names = data["unique_id"].astype(str)
-        if names.nunique() != data["unique_id"].nunique():
-            raise SeriesError("two unique_id are one name", found="1 and '1', say", expected="texts, or numbers")
+        _apart(data["unique_id"].unique())
         for uid, rows in data.groupby(names, sort=False, observed=True):
-            kind = str(rows["kind"].iloc[0]) if "kind" in rows.columns else None
+            kinds = rows["kind"].dropna().unique().tolist() if "kind" in rows.columns else []
             try:
-                yield uid, pd.Series(rows["y"].to_numpy(), index=_dates(rows[when])), kind
+                if len(kinds) > 1:
+                    raise SeriesError("is of two kinds", found=", ".join(map(str, kinds)), expected="one kind a series")
+                yield uid, pd.Series(rows["y"].to_numpy(), index=_dates(rows[when])), *(kinds or [None])
             except SeriesError as error:
-                yield uid, error, kind
+                yield uid, error, None
     elif isinstance(data, (pd.DataFrame, Mapping)):
-        for uid in data:
-            y = data[uid]
+        if isinstance(data, pd.DataFrame) and (found := [c for c in ("ds", "month") if c in data.columns]):
+            raise SeriesError("a frame of one series or of many?", found=f"a column {found[0]}, none unique_id",
+                              expected="unique_id, ds, y, or an index of months and a column a series",
+                              hint=f"df.assign(unique_id='y') makes one series, df.set_index('{found[0]}') many")
+        _apart(data)
+        for uid, y in data.items():
             dates = isinstance(y, pd.Series) and not pd.api.types.is_numeric_dtype(y.dtype) and y.dtype != object
             y = SeriesError("holds no numbers", found=str(y.dtype), expected="numbers") if dates else y
             yield str(uid), y, None
     else:
         raise SeriesError("is neither a frame nor a mapping", found=type(data).__name__, expected="a DataFrame")
+
+
+def _apart(names: Iterable) -> None:
+    """Refuse names that are one when they are written."""
+    twice = pd.Series([str(name) for name in names], dtype=object)
+    if twice.duplicated().any():
+        raise SeriesError("two series have one name", found=twice[twice.duplicated()].iloc[0],
+                          expected="a name of its own for each, all texts or all numbers")
 
 
 def _dates(index: pd.Series) -> pd.Index:

@@ -15,7 +15,7 @@ from scipy.special import stdtr
 from utilsforecast import losses
 
 from ..display import describe, html_table
-from ..errors import UnknownNameError
+from ..monthly import checked_name
 from ..wording import Text, cell, cite, join, language, percent, t
 
 if TYPE_CHECKING:
@@ -260,8 +260,7 @@ def compare(backtest: Backtest, model: str | None = None, other: str | None = No
     model = backtest.models[0] if model is None else model
     others = [m for m in backtest.models if m != model] if other is None else [other]
     for name in (model, *others):
-        if name not in backtest.models:
-            raise UnknownNameError("forecast model", name, backtest.models)
+        checked_name(name, "forecast model", backtest.models)
     known = backtest.scored()
     loss = (known["y"] - known["y_hat"]).abs() / known["scale"].where(known["scale"] > 0)
     wide = known.assign(loss=loss.astype(float)).pivot_table("loss", ["cutoff", "horizon"], "model")

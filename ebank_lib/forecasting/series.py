@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Indicator
-from ..errors import SeriesError, UnknownNameError
+from ..errors import SeriesError
 from ..events import take_out
-from ..monthly import month_index
+from ..monthly import checked_name, month_index
 from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar, growth_share
 
 __all__ = ["SCALES", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of", "modelling_scale",
            "observed", "prepare", "with_calendar"]
 
 SCALES = ("none", "log", "sqrt", "logit")
-_KINDS = ("stock", "flow", "ratio", "multiple")
+KINDS = ("stock", "flow", "ratio", "multiple")
 _EDGE = 1e-4        # a share of exactly 0 or 1 is moved inside by this much
 _FEWEST = 3         # observed months
 
@@ -74,8 +74,8 @@ def choose_transform(y: pd.Series | np.ndarray, kind: str | None = None) -> Tran
     Without a kind the logarithm is taken of what is positive throughout, as for a flow, but nothing is held above zero
     that has been below it.
     """
-    if kind is not None and kind not in _KINDS:
-        raise UnknownNameError("kind", kind, _KINDS)
+    if kind is not None:
+        checked_name(kind, "kind", KINDS)
     values = np.asarray(y, dtype=float)
     values = values[np.isfinite(values)]
     if kind == "ratio":
@@ -90,7 +90,7 @@ def choose_transform(y: pd.Series | np.ndarray, kind: str | None = None) -> Tran
 
 
 def modelling_scale(y: pd.Series, kind: str | None = None) -> pd.Series:
-    """Return a series on the scale that is modelled: logs of counts and sums, logits of shares.
+    """Return a monthly series on the scale that is modelled: logs of counts and sums, logits of shares.
 
     Parameters
     ----------
@@ -104,14 +104,15 @@ def modelling_scale(y: pd.Series, kind: str | None = None) -> pd.Series:
     UnknownNameError
         No such kind.
     SeriesError
-        A ratio outside 0..1.
+        What is no monthly series of numbers; a ratio outside 0..1.
 
     Examples
     --------
     >>> modelling_scale(pd.Series([1.0, np.e], name="y"), "flow").tolist()
     [0.0, 1.0]
     """
-    return pd.Series(choose_transform(y, kind).forward(y), index=y.index, name=y.name)
+    y, numbered = as_monthly(y)
+    return pd.Series(choose_transform(y, kind).forward(y), y.index.asi8 if numbered else y.index, name=y.name)
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import EbankError, SeriesError, UnknownNameError
+from ..monthly import each
 from .candidates import GAUSSIAN, Prediction, run_models, shape_of
 from .forecast import PATHS, Forecast, assemble, paths_from, remarks_of
 from .joint import JointPaths, Plan, dependence_of, last_of
@@ -88,7 +89,7 @@ def plan_for(context: Context, indicators: Iterable[str] | None) -> Plan:
     if indicators is None:
         wanted = set(there)
     else:
-        wanted = {catalog.indicator(k).key for k in indicators}
+        wanted = {catalog.indicator(k).key for k in each(indicators)}
         missing = sorted(wanted - set(there))
         if missing:
             raise UnknownNameError("indicator with data", missing[0], there)

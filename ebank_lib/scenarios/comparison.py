@@ -14,6 +14,7 @@ from ..catalog import Catalog
 from ..display import Shown, describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting.joint import JointPaths
+from ..monthly import checked_seed
 from ..wording import Text, cell, cite, join, language, month_name, t
 from .evidence import Evidenced, learn_evidence
 from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_overlap, said_range
@@ -394,7 +395,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     branch = paths.catalog.branch(branch).id
     check_strategy(strategy, paths.catalog)
     view, targets = View.of(paths, branch), strategy.targets
-    seed = paths.seed if seed is None else int(seed)
+    seed = paths.seed if seed is None else checked_seed(seed)
     dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline)[1], strict=True))
     evidence = learn_evidence(paths, strategy.pulled, events) if evidence is None else evidence
     drawn: dict[str, Drawn] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,7 +110,7 @@ def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odd
     with infinitely many replicates, whose distribution is known for a quantile. It is the error of counting paths, not
     of the trend.
     """
-    if not 0 < odds < 1:
+    if not (isinstance(odds, numbers.Real) and 0 < odds < 1):
         raise ConfigError("odds lie between 0 and 1", key="odds", found=odds, expected="as 0.8")
     paths, lever = view.paths, drawn.lever
     wanted = needed_for([target], [lever], paths)

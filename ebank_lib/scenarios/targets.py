@@ -13,6 +13,7 @@ from ..catalog import Catalog
 from ..display import Shown, describe, html_table
 from ..errors import ConfigError
 from ..forecasting import JointPaths, simulate_joint
+from ..monthly import each
 from ..wording import language, month_name, t
 from .odds import REASONS, Odds, Pace, View, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Strategy, Target, as_month, check_target, load_strategy, yearly
@@ -210,8 +211,10 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
     """
     catalog = cleaned.catalog
     branch = catalog.branch(branch).id
-    targets = tuple(load_strategy(cleaned.source).targets if targets is None else targets)
+    targets = tuple(load_strategy(cleaned.source).targets if targets is None else each(targets))
     for target in targets:
+        if not isinstance(target, Target):
+            raise ConfigError("is no target", found=target, expected="a Target, as load_strategy(...).targets holds")
         check_target(target, catalog, at=target.key)
     usual, dates = dates_of(targets, cleaned.panel.index.get_level_values("month").max(), deadline)
     if paths is None and targets:
