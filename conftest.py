@@ -1,10 +1,23 @@
-"""Doctests are of the modules that everybody imports."""
+"""Doctests are of the modules that everybody imports; what one test has learnt from all branches the others find."""
 
 import contextlib
 import importlib
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+
+
+def pytest_configure(config):
+    """Keep results for as long as the tests run, in one store of all workers, kernels and commands.
+
+    Tests of the store itself, and those that hold what is found in it against what is made anew, name one of their own.
+    """
+    if "EBANK_CACHE" not in os.environ:     # a worker has its controller's
+        os.environ["EBANK_CACHE"] = tempfile.mkdtemp(prefix="ebank-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop("EBANK_CACHE"), ignore_errors=True))
 
 
 def pytest_collect_file(file_path, parent):

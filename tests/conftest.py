@@ -70,7 +70,8 @@ def make_report():
     def made(source, branch=None, out="reports", notebooks=None, **asked):
         folder = Path(out).absolute()
         order = Order(str(source), folder, "", lambda _: "", branch, branch is None, again=True,
-                      cache=folder / ".ebank" / "cache", notebooks=notebooks and Path(notebooks).absolute(), **asked)
+                      cache=Path(os.environ["EBANK_CACHE"]),
+                      notebooks=notebooks and Path(notebooks).absolute(), **asked)
         outcome = run_batch(order, lambda _: None)
         for failed in outcome.failed.values():
             raise EbankError(reason(failed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
 import sys
 import time
@@ -45,7 +46,8 @@ def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]
         help="exit code 0 although a branch failed; it is said and marked all the same")
     add("--pdf", action="store_true", help="print each page beside it too, by an installed Chromium")
     add("--wait", action="store_true", help="wait for another run in DIR instead of refusing")
-    add("--cache", metavar="DIR", help="where intermediate results are kept (default: DIR of --out/.ebank/cache)")
+    add("--cache", metavar="DIR", help="where intermediate results are kept (default: what EBANK_CACHE names, else DIR "
+                                     "of --out/.ebank/cache)")
     add("--no-cache", action="store_true", help="keep none; the results are the same")
     add("--no-fork", action="store_true", help="start every task as a new process, as where there is no fork server")
     add("--engine", choices=("local", "dask"), default="local", help="where branches run (default: local)")
@@ -58,6 +60,7 @@ def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]
 def report(options: argparse.Namespace) -> int:
     """Make reports."""
     from ..reports.batch import Order, run_batch
+    from ..store import VARIABLE
     from ..wording import t
     from .progress import JsonLines, Lines, Quiet
 
@@ -70,13 +73,14 @@ def report(options: argparse.Namespace) -> int:
         return _again(options, *(("--branch", branch) if branch else ("--province",)))
 
     asked = _again(options, "--all") if options.all else command(options.branch)
+    cache = options.cache or os.environ.get(VARIABLE) or Path(options.out) / _CACHE
     order = Order(
         source=options.source, out=Path(options.out).absolute(), asked=asked, command=command,
         branch=options.branch, whole=options.province, lang=options.lang, indicator=options.indicator,
         start=options.start, end=options.end, extra=_extra(options.extra), workers=options.workers,
         cell_timeout=options.cell_timeout, job_timeout=options.job_timeout,
         again=options.force, wait=options.wait,
-        cache=None if options.no_cache else Path(options.cache or Path(options.out) / _CACHE).absolute(),
+        cache=None if options.no_cache else Path(cache).absolute(),
         fork=not options.no_fork, scheduler=options.scheduler,
         notebooks=Path(options.notebooks).absolute() if options.notebooks else None)
     try:
