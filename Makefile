@@ -23,7 +23,7 @@ export PYTHONUTF8 := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report province test lab lock bench clean distclean
+.PHONY: help setup report province test lab docs lock bench clean distclean
 .NOTPARALLEL:
 
 help:  ## this list
@@ -54,23 +54,29 @@ test: setup  ## all that CI runs: lint, doctests, tests, notebooks replayed
 lab: setup  ## JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=. $(wildcard notebooks)
 
+# As stored, nothing is executed; a warning is an error.
+docs: setup  ## the documentation: docs/_build/html/index.html
+	@$(BIN)/python -m sphinx -q -W --keep-going -c docs -d docs/_build/read . docs/_build/html
+	@cp docs/_build/html/README.html docs/_build/html/index.html
+	@echo docs/_build/html/index.html
+
 # Where packages come from is the installing machine's business: no index in the file. environment.yml names what
 # pyproject.toml names (a test compares them); here its versions are brought in step.
 lock: setup  ## resolve anew within pyproject.toml: requirements.lock and environment.yml (UPGRADE=1: newest of all)
 	@env -u UV_INDEX -u UV_FIND_LINKS $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes \
 	  --fork-strategy=fewest --only-binary=:all: --no-emit-index-url --no-emit-find-links --no-annotate \
-	  --custom-compile-command="make lock" --python-version=3.11 --all-extras --group=test --group=build \
+	  --custom-compile-command="make lock" --python-version=3.11 --all-extras --group=test --group=docs --group=build \
 	  $(if $(UPGRADE),--upgrade) --output-file=requirements.lock pyproject.toml
 	@awk 'NR == FNR {if (split($$1, a, "==") == 2) pin[a[1]] = a[2]; next} \
 	  split($$2, a, /==?/) == 2 {name = a[1]; sub(/-py$$/, "", name); sub("python-duckdb", "duckdb", name); gsub("_", "-", name); \
 	    if (name in pin) sub(/[0-9][^= ]*$$/, pin[name])} {print}' requirements.lock environment.yml > .venv/environment.yml
 	@cp .venv/environment.yml environment.yml
 
-bench: setup  ## times and accuracy that the README states
+bench: setup  ## times and accuracy that docs/why states
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove reports and caches
-	rm -rf reports build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf reports build dist docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find ebank_lib tests tools benchmarks data -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean  ## and the environment

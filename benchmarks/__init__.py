@@ -1,1 +1,1 @@
-"""Accuracy and times that the README states; each module runs by itself, ``python -m benchmarks`` runs them all."""
+"""Accuracy and times that docs/why states; each module runs by itself, ``python -m benchmarks`` runs them all."""

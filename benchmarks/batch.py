@@ -223,7 +223,7 @@ NAMES = {"plain": "papermill in a loop", "cold": "`ebank report --all`, empty st
 
 
 def comparison(rows: Mapping[str, Any]) -> str:
-    """Return the comparison as the README shows it."""
+    """Return the comparison as docs/why/speed.md shows it."""
     lines = ["| run | seconds | faster | processor | a branch | all processes' peak | output |",
              "|---|---|---|---|---|---|---|"]
     for key, name in NAMES.items():
@@ -242,7 +242,7 @@ def scaling_line(row: Mapping[str, Any]) -> str:
 
 
 def scaling(rows: list[dict[str, Any]]) -> str:
-    """Return the scaling as the README shows it."""
+    """Return the scaling as docs/why/speed.md shows it."""
     heads = "| branches | seconds | a branch | orchestrator's peak | fork server's | all processes' | output |"
     return "\n".join([heads, "|---|---|---|---|---|---|---|", *map(scaling_line, rows)])
 

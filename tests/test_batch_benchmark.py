@@ -51,12 +51,12 @@ def test_a_part_is_judged_alone():
     assert len(batch.goals({"scale": whole["scale"][:1]})) == 1
 
 
-def test_tables_are_as_the_readme_shows_them(root):
-    whole, readme = found(), (root / "README.md").read_text(encoding="utf-8")
+def test_tables_are_as_the_documentation_shows_them(root):
+    whole, page = found(), (root / "docs" / "why" / "speed.md").read_text(encoding="utf-8")
     for text in (batch.comparison(whole["compare"]), batch.scaling(whole["scale"])):
         heads, *_, last = text.splitlines()
-        assert heads in readme
-        assert f"\n| {last.split('|')[1].strip()} |" in readme
+        assert heads in page
+        assert f"\n| {last.split('|')[1].strip()} |" in page
 
 
 def test_sources_of_every_size_are_read(tmp_path):
@@ -86,8 +86,8 @@ def test_the_ci_example_is_yaml_and_its_commands_exist(root):
     assert {w for w in report if w.startswith("--")} <= options(root)
 
 
-def test_the_readme_names_options_that_exist(root):
+def test_the_page_of_the_batch_names_options_that_exist(root):
     import re
 
-    section = (root / "README.md").read_text(encoding="utf-8").split("## The batch\n")[1].split("\n## ")[0]
+    section = (root / "docs" / "how-to" / "cron.md").read_text(encoding="utf-8")
     assert set(re.findall(r"--[a-z][a-z-]+", section)) <= options(root)

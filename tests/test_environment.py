@@ -1,4 +1,4 @@
-"""What is installed is one set, told four times: pyproject.toml, requirements.lock, environment.yml and README.md."""
+"""What is installed is one set, told four times: pyproject.toml, the lock, environment.yml and CONTRIBUTING.md."""
 
 import os
 import re
@@ -113,10 +113,9 @@ def test_no_host_is_named(root, name):
     assert [line for line in text.splitlines() if HOSTS.search(line)] == []
 
 
-def test_the_readme_justifies_every_dependency(root, runtime):
-    readme = root / "README.md"
-    assert readme.exists(), "README.md is missing"
-    rows = re.findall(r"^\|\s*(`[^|]+)\|\s*(.*?)\s*\|", readme.read_text(encoding="utf-8"), re.M)
+def test_the_contributing_guide_justifies_every_dependency(root, runtime):
+    guide = root / "CONTRIBUTING.md"
+    rows = re.findall(r"^\|\s*(`[^|]+)\|\s*(.*?)\s*\|", guide.read_text(encoding="utf-8"), re.M)
     reasons = {canonicalize_name(name.split("[")[0]): reason for cell, reason in rows
                for name in re.findall(r"`([\w.\-\[\]]+)`", cell)}
     wanted = {canonicalize_name(requirement.name) for requirement in runtime}

@@ -56,7 +56,7 @@ def test_a_verb_is_the_same_function_however_often_it_is_asked_for():
 
 def test_only_what_is_shown_in_use_is_public(root):
     texts = [path.read_text(encoding="utf-8") for path in
-             [root / "README.md", *(root / "docs").glob("*.md"), *(root / "notebooks").glob("*.ipynb")]]
+             [root / "README.md", *(root / "docs").rglob("*.md"), *(root / "notebooks").glob("*.ipynb")]]
     used = {name for text in texts for name in re.findall(r"\beb\.([a-z]\w*)", text)}
     assert used == set(VERBS)
 

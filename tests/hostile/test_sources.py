@@ -118,8 +118,8 @@ def test_a_limit_is_a_whole_number_above_nought(province, value):
         province.open()
 
 
-def test_the_readme_states_every_limit_as_it_is(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
+def test_the_documentation_states_every_limit_as_it_is(root):
+    text = (root / "docs" / "how-to" / "security.md").read_text(encoding="utf-8")
     for name, field in Limits.model_fields.items():
         assert f"`{name}` | {field.default:,} |" in text, name
 
