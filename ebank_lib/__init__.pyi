@@ -40,6 +40,7 @@ from .growth import growth_rates as growth_rates
 from .peers import compare_peers as compare_peers
 from .peers import convergence as convergence
 from .peers import growth_clusters as growth_clusters
+from .peers import standing as standing
 from .province import (
     growth_decomposition as growth_decomposition,
 )

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from ..peers.clusters import Clusters
 from ..peers.convergence import Convergence
 from ..peers.position import Peers
+from ..peers.standing import Standing
 from ..wording import language, number, percent, t
 from . import style
 
@@ -87,6 +88,42 @@ def _beside(row, lang: str) -> tuple[str, str, str]:
     few = t(f"peers.months_{int(row.leader_months)}" if row.leader_months < 2 else "peers.months_n", lang,
             n=int(row.leader_months))
     return rank, share, t(f"peers.cell_{row.leader_state}", lang, months=few)
+
+
+@style.in_style
+def plot_standing(standing: Standing, lang: str | None = None) -> Figure:
+    """Draw a row an indicator: every branch from the lowest to the highest, this one marked, its rank beside.
+
+    Sizes are drawn by their growth on the year, ratios by their level; the ends of each row are written beside it.
+    """
+    lang, catalog = language(lang), standing.catalog
+    rows = standing.table[(standing.table["rank"] > 0) & (standing.table["n"] > 1)]
+    who = catalog.branch(standing.branch).label(lang) if standing.branch else ""
+    if rows.empty:
+        return style.sentence(t("peers.standing_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
+    fig, axes = style.panels(height=0.36 * len(rows) + 1.1)
+    ax = axes[0, 0]
+    for at, row in enumerate(rows.itertuples()):
+        y = standing.everyone.loc[row.indicator].dropna()
+        low, high = float(y.min()), float(y.max())
+        place = (y - low) / (high - low) if high > low else y * 0 + 0.5
+        ax.plot(place.drop(standing.branch), [at] * (len(y) - 1), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
+        ax.plot(place[standing.branch], at, "o", ms=8, color=style.BAND, zorder=4)
+        ax.plot([place.median()] * 2, [at - 0.3, at + 0.3], color=style.MUTED, lw=1.1, zorder=2)
+        own = t("peers.standing_own", lang, value=standing.said(row.indicator, row.compared, lang),
+                rank=f"{row.rank:.0f}", n=row.n)
+        for x, text, side in ((-0.04, standing.said(row.indicator, low, lang), "right"), (1.36, own, "left"),
+                              (1.04, standing.said(row.indicator, high, lang), "left")):
+            ax.text(x, at, text, va="center", ha=side, fontsize=8.5, color=style.INK if text == own else style.MUTED)
+    ax.hlines(range(len(rows)), 0, 1, color=style.GRID, lw=0.8, zorder=1)
+    style.name_rows(ax, [t(f"peers.standing_{'level' if row.kind == 'ratio' else 'growth'}", lang,
+                           indicator=catalog.indicators[row.indicator].short_label(lang)) for row in rows.itertuples()],
+                    -0.7, 9)
+    ax.set_xlim(-0.32, 1.98)
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+    ax.grid(visible=False)
+    return style.headline(fig, t("peers.standing_title", lang, branch=who), t("peers.standing_key", lang, branch=who))
 
 
 @style.in_style

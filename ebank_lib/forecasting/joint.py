@@ -334,8 +334,8 @@ class JointPaths:
         """The value at the origin of each indicator, (branches,)."""
         return last_of(self.history, self.branches, self.origin)
 
-    def totals(self, level: Iterable[float] = (80, 95)) -> pd.DataFrame:
-        """Return what all branches come to; ratios that are only printed have none.
+    def outlook(self, branch: str | None = None, level: Iterable[float] = (80, 95)) -> pd.DataFrame:
+        """Return what is ahead of a branch, or of all together; a ratio that is only printed has no total.
 
         Returns
         -------
@@ -347,12 +347,17 @@ class JointPaths:
         for key in self.indicators:
             ind = self.catalog.indicator(key)
             parts = (ind.numerator, *ind.denominators)
-            if ind.kind != "ratio" or (ind.numerator is not None and all(k in self.values for k in parts)):
-                paths = self.total(key).to_numpy()
-                rows.append(pd.DataFrame({"branch": self.catalog.total or "total", "indicator": key,
-                                          "month": self.months, "horizon": range(1, self.horizon + 1),
-                                          **said_of(paths.T, level)}))
-        return describe(pd.concat(rows, ignore_index=True), branch="*", indicator="indicator", pooled=True)
+            adds = ind.kind != "ratio" or (ind.numerator is not None and all(k in self.values for k in parts))
+            if branch is not None or adds:
+                paths = (self.total(key) if branch is None else self.of(branch, key)).to_numpy()
+                if np.isfinite(paths).all():
+                    rows.append(pd.DataFrame({"branch": branch or self.catalog.total or "total", "indicator": key,
+                                              "month": self.months, "horizon": range(1, self.horizon + 1),
+                                              **said_of(paths.T, level)}))
+        names = [f"{end}-{lv:g}" for lv in level for end in ("lo", "hi")]
+        made = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(
+            columns=["branch", "indicator", "month", "horizon", "y_hat", "mean", *names])
+        return describe(made, branch="*" if branch is None else "branch", indicator="indicator", pooled=True)
 
 
 def last_of(panel: pd.DataFrame, branches: tuple[str, ...], origin: pd.Period) -> dict[str, np.ndarray]:

@@ -3,5 +3,7 @@
 from .clusters import Clusters, growth_clusters
 from .convergence import Convergence, convergence
 from .position import Peers, compare_peers
+from .standing import Standing, standing
 
-__all__ = ["Clusters", "Convergence", "Peers", "compare_peers", "convergence", "growth_clusters"]
+__all__ = ["Clusters", "Convergence", "Peers", "Standing", "compare_peers", "convergence", "growth_clusters",
+           "standing"]

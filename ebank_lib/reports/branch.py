@@ -31,6 +31,7 @@ from ..cleaning import clean
 from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
 from ..files import CORRECTIONS, own_folder, portable_source, renew, write_atomically
+from ..scenarios import load_strategy
 from ..sources import Source, open_source
 from ..store import kept_frames
 from ..versions import library_versions, package_sha256
@@ -117,7 +118,19 @@ def scope_of(province: Province, branch: str | None, lang: str = "zh", indicator
     if months[0] > months[1]:
         raise ConfigError("the first month is after the last", found=f"{months[0]} .. {months[1]}")
     return About(name, labels_of(catalog, name)[lang], catalog.indicator(chosen).label(lang), source.title(lang),
-                 source.simulated, *months, lang, province.links, province.files, chosen)
+                 source.simulated, *months, lang, province.links, province.files, chosen, names_of(province, lang))
+
+
+def names_of(province: Province, lang: str) -> dict[str, Any]:
+    """Return what the keys of recorded tables stand for in a language; see :class:`ebank_lib.reports.page.About`."""
+    catalog, strategy = province.catalog, load_strategy(province.cleaned.source)
+    return {
+        "indicators": {key: {"label": one.label(lang), "short": one.short_label(lang), "kind": one.kind,
+                             "unit": catalog.unit_label(key, lang)} for key, one in catalog.indicators.items()},
+        "branches": {key: one.label(lang) for key, one in catalog.branches.items()},
+        "targets": {one.key: one.label(lang) for one in strategy.targets},
+        "levers": {one.key: one.label(lang) for one in (*strategy.levers, *strategy.bundles, *strategy.stress)},
+        "headline": list(catalog.headline)}
 
 
 def write_report(province: Province, about: About, executed: Iterable[Executed], out: Path,

@@ -225,7 +225,6 @@ class Sentence:
     text: str
     refs: tuple[Any, ...] = ()
     name: str = ""
-    anchor: str = ""
     origin: Origin | None = None
     citations: tuple[Citation, ...] = ()
     html: str = ""
@@ -236,12 +235,11 @@ class Sentence:
         return list(dict.fromkeys(cell.id for one in self.citations for cell in one.cells))
 
 
-def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], anchors: Mapping[str, str],
-           numbers: Iterator[int], lang: str) -> Sentence:
+def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], numbers: Iterator[int], lang: str) -> Sentence:
     """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover and focus.
 
     A reference to a cell that was not recorded, or of which there are several, is left out. `tables` are the records by
-    name, `anchors` the ids of their places on the page, `numbers` those of tooltips.
+    name, `numbers` those of tooltips. A page has hundreds of such links: a keyboard need not walk through them.
     """
     found = [Citation(start, end, tuple(cell for ref in refs for cell in _cells_of(tables, ref)))
              for start, end, refs in sentence.refs]
@@ -251,7 +249,7 @@ def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], anchors:
         tip = "\n".join(_tip(cell, tables[cell.table], lang) for cell in one.cells)
         n = next(numbers)
         parts += [html.escape(text[done:one.start]),
-                  f'<span class="cite"><a class="cell" href="#{anchors[one.cells[0].table]}" '
+                  f'<span class="cite"><a class="cell" tabindex="-1" href="#rec-{one.cells[0].table}" '
                   f'aria-describedby="cell-{n}">{html.escape(text[one.start:one.end])}</a>'
                   f'<span class="tip" role="tooltip" id="cell-{n}">{html.escape(tip)}</span></span>']
         done = one.end

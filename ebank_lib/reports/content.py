@@ -1,4 +1,4 @@
-"""Executed notebooks read as a report: stages, numbered figures and tables, the lines of state, recorded tables.
+"""Executed notebooks read as a report: chapters, numbered figures and tables, the lines of state, recorded tables.
 
 Everything that comes out of a notebook is cleaned here: of HTML only what a table and prose need is kept, so that a
 branch called ``<script>`` is shown and not run. Formulas become pictures, so that a page loads no font.
@@ -32,6 +32,7 @@ _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgro
 _WIDE = 6
 _EM = 20.0          # size in which the outlines of formulas are made; the page scales them by its own font size
 _GROW = 1.1         # their face is small for its size
+_HEADING = re.compile(r"<h([1-6])[^>]*>(.*?)</h\1>", re.S)
 _CODES = {1: "M", 2: "L", 3: "Q", 4: "C"}
 
 
@@ -56,6 +57,7 @@ class Item:
     sentences: tuple[Sentence, ...] = ()
     records: tuple[str, ...] = ()
     origin: Origin | None = None
+    brief: str = ""
 
     @property
     def anchor(self) -> str:
@@ -64,112 +66,123 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Heading:
-    """An entry of the table of contents."""
-
-    anchor: str
-    text: str
-    level: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One notebook as a part of the page."""
+class Chapter:
+    """A notebook, or a part of it that begins at a cell tagged ``chapter``; ``finding`` is its first sentence of state,
+    else the first that it says; ``tables`` are those recorded in it that have rows."""
 
     anchor: str
     title: str
-    notebook: str
     items: tuple[Item, ...]
-    headings: tuple[Heading, ...]
+    finding: str = ""
+    tables: tuple[str, ...] = ()
 
 
 @dataclass
 class Content:
     """A whole report before it is set."""
 
-    stages: list[Stage] = field(default_factory=list)
+    chapters: list[Chapter] = field(default_factory=list)
+    appendix: list[Item] = field(default_factory=list)
     state: list[Sentence] = field(default_factory=list)
     first_screen: list[Item] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
 
     @property
     def items(self) -> list[Item]:
         """Return all items, in the order of the page."""
-        return [item for stage in self.stages for item in stage.items]
+        return [*(item for chapter in self.chapters for item in chapter.items), *self.appendix]
 
     @property
     def sentences(self) -> list[Sentence]:
         """Return the lines of state and all readings."""
         return [*self.state, *(one for item in self.items for one in item.sentences if one.kind == "reading")]
 
+    def link(self, sentence: Sentence, lang: str) -> Sentence:
+        """Let every number that a sentence cites lead to its cell."""
+        return linked(sentence, {table["name"]: table for table in self.tables}, self._numbers, lang)
+
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:
     """Read executed notebooks, in the order of the page.
 
-    Prose cells tagged with the other language are left out. Tags of a code cell: ``first-screen`` puts its pictures on
-    the first screen too; ``not-on-page`` keeps it off the stages, but not its records, nor its pictures from the first
-    screen. A stage ends at a cell that the data did not allow, with a sentence that says so. `fills` is what
-    ``{branch}``, ``{indicator}`` and so on in captions stand for.
+    Prose cells tagged with the other language are left out. Other tags: ``chapter`` begins a chapter, ``appendix`` is
+    for a researcher and goes to the last one (on a notebook's first cell: the whole notebook). Of code cells
+    ``first-screen`` puts its pictures into the brief, as what the cell's metadata name (``ebank.brief``);
+    ``not-on-page`` keeps it off the chapters, but not its records, nor its pictures from the brief. A notebook ends at a
+    cell that the data did not allow, with a sentence that says so. `fills` is what ``{branch}``, ``{indicator}`` and so
+    on in captions stand for.
     """
     content, numbers = Content(), {kind: itertools.count(1) for kind in ("figure", "table")}
     for path in paths:
-        _read_stage(path, lang, fills or {}, content, numbers)
+        _read_chapters(path, lang, fills or {}, content, numbers)
     for kind, names in (("table", [x["name"].lower() for x in content.tables]), ("state", [x.name for x in content.state])):
         twice = next((name for name, many in Counter(names).items() if many > 1), None)
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
-    _link_sentences(content, lang)
-    return content
 
-
-def _link_sentences(content: Content, lang: str) -> None:
-    """Let every number that a sentence cites lead to its cell; only now are all tables known."""
-    tables, numbers = {table["name"]: table for table in content.tables}, itertools.count(1)
-    anchors = {name: f"rec-{name}" for name in tables} | {
-        name: item.anchor for item in content.items if item.kind == "table" for name in item.records}
-
-    def read(item: Item) -> Item:
-        said = tuple(linked(one, tables, anchors, numbers, lang) for one in item.sentences)
+    def read(item: Item) -> Item:      # only now are all tables known
+        said = tuple(content.link(one, lang) for one in item.sentences)
         return replace(item, sentences=said, html="".join(f'<p class="reading">{one.html}</p>' for one in said)
                        ) if said else item
 
-    content.state = [linked(line, tables, anchors, numbers, lang) for line in content.state]
-    content.stages = [replace(stage, items=tuple(map(read, stage.items))) for stage in content.stages]
+    content.state = [content.link(line, lang) for line in content.state]
+    content.chapters = [replace(one, items=tuple(map(read, one.items))) for one in content.chapters]
+    content.appendix = list(map(read, content.appendix))
+    return content
 
 
-def _read_stage(path: Path, lang: str, fills: Mapping[str, str], content: Content,
-                numbers: Mapping[str, Iterator[int]]) -> None:
-    anchor = f"s{len(content.stages) + 1:02d}"
-    reader = Reader(path.stem)
-    prose: list[Heading] = []
-    items: list[Item] = []
+def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Content,
+                   numbers: Mapping[str, Iterator[int]]) -> None:
+    reader, cells = Reader(path.stem), read_notebook(path).cells
     other = {f"lang-{x}" for x in LANGUAGES if x != lang}
-    for cell in read_notebook(path).cells:
+    aside = bool(cells) and "appendix" in tags(cells[0])
+    parts: list[list[Item]] = [[]]
+    recorded: list[list[str]] = [[]]
+    for cell in cells:
         marks = tags(cell)
-        if cell.cell_type == "markdown" and not marks & other:
-            items.append(Item("prose", set_prose(cell.source, anchor, prose)))
+        if marks & other:
+            continue
+        if "chapter" in marks:
+            parts.append([])
+            recorded.append([])
+        items = content.appendix if aside or "appendix" in marks else parts[-1]
+        if cell.cell_type == "markdown":
+            items.append(Item("prose", set_prose(cell.source)))
         elif cell.cell_type == "code":
             origin = reader.read(cell.source, cell.get("execution_count"))
             if marks & {TAG, INJECTED}:
                 continue
-            made = _cell_items(cell, lang, fills, origin, content, anchor)
+            known = len(content.tables)
+            made = _cell_items(cell, lang, fills, origin, content)
+            recorded[-1] += [table["name"] for table in content.tables[known:] if table["rows"]]
             if "not-on-page" not in marks:
-                made = [replace(x, number=next(numbers[x.kind])) if x.kind in numbers else x for x in made]
-                items += made
+                items += [replace(x, number=next(numbers[x.kind])) if x.kind in numbers else x for x in made]
             if "first-screen" in marks:
-                content.first_screen += [item for item in made if item.kind == "figure"]
+                content.first_screen += [replace(item, brief=cell.metadata.get("ebank", {}).get("brief", ""))
+                                         for item in made if item.kind == "figure"]
             stopped = next((o for o in cell.get("outputs", ()) if stopped_by_data(o)), None)
             if stopped is not None:
                 sentence = t("report.not_done", lang, prompt=origin.prompt, message=one_line(stopped["evalue"]))
                 items.append(Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin))
                 break
-    title = next((h for h in prose if h.level == 2), None) or Heading(anchor, path.stem, 2)
-    content.stages.append(Stage(anchor, title.text, path.stem, tuple(items), tuple(h for h in prose if h is not title)))
+    content.chapters += [_chapter(f"s{len(content.chapters) + n:02d}", path.stem, part, names)
+                         for n, (part, names) in enumerate(zip(parts, recorded, strict=True), 1) if part]
+
+
+def _chapter(anchor: str, name: str, items: list[Item], tables: list[str]) -> Chapter:
+    """Return a chapter; its first heading is its title, which does not stand in it once more."""
+    title = _HEADING.search(items[0].html)
+    if title:
+        items = [replace(items[0], html=items[0].html.replace(title[0], "", 1)), *items[1:]]
+    said = [one for item in items for one in item.sentences]
+    finding = next((one.text for one in said if one.kind == "state"), said[0].text if said else "")
+    return Chapter(anchor, re.sub(r"^\d+ +", "", words_of(title[2])) if title else name, tuple(items), finding, tuple(tables))
 
 
 # ---------------------------------------------------------------- outputs
 
-def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
+def _cell_items(cell, lang, fills, origin, content) -> list[Item]:
     """Return what a code cell shows; its records go to the content."""
     own = cell.metadata.get("ebank", {})
     captions, alts = (_several(own.get(f"{name}_{lang}", ""), fills) for name in ("caption", "alt"))
@@ -181,7 +194,7 @@ def _cell_items(cell, lang, fills, origin, content, anchor) -> list[Item]:
             content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
             records.append(noted["table"]["name"])
         kind = "state" if "state" in noted else "reading"
-        said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), anchor, origin)
+        said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), origin)
                      for one in ([noted["state"]] if kind == "state" else noted.get("readings", ())))
         content.state += said if kind == "state" else ()
         items += [Item("block", "", sentences=said, origin=origin)] if said else _output_items(output, origin)
@@ -219,7 +232,7 @@ def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
     if "text/latex" in data:
         return [Item("block", _svg_of(data["text/latex"].strip().strip("$"), True), origin=origin)]
     if "text/markdown" in data:
-        return [Item("prose", set_prose(data["text/markdown"], "", []), origin=origin)]
+        return [Item("prose", set_prose(data["text/markdown"]), origin=origin)]
     return []
 
 
@@ -285,23 +298,14 @@ class _Renderer(IPythonRenderer):
         return self._aside(body, True)
 
 
-def set_prose(source: str, anchor: str, headings: list[Heading]) -> str:
-    """Return markdown as clean HTML, one level of headings lower, each with an id of ours."""
+def set_prose(source: str) -> str:
+    """Return markdown as clean HTML, one level of headings lower."""
     renderer = _Renderer()
     plain = re.sub("[\ue000\ue001]", "", source)
     body = _clean(MarkdownWithMath(renderer=renderer).render(plain))
     body = re.sub("\ue000(\\d+)\ue001", lambda m: renderer.formulas[int(m[1])], body)
-
-    def place(match: re.Match) -> str:
-        level = min(int(match[1]) + 1, 6)
-        first = level == 2 and not any(h.level == 2 for h in headings)
-        heading = Heading(anchor if first else f"{anchor}-{len(headings)}", words_of(match[2]), level)
-        headings.append(heading)
-        # The stage's own id stands on its section.
-        mark = "" if first else f' id="{heading.anchor}"'
-        return f"<h{level}{mark}>{match[2]}</h{level}>"
-
-    return re.sub(r"<h([1-6])[^>]*>(.*?)</h\1>", place, body, flags=re.S)
+    # A chapter's own heading is taken out of it, so that what stands below follows on the page's second level.
+    return _HEADING.sub(lambda m: f"<h{min(int(m[1]) + 1, 6)}>{m[2]}</h{min(int(m[1]) + 1, 6)}>", body)
 
 
 def _svg_of(latex: str, block: bool) -> str:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .. import __version__
 from ..errors import ConfigError
 from ..wording import language, month_name, t
+from .brief import linked_text, make_brief
 from .cells import cited_tables, value_text
 from .content import Content, Item
 
 MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
-_STATE_LINES = 11
-_PICTURES = 3
+_LINKS = (("tables.xlsx", "link_workbook"), ("panel.csv", "link_panel"))
 # Signs that turn the direction of writing (in a branch's name they would garble the text after it), and those that no
 # HTML page may hold.
 _REFUSED = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -37,7 +37,9 @@ _REFUSED = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0
 class About:
     """What a report is about: what its head and its foot say.
 
-    ``chain`` has one row a step (``step, count, sha256``); ``files`` one row a source file (``file, bytes, sha256``).
+    ``chain`` has one row a step (``step, count, sha256``); ``files`` one row a source file (``file, bytes, sha256``);
+    ``names`` says in the page's language what keys stand for: ``indicators`` {key: {label, short, unit, kind}},
+    ``branches``, ``targets`` and ``levers`` {key: label}, and which indicators are the ``headline``.
     """
 
     branch: str
@@ -51,6 +53,7 @@ class About:
     chain: tuple[dict[str, Any], ...] = ()
     files: tuple[dict[str, Any], ...] = ()
     indicator: str = ""
+    names: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fills(self) -> dict[str, str]:
@@ -74,24 +77,26 @@ class About:
 # ---------------------------------------------------------------- the page of a branch
 
 def build_page(content: Content, about: About) -> str:
-    """Return the page of a branch as HTML.
+    """Return the page of a branch as HTML: the brief, then the evidence in closed chapters.
 
     A page that would be too large leaves out its largest picture or table, then the next, and says where they are. One
     that is too large all the same is a ConfigError.
     """
-    lang, fills = about.lang, about.fills
-    items = {item.anchor: item for item in (*content.items, *content.first_screen) if item.kind in ("figure", "table")}
+    lang, brief = about.lang, make_brief(content, about)
+    items = {item.anchor: item for item in content.items if item.kind in ("figure", "table")}
     largest, gone = sorted(items, key=lambda anchor: len(items[anchor].html)), set()
+
+    def kept(some: Iterable[Item]) -> tuple[Item, ...]:
+        return tuple(_left_out(item, lang) if item.anchor in gone else item for item in some)
+
+    said = [*(linked_text(text, content, lang) for text in brief.texts), *content.sentences]
     while True:
-        stages = [replace(stage, items=tuple(_left_out(item, lang) if item.anchor in gone else item
-                                             for item in stage.items)) for stage in content.stages]
-        pictures = [item for item in content.first_screen if item.anchor not in gone]
         try:
-            return set_page("report.html.j2", lang, words="report", about=about, simulated=about.simulated,
-                            title=t("report.title", lang, branch=about.branch_label), stages=stages,
-                            months=t("report.months", lang, first=fills["start"], last=fills["end"]),
-                            state=content.state[:_STATE_LINES], pictures=pictures[:_PICTURES], tables=content.tables,
-                            cited=cited_tables(content.sentences), value_text=value_text)
+            return set_page("report.html.j2", lang, words="report", script="report.js", about=about, brief=brief,
+                            simulated=about.simulated, title=brief.title, links=_LINKS, tables=content.tables,
+                            chapters=[replace(one, items=kept(one.items)) for one in content.chapters],
+                            appendix=kept(content.appendix), origins=list(items.values()), cited=cited_tables(said),
+                            value_text=value_text, html=lambda text: linked_text(text, content, lang).html)
         except ConfigError:
             if not largest:
                 raise

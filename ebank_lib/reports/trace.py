@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from ..catalog import as_period
 from ..cleaning.cumulative import taken_off
 from ..errors import ConfigError, UnknownNameError
 from ..wording import t
-from .cells import Cell, Origin, cells_at
+from .brief import linked_text, make_brief
+from .cells import Cell, Origin, Sentence, cells_at
 from .content import Content, Item, read_content, words_of
 from .page import About
 from .seal import plain_path
@@ -46,6 +48,12 @@ class Opened:
         """Return the recorded tables by their names."""
         return {table["name"]: table for table in self.content.tables}
 
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        """Return what the page says: the texts of its brief, lines of state, readings."""
+        brief = make_brief(self.content, self.about)
+        return [*(linked_text(text, self.content, self.about.lang) for text in brief.texts), *self.content.sentences]
+
 
 def open_report(path: str | Path) -> Opened:
     """Read a finished report again: its folder, or the page in it. What is none is a ConfigError."""
@@ -68,7 +76,7 @@ def open_report(path: str | Path) -> Opened:
 
 @dataclass(frozen=True)
 class Found:
-    """A place: ``figure``, ``table``, ``state``, ``reading``, ``cell`` or ``number`` (in a table of the page)."""
+    """A place: ``figure``, ``table``, ``brief``, ``state``, ``reading``, ``cell`` or ``number`` (in a table of the page)."""
 
     kind: str
     label: str
@@ -102,9 +110,9 @@ def _printed(report: Opened) -> list[Found]:
     Which recorded cell stands in a table's cell is not known: the table's record is named, whose cells have ids.
     """
     found = []
-    for said in report.content.sentences:
-        label = t(f"trace.in_{'state' if said.kind == 'state' else 'readings'}", report.about.lang,
-                  where=said.name or said.origin.short, text=said.text)
+    for said in report.sentences:
+        label = t(f"trace.in_{said.kind}", report.about.lang, text=said.text,
+                  where=said.name or (said.origin.short if said.origin else ""))
         found += [Found(said.kind, label, said.text[one.start:one.end], said.origin, one.cells)
                   for one in said.citations]
     for item in report.content.items:

@@ -231,14 +231,15 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
 
 def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadline: str | pd.Period | None = None,
                  n: int = 1000, seed: int = 0) -> JointPaths:
-    """Simulate what a strategy needs: its indicators, the branch (every one for a rank), to its last deadline.
+    """Simulate what a strategy needs: its indicators and the headline, the branch (every one for a rank), to its last
+    deadline.
 
     Parameters
     ----------
     cleaned : Cleaned
     branch : str
     strategy : Strategy, optional
-        Default: that of the source. One without an indicator that has data is given the headline ones.
+        Default: that of the source.
     deadline : month, optional
         For targets that name none; default the end of the first whole year after the data.
     n, seed
@@ -255,8 +256,7 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
     named = [*(key for target in aims for key in (target.indicator, *target.of)),
              *(key for lever in strategy.pulled for move in lever.moves for key in (move.indicator, *move.takes_from))]
     data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
-    known = [key for key in dict.fromkeys(named) if key in data]
-    known = known or [key for key in cleaned.catalog.headline if key in data] or None
+    known = [key for key in dict.fromkeys([*named, *cleaned.catalog.headline]) if key in data] or None
     usual, dates = dates_of(aims, last, deadline)
     return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in (usual, *dates))), LONGEST), n=n,
                           seed=seed, indicators=known,

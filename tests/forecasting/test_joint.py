@@ -111,18 +111,18 @@ def test_sums_changes_and_ratios_hold_on_every_path_and_in_the_table(paths):
     assert np.allclose(parts, paths.array("income_total"))
     assert np.allclose(paths.array("mobile_active"), paths.array("mobile_activity") * paths.array("mobile"))
     assert np.allclose(paths.array("mobile_new")[:, 1:], np.diff(paths.array("mobile"), axis=1))
-    totals = paths.totals().pivot_table("mean", "month", "indicator")
+    totals = paths.outlook().pivot_table("mean", "month", "indicator")
     assert np.allclose(totals["income_total"], totals[["sms_income", "personal_online_income",
                                                        "corporate_online_income"]].sum(axis=1))
 
 
 def test_the_totals_are_quantiles_of_the_sums_of_paths(paths):
-    rows = paths.totals().query("indicator == 'sms'").set_index("horizon")
+    rows = paths.outlook().query("indicator == 'sms'").set_index("horizon")
     drawn = paths.array("sms").sum(axis=0)
     assert (rows["month"] == paths.months).all() and rows["branch"].eq("shandong").all()
     for column, q in (("lo-80", 0.1), ("y_hat", 0.5), ("hi-80", 0.9), ("lo-95", 0.025), ("hi-95", 0.975)):
         assert np.allclose(rows[column], np.quantile(drawn, q, axis=1, method="hazen"))
-    share = paths.totals().query("indicator == 'mobile_activity'")["y_hat"]
+    share = paths.outlook().query("indicator == 'mobile_activity'")["y_hat"]
     assert np.allclose(share, np.median(paths.array("mobile_active").sum(axis=0) / paths.array("mobile").sum(axis=0),
                                         axis=1))
 

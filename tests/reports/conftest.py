@@ -192,7 +192,7 @@ def project(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
     """The notebooks as they are stored, executed, made into reports: Rizhao's and the province's. Nothing runs."""
-    from ebank_lib.reports.branch import build
+    from ebank_lib.reports.branch import Province, build, names_of
     from ebank_lib.reports.seal import run_json_bytes
     from ebank_lib.versions import library_versions, package_sha256
 
@@ -203,7 +203,7 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
         label, indicator = cleaned.catalog.branch(branch).label("zh"), cleaned.catalog.indicator("")
         about = About(branch, label, indicator.label("zh"), cleaned.source.title("zh"), True, cleaned.months[0],
                       cleaned.months[-1], "zh", files=tuple(files),
-                      indicator=indicator.key)
+                      indicator=indicator.key, names=names_of(Province("data/shandong", cleaned, (), ()), "zh"))
         _, written = build(books, about)
         folder = made[branch] = tmp_path_factory.mktemp("sample") / branch
         for name, content in written.items():

@@ -94,15 +94,15 @@ def bare(sentence):
 
 
 def test_every_number_of_every_sentence_has_its_cell(report):
-    assert report.content.state and len(report.content.sentences) > 5
-    assert {one.text: bare(one) for one in report.content.sentences if bare(one)} == {}
+    assert report.content.state and len(report.sentences) > 5
+    assert {one.text: bare(one) for one in report.sentences if bare(one)} == {}
 
 
 def test_a_cited_cell_has_the_number_that_is_printed(report):
     """The cell, scaled as the words after the number say, rounds to the digits on the page."""
     scales = {"%": (100,), "万": (1e-4,), "亿": (1e-8,), "个": (100,), "百": (100,), "p": (100,),
               "k": (1e-3,), "m": (1e-6,), "b": (1e-9,)}
-    for said in report.content.sentences:
+    for said in report.sentences:
         for one in said.citations:
             shown = re.search(r"([<>]?)\s*([+−-]?)([\d,]+(?:\.(\d+))?)\s*(\S?)", said.text[one.start:one.end] + " "
                               + said.text[one.end:one.end + 2])

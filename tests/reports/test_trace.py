@@ -49,7 +49,7 @@ def test_thirty_random_numbers_of_the_pages_lead_to_the_right_printed_cells(repo
     for report in reports.values():
         numbers = [one for one in _printed(report) if re.fullmatch(r"[+−-]?[\d.,]+[%万亿]?", one.shown)]
         for stage in report.run["stages"]:
-            mine = [n for n in numbers if n.origin.notebook == stage]
+            mine = [n for n in numbers if n.origin and n.origin.notebook == stage]
             for found in pick.sample(mine, 5):
                 assert found.origin.prompt and found.origin.code
                 found = next(one for one in find(report, found.shown) if one.label == found.label)
