@@ -115,7 +115,7 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
                  | {name: level * (1.03 ** h + k * width * h ** 0.5) for name, k in by.items()}
                  for h, month in enumerate(months[36:], 1)]
         figures = (rng.uniform(0.2, 1.15), rng.uniform(4, 25), 0.93, 95.0, rng.choice([12] * 9 + [4]))
-        grade = Grade(grade_rule(*figures), *figures)
+        grade = Grade(grade_rule(figures[0], *figures[2:]), *figures)
         odds = [rng.random() ** (1 if at % 3 else 2) for _ in range(3)]
         names = [("存量客户转化率80%", "Conversion of existing customers 80%"),
                  ("房贷客户覆盖率100%", "Mortgage coverage 100%"),

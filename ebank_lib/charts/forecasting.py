@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from ..forecasting.backtest import Backtest
 from ..forecasting.forecast import Forecast, in_language
 from ..forecasting.revision import Revision
+from ..forecasting.scoring import SIMPLE
 from ..wording import language, number, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, colours, label_lines, legend_above, month_axis, month_numbers
@@ -123,14 +124,18 @@ def _horizon_axis(ax: Axes, b: Backtest, lang: str) -> None:
 
 @style.in_style
 def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
-    """Draw each method's error by months ahead, relative to repeating last year's month overall (= 1)."""
+    """Draw each method's error by months ahead, relative to that of the better simple rule overall (= 1).
+
+    The other simple rule is left out: eight times the error would flatten all lines.
+    """
     lang, ax = language(lang), style.axes_of(ax, 3.6, 7)
     known = b.scored()
-    base = known.loc[known["model"] == "snaive"]
-    base = float((base["y"] - base["y_hat"]).abs().mean()) or np.nan if len(base) else np.nan
-    error = (known["y"] - known["y_hat"]).abs().groupby([known["model"], known["horizon"]], sort=False).mean() / base
+    error = (known["y"] - known["y_hat"]).abs()
+    simple = error.groupby(known["model"]).mean().reindex(SIMPLE).sort_values()
+    error = error.groupby([known["model"], known["horizon"]], sort=False).mean() / (simple.iloc[0] or np.nan)
     lines = []
-    for n, model in enumerate(m for m in b.models if m in error.index):
+    shown = [m for m in b.models if m in error.index and (m not in simple.index[1:] or m == b.models[0])]
+    for n, model in enumerate(shown):
         path, first = error[model].sort_index(), model == b.models[0]
         lines += ax.plot(path.index, path.to_numpy(), marker="o", ms=3, zorder=3 if first else 2,
                          label=t(f"forecasting.model_{model}", lang), **_look(model, n, first))

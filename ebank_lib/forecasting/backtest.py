@@ -18,14 +18,13 @@ from ..errors import EbankError
 from ..monthly import checked_count
 from ..wording import cell, cite, join, language, listed, percent, t
 from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language
-from .scoring import SURE, Grade, compare, crps, grade_rule, scores_of
+from .scoring import SIMPLE, SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, observed
 
 __all__ = ["Backtest", "Backtests", "Grade", "backtest", "cutoffs_of"]
 
 _LEAST = 24         # months known at the first origin: two years
 _BETTER = 0.8       # share of the first method's MASE from which another is said to be better
-_MANY = 60          # forecasts from which limits that hold nearly all are said to be too wide
 _POINTS = 400       # of a forecast's distribution: CRPS of the normal is met within 0.1 per cent
 
 
@@ -75,7 +74,7 @@ class Backtest:
         return known[~pd.MultiIndex.from_frame(known[["cutoff", "horizon"]]).isin(out)]
 
     def scores(self, by: str | None = None) -> pd.DataFrame:
-        """Return the accuracy of each method, seasonal naive always among them.
+        """Return the accuracy of each method, the simple rules ``snaive`` and ``drift`` always among them.
 
         Parameters
         ----------
@@ -87,7 +86,7 @@ class Backtest:
         DataFrame
             ``model`` (and `by`), ``n``, ``mase``, ``rmsse``, ``smape``, ``wape``, ``bias`` (these three in per cent,
             the last positive when too high), ``crps`` (scaled as ``mase``), ``msis-80`` ..., ``coverage-80`` ...,
-            ``ratio``: the mean absolute error against seasonal naive's on the same months.
+            ``ratio``: the mean absolute error against that of the better simple rule on the same months.
         """
         scores = self._by_model.copy() if by is None else scores_of(self._scored, self.level, by)
         return describe(scores, kinds={f"coverage-{lv:g}": "percent" for lv in self.level}, pooled=True)
@@ -105,9 +104,9 @@ class Backtest:
         if row.empty:
             return Grade("E", np.nan, np.nan, np.nan, widest, self.origins)
         row = row.iloc[0]
-        figures = (float(row["ratio"]), float(row["smape"]), float(row[f"coverage-{widest:g}"]), widest,
-                   int(self._scored["cutoff"].nunique()))
-        return Grade(grade_rule(*figures), *figures)
+        ratio, smape, held = (float(row[c]) for c in ("ratio", "smape", f"coverage-{widest:g}"))
+        origins = int(self._scored["cutoff"].nunique())
+        return Grade(grade_rule(ratio, held, widest, origins), ratio, smape, held, widest, origins)
 
     def grades(self) -> pd.DataFrame:
         """Return one row a method: ``model, letter, ratio, smape, coverage, level, origins``."""
@@ -118,8 +117,7 @@ class Backtest:
     def reading(self, lang: str | None = None) -> str:
         """Return the grade of the first method, and what else a reader of it must know.
 
-        Whether the lead over seasonal naive could be chance, whether another method was clearly better, and whether
-        limits are too wide.
+        Whether a lead over the simple rules could be chance, and whether another model was clearly better.
         """
         lang, first = language(lang), self.models[0]
         grade = self.grade()
@@ -127,20 +125,14 @@ class Backtest:
         if grade.letter != "E":
             scores = self._by_model.set_index("model")
             mine, best = scores.loc[first], scores["mase"].idxmin()
-            if grade.ratio < 1 and not self._sure("snaive"):
+            if grade.letter in "AB" and not self._sure(scores.reindex(SIMPLE)["ratio"].idxmin()):
                 parts.append(t("forecasting.lead_chance", lang,
                                n=cite(grade.origins, cell("grade", "origins", model=first))))
-            if scores.loc[best, "mase"] <= _BETTER * mine["mase"]:
+            if best not in SIMPLE and scores.loc[best, "mase"] <= _BETTER * mine["mase"]:
                 less, mase = (cite(f"{scores.loc[m, 'mase']:.2f}", cell("backtest", "mase", model=m))
                               for m in (best, first))
-                parts.append(t(f"forecasting.other_better{'' if self._sure(best) else '_chance'}", lang,
-                               other=t(f"forecasting.model_{best}", lang), model=t(f"forecasting.model_{first}", lang),
-                               less=less, mase=mase))
-            missed = 1 - grade.coverage
-            if mine["n"] >= _MANY and missed <= (1 - grade.level / 100) / 5 + 1e-9:
-                level, held = (cite(text, cell("grade", column, model=first)) for column, text in (
-                    ("level", f"{grade.level:g}"), ("coverage", percent(grade.coverage, 0))))
-                parts.append(t("forecasting.too_wide", lang, level=level, coverage=held))
+                parts.append(t("forecasting.other_better", lang, other=t(f"forecasting.model_{best}", lang),
+                               model=t(f"forecasting.model_{first}", lang), less=less, mase=mase))
         return join(parts, "" if lang == "zh" else " ")
 
     def _sure(self, other: str) -> bool:
@@ -202,7 +194,8 @@ class Backtests:
         -------
         DataFrame
             ``unique_id, letter, ratio, smape, coverage, n, reason``: ``ratio`` is the mean absolute error against
-            seasonal naive's, ``smape`` in per cent, ``coverage`` the share within the widest limits, ``n`` the origins.
+            that of the better simple rule, ``smape`` in per cent, ``coverage`` the share within the widest limits,
+            ``n`` the origins.
         """
         rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons[uid]}
                 for uid, grade in self._grades(model).items()]
@@ -278,13 +271,13 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     """Test methods on the past of one series `y` (T,), as it is known now, by a rolling origin.
 
     `models`, `horizon`, `level`, `kind`, `unit`, `label` and `unique_id` are as in
-    :func:`ebank_lib.forecasting.forecast`; ``snaive`` is always added. There are so many `origins`, a month apart.
-    `past` says of a month how the series was known at its end. `forecaster` ``(cutoff, horizon, level, models) ->
-    Forecast`` stands in the place of ``forecast``, for what is known beside the series; it must look at nothing after
-    the cutoff. Where the series is too short for a single origin the table is empty and the grade E.
+    :func:`ebank_lib.forecasting.forecast`; ``snaive`` and ``drift`` are always added. There are so many `origins`, a
+    month apart. `past` says of a month how the series was known at its end. `forecaster` ``(cutoff, horizon, level,
+    models) -> Forecast`` stands in the place of ``forecast``, for what is known beside the series; it must look at
+    nothing after the cutoff. Where the series is too short for a single origin the table is empty and the grade E.
     """
     horizon, level, models = checked(horizon, level, models, kind)
-    models, origins = tuple(dict.fromkeys([*models, "snaive"])), checked_count(origins, "number of origins", 1200)
+    models, origins = tuple(dict.fromkeys([*models, *SIMPLE])), checked_count(origins, "number of origins", 1200)
     y = observed(as_monthly(y)[0])
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []

@@ -70,7 +70,7 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
     Parameters
     ----------
     cleaned, branch, indicator, horizon, level, models
-        As in :func:`forecast_indicator`; ``snaive`` is always added.
+        As in :func:`forecast_indicator`; ``snaive`` and ``drift`` are always added.
     origins : int
     peers : int, optional
         Learn from so many branches at most at each origin, evenly spread: with hundreds it would take minutes.
@@ -203,7 +203,7 @@ def backtest_many(cleaned, branch: str, indicators: Iterable[str] | None = None,
     indicators : names, optional
         Indicators or groups of them; default: all of the catalogue.
     models, horizon, origins, level
-        As in :func:`ebank_lib.forecasting.forecast`, ``snaive`` always among the models.
+        As in :func:`ebank_lib.forecasting.forecast`, ``snaive`` and ``drift`` always among the models.
     beside : bool
         Test the forecasts of :func:`ebank_lib.forecasting.forecast_indicator`, with all that is known beside a series;
         else those of :func:`ebank_lib.forecasting.forecast`, which needs a fraction of the time.

@@ -1,7 +1,8 @@
 """How good forecasts were: measures of accuracy, the trust grade, and whether one method beats another or by chance.
 
 Everything that is scaled is scaled at each origin by what was known there: ``scale`` is the mean absolute yearly change
-up to the cutoff, so 1 is the error of seasonal naive within the history.
+up to the cutoff, so 1 is the error of seasonal naive within the history. A grade compares with the better of two rules
+that need no model, last year's month and a straight line on: seasonal naive alone is a straw man for what trends.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from ..wording import Text, cell, cite, join, language, percent, t
 if TYPE_CHECKING:
     from .backtest import Backtest
 
-__all__ = ["SURE", "Comparison", "Grade", "LossTest", "compare", "crps", "diebold_mariano", "grade_rule", "scores_of"]
+__all__ = ["SIMPLE", "SURE", "Comparison", "Grade", "LossTest", "compare", "crps", "diebold_mariano", "grade_rule",
+           "scores_of"]
 
+SIMPLE = ("snaive", "drift")
 SURE = 0.05         # p below which a difference is called more than chance
 _FEWEST = 8         # losses below which the test says nothing
 _ORIGINS = 6        # below which no grade is given
@@ -47,10 +50,9 @@ def scores_of(known: pd.DataFrame, level, by: str | None = None) -> pd.DataFrame
             *keys, "n", "mase", "rmsse", "smape", "wape", "bias", "crps", *(f"msis-{lv:g}" for lv in level),
             *(f"coverage-{lv:g}" for lv in level), "ratio"])
     out = _measures(known, keys, level)
-    naive = out[out["model"] == "snaive"]
-    base = out[by].map(naive.set_index(by)["mae"]) if by else pd.Series(
-        float(naive["mae"].iloc[0]) if len(naive) else np.nan, index=out.index)
-    out["ratio"] = out["mae"] / base.where(base > 0)        # none where seasonal naive has no error
+    simple = out[out["model"].isin(SIMPLE)]
+    base = out[by].map(simple.groupby(by)["mae"].min()) if by else pd.Series(simple["mae"].min(), index=out.index)
+    out["ratio"] = out["mae"] / base.where(base > 0)        # none where a simple rule has no error
     return out.drop(columns="mae")
 
 
@@ -94,7 +96,7 @@ class Grade:
     """How far to trust a forecast, from its backtest only. The rule is :func:`grade_rule`."""
 
     letter: str
-    ratio: float        # mean absolute error against seasonal naive's
+    ratio: float        # mean absolute error against that of the better simple rule
     smape: float        # per cent
     coverage: float     # share of actual values within the widest limits
     level: float
@@ -102,28 +104,27 @@ class Grade:
 
     def reading(self, lang: str | None = None, **row) -> str:
         """Return the grade and its reason in a sentence; `row` says in which row of the table ``grade`` it stands."""
-        shown = {"ratio": percent(abs(1 - self.ratio), 0), "smape": f"{self.smape:.1f}",
+        share = self.ratio if self.letter == "C" else abs(1 - self.ratio)
+        shown = {"ratio": percent(share, 0), "smape": f"{self.smape:.1f}",
                  "coverage": percent(self.coverage, 0), "level": f"{self.level:g}", "origins": self.origins}
         said = {name: cite(text, cell("grade", name, **row)) if row else text for name, text in shown.items()}
-        return t(f"forecasting.grade_{self.letter}", lang, better=said["ratio"], worse=said["ratio"],
-                 smape=said["smape"], coverage=said["coverage"], level=said["level"], n=said["origins"])
+        return t(f"forecasting.grade_{self.letter}", lang, n=said.pop("origins"), **said)
 
 
-def grade_rule(ratio: float, smape: float, coverage: float, level: float, origins: int) -> str:
+def grade_rule(ratio: float, coverage: float, level: float, origins: int) -> str:
     """Return the trust grade.
 
-    E: cannot be judged (fewer than six origins, or seasonal naive has no error to compare with). D: not better than
-    last year's month (``ratio >= 1``). Otherwise A when the error is at most 70% of seasonal naive's and sMAPE at most
-    10; B when at most 85% of it and sMAPE at most 20; C else. One grade lower, not below C, when the limits of `level`
-    per cent held fewer actual values than `level` less ten points.
+    The error is held against that of the better of two simple rules on the same months: last year's month as it was,
+    and a straight line on from the last month by the mean monthly change (on the modelling scale: by the mean growth).
+    A: clearly better, an error at least a quarter smaller, and limits of `level` per cent that held no fewer actual
+    values than `level` less ten points. B: better, by a tenth at least. C: about as good, within a tenth. D: worse, by
+    a tenth at least: use the simple rule. E: cannot be judged (fewer than six origins, or a simple rule without error).
     """
     if origins < _ORIGINS or not np.isfinite(ratio):
         return "E"
-    if ratio >= 1:
-        return "D"
-    best = 0 if ratio <= 0.70 and smape <= 10 else 1 if ratio <= 0.85 and smape <= 20 else 2
-    low = coverage * 100 < level - 10
-    return "ABC"[min(best + low, 2)]
+    if ratio <= 0.75 and coverage * 100 >= level - 10:
+        return "A"
+    return "B" if ratio <= 0.9 else "C" if ratio < 1.1 else "D"
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,8 @@ def test_measures_computed_by_hand():
     assert s["smape"] == pytest.approx(200 / 3 * (1 / 21 + 3 / 37)) and s["wape"] == pytest.approx(100 * 4 / 60)
     assert s["bias"] == pytest.approx(100 * -2 / 60) and s["crps"] == pytest.approx(0.5 / 4)
     assert s["ratio"] == pytest.approx(4 / 8)
+    drift = rows_of([10, 20, 30], [10, 18, 30], "drift")      # now this is the better simple rule
+    assert scores_of(pd.concat([rows, drift]), (80, 95)).set_index("model").loc["m", "ratio"] == pytest.approx(4 / 2)
     assert s["coverage-80"] == pytest.approx(2 / 3) and s["coverage-95"] == pytest.approx(2 / 3)
     # width, and what lies outside times 2 / alpha: 20 lies 2 above 17 + 1 and 1 above 17 + 2
     assert s["msis-80"] == pytest.approx((2 + (2 + 10 * 2) + 2) / 3 / 4)
@@ -202,18 +204,18 @@ def test_a_fractional_level_is_scored_as_itself():
 
 
 @pytest.mark.parametrize("figures, letter", [
-    ((0.5, 5, 0.95, 95, 12), "A"), ((0.7, 10, 0.85, 95, 6), "A"), ((0.7, 11, 0.95, 95, 12), "B"),
-    ((0.5, 5, 0.84, 95, 12), "B"), ((0.85, 20, 0.95, 95, 12), "B"), ((0.9, 5, 0.95, 95, 12), "C"),
-    ((0.85, 21, 0.95, 95, 12), "C"), ((0.71, 10, 0.95, 95, 12), "B"), ((0.8, 15, 0.84, 95, 12), "C"),
-    ((0.9, 50, 0.1, 95, 12), "C"), ((1.0, 1, 0.95, 95, 12), "D"), ((0.1, 1, 1, 95, 5), "E"),
-    ((float("nan"), 1, 1, 95, 12), "E")])
+    ((0.5, 5, 0.95, 95, 12), "A"), ((0.75, 50, 0.85, 95, 6), "A"), ((0.76, 5, 0.95, 95, 12), "B"),
+    ((0.5, 5, 0.84, 95, 12), "B"), ((0.9, 20, 0.1, 95, 12), "B"), ((0.91, 5, 0.95, 95, 12), "C"),
+    ((1.0, 5, 0.95, 95, 12), "C"), ((1.09, 5, 0.1, 95, 12), "C"), ((1.1, 1, 0.95, 95, 12), "D"),
+    ((0.1, 1, 1, 95, 5), "E"), ((float("nan"), 1, 1, 95, 12), "E")])
 def test_the_grade_follows_its_written_rule(figures, letter):
-    assert grade_rule(*figures) == letter
+    assert grade_rule(figures[0], *figures[2:]) == letter
     said = Grade(letter, *figures).reading("en", model="theta")
     shown = {refs[0].column: said[start:end] for start, end, refs in said.cells}
     assert shown["origins"] == str(figures[4]) and f"Trust {letter}" in said
     if letter != "E":
-        assert shown["ratio"] == f"{abs(1 - figures[0]) * 100:.0f}%"
+        assert shown["ratio"] == f"{(figures[0] if letter == 'C' else abs(1 - figures[0])) * 100:.0f}%"
+        assert shown["smape"] == f"{figures[1]:.1f}" and "simple rules" in said
     if letter in "ABC":
-        assert shown["smape"] == f"{figures[1]:.1f}" and shown["level"] == "95"
+        assert shown["level"] == "95"
         assert shown["coverage"] == f"{figures[2] * 100:.0f}%"
