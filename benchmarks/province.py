@@ -31,6 +31,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402 - after the number of threads is set
 import pandas as pd  # noqa: E402
 
+from benchmarks._hierarchy import Hierarchy, hierarchies  # noqa: E402
 from benchmarks.cleaning import make_sample  # noqa: E402
 from ebank_lib.cleaning import clean  # noqa: E402
 from ebank_lib.forecasting import Context  # noqa: E402
@@ -39,7 +40,6 @@ from ebank_lib.forecasting.context import surprises_of  # noqa: E402
 from ebank_lib.forecasting.forecast import PATHS, forecast_ready, quantiles  # noqa: E402
 from ebank_lib.forecasting.joint import shrunk_correlation  # noqa: E402
 from ebank_lib.forecasting.simulation import draw_paths, plan_for  # noqa: E402
-from ebank_lib.province.sums import Hierarchy, hierarchies  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 HORIZON, MONTHS = 12, 44

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, listed, month_name, number, percent, t
-from .sums import TENTH, add_up, additive, full_years, hierarchy_of, name_of, reporting, table_unit, total_of
+from .sums import TENTH, add_up, additive, full_years, name_of, reporting, table_unit, total_of
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,9 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
         raise SeriesError("too few months to compare", found=f"{first} to {end}",
                           expected=f"{months * (2 if ind.kind == 'flow' else 1) + (ind.kind != 'flow')} months")
     branches = reporting(catalog, panel)
-    h = hierarchy_of(catalog, ind.key, branches, [k for k in panel.columns if panel[k].notna().any()])
-    parts = (ind.key,)
-    if ind.key not in h.indicators:        # of a sum of sums only what this total is the sum of
-        row = h.S[h.nodes.get_loc((branches[0], ind.key))]
-        parts = tuple(k for (b, k), one in zip(h.bottom, row, strict=True) if b == branches[0] and one)
+    known = set(panel.columns[panel.notna().any()])
+    parts = _leaves({i.total: i.parts for i in catalog.identities if i.kind == "sum" and known >= {i.total, *i.parts}},
+                    ind.key)
     values, filled = full_years(panel, [(b, k) for b in branches for k in parts], ind, months)
     table = pd.DataFrame({
         "branch": [b for b in branches for _ in parts], "indicator": [k for _ in branches for k in parts],
@@ -339,6 +338,12 @@ def who_carries(paths: JointPaths, indicator: str = "") -> Carriers:
 
 def _names(catalog: Catalog, branches, lang: str) -> str:
     return listed((catalog.branch(b).label(lang) for b in branches), lang)
+
+
+def _leaves(sums: Mapping[str, Sequence[str]], key: str) -> tuple[str, ...]:
+    """Return what an indicator is in the end the sum of, itself where it is no sum."""
+    rest = {total: parts for total, parts in sums.items() if total != key}
+    return tuple(dict.fromkeys(leaf for part in sums.get(key, ()) for leaf in _leaves(rest, part))) or (key,)
 
 
 def span_text(ind: Indicator, end: pd.Period, months: int, lang: str) -> str:

@@ -1,5 +1,4 @@
-"""What adds up to what: branches to the province, channels and product lines to their totals, and both at once; what a
-branch had, completed for its sums; and tables whose rounded figures add up to the last unit.
+"""What a branch had, completed for its sums, and tables whose rounded figures add up to the last unit.
 
 Stocks and flows add over branches; a ratio of the province is the ratio of the sums and has no place here. Rounding
 each figure by itself leaves totals that miss by a unit or two. Controlled rounding (Cox & Ernst 1982) moves every
@@ -8,62 +7,19 @@ figure and every margin to one of its two neighbours, so that all sums hold, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ..catalog import Catalog, Indicator
-from ..errors import ConfigError, SeriesError
+from ..errors import SeriesError
 from ..wording import language, t
 
-LEVELS = ("province", "province_part", "branch", "branch_part")
 TENTH = 0.001       # shares and contributions are written in tenths of a per cent or point
 _NEAR = 1e-9        # of the largest figure: nearer to a unit than this is on it
-
-
-@dataclass(frozen=True)
-class Hierarchy:
-    """Nodes (branch, indicator), the ``u`` sums first, then the ``m`` bottom nodes; and how they add up.
-
-    ``S`` (u + m, m) holds 0 or 1: which bottom nodes each node is the sum of; its last rows are the identity.
-    ``level`` of each node is one of :data:`LEVELS`, without ``part`` where the indicator is no sum of others; ``total``
-    is the province's id.
-    """
-
-    nodes: pd.MultiIndex
-    S: np.ndarray = field(repr=False)
-    level: tuple[str, ...] = field(repr=False)
-    total: str
-
-    @property
-    def bottom(self) -> pd.MultiIndex:
-        """The nodes that are sums of nothing, in the order of the columns of ``S``."""
-        return self.nodes[-self.S.shape[1]:]
-
-    @property
-    def upper(self) -> pd.MultiIndex:
-        """The nodes that are sums."""
-        return self.nodes[: len(self.nodes) - self.S.shape[1]]
-
-    @property
-    def indicators(self) -> list[str]:
-        """The indicators of the bottom."""
-        return list(dict.fromkeys(self.bottom.get_level_values("indicator")))
-
-    def history(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Return what every node was, (months, nodes): the bottom as reported, the sums over the completed bottom.
-
-        See :func:`complete` for what is filled; a sum is missing where a part of it stays unknown.
-        """
-        known = pd.DataFrame({node: panel.loc[node[0], node[1]] for node in self.bottom})
-        full, _ = complete(panel, self.bottom)
-        out = pd.DataFrame((self.S @ full.to_numpy().T).T, columns=self.nodes,
-                           index=pd.PeriodIndex(full.index, freq="M"))
-        out[self.bottom] = known.to_numpy()
-        return out
 
 
 def total_of(catalog: Catalog) -> str:
@@ -74,69 +30,6 @@ def total_of(catalog: Catalog) -> str:
 def name_of(catalog: Catalog, branch: str, lang: str) -> str:
     """Return a branch or the province in words."""
     return t("province.total", lang) if branch == total_of(catalog) else catalog.branch(branch).label(lang)
-
-
-def hierarchy_of(catalog: Catalog, indicator: str, branches: Sequence[str] | None = None,
-                 available: Iterable[str] | None = None) -> Hierarchy:
-    """Return the hierarchy that a stock or flow belongs to, with all that hang together with it by ``sum`` identities.
-
-    `branches` are by default those that report today; a province of one branch is that branch and has no node of its
-    own. A total with a part that is not `available` is no total here.
-    """
-    key = additive(catalog, indicator).key
-    known = set(catalog.indicators if available is None else available) | {key}
-    group = next((found for found in _groups(catalog, known) if key in found), {key: (key,)})
-    branches = [catalog.branch(b).id for b in (catalog.reporting if branches is None else branches)]
-    leaves = [k for k in group if group[k] == (k,)]
-    total = total_of(catalog)
-    bottom = [(b, k) for b in branches for k in leaves]
-    nodes, rows, level = [], [], []
-    for own in ([total] if len(branches) > 1 else []) + branches:
-        for k in group:
-            if own == total or k not in leaves:
-                nodes.append((own, k))
-                part = len(group) > 1 and k in leaves
-                level.append(("province" if own == total else "branch") + ("_part" if part else ""))
-                rows.append([float((own in (total, b)) and leaf in group[k]) for b, leaf in bottom])
-    size = len(bottom)
-    S = np.vstack([np.array(rows).reshape(-1, size), np.eye(size)])
-    # Totals of the whole first, then the parts of the province, then the branches: as a reader goes down.
-    order = sorted(range(len(nodes)), key=lambda n: LEVELS.index(level[n]))
-    order += range(len(nodes), len(nodes) + size)
-    level += ["branch_part" if len(group) > 1 else "branch"] * size
-    names = pd.MultiIndex.from_tuples([*nodes, *bottom], names=["branch", "indicator"])
-    return Hierarchy(names[order], S[order], tuple(level[n] for n in order), total)
-
-
-def hierarchies(catalog: Catalog, indicators: Iterable[str], branches: Sequence[str] | None = None,
-                available: Iterable[str] | None = None) -> list[Hierarchy]:
-    """Return the hierarchies of some indicators, each once, in their order."""
-    found: dict[tuple, Hierarchy] = {}
-    for key in indicators:
-        h = hierarchy_of(catalog, key, branches, available)
-        found.setdefault(tuple(h.indicators), h)
-    return list(found.values())
-
-
-def _groups(catalog: Catalog, known: set[str]) -> list[dict[str, tuple[str, ...]]]:
-    """Indicators that hang together by sums: each -> the indicators it is the sum of (itself, when of nothing)."""
-    sums = {i.total: i.parts for i in catalog.identities if i.kind == "sum"
-            and known.issuperset([i.total, *i.parts])}
-
-    def leaves(key: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
-        if key in above:
-            raise ConfigError("a total is a part of itself", key="identities", found=key)
-        return tuple(dict.fromkeys(x for p in sums[key] for x in leaves(p, (*above, key)))) if key in sums else (key,)
-
-    groups: list[dict[str, tuple[str, ...]]] = []
-    for total in sums:
-        mine = {total: leaves(total)} | {k: (k,) for k in leaves(total)}
-        for other in [g for g in groups if set(g) & set(mine)]:
-            groups.remove(other)
-            mine = other | mine
-        groups.append(mine)
-    # Totals before their parts, whatever the order of the identities.
-    return [dict(sorted(g.items(), key=lambda item: -len(item[1]))) for g in groups]
 
 
 def complete(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]]) -> tuple[pd.DataFrame, pd.DataFrame]:

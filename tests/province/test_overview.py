@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ebank_lib.catalog import Identity
 from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.province import growth_decomposition, league_table, who_carries
 from ebank_lib.province.sums import table_unit
@@ -143,8 +144,17 @@ def test_a_province_that_began_at_nothing_has_units_but_no_points(few):
     assert "nothing to divide" in found.reading("en") and "points" not in found.to_html("en").lower()
 
 
+def test_a_sum_of_sums_is_told_by_what_it_is_of_in_the_end(few):
+    nested = replace(few.catalog, identities=tuple(Identity(kind="sum", total=total, parts=parts) for total, parts in (
+        ("income_total", ["sms_income", "personal_online_income"]),
+        ("personal_online_income", ["corporate_online_income", "mobile"]))))
+    for panel, parts in ((few.panel, ("sms_income", "corporate_online_income", "mobile")),
+                         (few.panel.assign(mobile=np.nan), ("sms_income", "personal_online_income"))):
+        assert growth_decomposition(types.SimpleNamespace(panel=panel, catalog=nested), "income_total").parts == parts
+
+
 def test_what_cannot_be_divided_is_said(cleaned):
-    with pytest.raises(SeriesError, match="ratio"):
+    with pytest.raises(SeriesError, match="a ratio does not add up over branches"):
         growth_decomposition(cleaned, "coverage")
     with pytest.raises(SeriesError, match="too few months to compare"):
         growth_decomposition(until(cleaned, "2009-11"), "income_total")

@@ -1,5 +1,5 @@
-"""What adds up to what: the catalogue's sums crossed with branches, and what sums need of incomplete reports; tables
-that add up to the last unit: every cell and margin on a neighbouring whole number, all sums exact."""
+"""What sums need of incomplete reports; tables that add up to the last unit: every cell and margin on a neighbouring
+whole number, all sums exact."""
 
 import numpy as np
 import pandas as pd
@@ -8,22 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ebank_lib.catalog import Branch, Catalog, Identity, Indicator, Texts, Unit
-from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
-from ebank_lib.province import add_up, hierarchy_of
-from ebank_lib.province.sums import complete, hierarchies, table_unit
-
-
-def catalog_of(sums, branches=("a", "b"), total=None, ratios=()):
-    """A small catalogue: {total: parts} and ratios (key, numerator, denominator)."""
-    keys = list(dict.fromkeys(k for t, parts in sums.items() for k in (t, *parts)))
-    flows = {k: Indicator(key=k, zh=k, en=k, group="g", kind="flow", unit="n") for k in keys}
-    shares = {k: Indicator(key=k, zh=k, en=k, group="g", kind="ratio", unit="n", numerator=n, denominator=d)
-              for k, n, d in ratios}
-    places = {b: Branch(b, b, b) for b in branches} | ({total: Branch(total, total, total, "total")} if total else {})
-    return Catalog(flows | shares, {"n": Unit(base="n", factor=1.0)}, {"n": Texts(zh="", en="")},
-                   {"g": Texts(zh="g", en="g")},
-                   tuple(Identity(kind="sum", total=t, parts=list(p)) for t, p in sums.items()), places, (keys[0],))
+from ebank_lib.errors import SeriesError
+from ebank_lib.province import add_up
+from ebank_lib.province.sums import complete, table_unit
 
 
 def panel_of(**branches):
@@ -31,58 +18,6 @@ def panel_of(**branches):
     frames = {b: pd.DataFrame(f, index=pd.period_range("2008-01", periods=len(next(iter(f.values()))), freq="M"))
               for b, f in branches.items()}
     return pd.concat(frames, names=["branch", "month"]).astype(float)
-
-
-def test_the_sample_has_channels_and_products_by_branches(cleaned):
-    catalog = cleaned.catalog
-    found = hierarchies(catalog, [k for k, i in catalog.indicators.items() if i.kind != "ratio"])
-    shapes = {h.indicators[0]: h.S.shape for h in found}
-    assert shapes["personal_online_txn"] == (1 + 5 + 16 + 80, 80)
-    assert shapes["sms_income"] == (1 + 3 + 16 + 48, 48)
-    assert {s for k, s in shapes.items() if k not in ("personal_online_txn", "sms_income")} == {(17, 16)}
-
-
-def test_nodes_stand_sums_first_and_every_row_of_S_is_their_sum():
-    h = hierarchy_of(catalog_of({"all": ("x", "y")}), "x")
-    assert h.nodes.tolist() == [("total", "all"), ("total", "x"), ("total", "y"), ("a", "all"), ("b", "all"),
-                                ("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")]
-    assert h.level == ("province", "province_part", "province_part", "branch", "branch", *["branch_part"] * 4)
-    assert h.S[:5].astype(int).tolist() == [[1, 1, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1]]
-    assert (h.S @ [1, 2, 3, 4]).tolist() == [10, 4, 6, 3, 7, 1, 2, 3, 4]
-
-
-def test_the_province_has_the_name_that_the_source_prints():
-    assert hierarchy_of(catalog_of({"all": ("x", "y")}, total="whole"), "x").nodes[0] == ("whole", "all")
-
-
-def test_sums_of_sums_and_two_sums_of_the_same_parts_hang_together():
-    nested = catalog_of({"part": ("x", "y"), "all": ("part", "z")})
-    h = hierarchy_of(nested, "z")
-    assert h.indicators == ["x", "y", "z"] and ("a", "part") in h.upper and ("total", "all") == h.nodes[0]
-    assert h.S[h.nodes.get_loc(("a", "all"))].sum() == 3
-    crossed = hierarchy_of(catalog_of({"cards": ("x", "y"), "online": ("y", "z")}), "x")
-    assert set(crossed.indicators) == {"x", "y", "z"}
-    assert crossed.S[crossed.nodes.get_loc(("total", "online"))].sum() == 4
-
-
-def test_a_total_with_a_missing_part_is_no_total():
-    h = hierarchy_of(catalog_of({"all": ("x", "y")}), "x", available=["x", "all"])
-    assert h.nodes.tolist() == [("total", "x"), ("a", "x"), ("b", "x")]
-
-
-def test_one_branch_is_its_own_province():
-    catalog = catalog_of({"all": ("x", "y")}, branches=("a",))
-    assert hierarchy_of(catalog, "x").nodes.tolist() == [("a", "all"), ("a", "x"), ("a", "y")]
-
-
-def test_ratios_unknown_names_and_cycles_are_refused():
-    catalog = catalog_of({"all": ("x", "y")}, ratios=[("r", "x", "all")])
-    with pytest.raises(SeriesError, match="a ratio does not add up over branches"):
-        hierarchy_of(catalog, "r")
-    with pytest.raises(UnknownNameError, match="Known"):
-        hierarchy_of(catalog, "x", ["a", "nowhere"])
-    with pytest.raises(ConfigError, match="a total is a part of itself"):
-        hierarchy_of(catalog_of({"x": ("y", "z"), "y": ("x", "w")}), "x")
 
 
 def test_gaps_lie_between_their_neighbours_and_a_new_branch_began_at_nothing():
@@ -95,16 +30,6 @@ def test_gaps_lie_between_their_neighbours_and_a_new_branch_began_at_nothing():
     # In the second b reported something else, so x is unknown; and so is what is missing at the end.
     assert full["b", "x"].isna().tolist() == [False, True, False, True]
     assert filled.sum().sum() == 2
-
-
-def test_sums_of_the_history_are_those_of_the_completed_branches(cleaned):
-    h = hierarchy_of(cleaned.catalog, "income_total")
-    history = h.history(cleaned.panel)
-    sums = history.loc["2008-06":, h.upper].to_numpy()
-    bottom = history.loc["2008-06":, h.bottom].to_numpy()
-    assert sums == pytest.approx((h.S @ bottom.T).T[:, : len(h.upper)])
-    assert history[h.upper].notna().all(axis=None)                     # May 2008 never came, and is filled
-    assert history.loc["2008-05", h.bottom].isna().all()               # but not as a branch's own figure
 
 
 # --- rounded
