@@ -21,7 +21,7 @@ import pandas as pd
 
 from ..errors import SeriesError
 from ..monthly import month_index
-from .likelihood import axpy, compiled, copy, dot, step_down
+from .likelihood import axpy, compiled, step_down
 
 __all__ = ["Design", "ahead", "as_series", "check_order", "designs", "filter_columns", "future_index", "prepare",
            "state_space"]
@@ -247,60 +247,22 @@ def designs(y, d: int, big_d: int, season: int, exog, trend: str) -> list[Design
     return [prepare(y, d, big_d, season, exog, "c"), *drifting]
 
 
-@compiled
-def copy_square(a, b):
-    for i in range(a.shape[0]):
-        copy(a[i], b[i])
-
-
-@compiled
-def sandwich(a, p):
-    """p = a p a' in place, `a` mostly zeros, `p` symmetric."""
-    n = p.shape[0]
-    ap = np.zeros((n, n))
-    for i in range(n):
-        for k in range(n):
-            if a[i, k] != 0.0:
-                for j in range(n):
-                    ap[i, j] += a[i, k] * p[k, j]
-    for i in range(n):
-        for j in range(i + 1):
-            s = 0.0
-            for k in range(n):
-                if a[j, k] != 0.0:
-                    s += ap[i, k] * a[j, k]
-            p[i, j] = s
-            p[j, i] = s
-
-
-@compiled
 def state_space(phi, theta, delta):
     """Transition (n, n), disturbance (n,), observation (n,) and initial covariance (n, n) / sigma2.
 
     `phi`, `theta`: expanded ARMA coefficients; `delta`: y_t = sum delta_j y_(t-j) + w_t.
     """
-    p, q, lost = phi.size, theta.size, delta.size
-    r = max(p, q + 1)
+    lost, r = delta.size, max(phi.size, theta.size + 1)
     n = r + lost
-    transition, disturbance, observe = np.zeros((n, n)), np.zeros(n), np.zeros(n)
-    for i in range(p):
-        transition[i, 0] = phi[i]
-    for i in range(r - 1):
-        transition[i, i + 1] = 1.0
-    disturbance[0], observe[0] = 1.0, 1.0
-    for i in range(q):
-        disturbance[i + 1] = theta[i]
-    for i in range(lost):
-        observe[r + i] = delta[i]
-        if i > 0:
-            transition[r + i, r + i - 1] = 1.0
-    for i in range(n if lost > 0 else 0):
-        transition[r, i] = observe[i]
+    transition, disturbance, observe, initial = np.zeros((n, n)), np.zeros(n), np.zeros(n), np.zeros((n, n))
+    transition[:phi.size, 0] = phi
+    transition[:r - 1, 1:r] = np.eye(r - 1)
+    disturbance[:theta.size + 1] = np.r_[1.0, theta]
+    observe[0], observe[r:] = 1.0, delta
+    if lost:
+        transition[r], transition[r + 1:, r:-1] = observe, np.eye(lost - 1)
     root = stationary_root(phi, theta, r)
-    initial = np.zeros((n, n))
-    for i in range(r):
-        for j in range(r):
-            initial[i, j] = dot(root[i], root[j])
+    initial[:r, :r] = root @ root.T
     return transition, disturbance, observe, initial
 
 
@@ -339,67 +301,22 @@ def stationary_root(phi, theta, r):
     return root
 
 
-@compiled
 def filter_columns(transition, disturbance, observe, initial, columns, missing, lost):
     """Kalman filter of every row of `columns` (m, T), all with the gain of the one model.
 
     The first `lost` values are taken as given. Returns innovations (m, T) and their variances (T,) / sigma2, NaN
     where missing or given; the state (m, n) and its covariance (n, n) / sigma2 for the month after the last.
     """
-    m, t = columns.shape
-    n = observe.size
-    r = n - lost
-    v, f = np.full((m, t), np.nan), np.full(t, np.nan)
-    a, ahead, gain, pz = np.zeros((m, n)), np.zeros(n), np.zeros(n), np.zeros(n)
-    for i in range(m):
-        for j in range(lost):
-            a[i, r + j] = columns[i, lost - 1 - j]
-    p, last = np.zeros((n, n)), np.zeros((n, n))
-    copy_square(initial, p)
-    settled, variance = False, 1.0
-    for s in range(lost, t):
-        seen = not missing[s]
-        if seen and not settled:
-            variance = 0.0
-            for i in range(n):
-                pz[i] = 0.0
-                for j in range(n):
-                    pz[i] += p[i, j] * observe[j]
-                variance += pz[i] * observe[i]
-            for i in range(n):
-                gain[i] = pz[i] / variance
-        if seen:
-            f[s] = variance
-        for i in range(m):
-            if seen:
-                error = columns[i, s]
-                for j in range(n):
-                    error -= observe[j] * a[i, j]
-                v[i, s] = error
-                for j in range(n):
-                    a[i, j] += gain[j] * error
-            for j in range(n):
-                ahead[j] = 0.0
-                for k in range(n):
-                    if transition[j, k] != 0.0:
-                        ahead[j] += transition[j, k] * a[i, k]
-            copy(ahead, a[i])
-        if settled and seen:
-            continue
-        copy_square(p, last)
-        if seen:
-            for i in range(n):
-                for j in range(n):
-                    p[i, j] -= pz[i] * gain[j]
-        sandwich(transition, p)
-        for i in range(n):
-            for j in range(n):
-                p[i, j] += disturbance[i] * disturbance[j]
-        moved, largest = 0.0, 0.0
-        for i in range(n):
-            for j in range(n):
-                moved, largest = max(moved, abs(p[i, j] - last[i, j])), max(largest, abs(p[i, j]))
-        settled = seen and moved <= 1e-14 * largest
+    v, f = np.full(columns.shape, np.nan), np.full(columns.shape[1], np.nan)
+    a, p = np.zeros((len(columns), observe.size)), initial
+    a[:, observe.size - lost:] = columns[:, :lost][:, ::-1]
+    for s in range(lost, columns.shape[1]):
+        if not missing[s]:
+            covariance = p @ observe
+            f[s], v[:, s] = observe @ covariance, columns[:, s] - a @ observe
+            # The outer product as it is symmetric to the last bit: else digits are lost where roots crowd the circle.
+            a, p = a + np.outer(v[:, s], covariance / f[s]), p - np.outer(covariance, covariance) / f[s]
+        a, p = a @ transition.T, transition @ p @ transition.T + np.outer(disturbance, disturbance)
     return v, f, a, p
 
 

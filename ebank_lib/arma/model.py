@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
+from scipy.stats import jarque_bera
 
 from ..display import describe
 from ..errors import SeriesError
@@ -307,13 +308,6 @@ def ljung_box(e: np.ndarray, lags: int, fitted: int = 0) -> tuple[float, int]:
     return float(n * (n + 2) * np.sum(r**2 / (n - np.arange(1, lags + 1)))), lags - fitted
 
 
-def jarque_bera(e: np.ndarray) -> tuple[float, int]:
-    """Jarque & Bera (1980) statistic, 2 degrees of freedom."""
-    x = e - e.mean()
-    s2 = np.mean(x**2)
-    return float(x.size / 6 * (np.mean(x**3) ** 2 / s2**3 + (np.mean(x**4) / s2**2 - 3) ** 2 / 4)), 2
-
-
 def arch_lm(e: np.ndarray, lags: int) -> tuple[float, int]:
     """Engle's (1982) LM test: n R^2 of the squares on their own lags."""
     z = e**2
@@ -336,7 +330,7 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
     lag, arch = default_lag(e.size, fitted, model.seasonal_order[3]), min(4, (e.size - 4) // 4) if e.size >= 8 else 0
     none, varies = (np.nan, 0), model.design.scale > 0
     rows = [("Ljung-Box", "white", lag, *(ljung_box(e, lag, fitted) if varies and 0 < lag < e.size else none)),
-            ("Jarque-Bera", "normal", 0, *(jarque_bera(e) if varies else none)),
+            ("Jarque-Bera", "normal", 0, *((jarque_bera(e).statistic, 2) if varies else none)),
             ("ARCH-LM", "arch", arch, *(arch_lm(e, arch) if varies and arch else none))]
     return [(*about, df, statistic) for *about, statistic, df in rows]
 
