@@ -133,7 +133,13 @@ def _breakable(text: str) -> str:
 
 
 class Shown:
-    """A result that a notebook shows by its ``to_html``."""
+    """A result that a notebook shows by its ``to_html``: its table and what it says of it, where it has no other."""
+
+    method = ""     # the wording that tells how it was made
+
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the table as HTML, below it what it says and how it was made."""
+        return html_table(self.table, notes=[self.reading(lang), t(self.method, lang)], lang=lang)
 
     def _repr_html_(self) -> str:
         return self.to_html()

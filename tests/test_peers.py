@@ -108,7 +108,6 @@ def test_a_copy_seven_months_late_is_seven_months_behind(kind):
     found = compare_peers(province(values, {"x": kind}), "late")
     row = found.latest.query("measure == 'level'").iloc[-1]
     assert (row["leader"], row["leader_state"], row["leader_months"]) == ("lead", "behind", 7)
-    assert "落后7个月" in found.to_html("zh") and "7 months behind" in found.to_html("en")
     assert ("落后7个月" in found.furthest("zh") and "7 months behind it" in found.furthest("en")) == (kind == "ratio")
 
 
@@ -128,7 +127,6 @@ def test_a_level_that_the_leader_has_never_been_below_is_a_labelled_answer():
     found = compare_peers(province(values), "small")
     row = found.latest.query("measure == 'level'").iloc[-1]
     assert (row["leader_state"], row["leader_months"]) == ("behind_window", 43)
-    assert "at least 43 months behind" in found.to_html("en") and "落后43个月以上" in found.to_html("zh")
 
 
 def test_growth_does_not_depend_on_size():
@@ -160,20 +158,18 @@ def test_a_branch_that_opened_last_year_gets_a_labelled_answer():
     found = compare_peers(province({"x": {"new": late, **{f"b{k}": rising(50 + k) for k in range(6)}}}), "new")
     status = found.latest.set_index("measure")["status"]
     assert (status["level"], status["growth"]) == ("ok", "late")
-    assert found.to_html("zh").count("开办较晚") == 1
 
 
 def test_a_flow_of_less_than_a_year_has_no_average_to_compare():
     late = np.where(np.arange(44) < 36, np.nan, rising())
     found = compare_peers(province({"x": {"new": late, **{b: rising() for b in names(5)}}}, {"x": "flow"}), "new")
     assert found.latest["status"].tolist() == ["short", "short"]
-    assert "under 12 months" in found.to_html("en") and "不足12个月" in found.to_html("zh")
 
 
 def test_a_branch_without_a_value_keeps_its_row():
     found = compare_peers(province({"x": {"none": np.full(44, np.nan), **{b: rising() for b in names(5)}}}), "none")
     assert found.latest["status"].tolist() == ["missing", "missing"] and found.latest["percentile"].isna().all()
-    assert "too little data" in found.reading("en") and "无数据" in found.to_html("zh")
+    assert "too little data" in found.reading("en")
 
 
 def test_few_branches_have_a_rank_but_no_percentile():
@@ -342,7 +338,7 @@ def test_groups_that_are_there_are_found_with_their_members():
     found = growth_clusters(groups(5.0), replications=199)
     assert found.verdict == "clusters" and found.k == 3
     assert [found.members(c) for c in (1, 2, 3)] == [names(16)[c::3] for c in (0, 1, 2)]
-    assert (found.table["stability"] > 0.9).all() and found.p_value == pytest.approx(1 / 200)
+    assert (found.table["silhouette"] > 0).all() and found.p_value == pytest.approx(1 / 200)
     said = found.reading("en")
     assert said.startswith("By how they grow, 16 branches form 3 groups (p of “one group only” 0.005); 0 left out")
     assert [(said[a:b], ref.column, ref.rows) for a, b, (ref,) in said.cells] == [
@@ -354,7 +350,7 @@ def test_no_clusters_is_an_answer():
     verdicts = [growth_clusters(groups(0.0, seed), replications=39).verdict for seed in range(6)]
     assert verdicts.count("none") >= 5
     none = growth_clusters(groups(0.0), replications=39)
-    assert none.k == 1 and none.table["stability"].isna().all() and "没有依据" in none.reading("zh")
+    assert none.k == 1 and none.table["silhouette"].isna().all() and "没有依据" in none.reading("zh")
 
 
 def test_clusters_do_not_depend_on_anything_but_the_seed():

@@ -5,8 +5,7 @@ as branches would drown any grouping in noise, so the profiles are first reduced
 (80% of the variance, at most a quarter of the number of branches). Ward's linkage; the number of clusters by the mean
 silhouette (Rousseeuw 1987). Null of "one group only": normal profiles with the same components' variances, clustered
 in the same way, reach as large a silhouette (in the manner of the gap statistic of Tibshirani, Walther and Hastie
-2001). "No clusters" is an answer. Stability of each cluster: mean of its best Jaccard agreement over bootstrap samples
-of branches (Hennig 2007; from 0.75 on stable, below 0.6 not to be trusted).
+2001). "No clusters" is an answer.
 
 The check errs on the side of "no clusters". Of 150 simulations of 16 branches and 20 indicators in one normal group it
 found some in 0 to 1% (nominal 5%; in 7% with Student's t of 3 degrees); of 50 with three groups whose centres differ by
@@ -25,7 +24,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import Shown, describe, html_table
+from ..display import Shown, describe
 from ..wording import cell, cite, language, t
 from .position import base_month, comparable_keys, matrix, scaled
 
@@ -43,8 +42,7 @@ class Clusters(Shown):
     ----------
     table : DataFrame
         One row a branch: ``branch, cluster`` (1, 2, ...; 1 for all when there are no clusters; missing when left out),
-        ``silhouette, stability`` (of its cluster), ``status`` (``ok``, or ``missing``: an indicator's growth is
-        unknown).
+        ``silhouette, status`` (``ok``, or ``missing``: an indicator's growth is unknown).
     profiles : DataFrame
         Branches x indicators: growth a year as a rate; only branches with every indicator.
     verdict : str
@@ -58,6 +56,7 @@ class Clusters(Shown):
     profiles: pd.DataFrame = field(repr=False)
     verdict: str
     p_value: float
+    method = "peers.clusters_method"
 
     @property
     def k(self) -> int:
@@ -83,16 +82,6 @@ class Clusters(Shown):
             return t("peers.clusters_none", lang, n=n, p=p)
         return t("peers.clusters_reading", lang, n=n, k=cite(self.k, cell("clusters", "cluster", branch=last)), p=p,
                  left=cite(len(self.table) - len(grouped), cell("clusters", status="missing")))
-
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the table as HTML for reading."""
-        lang = language(lang)
-        shown = self.table.assign(branch=[self.catalog.branch(b).label(lang) for b in self.table["branch"]],
-                                  status=[t(f"peers.cluster_{s}", lang) for s in self.table["status"]])
-        heads = {c: t(f"peers.head_{c}", lang) for c in ("cluster", "silhouette", "stability", "status")}
-        return html_table(shown, caption=t("peers.clusters_caption", lang), heads=heads, lang=lang,
-                          formats={"cluster": "{:.0f}", "silhouette": "{:.2f}", "stability": "{:.2f}"},
-                          notes=[self.reading(lang), t("peers.clusters_method", lang)])
 
     def plot(self, lang: str | None = None):
         """Draw the growth profile of each cluster in a panel of its own; returns the Figure."""
@@ -124,7 +113,7 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replicatio
     indicators : sequence of str, optional
         Default: every stock and flow with a value, without net new customers and totals of others.
     replications, seed : int
-        Of the null distribution and of the bootstrap.
+        Of the null distribution.
 
     Raises
     ------
@@ -134,7 +123,7 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replicatio
     profiles, left_out = _profiles(cleaned, indicators)
     branches = [b for b in cleaned.catalog.reporting if b in profiles.index or b in left_out]
     table = describe(pd.DataFrame({
-        "branch": branches, "cluster": np.nan, "silhouette": np.nan, "stability": np.nan,
+        "branch": branches, "cluster": np.nan, "silhouette": np.nan,
         "status": ["missing" if b in left_out else "ok" for b in branches]}), branch="*", indicator="*")
     n = len(profiles)
     if n < MIN_BRANCHES or profiles.shape[1] == 0:
@@ -151,8 +140,6 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replicatio
     else:
         table.loc[there, "cluster"] = labels.astype(float)
         table.loc[there, "silhouette"] = silhouette(squareform(pdist(scores)), labels)
-        stability = _stability(scores, labels, rng, min(replications, 200))
-        table.loc[there, "stability"] = [stability[v] for v in labels]
     return Clusters(cleaned.catalog, table, profiles, verdict, p_value)
 
 
@@ -201,20 +188,3 @@ def _cluster(scores: np.ndarray) -> tuple[np.ndarray, float]:
     # Numbered by their first branch, so that the numbers do not depend on how the tree was walked.
     order = {old: new for new, old in enumerate(dict.fromkeys(labels), 1)}
     return np.array([order[v] for v in labels]), best
-
-
-def _stability(scores: np.ndarray, labels: np.ndarray, rng: np.random.Generator, times: int) -> dict[int, float]:
-    """Return each cluster's mean Jaccard agreement with the nearest cluster of a bootstrap sample."""
-    k = len(np.unique(labels))
-    agreement: dict[int, list[float]] = {c: [] for c in np.unique(labels)}
-    for _ in range(times):
-        drawn = np.unique(rng.integers(len(scores), size=len(scores)))
-        if len(drawn) <= k:
-            continue
-        again = fcluster(linkage(scores[drawn], "ward"), k, "maxclust")
-        for c in agreement:
-            mine = labels[drawn] == c
-            if mine.any():
-                agreement[c].append(max(float((mine & (again == v)).sum() / (mine | (again == v)).sum())
-                                        for v in np.unique(again)))
-    return {c: float(np.mean(v)) if v else float("nan") for c, v in agreement.items()}

@@ -29,12 +29,13 @@ from statsmodels.stats.multitest import multipletests
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import Shown, describe, html_table
+from ..display import Shown, describe
 from ..wording import cell, cite, language, percent, t
 from .position import base_month, comparable_keys, matrix, scaled
 
 MIN_BRANCHES = 6
 MIN_MONTHS = 12
+LEVEL = 0.95        # of intervals; verdicts at 1 - LEVEL by adjusted p values
 _BETA = ("b", "se", "b_lo", "b_hi", "beta_p", "half_life", "half_lo", "half_hi")
 _COLUMNS = ["indicator", "first", "start", "last", "months", "n", "left_out", *_BETA, "beta_adjusted", "beta_verdict",
             "sd_first", "sd_last", "ratio", "sigma_t", "sigma_p", "sigma_adjusted", "sigma_verdict", "status"]
@@ -60,7 +61,8 @@ class Convergence(Shown):
     catalog: Catalog = field(repr=False)
     table: pd.DataFrame = field(repr=False)
     points: pd.DataFrame = field(repr=False)
-    level: float = 0.95
+    level: float = LEVEL
+    method = "peers.convergence_method"
 
     def reading(self, lang: str | None = None) -> str:
         """Say in one sentence for how many indicators the branches come closer together or drift apart.
@@ -77,17 +79,6 @@ class Convergence(Shown):
         return t(f"peers.convergence_reading{'' if any(count.values()) else '_none'}", lang,
                  n=cite(len(ok), cell("convergence", status="ok")), level=percent(1 - self.level, 0), **said)
 
-    def to_html(self, lang: str | None = None) -> str:
-        """Return the table as HTML for reading."""
-        lang, verdicts = language(lang), ["beta_verdict", "sigma_verdict"]
-        shown = self.table[["indicator", "n", "b", "half_life", "half_lo", "half_hi", "beta_adjusted", "beta_verdict",
-                            "sd_first", "sd_last", "sigma_adjusted", "sigma_verdict"]].assign(
-            indicator=[self.catalog.indicators[k].short_label(lang) for k in self.table["indicator"]],
-            **{name: [t(f"peers.verdict_{v}", lang) for v in self.table[name]] for name in verdicts})
-        return html_table(shown, caption=t("peers.convergence_caption", lang), lang=lang,
-                          heads={c: t(f"peers.head_{c}", lang) for c in shown.columns[1:]},
-                          notes=[t("peers.convergence_method", lang, level=percent(1 - self.level, 0))])
-
     def plot(self, lang: str | None = None):
         """Draw growth against where each branch began, one panel an indicator; returns the Figure."""
         from ..charts.peers import plot_convergence
@@ -95,8 +86,7 @@ class Convergence(Shown):
         return plot_convergence(self, lang)
 
 
-def beta_convergence(before: np.ndarray, initial: np.ndarray, final: np.ndarray, months: int,
-                     level: float = 0.95) -> pd.Series:
+def beta_convergence(before: np.ndarray, initial: np.ndarray, final: np.ndarray, months: int) -> pd.Series:
     """Regress mean growth on the start, logs (or log odds) in two months so many apart, the start told by one before.
 
     Returns ``b`` (growth a month for each unit of log), ``se, b_lo, b_hi, beta_p`` and ``half_life, half_lo, half_hi``
@@ -104,7 +94,7 @@ def beta_convergence(before: np.ndarray, initial: np.ndarray, final: np.ndarray,
     """
     start = np.polyval(np.polyfit(before, initial, 1), before)
     fit = sm.OLS((final - initial) / months, sm.add_constant(start)).fit(cov_type="HC3", use_t=True)
-    b, (lo, hi) = fit.params[1], fit.conf_int(1 - level)[1]
+    b, (lo, hi) = fit.params[1], fit.conf_int(1 - LEVEL)[1]
 
     def half(slope: float) -> float:
         if b >= 0 or slope >= 0:
@@ -123,7 +113,7 @@ def spread_test(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
     return tuple(map(float, stats.ttest_rel(late, early)))
 
 
-def convergence(cleaned, indicators: Sequence[str] | None = None, level: float = 0.95) -> Convergence:
+def convergence(cleaned, indicators: Sequence[str] | None = None) -> Convergence:
     """Test for each indicator whether the branches come closer together.
 
     Parameters
@@ -131,8 +121,6 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
     cleaned : Cleaned
     indicators : sequence of str, optional
         Default as in :func:`compare_peers`.
-    level : float
-        Of intervals; verdicts at 1 - `level` by adjusted p values.
 
     Raises
     ------
@@ -144,7 +132,7 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
     for key in comparable_keys(panel, catalog, indicators):
         ind = catalog.indicators[key]
         wide = matrix(panel, catalog, key)
-        row, x = _one(wide, scaled(wide, ind.kind == "ratio" and ind.bounded), level)
+        row, x = _one(wide, scaled(wide, ind.kind == "ratio" and ind.bounded))
         rows.append({"indicator": key, **row})
         if row["status"] == "ok":
             initial, final = x.loc[row["start"]], x.loc[row["last"]]
@@ -156,15 +144,15 @@ def convergence(cleaned, indicators: Sequence[str] | None = None, level: float =
         if known.any():
             table.loc[known, f"{test}_adjusted"] = multipletests(table.loc[known, f"{test}_p"], method="holm")[1]
         table[f"{test}_adjusted"] = table[f"{test}_adjusted"].astype(float)
-        sure = table[f"{test}_adjusted"] < 1 - level
+        sure = table[f"{test}_adjusted"] < 1 - LEVEL
         table[f"{test}_verdict"] = np.select([~known, ~sure, table[sign].astype(float) < 0],
                                              ["unknown", "none", "converges"], "diverges")
     points = pd.concat(points or [pd.DataFrame(columns=["indicator", "branch", "initial", "growth"])],
                        ignore_index=True)
-    return Convergence(catalog, describe(table, branch="*", indicator="indicator"), points, level)
+    return Convergence(catalog, describe(table, branch="*", indicator="indicator"), points)
 
 
-def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.DataFrame]:
+def _one(wide: pd.DataFrame, x: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
     """Test one indicator from its base month to the last in which at least half of its branches report."""
     first, last = base_month(wide), base_month(wide.iloc[::-1])
     if first is None:
@@ -184,4 +172,4 @@ def _one(wide: pd.DataFrame, x: pd.DataFrame, level: float) -> tuple[dict, pd.Da
     if sd[0] <= 1e-12:
         return out | {"sigma_t": spread_test(a, b)[0], "status": "few"}, x    # all began alike: nothing to regress on
     out["sigma_t"], out["sigma_p"] = spread_test(a, b)
-    return out | beta_convergence(a, x.loc[start].to_numpy(), b, months, level).to_dict() | {"status": "ok"}, x
+    return out | beta_convergence(a, x.loc[start].to_numpy(), b, months).to_dict() | {"status": "ok"}, x

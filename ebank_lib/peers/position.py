@@ -21,7 +21,7 @@ from scipy import stats
 
 from ..catalog import Catalog
 from ..cleaning import trusted_panel
-from ..display import Shown, describe, html_table
+from ..display import Shown, describe
 from ..errors import SeriesError, UnknownNameError
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 
@@ -125,6 +125,7 @@ class Peers(Shown):
     everyone: pd.DataFrame = field(repr=False)
     bases: dict[str, pd.Period | None] = field(repr=False)
     level: float = 0.95
+    method = "peers.method"
 
     def scale_free(self) -> pd.DataFrame:
         """Return of :attr:`latest` what does not depend on a branch's size: ratios, and the growth of sizes."""
@@ -195,24 +196,10 @@ class Peers(Shown):
                  base=month_name(self.bases.get(ind.key), lang), gaps=join(parts, "；" if lang == "zh" else "; "),
                  y=_cited(row, "y", self.said(ind.key, row["measure"], row["y"], lang)))
 
-    def to_html(self, lang: str | None = None) -> str:
-        """Return :attr:`latest` as an HTML table for reading."""
-        lang, rows = language(lang), self.latest
-        shown = pd.DataFrame({
-            "indicator": [self._what(row, lang) for row in rows.to_dict("records")],
-            "value": [self.said(r.indicator, r.measure, r.y, lang) for r in rows.itertuples()],
-            "rank": [t("peers.rank_of", lang, rank=int(r.rank), n=int(r.n)) if r.status in ("ok", "few") else
-                     t(f"peers.short_{r.status}", lang) for r in rows.itertuples()],
-            "percentile": [percent(r.percentile, 0) for r in rows.itertuples()],
-            "interval": [t("peers.from_to", lang, lo=percent(r.lo, 0), hi=percent(r.hi, 0))
-                         if math.isfinite(r.lo) else "–" for r in rows.itertuples()],
-            "median": [self.said(r.indicator, r.measure, r.median, lang) for r in rows.itertuples()],
-            "median_months": [_cell(r.median_state, r.median_months, lang) for r in rows.itertuples()],
-            "leader": [self.catalog.branch(r.leader).label(lang) if r.leader else "–" for r in rows.itertuples()],
-            "leader_months": [_cell(r.leader_state, r.leader_months, lang) for r in rows.itertuples()]})
-        heads = {c: t(f"peers.head_{c}", lang) for c in shown.columns if c != "indicator"}
-        return html_table(shown, lang=lang, heads=heads, notes=[t("peers.method", lang, level=percent(self.level, 0))],
-                          caption=t("peers.caption", lang, branch=self.catalog.branch(self.branch).label(lang)))
+    @property
+    def table(self) -> pd.DataFrame:
+        """What a notebook shows."""
+        return self.latest
 
     def plot(self, lang: str | None = None):
         """Draw every branch as a dot on the percentile of its province, this one marked; returns the Figure."""
@@ -227,10 +214,6 @@ def _cited(row, column: str, text: object) -> str:
 
 def _count(months: float, lang: str) -> str:
     return t(f"peers.months_{int(months)}" if months < 2 else "peers.months_n", lang, n=int(months))
-
-
-def _cell(state: str, months: float, lang: str) -> str:
-    return t(f"peers.cell_{state}", lang, months=_count(months, lang)) if state else "–"
 
 
 def percentile_interval(below: np.ndarray | float, others: np.ndarray | int, level: float = 0.95):
@@ -255,7 +238,7 @@ def months_since(history: np.ndarray, value: float) -> tuple[int, bool]:
     return int(len(history) - 1 - since[0]), not under.size
 
 
-def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None, level: float = 0.95) -> Peers:
+def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None) -> Peers:
     """Compare a branch with the others of its source, indicator by indicator.
 
     Parameters
@@ -265,8 +248,6 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
     branch : str
     indicators : sequence of str, optional
         Default: every indicator with a value, without net new customers.
-    level : float
-        Of the percentiles' intervals.
 
     Raises
     ------
@@ -291,7 +272,7 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
                 "short" if own[key].notna().any() and not wide[branch].notna().any() else
                 "late" if measure == "growth" and wide[branch].notna().any() else "missing")
             about = {"indicator": key, "measure": measure, "month": values.index[-1] if month is None else month}
-            rows.append(about | place(values.loc[:about["month"]], branch, level, absent))
+            rows.append(about | place(values.loc[:about["month"]], branch, absent))
             fields.append(_everyone(values.loc[about["month"]], about))
     latest = describe(pd.DataFrame(rows, columns=_COLUMNS), kinds={"percentile": "percent"}, indicator="indicator",
                       months={"y": "row"}, exact=["y"], across=[
@@ -299,10 +280,10 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None,
                           "gap_leader", "leader_months", "n"])
     everyone = pd.concat(fields or [pd.DataFrame(columns=["indicator", "measure", "month", "branch", "y", "rank",
                                                           "percentile"])], ignore_index=True)
-    return Peers(branch, catalog, latest, everyone, bases, level)
+    return Peers(branch, catalog, latest, everyone, bases)
 
 
-def place(values: pd.DataFrame, branch: str, level: float = 0.95, absent: str = "") -> dict:
+def place(values: pd.DataFrame, branch: str, absent: str = "") -> dict:
     """Where a branch stands in the last of some months (months x branches); `absent` says why it has no value there."""
     now, y = values.iloc[-1], float(values[branch].iloc[-1])
     n = int(now.notna().sum())
@@ -318,7 +299,7 @@ def place(values: pd.DataFrame, branch: str, level: float = 0.95, absent: str = 
     row |= {"rank": above + 1.0, "status": "few"}
     if n - 1 >= MIN_OTHERS:
         below = n - 1 - above - 0.5 * tied
-        lo, hi = percentile_interval(below, n - 1, level)
+        lo, hi = percentile_interval(below, n - 1)
         row |= {"percentile": below / (n - 1), "lo": float(lo), "hi": float(hi), "status": "ok"}
     own = values[branch].to_numpy()
     for name, state in (("median", _behind(values.median(axis=1).to_numpy(), own)),

@@ -56,7 +56,7 @@ def test_groups_have_a_panel_each(results):
     import dataclasses
 
     none = results["clusters"]
-    table = none.table.assign(cluster=[1.0, 2.0] * 8, stability=0.8, silhouette=0.5)
+    table = none.table.assign(cluster=[1.0, 2.0] * 8, silhouette=0.5)
     two = dataclasses.replace(none, table=table, verdict="clusters", p_value=0.01)
     fig = two.plot("en")
     assert_readable(fig)
