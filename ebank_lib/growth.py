@@ -1,4 +1,4 @@
-"""How fast and how steadily: growth 环比, 定基 and 同比, index, 12-month totals, volatility, trends.
+"""How fast and how steadily: growth 环比, 定基 and 同比, volatility, trends.
 
 Growth exists only where it means something: both values are there, the earlier one is above zero, the later one not
 below. Everything else stays missing, with the reason in the table; no division ever gives an infinite number.
@@ -112,11 +112,6 @@ def log_growth(y: pd.Series) -> pd.Series:
     return pd.Series(np.diff(np.log(np.where(v > 0, v, np.nan)), prepend=np.nan), y.index, name=y.name)
 
 
-def total12(y: pd.Series) -> pd.Series:
-    """Return the sum of the last 12 months; NaN unless all twelve are there."""
-    return as_months(y).rolling(12, min_periods=12).sum()
-
-
 def robust_sd(x: Sequence[float]) -> float:
     """Return 1.4826 times the median absolute deviation: the sd of normal data, blind to a few jumps."""
     x = np.asarray(x, dtype=float)
@@ -195,8 +190,8 @@ class GrowthAnalysis:
     Attributes
     ----------
     table : DataFrame
-        ``indicator, month, y, mom, base, yoy, index, total12, note``: one row an indicator and month. ``index`` is
-        ``mom + 1``; ``total12`` only for flows; ``note`` says why ``mom`` is missing.
+        ``indicator, month, y, mom, base, yoy, note``: one row an indicator and month; ``note`` says why ``mom`` is
+        missing.
     summary : DataFrame
         One row an indicator, see :func:`analyse_growth`.
     notes : tuple of str
@@ -361,7 +356,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     base = as_month(base_month) if base_month is not None else first
     if base not in frame.index:
         raise UnknownNameError("base month", base, [str(frame.index[0]), "…", str(frame.index[-1])])
-    table = pd.concat([_rows(frame[key], key, catalog.indicators[key].kind, base) for key in keys], ignore_index=True)
+    table = pd.concat([_rows(frame[key], key, base) for key in keys], ignore_index=True)
     new = {part for identity in catalog.identities if identity.kind == "change" for part in identity.parts}
     summary = pd.DataFrame([_summary(rows["y"], rows["base"].dropna(), key, catalog.indicators[key].kind, key in new)
                             for key, rows in table.set_index("month").groupby("indicator", sort=False)])
@@ -375,15 +370,14 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     return GrowthAnalysis(branch, catalog, base, table, summary, tuple(notes), mine)
 
 
-def _rows(y: pd.Series, key: str, kind: str, base: pd.Period) -> pd.DataFrame:
+def _rows(y: pd.Series, key: str, base: pd.Period) -> pd.DataFrame:
     y = as_months(y)
     mom, base, yoy = (growth_rates(y, *how).to_numpy() for how in (("mom",), ("base", base), ("yoy",)))
     earlier = y.shift(1)
     why = np.select([y.isna(), np.arange(len(y)) == 0, earlier.isna(), (earlier <= 0) | (y < 0)],
                     ["missing", "first", "earlier_missing", "not_positive"], default="").astype(object)
     return pd.DataFrame({
-        "indicator": key, "month": y.index, "y": y.to_numpy(), "mom": mom, "base": base, "yoy": yoy, "index": mom + 1,
-        "total12": (total12(y) if kind == "flow" else y * np.nan).to_numpy(), "note": why})
+        "indicator": key, "month": y.index, "y": y.to_numpy(), "mom": mom, "base": base, "yoy": yoy, "note": why})
 
 
 def _summary(y: pd.Series, base: pd.Series, key: str, kind: str, new: bool) -> dict:

@@ -15,7 +15,6 @@ from ebank_lib.growth import (
     growth_rates,
     log_growth,
     robust_sd,
-    total12,
     trend,
     volatility,
 )
@@ -76,12 +75,6 @@ def test_growth_does_not_depend_on_the_unit(values, factor):
     y = series(values)
     scaled = growth_rates(y * factor).to_numpy()
     assert scaled == pytest.approx(growth_rates(y).to_numpy(), rel=1e-9, abs=1e-9, nan_ok=True)
-
-
-def test_total_of_twelve_months_needs_all_twelve():
-    y = series(np.ones(14))
-    y.iloc[0] = np.nan
-    assert total12(y).dropna().to_dict() == {pd.Period("2009-01", "M"): 12.0, pd.Period("2009-02", "M"): 12.0}
 
 
 def test_volatility_of_a_straight_path_is_zero_and_of_a_noisy_one_is_its_noise():
@@ -173,7 +166,7 @@ def analysis(root):
 
 
 def test_the_table_has_a_row_an_indicator_and_month_and_says_why_growth_is_missing(analysis):
-    assert list(analysis.table.columns) == ["indicator", "month", "y", "mom", "base", "yoy", "index", "total12", "note"]
+    assert list(analysis.table.columns) == ["indicator", "month", "y", "mom", "base", "yoy", "note"]
     assert len(analysis.table) == 6 * 30
     notes = analysis.table.set_index(["indicator", "month"])["note"]
     assert notes["phone", pd.Period("2008-06", "M")] == "missing"
@@ -183,11 +176,6 @@ def test_the_table_has_a_row_an_indicator_and_month_and_says_why_growth_is_missi
     missing = analysis.table["mom"].isna()
     assert (analysis.table.loc[missing, "note"] != "").all()
     assert (analysis.table.loc[~missing, "note"] == "").all()
-
-
-def test_twelve_month_totals_are_of_flows_only(analysis):
-    assert analysis.series("mobile_txn", "total12").notna().sum() == 19
-    assert analysis.series("personal_online", "total12").isna().all()
 
 
 def test_the_summary_measures_growth_and_its_steadiness(analysis):
