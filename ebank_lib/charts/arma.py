@@ -16,7 +16,7 @@ from statsmodels.tsa.stattools import levinson_durbin
 from ..arma import ARMA, OrderSelection
 from ..arma.model import LABELS, autocorrelations
 from ..stationarity import Battery, without_gaps
-from ..wording import language, t
+from ..wording import t
 from . import style
 
 FAR = 15.0  # an order this much above the lowest criterion is as good as out; the colours end there
@@ -30,7 +30,6 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
     Above the level's axis stands `unit`, the base unit as it is written; "%" is a ratio's, whose fractions are then
     written as per cent.
     """
-    lang = language(lang)
     y = result.y.loc[result.y.first_valid_index():result.y.last_valid_index()]
     scaled = without_gaps(np.log(y) if result.log else y)
     if scaled.empty:
@@ -81,7 +80,7 @@ def plot_criteria(result: OrderSelection, ax: Axes | None = None, lang: str | No
 
     P and Q are those of the choice.
     """
-    lang, ax = language(lang), style.axes_of(ax, 4.8, 6.2)
+    ax = style.axes_of(ax, 4.8, 6.2)
     table = result.table
     table = table[(table[["P", "Q"]].to_numpy() == result.chosen[2:]).all(axis=1)]
     size = table["p"].max() + 1, table["q"].max() + 1
@@ -117,7 +116,6 @@ def plot_correlations(model: ARMA, lang: str | None = None) -> Figure:
     The bands are 95% limits of the sample correlations of series of this length drawn from the fitted model (400
     draws, seed 0), about the model's own correlations: points outside speak against the model.
     """
-    lang = language(lang)
     w = model.design.columns[-1]
     lags, burn = min(LAGS, w.size // 2 - 1), 200
     shocks = np.random.default_rng(0).standard_normal((w.size + burn, 400))
@@ -141,7 +139,7 @@ def plot_correlations(model: ARMA, lang: str | None = None) -> Figure:
 @style.in_style
 def plot_roots(model: ARMA, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw the inverse roots of the AR and MA polynomials against the unit circle: inside is regular."""
-    lang, ax = language(lang), style.axes_of(ax, 4.4, 4.4)
+    ax = style.axes_of(ax, 4.4, 4.4)
     ax.add_patch(Circle((0, 0), 1, fill=False, color=style.MUTED, lw=1.2))
     roots = model.roots()
     for part, marker, colour in (("ar", "o", style.colours[0]), ("ma", "X", style.colours[1])):
@@ -161,7 +159,6 @@ def plot_roots(model: ARMA, ax: Axes | None = None, lang: str | None = None) -> 
 @style.in_style
 def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
     """Draw standardised residuals in time, their autocorrelations with 95% bands, and against normal quantiles."""
-    lang = language(lang)
     if model.design.scale == 0:
         return style.sentence(model.name(), lang).figure
     e = model.resid / np.sqrt(model.sigma2)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from ..cleaning import Cleaned
-from ..wording import language, t
+from ..wording import t
 from . import style
 
 # What is marked on a series, in the order of the legend: decision -> (marker, colour).
@@ -42,7 +42,6 @@ def plot_quality(cleaned: Cleaned, ax: Axes | None = None, lang: str | None = No
     Sources with more than 40 branches show the 40 with most trouble; months before a branch's first figure and after
     its last are left blank.
     """
-    lang = language(lang)
     table = share_table(cleaned)
     title = t("cleaning.chart_trouble", lang)
     if len(table) > 40:
@@ -93,7 +92,7 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
 
     A log axis where what was printed spans more than a factor of thirty.
     """
-    lang, ax = language(lang), style.axes_of(ax, 3.4)
+    ax = style.axes_of(ax, 3.4)
     y, before = cleaned.series(branch, indicator, doubtful="keep"), printed_series(cleaned, branch, indicator)
     x = style.month_numbers(y.index)
     ax.plot(x, before.to_numpy(), color="#9A9A9A", lw=1.2, ls=(0, (4, 2)), label=t("cleaning.chart_printed", lang))

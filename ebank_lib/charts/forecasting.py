@@ -14,7 +14,7 @@ from ..forecasting.backtest import Backtest
 from ..forecasting.forecast import Forecast, in_language
 from ..forecasting.revision import Revision
 from ..forecasting.scoring import SIMPLE
-from ..wording import language, number, t
+from ..wording import number, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, colours, label_lines, legend_above, month_axis, month_numbers
 
@@ -41,7 +41,7 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     brief : bool
         For a small picture: the key lies on the history and the lines' labels leave the unit to the axis.
     """
-    lang, ax = language(lang), style.axes_of(ax)
+    ax = style.axes_of(ax)
     y = f.y if months is None else f.y.iloc[-months:]
     past, lead = _as_months(y.index), f.block()
     ahead = _as_months(lead["month"])
@@ -89,7 +89,6 @@ def _label(b: Backtest, lang: str) -> str:
 def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | None = None):
     """Draw what one method (default: the first) said at each origin, with its widest limits at the last month, over
     what came."""
-    lang = language(lang)
     model = b.models[0] if model is None else model
     rows = b.table[(b.table["model"] == model) & b.table["y_hat"].notna()]
     title = t("forecasting.backtest_title", lang, label=_label(b, lang), model=t(f"forecasting.model_{model}", lang))
@@ -128,7 +127,7 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
 
     The other simple rule is left out: eight times the error would flatten all lines.
     """
-    lang, ax = language(lang), style.axes_of(ax, 3.6, 7)
+    ax = style.axes_of(ax, 3.6, 7)
     known = b.scored()
     error = (known["y"] - known["y_hat"]).abs()
     simple = error.groupby(known["model"]).mean().reindex(SIMPLE).sort_values()
@@ -151,7 +150,7 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
 def plot_coverage(b: Backtest, ax=None, lang: str | None = None):
     """Draw the share of actual values within each pair of limits of the first method by months ahead, beside what it
     should be."""
-    lang, ax = language(lang), style.axes_of(ax, 3.6, 7)
+    ax = style.axes_of(ax, 3.6, 7)
     scores = b.scores("horizon")
     scores = scores[scores["model"] == b.models[0]].sort_values("horizon")
     ax.set_title(t("forecasting.coverage_title", lang, label=_label(b, lang), n=b.origins))
@@ -177,7 +176,7 @@ def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | N
 
     Before them stand so many `months` of history; None for all.
     """
-    lang, ax = language(lang), style.axes_of(ax)
+    ax = style.axes_of(ax)
     widest = f"{max(r.before.level):g}"
     history = r.before.y if months is None else r.before.y.iloc[-months:]
     past, old, now = _as_months(history.index), r.before.block(), r.after.block()

@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from ..errors import UnknownNameError
 from ..growth import GrowthAnalysis, volatility
-from ..wording import language, month_name, percent, t
+from ..wording import month_name, percent, t
 from . import style
 
 KINDS = ("mom", "base", "yoy", "ratio")
@@ -32,7 +32,6 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, (*KINDS, "volatility"))
-    lang = language(lang)
     kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)
     by_group = {g: [k for k in result.keys(kinds, g) if result.series(k, column).notna().any()]
                 for g in ([group] if group else result.groups(kinds))}
@@ -208,7 +207,6 @@ def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str 
 
     Of more than 48 indicators the least steady are drawn.
     """
-    lang = language(lang)
     rolling = {k: volatility(result.series(k)) for k in result.keys(("stock", "flow"), group)}
     rolling = {k: sd for k, sd in rolling.items() if sd.notna().any()}
     title = _title(result, "volatility", group, lang)

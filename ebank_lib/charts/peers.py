@@ -14,7 +14,7 @@ from ..peers.clusters import Clusters
 from ..peers.convergence import Convergence
 from ..peers.position import Peers
 from ..peers.standing import Standing
-from ..wording import language, number, percent, t
+from ..wording import number, percent, t
 from . import style
 
 OTHERS = "#B9B9B9"
@@ -28,7 +28,6 @@ def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small. Left out
     are parts whose share of the whole is a row of its own.
     """
-    lang = language(lang)
     catalog, who = peers.catalog, peers.catalog.branch(peers.branch).label(lang)
     rows = peers.scale_free().dropna(subset=["y"])
     within = {p for i in catalog.identities if i.kind == "within" for p in i.parts}
@@ -96,7 +95,7 @@ def plot_standing(standing: Standing, lang: str | None = None) -> Figure:
 
     Sizes are drawn by their growth on the year, ratios by their level; the ends of each row are written beside it.
     """
-    lang, catalog = language(lang), standing.catalog
+    catalog = standing.catalog
     rows = standing.table[(standing.table["rank"] > 0) & (standing.table["n"] > 1)]
     who = catalog.branch(standing.branch).label(lang) if standing.branch else ""
     if rows.empty:
@@ -132,7 +131,6 @@ def plot_convergence(result: Convergence, lang: str | None = None) -> Figure:
 
     Of the catalogue's headline indicators those that were tested, else the first four tested.
     """
-    lang = language(lang)
     tested = result.table.loc[result.table["status"] == "ok"].set_index("indicator")
     wanted = [k for k in result.catalog.headline if k in tested.index] or list(tested.index[:4])
     if not wanted:
@@ -186,7 +184,7 @@ def plot_clusters(result: Clusters, lang: str | None = None) -> Figure:
 
     The thick line is the cluster's mean, the thin ones its branches.
     """
-    lang, catalog = language(lang), result.catalog
+    catalog = result.catalog
     if result.verdict == "few":
         return style.sentence(t("peers.clusters_title", lang), lang, result.reading(lang)).figure
     logs = np.log1p(result.profiles)

@@ -14,7 +14,7 @@ from ..forecasting.forecast import said_of
 from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
 from ..province.league import League
 from ..province.sums import full_years, reporting
-from ..wording import language, month_name, number, percent, t
+from ..wording import month_name, number, percent, t
 from . import style
 from .style import BAND, INK, MUTED, month_axis, month_numbers
 
@@ -32,7 +32,6 @@ def plot_multiples(data, indicator: str = "", lang: str | None = None) -> Figure
     branches the largest are drawn (of a ratio: those with the largest denominator). Default indicator: the first of the
     catalogue's headline.
     """
-    lang = language(lang)
     catalog, panel = data.catalog, trusted_panel(data)
     ind = catalog.indicator(indicator)
     ratio = ind.kind == "ratio"
@@ -103,7 +102,7 @@ def plot_total_fan(paths: JointPaths, indicator: str = "", ax: Axes | None = Non
 
     Default indicator: the first of the catalogue's headline.
     """
-    lang, ax = language(lang), style.axes_of(ax)
+    ax = style.axes_of(ax)
     ind = paths.catalog.indicator(indicator)
     past = _total_history(paths, ind).iloc[-36:]
     total = paths.total(ind.key)
@@ -149,7 +148,7 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
     Of more than 24 branches those that moved it most, and the sum of the others as a figure. A sentence instead of bars
     where the province began at nothing.
     """
-    lang, rows = language(lang), found.by()
+    rows = found.by()
     ind = found.catalog.indicator(found.indicator)
     if not np.isfinite(found.growth):
         return style.sentence(ind.label(lang), lang, found.reading(lang))
@@ -184,7 +183,6 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
 def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw an indicator's ranking (of more than 24 branches the first), each bar with its figure and its growth on the
     year."""
-    lang = language(lang)
     ranked = league.of(indicator).dropna(subset=["rank"])
     rows = ranked.iloc[:MOST]
     ind = league.catalog.indicator(league.of(indicator)["indicator"].iloc[0])
@@ -207,7 +205,6 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
 def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw each branch's expected increase with its 80% limits and its share of the province's; of more than 24
     branches the first, and the sum of the others as a figure."""
-    lang = language(lang)
     rows = found.table[found.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
     names = [found.catalog.branch(b).label(lang) for b in rows["branch"]]
     if len(rows) > MOST:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..rules.facts import Facts, written
 from ..rules.problems import Assessment
-from ..wording import language, percent, t
+from ..wording import percent, t
 from . import style
 
 _BAD, _GOOD = style.colours[1], style.colours[2]
@@ -39,7 +39,6 @@ def plot_facts(result: Facts, lang: str | None = None) -> Figure:
 
     Every row has its own scale, so nothing is compared between rows; the limit is where they all line up.
     """
-    lang = language(lang)
     title = t("charts.facts", lang, branch=result.catalog.branch(result.branch).label(lang))
     if result.numbers.empty:
         return style.sentence(title, lang, result.reading(lang)).figure
@@ -91,7 +90,6 @@ def plot_problems(result: Assessment, lang: str | None = None, kind: str | None 
     Figure
         With a sentence instead of rows when the source has no register.
     """
-    lang = language(lang)
     title = t("problems.title", lang, branch=result.catalog.branch(result.branch).label(lang),
               kinds=t(f"problems.heads_{kind or 'all'}", lang))
     words = result.labelled(lang, kind)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..scenarios import Scenarios, Targets, said_odds
 from ..scenarios.odds import Measure, judged, said_value
 from ..scenarios.strategy import yearly
-from ..wording import language, month_name, t
+from ..wording import month_name, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, axes_of, colours, legend_below, month_numbers, name_rows, wrap, write_beside
 
@@ -33,7 +33,7 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
     pair: for the state and for the pace. With `brief` the state is drawn alone, under the indicators' short names: the
     picture for a first screen.
     """
-    lang, catalog = language(lang), targets.catalog
+    catalog = targets.catalog
     branch = catalog.branch(targets.branch).label(lang)
     rows = targets.table.to_dict("records")
     if not rows and ax is None:
@@ -118,7 +118,7 @@ def _key(looks: dict[str, str], lang: str) -> list:
 @style.in_style
 def plot_odds(targets: Targets, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw both odds of every target: of being there in the date's month, and in some month up to it."""
-    lang, rows = language(lang), targets.table.to_dict("records")
+    rows = targets.table.to_dict("records")
     if not rows:
         return style.sentence("", lang, targets.reading(lang), ax)
     ax = axes_of(ax, 1.1 + 0.62 * len(rows))
@@ -153,7 +153,6 @@ def plot_scenarios(scenarios: Scenarios, target: str, ax: Axes | None = None, la
 
     Target "" draws the sentence that there is none, here as in the pictures below.
     """
-    lang = language(lang)
     if not target:
         return _no_target(scenarios, ax, lang)
     rows = scenarios.block(target)
@@ -180,7 +179,6 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
 
     Where no effect moves the odds by a per cent, the expected value is drawn instead.
     """
-    lang = language(lang)
     if not target:
         return _no_target(scenarios, ax, lang)
     table, goal = scenarios.tornado(target), scenarios.target(target)
@@ -220,7 +218,7 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
 def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None = None,
                lang: str | None = None) -> Axes:
     """Draw a target's past, the fan of the baseline and that of a lever, bundle or stress, and the goal at its date."""
-    lang, catalog = language(lang), scenarios.catalog
+    catalog = scenarios.catalog
     if not target:
         return _no_target(scenarios, ax, lang)
     goal, by = scenarios.target(target), scenarios.deadlines[target]

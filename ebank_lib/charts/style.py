@@ -7,9 +7,11 @@ date converter another library has registered.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache, wraps
 from pathlib import Path
 
@@ -31,7 +33,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.transforms import Affine2D, IdentityTransform, ScaledTranslation
 from scipy.optimize import isotonic_regression
 
-from ..wording import columns_of, month_name, number, t
+from ..wording import columns_of, language, month_name, number, t
 
 # Okabe and Ito (2008), without yellow, which vanishes on white: told apart by readers of every colour vision.
 colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F5539", "#444444")
@@ -101,13 +103,16 @@ def use_style() -> None:
 
 
 def in_style(plot: Callable) -> Callable:
-    """Let a function draw in our style, whatever matplotlib is set to where it is called."""
+    """Let a function draw in our style, whatever matplotlib is set to where it is called, in the reader's language."""
+    signature = inspect.signature(plot)
+
     @wraps(plot)
     def drawn(*args, **options):
-        if mpl.rcParams["svg.hashsalt"] == "ebank":      # set for the whole session
-            return plot(*args, **options)
-        with mpl.rc_context(_rules()):
-            return plot(*args, **options)
+        given = signature.bind(*args, **options)
+        given.arguments["lang"] = language(given.arguments.get("lang"))
+        # Set for the whole session, or for this picture.
+        with nullcontext() if mpl.rcParams["svg.hashsalt"] == "ebank" else mpl.rc_context(_rules()):
+            return plot(*given.args, **given.kwargs)
     return drawn
 
 
