@@ -155,24 +155,21 @@ class SimulationStudy:
                                        sort=False).swaplevel(axis=1).sort_index(axis=1)
         share.columns = [t(f"arma.study_{how}", lang, months=n) for n, how in share.columns]
         share = share.reset_index()
-        share.insert(0, t("arma.study_measure", lang), [t(f"arma.study_{_key(m)}", lang) for m in share.pop("measure")])
-        share.insert(1, t("arma.study_of", lang), [_translated(of, lang) for of in share.pop("of")])
+        for at, column in enumerate(("measure", "of")):
+            share.insert(at, t(f"arma.study_{column}", lang), [_translated(text, lang) for text in share.pop(column)])
         return share
-
-    def figure(self, measure: str, of: str, months: int) -> str:
-        """Return the mean share over the models of what `of` ends with, as whole per cent."""
-        rows = self.table
-        rows = rows[(rows["measure"] == measure) & rows["of"].str.endswith(of) & (rows["T"] == months)]
-        return f"{100 * rows['share'].mean():.0f}"
 
     def reading(self, lang: str | None = None) -> str:
         """Say in plain words what a choice and its limits are worth at 44 and at 120 months."""
-        figures = {f"{key}{n}": self.figure(measure, of, n) for n in (44, 120) for key, measure, of in (
-            ("right", "right order", "aicc, regular orders"), ("raw", "right order", "aicc, raw"),
-            ("bic", "right order", "bic, regular orders"), ("wald", "95% interval", "Wald"),
-            ("profile", "95% interval", "profile"), ("limits", "95% forecast limits", "chosen model, 12 ahead"))}
-        return t("arma.study_reading", lang, series=int(self.table["series"].iloc[0]),
-                 models=self.table["model"].nunique(), **figures)
+        rows, figures = self.table, {}
+        for key, measure, of in (
+                ("right", "right order", "aicc, regular orders"), ("raw", "right order", "aicc, raw"),
+                ("bic", "right order", "bic, regular orders"), ("wald", "95% interval", "Wald"),
+                ("profile", "95% interval", "profile"), ("limits", "95% forecast limits", "chosen model, 12 ahead")):
+            here = rows[(rows["measure"] == measure) & rows["of"].str.endswith(of)]
+            figures |= {f"{key}{n}": f"{100 * share:.0f}" for n, share in here.groupby("T")["share"].mean().items()}
+        return t("arma.study_reading", lang, series=int(rows["series"].iloc[0]), models=rows["model"].nunique(),
+                 **figures)
 
     def _repr_html_(self) -> str:
         shown = self.summary()
@@ -185,15 +182,7 @@ def simulation_study() -> SimulationStudy:
     return SimulationStudy(pd.read_csv(STUDY))
 
 
-def _key(measure: str) -> str:
-    return measure.replace("% ", "_").replace(" ", "_")
-
-
-def _translated(of: str, lang: str | None) -> str:
-    """Write what a figure is of ("aicc, raw", "chosen model, 12 ahead") in the language of the reader."""
-    what, _, rest = of.rpartition(", ")
-    if not what:
-        return t(f"arma.study_{rest.lower()}", lang)
-    if rest.endswith(" ahead"):
-        return t(f"arma.study_{_key(what)}", lang) + t("arma.study_ahead", lang, n=int(rest.split()[0]))
-    return LABELS[what] + t(f"arma.study_{_key(rest)}", lang)
+def _translated(text: str, lang: str | None) -> str:
+    """Write what is measured, and of what ("aicc, raw"), in the language of the reader."""
+    keys = (part.lower().replace("% ", "_").replace(" ", "_") for part in text.split(", "))
+    return "".join(t(f"arma.study_{key}", lang) for key in keys)

@@ -14,7 +14,7 @@ from itertools import groupby
 
 import numpy as np
 
-from .likelihood import axpy, cholesky, compiled, copy, dot, levinson, objective, solve, step_down
+from .likelihood import axpy, compiled, copy, dot, levinson, objective, step_down
 
 __all__ = ["MODES", "Optimum", "Search", "climb_from", "climb_grid"]
 
@@ -114,23 +114,19 @@ def minimise(x, shape, natural, columns, gaps, tolerance, best, f_best):
 
 def times(angles, factor) -> np.ndarray:
     """Angles of the polynomial of `angles` times `factor`, the coefficients (1, c_1, ...) of another."""
-    k, out = angles.size, np.zeros(angles.size + len(factor) - 1)
+    k = angles.size
     stages, product = np.zeros((k + 1, k + 1)), np.ones(k + 1)
     levinson(np.sin(angles), stages)
     product[1:] = -stages[k - 1, :k]
-    to_angles(-np.convolve(product, factor)[1:], EDGE, out)
-    return out
+    return to_angles(-np.convolve(product, factor)[1:], EDGE)
 
 
-@compiled
-def to_angles(coefficients, edge, out):
+def to_angles(coefficients, edge: float) -> np.ndarray:
     """Angles of a polynomial, its partial autocorrelations held within `edge`."""
     k = coefficients.size
-    r = np.zeros(k)
-    step_down(coefficients, np.zeros((k, k)), r)
-    for i in range(k):
-        v = r[i] if r[i] == r[i] else 0.0
-        out[i] = np.arcsin(min(max(v, -edge), edge))
+    partial = np.zeros(k)
+    step_down(coefficients, np.zeros((k, k)), partial)
+    return np.arcsin(np.clip(np.nan_to_num(partial), -edge, edge))
 
 
 def long_autoregression(z, lags) -> np.ndarray:
@@ -146,30 +142,18 @@ def long_autoregression(z, lags) -> np.ndarray:
     return e
 
 
-@compiled
-def hannan_rissanen(z, e, lags, p, q, out):
-    """Regression of z on its own lags and on lagged innovations `e`, as angles."""
+def hannan_rissanen(z, e, lags, p, q) -> np.ndarray | None:
+    """Regression of z on its own lags and on lagged innovations `e`, as angles; None where it has no solution."""
     first = max(p, q + lags)
     n, k = z.size - first, p + q
-    a, coefficients = np.zeros((k + 1, k + 1)), np.zeros(k)
     if n <= k:
-        return False
-    block = np.zeros((k + 1, n))
-    for i in range(p):
-        copy(z[first - 1 - i:first - 1 - i + n], block[i])
-    for i in range(q):
-        axpy(-1.0, e[first - 1 - i:first - 1 - i + n], block[p + i])
-    copy(z[first:], block[k])
-    for i in range(k + 1):
-        for j in range(i + 1):
-            a[i, j] = dot(block[i], block[j])
-        a[i, i] *= 1.0 + 1e-6
-    if not cholesky(a, k):
-        return False
-    solve(a, a[k], coefficients, k)
-    to_angles(coefficients[:p], 0.95, out[:p])
-    to_angles(coefficients[p:], 0.95, out[p:k])
-    return True
+        return None
+    x = np.stack([*(z[first - i:][:n] for i in range(1, p + 1)), *(-e[first - i:][:n] for i in range(1, q + 1))])
+    a = x @ x.T * (1.0 + 1e-6 * np.eye(k))
+    if not a.diagonal().all():
+        return None
+    coefficients = np.linalg.solve(a, x @ z[first:])
+    return np.concatenate([to_angles(coefficients[:p], 0.95), to_angles(coefficients[p:], 0.95)])
 
 
 @dataclass(frozen=True)
@@ -249,10 +233,11 @@ class Search:
         """Hannan-Rissanen, which knows no season, and the optima of the neighbours below with a coefficient of zero."""
         p, q, *seasonal = order
         below = [(self.angles[other], at) for other, at in neighbours(order, -1) if self.tried(other)]
-        starts, regression = [np.concatenate([x[:at], (0.0,), x[at:]]) for x, at in below], np.zeros(sum(order))
-        if p + q and not (starts and any(seasonal)) and hannan_rissanen(
-                self.columns[-1], self._innovations, self._lags, p, q, regression):
-            starts.insert(0, regression)
+        starts = [np.concatenate([x[:at], (0.0,), x[at:]]) for x, at in below]
+        if p + q and not (starts and any(seasonal)):
+            regression = hannan_rissanen(self.columns[-1], self._innovations, self._lags, p, q)
+            if regression is not None:
+                starts.insert(0, np.r_[regression, np.zeros(sum(seasonal))])
         return starts or [np.zeros(sum(order))]
 
     def tried(self, order) -> bool:

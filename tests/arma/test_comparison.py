@@ -61,7 +61,8 @@ def test_study_says_what_its_table_holds():
     assert row["44 months: mean"] == pytest.approx(100 * rows["share"].mean())
     assert row["44 months: worst model"] == pytest.approx(100 * rows["share"].min())
     for lang in ("zh", "en"):
-        assert study.figure("95% interval", "profile", 44) in study.reading(lang)
+        covered = study.table[study.table["of"].str.endswith("profile") & (study.table["T"] == 44)]["share"].mean()
+        assert f"{100 * covered:.0f}%" in study.reading(lang)
         assert "<table>" in study._repr_html_() and study.summary(lang).notna().all(axis=None)
 
 
