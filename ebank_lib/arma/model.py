@@ -16,11 +16,11 @@ from scipy.stats import jarque_bera
 
 from ..display import describe
 from ..errors import SeriesError
-from ..monthly import checked_count, checked_levels, checked_name, checked_seed
+from ..monthly import checked_count, checked_levels
 from ..wording import t as words
 from .levels import Design, ahead, check_order, designs, filter_columns, future_index, state_space
 from .likelihood import expanded, natural, objective
-from .search import MODES, Optimum, climb_grid
+from .search import Optimum, climb_grid
 
 __all__ = ["ARMA", "CRITERIA", "LABELS", "autocorrelations", "fit_arma", "ljung_box", "penalty", "residual_tests",
            "tail"]
@@ -335,14 +335,14 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
     return [(*about, df, statistic) for *about, statistic, df in rows]
 
 
-def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto", mode: str = "fast", seed: int = 0) -> ARMA:
+def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto") -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
     The optimum is approached through the smaller orders it contains.
 
     Parameters
     ----------
-    y, exog, mode, seed
+    y, exog
         As of `select_order`.
     order : (p, d, q)
     seasonal : (P, D, Q), optional
@@ -366,8 +366,6 @@ def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto", mode: str 
     ['ma1', 'sma1']
     """
     (p, d, q), (sp, big_d, sq, season) = check_order(order, seasonal)
-    checked_name(mode, "mode", MODES)
-    seed = checked_seed(seed)
     shape, lost, fits = (p, q, sp, sq), d + big_d * season, []
     allowed = np.zeros(np.add(shape, 1), dtype=bool)
     low_p, low_q = (max(p - 3, 0), max(q - 3, 0)) if (p + 1) * (q + 1) > 36 else (0, 0)
@@ -383,6 +381,6 @@ def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto", mode: str 
         if design.scale == 0 and any(shape):
             raise SeriesError("nothing varies about the drift", found=f"order {tuple(order)}",
                               expected=f"{(0, d, 0)}, whose forecast goes on along the line")
-        found = climb_grid(design.columns, design.gaps, allowed, season, MODES[mode], seed)
+        found = climb_grid(design.columns, design.gaps, allowed, season)
         fits.append(ARMA(design, (p, d, q), (sp, big_d, sq, season), found[shape]))
     return min(fits, key=lambda model: model.criterion("aicc"))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import toeplitz
+from scipy.signal import lfilter
 
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.arma.levels import state_space
@@ -39,10 +40,7 @@ def expanded(factors, shape):
 
 def autocovariances(phi, theta, n):
     """By the definition: sums of products of the psi weights, far out."""
-    psi = np.zeros(4000)
-    psi[0] = 1.0
-    for j in range(1, psi.size):
-        psi[j] = (theta[j - 1] if j <= len(theta) else 0) + phi[:j] @ psi[max(j - len(phi), 0):j][::-1][:len(phi)]
+    psi = lfilter(np.r_[1.0, theta], np.r_[1.0, -phi], np.eye(1, 4000)[0])
     return np.array([psi[:psi.size - k] @ psi[k:] for k in range(n)])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.linalg import toeplitz
+from scipy.signal import lfilter
 
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.arma.likelihood import expanded, natural, objective
@@ -131,10 +132,7 @@ def test_a_lag_beyond_the_first_value_is_no_way_out_of_memory():
     """Two years of lags on 23 differences: the process crashed. What is right is the dense normal density."""
     shape, x, y = (1, 1, 2, 0, 12), np.array([0.5, -0.4, 0.6, 0.3]), np.random.default_rng(0).standard_normal(23)
     phi, theta = expanded(natural(x, shape), shape)
-    psi = np.zeros(3000)
-    psi[:2] = 1.0, phi[0] + theta[0]
-    for j in range(2, psi.size):
-        psi[j] = phi[:j] @ psi[max(j - phi.size, 0):j][::-1]
+    psi = lfilter(np.r_[1.0, theta], np.r_[1.0, -phi], np.eye(1, 3000)[0])
     v = toeplitz([psi[:psi.size - k] @ psi[k:] for k in range(y.size)])
     dense = 0.5 * (y.size * np.log(y @ np.linalg.solve(v, y) / y.size) + np.linalg.slogdet(v)[1])
 
