@@ -10,7 +10,6 @@ grid then carry every improvement to the neighbours until nothing changes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import numpy as np
 
@@ -206,28 +205,15 @@ class Search:
                 self.values[order], best[:] = f, x
         self._version[order] += self.values[order] < before - 1e-6
 
-    def grow(self, random=0, rng=None, worth=None, near=None) -> None:
-        """Climb every order by degree, from Hannan-Rissanen and from the neighbours below.
-
-        `worth(degree)` is asked before the orders of p + q + P + Q = degree are tried, from three above the smallest
-        on; where it says no, these and all larger orders are left out. `near(order)` is asked before starts with a
-        root near the unit circle are tried, and then no common roots are.
-        """
-        least = sum(self._orders[0])
-        for degree, alike in groupby(list(self._orders), key=sum):
-            if worth is not None and degree > least + 2 and not worth(degree):
-                self._orders = [order for order in self._orders if sum(order) < degree]
-                self._version = {order: self._version[order] for order in self._orders}
-                break
-            for order in alike:
-                starts = self._starts(order)
-                if near is None or near(order):
-                    starts += self._roots(order, common=near is None and not any(order[2:]))
-                if degree and random:
-                    starts.extend(rng.uniform(-1.4, 1.4, (random, degree)))
-                self.visit(order, starts)
-                for other, _ in neighbours(order, -1):
-                    self._seen[order, other] = self._version.get(other)
+    def grow(self, random=0, rng=None) -> None:
+        """Climb every order by degree, from Hannan-Rissanen and from the neighbours below."""
+        for order in self._orders:
+            starts = self._starts(order) + self._roots(order)
+            if sum(order) and random:
+                starts.extend(rng.uniform(-1.4, 1.4, (random, sum(order))))
+            self.visit(order, starts)
+            for other, _ in neighbours(order, -1):
+                self._seen[order, other] = self._version.get(other)
 
     def _starts(self, order) -> list[np.ndarray]:
         """Hannan-Rissanen, which knows no season, and the optima of the neighbours below with a coefficient of zero."""
@@ -243,14 +229,14 @@ class Search:
     def tried(self, order) -> bool:
         return min(order) >= 0 and self.values[order] < np.inf
 
-    def _roots(self, order, common: bool) -> list[np.ndarray]:
+    def _roots(self, order) -> list[np.ndarray]:
         """The optima of the neighbours below with a moving-average root near the unit circle, or a common root."""
         starts, (p, q, *seasonal) = [], order
         if q and self.tried((p, q - 1, *seasonal)):
             x = self.angles[(p, q - 1, *seasonal)]
             ar, ma, rest = x[:p], x[p:p + q - 1], x[p + q - 1:]
             starts = [np.concatenate([ar, times(ma, (1.0, -root)), rest]) for root in (-UNIT_ROOT, UNIT_ROOT)]
-        if common and p and q and self.tried((p - 1, q - 1, *seasonal)):
+        if not any(seasonal) and p and q and self.tried((p - 1, q - 1, *seasonal)):
             starts += self.pairs((p - 1, q - 1, *seasonal),
                                  [((1.0, -root), (1.0, -root)) for root in (-COMMON_ROOT, COMMON_ROOT)])
         return starts
