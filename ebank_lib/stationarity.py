@@ -22,8 +22,6 @@ from .errors import SeriesError
 from .growth import as_months
 from .wording import cell, cite, has, join, language, month_name, t
 
-__all__ = ["Battery", "choose_D", "choose_d", "seasonal_strength", "unit_root_battery", "without_gaps"]
-
 LEVEL = 0.05
 MIN_MONTHS = 24          # the tests' tables begin about here
 BRIDGED = 3              # missing months in a row that a test looks past

@@ -18,8 +18,6 @@ from .model import LABELS
 if TYPE_CHECKING:
     from .selection import OrderSelection
 
-__all__ = ["Comparison", "SimulationStudy", "compare", "simulation_study"]
-
 MISS = 1e-3  # a log-likelihood this much below the best one is not the optimum
 _THEIRS = {"loglik_theirs": float, "criterion_theirs": float, "converged": bool, "warnings": np.int64}
 STUDY = Path(__file__).with_name("simulation_study.csv")

@@ -23,9 +23,6 @@ from ..errors import SeriesError
 from ..monthly import month_index
 from .likelihood import axpy, compiled, step_down
 
-__all__ = ["Design", "ahead", "as_series", "check_order", "designs", "filter_columns", "future_index", "prepare",
-           "state_space"]
-
 MAX_ORDER, MONTHS = 12, 12
 TRENDS = ("n", "c", "ct")
 

@@ -22,9 +22,6 @@ from .levels import Design, ahead, check_order, designs, filter_columns, future_
 from .likelihood import expanded, natural, objective
 from .search import Optimum, climb_grid
 
-__all__ = ["ARMA", "CRITERIA", "LABELS", "autocorrelations", "fit_arma", "ljung_box", "penalty", "residual_tests",
-           "tail"]
-
 LABELS = {"aic": "AIC", "aicc": "AICc", "bic": "BIC", "hqic": "HQIC"}
 CRITERIA = tuple(LABELS)
 ON_CIRCLE = 1.0005  # a root nearer than this has no regular information, hence no standard error

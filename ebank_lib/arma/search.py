@@ -15,8 +15,6 @@ import numpy as np
 
 from .likelihood import axpy, compiled, copy, dot, levinson, objective, step_down
 
-__all__ = ["MODES", "Optimum", "Search", "climb_from", "climb_grid"]
-
 MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
 LONGEST_STEP = 0.6  # in any angle: a longer one jumps over the valley it should follow
@@ -37,7 +35,7 @@ def set_diagonal(a, value):
 
 
 @compiled
-def minimise(x, shape, natural, columns, gaps, tolerance, best, f_best):
+def minimise(x, shape, columns, gaps, tolerance, best, f_best):
     """BFGS (Nocedal & Wright 2006, ch. 6) on `objective` from `x`, overwritten.
 
     Stops early where it is about to arrive at the optimum `best`, of value `f_best`, that is known already, and
@@ -48,7 +46,7 @@ def minimise(x, shape, natural, columns, gaps, tolerance, best, f_best):
     beta = np.empty(columns.shape[0] - gaps)
     work = np.zeros((6, k))
     g, g_new, x_new, y, d, hy = work[0], work[1], work[2], work[3], work[4], work[5]
-    f = objective(x, shape, natural, columns, gaps, beta, g)
+    f = objective(x, shape, False, columns, gaps, beta, g)
     if k == 0 or not f < np.inf:
         return f, 0.0, f < np.inf
     # The information about a partial autocorrelation is about the number of months.
@@ -78,7 +76,7 @@ def minimise(x, shape, natural, columns, gaps, tolerance, best, f_best):
         while a * longest > 1e-10:
             copy(x, x_new)
             axpy(a, d, x_new)
-            f_new = objective(x_new, shape, natural, columns, gaps, beta, g_new)
+            f_new = objective(x_new, shape, False, columns, gaps, beta, g_new)
             if f_new <= f + 1e-4 * a * slope:
                 found = True
                 break
@@ -198,8 +196,7 @@ class Search:
         before, best = self.values[order], self.angles[order]
         for start in starts:
             x = start.copy()
-            f, _, _ = minimise(x, (*order, self.season), False, self.columns, self.gaps, CLIMB, best,
-                               self.values[order])
+            f, _, _ = minimise(x, (*order, self.season), self.columns, self.gaps, CLIMB, best, self.values[order])
             self.ends[order].append(f)
             if f < self.values[order]:
                 self.values[order], best[:] = f, x
@@ -271,7 +268,9 @@ class Search:
 
     def optimum(self, order) -> Optimum:
         """The last climb of an order."""
-        return climb_from(self.columns, self.gaps, (*order, self.season), self.angles[order])
+        x = self.angles[order].copy()
+        value, norm, converged = minimise(x, (*order, self.season), self.columns, self.gaps, POLISH, x, np.nan)
+        return Optimum(x, value, norm, converged, 1, 1)
 
 
 def neighbours(order, step: int):
@@ -310,10 +309,3 @@ def climb_grid(columns, gaps, allowed, season=1, random=0, seed=0) -> dict[tuple
         best = search.optimum(order)
         found[order] = replace(best, starts=len(ends), starts_agreeing=sum(f < best.value + SAME_VALUE for f in ends))
     return found
-
-
-def climb_from(columns, gaps, shape, start) -> Optimum:
-    """Optimum of one order from one start."""
-    x = np.array(start, dtype=float)
-    value, norm, converged = minimise(x, shape, False, columns, gaps, POLISH, x, np.nan)
-    return Optimum(x, value, norm, converged, 1, 1)

@@ -18,8 +18,6 @@ from .likelihood import natural
 from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests, tail
 from .search import MODES, Optimum, climb_grid
 
-__all__ = ["LABELS", "NEAR_UNIT", "OrderSelection", "select_order"]
-
 NEAR_UNIT = 1 / 1.01  # inverse roots beyond this modulus make an order irregular, as in R's auto.arima
 CANCELLING = 0.05  # an inverse AR and an inverse MA root nearer than this nearly cancel
 CLOSE = 2.0  # orders within this of the chosen one are as good (Burnham & Anderson 2002)
@@ -382,27 +380,12 @@ def marks(found, season: int) -> list[tuple[float, float, bool, bool]]:
     Both are asked of the plain and of the seasonal factor: a seasonal one of -0.9 is a season that moves slowly, though
     its twelve roots lie at 0.99.
     """
-    factors = []
+    out = []
     for order, one in found.items():
         parts = np.split(natural(one.angles, (*order, season)), np.cumsum(order[:3]))
-        factors += [part if block % 2 == 0 else -part for block, part in enumerate(parts)]
-    roots, out = inverse_roots(factors), []
-    for ar, ma, sar, sma in zip(*[iter(roots)] * 4, strict=True):
+        ar, ma, sar, sma = (np.roots(np.r_[1.0, part * sign]) for part, sign in zip(parts, (-1, 1, -1, 1)))
         largest = [np.abs(z).max(initial=0.0) for z in (ar, ma, sar, sma)]
         low = [max(plain, seasonal ** (1 / season)) for plain, seasonal in zip(largest[:2], largest[2:])]
         cancelling = any(np.abs(a[:, None] - m).min(initial=np.inf) < CANCELLING for a, m in ((ar, ma), (sar, sma)))
         out.append((*(1 / z if z > 0 else np.inf for z in low), cancelling, bool(max(largest) > NEAR_UNIT)))
-    return out
-
-
-def inverse_roots(polynomials) -> list[np.ndarray]:
-    """Inverse roots of 1 - sum c_i B^i for many c at once, grouped by degree."""
-    out: list = [np.zeros(0)] * len(polynomials)
-    for degree in {len(c) for c in polynomials} - {0}:
-        at = [i for i, c in enumerate(polynomials) if len(c) == degree]
-        companion = np.zeros((len(at), degree, degree))
-        companion[:, 0] = [polynomials[i] for i in at]
-        companion[:, np.arange(1, degree), np.arange(degree - 1)] = 1.0
-        for i, roots in zip(at, np.linalg.eigvals(companion)):
-            out[i] = roots
     return out
