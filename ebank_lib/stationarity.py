@@ -283,25 +283,31 @@ def _root_rows(transform: str, x: pd.Series, bar: str) -> list[dict]:
     plan = [("adf", trend, lambda v: ADF(v, trend=trend, max_lags=cap, method="aic")),
             ("pp", trend, lambda v: PhillipsPerron(v, trend=trend, lags=short)),
             ("dfgls", trend, lambda v: DFGLS(v, trend=trend, max_lags=cap, method="aic")),
-            ("za", trend, lambda v: ZivotAndrews(v, trend=trend, max_lags=min(cap, int(0.15 * len(v)) - 1))),
+            # Where the regressions with lags cannot be solved, without any.
+            ("za", trend, lambda v: ZivotAndrews(v, trend=trend, max_lags=min(cap, int(0.15 * len(v)) - 1)),
+             lambda v: ZivotAndrews(v, trend=trend, lags=0)),
             *(("kpss", about, lambda v, about=about: KPSS(v, trend=about, lags=short))
               for about in dict.fromkeys((trend, "c")))]
-    return [_root_row(transform, test, about, make, x, bar) for test, about, make in plan]
+    return [_root_row(transform, test, about, makes, x, bar) for test, about, *makes in plan]
 
 
-def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: str) -> dict:
+def _root_row(transform: str, test: str, trend: str, makes: list, x: pd.Series, bar: str) -> dict:
     null, values = {"kpss": "stationary", "za": "unit_root_break"}.get(test, "unit_root"), x.to_numpy()
-    row = _row(transform, test, null, trend, len(x), bar or ("constant" if _constant(values) else ""))
-    if row["note"]:
+    bar = bar or ("constant" if _constant(values) else "singular" if _constant(np.diff(_scaled(values))) else "")
+    row = _row(transform, test, null, trend, len(x), bar)
+    if bar:
         return row
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            found = _fewer_lags(_scaled(values), trend, make) if test == "za" else make(_scaled(values))
-            statistic, p = float(found.stat), float(found.pvalue)
-        except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
-            note = _message(error)
-            return row | {"note": "few" if test == "za" and note == "singular" and not _straight(values) else note}
+        for make in makes:
+            try:        # arch works out a test when a result is first asked for, and may fail then
+                found = make(_scaled(values))
+                statistic, p = float(found.stat), float(found.pvalue)
+                break
+            except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+                note = _message(error)
+        else:
+            return row | {"note": "few" if test == "za" and note == "singular" else note}
     said = "|".join(dict.fromkeys(_message(w.message) for w in caught))
     if not math.isfinite(statistic):
         return row | {"note": said or "singular"}
@@ -310,25 +316,6 @@ def _root_row(transform: str, test: str, trend: str, make, x: pd.Series, bar: st
         row["break_month"] = x.index[int(np.nanargmin(at))]
     return row | {"lags": int(found.lags), "statistic": statistic, "p_value": p, "rejects": p < LEVEL,
                   "cv_5": float(found.critical_values["5%"]), "note": said}
-
-
-def _fewer_lags(values: np.ndarray, trend: str, make) -> ZivotAndrews:
-    """Return the test of Zivot and Andrews; where its regressions cannot be solved, with fewer lags, at last none."""
-    try:
-        test = make(values)
-        float(test.stat)        # arch computes it when a result is first asked for, and may fail then
-    except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
-        if _message(error) != "singular" or _straight(values):
-            raise
-        test = ZivotAndrews(values, trend=trend, lags=0)
-    return test
-
-
-def _straight(values: np.ndarray) -> bool:
-    """Whether a series is a straight line, to rounding."""
-    time = np.arange(values.size)
-    rest = values - np.polyval(np.polyfit(time, values, 1), time)
-    return float(np.abs(rest).max()) <= 1e-9 * max(float(np.ptp(values)), 1e-300)
 
 
 def _message(said: object) -> str:
