@@ -105,12 +105,13 @@ def beta_convergence(before: np.ndarray, initial: np.ndarray, final: np.ndarray,
     return pd.Series([b, fit.bse[1], lo, hi, fit.pvalues[1], half(b), half(lo), half(hi)], _BETA)
 
 
-def spread_test(first: np.ndarray, last: np.ndarray) -> tuple[float, float]:
-    """Test that two paired samples lie as far from their medians; returns t (positive: the last spreads more) and p."""
-    early, late = (np.abs(x - np.median(x)) for x in (first, last))
-    if np.ptp(late - early) <= 1e-12 * max(1.0, float(late.max())):
-        return 0.0, 1.0          # every branch moved by the same amount: nothing spread at all
-    return tuple(map(float, stats.ttest_rel(late, early)))
+def spread_test(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Test that paired samples (..., n) lie as far from their medians: t (positive where the last spreads) and p."""
+    early, late = (np.abs(x - np.median(x, axis=-1, keepdims=True)) for x in (first, last))
+    # Where every branch moved by the same amount nothing spread at all, and there is no t to work out.
+    same = np.ptp(late - early, axis=-1) <= 1e-12 * np.maximum(1.0, late.max(axis=-1))
+    found = stats.ttest_rel(late + same[..., None] * np.arange(late.shape[-1]), early, axis=-1)
+    return np.where(same, 0.0, found.statistic), np.where(same, 1.0, found.pvalue)
 
 
 def convergence(cleaned, indicators: Sequence[str] | None = None) -> Convergence:
@@ -169,7 +170,8 @@ def _one(wide: pd.DataFrame, x: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
     a, b = x.loc[first].to_numpy(), x.loc[last].to_numpy()
     sd = (float(np.std(a, ddof=1)), float(np.std(b, ddof=1)))
     out |= {"sd_first": sd[0], "sd_last": sd[1], "ratio": sd[1] / sd[0] if sd[0] > 0 else math.nan}
+    sigma = tuple(map(float, spread_test(a, b)))
     if sd[0] <= 1e-12:
-        return out | {"sigma_t": spread_test(a, b)[0], "status": "few"}, x    # all began alike: nothing to regress on
-    out["sigma_t"], out["sigma_p"] = spread_test(a, b)
+        return out | {"sigma_t": sigma[0], "status": "few"}, x    # all began alike: nothing to regress on
+    out["sigma_t"], out["sigma_p"] = sigma
     return out | beta_convergence(a, x.loc[start].to_numpy(), b, months).to_dict() | {"status": "ok"}, x
