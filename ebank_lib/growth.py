@@ -19,7 +19,7 @@ from scipy import stats
 from .catalog import Catalog, as_period
 from .display import describe, html_table
 from .errors import SeriesError, UnknownNameError
-from .monthly import checked_name, month_index
+from .monthly import checked_name, regular
 from .wording import cell, cite, language, listed, month_name, number, percent, t
 
 KINDS = ("mom", "base", "yoy")
@@ -38,23 +38,11 @@ def as_months(y: pd.Series) -> pd.Series:
     as NaN; anything else is a SeriesError."""
     if not isinstance(y, pd.Series):
         raise SeriesError("is no series", found=type(y).__name__, expected="a pandas Series with a monthly PeriodIndex")
-    months = month_index(y.index)
-    if not isinstance(months, pd.PeriodIndex):
+    y = regular(y)
+    if not isinstance(y.index, pd.PeriodIndex):
         raise SeriesError("has no months", found=type(y.index).__name__,
                           expected="a monthly PeriodIndex, as y.to_period('M') has")
-    if not months.is_unique:
-        raise SeriesError("a month stands twice", found=str(months[months.duplicated()][0]), expected="each month once")
-    y = y.set_axis(months).sort_index()
-    try:
-        y = y.astype(float)
-    except (TypeError, ValueError) as error:
-        raise SeriesError("holds something that is no number", found=str(error), expected="numbers") from error
-    if np.isinf(y.to_numpy()).any():
-        raise SeriesError("holds an infinite value", key=str(y.index[np.isinf(y.to_numpy())][0]),
-                          expected="finite or missing values")
-    if y.empty or (y.index[-1] - y.index[0]).n + 1 == len(y):       # every month is there
-        return y.rename_axis(None)
-    return y.reindex(pd.period_range(y.index[0], y.index[-1], freq="M"))
+    return y.rename_axis(None)
 
 
 def growth_rates(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | None = None) -> pd.Series:

@@ -55,6 +55,28 @@ def month_index(index: pd.Index) -> pd.Index:
     return months
 
 
+def regular(y: pd.Series) -> pd.Series:
+    """Return floats, finite or missing, on every month (or number of a month) from the first to the last."""
+    months = y.index if len(y) and isinstance(y.index, pd.RangeIndex) else month_index(y.index)
+    if not months.is_unique:
+        raise SeriesError("a month stands twice", found=str(months[months.duplicated()][0]), expected="each month once")
+    try:
+        if pd.api.types.is_complex_dtype(y.dtype):
+            raise TypeError(str(y.dtype))
+        y = y.astype(float).set_axis(months).sort_index()
+    except (TypeError, ValueError) as error:
+        raise SeriesError("holds something that is no number", found=str(error), expected="numbers") from error
+    if np.isinf(y.to_numpy()).any():
+        raise SeriesError("holds an infinite value", key=str(y.index[np.isinf(y.to_numpy())][0]),
+                          expected="finite or missing values")
+    dated = isinstance(y.index, pd.PeriodIndex)
+    at = y.index.asi8 if dated else y.index.to_numpy()
+    if not len(y) or at[-1] - at[0] == len(y) - 1:      # nothing is left out
+        return y
+    whole = pd.period_range(y.index[0], y.index[-1]) if dated else pd.RangeIndex(at[0], at[-1] + 1)
+    return y.reindex(whole.rename(y.index.name))
+
+
 def _not_monthly(found: str) -> SeriesError:
     return SeriesError("is not monthly", found=found, expected="a figure a month",
                        hint="Of days and weeks y.resample('MS').sum() or .last() makes months; quarters stay quarters; "

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SeriesError
-from ..monthly import month_index
+from ..monthly import month_index, regular
 from .likelihood import axpy, compiled, step_down
 
 MAX_ORDER, MONTHS = 12, 12
@@ -37,21 +37,7 @@ def as_series(y) -> pd.Series:
         if values.ndim != 1:
             raise SeriesError("a series has one dimension", found=f"shape {values.shape}")
         y = pd.Series(values)
-    if y.dtype == object or not pd.api.types.is_numeric_dtype(y.dtype) or pd.api.types.is_complex_dtype(y.dtype):
-        raise SeriesError("the series is not numeric", found=str(y.dtype), expected="floats, NaN where missing")
-    y = y.astype(float)
-    if not isinstance(y.index, pd.RangeIndex):
-        y = y.set_axis(month_index(y.index)).rename_axis(y.index.name)
-    if not y.index.is_unique:
-        raise SeriesError("labels repeat", found=y.index[y.index.duplicated()][0], expected="one value a month")
-    y = y.sort_index()
-    if isinstance(y.index, pd.PeriodIndex) and len(y):
-        y = y.reindex(pd.period_range(y.index[0], y.index[-1], freq="M", name=y.index.name))
-    elif not isinstance(y.index, pd.RangeIndex) and len(y):
-        y = y.reindex(pd.RangeIndex(y.index[0], y.index[-1] + 1, name=y.index.name))
-    if np.isinf(y.to_numpy()).any():
-        raise SeriesError("the series holds infinite values", found=y[np.isinf(y)].index[0],
-                          expected="finite values; the logarithm of zero?")
+    y = regular(y)
     if not y.notna().any():
         raise SeriesError("the series has no value", found=f"{len(y)} missing", expected="at least 3 values")
     return y.iloc[np.flatnonzero(y.notna())[0]:]
