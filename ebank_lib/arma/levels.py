@@ -21,7 +21,7 @@ import pandas as pd
 
 from ..errors import SeriesError
 from ..monthly import month_index, regular
-from .likelihood import axpy, compiled, step_down
+from .likelihood import step_down
 
 MAX_ORDER, MONTHS = 12, 12
 TRENDS = ("n", "c", "ct")
@@ -249,38 +249,26 @@ def state_space(phi, theta, delta):
     return transition, disturbance, observe, initial
 
 
-@compiled
-def stationary_root(phi, theta, r):
+def stationary_root(phi, theta, r: int) -> np.ndarray:
     """A square root (r, r) of the stationary covariance of the first r elements of the state.
 
     With w = theta(B) z the state is linear in the last r values of the AR process z, whose Levinson stages make it
     from r independent shocks: no equation is solved and no series summed, so roots near the circle cost no digits.
     """
-    p, q = phi.size, theta.size
+    p = phi.size
     stages, partial, z, root = np.zeros((p, p)), np.zeros(p), np.zeros((r, r)), np.zeros((r, r))
     step_down(phi, stages, partial)
-    sd = 1.0
-    for i in range(p):
-        sd /= np.sqrt(max(1.0 - partial[i] * partial[i], 1e-12))
-    for i in range(r):  # z[i, k]: the response to shock k of the value r - 1 - i months ago
+    sd = np.sqrt(np.maximum(1.0 - partial**2, 1e-12))
+    for i in range(r):      # z[i, k]: the response to shock k of the value r - 1 - i months ago
         m = min(i, p)
-        for k in range(i):
-            for j in range(m):
-                z[i, k] += stages[m - 1, j] * z[i - 1 - j, k]
-        z[i, i] = sd
-        if i < p:
-            sd *= np.sqrt(max(1.0 - partial[i] * partial[i], 1e-12))
+        z[i] = stages[m - 1, :m] @ z[i - m:i][::-1] if m else 0.0
+        z[i, i] = 1.0 / np.prod(sd[i:])
     for i in range(r):
-        for k in range(q + 1):
-            c = theta[k - 1] if k > 0 else 1.0
+        for k, c in enumerate(np.r_[1.0, theta]):
             # What is already known, at this lag k - i or more, of the value i months ahead.
-            if k >= i:
-                axpy(c, z[r - 1 - k + i], root[i])
-                for j in range(1, min(i, p) + 1):
-                    axpy(-c * phi[j - 1], z[r - 1 - k + i - j], root[i])
-            else:
-                for j in range(i + 1, p + 1):
-                    axpy(c * phi[j - 1], z[r - 1 - k + i - j], root[i])
+            at = r - 1 - k + i
+            root[i] += c * (z[at] - phi[:i] @ z[at - 1 - np.arange(min(i, p))] if k >= i else
+                            phi[i:] @ z[at - 1 - np.arange(i, max(i, p))])
     return root
 
 
