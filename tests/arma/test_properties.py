@@ -130,10 +130,8 @@ def series(seed, n=44, gaps=()):
     return y
 
 
-@settings(max_examples=8)
-@given(st.integers(0, 10**6), st.sampled_from([(1e9, 7.0), (1e-9, 0.0), (-3.0, 1e4), (1.0, 100.0)]))
-def test_scale_and_shift_change_nothing(seed, change):
-    scale, shift = change
+@pytest.mark.parametrize(("seed", "scale", "shift"), [(1, 1e9, 7.0), (2, 1e-9, 0.0), (3, -3.0, 1e4), (4, 1.0, 100.0)])
+def test_scale_and_shift_change_nothing(seed, scale, shift):
     y = series(seed)
     a, b = (select_order(v, 3, 3, d=0) for v in (y, scale * y + shift))
     assert a.order == b.order and a.raw_order == b.raw_order
@@ -171,7 +169,7 @@ def test_a_larger_order_is_never_worse_and_what_comes_back_is_stationary(seed, g
 
 
 def test_select_order_is_deterministic():
-    one, two = (select_order(series(5), mode="thorough", seed=3).table for _ in range(2))
+    one, two = (select_order(series(5), 2, 2, mode="thorough", seed=3).table for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
 
 
