@@ -269,10 +269,6 @@ class Asked:
         """Months x indicators of the branch."""
         return trusted_panel(self.cleaned).loc[self.branch]
 
-    def year(self, key: str) -> float:
-        """Return the mean of the last twelve months that end with the branch's last value; NaN with fewer than nine."""
-        return _last_year(self.frame[key])
-
 
 @dataclass(frozen=True)
 class Statistic:
@@ -299,6 +295,7 @@ class Statistic:
 
 
 def _last_year(y: pd.Series) -> float:
+    """Return the mean of the last twelve months that end with the last value; NaN with fewer than nine."""
     values = y.to_numpy(float)
     known = np.flatnonzero(~np.isnan(values))
     last = values[known[(known > known[-1] - YEAR)]] if known.size else values[:0]
@@ -311,13 +308,13 @@ def _found(value: float, item: str = "", **more) -> Figure:
 
 def level(asked: Asked, key: str) -> Figure:
     """Mean of a ratio over the last twelve months."""
-    return _found(asked.year(key), key)
+    return _found(_last_year(asked.frame[key]), key)
 
 
 def share_of(asked: Asked, key: str) -> Figure:
     """The indicator's part in the sum of the indicators in ``of``."""
-    whole = sum(asked.year(k) for k in asked.rule.of)
-    return _found(asked.year(key) / whole if whole > 0 else math.nan, key)
+    whole = sum(_last_year(asked.frame[k]) for k in asked.rule.of)
+    return _found(_last_year(asked.frame[key]) / whole if whole > 0 else math.nan, key)
 
 
 def growth_12m(asked: Asked, key: str) -> Figure:
@@ -364,7 +361,7 @@ def gap_months(asked: Asked, key: str) -> Figure:
 
 
 def _shares(asked: Asked) -> pd.Series:
-    values = pd.Series({k: asked.year(k) for k in asked.rule.indicators}, dtype=float)
+    values = pd.Series({k: _last_year(asked.frame[k]) for k in asked.rule.indicators}, dtype=float)
     usable = values.notna().all() and (values >= 0).all() and values.sum() > 0
     return values / values.sum() if usable else values * math.nan
 
@@ -414,7 +411,9 @@ def instability_after_events(asked: Asked) -> Figure:
     keys = [k for k in rule.indicators if any(not e.indicators or k in e.indicators for e in events)]
     if not keys:
         return Figure(missing="no_events")
-    strays = pd.DataFrame({k: _strays(log_growth(asked.frame[k]), config.calendar) for k in keys})
+    growth = pd.DataFrame({k: log_growth(asked.frame[k]) for k in keys})
+    moving = calendar_regressors(growth.index, config.calendar).drop(columns="quarter_end").diff().to_numpy()
+    strays = growth.apply(_strays, moving=moving)
     furthest = strays.max(axis=1).dropna()
     near = furthest.index.isin([as_month(e.month) + m for e in events for m in range(AFTER_EVENT)])
     if not near.any() or near.mean() > rule.value:      # the least chance there can be
@@ -424,9 +423,8 @@ def instability_after_events(asked: Asked) -> Figure:
     return Figure(float(1 - hypergeom.pmf(0, len(near), as_far, near.sum())), strays.loc[worst].idxmax())
 
 
-def _strays(x: pd.Series, calendar: str) -> pd.Series:
+def _strays(x: pd.Series, moving: np.ndarray) -> pd.Series:
     """How far each month lies from what season and calendar let expect, studentised, in robust standard deviations."""
-    moving = calendar_regressors(x.index, calendar).drop(columns="quarter_end").diff().to_numpy()
     design = np.column_stack([np.eye(12)[x.index.month - 1], moving])
     known = x.notna().to_numpy() & np.isfinite(design).all(axis=1)
     hat, left = design[known] @ np.linalg.pinv(design[known]), np.full(len(x), np.nan)
