@@ -22,8 +22,6 @@ from .errors import ConfigError
 from .files import shipped
 from .wording import percent, t
 
-__all__ = ["ALONE", "branch_id", "draft_indicator", "draft_tables", "printed_unit", "split_unit", "unit_named"]
-
 _FILE = Path(__file__).with_name("vocabulary.yaml")
 _BRACKET = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]{1,30})[)）\]］】]")
 _NUMBERED = re.compile(r"^\s*(?:[(（]?(?:[一二三四五六七八九十]{1,3}|\d{1,2})[)）、.．]\s*)+")

@@ -19,8 +19,6 @@ from ..sources.units import SUBTOTAL, is_total
 from .ledger import Book, in_both
 from .parsing import FAILED, read_number
 
-__all__ = ["Grid", "assemble", "tidy"]
-
 _NOTE_OF_NAME = re.compile(r"[\s*＊※①-⑳]+$|[(（\[【][^()（）\[\]【】]*[)）\]】]\s*$")
 
 

@@ -22,8 +22,6 @@ from .assembling import tidy
 from .identities import RULES, Sums, System, holds
 from .series import Expectation
 
-__all__ = ["Evidence", "Verdict", "copied", "explain", "fill", "rule_names"]
-
 # Log-odds, in the units of half a squared z: an identity restored to the digit by chance is rarer than e^-12.
 _FIX, _BREAK, _STILL = 12.0, 15.0, 4.0
 _POWER, _STALE = 8.0, 8.0

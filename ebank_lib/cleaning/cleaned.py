@@ -25,8 +25,6 @@ from .panel import POLICIES, build_panel, check_conservation, check_origins, rep
 from .parsing import read_number
 from .tables import csv_of, long_panel, packed, table_files, unpacked
 
-__all__ = ["Cleaned", "clean"]
-
 _NAMED = 4      # numbers in doubt that one sentence names
 # What may be wrong by a factor or stand in the wrong row: kept in the panel, left out of a series unless asked for.
 _DOUBTFUL = ("spike", "decimal_slip", "unit_slip", "swapped_rows", "edge", "falling_sum")

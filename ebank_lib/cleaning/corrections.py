@@ -16,8 +16,6 @@ from ..errors import SourceError
 from ..files import CORRECTIONS
 from .parsing import read_number
 
-__all__ = ["COLUMNS", "cell_name", "stated_cells"]
-
 COLUMNS = ["file", "sheet", "cell", "value", "reason", "who"]
 
 

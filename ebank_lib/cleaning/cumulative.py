@@ -13,8 +13,6 @@ from .corrections import cell_name
 from .ledger import Book, phrase
 from .panel import Finding
 
-__all__ = ["own_months", "taken_off"]
-
 _RULE = "year_to_date"
 
 

@@ -21,8 +21,6 @@ from .mistakes import Swap
 from .panel import Finding, mergers
 from .series import Expectation, Oddity
 
-__all__ = ["examine"]
-
 _SLIGHT = 3.0       # log-odds of a swap that an identity proves
 _SURE = 3.0         # and of one that only its columns speak for, in each of them and for each of the two rows
 

@@ -15,8 +15,6 @@ from ..catalog import Catalog
 from .assembling import Grid
 from .panel import mergers
 
-__all__ = ["RULES", "Sums", "System", "build_system", "holds", "learn"]
-
 RULES = ("sum_mismatch", "change_mismatch", "ratio_mismatch", "total_mismatch", "within_mismatch")
 _SUM, _CHANGE, _RATIO, _TOTAL, _WITHIN = range(5)
 _HOLDS = 0.5      # an equation that holds less often than this is not obeyed here and proves nothing

@@ -14,9 +14,6 @@ from ..catalog import Branch, Catalog
 from ..wording import has, language, number, percent, t
 from .corrections import cell_name
 
-__all__ = ["COLUMNS", "DECISIONS", "JUDGED", "Book", "ConservationError", "for_reading", "in_both", "inert",
-           "phrase", "plain", "safe_for_spreadsheets", "with_reasons"]
-
 DECISIONS = ("parsed", "converted", "corrected", "flagged", "rejected", "filled")
 JUDGED = ("corrected", "flagged", "filled")
 _ADDRESS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit"]

@@ -8,8 +8,6 @@ import numpy as np
 
 from .series import Expectation, comes_back, mad, median, neighbours
 
-__all__ = ["Slip", "Swap", "conforming", "find_stale", "find_swaps", "find_unit_slips"]
-
 _AGREE = 0.8        # of a column's rows must move together
 _CHANCE = 1e-3      # a repeat that chance would bring about more often than this is no suspect
 _ROW = 14.0         # minus the log of the chance that a whole row repeats

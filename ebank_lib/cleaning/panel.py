@@ -25,9 +25,6 @@ from ..catalog import Catalog
 from .assembling import Grid
 from .ledger import Book, ConservationError, in_both
 
-__all__ = ["POLICIES", "Finding", "build_panel", "check_conservation", "check_origins", "mergers", "repair",
-           "total_frame", "trusted_panel"]
-
 POLICIES = ("conservative", "none", "interpolate")
 _REPLACED = ("spike", "stale_repeat", "decimal_slip", "sum_mismatch", "change_mismatch", "ratio_mismatch",
              "falling_sum")

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 
 from ..sources.numbers import decimal
 
-__all__ = ["FAILED", "Reading", "read_number"]
-
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
 _SPACES = re.compile(r"[\s\u3000]+")

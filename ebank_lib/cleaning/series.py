@@ -13,9 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ODD", "Expectation", "Oddity", "comes_back", "common_move", "expect", "find_breaks", "find_edges",
-           "find_spikes", "mad", "median", "neighbours"]
-
 _FLOOR = 0.002      # no printed series is followed more closely than this by its neighbours
 _ENOUGH = 5         # branches whose common movement counts
 _MAD_TO_SD = 1.4826

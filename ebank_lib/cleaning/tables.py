@@ -11,8 +11,6 @@ import pandas as pd
 from ..catalog import Catalog
 from .ledger import safe_for_spreadsheets
 
-__all__ = ["csv_of", "long_panel", "packed", "table_files", "unpacked"]
-
 
 def long_panel(panel: pd.DataFrame, trusted: pd.DataFrame, catalog: Catalog, lang: str | None) -> pd.DataFrame:
     """Return a panel's numbers, see :meth:`~ebank_lib.cleaning.Cleaned.to_frame`."""

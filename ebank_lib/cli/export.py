@@ -23,8 +23,6 @@ from ..sources import open_source
 from ..sources.database import address
 from ..wording import t
 
-__all__ = ["export"]
-
 _RECORD = "ebank_export"
 _RECORDED = ["name", "columns", "rows", "title", "version"]
 _MOST = 30_000      # values in one statement: SQLite takes 32,766

@@ -12,8 +12,6 @@ from ..sources import open_source
 from ..wording import t
 from .answers import print_frame
 
-__all__ = ["new"]
-
 _ROWS = 8
 
 

@@ -26,8 +26,6 @@ from .places import UNKNOWN, Plan
 from .tables import Table
 from .units import unit_behind
 
-__all__ = ["NAMES", "OWN", "Draft", "Found", "Writer"]
-
 NAMES = ("sources.yaml", "catalog.yaml", "branches.csv")
 OWN = (*NAMES, CORRECTIONS)
 _NOWHERE = {"from": "constant"}

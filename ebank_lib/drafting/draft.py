@@ -18,8 +18,6 @@ from .places import Plan, facts_of, plans
 from .tables import find_tables
 from .units import naming_of
 
-__all__ = ["draft", "find_files"]
-
 _BOOKS = (".xlsx", ".xls", ".ods", ".csv", ".csv.gz", ".parquet")
 _TRIES, _LITTLE = 4, .5
 _ALONE, _FEW = .9, 12     # of the figures that month, branch and indicator tell apart; sheets with keys of their own

@@ -14,8 +14,6 @@ from ..sources.grids import Grid, read_bytes
 from ..sources.long import Table, read_columns
 from ..sources.spec import BranchAt, DatabaseSpec, Limits
 
-__all__ = ["LongTable", "database_tables", "parquet_table"]
-
 _ENOUGH = 20_000      # rows that are looked at, and those with a text not seen before
 _MOST = 500           # texts of a column that names something
 _LISTS = {"sqlite": "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"}

@@ -17,8 +17,6 @@ from ..wording import language, t
 from .units import ONES, unit_behind
 from .vocabulary import words
 
-__all__ = ["Branches", "Item", "name_branches", "name_indicators", "spelled"]
-
 _NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
 _MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")
 _BETWEEN = {"zh": "；", "en": "; "}      # reasons

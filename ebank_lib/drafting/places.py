@@ -20,8 +20,6 @@ from ..wording import t
 from .tables import Table, month_of_year, part_of_year
 from .vocabulary import words
 
-__all__ = ["UNKNOWN", "Plan", "facts_of", "plans"]
-
 UNKNOWN = {"from": "constant", "value": "????"}     # where a year stands that nobody wrote down
 _NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|institution|entity)[^:：]{0,6}[:：]\s*(.{2,40})$")
 _IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,12}?(?:分行|支行|营业部|分理处))")

@@ -19,8 +19,6 @@ from ..sources.units import Naming, is_line, is_unit_heading, plain
 from .units import unit_behind
 from .vocabulary import words
 
-__all__ = ["Table", "find_tables", "kind_of", "month_of_year", "part_of_year"]
-
 _MAX_LEVELS = 8
 
 

@@ -11,8 +11,6 @@ from ..guessing import unit_named
 from ..sources.grids import Grid
 from ..sources.units import Naming
 
-__all__ = ["ONES", "naming_of", "unit_behind"]
-
 ONES = "个"      # the base of a printed scale that nothing is said of: thousand, '000, number
 _INNER = re.compile(r"[（(\[［【]([^（）()\[\]［］【】]{1,30})[)）\]］】]")
 _SAID = re.compile(r"(?:单位|[Uu]nits?)\s*[:：为]?\s*([^:：（）()]{1,40})")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from ..config import read_yaml
 
-__all__ = ["words"]
-
 
 @cache
 def words(name: str) -> re.Pattern:

@@ -23,8 +23,6 @@ from .description import NAMES, Draft
 from .draft import draft, find_files
 from .long import LongTable, database_tables
 
-__all__ = ["Written", "draft_into"]
-
 _SEAL = re.compile(r"# ebank new: ([0-9a-f]{16})\b.*\n")
 
 

@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["CELLS", "Block", "accounting_frame", "cells_frame", "files_frame", "letters", "range_name"]
-
 CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
           "hidden", "cumulative"]
 

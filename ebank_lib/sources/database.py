@@ -28,8 +28,6 @@ from .long import Table, read_lines
 from .spec import DatabaseSpec, Limits
 from .units import Naming
 
-__all__ = ["address", "answer", "read_query"]
-
 _PLAIN = (str, bool, int, float, Decimal, dt.date, dt.time, uuid.UUID, type(None))
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _CLOSED = {"access_mode": "READ_ONLY", "enable_external_access": "false", "autoinstall_known_extensions": "false",

@@ -21,8 +21,6 @@ from .blocks import letters
 from .numbers import scales
 from .spec import Limits
 
-__all__ = ["PARTS", "Extent", "Extras", "ods_extras", "xlsx_extras"]
-
 # The parts of a workbook that hold what its cells show: nothing else of it is read.
 PARTS = re.compile(r"(?:\[Content_Types\]\.xml|_rels/\.rels|xl/workbook\.xml|xl/_rels/workbook\.xml\.rels"
                    r"|xl/styles\.xml|xl/sharedStrings\.xml|xl/worksheets/[^/]+\.xml"

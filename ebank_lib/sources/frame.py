@@ -27,8 +27,6 @@ from .source import Source, open_source
 from .spec import Limits, SourceSpec, check_events
 from .units import SUBTOTAL, Naming, is_total
 
-__all__ = ["FrameSource", "from_frame", "open_table"]
-
 _CATALOG, _BRANCHES, _PANEL = "catalog.yaml", "branches.csv", "panel.csv"
 _KINDS = ("stock", "flow", "ratio")
 _FRAME = "the frame"        # what errors name instead of a file

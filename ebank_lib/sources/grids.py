@@ -31,8 +31,6 @@ from .formats import PARTS, Extras, ods_extras, xlsx_extras
 from .numbers import as_text, shown
 from .spec import Limits
 
-__all__ = ["Grid", "check_lengths", "csv_grid", "csv_rows", "files_under", "read_bytes", "workbook_grids"]
-
 _RATIO_FROM = 1_000_000
 _MAX_PARTS = 5_000
 _MERGED_CELLS = 500_000

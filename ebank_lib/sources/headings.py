@@ -15,8 +15,6 @@ from .numbers import COUNT, counted, is_number
 from .spec import Heading, SheetSpec
 from .units import Naming, is_line, is_unit_heading, plain
 
-__all__ = ["ADD", "Column", "Keys", "Names", "Table", "find_tables", "not_mapped", "origins", "read_columns"]
-
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
 _COUNTS = ("栏次", "行次", "列次", "列号", "甲", "乙", "丙", "a", "b", "(a)", "(1)", "no.")

@@ -24,8 +24,6 @@ from .units import Naming
 _MAX_COLUMNS = 10_000
 _NOBODYS = LongColumn(indicator="")      # a column that is kept
 
-__all__ = ["Table", "read_columns", "read_lines", "read_table"]
-
 
 class Table:
     """A rectangular table: names of columns, and a list of values a column, as the format types them and as texts.

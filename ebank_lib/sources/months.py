@@ -19,8 +19,6 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from ..config import Strict
 from .patterns import LONGEST, check_pattern, search
 
-__all__ = ["Month", "Place", "Text", "Year", "month_in_text", "why_not", "year_in_text"]
-
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Place = Literal["file", "sheet", "title", "column", "heading", "row", "constant"]
 

@@ -13,8 +13,6 @@ from functools import lru_cache
 
 from ..catalog import fold
 
-__all__ = ["COUNT", "as_text", "counted", "decimal", "is_number", "scales", "shown"]
-
 COUNT = re.compile(r"[(（\[]?(\d{1,3})[)）\]]?")
 _NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\s]*(?:[eE][-+]?\d+)?\D{0,12}")
 

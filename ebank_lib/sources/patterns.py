@@ -11,8 +11,6 @@ import regex  # as `re`, and it can be stopped
 
 from ..errors import SourceError
 
-__all__ = ["LONGEST", "check_pattern", "search"]
-
 LONGEST = 255           # characters of a text that is searched: as long as a file name may be
 _MAX_PATTERN, _MAX_COPIES = 200, 10_000
 _SECONDS = 0.5          # for all searches of a pattern longer than a moment: as people write them, none is

@@ -13,8 +13,6 @@ from .patterns import search
 from .spec import BranchAt, Heading
 from .units import Naming
 
-__all__ = ["branch_in", "month_of", "name_of_branch", "one_indicator", "year_of"]
-
 _NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
              "title": "has not one month above the table"}
 

@@ -14,8 +14,6 @@ from .numbers import is_number
 from .patterns import search
 from .places import branch_in
 
-__all__ = ["Line", "Rows", "read_rows"]
-
 
 @dataclass(eq=False)
 class Line:

@@ -26,8 +26,6 @@ from .numbers import as_text
 from .spec import BranchAt, Heading, IndicatorAt, Limits, LongSpec, Month, UnitAt
 from .units import Naming
 
-__all__ = ["TO_MONTHS", "frame_table", "read_panel"]
-
 # Names of columns that are no indicator, in the order in which they are looked for; case and blanks do not matter.
 _MONTH = ("month", "ds", "月份", "年月", "统计月份", "date", "日期", "月", "period", "time")
 _BRANCH = ("branch", "unique_id", "分行", "机构", "机构名称", "支行")

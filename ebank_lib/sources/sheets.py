@@ -22,8 +22,6 @@ from .rows import Line, Rows, read_rows
 from .spec import SheetSpec
 from .units import Naming, plain
 
-__all__ = ["read_sheet"]
-
 _HEADING, _CELL, _IGNORED = 1, 2, 3
 
 # A table, its columns, the place of a column of units, and its rows.

@@ -16,9 +16,6 @@ from ..errors import ConfigError, SourceError, UnknownNameError
 from .months import Month, Place, Text
 from .patterns import check_pattern
 
-__all__ = ["BranchAt", "DatabaseSpec", "Limits", "LongSpec", "Month", "Part", "Revision", "SheetSpec", "SourceSpec",
-           "UnitAt", "WideSpec", "check_events", "load_spec"]
-
 
 class Limits(Strict):
     """How large an input may be before it is refused, unless ``limits:`` in the ``sources.yaml`` says otherwise; a

@@ -8,8 +8,6 @@ from functools import lru_cache
 
 from ..catalog import Catalog, fold
 
-__all__ = ["SUBTOTAL", "Naming", "fold", "is_line", "is_total", "is_unit_heading", "plain"]
-
 _OPEN, _CLOSE = r"(（\[［{｛<＜【〔〖〈《「『", r")）\]］}｝>＞】〕〗〉》」』"
 _BRACKETS = re.compile(rf"[{_OPEN}]([^{_OPEN}{_CLOSE}]*)[{_CLOSE}]")
 _MARKS = re.compile(r"[*＊※†‡§#＃①-⑳¹²³⁴-⁹]|[\[［【(（]\s*(?:注\s*)?(?:\d{1,2}\s*)?[\]］】)）]"

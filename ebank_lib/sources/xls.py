@@ -19,8 +19,6 @@ from .formats import Extent, Extras
 from .numbers import scales
 from .spec import Limits
 
-__all__ = ["xls_sheets"]
-
 _BOF, _LOCKED, _SHEET, _XF, _FORMAT, _MERGED, _NOTHING = 0x0809, 0x002F, 0x0085, 0x00E0, 0x041E, 0x00E5, 0x00FF
 # Besides: ends, the code page and the first day of dates; shared texts and what continues them; numbers, texts,
 # formulas with their results, errors; rows and columns.
