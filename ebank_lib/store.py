@@ -13,9 +13,10 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,13 +84,6 @@ def _tagged(sha, kind: str, content: bytes) -> None:
     sha.update(content)
 
 
-class Form(NamedTuple):
-    """How results of a kind become bytes, and come back as they were."""
-
-    pack: Callable[[Any], bytes]
-    unpack: Callable[[bytes], Any]
-
-
 def _pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -128,10 +122,6 @@ def _unpack_frames(body: bytes) -> dict[str, pd.DataFrame]:
     return found
 
 
-ARRAYS = Form(_pack_arrays, _unpack_arrays)     # of numbers, by name
-FRAMES = Form(_pack_frames, _unpack_frames)     # by name: numbers, texts, categories, months, and their index
-
-
 @dataclass(frozen=True)
 class Store:
     """A folder of results, an entry a file: the hash of its bytes, then the bytes."""
@@ -159,14 +149,6 @@ class Store:
         own_folder(self.folder, what, key[:2])
         write_atomically(path, hashlib.sha256(body).digest() + body)
 
-    def find(self, what: str, key: str, form: Form) -> Any | None:
-        """Return an entry's content; None where there is none, or what is there is anything else."""
-        body = self.read(what, key)
-        try:
-            return None if body is None else form.unpack(body)
-        except Exception:       # the bytes are as they were kept, so somebody else has put them there
-            return None
-
     def trim(self, most: int = _MOST_BYTES) -> None:
         """Remove the entries that were written longest ago until at most so many bytes are left."""
         found = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in self.folder.glob("*/??/*")), reverse=True)
@@ -189,21 +171,24 @@ def kept_arrays(what: str, parts: tuple, make: Callable[[], dict[str, np.ndarray
     `what` names the kind of result; `parts` are all that it is made from, as :func:`digest` takes it; the code and the
     libraries are added.
     """
-    return _kept(what, parts, make, ARRAYS)
+    return _kept(what, parts, make, _pack_arrays, _unpack_arrays)
 
 
 def kept_frames(what: str, parts: tuple, make: Callable[[], dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
-    """Return tables from the store, or make and keep them; see :func:`kept_arrays`."""
-    return _kept(what, parts, make, FRAMES)
+    """Return tables from the store (of numbers, texts, categories and months, with their index), or make and keep them;
+    see :func:`kept_arrays`."""
+    return _kept(what, parts, make, _pack_frames, _unpack_frames)
 
 
-def _kept(what: str, parts: tuple, make: Callable[[], Any], form: Form) -> Any:
+def _kept(what: str, parts: tuple, make: Callable[[], Any], pack: Callable, unpack: Callable) -> Any:
     place = store()
     if place is None:
         return make()
     key = digest(what, parts, code_version())
-    found = place.find(what, key, form)
-    if found is None:
-        found = make()
-        place.write(what, key, form.pack(found))
+    body = place.read(what, key)
+    with suppress(Exception):       # the bytes are as they were kept: what is no result, somebody else has put there
+        if body is not None and (found := unpack(body)):
+            return found
+    found = make()
+    place.write(what, key, pack(found))
     return found

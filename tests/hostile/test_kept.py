@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.store import FRAMES, Store, kept_arrays
+from ebank_lib.store import Store, kept_arrays, kept_frames
 
 KEY = "ab" + "0" * 62
 
@@ -97,7 +97,7 @@ def test_planted_arrays_are_made_again_and_nothing_in_them_runs(place, monkeypat
     ],
 )
 def test_no_name_of_an_entry_leads_out(place, what, key):
-    for call in (place.path, place.read, lambda w, k: place.find(w, k, FRAMES), lambda w, k: place.write(w, k, b"x")):
+    for call in (place.path, place.read, lambda w, k: place.write(w, k, b"x")):
         with pytest.raises(ConfigError, match="is no name of an entry"):
             call(what, key)
 
@@ -133,15 +133,20 @@ def _stream(**columns):
 
 
 @pytest.mark.parametrize("body", [b"", b"ARROW1", b"x" * 1000, b"\xff\xff\xff\xff\xff\xff\xff\x7f", _stream(a=[1])])
-def test_planted_tables_count_as_none(place, body):
-    place.write("x", KEY, body)
-    assert not place.find("x", KEY, FRAMES)
+def test_planted_tables_are_made_again(place, monkeypatch, body):
+    monkeypatch.setenv("EBANK_CACHE", str(place.folder))
+    good = pd.DataFrame({"a": [1]})
+    kept_frames("x", (), lambda: {"one": good})
+    entry = next(path for path in place.folder.rglob("*") if path.is_file())
+    entry.write_bytes(sealed(body))
+    pd.testing.assert_frame_equal(kept_frames("x", (), lambda: {"one": good})["one"], good)
 
 
-def test_tables_come_back_as_they_were(place):
+def test_tables_come_back_as_they_were(place, monkeypatch):
+    monkeypatch.setenv("EBANK_CACHE", str(place.folder))
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"]),
                           "month": pd.PeriodIndex(["2010-01", None], freq="M")}, index=[3, 1])
-    place.write("x", KEY, FRAMES.pack({"one": frame, "none": frame[:0]}))
-    back = place.find("x", KEY, FRAMES)
+    kept_frames("x", (), lambda: {"one": frame, "none": frame[:0]})
+    back = kept_frames("x", (), dict)
     pd.testing.assert_frame_equal(back["one"], frame)
     assert list(back) == ["one", "none"] and list(map(str, back["none"].dtypes)) == list(map(str, frame.dtypes))
