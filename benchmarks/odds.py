@@ -116,7 +116,7 @@ def read_rbi(folder: Path, n: int | None = None) -> list[Case]:
     cases = []
     for table in ("mobile", "neft"):
         cleaned = clean(ROOT / "tests" / "rbi" / table)
-        wrong = cleaned.flagged[cleaned.flagged["rule"].astype(str).isin(MISPRINTS)]
+        wrong = cleaned.entries[(cleaned.entries["decision"] == "flagged") & cleaned.entries["rule"].isin(MISPRINTS)]
         for indicator in cleaned.panel.columns:
             wide = cleaned.panel[indicator].astype(float).reset_index().pivot_table(indicator, "month", "branch")
             wide = wide.drop(columns="all-banks", errors="ignore")

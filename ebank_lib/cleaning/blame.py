@@ -156,12 +156,15 @@ def _candidates(system: System, ev: Evidence, expected: Expectation, sums: Sums,
     clears = ~failed & ~after & ~(echo | system.containing(ev.doubtful))[q]
     cleared = np.bincount(pair[clears], minlength=size) > 0
     sure = _others_confirmed(system, ev, good, sums, entry)
-    lonely = sure & _no_rival(system, ev, system.equation[entry], ~cleared)
+    # ... and whether every other one is cleared, for its error would break an equation that holds.
+    equation, possible = system.equation[entry], ~cleared
+    rivals = np.bincount(equation[possible], minlength=system.size)[equation] - possible
+    lonely = sure & (rivals <= 0) & ~system.containing(ev.doubtful)[equation]
     exact = exact & (np.abs(z_new) < _ODD)
     proven = exact & (breaks == 0) & (still == 0) & (
         (sharp_fixes >= 2) | ((sharp_fixes >= 1) & (fixes >= 2) & sure) | ((fixes >= 1) & (lonely | (power != 0))))
-    return _Candidates(cell, system.equation[entry], value, score, proven, exact, power, stale, z_old, pair, q,
-                       failed & after, failed)
+    return _Candidates(cell, equation, value, score, proven, exact, power, stale, z_old, pair, q, failed & after,
+                       failed)
 
 
 def _solve(system: System, sums: Sums, ev: Evidence, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -206,12 +209,6 @@ def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
 def copied(system: System, ev: Evidence) -> np.ndarray:
     """Equations all of whose cells repeat the month before: they hold because it held there, and confirm nothing."""
     return system.made_of(ev.stale & ~ev.settled)
-
-
-def _no_rival(system: System, ev: Evidence, equation: np.ndarray, possible: np.ndarray) -> np.ndarray:
-    """Whether every other cell of the equation is cleared: its error would break an equation that holds."""
-    count = np.bincount(equation[possible], minlength=system.size)
-    return (count[equation] - possible <= 0) & ~system.containing(ev.doubtful)[equation]
 
 
 def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:

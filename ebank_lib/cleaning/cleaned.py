@@ -297,28 +297,10 @@ class Cleaned:
         """One row a decision, in the order of the cells, with the reason in the language in use."""
         return with_reasons(self.entries)
 
-    def _only(self, decision: str) -> pd.DataFrame:
-        return with_reasons(self.entries[self.entries["decision"] == decision])
-
     @property
     def rejected(self) -> pd.DataFrame:
-        """Cells that are not in the panel, and why."""
-        return self._only("rejected")
-
-    @property
-    def flagged(self) -> pd.DataFrame:
-        """Numbers kept as printed that something speaks against."""
-        return self._only("flagged")
-
-    @property
-    def corrected(self) -> pd.DataFrame:
-        """Numbers that were changed, with the proof."""
-        return self._only("corrected")
-
-    @property
-    def filled(self) -> pd.DataFrame:
-        """Numbers of the panel that no cell printed."""
-        return self._only("filled")
+        """The rows of `ledger` of cells that are not in the panel, and why."""
+        return with_reasons(self.entries[self.entries["decision"] == "rejected"])
 
     @cached_property
     def judged(self) -> pd.DataFrame:

@@ -20,12 +20,8 @@ def own_months(grid: Grid, cells: pd.DataFrame, catalog: Catalog, book: Book) ->
     """Put the months' own numbers in the place of the sums since January that cells print (``cumulative`` is "year").
 
     Every sum gets a row of the ledger. Where the month before has no sum the month's own number is not known, and the
-    cell is rejected. A difference is as exact as its two numbers together.
-
-    Returns
-    -------
-    list of Finding
-        The places of numbers below zero, because a sum falls: of flows that never do, not of net ones.
+    cell is rejected. A difference is as exact as its two numbers together. What is returned are the places of numbers
+    below zero, because a sum falls: of flows that never do, not of net ones.
     """
     if "cumulative" not in cells or not (summed := (cells["cumulative"] == "year").to_numpy()).any():
         return []
@@ -50,12 +46,8 @@ def own_months(grid: Grid, cells: pd.DataFrame, catalog: Catalog, book: Book) ->
     grid.value[later], grid.half[later], grid.terms = own, (grid.half + half)[later], 1.0 + later
     grid.hole[lost] = grid.cell[lost]
     grid.value[lost], grid.half[lost], grid.cell[lost], grid.stated[lost] = np.nan, 0.0, -1, False
-    return _falls(grid, catalog, later, np.where(printed, sums, 0.0))
-
-
-def _falls(grid: Grid, catalog: Catalog, later: np.ndarray, sums: np.ndarray) -> list[Finding]:
     net = {part for identity in catalog.identities if identity.kind == "change" for part in identity.parts}
-    able = np.array([key in net for key in grid.indicators], bool) | (sums < 0).any(axis=(0, 1))
+    able = np.array([key in net for key in grid.indicators], bool) | (printed & (sums < 0)).any(axis=(0, 1))
     falls = later & (grid.value <= -0.999 * grid.half) & (grid.value < 0) & ~able
     return [Finding(int(place), "falling_sum", "flag", detail={"value": -float(grid.value.flat[place])})
             for place in np.flatnonzero(falls)]

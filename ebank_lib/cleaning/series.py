@@ -98,7 +98,10 @@ def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray)
     centre = np.where(np.isnan(both), np.where(np.isnan(before), after - drift * ahead, before + drift * back), both)
     common = common_move(g - centre, own)
     two = ~np.isnan(both)
-    noise = _noise(np.where(two, g - centre - common, np.nan))
+    away = np.where(two, g - centre - common, np.nan)
+    noise = np.broadcast_to(mad(away, axis=1)[:, None, :], away.shape)
+    if away.shape[1] >= _YEAR:
+        noise = np.fmax(noise, mad(_year_around(away), axis=-1, least=6))
     resolution = half * factor / np.sqrt(y**2 + scale**2)
     floor = _FLOOR + np.nan_to_num(median(resolution, axis=1))[:, None, :]
     moves = step - drift
@@ -115,14 +118,6 @@ def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray)
 def common_move(x: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Return what all branches did together: (months, indicators), 0 where too few are known."""
     return np.nan_to_num(median(x[own], axis=0, least=_ENOUGH)) if own.sum() >= _ENOUGH else np.zeros_like(x[0])
-
-
-def _noise(away: np.ndarray) -> np.ndarray:
-    """Return the larger of the whole series' noise and that of the year around each month."""
-    whole = np.broadcast_to(mad(away, axis=1)[:, None, :], away.shape)
-    if away.shape[1] < _YEAR:
-        return whole
-    return np.fmax(whole, mad(_year_around(away), axis=-1, least=6))
 
 
 def _year_around(x: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ def test_the_same_number_twice_is_no_question_two_numbers_are(province, rules_at
 def test_a_month_without_a_file_is_a_row_of_the_ledger(province):
     province.cells = province.cells[province.cells["month"] != "2010-02"].reset_index(drop=True)
     cleaned = province.clean()
-    gone = cleaned.flagged[cleaned.flagged["rule"] == "missing_month"]
+    gone = cleaned.ledger.query("decision == 'flagged' and rule == 'missing_month'")
     assert gone["month"].astype(str).tolist() == ["2010-02"]
     assert len(cleaned.months) == 30 and np.isnan(cleaned.panel.loc[("east", "2010-02"), "sales"])
 
@@ -141,7 +141,7 @@ def test_a_month_without_a_file_is_a_row_of_the_ledger(province):
 def test_what_two_identities_give_in_a_missing_month_is_filled_and_true(province):
     province.cells = province.cells[province.cells["month"] != "2010-02"].reset_index(drop=True)
     cleaned = province.clean()
-    assert set(cleaned.filled["rule"]) == {"from_identity"}
+    assert set(cleaned.ledger.query("decision == 'filled'")["rule"]) == {"from_identity"}
     for b in province.true:
         for key in ("stock", "new"):
             assert cleaned.panel.loc[(b, "2010-02"), key] == province.number(b, "2010-02", key)

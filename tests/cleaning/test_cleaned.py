@@ -31,7 +31,7 @@ def test_none_changes_nothing_and_still_flags(spoilt):
     cleaned = spoilt.clean("none")
     assert not {"corrected", "filled"} & set(cleaned.entries["decision"])
     assert cleaned.panel.loc[("east", "2010-04"), "a"] == spoilt.number("east", "2010-04", "a") * 10
-    assert "decimal_slip" in set(cleaned.flagged["rule"])
+    assert "decimal_slip" in set(cleaned.ledger.query("decision == 'flagged'")["rule"])
 
 
 def test_conservative_changes_what_is_proven_and_keeps_the_rest(spoilt):
@@ -39,7 +39,7 @@ def test_conservative_changes_what_is_proven_and_keeps_the_rest(spoilt):
     assert cleaned.panel.loc[("east", "2010-04"), "a"] == spoilt.number("east", "2010-04", "a")
     assert np.isnan(cleaned.panel.loc[("hill", "2010-05"), "sales"])
     assert cleaned.panel.loc[("west", "2010-06"), "sales"] > 2 * spoilt.number("west", "2010-06", "sales")
-    assert set(cleaned.flagged["branch"]) == {"west"}
+    assert set(cleaned.ledger.query("decision == 'flagged'")["branch"]) == {"west"}
 
 
 def test_interpolate_also_fills_gaps_and_replaces_spikes(spoilt):
@@ -47,7 +47,8 @@ def test_interpolate_also_fills_gaps_and_replaces_spikes(spoilt):
     for place in (("hill", "2010-05"), ("west", "2010-06")):
         true = spoilt.number(*place, "sales")
         assert cleaned.panel.loc[place, "sales"] == pytest.approx(true, rel=0.2)
-    assert set(cleaned.filled["rule"]) == {"interpolated"} and "west" in set(cleaned.flagged["branch"])
+    assert set(cleaned.entries.query("decision == 'filled'")["rule"]) == {"interpolated"}
+    assert "west" in set(cleaned.entries.query("decision == 'flagged'")["branch"])
 
 
 def test_interpolation_never_reaches_beyond_the_ends(lonely):

@@ -104,7 +104,8 @@ def address(row):
 
 def test_what_a_reader_states_stands_and_nothing_is_guessed_over_it(source):
     plain = clean(source)
-    proven = plain.corrected[plain.corrected["month"] < "2010-08"].drop_duplicates(["file", "sheet", "row", "column"])
+    proven = plain.ledger.query("decision == 'corrected' and month < '2010-08'")
+    proven = proven.drop_duplicates(["file", "sheet", "row", "column"])
     wrong = proven[proven["indicator"] == "sms"].iloc[0]
     right = plain.ledger[(plain.ledger["rule"] == "number") & (plain.ledger["indicator"] == "phone")].iloc[0]
     text = plain.ledger[(plain.ledger["decision"] == "rejected") & (plain.ledger["rule"] == "not_a_number")]

@@ -53,7 +53,7 @@ def test_every_cell_is_in_the_panel_or_rejected_with_a_reason(cleaned, name):
 @pytest.mark.parametrize("name", CELLS)
 def test_nothing_is_changed_where_nothing_proves_it(cleaned, name):
     # Neither table obeys an identity to the printed digit, so no number may be corrected, nor any invented.
-    assert cleaned[name].corrected.empty and cleaned[name].filled.empty
+    assert cleaned[name].entries.query("decision in ('corrected', 'filled')").empty
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -67,7 +67,7 @@ def test_the_two_spellings_of_firstrand_are_one_bank(cleaned):
 
 @pytest.mark.parametrize(("name", "file", "row", "bank", "month", "columns", "rule"), SUSPICIOUS)
 def test_a_cell_that_is_wrong_in_print_is_flagged_and_kept(cleaned, name, file, row, bank, month, columns, rule):
-    flags = cleaned[name].flagged
+    flags = cleaned[name].ledger.query("decision == 'flagged'")
     here = flags[flags["file"].astype(str).str.startswith(file) & (flags["row"] == row)
                  & (flags["month"].astype(str) == month) & (flags["branch"].astype(str) == bank)]
     assert here["column"].nunique() == columns and set(here["rule"].astype(str)) <= set(rule.split("|"))
