@@ -64,8 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True, parser_class=_Parser)
 
     def command(name: str, text: str, run, source: bool = True) -> argparse.ArgumentParser:
+        examples = [line for line in _EXAMPLES.splitlines() if line.startswith(f"  ebank {name} ")]
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_examples_of(name))
+                                  formatter_class=argparse.RawDescriptionHelpFormatter,
+                                  epilog="\n".join(["examples:", *examples]) if examples else "")
         sub.set_defaults(run=run)
         if source:
             sub.add_argument("--source", required=True, metavar="S", help="folder with sources.yaml, or that file")
@@ -116,11 +118,6 @@ def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
         return getattr(importlib.import_module(f".{module}", __package__), name)(options)
 
     return run
-
-
-def _examples_of(name: str) -> str:
-    lines = [line for line in _EXAMPLES.splitlines() if line.startswith(f"  ebank {name} ")]
-    return "examples:\n" + "\n".join(lines) if lines else ""
 
 
 def _positive(text: str) -> int:

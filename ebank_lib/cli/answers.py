@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..cleaning import Cleaned, clean
+from ..display import heading
 from ..files import named_file
 from ..sources import open_source
-from ..wording import columns_of, has, number, t
+from ..wording import columns_of, language, number, t
 
 _MISNAMED = ("unknown_branch", "unknown_unit")
 
@@ -93,16 +94,13 @@ def print_ledger(rows: Any) -> None:
 
 def print_frame(given: Any) -> None:
     """Print a DataFrame with headings in the reader's language."""
-    def head(name: str) -> str:
-        return next((t(key) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
-
     def text(value: object) -> str:
         if value is None or value != value:
             return "–"
         return f"{value:,.10g}" if isinstance(value, float) else str(value)
 
     rows = [[text(v) for v in row] for row in given.itertuples(index=False)]
-    _print_table([head(str(c)) for c in given.columns], rows)
+    _print_table([heading(str(c), language()) for c in given.columns], rows)
 
 
 def _print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

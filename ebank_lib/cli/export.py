@@ -34,7 +34,10 @@ def export(options: argparse.Namespace) -> int:
     branches = [cleaned.branch_id(b) for b in options.branch or []] or cleaned.branches
     keys = [cleaned.catalog.indicator(key).key for key in options.indicator or [""]]
     url = address(options.to, options.to)
-    tables = {"ebank_panel": _panel(cleaned, branches), "ebank_ledger": _ledger(cleaned, branches),
+    ledger = cleaned.ledger
+    if set(branches) != {*cleaned.branches}:        # with the decisions about no known branch, if all are asked for
+        ledger = ledger[ledger["branch"].isin(branches)]
+    tables = {"ebank_panel": _panel(cleaned, branches), "ebank_ledger": ledger,
               "ebank_forecast": _forecasts(cleaned, branches, keys, options.horizon)}
     written, failure = {}, None
     try:
@@ -60,12 +63,6 @@ def _panel(cleaned: Cleaned, branches: Sequence[str]) -> pd.DataFrame:
     panel = panel[panel["branch"].isin(branches)]
     units = {key: indicator.unit for key, indicator in cleaned.catalog.indicators.items()}     # of no language
     return panel.assign(unit=panel["indicator"].map(units), doubtful=panel["doubtful"].astype(int))
-
-
-def _ledger(cleaned: Cleaned, branches: Sequence[str]) -> pd.DataFrame:
-    """The decisions about the branches' cells; about those of no known branch, if all are asked for."""
-    ledger = cleaned.ledger
-    return ledger if set(branches) == {*cleaned.branches} else ledger[ledger["branch"].isin(branches)]
 
 
 def _forecasts(cleaned: Cleaned, branches: Sequence[str], keys: Sequence[str], horizon: int) -> pd.DataFrame:
