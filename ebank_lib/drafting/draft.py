@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..catalog import Catalog, fold
 from ..errors import EbankError, SourceError
-from ..sources.grids import Grid, csv_grid, read_bytes, workbook_grids
+from ..sources.grids import csv_grid, read_bytes, workbook_grids
 from ..sources.spec import Limits
 from ..sources.units import Naming, plain
 from ..wording import t
@@ -40,39 +40,24 @@ def find_files(given: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read_grids(path: Path, name: str) -> list[Grid]:
-    """Return the sheets of a file."""
-    data = read_bytes(path, name, Limits())
-    if name.lower().endswith((".csv", ".csv.gz")):
-        return [csv_grid(data, name, None, Limits())]
-    return [read() for _, read in workbook_grids(data, name, Limits())]
-
-
 def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | None = None,
           tables: Sequence[LongTable] = ()) -> Draft:
-    """Draft the description of some files below `root`.
+    """Draft the description of some workbooks and other files below `root`, and of `tables` of a database.
 
-    Parameters
-    ----------
-    files : sequence of Path
-        Workbooks and CSV files.
-    root : Path
-        The folder that holds them all.
-    where : str
-        How ``sources.yaml`` names `root`; "" where that is its own folder.
-    known : Catalog, optional
-        Branches and indicators that have their names already.
-    tables : sequence of LongTable
-        Tables of a database.
+    ``sources.yaml`` names `root` as `where`, "" where that is its own folder. The branches and indicators of a `known`
+    catalogue have their names already.
     """
     grids, left_out = [], []
     for path in files:
         name = path.relative_to(root).as_posix()
         try:
+            data = read_bytes(path, name, Limits())
             if name.lower().endswith(".parquet"):
-                tables = [*tables, parquet_table(path, name)]
+                tables = [*tables, parquet_table(data, name)]
+            elif name.lower().endswith((".csv", ".csv.gz")):
+                grids.append(csv_grid(data, name, None, Limits()))
             else:
-                grids += read_grids(path, name)
+                grids += [read() for _, read in workbook_grids(data, name, Limits())]
         except EbankError as error:
             left_out.append(str(error))
     naming, units = naming_of([*grids, *(table.grid for table in tables)])

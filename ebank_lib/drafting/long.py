@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
 from ..errors import SourceError
 from ..sources.database import address, answer
-from ..sources.grids import Grid, read_bytes
+from ..sources.grids import Grid
 from ..sources.long import Table, read_columns
 from ..sources.spec import BranchAt, DatabaseSpec, Limits
 
@@ -33,10 +32,9 @@ class LongTable:
     error: str = ""
 
 
-def parquet_table(path: Path, name: str) -> LongTable:
+def parquet_table(data: bytes, name: str) -> LongTable:
     """Read a Parquet file."""
-    table = read_columns(read_bytes(path, name, Limits()), name, None, Limits())
-    return LongTable(name, _grid(table), [f'path: "{name}"'])
+    return LongTable(name, _grid(read_columns(data, name, None, Limits())), [f'path: "{name}"'])
 
 
 def database_tables(url_env: str, wanted: str | None) -> list[LongTable]:

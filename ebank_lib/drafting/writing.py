@@ -45,21 +45,10 @@ def _sealed(texts: dict[str, str]) -> dict[str, str]:
 
 
 def draft_into(folder: Path, given: Sequence[Path], url_env: str | None = None, table: str | None = None) -> Written:
-    """Draft a description of some files and write it into a folder.
+    """Draft a description of some files, or folders of files, and write it into a folder, which may hold an earlier
+    draft. `url_env` is the environment variable that holds a database's URL, `table` one of its tables.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there; may hold an earlier draft.
-    given : sequence of Path
-        Files, or folders of files.
-    url_env, table : str, optional
-        The environment variable that holds a database's URL, and one of its tables.
-
-    Raises
-    ------
-    SourceError, ConfigError
-        There is no table, or what stands in the folder cannot be read.
+    A SourceError or ConfigError says that there is no table, or that what stands in the folder cannot be read.
     """
     files = find_files(given) if given else []
     tables = database_tables(url_env, table) if url_env else []
