@@ -50,25 +50,8 @@ def read_query(name: str, spec: DatabaseSpec, limits: Limits, naming: Naming) ->
 
 
 def address(variable: str, name: str) -> Any:
-    """Return the URL of a database, which stands in an environment variable and is shown nowhere.
-
-    Parameters
-    ----------
-    variable : str
-        The environment variable.
-    name : str
-        What the source calls the database, for the errors.
-
-    Returns
-    -------
-    sqlalchemy.URL
-        Of SQLite, DuckDB or PostgreSQL; the last with the driver psycopg.
-
-    Raises
-    ------
-    SourceError
-        The variable is not set, holds no URL or one of another kind of database, or SQLAlchemy is absent.
-    """
+    """Return SQLAlchemy's URL of SQLite, DuckDB or PostgreSQL (with the driver psycopg) that stands in an environment
+    variable and is shown nowhere; errors call the database by its `name`."""
     written, url = os.environ.get(variable), None
     if not written:
         raise SourceError("needs the address of a database", file=name, found=f"{variable} is not set",

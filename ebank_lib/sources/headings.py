@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..catalog import fold
@@ -168,7 +168,9 @@ def find_tables(grid: Grid, keys: Keys, names: Names) -> list[Table]:
                          hint="A column without a heading is named by its letter")
     wide = [t for t in found if sum(map(any, _headings(grid, t))) > 1] or [
         max(found, key=lambda t: sum(map(any, _headings(grid, t))))]
-    return [_until_next(grid, table, wide) for table in wide]
+    below = [[other.top for other in wide if other.top > table.bottom and other.left < table.right
+              and table.left < other.right] for table in wide]
+    return [replace(table, end=min(tops, default=table.end)) for table, tops in zip(wide, below, strict=True)]
 
 
 def _lettered(grid: Grid, heading: str, keys: Keys, names: Names) -> list[tuple[int, int]]:
@@ -216,12 +218,6 @@ def _table(grid: Grid, keys: Keys, row: int, column: int, beside: list[int], fou
     left = 0 if column == beside[0] else column - before
     right = next((c - before for c in beside if c > column), width)
     return Table(top, bottom, left, right, len(grid.texts), found, counting, units)
-
-
-def _until_next(grid: Grid, table: Table, tables: list[Table]) -> Table:
-    below = [t.top for t in tables if t.top > table.bottom and t.left < table.right and table.left < t.right]
-    return Table(table.top, table.bottom, table.left, table.right, min(below, default=table.end), table.keys,
-                 table.counting, table.units)
 
 
 def _extend(grid: Grid, keys: Keys, row: int, column: int) -> tuple[int, int, frozenset[int], bool]:
@@ -316,11 +312,8 @@ class _Printed:
 def read_columns(grid: Grid, table: Table, keys: Keys, names: Names) -> tuple[list[Column], int | None]:
     """Return every column of a table that has a heading, but for the key columns, and the place of a column of units.
 
-    Raises
-    ------
-    SourceError
-        A heading that the source says nothing of, a heading without the month that it should have, a unit that nobody
-        knows, or two columns for one indicator.
+    Refused are a heading that the source says nothing of or that lacks the month it should have, a unit that nobody
+    knows, and two columns for one indicator.
     """
     naming = names.naming
     printed = _headings_of(grid, table, keys)

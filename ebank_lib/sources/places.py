@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..catalog import fold
 from ..errors import SourceError
@@ -13,9 +14,6 @@ from .patterns import search
 from .spec import BranchAt, Heading
 from .units import Naming
 
-_NO_MONTH = {"file": "names no month", "sheet": "has a name without one month",
-             "title": "has not one month above the table"}
-
 
 def one_indicator(grid: Grid, keys: Keys, names: Names, above: list[list[str]]) -> Heading:
     """Return the indicator of a whole table: stated, or named by the file, the sheet or the rows above the table."""
@@ -25,12 +23,21 @@ def one_indicator(grid: Grid, keys: Keys, names: Names, above: list[list[str]]) 
     texts = _texts(place.source, grid.file, grid.sheet, above)
     if place.pattern is not None:
         texts = [m["indicator"] for text in texts if (m := search(place.pattern, text)) and m["indicator"]]
-    found = dict.fromkeys(path for text in texts if (path := names.inside(text)) is not None)
+    path = _one("indicator", map(names.inside, texts), texts, grid.file, grid.sheet,
+                "one of the names under `headings`",
+                f"A sheet without one is left out by `ignore: [{grid.sheet}]`" if grid.sheet else None)
+    return names.wanted[path]
+
+
+def _one(what: str, said: Iterable[Any], texts: Sequence[str], file: str, sheet: str | None, expected: str,
+         hint: str | None = None) -> Any:
+    """Return the one thing that some texts say; None is what says nothing."""
+    found = {*said} - {None}
     if len(found) != 1:
-        raise grid.error("names no indicator" if not found else "names several indicators",
-                         found=" | ".join(texts) or "nothing", expected="one of the names under `headings`",
-                         hint=f"A sheet without one is left out by `ignore: [{grid.sheet}]`" if grid.sheet else None)
-    return names.wanted[found.popitem()[0]]
+        several = f"several {what}{'e' * (what == 'branch')}s"
+        raise SourceError(f"names {several if found else f'no {what}'}", file=file, sheet=sheet or None,
+                          found=" | ".join(texts) or "nothing", expected=expected, hint=hint)
+    return found.pop()
 
 
 def _texts(source: str, file: str, sheet: str | None, above: Sequence[Sequence[str]]) -> list[str]:
@@ -45,14 +52,10 @@ def month_of(month: Month, file: str, sheet: str | None = None, above: Sequence[
     if month.source == "constant":
         return month.in_text(month.value, year)
     texts = _texts(month.source, file, sheet, above)
-    found = {n for text in texts if (n := month.in_text(text, year)) is not None}
-    if len(found) != 1:
-        sheet = None if month.source == "file" else sheet
-        raise SourceError(_NO_MONTH[month.source], file=file, sheet=sheet, found=" | ".join(texts) or "nothing",
-                          expected=month.expected,
-                          hint=f"A sheet that is of no month is left out by `ignore: [{sheet}]`" if sheet else
-                          "A narrower `path` leaves the file out; `month: {from: ...}` says where else the month is")
-    return found.pop()
+    sheet = None if month.source == "file" else sheet
+    return _one("month", (month.in_text(text, year) for text in texts), texts, file, sheet, month.expected,
+                f"A sheet that is of no month is left out by `ignore: [{sheet}]`" if sheet else
+                "A narrower `path` leaves the file out; `month: {from: ...}` says where else the month is")
 
 
 def year_of(year: Year, file: str, sheet: str, above: Sequence[Sequence[str]]) -> int:
@@ -60,12 +63,8 @@ def year_of(year: Year, file: str, sheet: str, above: Sequence[Sequence[str]]) -
     if year.source == "constant":
         return year.value
     texts = _texts(year.source, file, sheet, above)
-    found = {n for text in texts if (n := year.in_text(text)) is not None}
-    if len(found) != 1:
-        raise SourceError("names no year" if not found else "names several years", file=file, sheet=sheet or None,
-                          found=" | ".join(texts) or "nothing", expected="one year, such as 2010 or 2010年",
-                          hint="Say where the year is by `year:` under `month:`, with a `pattern` if several are there")
-    return found.pop()
+    return _one("year", map(year.in_text, texts), texts, file, sheet, "one year, such as 2010 or 2010年",
+                "Say where the year is by `year:` under `month:`, with a `pattern` if several are there")
 
 
 def name_of_branch(branch: BranchAt, file: str, sheet: str, above: Sequence[Sequence[str]] = (),
@@ -76,14 +75,11 @@ def name_of_branch(branch: BranchAt, file: str, sheet: str, above: Sequence[Sequ
         return branch.value
     texts = _texts(branch.source, file, sheet, above)
     texts = [text.partition(".")[0] for text in texts] if branch.source == "file" else texts
-    found = dict.fromkeys(name for text in texts if (name := branch_in(branch, naming, text)))
+    found = [name for text in texts if (name := branch_in(branch, naming, text))]
     if not found and branch.pattern is None and branch.source != "title":
         return texts[0]
-    if len(found) != 1:
-        raise SourceError("names no branch" if not found else "names several branches", file=file, sheet=sheet or None,
-                          found=" | ".join(texts), expected=f"the pattern {branch.pattern}" if branch.pattern else
-                          "one branch of branches.csv, or a `pattern` with (?P<branch>...)")
-    return found.popitem()[0]
+    return _one("branch", found, texts, file, sheet, f"the pattern {branch.pattern}" if branch.pattern else
+                "one branch of branches.csv, or a `pattern` with (?P<branch>...)")
 
 
 def branch_in(branch: BranchAt, naming: Naming | None, text: str) -> str | None:

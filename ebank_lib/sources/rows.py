@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..catalog import fold
-from ..errors import SourceError
 from .blocks import letters
 from .grids import Grid
 from .headings import Column, Keys, Names, Table, not_mapped
@@ -28,22 +27,9 @@ class Line:
     cumulative: str = ""
 
 
-@dataclass
 class Rows:
-    """The rows of a table: lines, rows that name what is below them, and rows that are left out."""
-
-    lines: list[Line] = field(default_factory=list)
-    headings: list[int] = field(default_factory=list)
-    ignored: list[int] = field(default_factory=list)
-
-
-def read_rows(grid: Grid, table: Table, used: list[Column], keys: Keys, names: Names) -> Rows:
-    """Return the rows of a table, whose columns of figures are `used`."""
-    return _Walk(grid, table, used, keys, names).rows()
-
-
-class _Walk:
-    """The way down a table, row by row.
+    """The rows of a table, whose columns of figures are `used`: its `lines`, the rows that are `headings` of what is
+    below them, and those that are `ignored`.
 
     A row belongs to the table when it has a figure under a mapped heading, or when it bears a known name. What lies
     between two such rows and has a name belongs to it too; a row without name and figure, and all texts after the last
@@ -57,16 +43,14 @@ class _Walk:
         self.before: dict[str, tuple[object, str]] = {}                 # the last cell of each key column
         self.groups: list[str] = []
         self.waiting: list = []       # rows with a name and nothing else: part of the table if it goes on
-        self.found = Rows()
+        self.lines: list[Line] = []
+        self.headings: list[int] = []
+        self.ignored: list[int] = []
         self.ended = self.grouped = False
-
-    def rows(self) -> Rows:
-        """Return the rows of the table."""
-        for r in range(self.table.top if self.above else 0):
-            self._names_rows_below(r, self.grid.texts[r][self.table.left : self.table.right])
-        for r in range(self.table.bottom + 1, self.table.end):
+        for r in range(table.top if self.above else 0):
+            self._names_rows_below(r, grid.texts[r][table.left : table.right])
+        for r in range(table.bottom + 1, table.end):
             self._row(r)
-        return self.found
 
     def _row(self, r: int) -> None:
         grid, used, table = self.grid, self.used, self.table
@@ -81,13 +65,13 @@ class _Walk:
         if not figures and self.above and self._names_rows_below(r, inside):
             return
         if (self.above or "indicator" in cells) and inside == grid.texts[table.bottom][table.left : table.right]:
-            self.found.headings.append(r)       # the headings again
+            self.headings.append(r)       # the headings again
             return
         if not name and not figures and not filled:
             self.ended = self.ended or not any(t.strip() for t in inside)
             return
         if any(self.names.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
-            self.found.ignored.append(r)
+            self.ignored.append(r)
             return
         if self._goes_on(cells, figures, filled):
             for key, cell in cells.items():
@@ -97,7 +81,8 @@ class _Walk:
             self.ended = False
             return
         group = "indicator" in cells and "branch" not in cells and not filled
-        if name and (group or (not self.ended and not _spans(grid, r, table.key))):
+        area = grid.merges.get((r, table.key))      # footnotes are merged over columns, names of branches are not
+        if name and (group or (not self.ended and (area is None or area[3] == area[1]))):
             self.waiting.append((r, cells, group))
 
     def _cell(self, r: int, key: str, column: int, figures: bool) -> tuple[object, str]:
@@ -121,7 +106,7 @@ class _Walk:
                 # Groups that follow each other are within one another; one after items stands for the last.
                 self.groups[len(self.groups) - 1 if self.grouped and self.groups else len(self.groups):] = [text]
                 self.grouped = False
-                self.found.headings.append(r)
+                self.headings.append(r)
             else:
                 self._add(r, cells, 0)
         self.waiting = []
@@ -136,7 +121,7 @@ class _Walk:
             if said:
                 self.above[key] = said
                 self.groups, self.ended, self.waiting, self.grouped = [], False, [], False
-                self.found.headings.append(r)
+                self.headings.append(r)
                 return True
         return False
 
@@ -167,7 +152,8 @@ class _Walk:
         if "year" in cells:
             line.year = self.keys.month.year.in_text(cells["year"][1])
             if line.year is None:
-                raise self._error("holds no year", r, "year", cells["year"][1], "a year such as 2010")
+                raise self.grid.error("holds no year", r, self.columns["year"], found=cells["year"][1],
+                                      expected="a year such as 2010")
         path = self.above.get("indicator")
         if "indicator" in cells:
             text = cells["indicator"][1]
@@ -179,21 +165,13 @@ class _Walk:
                                      sheet=self.grid.sheet, row=r + 1, column=letters(self.columns["indicator"]),
                                      found="/".join([*self.groups, text]))
                 if self.spec.unmapped != "keep":
-                    self.found.ignored.append(r)
+                    self.ignored.append(r)
                     return
         for key in self.above:
             if self.above[key] is None:
-                raise self._error(f"has no {key} above it", r, None, None, f"a row that names the {key} above its rows")
+                raise self.grid.error(f"has no {key} above it", r,
+                                      expected=f"a row that names the {key} above its rows")
         if path is not None:
             line.indicator, line.cumulative = (getattr(self.names.wanted[path], name)
                                                for name in ("indicator", "cumulative"))
-        self.found.lines.append(line)
-
-    def _error(self, message: str, r: int, key: str | None, found: str | None, expected: str) -> SourceError:
-        return self.grid.error(message, r, self.columns.get(key), found=found, expected=expected)
-
-
-def _spans(grid: Grid, row: int, column: int) -> bool:
-    """Whether a cell is merged over columns, as footnotes are and names of branches are not."""
-    area = grid.merges.get((row, column))
-    return area is not None and area[3] > area[1]
+        self.lines.append(line)

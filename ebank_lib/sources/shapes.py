@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import fold
+from ..display import missing
 from ..errors import ConfigError, SourceError
 from .blocks import Block, cells_frame
 from .long import Table, read_lines
@@ -48,29 +49,15 @@ def frame_table(df: object, file: str) -> Table:
             often = len(values) and (values.iloc[0].end_time - values.iloc[0].start_time).days < 31
             raise SourceError("is not monthly", file=file, column=name, found=values.dtype, expected="a period a month",
                               hint=TO_MONTHS.replace("'ME'", "'M'") if often else _TOO_FEW)
-    return Table(file, list(frame), [[None if _missing(value) else value for value in frame[name].astype(object)]
+    return Table(file, list(frame), [[None if missing(value) else value for value in frame[name].astype(object)]
                                      for name in frame], 1, Limits())
 
 
 def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
-    """Read a table of any of the shapes, as a long table is read.
+    """Read a table of any of the shapes, as a long table is read; `branch` is whose a table without branches is.
 
-    Parameters
-    ----------
-    table : Table
-    branch : str, optional
-        Whose a table without branches is.
-
-    Returns
-    -------
-    tuple of Block and DataFrame
-        The cells of the second have besides ``name`` (of the indicator, as it stands there) and ``when`` (the month);
-        no ``branch`` where nobody says it.
-
-    Raises
-    ------
-    SourceError, ConfigError
-        See :func:`~ebank_lib.sources.frame.from_frame`.
+    The cells have besides ``name`` (of the indicator, as it stands there) and ``when`` (the month); no ``branch`` where
+    nobody says it. Errors are those of :func:`~ebank_lib.sources.frame.from_frame`.
     """
     file, lines = table.file, [n for n, row in enumerate(zip(*table.columns, strict=True)) if any(row)]
     month, place, indicator, value, unit = (
@@ -168,10 +155,6 @@ def _column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
     """Return the column that has the first of the wanted names."""
     known = {fold(name): name for name in reversed(list(names))}
     return next((known[name] for name in wanted if name in known), None)
-
-
-def _missing(value: object) -> bool:
-    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def _check_monthly(months: np.ndarray, file: str) -> None:

@@ -18,7 +18,7 @@ from .grids import Grid
 from .headings import ADD, Column, Keys, Names, Table, find_tables, read_columns
 from .months import Month
 from .places import month_of, name_of_branch, one_indicator, year_of
-from .rows import Line, Rows, read_rows
+from .rows import Line, Rows
 from .spec import SheetSpec
 from .units import Naming, plain
 
@@ -49,7 +49,7 @@ def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: 
                 continue
             columns, unit_column = read_columns(grid, table, keys, names)
             used = [c for c in columns if c.indicator is not None]
-            parts.append((table, columns, unit_column, read_rows(grid, table, used, keys, names)))
+            parts.append((table, columns, unit_column, Rows(grid, table, used, keys, names)))
             _take(taken, parts[-1])
         absent += _refuse_absent(grid, names, parts)
         read += [(part, keys, names) for part in parts]

@@ -25,10 +25,6 @@ from .units import Naming
 _WORKBOOKS, _TABLES, _TEXTS = (".xlsx", ".xls", ".ods"), (".csv", ".csv.gz", ".parquet"), (".csv", ".csv.gz")
 
 
-# A file to read: its name, its path (None: a database) and the entry of `files` in the YAML that names it.
-_File = tuple[str, Path | None, Part]
-
-
 @dataclass(frozen=True, repr=False)
 class Source:
     """Workbooks and the description of how to read them. Made by :func:`open_source`; read when first asked.
@@ -184,25 +180,12 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
         from .frame import open_table
 
         return open_table(path)
-    found = Source(path, *load_spec(path, None if root is None else Path(root)))
-    _check_headings(found)
-    return found
+    return Source(path, *load_spec(path, None if root is None else Path(root)))
 
 
-def _check_headings(source: Source) -> None:
-    """Two headings that are the same once folded must not name two indicators."""
-    naming = Naming(source.catalog)
-    for n, part in enumerate(source.parts):
-        for m, sheet in enumerate(part.sheets if isinstance(part, WideSpec) else []):
-            seen: dict[str, str] = {}
-            for heading, target in sheet.headings.items():
-                if seen.setdefault(naming.path([heading])[0], target.indicator) != target.indicator:
-                    raise ConfigError("names one heading twice", file=str(source.path), found=heading,
-                                      key=f"files.{n}.sheets.{m}.headings", expected="one indicator a heading")
-
-
-def _listed(source: Source) -> list[_File]:
-    files: list[_File] = []
+def _listed(source: Source) -> list[tuple[str, Path | None, Part]]:
+    """Return the files to read: name, path (None: a database) and the entry of `files` in the YAML that names it."""
+    files: list[tuple[str, Path | None, Part]] = []
     seen: dict[Path, list[Part]] = {}
     # A glob such as *.csv is not meant to find what describes the source.
     described = {(source.path.parent / name).resolve()
@@ -216,7 +199,8 @@ def _listed(source: Source) -> list[_File]:
             if path in described:
                 continue
             # Two entries may share a file's months between them.
-            before = [other for other in seen.setdefault(path, []) if _overlap(other, part)]
+            before = [other for other in seen.setdefault(path, [])
+                      if other.span[0] <= part.span[1] and part.span[0] <= other.span[1]]
             seen[path].append(part)
             if before:
                 raise ConfigError("names a file twice", file=str(source.path), key=f"files.{n}.path", found=name,
@@ -228,10 +212,6 @@ def _listed(source: Source) -> list[_File]:
                                   expected=" ".join(suffixes))
             files.append((name, path, part))
     return files
-
-
-def _overlap(one: Part, other: Part) -> bool:
-    return one.span[0] <= other.span[1] and other.span[0] <= one.span[1]
 
 
 def _revision(rule: Revision | None, file: str, sheet: str) -> int:

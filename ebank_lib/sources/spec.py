@@ -15,6 +15,7 @@ from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
 from .months import Month, Place, Text
 from .patterns import check_pattern
+from .units import Naming
 
 
 class Limits(Strict):
@@ -74,23 +75,23 @@ class Revision(Strict):
     pattern: Annotated[str, _pattern("revision")]
 
 
-class BranchAt(Strict):
+class _At(Strict):
+    source: Place = Field(alias="from")
+    column: Text | None = None
+    value: Text | None = None
+
+
+class BranchAt(_At):
     """Where the branch is written: in a column under this heading, in a level of the headings, in a row of its own
     above its rows, above the table, in the sheet's or the file's name, or only here."""
 
-    source: Place = Field(alias="from")
-    column: Text | None = None
     pattern: Annotated[str, _pattern("branch")] | None = None
-    value: Text | None = None
 
 
-class IndicatorAt(Strict):
+class IndicatorAt(_At):
     """Where the indicator is written; `value` is the catalogue's key of the only one."""
 
-    source: Place = Field(alias="from")
-    column: Text | None = None
     pattern: Annotated[str, _pattern("indicator")] | None = None
-    value: Text | None = None
 
 
 class Heading(Strict):
@@ -338,6 +339,11 @@ def _check_places(part: SheetSpec | _LongKeys, month: Month, at: str, path: Path
     if "heading" not in sources.values() and part.value is None:
         raise ConfigError("is missing", file=str(path), key=f"{at}.value",
                           expected="the heading of the column of figures: none of the keys is a heading")
+    naming, seen = Naming(catalog), {}
+    for heading, target in part.headings.items():
+        if seen.setdefault(naming.path([heading])[0], target.indicator) != target.indicator:
+            raise ConfigError("names one heading twice", file=str(path), key=f"{at}.headings", found=heading,
+                              expected="one indicator a heading")
 
 
 def _check_known(what: str, names: list[str], known: Collection[str], path: str | Path, key: str) -> None:

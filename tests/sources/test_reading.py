@@ -336,7 +336,7 @@ def test_a_quarter_and_several_months_are_no_month(folder, text):
         folder.workbook(month=text)
         folder.write("sources.yaml", SOURCES)
         folder.edit('{from: file, pattern: "(?P<year>\\\\d{4})-(?P<month>\\\\d{2})"}', rule)
-        with pytest.raises(SourceError, match="has not one month above the table"):
+        with pytest.raises(SourceError, match="names no month"):
             folder.cells()
 
 
