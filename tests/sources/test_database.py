@@ -140,9 +140,9 @@ def test_a_query_changes_nothing(folder, database, monkeypatch, tmp_path_factory
         with pytest.raises((SourceError, ConfigError)) as caught:   # an empty query is the YAML's fault
             source(folder, {"query": query.replace("{folder}", str(outside))}).cells()
         assert "escaped" not in {p.name for p in [*outside.iterdir(), *folder.path.iterdir()]}, query
-        assert database.ask("SELECT * FROM victim") == before, query
-        assert _objects(database) == objects, query
         assert "s3cret" not in str(caught.value)
+    assert database.ask("SELECT * FROM victim") == before
+    assert _objects(database) == objects
     assert sorted(folder.path.iterdir()) == files
 
 
