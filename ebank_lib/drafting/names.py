@@ -14,8 +14,7 @@ from ..catalog import Branch, Indicator, fold
 from ..guessing import branch_id, draft_indicator, printed_unit, unit_named
 from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import language, t
-from .units import ONES, unit_behind
-from .vocabulary import words
+from .units import ONES, unit_behind, words
 
 _NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
 _MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")

@@ -18,7 +18,7 @@ from ..sources.months import month_in_text, year_in_text
 from ..sources.units import Naming, is_total
 from ..wording import t
 from .tables import Table, month_of_year, part_of_year
-from .vocabulary import words
+from .units import words
 
 UNKNOWN = {"from": "constant", "value": "????"}     # where a year stands that nobody wrote down
 _NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|institution|entity)[^:：]{0,6}[:：]\s*(.{2,40})$")

@@ -16,8 +16,7 @@ from ..sources.headings import origins
 from ..sources.months import month_in_text, year_in_text
 from ..sources.numbers import COUNT, counted, is_number
 from ..sources.units import Naming, is_line, is_unit_heading, plain
-from .units import unit_behind
-from .vocabulary import words
+from .units import unit_behind, words
 
 _MAX_LEVELS = 8
 
