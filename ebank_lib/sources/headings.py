@@ -21,10 +21,12 @@ _COUNTS = ("栏次", "行次", "列次", "列号", "甲", "乙", "丙", "a", "b"
 
 
 @dataclass(frozen=True)
-class Names:
-    """The names that the source gives to indicators, and those that it leaves out, as they are compared."""
+class Layout:
+    """What the source says of a sheet: for each of branch, indicator, month and year the record of the YAML about where
+    it is written, the names that it gives to indicators, and those that it leaves out, as they are compared."""
 
     spec: SheetSpec
+    month: Month
     naming: Naming
 
     @cached_property
@@ -58,15 +60,6 @@ class Names:
         found = [name for name in found if not any(name != other and name in other for other in found)]
         return found[0] if len(found) == 1 else None
 
-
-@dataclass(frozen=True)
-class Keys:
-    """Where a sheet's keys are written: for each of branch, indicator, month and year its record of the YAML."""
-
-    spec: SheetSpec
-    month: Month
-    naming: Naming
-
     @cached_property
     def places(self) -> dict[str, object]:
         found = {"branch": self.spec.branch, "indicator": self.spec.indicator, "month": self.month}
@@ -81,19 +74,18 @@ class Keys:
         """The keys besides the indicator that are levels of the headings."""
         return [key for key in self.written("heading") if key != "indicator"]
 
-    def month_in(self, value: object, text: str, year: int | None) -> int | None:
-        """Return the month in a cell of a heading or of a column."""
-        return self.month.in_cell(value, text, year) if text else None
+    def month_in(self, value: object, text: str) -> int | None:
+        """Return the month that a cell could be about; of the year 2000 where another place says which."""
+        return self.month.in_cell(value, text, 2000 if self.month.year is not None else None) if text else None
 
     def compared(self, key: str, value: object, text: str) -> object:
         """Return what a cell of a heading says of a key, however it is written."""
-        year = 2000 if self.month.year is not None else None
-        return (self.month_in(value, text, year) if key == "month" else None) or fold(text)
+        return (self.month_in(value, text) if key == "month" else None) or fold(text)
 
     def reads(self, key: str, value: object, text: str) -> bool:
         """Whether a cell of a heading could be this key's."""
         if key == "month":
-            return self.month_in(value, text, 2000 if self.month.year is not None else None) is not None
+            return self.month_in(value, text) is not None
         if key == "year":
             return len(text) <= 12 and self.month.year.in_text(text) is not None
         return key == "branch" and fold(text) in self.naming.branches
@@ -141,24 +133,24 @@ class Column:
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
-def find_tables(grid: Grid, keys: Keys, names: Names) -> list[Table]:
+def find_tables(grid: Grid, layout: Layout) -> list[Table]:
     """Return the tables of a sheet: each begins at a cell with the heading of the first key column, above others. One
     that repeats the headings of the table above goes on with it."""
-    columns = {key: keys.places[key].column for key in ("branch", "indicator", "month", "year")
-               if key in keys.places and keys.places[key].source == "column"}
+    columns = {key: layout.places[key].column for key in ("branch", "indicator", "month", "year")
+               if key in layout.places and layout.places[key].source == "column"}
     anchor, heading = next(iter(columns.items()))
     wanted = plain(heading)
     starts = [(r, c) for r, row in enumerate(grid.values) for c, value in enumerate(row) if value and type(value) is str
               and len(value) <= 100 and plain(value) == wanted and grid.first_of(r, c) == (r, c)]
-    starts = starts or _lettered(grid, heading, keys, names)
+    starts = starts or _lettered(grid, heading, layout)
     found: list[Table] = []
     for r, c in starts:
         if any(t.top <= r <= t.bottom and t.left <= c < t.right for t in found):
             continue
         beside = [column for row, column in starts if row == r]
-        table = _table(grid, keys, r, c, beside, {anchor: c}, columns)
+        table = _table(grid, layout, r, c, beside, {anchor: c}, columns)
         above = next((t for t in reversed(found) if t.left <= c < t.right), None)
-        if above is None or not _repeats(grid, table, above, keys.naming):
+        if above is None or not _repeats(grid, table, above, layout.naming):
             found.append(table)
     if not found:
         near = nearest(plain(heading), dict.fromkeys(
@@ -173,15 +165,15 @@ def find_tables(grid: Grid, keys: Keys, names: Names) -> list[Table]:
     return [replace(table, end=min(tops, default=table.end)) for table, tops in zip(wide, below, strict=True)]
 
 
-def _lettered(grid: Grid, heading: str, keys: Keys, names: Names) -> list[tuple[int, int]]:
+def _lettered(grid: Grid, heading: str, layout: Layout) -> list[tuple[int, int]]:
     """Return where the table begins whose key column has no heading and is given by its letter: beside the first row
     with two texts or more that may be headings."""
     column = next((c for c in range(len(grid.texts[0]) if grid.texts else 0) if letters(c) == heading), None)
-    lasts = {name.rpartition("/")[2] for name in names.mapped} | {plain(keys.spec.value or "")} - {""}
+    lasts = {name.rpartition("/")[2] for name in layout.mapped} | {plain(layout.spec.value or "")} - {""}
     for r, (values, texts) in enumerate(zip(grid.values, grid.texts, strict=True)) if column is not None else ():
-        like = sum(any(keys.reads(k, v, t) for k in keys.heading_levels) or keys.naming.path([t])[0] in lasts
+        like = sum(any(layout.reads(k, v, t) for k in layout.heading_levels) or layout.naming.path([t])[0] in lasts
                    for c, (v, t) in enumerate(zip(values, texts, strict=True)) if t and c != column)
-        if like > 1 or (like and plain(keys.spec.value or "") in map(plain, texts)):
+        if like > 1 or (like and plain(layout.spec.value or "") in map(plain, texts)):
             return [(r, column)]
     return []
 
@@ -201,10 +193,10 @@ def _repeats(grid: Grid, table: Table, above: Table, naming: Naming) -> bool:
         _headings(grid, table), _headings(grid, above), strict=False))
 
 
-def _table(grid: Grid, keys: Keys, row: int, column: int, beside: list[int], found: dict[str, int],
+def _table(grid: Grid, layout: Layout, row: int, column: int, beside: list[int], found: dict[str, int],
            wanted: dict[str, str]) -> Table:
     """Return the table whose first key's heading stands here."""
-    top, bottom, counting, units = _extend(grid, keys, row, column)
+    top, bottom, counting, units = _extend(grid, layout, row, column)
     width = len(grid.texts[row])
     for key, heading in wanted.items():
         if key not in found:
@@ -220,7 +212,7 @@ def _table(grid: Grid, keys: Keys, row: int, column: int, beside: list[int], fou
     return Table(top, bottom, left, right, len(grid.texts), found, counting, units)
 
 
-def _extend(grid: Grid, keys: Keys, row: int, column: int) -> tuple[int, int, frozenset[int], bool]:
+def _extend(grid: Grid, layout: Layout, row: int, column: int) -> tuple[int, int, frozenset[int], bool]:
     """Return the heading rows above and below a key column's own heading, those of them that only count the columns,
     and whether the last of the others holds units."""
     bottom = grid.merges.get((row, column), (row, column, row, column))[2]
@@ -228,34 +220,34 @@ def _extend(grid: Grid, keys: Keys, row: int, column: int) -> tuple[int, int, fr
     merged, counting, levels = bottom > row, set(), row
 
     def units(r: int) -> bool:
-        return keys.naming.is_unit_row(grid.texts[r][column], [*grid.texts[r][:column], *grid.texts[r][column + 1:]])
+        return layout.naming.is_unit_row(grid.texts[r][column], [*grid.texts[r][:column], *grid.texts[r][column + 1:]])
 
     last = bottom
     while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1:
         if _counts(grid.texts[bottom + 1], column):
             counting.add(bottom + 1)
-        elif units(bottom + 1) and (merged or last > levels or not _is_level(grid, keys, bottom + 1, column)):
+        elif units(bottom + 1) and (merged or last > levels or not _is_level(grid, layout, bottom + 1, column)):
             last = levels = bottom + 1
             merged = True
-        elif not merged and _is_level(grid, keys, bottom + 1, column):
+        elif not merged and _is_level(grid, layout, bottom + 1, column):
             last = bottom + 1
         else:
             break
         bottom += 1
     top = row
-    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, keys, top - 1, column, above=True):
+    while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, layout, top - 1, column, above=True):
         top -= 1
     return top, bottom, frozenset(counting), last > row and units(last)
 
 
-def _is_level(grid: Grid, keys: Keys, row: int, key: int, above: bool = False) -> bool:
+def _is_level(grid: Grid, layout: Layout, row: int, key: int, above: bool = False) -> bool:
     """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside but
     months and years."""
     texts, values = grid.texts[row], grid.values[row]
     if texts[key] or grid.first_of(row, key) != (row, key):
         return False
     filled = [c for c, text in enumerate(texts) if text.strip()]
-    said = [c for c in filled if any(keys.reads(kind, values[c], texts[c]) for kind in keys.heading_levels)]
+    said = [c for c in filled if any(layout.reads(kind, values[c], texts[c]) for kind in layout.heading_levels)]
     if not filled or any(is_number(values[c], texts[c]) for c in {*filled} - {*said}):
         return False
     if above:
@@ -309,44 +301,44 @@ class _Printed:
     marks: list[str]
 
 
-def read_columns(grid: Grid, table: Table, keys: Keys, names: Names) -> tuple[list[Column], int | None]:
+def read_columns(grid: Grid, table: Table, layout: Layout) -> tuple[list[Column], int | None]:
     """Return every column of a table that has a heading, but for the key columns, and the place of a column of units.
 
     Refused are a heading that the source says nothing of or that lacks the month it should have, a unit that nobody
     knows, and two columns for one indicator.
     """
-    naming = names.naming
-    printed = _headings_of(grid, table, keys)
-    paths = [naming.path(one.levels, names.mapped) for one in printed]
-    absent = names.wanted.keys() - {path for path, _ in paths}
+    naming = layout.naming
+    printed = _headings_of(grid, table, layout)
+    paths = [naming.path(one.levels, layout.mapped) for one in printed]
+    absent = layout.wanted.keys() - {path for path, _ in paths}
     columns: list[Column] = []
     others: list[tuple[_Printed, str]] = []
     unit_column = None
     for one, (path, unit) in zip(printed, paths, strict=True):
-        if path not in names.mapped:
+        if path not in layout.mapped:
             path, unit = naming.behind(path, absent) or (path, unit)
         below = (row[one.index] for row in grid.texts[table.bottom + 1 : table.end])
-        if names.leaves_out(*one.marks) or (path not in names.wanted and names.leaves_out(path, *one.texts)):
+        if layout.leaves_out(*one.marks) or (path not in layout.wanted and layout.leaves_out(path, *one.texts)):
             columns.append(Column(one.index, path, None, unit))
         elif any(map(is_unit_heading, (path, *one.marks))) and any(map(naming.is_unit, below)):
             unit_column = one.index
-        elif _lacks_key(grid, table, keys, one):
+        elif _lacks_key(grid, table, layout, one):
             columns.append(Column(one.index, path, None, unit))
-        elif (target := _target(keys, names, path)) is not None:
+        elif (target := _target(layout, path)) is not None:
             columns.append(Column(one.index, path, target.indicator, unit, target.cumulative, one.at))
         else:
             others.append((one, path))
-            columns.append(Column(one.index, path, "" if names.spec.unmapped == "keep" else None, unit, at=one.at))
-    _refuse_repeated(grid, table, keys, columns, [one.index for one, _ in others])
-    _refuse_others(grid, table, names, others, {column.indicator for column in columns})
+            columns.append(Column(one.index, path, "" if layout.spec.unmapped == "keep" else None, unit, at=one.at))
+    _refuse_repeated(grid, table, layout, columns, [one.index for one, _ in others])
+    _refuse_others(grid, table, layout, others, {column.indicator for column in columns})
     return columns, unit_column
 
 
-def _headings_of(grid: Grid, table: Table, keys: Keys) -> list[_Printed]:
+def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[_Printed]:
     """Return the headings of a table's columns, from left to right; a column without one is none of the table's."""
     cells_of = {row: origins(grid, row, table.levels, table.left, table.key) for row in table.levels}
     span = [c for c in range(table.left, table.right) if c not in table.keys.values()]
-    levels = {key: _level_of(grid, keys, key, cells_of, span) for key in keys.heading_levels}
+    levels = {key: _level_of(grid, layout, key, cells_of, span) for key in layout.heading_levels}
     found = []
     for c in span:
         cells = list(dict.fromkeys(at for row in cells_of if (at := cells_of[row][c]) is not None))
@@ -358,38 +350,39 @@ def _headings_of(grid: Grid, table: Table, keys: Keys) -> list[_Printed]:
     return found
 
 
-def _lacks_key(grid: Grid, table: Table, keys: Keys, one: _Printed) -> bool:
+def _lacks_key(grid: Grid, table: Table, layout: Layout, one: _Printed) -> bool:
     """Whether a heading says no month, year or branch where headings do; an error unless the source allows it."""
     def says(key: str) -> bool:
         row, c = one.at[key]
-        return key == "branch" or keys.reads(key, grid.values[row][c], grid.texts[row][c])     # cleaning knows branches
+        return key == "branch" or layout.reads(key, grid.values[row][c], grid.texts[row][c])   # cleaning knows branches
 
-    lacking = next((key for key in keys.heading_levels if key not in one.at or not says(key)), None)
-    if lacking is not None and keys.spec.unmapped == "error":
-        why = keys.month.why_not(one.texts[-1]) if lacking == "month" else ""
+    lacking = next((key for key in layout.heading_levels if key not in one.at or not says(key)), None)
+    if lacking is not None and layout.spec.unmapped == "error":
+        why = layout.month.why_not(one.texts[-1]) if lacking == "month" else ""
         leave = f"What is none is left out by `ignore: [{one.texts[-1]}]`"
         raise grid.error(f"has a heading without a {lacking}", table.bottom, one.index, found="/".join(one.texts),
-                         expected=keys.month.expected if lacking == "month" else f"a {lacking}",
+                         expected=layout.month.expected if lacking == "month" else f"a {lacking}",
                          hint=f"{why}. {leave}" if why else leave)
     return lacking is not None
 
 
-def _target(keys: Keys, names: Names, path: str) -> Heading | None:
+def _target(layout: Layout, path: str) -> Heading | None:
     """Return what a column holds, by its heading: an indicator, or figures whose indicator is written elsewhere; None
     if the source says nothing of it."""
-    if keys.places["indicator"].source == "heading":
-        return names.wanted.get(path)
-    value = names.spec.value
-    figures = bool(keys.heading_levels) if value is None else path == names.naming.path([value])[0]
+    if layout.places["indicator"].source == "heading":
+        return layout.wanted.get(path)
+    value = layout.spec.value
+    figures = bool(layout.heading_levels) if value is None else path == layout.naming.path([value])[0]
     return Heading(indicator="") if figures else None
 
 
-def _refuse_repeated(grid: Grid, table: Table, keys: Keys, columns: list[Column], others: list[int]) -> None:
+def _refuse_repeated(grid: Grid, table: Table, layout: Layout, columns: list[Column], others: list[int]) -> None:
     """Refuse two columns for one indicator, month and branch."""
     where: dict[tuple, Column] = {}
     for column in (c for c in columns if c.indicator is not None and c.index not in others):
         at = {key: (grid.values[r][c], grid.texts[r][c]) for key, (r, c) in column.at.items()}
-        before = where.setdefault((column.indicator, *(keys.compared(key, *cell) for key, cell in at.items())), column)
+        said = (layout.compared(key, *cell) for key, cell in at.items())
+        before = where.setdefault((column.indicator, *said), column)
         if before is not column:
             marks = [text for _, text in at.values()]
             one = " ".join([column.indicator, *marks]).strip()
@@ -399,24 +392,24 @@ def _refuse_repeated(grid: Grid, table: Table, keys: Keys, columns: list[Column]
                              "and list the other under `ignore`; two of one name have to be told apart in the sheet")
 
 
-def _level_of(grid: Grid, keys: Keys, key: str, origins: dict[int, list], span: list[int]) -> int | None:
+def _level_of(grid: Grid, layout: Layout, key: str, origins: dict[int, list], span: list[int]) -> int | None:
     """Return the heading row in which most columns have this key; None where none has."""
-    counts = {row: sum(keys.reads(key, grid.values[at[0]][at[1]], grid.texts[at[0]][at[1]])
+    counts = {row: sum(layout.reads(key, grid.values[at[0]][at[1]], grid.texts[at[0]][at[1]])
                        for c in span if (at := places[c]) is not None) for row, places in origins.items()}
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] else None
 
 
-def _refuse_others(grid: Grid, table: Table, names: Names, others: list[tuple[_Printed, str]],
+def _refuse_others(grid: Grid, table: Table, layout: Layout, others: list[tuple[_Printed, str]],
                    found: set[str | None]) -> None:
     """Refuse headings that the source says nothing of: because of a unit that nobody knows, or unless it may."""
     for one, path in others:
-        meant = names.naming.unknown_unit(one.levels, table.units, names.wanted)
-        if meant and names.wanted[meant].indicator not in found:
+        meant = layout.naming.unknown_unit(one.levels, table.units, layout.wanted)
+        if meant and layout.wanted[meant].indicator not in found:
             raise grid.error("has a unit that the catalogue does not know", table.bottom, one.index,
-                             found="/".join(one.levels), expected="one of " + ", ".join(names.naming.bases), hint=ADD)
-        if names.spec.unmapped == "error":
-            raise not_mapped("heading", path, names.printed.values(), file=grid.file, sheet=grid.sheet,
+                             found="/".join(one.levels), expected="one of " + ", ".join(layout.naming.bases), hint=ADD)
+        if layout.spec.unmapped == "error":
+            raise not_mapped("heading", path, layout.printed.values(), file=grid.file, sheet=grid.sheet,
                              row=table.bottom + 1, column=letters(one.index), found="/".join(one.levels))
 
 

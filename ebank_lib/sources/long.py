@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
-from itertools import repeat
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .blocks import Block
 from .grids import check_lengths, csv_rows
-from .headings import ADD, Names, not_mapped
+from .headings import ADD, Layout, not_mapped
 from .numbers import as_text
 from .places import month_of, name_of_branch, year_of
 from .spec import DatabaseSpec, Heading, Limits, LongColumn, LongSpec
@@ -151,8 +150,8 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
             spec.address.row} - {None}
     table.names = _spelt(table.names, {*keys, *figures, *spec.ignore})
     kept = _kept(table, spec, keys, figures)
-    names, by_name = Names(spec, naming), dict(zip(table.names, table.columns))
-    left_out = cache(names.leaves_out)
+    by_name = dict(zip(table.names, table.columns))
+    left_out = cache(Layout(spec, spec.month, naming).leaves_out)
     marks = [by_name[place.column] for place in (spec.branch, spec.month, spec.indicator) if place and place.column]
     lines = [n for n, row in enumerate(zip(*table.columns)) if any(row) and not any(left_out(m[n]) for m in marks)]
 
@@ -168,9 +167,10 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
                            for target, unit in zip(targets, printed))))
     else:
         lines, targets, own = _named(table, spec, lines, naming)
-        beside = map(cache(_bare), taken(spec.unit.column)) if spec.unit and spec.unit.column else repeat("")
+        beside = taken(spec.unit.column) if spec.unit and spec.unit.column else [""] * len(lines)
         said = {name: _column([getattr(one, name) for one in targets], kept) for name in ("indicator", "cumulative")}
-        units = _column([unit or column or printed[0] or target.unit or (spec.unit.text if spec.unit else "")
+        units = _column([unit or (column if column.strip("-—–－/ ") else "") or printed[0] or target.unit
+                         or (spec.unit.text if spec.unit else "")
                          for unit, column, target in zip(own, beside, targets)], kept)
         units[:, 1:] = printed[1:]
     months = np.array(_months(table, spec, lines), np.int64).reshape(-1, 1)
@@ -238,11 +238,6 @@ def _unit(table: Table, name: str, target: LongColumn | None, naming: Naming) ->
         raise SourceError("has a unit that the catalogue does not know", file=table.file, column=name, found=name,
                           expected="one of " + ", ".join(naming.bases), hint=ADD)
     return given or "".join(known[:1])
-
-
-def _bare(unit: str) -> str:
-    """Return the text of a column of units, "" for a dash."""
-    return unit if unit.strip("-—–－/ ") else ""
 
 
 def _named(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int],

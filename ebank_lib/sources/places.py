@@ -8,25 +8,25 @@ from typing import Any
 from ..catalog import fold
 from ..errors import SourceError
 from .grids import Grid
-from .headings import Keys, Names
+from .headings import Layout
 from .months import Month, Year
 from .patterns import search
 from .spec import BranchAt, Heading
 from .units import Naming
 
 
-def one_indicator(grid: Grid, keys: Keys, names: Names, above: list[list[str]]) -> Heading:
+def one_indicator(grid: Grid, layout: Layout, above: list[list[str]]) -> Heading:
     """Return the indicator of a whole table: stated, or named by the file, the sheet or the rows above the table."""
-    place = keys.spec.indicator
+    place = layout.spec.indicator
     if place.source == "constant":
         return Heading(indicator=place.value)
     texts = _texts(place.source, grid.file, grid.sheet, above)
     if place.pattern is not None:
         texts = [m["indicator"] for text in texts if (m := search(place.pattern, text)) and m["indicator"]]
-    path = _one("indicator", map(names.inside, texts), texts, grid.file, grid.sheet,
+    path = _one("indicator", map(layout.inside, texts), texts, grid.file, grid.sheet,
                 "one of the names under `headings`",
                 f"A sheet without one is left out by `ignore: [{grid.sheet}]`" if grid.sheet else None)
-    return names.wanted[path]
+    return layout.wanted[path]
 
 
 def _one(what: str, said: Iterable[Any], texts: Sequence[str], file: str, sheet: str | None, expected: str,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..catalog import fold
 from .blocks import letters
 from .grids import Grid
-from .headings import Column, Keys, Names, Table, not_mapped
+from .headings import Column, Layout, Table, not_mapped
 from .numbers import is_number
 from .patterns import search
 from .places import branch_in
@@ -36,10 +36,10 @@ class Rows:
     row, are notes. After a blank row the table goes on only with a known name or a line that is at least half figures.
     """
 
-    def __init__(self, grid: Grid, table: Table, used: list[Column], keys: Keys, names: Names):
-        self.grid, self.table, self.used, self.keys, self.names = grid, table, used, keys, names
-        self.spec, self.columns = names.spec, table.keys
-        self.above = dict.fromkeys(keys.written("row"))         # what rows of their own say
+    def __init__(self, grid: Grid, table: Table, used: list[Column], layout: Layout):
+        self.grid, self.table, self.used, self.layout = grid, table, used, layout
+        self.spec, self.columns = layout.spec, table.keys
+        self.above = dict.fromkeys(layout.written("row"))         # what rows of their own say
         self.before: dict[str, tuple[object, str]] = {}                 # the last cell of each key column
         self.groups: list[str] = []
         self.waiting: list = []       # rows with a name and nothing else: part of the table if it goes on
@@ -70,7 +70,7 @@ class Rows:
         if not name and not figures and not filled:
             self.ended = self.ended or not any(t.strip() for t in inside)
             return
-        if any(self.names.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
+        if any(self.layout.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
             self.ignored.append(r)
             return
         if self._goes_on(cells, figures, filled):
@@ -93,7 +93,7 @@ class Rows:
 
     def _goes_on(self, cells: dict[str, tuple[object, str]], figures: int, filled: int) -> bool:
         name = cells[next(iter(cells))][1].strip()
-        known = ("branch" in cells and fold(cells["branch"][1]) in self.names.naming.branches) or (
+        known = ("branch" in cells and fold(cells["branch"][1]) in self.layout.naming.branches) or (
             "branch" not in cells and "indicator" in cells and self._path(name) is not None)
         if known or (2 * figures >= len(self.used) if self.ended else figures > 0):
             return True
@@ -128,18 +128,17 @@ class Rows:
     def _said(self, key: str, text: str) -> object:
         """Return what a row of its own says of a key, None if it is not about it."""
         if key == "branch":
-            branch = self.keys.spec.branch
-            name = branch_in(branch, self.names.naming, text)
-            return name if branch.pattern or (name and fold(name) in self.names.naming.branches) else None
+            branch = self.layout.spec.branch
+            name = branch_in(branch, self.layout.naming, text)
+            return name if branch.pattern or (name and fold(name) in self.layout.naming.branches) else None
         if key == "indicator":
             return self._path(text)
-        year = 2000 if self.keys.month.year is not None else None
-        return self.keys.month.year.in_text(text) if key == "year" else (
-            (text, text) if self.keys.month_in(text, text, year) is not None else None)
+        return self.layout.month.year.in_text(text) if key == "year" else (
+            (text, text) if self.layout.month_in(text, text) is not None else None)
 
     def _path(self, text: str) -> str | None:
         """Return the wanted name that an item has, with its groups or alone."""
-        naming, wanted = self.names.naming, self.names.wanted
+        naming, wanted = self.layout.naming, self.layout.wanted
         for n in range(len(self.groups) + 1):
             path = naming.path([*self.groups[n:], text], wanted)[0]
             if path in wanted:
@@ -150,18 +149,18 @@ class Rows:
         line = Line(r, branch=cells["branch"][1] if "branch" in cells else self.above.get("branch") or "",
                     month=cells.get("month") or self.above.get("month"), year=self.above.get("year"))
         if "year" in cells:
-            line.year = self.keys.month.year.in_text(cells["year"][1])
+            line.year = self.layout.month.year.in_text(cells["year"][1])
             if line.year is None:
                 raise self.grid.error("holds no year", r, self.columns["year"], found=cells["year"][1],
                                       expected="a year such as 2010")
         path = self.above.get("indicator")
         if "indicator" in cells:
             text = cells["indicator"][1]
-            path, line.unit = self._path(text), self.names.naming.path([*self.groups, text])[1]
+            path, line.unit = self._path(text), self.layout.naming.path([*self.groups, text])[1]
             self.grouped = True
             if path is None:
                 if figures and self.spec.unmapped == "error":
-                    raise not_mapped("heading", fold(text), self.names.printed.values(), file=self.grid.file,
+                    raise not_mapped("heading", fold(text), self.layout.printed.values(), file=self.grid.file,
                                      sheet=self.grid.sheet, row=r + 1, column=letters(self.columns["indicator"]),
                                      found="/".join([*self.groups, text]))
                 if self.spec.unmapped != "keep":
@@ -172,6 +171,6 @@ class Rows:
                 raise self.grid.error(f"has no {key} above it", r,
                                       expected=f"a row that names the {key} above its rows")
         if path is not None:
-            line.indicator, line.cumulative = (getattr(self.names.wanted[path], name)
+            line.indicator, line.cumulative = (getattr(self.layout.wanted[path], name)
                                                for name in ("indicator", "cumulative"))
         self.lines.append(line)

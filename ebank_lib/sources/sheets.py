@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import nearest
 from .blocks import Block, letters, range_name
 from .grids import Grid
-from .headings import ADD, Column, Keys, Names, Table, find_tables, read_columns
+from .headings import ADD, Column, Layout, Table, find_tables, read_columns
 from .months import Month
 from .places import month_of, name_of_branch, one_indicator, year_of
 from .rows import Line, Rows
@@ -31,29 +31,23 @@ _Part = tuple[Table, list[Column], int | None, Rows]
 def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: Naming, revision: int,
                span: tuple[int, int]) -> list[Block]:
     """Return the blocks of a sheet, one a table; the first of them counts what all of the sheet prints. Of several
-    `specs` each reads the tables that have its headings; `month` is that of a spec which has none.
-
-    Raises
-    ------
-    SourceError
-        With the place of what the source does not describe, and the line of YAML that would.
-    """
+    `specs` each reads the tables that have its headings; `month` is that of a spec which has none. A SourceError has
+    the place of what the source does not describe, and the line of YAML that would."""
     taken = np.zeros((len(grid.texts), max(map(len, grid.texts), default=0)), np.int8)
     read, absent = [], []
     for spec in specs:
-        names = Names(spec, naming)
-        keys = Keys(spec, spec.month or month, naming)
+        layout = Layout(spec, spec.month or month, naming)
         parts = []
-        for table in find_tables(grid, keys, names):
-            if len(specs) > 1 and not _has_headings(grid, table, names):
+        for table in find_tables(grid, layout):
+            if len(specs) > 1 and not _has_headings(grid, table, layout):
                 continue
-            columns, unit_column = read_columns(grid, table, keys, names)
+            columns, unit_column = read_columns(grid, table, layout)
             used = [c for c in columns if c.indicator is not None]
-            parts.append((table, columns, unit_column, Rows(grid, table, used, keys, names)))
+            parts.append((table, columns, unit_column, Rows(grid, table, used, layout)))
             _take(taken, parts[-1])
-        absent += _refuse_absent(grid, names, parts)
-        read += [(part, keys, names) for part in parts]
-    blocks = [_block(grid, part, keys, names, revision, span, taken) for part, keys, names in read]
+        absent += _refuse_absent(grid, layout, parts)
+        read += [(part, layout) for part in parts]
+    blocks = [_block(grid, part, layout, revision, span, taken) for part, layout in read]
     for block in blocks[1:]:
         blocks[0].ignored += block.ignored
         block.ignored = 0
@@ -62,35 +56,34 @@ def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: 
     return blocks
 
 
-def _has_headings(grid: Grid, table: Table, names: Names) -> bool:
+def _has_headings(grid: Grid, table: Table, layout: Layout) -> bool:
     """Whether a table's headings or items bear one of the source's names."""
     texts = {plain(text) for r in range(table.top, table.end) for text in grid.texts[r][table.left : table.right]}
-    return any(names.naming.path([text])[0] == name.rpartition("/")[2] for text in texts for name in names.wanted)
+    return any(layout.naming.path([text])[0] == name.rpartition("/")[2] for text in texts for name in layout.wanted)
 
 
 # --- the block of a table ---------------------------------------------------------------------------------------------
 
-def _block(grid: Grid, part: _Part, keys: Keys, names: Names, revision: int,
-           span: tuple[int, int], taken: np.ndarray) -> Block:
+def _block(grid: Grid, part: _Part, layout: Layout, revision: int, span: tuple[int, int], taken: np.ndarray) -> Block:
     """Return the cells of a table, each with its branch, indicator, month and unit."""
     table, columns, _, rows = part
     used, lines = [c for c in columns if c.indicator is not None], rows.lines
     above = [grid.texts[r] for r in range(table.top) if not (taken[r] == _CELL).any()]
     block = Block(grid.file, grid.sheet, revision, [line.row + 1 for line in lines], [letters(c.index) for c in used],
                   [[grid.texts[line.row][c.index] for c in used] for line in lines])
-    place = keys.places["indicator"].source
+    place = layout.places["indicator"].source
     said = used if place == "heading" else lines if place in ("column", "row") else [
-        one_indicator(grid, keys, names, above)]
+        one_indicator(grid, layout, above)]
     for name in ("indicator", "cumulative"):
         found = np.array([getattr(one, name) for one in said], object)
         setattr(block, f"{name}s" if name == "indicator" else name, found[:, None] if said is lines else found[None])
     block.branches = (
-        [[line.branch] for line in lines] if keys.places["branch"].source in ("column", "row") else
-        [[grid.text_of(*c.at["branch"]) for c in used]] if keys.places["branch"].source == "heading" else
-        name_of_branch(keys.spec.branch, grid.file, grid.sheet, above, names.naming))
-    block.months = _months(grid, table, keys, used, lines, above)
+        [[line.branch] for line in lines] if layout.places["branch"].source in ("column", "row") else
+        [[grid.text_of(*c.at["branch"]) for c in used]] if layout.places["branch"].source == "heading" else
+        name_of_branch(layout.spec.branch, grid.file, grid.sheet, above, layout.naming))
+    block.months = _months(grid, table, layout, used, lines, above)
     if all(block.shape):
-        block.units = _units(grid, part, names, np.broadcast_to(block.indicators, block.shape), taken)
+        block.units = _units(grid, part, layout, np.broadcast_to(block.indicators, block.shape), taken)
         months = np.broadcast_to(block.months, block.shape)
         if months.min() < span[0] or months.max() > span[1]:
             block.kept = (months >= span[0]) & (months <= span[1])
@@ -102,16 +95,16 @@ def _block(grid: Grid, part: _Part, keys: Keys, names: Names, revision: int,
     return block
 
 
-def _refuse_absent(grid: Grid, names: Names, parts: list[_Part]) -> list[str]:
+def _refuse_absent(grid: Grid, layout: Layout, parts: list[_Part]) -> list[str]:
     """Return the indicators that the sheet does not have, unless it has to have them."""
-    place = names.spec.indicator.source
+    place = layout.spec.indicator.source
     if place not in ("heading", "column", "row"):
         return []
     found = {one.indicator for _, columns, _, rows in parts for one in (columns if place == "heading" else rows.lines)}
     where = found - {None, ""}
-    absent = sorted({target.indicator for target in names.spec.headings.values()} - found)
-    for heading, target in names.spec.headings.items():
-        if target.indicator in absent and not (where and names.spec.missing == "allow"):
+    absent = sorted({target.indicator for target in layout.spec.headings.values()} - found)
+    for heading, target in layout.spec.headings.items():
+        if target.indicator in absent and not (where and layout.spec.missing == "allow"):
             table, columns, *_ = parts[0]
             inside = [c.path for c in columns] if place == "heading" else [
                 plain(grid.texts[r][table.key]) for r in range(table.bottom + 1, table.end)]
@@ -122,14 +115,12 @@ def _refuse_absent(grid: Grid, names: Names, parts: list[_Part]) -> list[str]:
     return absent
 
 
-def _months(grid: Grid, table: Table, keys: Keys, used: list[Column], lines: list[Line],
-            above: Sequence[Sequence[str]]) -> np.ndarray | int:
+def _months(grid: Grid, table: Table, layout: Layout, used: list[Column], lines: list[Line],
+            above: Sequence[Sequence[str]]) -> np.ndarray:
     """Return the months of the cells, as an array that spreads over lines and columns."""
-    month, year = keys.month, keys.month.year
+    month, year = layout.month, layout.month.year
     inside = ("column", "row", "heading")
     same_year = None if year is None or year.source in inside else year_of(year, grid.file, grid.sheet, above)
-    if month.source not in inside and (year is None or year.source not in inside):
-        return month_of(month, grid.file, grid.sheet, above, same_year)
     places = {month.source, *([year.source] if year is not None else [])}
 
     def year_at(line: Line | None, column: Column | None) -> int | None:
@@ -139,7 +130,7 @@ def _months(grid: Grid, table: Table, keys: Keys, used: list[Column], lines: lis
 
     @cache
     def month_at(text: str, year: int | None, value: object) -> int | None:
-        return keys.month_in(value, text, year)
+        return month.in_cell(value, text, year) if text else None
 
     def at(line: Line | None, column: Column | None) -> int:
         year = year_at(line, column)
@@ -160,14 +151,13 @@ def _months(grid: Grid, table: Table, keys: Keys, used: list[Column], lines: lis
         len(down), len(across))
 
 
-def _units(grid: Grid, part: _Part, names: Names, indicators: np.ndarray,
-           taken: np.ndarray) -> np.ndarray:
+def _units(grid: Grid, part: _Part, layout: Layout, indicators: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """Return the unit of every cell: its heading's; else its row's, in the item's name or a column of units; else that
     of a line above the table, the nearest one of the indicator's kind, of a note below it, of the sheet's or the file's
     name; else what the source's YAML says."""
     table, columns, unit_column, rows = part
-    naming, used = names.naming, [c for c in columns if c.indicator is not None]
-    given = {target.indicator: target.unit or "" for target in names.spec.headings.values()}
+    naming, used = layout.naming, [c for c in columns if c.indicator is not None]
+    given = {target.indicator: target.unit or "" for target in layout.spec.headings.values()}
     free = [r for r in range(len(grid.texts)) if not (taken[r] == _CELL).any()]
     beside = [(r, *naming.line(grid.texts[r], r > table.top)) for r in (
         *reversed([r for r in free if r < table.top]), *(r for r in free if r > table.bottom))]
@@ -199,15 +189,13 @@ def _units(grid: Grid, part: _Part, names: Names, indicators: np.ndarray,
                 refuse(row, unknown[0])
         return ""
 
-    if unit_column is None and not any(line.unit for line in rows.lines):
-        if (indicators == indicators[:1]).all():
-            return np.array([[c.unit or of_table(i) for c, i in zip(used, indicators[0], strict=True)]], object)
-        return np.array([[c.unit or of_table(i) for c, i in zip(used, line, strict=True)] for line in indicators],
-                        object)
+    lines = [*zip(rows.lines, indicators, strict=True)]
+    if unit_column is None and not any(line.unit for line in rows.lines) and (indicators == indicators[:1]).all():
+        lines = lines[:1]       # what is said of the first is said of all
     return np.array([[c.unit or line.unit
                       or (of_row(i, line.row, bool(grid.texts[line.row][c.index])) if unit_column is not None else "")
                       or of_table(i) for c, i in zip(used, said, strict=True)]
-                     for line, said in zip(rows.lines, indicators, strict=True)], object)
+                     for line, said in lines], object)
 
 
 # --- what each printed cell is ----------------------------------------------------------------------------------------
