@@ -13,7 +13,7 @@ import numpy as np
 
 from ..catalog import Catalog
 from .assembling import Grid
-from .panel import mergers
+from .panel import lifetime, mergers
 
 RULES = ("sum_mismatch", "change_mismatch", "ratio_mismatch", "total_mismatch", "within_mismatch")
 _SUM, _CHANGE, _RATIO, _TOTAL, _WITHIN = range(5)
@@ -191,9 +191,8 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
 def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
     """Return what obeys an identity: lists of (unit, months it counts in), months from its first row to its last."""
     month = np.arange(len(grid.months))
-    mask = {u: (month >= p.argmax()) & (month <= len(p) - 1 - p[::-1].argmax())
-            for u, p in enumerate(grid.present)}
-    groups = [[(u, m)] for u, m in mask.items()]
+    mask = [lifetime(grid, unit) for unit in range(len(grid.units))]
+    groups = [[(u, m)] for u, m in enumerate(mask)]
     for gone, heir, until in mergers(grid, catalog):
         groups[gone] = [(gone, mask[gone] & (month < until))]
         if heir >= 0:

@@ -119,7 +119,7 @@ def build_panel(grid: Grid, catalog: Catalog, book: Book) -> tuple[pd.DataFrame,
     for gone, heir, until in mergers(grid, catalog):
         own = value[gone, :until]
         theirs = value[heir, :until] if heir >= 0 else np.full_like(own, np.nan)
-        here = _lifetime(grid, gone)[:until, None]
+        here = lifetime(grid, gone)[:until, None]
         joint = np.where(here, own + theirs, theirs)
         _derive_ratios(joint, here[:, 0], catalog, grid.indicators)
         _note_merger(grid, catalog, book, gone, heir, until, joint, held)
@@ -135,11 +135,10 @@ def build_panel(grid: Grid, catalog: Catalog, book: Book) -> tuple[pd.DataFrame,
     return pd.DataFrame(data, index=index, columns=grid.indicators), np.sort(grid.cell[held])
 
 
-def _lifetime(grid: Grid, unit: int) -> np.ndarray:
+def lifetime(grid: Grid, unit: int) -> np.ndarray:
     """Return the months from a unit's first printed row to its last: in a month without a file it existed, too."""
-    there = np.flatnonzero(grid.present[unit])
-    month = np.arange(len(grid.months))
-    return (month >= there[0]) & (month <= there[-1]) if len(there) else np.zeros(len(month), bool)
+    there, month = np.flatnonzero(grid.present[unit]), np.arange(len(grid.months))
+    return (month >= there[0]) & (month <= there[-1])
 
 
 def _derive_ratios(joint: np.ndarray, here: np.ndarray, catalog: Catalog, keys: list[str]) -> None:
@@ -159,7 +158,7 @@ def _note_merger(grid, catalog: Catalog, book: Book, gone: int, heir: int, until
         if unit < 0:
             continue
         cell = grid.cell[unit, :until]
-        here = (cell >= 0) & _lifetime(grid, gone)[:until, None]
+        here = (cell >= 0) & lifetime(grid, gone)[:until, None]
         lost, kept = here & np.isnan(joint), here & ~np.isnan(joint)
         if unit == gone:
             book.add(cell[kept], "parsed", "merger", grid.value[unit, :until][kept], joint[kept], detail)
