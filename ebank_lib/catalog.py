@@ -74,11 +74,6 @@ def _name(text: str) -> str:
     return _plain_label(text)
 
 
-def _looks(name: str) -> str:
-    """Return a name as it looks: two names of one look cannot be told apart."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().translate(_ALIKE).split())
-
-
 Label = Annotated[str, AfterValidator(_plain_label)]
 Name = Annotated[str, AfterValidator(_name)]
 
@@ -358,7 +353,7 @@ def _branches(rows: Iterable[dict[str, str]], file: str) -> dict[str, Branch]:
                 _plain_label(name)
             except ValueError as fault:
                 raise ConfigError("is no name", found=name, expected=str(fault), **where) from fault
-            if not name.strip() or names.setdefault(_looks(name), branch) != branch:
+            if not name.strip() or names.setdefault(fold(name).translate(_ALIKE), branch) != branch:
                 raise ConfigError("a name must belong to one branch", found=name,
                                   expected="names used once, and none that looks like another", **where)
         if not (role == "merged") == bool(into) == bool(since):

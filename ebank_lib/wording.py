@@ -177,7 +177,10 @@ def number(value: float, unit: str = "", lang: str | None = None) -> str:
         return "–"
     lang = language(lang)
     scale, suffix = next(((s, w) for s, w in _SCALES[lang] if abs(value) >= s), (1.0, ""))
-    text = _significant(value / scale)
+    scaled = value / scale
+    decimals = min(max(0, 2 - math.floor(math.log10(abs(scaled)))), 6) if scaled else 0
+    text = f"{scaled:,.{decimals}f}" if scaled else "0"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
     gap = " " if lang == "en" and unit and unit != "%" else ""
     return f"{text}{suffix}{gap}{unit}"
 
@@ -189,9 +192,3 @@ def percent(value: float, digits: int = 1, sign: bool = False) -> str:
     return f"{value * 100:{'+' if sign else ''},.{digits}f}%"
 
 
-def _significant(value: float) -> str:
-    if value == 0:
-        return "0"
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{min(decimals, 6)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

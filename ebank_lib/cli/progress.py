@@ -92,8 +92,13 @@ class Lines(Quiet):
                         t("cli.learnt", lang, seconds=f"{event['seconds']:.1f}"))
         elif kind == "start":
             self._running[name] = (label, {})
+        elif kind == "stage" and event["what"] == "start":
+            self._running.get(name, (label, {}))[1][event["stage"]] = self._clock()
         elif kind == "stage":
-            self._stage(event["what"], event["stage"], event["seconds"], self._running.get(name, (label, {}))[1])
+            self._running.get(name, (label, {}))[1].pop(event["stage"], None)
+            if self._stages:
+                mark = f"  {t('cli.stage_failed', lang)}" if event["what"] == "failed" else ""
+                self._print(f"  {event['stage']:<28} {event['seconds']:5.1f} s{mark}")
         elif kind in ("done", "failed"):
             self._running.pop(name, None)
             self._took.append(event["seconds"])
@@ -101,15 +106,6 @@ class Lines(Quiet):
                 self._print(f"  [{len(self._took)}/{self._todo}] {label}  {event['seconds']:.1f} s")
         super().__call__(event)
         self._draw()
-
-    def _stage(self, what: str, stage: str, seconds: float, running: dict[str, float]) -> None:
-        if what == "start":
-            running[stage] = self._clock()
-            return
-        running.pop(stage, None)
-        if self._stages:
-            mark = f"  {t('cli.stage_failed', self._lang)}" if what == "failed" else ""
-            self._print(f"  {stage:<28} {seconds:5.1f} s{mark}")
 
     def _print(self, text: str, end: str = "\n") -> None:
         self.clear()
