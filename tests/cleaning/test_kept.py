@@ -96,12 +96,12 @@ def sealed(body):
     return hashlib.sha256(body).digest() + body
 
 
-@pytest.mark.parametrize("damage", [
-    lambda p: p.unlink(), lambda p: p.write_bytes(p.read_bytes()[:-3] + b"abc"),
-    *(lambda p, body=body: p.write_bytes(sealed(body)) for body in (b"x", b"x" * 1000, ipc(), ipc(a=[1]))),
-    lambda p: p.write_bytes(sealed(p.read_bytes()[32:-100])),
-    lambda p: p.write_bytes(sealed(ipc({"name": "a", "pandas": "{"}, a=[1])))])
-@pytest.mark.parametrize("part", ["cleaned", "source"])
+@pytest.mark.parametrize(("part", "damage"), [
+    ("cleaned", lambda p: p.unlink()), ("source", lambda p: p.write_bytes(p.read_bytes()[:-3] + b"abc")),
+    *((part, lambda p, body=body: p.write_bytes(sealed(body))) for part, body in (
+        ("cleaned", b"x"), ("source", b"x" * 1000), ("cleaned", ipc()), ("source", ipc(a=[1])))),
+    ("cleaned", lambda p: p.write_bytes(sealed(p.read_bytes()[32:-100]))),
+    ("source", lambda p: p.write_bytes(sealed(ipc({"name": "a", "pandas": "{"}, a=[1]))))])
 def test_what_is_damaged_or_planted_is_made_again(part, damage, province, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "store"))
     first = clean(open_source(province.path))

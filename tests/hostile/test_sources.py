@@ -7,7 +7,6 @@ import importlib.util
 import io
 import json
 import os
-import sqlite3
 import struct
 import threading
 import time
@@ -376,57 +375,7 @@ def test_repeated_texts_within_the_limit_are_read_in_full(folder):
 
 # ---------------------------------------------------------------- databases
 
-QUERY = """\
-- url_env: EBANK_HOSTILE_URL
-  query: {query}
-  branch: a
-  month: {{from: column, column: m}}
-  columns: {{b: online}}
-"""
 URL = "postgresql://ann:s3cret@127.0.0.1:1/x"
-
-
-@pytest.fixture
-def base(folder, monkeypatch):
-    pytest.importorskip("sqlalchemy")
-    with sqlite3.connect(folder.path / "x.db") as connection:
-        connection.execute("CREATE TABLE t (m TEXT, a TEXT, b INTEGER)")
-        connection.execute("INSERT INTO t VALUES ('2010-01', 'x', 1)")
-    connection.close()
-    monkeypatch.setenv("EBANK_HOSTILE_URL", f"sqlite:///{folder.path / 'x.db'}")
-    return folder
-
-
-@pytest.mark.parametrize("query", [
-    "DROP TABLE t", "DELETE FROM t", "INSERT INTO t VALUES (1, 2, 3)", "ATTACH DATABASE 'y.db' AS y",
-    "PRAGMA writable_schema = ON",
-    "VACUUM INTO 'y.db'", "select 1; drop table t", "WITH x AS (SELECT 1) DELETE FROM t", "-- select\nDROP TABLE t",
-    "/* select */ UPDATE t SET b = 2", "WITH x AS (SELECT 1) INSERT INTO t SELECT 1, 2, 3 RETURNING m, a, b",
-    "SELECT load_extension('x')", "SELECT writefile('y', 'x')"])
-def test_a_query_changes_nothing(base, monkeypatch, query):
-    monkeypatch.chdir(base.path)
-    before = (base.path / "x.db").read_bytes()
-    base.files(QUERY.format(query=json.dumps(query)))
-    with pytest.raises(SourceError, match="no query|query failed"):
-        base.cells()
-    assert (base.path / "x.db").read_bytes() == before
-    assert not list(base.path.glob("y*"))
-
-
-@pytest.mark.parametrize("query",
-                         ["SELECT m, a, b FROM t", "-- why\n select m, a, b from t",
-                          "/* why */ WITH x AS (SELECT * FROM t) SELECT * FROM x"])
-def test_a_query_that_reads_is_answered(base, query):
-    base.files(QUERY.format(query=json.dumps(query)))
-    assert base.cells().text.tolist() == ["1"]
-
-
-def test_an_answer_without_end_is_cut_off(base):
-    base.files(QUERY.format(query=json.dumps(
-        "WITH RECURSIVE n(b) AS (SELECT 1 UNION ALL SELECT b + 1 FROM n) SELECT '2010-01' AS m, 'x' AS a, b FROM n")))
-    limits(base, table_cells=60_000)
-    with pytest.raises(SourceError, match=r"more than 20000.*limits|limits\.table_cells"):
-        base.cells()
 
 
 @pytest.mark.parametrize("files", [
@@ -450,17 +399,6 @@ def test_a_folder_named_by_a_variable_with_a_password_is_not_quoted(province, mo
     with pytest.raises(ConfigError, match="is no folder; found 'what EBANK_HOSTILE_URL holds'") as caught:
         province.open()
     assert "s3cret" not in repr(caught.value) + str(caught.value)
-
-
-def test_a_database_that_is_not_there_is_an_error_without_its_address(base, monkeypatch):
-    monkeypatch.setenv("EBANK_HOSTILE_URL", URL)
-    base.files(QUERY.format(query="SELECT 1"))
-    with pytest.raises(SourceError, match="does not open") as caught:
-        base.cells()
-    chain, error = "", caught.value
-    while error is not None:
-        chain, error = chain + repr(error) + str(error), error.__cause__ or error.__context__
-    assert "s3cret" not in chain and "ann" not in chain
 
 
 # ---------------------------------------------------------------- what describes a source
