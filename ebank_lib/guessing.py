@@ -85,6 +85,12 @@ def _shipped() -> Catalog:
 
 # --- units ---------------------------------------------------------------------------------------------------------
 
+@cache
+def _bases() -> dict[str, str]:
+    """The base units by the names that they go by."""
+    return {_plain(name): key for key, base in _vocabulary().bases.items() for name in (key, base.en, *base.also)}
+
+
 def unit_named(text: str, base: str = "") -> Unit | None:
     """Return the unit that a text names: a scale (万, thousand, crore), what is counted (户, customers), or both.
 
@@ -100,7 +106,7 @@ def unit_named(text: str, base: str = "") -> Unit | None:
     known, text = _vocabulary(), _IN.sub("", _plain(text)).strip("()[] ")
     if text in known.ratios:
         return Unit(base=_RATIO, factor=known.ratios[text])
-    names = {_plain(name): key for key, labels in known.bases.items() for name in (key, labels.en, *labels.also)}
+    names = _bases()
     for scale, factor in [("", 1.0), *sorted(known.scales.items(), key=lambda pair: -len(pair[0]))]:
         # 万户, million yuan; Rs. crore and 人民币万元 have the scale behind.
         for noun in (text.removeprefix(scale), text.removesuffix(scale)) if scale in text else ():
