@@ -7,8 +7,10 @@ import pytest
 
 from ebank_lib.cli import main
 from ebank_lib.drafting import draft_into
+from ebank_lib.drafting.units import naming_of
 from ebank_lib.errors import ConfigError, SourceError
 from ebank_lib.sources import open_source
+from ebank_lib.sources.grids import Grid
 
 HEAD = "机构,月份,手机银行客户数（户）,柜面交易量（笔）"
 
@@ -184,3 +186,8 @@ def test_the_command_shows_what_is_read_and_what_to_run_next(tmp_path, capsys):
 def test_the_command_needs_files_or_a_database(tmp_path, capsys):
     assert main(["new", str(tmp_path)]) == 2
     assert "--from" in capsys.readouterr().err
+
+
+def test_units_come_in_the_order_in_which_they_are_printed():
+    units = ["万户", "万笔", "千户", "亿元", "百户", "万元", "千笔"]
+    assert list(naming_of([Grid("a.csv", "", [units], [units], {})])[1]) == units
