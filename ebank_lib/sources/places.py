@@ -34,9 +34,9 @@ def _one(what: str, said: Iterable[Any], texts: Sequence[str], file: str, sheet:
     """Return the one thing that some texts say; None is what says nothing."""
     found = {*said} - {None}
     if len(found) != 1:
-        several = f"several {what}{'e' * (what == 'branch')}s"
-        raise SourceError(f"names {several if found else f'no {what}'}", file=file, sheet=sheet or None,
-                          found=" | ".join(texts) or "nothing", expected=expected, hint=hint)
+        raise SourceError(f"names several {what}{'e' * (what == 'branch')}s" if found else f"names no {what}",
+                          file=file, sheet=sheet or None, found=" | ".join(texts) or "nothing",
+                          expected=expected, hint=hint)
     return found.pop()
 
 
