@@ -14,7 +14,7 @@ import made  # noqa: E402
 import ebank_lib  # noqa: E402
 
 project, release, language = "ebank", ebank_lib.__version__, "en"
-copyright = "MIT licence. The data of the sample are simulated and describe no real institution"
+copyright = "the ebank contributors, MIT licence. The data of the sample are simulated and describe no real institution"
 root_doc = "README"
 include_patterns = ["README*.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/**.md", "notebooks/*.ipynb"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -25,11 +25,13 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"      # numpydoc says them in words
 autodoc_member_order = "bysource"
-napoleon_use_rtype, napoleon_use_ivar = False, True
+napoleon_use_param = napoleon_use_rtype = False
+napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]      # a word in a type that is also somebody's attribute
 
 html_theme = "pydata_sphinx_theme"
 html_title = "ebank"
+html_sidebars = {page: [] for page in ("docs/start", "README.zh", "CHANGELOG", "CONTRIBUTING")}    # nothing below them
 html_show_sphinx = html_copy_source = html_show_sourcelink = False
 html_theme_options = {"secondary_sidebar_items": ["page-toc"], "navbar_align": "left", "navigation_with_keys": False,
                       "show_prev_next": False, "header_links_before_dropdown": 7}
@@ -37,7 +39,7 @@ html_theme_options = {"secondary_sidebar_items": ["page-toc"], "navbar_align": "
 
 def _mathml(display):
     def visit(self, node):
-        self.body.append(tex2mathml(node.astext(), as_block=display))
+        self.body.append(("<p>%s</p>" if display else "%s") % tex2mathml(node.astext(), as_block=display))
         raise SkipNode
     return visit, None
 

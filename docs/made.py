@@ -14,7 +14,7 @@ from ebank_lib.cli import _parser
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {       # a page, and those below it
     "README": ["docs/start", "docs/how-to/index", "docs/notebooks", "docs/reference/index", "docs/why/index",
-               "CONTRIBUTING", "CHANGELOG", "README.zh"],
+               "CONTRIBUTING", "CHANGELOG", "中文 <README.zh>"],
     "docs/how-to/index": ["workbook", "dataframe", "database", "strategy", "corrections", "trace", "province", "cron",
                           "dask", "nbval", "indicator", "security"],
     "docs/notebooks": [f"/notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))],
@@ -69,7 +69,7 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
 
 def _options(parser: argparse.ArgumentParser) -> str:
     rows = []
-    for action in parser._actions:
+    for action in parser._actions[1:]:      # without --help
         taken = action.metavar or ("" if action.nargs == 0 else "\\|".join(action.choices or [action.dest]))
         names = ", ".join(f"`{name}`" for name in action.option_strings)
         rows.append([f"{names} {taken}".strip(), action.help or ""])

@@ -112,7 +112,7 @@ def run(line, root, only_read):
 def test_what_a_page_shows_runs(name, root, place):
     import matplotlib.pyplot as plt
 
-    page, names = root / name, {"eb": eb}
+    page, names = root / name, {}
     for kind, text, only_read in blocks(page, "python", "sh"):
         if kind == "python":
             code = compile(text, str(page), "exec")
