@@ -288,8 +288,8 @@ def _effect(facts: Facts, row: Mapping[str, Any], lever: str) -> Iterable[Text]:
     said = facts.say("when", start=facts.month(last + 1), begin=facts.month(last + delay + 1),
                    full=facts.month(last + delay + max(int(effect["ramp"]), 1)),
                    indicator=facts.label(row["indicator"], short=True), effect=size)
-    yield said + (facts.say("evidenced", k=cite(effect["k"], cell("effects", "k", **picks))) if effect["k"]
-                  else facts.say("assumed"))
+    on = {"interventions": "evidenced", "jumps": "jumped", "assumed": "assumed"}[effect["source"]]
+    yield said + facts.say(on, **{"k": cite(effect["k"], cell("effects", "k", **picks))} if effect["k"] else {})
     need = next((one for one in facts["required"] if (one["target"], one["lever"], one["indicator"]) ==
                  (row["target"], lever, row["indicator"]) and one["required"] and one["times"] is not None), None)
     if need:

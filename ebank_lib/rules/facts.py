@@ -5,6 +5,13 @@ A check names a statistic of :data:`~ebank_lib.rules.statistics.FACTS`, indicato
 other side, and is ``unclear`` otherwise. Of several indicators or pairs the least favourable decides; its bound that
 could contradict the claim is widened for having been picked (Bonferroni), the one that could support it needs no
 correction (Berger 1982, intersection-union test). A fact holds when all its checks hold and fails when one fails.
+
+Intervals of 90% promise that a check of one indicator holds in 5% of cases when the truth lies at its threshold. Of 300
+simulated branches of 44 months, growth normal or with the tails of Student's t of 3 degrees, it held in 6 to 8% (means
+and their gaps), 9 to 12% (ratios of volatility) and 6 to 10% (volatility of the second half); a share that is a random
+walk was called rising in 15 to 19%. Where growth hangs together from month to month (autocorrelation 0.5) means and
+gaps held in 12 to 13%; where steps take one another back such a share was called rising in 30%. A single verdict is no
+proof; a fact of many checks, all of which must hold, is surer.
 """
 
 from __future__ import annotations

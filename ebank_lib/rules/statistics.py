@@ -388,7 +388,9 @@ def push_share(asked: Asked, key: str) -> Figure:
 
 
 def volatility_change(asked: Asked) -> Figure:
-    """Volatility of growth in the second half of the months over the first, geometric mean (as in the facts)."""
+    """Volatility of growth in the second half of the months over the first, geometric mean (as in the facts).
+
+    Its interval promises 5% above 1 where nothing changed: 7% of simulated branches, 13% with tails of t(3)."""
     frame = asked.frame[asked.rule.indicators]
     if (frame.notna().sum() < MIN_HISTORY).any():
         return Figure(missing="too_few")

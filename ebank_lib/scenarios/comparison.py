@@ -153,29 +153,29 @@ class Scenarios(Shown):
         -------
         DataFrame
             ``scenario, indicator, how, low, median, high`` (80% range), ``ceiling`` (infinite: none), ``delay, ramp,
-            lasts, cost, source`` (assumed, interventions), ``k`` (interventions pooled), ``reason`` (why evidence asked
-            for does not do).
+            lasts, cost, source`` (assumed, interventions, or jumps that were found), ``k`` (how many were pooled),
+            ``lagged`` (how many of them in branches that lagged), ``reason`` (why evidence asked for does not do).
         """
         rows = []
         for key, drawn in self.drawn.items():
             lever = drawn.lever
             for one in drawn.effects:
                 low, high = one.range_80
-                learnt = one.pooled is not None
+                source = "assumed" if one.pooled is None else "interventions" if one.pooled.named else "jumps"
+                k, lagged = (one.pooled.k, one.pooled.lagged) if one.pooled else (0, 0)
                 rows.append((key, one.move.indicator, one.move.how, low, float(one.at(0.0)), high, one.top, lever.delay,
-                             lever.ramp, one.move.lasts, lever.cost, "interventions" if learnt else "assumed",
-                             one.pooled.k if learnt else 0, one.reason))
+                             lever.ramp, one.move.lasts, lever.cost, source, k, lagged, one.reason))
         return describe(pd.DataFrame(rows, columns=[
             "scenario", "indicator", "how", "low", "median", "high", "ceiling", "delay", "ramp", "lasts", "cost",
-            "source", "k", "reason"]), indicator="indicator")
+            "source", "k", "lagged", "reason"]), indicator="indicator")
 
     def effects(self, lang: str | None = None):
         """Show every effect as a table: its 80% range, when it comes, and whether it is assumed or estimated."""
         lang = language(lang)
         rows = [(self.label(row["scenario"], lang), self.catalog.indicator(row["indicator"]).short_label(lang),
                  said_range(self.catalog, row["indicator"], row["how"], row["low"], row["high"], lang),
-                 said_timing(row, lang), t("scenarios.assumed", lang) if row["source"] == "assumed" else
-                 t("scenarios.from_pushes", lang, k=row["k"])) for row in self.levers_table().to_dict("records")]
+                 said_timing(row, lang), t(f"scenarios.from_{row['source']}", lang, k=row["k"]))
+                for row in self.levers_table().to_dict("records")]
         columns = ["scenario", "indicator", "range_80", "timing", "source"]
         return show(pd.DataFrame(rows, columns=columns), caption=t("scenarios.effects_caption", lang), lang=lang,
                     heads={c: t(f"scenarios.{c}", lang) for c in columns})
@@ -275,8 +275,10 @@ class Scenarios(Shown):
                  "indicator": self.catalog.indicator(move.indicator).short_label(lang)}
         if pooled is None:
             return t("scenarios.because_assumed", lang, **about)
-        return t("scenarios.because_named" if pooled.named else "scenarios.because_found", lang,
+        said = t("scenarios.because_named" if pooled.named else "scenarios.because_found", lang,
                  k=cite(pooled.k, refer("k")), **about)
+        return said + t("scenarios.because_lagged", lang, n=cite(pooled.lagged, refer("lagged"))) \
+            if pooled.lagged > pooled.k / 2 else said
 
     # ---------------------------------------------------------------- in pictures and tables
 

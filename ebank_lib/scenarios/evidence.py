@@ -17,7 +17,7 @@ from ..forecasting.joint import JointPaths
 from ..store import kept_frames
 from .strategy import Lever
 
-_COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en"]
+_COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en", "lagged"]
 LEAST = 5               # of three the next one's t has one degree of freedom, whose mean does not exist
 _TAIL = float(norm.ppf(0.99))
 
@@ -26,9 +26,10 @@ _TAIL = float(norm.ppf(0.99))
 class Pooled:
     """What the next measure of the kind may bring, from what past ones brought; see :func:`pool`.
 
-    ``table`` has the interventions pooled: ``branch, indicator, month, size, t, zh, en``; ``mu, tau, se`` are the mean
-    of log(1 + size), the spread between interventions and the standard error of the mean. Those that the source does
-    not name were found by their size, and are likely too high on the whole.
+    ``table`` has the interventions pooled: ``branch, indicator, month, size, t, zh, en, lagged``, the last where the
+    month before the branch was in the lowest third of all; ``mu, tau, se`` are the mean of log(1 + size), the spread
+    between interventions and the standard error of the mean. Those that the source does not name were found by their
+    size, and are likely too high on the whole.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -41,6 +42,11 @@ class Pooled:
     def k(self) -> int:
         """Number of interventions."""
         return len(self.table)
+
+    @property
+    def lagged(self) -> int:
+        """Number of them in branches that lagged: what these brought is in part catching up, and no others' to have."""
+        return int(self.table["lagged"].sum())
 
     def size_at(self, z):
         """Return the size at a point of the prediction distribution, given as a standard normal's; never below 0.
@@ -108,6 +114,7 @@ def _pushes(history: pd.DataFrame, reporting: list[str], indicators: list[str], 
     named, found = [], []
     there = dict(iter(history[indicators].groupby(level="branch", sort=False)))
     for key in indicators:
+        place = history[key].unstack("branch").reindex(columns=reporting).rank(axis=1, pct=True).shift()
         for branch in (b for b in reporting if b in there):
             y = there[branch][key].droplevel("branch")
             try:
@@ -115,7 +122,7 @@ def _pushes(history: pd.DataFrame, reporting: list[str], indicators: list[str], 
             except SeriesError:     # too short or constant: a branch without evidence, not without a history
                 continue
             for row in got.table[got.table["t"] != 0].to_dict("records") if got.log else []:
-                about = [branch, key, *(row[c] for c in _COLUMNS if c not in ("branch", "indicator"))]
+                about = [branch, key, *(row[c] for c in _COLUMNS[2:-1]), bool(place.at[row["month"], branch] <= 1 / 3)]
                 if row["en"]:
                     named.append(about)
                 elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:

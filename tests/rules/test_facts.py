@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy import stats
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.cleaning import Cleaned
@@ -15,6 +16,8 @@ from ebank_lib.cleaning.panel import total_frame
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.growth import log_growth
 from ebank_lib.rules import FACTS, stylised_facts
+from ebank_lib.rules.facts import Check, _judge
+from ebank_lib.rules.statistics import Data
 from ebank_lib.wording import use_language
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
@@ -265,3 +268,23 @@ def test_the_table_reads_in_both_languages(rizhao, lang):
     html = rizhao._repr_html_()
     assert ("成立" if lang == "zh" else "holds") in html
     assert ("个百分点" if lang == "zh" else " points") in html and "90%" in html.rsplit("</table>")[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statistic, other, promised", [
+    ("mean_index", False, 0.08), ("growth_gap", True, 0.08), ("volatility_ratio", True, 0.12),
+    ("later_volatility", False, 0.13), ("slope", False, 0.19)])
+@pytest.mark.parametrize("degrees", [3, 1000])
+def test_at_its_threshold_a_check_holds_as_seldom_as_is_stated(statistic, other, promised, degrees):
+    """Of 100 simulated branches; three standard errors above what is stated would be more."""
+    rng, months = np.random.default_rng(11), pd.period_range("2008-01", periods=44, freq="M")
+    ask = Check(statistic=statistic, side="above", threshold=0 if statistic in ("growth_gap", "slope") else 1,
+                indicators=["a"], against=["b"] if other else [])
+    drift = -0.05**2 / 2 if statistic == "mean_index" else 0.0
+    held = 0
+    for _ in range(100):
+        x = np.cumsum(drift + 0.05 * stats.t(degrees).rvs((44, 2), random_state=rng), axis=0)
+        values = 1 / (1 + np.exp(-x)) if statistic == "slope" else np.exp(x)
+        frame = pd.DataFrame(values, months, ["a", "b"])
+        held += _judge(ask, Data(frame, ["a"], 199, 0, ask.against), 0.9)["verdict"] == "holds"
+    assert held / 100 < promised + 3 * np.sqrt(promised * (1 - promised) / 100)

@@ -238,12 +238,28 @@ def test_an_effect_with_evidence_is_not_called_assumed(make_paths, catalog):
     two = Lever(key="mixed", zh="乙", en="mixed", moves=[learnt, Move(indicator="phone", low=0.1, high=0.2)])
     goal = target(goal=float(1.3 * np.exp(y[0, -1])))
     got = run_scenarios(paths, branches[0], Strategy((goal,), (one,)), events=events)
-    assert "estimated from 6 past pushes" in got.sentences("en")[3] and "from past pushes" in got.name("push", "en")
+    assert "estimated from 6 past pushes" in got.sentences("en")[3] and "lowest third" not in got.sentences("en")[3]
+    assert "estimated from the past" in got.name("push", "en")
     assert got.levers_table()["k"].tolist() == [6] and not got.table["assumed"].any()
     mixed = run_scenarios(make_paths({"sms": paths.values["sms"], "phone": paths.values["sms"]},
                                      {"sms": np.exp(y), "phone": np.exp(y)}, branches=branches),
                           branches[0], Strategy((goal,), (two,)), events=events)
     assert "partly assumed" in mixed.name("mixed", "en") and "estimated from 6" in mixed.sentences("en")[3]
+
+
+def test_pushes_of_branches_that_lagged_are_called_catching_up(make_paths, catalog):
+    branches, rng = tuple(catalog.reporting[:15]), np.random.default_rng(3)
+    y = np.cumsum(rng.normal(0.01, 0.01, (15, 44)), axis=1) + np.linspace(4, 8, 15)[:, None]
+    y[:5, 20:] += rng.normal(0.4, 0.05, (5, 1))
+    paths = make_paths({"sms": np.exp(y[:, -1, None, None] + np.cumsum(rng.normal(0, 0.05, (15, H, N)), axis=1))},
+                       {"sms": np.exp(y)}, branches=branches)
+    events = pd.DataFrame([{"month": paths.history.index[20][1], "zh": "推广", "en": "push",
+                            "branches": ";".join(branches[:5]), "indicators": "sms"}])
+    move = Move(indicator="sms", evidence=Evidence(interventions=["sms"]))
+    strategy = Strategy((target(goal=float(1.3 * np.exp(y[0, -1]))),), (Lever(key="a", zh="甲", en="a", moves=[move]),))
+    got = run_scenarios(paths, branches[0], strategy, events=events)
+    assert "5 of them were in branches then among the lowest third" in got.sentences("en")[3]
+    assert "其中5次" in got.sentences("zh")[3] and got.levers_table()["lagged"].tolist() == [5]
 
 
 def test_the_first_screen_has_the_same_five_sentences_in_three_lines(result):
@@ -355,7 +371,8 @@ def test_the_sample_answers_for_every_measure_of_the_study(cleaned, rizhao):
     base = got.table[got.table["kind"] == "baseline"]
     assert np.allclose(targets.table["p_at"], base["p_at"])
     mobile = got.levers_table().query("scenario == 'mobile_editions' and indicator == 'mobile'").iloc[0]
-    assert mobile["source"] == "interventions" and mobile["k"] >= 4 and 0 < mobile["low"] < mobile["high"]
+    assert mobile["source"] == "jumps" and mobile["k"] >= 5     # the source names four pushes
+    assert 0 < mobile["low"] < mobile["high"]
 
 
 @pytest.mark.slow

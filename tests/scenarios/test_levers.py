@@ -189,6 +189,9 @@ def test_evidence_recovers_pushes_of_known_size(make_paths, catalog):
     # An event that names no indicator, a merger say, is no push; found shifts stand in, and say so.
     found = learn_evidence(paths, [one], known((paths.history.index[20][1], "", "")))[("mobile",)]
     assert not found.named and set(found.table["month"].astype(str)) >= {"2009-09"}
+    # Of eight branches the lowest two are the lowest third.
+    low = set(paths.history["mobile"].xs(paths.history.index[19][1], level="month").nsmallest(2).index)
+    assert set(pooled.table.loc[pooled.table["lagged"], "branch"]) == low and pooled.lagged == 2
 
 
 def test_pooling_is_that_of_published_software():

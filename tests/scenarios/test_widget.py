@@ -286,7 +286,7 @@ def test_the_sample_answers_a_slider_in_under_a_second(cleaned):
                            events=known_events(cleaned.source))
     board = parts(lever_board(result, "mobile_editions", interactive=True, lang="en"))
     stating = sliders(board)[0][0].value
-    assert "(from past pushes)" in board["table"].value and 0 < stating[0] < stating[1]
+    assert "(estimated from the past)" in board["table"].value and 0 < stating[0] < stating[1]
     took = []
     for delay in (5, 8, 11):
         begun = time.perf_counter()
