@@ -14,6 +14,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from ..errors import SeriesError
 from ..events import find_interventions
 from ..forecasting.joint import JointPaths
+from ..peers.position import by_branch
 from ..store import kept_frames
 from .strategy import Lever
 
@@ -114,7 +115,7 @@ def _pushes(history: pd.DataFrame, reporting: list[str], indicators: list[str], 
     named, found = [], []
     there = dict(iter(history[indicators].groupby(level="branch", sort=False)))
     for key in indicators:
-        place = history[key].unstack("branch").reindex(columns=reporting).rank(axis=1, pct=True).shift()
+        place = by_branch(history, key).reindex(columns=reporting).rank(axis=1, pct=True).shift()
         for branch in (b for b in reporting if b in there):
             y = there[branch][key].droplevel("branch")
             try:
@@ -122,7 +123,7 @@ def _pushes(history: pd.DataFrame, reporting: list[str], indicators: list[str], 
             except SeriesError:     # too short or constant: a branch without evidence, not without a history
                 continue
             for row in got.table[got.table["t"] != 0].to_dict("records") if got.log else []:
-                about = [branch, key, *(row[c] for c in _COLUMNS[2:-1]), bool(place.at[row["month"], branch] <= 1 / 3)]
+                about = [branch, key, *(row[c] for c in _COLUMNS[2:-1]), bool(place.loc[row["month"], branch] <= 1 / 3)]
                 if row["en"]:
                     named.append(about)
                 elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
