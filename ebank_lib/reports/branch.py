@@ -40,6 +40,7 @@ from .content import Content, read_content
 from .notebook import Executed
 from .page import About, build_page
 from .seal import run_json_bytes, source_links, text_sha256
+from .sheets import sheets_of
 from .summary import labels_of, summarise, summary_bytes
 from .workbook import export_files, workbook_bytes
 
@@ -144,9 +145,13 @@ def write_report(province: Province, about: About, executed: Iterable[Executed],
     before = use_language(about.lang)
     try:
         content, files = build([book.path for book in executed], about)
+        notes = [t("report.source", title=about.source_title), *([t("report.simulated")] if about.simulated else [])]
+        files["tables.xlsx"] = workbook_bytes(sheets_of(content.tables, province.cleaned, about),
+                                              t("report.title", branch=about.branch_label), notes)
         files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned, executed))
         panel = province.cleaned.to_frame()
-        files |= table_files("panel", panel if about.branch == province.whole else panel[panel["branch"] == about.branch])
+        mine = slice(None) if about.branch == province.whole else panel["branch"] == about.branch
+        files |= table_files("panel", panel[mine])
         files["run.json"] = run_json_bytes(_run(province, executed, about), files)
     finally:
         use_language(before)
@@ -172,12 +177,8 @@ def build(notebooks: Sequence[Path], about: About) -> tuple[Content, dict[str, b
     No clock, no source, no machine: whoever has the notebooks can make all of it again and compare byte by byte.
     """
     content = read_content(notebooks, about.lang, about.fills)
-    notes = [t("report.source", about.lang, title=about.source_title),
-             *([t("report.simulated", about.lang)] if about.simulated else [])]
-    title = t("report.title", about.lang, branch=about.branch_label)
     return content, {
         **{f"notebooks/{path.name}": path.read_bytes() for path in notebooks},
-        "tables.xlsx": workbook_bytes(content.tables, title, notes, about.lang),
         **export_files(content.tables),
         "report.html": build_page(content, about).encode("utf-8")}
 

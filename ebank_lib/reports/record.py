@@ -24,7 +24,6 @@ from .parameters import check_parameters
 # More digits than anybody reads, fewer than two processors agree on.
 _DIGITS = 10
 _MAX_ROWS = 100_000
-_KEPT = ("history", "contents")     # what Excel, and our first sheet, are called
 # Charts use few colours: a palette loses nothing that can be seen and leaves a quarter of the bytes.
 _COLOURS = 192
 
@@ -50,7 +49,7 @@ def setup(lang: str = "zh") -> None:
 
 
 def record(name: str, result: object, title: str = "") -> None:
-    """Hand a table to the report: it becomes a sheet of ``tables.xlsx``.
+    """Hand a table to the report: kept as CSV and Parquet, it is what the page and ``tables.xlsx`` speak from.
 
     Parameters
     ----------
@@ -119,8 +118,7 @@ def table_of(name: str, result: object, title: str = "", lang: str | None = None
 
 
 def _check_name(name: str) -> None:
-    if not (isinstance(name, str) and name.isidentifier() and name.isascii() and len(name) <= 31
-            and name.lower() not in _KEPT):
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii() and len(name) <= 31):
         raise ConfigError("bad name", found=name, expected="at most 31 letters, digits and _, beginning with a letter")
 
 

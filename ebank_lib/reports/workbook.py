@@ -1,4 +1,4 @@
-"""Recorded tables for those who go on working with the figures: ``tables.xlsx``, a sheet each, tidy CSV and Parquet.
+"""A report's tables as files: ``tables.xlsx`` for people, tidy CSV and Parquet for programs.
 
 Texts are written as texts and never as formulas or links, whatever they begin with. Columns of CSV and Parquet have the
 names that code uses, in every language; months are texts ``YYYY-MM``, per cent are fractions. No file carries a time,
@@ -14,118 +14,134 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import xlsxwriter
 
 from ..cleaning.ledger import inert
+from ..display import missing
 from ..wording import columns_of, language, t
+from .sheets import Column, Sheet
 
+# What a kind of number looks like; any other kind is an Excel format itself.
+FORMATS = {"count": "#,##0", "rank": "0", "percent": "0.0%", "change": "+0.0%;-0.0%;0.0%", "points": "+0.0;-0.0;0.0",
+           "times": "0.00", "month": "yyyy-mm"}
 _EPOCH = dt.datetime(2000, 1, 1)   # xlsx must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
 _WIDEST = 48
+_LINE = 16                         # points
+_PAGE = 14                         # columns that can be read on a sheet of A4
 _HEAD = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#EEF1F4"}
-_STYLES = {"title": {"bold": True, "font_size": 14}, "head": _HEAD, "head_right": {**_HEAD, "align": "right"},
-           "link": {"font_color": "#0A58B0", "underline": 1}, "note": {"font_color": "#57606A", "italic": True},
-           "text": {"text_wrap": True, "valign": "top"}}
-_FORMATS = {"percent": "0.00%", "integer": "#,##0", "month": "yyyy-mm", "date": "yyyy-mm-dd"}
-# About four digits of the usual size.
-_SIZES = ((1000, "#,##0"), (10, "#,##0.00"), (0.1, "0.000"), (1e-3, "0.00000"), (1e-300, "0.00E+00"), (0, "0.000"))
+_STYLES = {"title": {"bold": True, "font_size": 14}, "head": {**_HEAD, "indent": 1},
+           "head_right": {**_HEAD, "align": "right"}, "link": {"font_color": "#0A58B0", "underline": 1},
+           "note": {"font_color": "#57606A", "italic": True},
+           "text": {"text_wrap": True, "valign": "top", "indent": 1},
+           "month": {"num_format": FORMATS["month"], "align": "left", "valign": "top", "indent": 1}}
 
 
-def workbook_bytes(tables: Sequence[Mapping[str, Any]], title: str, notes: Iterable[str] = (),
-                   lang: str | None = None) -> bytes:
-    """Return the workbook of records, as :func:`~ebank_lib.reports.record.table_of` makes them, with ``notebook`` and
-    ``prompt`` where known. Notes (the source, and that data are simulated) stand on the first sheet and under every
-    table."""
+class _Book(xlsxwriter.Workbook):
+    """A workbook whose formats are made when they are first asked for."""
+
+    def __init__(self, file: io.BytesIO):
+        super().__init__(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
+                                "strings_to_numbers": False, "nan_inf_to_errors": False})
+        self._known: dict[tuple[str, bool], Any] = {}
+
+    def style(self, kind: str, total: bool = False):
+        """Return the format of a kind of cell; one that ends in ``?`` is in doubt."""
+        if (kind, total) not in self._known:
+            bare = kind.removesuffix("?")
+            look = _STYLES.get(bare) or {"num_format": FORMATS.get(bare, bare), "valign": "top"}
+            doubt = {"font_color": "#B42318", "italic": True} if bare != kind else {}
+            self._known[kind, total] = self.add_format(look | doubt | ({"bold": True, "top": 1} if total else {}))
+        return self._known[kind, total]
+
+
+def workbook_bytes(sheets: Sequence[Sheet], title: str, notes: Iterable[str] = (), lang: str | None = None) -> bytes:
+    """Return the workbook of sheets, the first of them a list of the others. Notes (the source, and that data are
+    simulated) stand on the first sheet and under every table."""
     lang, notes = language(lang), [str(note) for note in notes]
     buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-                                        "strings_to_numbers": False, "nan_inf_to_errors": False})
+    book = _Book(buffer)
     book.set_properties({"title": _safe(title), "created": _EPOCH})
-    numbers = {pattern: {"num_format": pattern, "valign": "top"}
-               for pattern in (*_FORMATS.values(), *(pattern for _, pattern in _SIZES))}
-    styles = {name: book.add_format(style) for name, style in (_STYLES | numbers).items()}
-    first = t("report.workbook_contents", lang)
-    _contents(book.add_worksheet(first), tables, title, notes, styles, lang)
-    for table in tables:
-        _sheet(book.add_worksheet(table["name"]), table, first, notes, styles, lang)
+    first = t("workbook.contents", lang)
+    _contents(book, book.add_worksheet(first), sheets, title, notes, lang)
+    for sheet in sheets:
+        _sheet(book, book.add_worksheet(sheet.name), sheet, first, notes, lang)
     book.close()
     return buffer.getvalue()
 
 
-def _contents(sheet, tables: Sequence[Mapping], title: str, notes, styles, lang) -> None:
-    sheet.hide_gridlines(2)
-    sheet.write_string(0, 0, _safe(title), styles["title"])
-    for at, key in enumerate(("sheet", "what", "rows", "made_by")):
-        sheet.write_string(2, at, t(f"report.{key}", lang), styles["head"])
-    for n, table in enumerate(tables, start=3):
-        sheet.write_url(n, 0, f"internal:'{table['name']}'!A1", styles["link"], table["name"])
-        sheet.write_string(n, 1, _safe(table["title"]), styles["text"])
-        sheet.write_number(n, 2, len(table["rows"]), styles["#,##0"])
-        sheet.write_string(n, 3, _origin(table))
-    for n, note in enumerate(notes, start=4 + len(tables)):
-        sheet.write_string(n, 0, _safe(note), styles["note"])
-    for at, width in enumerate((30, 60, 10, 32)):
-        sheet.set_column(at, at, width)
-    sheet.freeze_panes(3, 0)
+def _contents(book: _Book, page, sheets: Sequence[Sheet], title: str, notes: Sequence[str], lang: str) -> None:
+    page.hide_gridlines(2)
+    page.write_string(0, 0, _safe(title), book.style("title"))
+    for at, (key, width) in enumerate((("sheet", 18), ("about", 72), ("file", 30))):
+        page.write_string(2, at, t(f"workbook.{key}", lang), book.style("head"))
+        page.set_column(at, at, width)
+    for n, sheet in enumerate(sheets, start=3):
+        page.write_url(n, 0, f"internal:'{sheet.name}'!A1", book.style("link"), sheet.name)
+        page.write_string(n, 1, _safe(sheet.about), book.style("text"))
+        page.write_string(n, 2, sheet.file, book.style("text"))
+    for n, note in enumerate((t("workbook.tidy", lang), *notes), start=4 + len(sheets)):
+        page.write_string(n, 0, _safe(note), book.style("note"))
+    _printed(page, 1)
 
 
-def _sheet(sheet, table, first, notes, styles, lang) -> None:
-    columns, rows = table["columns"], table["rows"]
-    sheet.write_string(0, 0, _safe(table["title"]), styles["title"])
-    sheet.write_url(1, 0, f"internal:'{first}'!A1", styles["link"], t("report.back", lang))
-    for at, column in enumerate(columns):
-        kind, values = column["kind"], [row[at] for row in rows]
-        number = kind in ("integer", "number", "percent")
-        sheet.write_string(2, at, _safe(column["head"]), styles["head_right" if number else "head"])
-        style = styles[_FORMATS.get(kind) or _pattern(values)]
-        for n, value in enumerate(values, start=3):
-            if isinstance(value, bool):
-                sheet.write_string(n, at, t("report.yes" if value else "report.no", lang))
-            elif isinstance(value, (int, float)):
-                sheet.write_number(n, at, value, style)
-            elif kind in ("month", "date") and value and (day := _day(value)):
-                sheet.write_datetime(n, at, day, style)
-            elif value is not None:
-                sheet.write_string(n, at, _safe(value), styles["text"])
-        sheet.set_column(at, at, _width(column, values[:500]))
-    below = [*notes, *filter(None, [_origin(table)])]
-    for n, note in enumerate(below, start=4 + len(rows)):
-        sheet.write_string(n, 0, _safe(note), styles["note"])
-    sheet.freeze_panes(3, 1)
-    if rows:
-        sheet.autofilter(2, 0, 2 + len(rows), len(columns) - 1)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(2)
+def _sheet(book: _Book, page, sheet: Sheet, first: str, notes: Sequence[str], lang: str) -> None:
+    page.write_string(0, 0, _safe(sheet.about), book.style("title"))
+    page.write_url(1, 0, f"internal:'{first}'!A1", book.style("link"), t("workbook.back", lang))
+    rows = len(sheet.columns[0].values)
+    lines = [1] * (rows + 1)
+    for at, column in enumerate(sheet.columns):
+        kinds = [column.kind] * rows if isinstance(column.kind, str) else column.kind
+        width = _width(column, kinds)
+        page.set_column(at, at, width)
+        page.write_string(2, at, _safe(column.head), book.style("head" if column.worded else "head_right"))
+        lines[0] = max(lines[0], _lines(column.head, width))
+        for n, (value, kind) in enumerate(zip(column.values, kinds, strict=True), start=1):
+            total = sheet.total and n == rows
+            if missing(value):
+                page.write_blank(n + 2, at, None, book.style(kind, total))
+            elif column.kind == "month" and (day := _day(value)):
+                page.write_datetime(n + 2, at, day, book.style(kind))
+            elif column.worded:
+                page.write_string(n + 2, at, _safe(value), book.style("text", total))
+                lines[n] = max(lines[n], _lines(str(value), width))
+            else:
+                page.write_number(n + 2, at, value, book.style(kind, total))
+    for n, high in enumerate(lines, start=2):       # not every program makes room for a text of several lines
+        page.set_row(n, _LINE * high)
+    for n, note in enumerate((*sheet.notes, *notes), start=4 + rows):
+        page.write_string(n, 0, _safe(note), book.style("note"))
+    page.freeze_panes(3, 1)
+    page.repeat_rows(2)
+    page.repeat_columns(0)
+    _printed(page, -(-len(sheet.columns) // _PAGE))
+
+
+def _printed(page, wide: int) -> None:
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(wide, 0)
 
 
 def _day(text: str) -> dt.datetime | None:
-    """Return a month or a day as Excel's date; None for what Excel's calendar does not have."""
-    try:
-        day = dt.datetime.fromisoformat(text if len(text) > 7 else f"{text}-01")
-    except ValueError:
-        return None
-    return day if day.year >= 1900 else None
+    """Return a month as Excel's date; None for what Excel's calendar does not have."""
+    month = pd.Period(text, "M")
+    return dt.datetime(month.year, month.month, 1) if month.year >= 1900 else None
 
 
-def _pattern(values: Sequence[Any]) -> str:
-    """Return a number format that shows about four digits of the column's usual size."""
-    sizes = sorted(abs(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and v)
-    usual = sizes[len(sizes) // 2] if sizes else 0.0
-    return next(pattern for size, pattern in _SIZES if usual >= size)
+def _width(column: Column, kinds: Sequence[str]) -> float:
+    """Return a width in which the texts or figures fit, and the heading in a few lines; Chinese signs count double."""
+    def shown(value, kind: str) -> str:
+        return str(value) if column.worded else f"{value:,.0f}" + kind.partition(";")[0].replace("#,##", "")
+
+    longest = max((columns_of(shown(value, kind)) for value, kind in zip(column.values, kinds, strict=True)
+                   if not missing(value)), default=0)
+    return min(_WIDEST, max(9, longest + 2, columns_of(column.head) / 3 + 3))
 
 
-def _width(column: Mapping[str, Any], values: Sequence[Any]) -> float:
-    """Return a width in which the heading and the texts fit, Chinese signs counting double."""
-    shown = [f"{v:,.3f}" if isinstance(v, float) else str(v) for v in values if v is not None]
-    longest = max((columns_of(text[:14] if column["kind"] in ("number", "integer") else text) for text in shown),
-                  default=0)
-    return min(_WIDEST, max(9, longest + 2, min(columns_of(column["head"]), 24) + 3))
-
-
-def _origin(table: Mapping[str, Any]) -> str:
-    return f"{table['notebook']}.ipynb [{table['prompt']}]" if table.get("notebook") else ""
+def _lines(text: str, width: float) -> int:
+    return sum(-(-columns_of(line) // max(1, int(width) - 1)) for line in text.split("\n"))
 
 
 def _safe(text: object) -> str:

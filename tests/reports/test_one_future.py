@@ -53,7 +53,7 @@ def test_a_forecast_is_the_same_in_the_index_the_page_the_workbook_and_the_paths
         said = value_text(one["indicator"], last["y_hat"], "zh")
         assert f"预计2012年8月为{said}" in page and said in index
         assert range_text(one["indicator"], last["lo-80"], last["hi-80"], "zh") in index
-        sheet = openpyxl.load_workbook(made / branch / "tables.xlsx", read_only=True)["forecast"]
+        sheet = openpyxl.load_workbook(made / branch / "tables.xlsx", read_only=True)["预测"]
         written = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, float)]
         assert np.isclose(written, last["y_hat"], rtol=1e-9).any()
 

@@ -37,7 +37,7 @@ def test_a_result_is_recorded_by_its_table_and_a_series_by_its_values():
 
 @pytest.mark.parametrize("call", [
     lambda: table_of("../x", pd.DataFrame()), lambda: table_of("t", 3),
-    lambda: table_of("t" * 32, pd.DataFrame()), lambda: table_of("History", pd.DataFrame()),
+    lambda: table_of("t" * 32, pd.DataFrame()),
 ])
 def test_what_cannot_be_recorded_is_a_typed_error(call):
     with pytest.raises(ConfigError):
