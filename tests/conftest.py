@@ -133,6 +133,8 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
                                          "why": {lg: grade.reading(lg) for lg in ("zh", "en")}},
             "targets": [{"key": f"t{k}", "label": {"zh": zh, "en": en}, "deadline": "2012-12", "odds": p,
                          "said": f"{p:.0%}", "verdict": "on_course" if p >= 0.5 else "behind",
+                         "goal": dict.fromkeys(("zh", "en"), "80.0%"), "short": max(0.0, 0.3 * (0.5 - p)),
+                         "then": dict.fromkeys(("zh", "en"), f"{80 * (1 - max(0.0, 0.3 * (0.5 - p))):.1f}%"),
                          "cells": [f"targets[t{k}].p_at"]}
                         for k, (p, (zh, en)) in enumerate(zip(odds, names, strict=True))],
             "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12}, "ebank": "0",

@@ -1,8 +1,8 @@
 """The pages around the reports, set from their summaries: ``index.html``, ``changes.html``, a failed branch's own page.
 
-The index shows every branch, who needs attention and why, what failed. It is one file that loads nothing, for a file
-share without a server. Without script everything is shown and can be read; the one script, named by its hash, sorts,
-searches and filters what is there.
+The index ranks the branches: what will be short of the targets, the odds of the hardest, growth against the others; and
+says what is wrong with a report or its data. It is one file that loads nothing, for a file share without a server.
+Without script everything is shown and can be read; the one script, named by its hash, sorts and searches what is there.
 
 The page of changes says which forecasts moved against the previous run, grades and odds too, and what differs behind
 them. A branch is compared with the last summary of it that said something else (``previous.json``). Only forecasts of
@@ -13,20 +13,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from statistics import mean, median
 from typing import Any
 from urllib.parse import quote
 
 from ..scenarios.odds import hardest_of
-from ..wording import has, listed, t
+from ..wording import has, listed, percent, t
 from .page import set_page
 from .record import plain
 from .summary import OPEN, change_text, month_text, range_text, value_text
 
-# In the order of a reader's worry; see reports/summary.py for the rules. The first five are to be acted on.
-CODES = ("failed", "not_done", "no_latest", "grade", "outside", "odds", "falling", "suspicious")
-# More than these are folded away.
-_SHOWN = 10
-_WIDE, _HIGH, _EDGE = 150, 36, 3
+# In the order of a reader's worry; see reports/summary.py for the rules.
+CODES = ("failed", "not_done", "no_latest", "grade", "outside", "suspicious")
+_FILES = {"page": "report.html", "workbook": "tables.xlsx"}
 # What is below half a per mille is not said to have moved.
 _STILL = 0.0005
 _NAMED = 6
@@ -34,7 +33,7 @@ _NAMED = 6
 
 def _set(template: str, lang: str, about: Mapping[str, Any], **values: Any) -> str:
     """Return a page; its template writes values, changes and months of summaries in the page's language."""
-    return set_page(template, lang, simulated=about.get("simulated"), has=has,
+    return set_page(template, lang, simulated=about.get("simulated"), has=has, percent=percent,
                     value=lambda *figure: value_text(*figure, lang), change=lambda *figure: change_text(*figure, lang),
                     limits=lambda *figures: range_text(*figures, lang), month=lambda text: month_text(text, lang),
                     **values)
@@ -48,7 +47,7 @@ def _href(branch: str, *rest: str) -> str:
 
 def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]],
                 run: Mapping[str, Any], lang: str) -> str:
-    """Return the index as HTML, of summaries in the order of its table; one whose role is ``total`` stands above it.
+    """Return the index as HTML: failed branches, then the others, of whom most will be short of their targets first.
 
     Of branches that failed (see :func:`build_failed_page`) an older report is linked. `run` says ``title`` {zh, en} and
     ``simulated`` of the source, where there is no summary to say it; both may be left out.
@@ -57,107 +56,113 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
     gone, old = {one["branch"] for one in failed}, {one["branch"] for one in summaries}
     made = [one for one in summaries if one["branch"] not in gone]
     branches = [one for one in made if one["role"] == "branch"]
-    whole = next((one for one in made if one["role"] == "total"), None)
-    keys = {one["indicator"]["key"] for one in branches}
+    whole = next((_row(one, lang) for one in made if one["role"] == "total"), None)
     months = [min(one["months"][0] for one in branches), max(one["months"][1] for one in branches)] if branches else []
     about = summaries[0]["source"] if summaries else run
     title = about.get("title")
-    rows = [_row(one, lang) for one in branches] + [_failed_row(one, lang, one["branch"] in old) for one in failed]
+    rows = _ranked([_row(one, lang) for one in branches])
+    rows = [_failed_row(one, lang, one["branch"] in old) for one in failed] + rows
+    # What all have tells none from the others.
+    common = [chip for chip in rows[0]["chips"] if all(chip in row["chips"] for row in rows)] if len(rows) > 1 else []
+    for row in rows:
+        row["chips"] = [chip for chip in row["chips"] if chip not in common]
     return _set(
-        "index.html.j2", lang, about, script="index.js", changes=run.get("changes", True), rows=rows,
+        "index.html.j2", lang, about, script="index.js", changes=run.get("changes", True), rows=rows, months=months,
         title=t("index.title", lang, source=title[lang]) if title else t("index.title_bare", lang),
-        reasons=_reasons(branches, failed, lang), months=months,
-        span=t("report.months", lang, first=month_text(months[0], lang), last=month_text(months[1], lang)) if months else "",
-        focus=branches[0]["indicator"]["label"][lang] if len(keys) == 1 else "", mixed=len(keys) > 1,
-        whole=_row(whole, lang) if whole else None, shown=_SHOWN, reports=len(branches), failed=len(failed),
-        attention=sum(1 for row in rows if row["chips"]),
-        acute=sum(1 for row in rows if any(chip["level"] == "act" for chip in row["chips"])),
-        grades={letter: n for letter in "ABCDE" if (n := sum(1 for row in rows if row["grade"] == letter))},
-        ungraded=sum(1 for row in rows if not row["grade"]), rule=t("forecasting.grade_rule", lang),
+        reasons=_reasons(branches, failed, lang), whole=whole, said=_said(whole, rows, lang), failed=len(failed),
+        mixed=len({row["indicator"]["key"] for row in rows if row["indicator"]}) > 1,
+        targeted=any(row["short"] is not None for row in rows),
+        noted=any(row["chips"] for row in rows), rule=t("forecasting.grade_rule", lang),
         horizon=max((len(one["forecast"]) for one in branches), default=0))
 
 
 def _row(one: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """Return what the table says of a branch."""
-    targets = [target for target in one["targets"] if target["verdict"] in OPEN and target["odds"] is not None]
+    known = [target for target in one["targets"] if target["odds"] is not None]
+    targets = [target for target in known if target["verdict"] in OPEN]
+    short = [target["short"] for target in known if target["short"] is not None]
     codes = {item["code"]: item["level"] for item in reversed(one["attention"])}
     words = " ".join([one["branch"], *one["label"].values()])
     return {
-        "page": _href(one["branch"], "report.html"), "label": one["label"][lang], "failed": False, "older": "",
-        "search": unicodedata.normalize("NFKC", words).lower(),
-        "spark": spark(one), "indicator": one["indicator"],
+        **{name: _href(one["branch"], file) for name, file in _FILES.items()},
+        "label": one["label"][lang], "failed": False, "older": "",
+        "search": unicodedata.normalize("NFKC", words).lower(), "indicator": one["indicator"],
         "latest": one["latest"] or dict.fromkeys(("month", "y", "yoy")),
-        "ahead": one["forecast"][-1] if one["forecast"] else {},
-        "grade": one["trust"]["grade"] if one["trust"] else "", "why": one["trust"]["why"][lang] if one["trust"] else "",
-        "targets": targets, "hardest": targets[hardest_of(
-            [one["odds"] for one in targets], [one.get("ratio") for one in targets])] if targets else None,
-        "state": one["state"][:3] if one["lang"] == lang else [],
+        "ahead": one["forecast"][-1] if one["forecast"] else {}, "against": None, "all": len(known),
+        "likely": sum(target["odds"] >= 0.5 for target in known), "short": mean(short) if short else None,
+        "grade": one["trust"]["grade"] if one["trust"] else "",
+        "why": one["trust"]["why"][lang] if one["trust"] else "",
+        "hardest": targets[hardest_of([one["odds"] for one in targets],
+                                      [one.get("ratio") for one in targets])] if targets else None,
         "chips": [{"code": code, "level": codes[code]} for code in CODES if code in codes],
-        "weight": sum(10 if level == "act" else 1 for level in codes.values()),
     }
+
+
+def _ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with their growth ``against`` the median of those with the same indicator, and both as parts of
+    the largest (``bar_short, bar_against``); most short of the targets first, then the slowest."""
+    grown: dict[str, list[float]] = {}
+    known = [row for row in rows if row["latest"]["yoy"] is not None]
+    for row in known:
+        grown.setdefault(row["indicator"]["key"], []).append(row["latest"]["yoy"])
+    for row in known:
+        if len(others := grown[row["indicator"]["key"]]) > 1:
+            row["against"] = plain(row["latest"]["yoy"] - median(others))
+    for name in ("short", "against"):
+        most = max((abs(row[name]) for row in rows if row[name] is not None), default=0)
+        for row in rows:
+            row[f"bar_{name}"] = 0 if row[name] is None or not most else row[name] / most
+    return sorted(rows, key=lambda row: (-(row["short"] or 0), row["against"] is None, row["against"] or 0))
+
+
+def _said(whole: Mapping[str, Any] | None, rows: list[dict[str, Any]], lang: str) -> list[str]:
+    """Return what is said above the table: how all together stand, and who is furthest from the targets, or slowest."""
+    said = []
+    if whole and whole["ahead"] and whole["latest"]["yoy"] is not None:
+        indicator, now, then = whole["indicator"], whole["latest"], whole["ahead"]
+        said.append(t("index.said_whole", lang, branch=whole["label"], indicator=indicator["label"][lang],
+                      month=month_text(now["month"], lang), y=value_text(indicator, now["y"], lang),
+                      yoy=change_text(indicator, now["yoy"], lang), ahead=month_text(then["month"], lang),
+                      forecast=value_text(indicator, then["y_hat"], lang),
+                      limits=range_text(indicator, then["lo-80"], then["hi-80"], lang)))
+    short = [row for row in rows if row["short"] is not None]
+    slow = [row for row in rows if row["against"] is not None]
+    if short:
+        said.append(t("index.said_targets", lang, n=len(short), all=sum(row["all"] for row in short),
+                      likely=sum(row["likely"] for row in short), mean=percent(mean(row["short"] for row in short)),
+                      branch=short[0]["label"], most=percent(short[0]["short"])))
+    elif slow:
+        last = min(slow, key=lambda row: row["against"])
+        said.append(t("index.said_growth", lang, n=len(slow), branch=last["label"],
+                      yoy=change_text(last["indicator"], last["latest"]["yoy"], lang),
+                      median=change_text(last["indicator"], last["latest"]["yoy"] - last["against"], lang)))
+    return said
 
 
 def _failed_row(one: Mapping[str, Any], lang: str, older: bool) -> dict[str, Any]:
     """Return the row of a branch without a report of this run: everything a dash, and the way to what is there."""
-    nothing = {"forecast": [], "latest": None, "trust": None, "targets": [], "state": [],
-               "lang": lang, "indicator": None, "spark": {"months": [], "y": []},
+    nothing = {"forecast": [], "latest": None, "trust": None, "targets": [], "indicator": None,
                "attention": [{"code": "failed", "level": "act"}]}
-    row = _row({**one, **nothing}, lang)
-    return row | {"page": _href(one["branch"], "failed", "index.html"), "failed": True, "weight": 100,
+    row = _row({**one, **nothing}, lang) | {"bar_short": 0, "bar_against": 0, "failed": True}
+    return row | {"page": _href(one["branch"], "failed", "index.html"),
                   "older": row["page"] if one.get("older", older) else ""}
 
 
 def _reasons(branches, failed, lang: str) -> list[dict[str, Any]]:
-    """Return why branches need attention, the gravest first: each reason with the branches and what is said of them."""
-    said = [("failed", one, _href(one["branch"], "failed", "index.html"), {
+    """Return what is wrong with reports and data, the gravest first, each with its branches and what is said of it."""
+    said = [("failed", "act", one, _href(one["branch"], "failed", "index.html"), {
         "text": {lang: t("index.failed_in", lang, where=where_of(one, lang), message=message_of(one))}, "cells": []})
             for one in failed]
-    said += [(item["code"], one, _href(one["branch"], "report.html"), item)
+    said += [(item["code"], item["level"], one, _href(one["branch"], "report.html"), item)
              for one in branches for item in one["attention"]]
     found = []
-    for at, code in enumerate(CODES):
-        who = [{"label": one["label"][lang], "page": page, "text": item["text"][lang], "cells": " ".join(item["cells"])}
-               for reason, one, page, item in said if reason == code]
-        if who:
-            found.append({"code": code, "who": who, "n": len({one["page"] for one in who}),
-                          "level": "act" if at < 5 else "watch"})
+    for code in CODES:
+        of = [(level, {"label": one["label"][lang], "page": page, "text": item["text"][lang],
+                       "cells": " ".join(item["cells"])}) for reason, level, one, page, item in said if reason == code]
+        if of:
+            found.append({"code": code, "level": of[0][0], "who": [who for _, who in of],
+                          "n": len({who["page"] for _, who in of})})
     return found
-
-
-def spark(summary: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the small picture of a summary's last months and its forecast with the 80% limits: the paths ``was``,
-    ``ahead`` and ``band``, the place of the last value, and what its title tells of the months before; None without any.
-
-    The scale is the picture's own, from the least to the most that is shown. A month without a value is a gap.
-    """
-    months, ys, ahead = summary["spark"]["months"], summary["spark"]["y"], summary["forecast"]
-    known = [at for at, value in enumerate(ys) if value is not None]
-    if not known:
-        return None
-    first, last = known[0], known[-1]
-    hat, lo, hi = ([*enumerate((row[key] for row in ahead), len(ys))] for key in ("y_hat", "lo-80", "hi-80"))
-    past = [ys[at] for at in known]
-    shown = [*past, *(value for _, value in hat + lo + hi if value is not None)]
-    low, high, steps = min(shown), max(shown), max(len(ys) + len(ahead) - 1, 1)
-
-    def place(at: int, value: float) -> tuple[float, float]:
-        share = 0.5 if high == low else (value - low) / (high - low)
-        return _EDGE + at * (_WIDE - 2 * _EDGE) / steps, _HIGH - _EDGE - share * (_HIGH - 2 * _EDGE)
-
-    def line(points: Iterable[tuple[int, float | None]]) -> str:
-        parts, pen = [], "M"
-        for at, value in points:
-            if value is not None:
-                parts.append("{}{:.1f} {:.1f}".format(pen, *place(at, value)))
-            pen = "M" if value is None else "L"
-        return "".join(parts)
-
-    now, whole = (last, ys[last]), all(value is not None for _, value in hi + lo)
-    return {"wide": _WIDE, "high": _HIGH, "was": line(enumerate(ys)), "place": place(*now),
-            "ahead": line([now, *hat]) if ahead else "",
-            "band": line([now, *hi, *reversed(lo)]) + "Z" if ahead and whole else "",
-            "told": {"first": months[first], "last": months[last], "start": ys[first], "end": ys[last],
-                     "low": min(past), "high": max(past)}}
 
 
 # ---------------------------------------------------------------- a branch that failed

@@ -12,8 +12,9 @@
     left_out     [{month, y}]: printed, but in doubt; neither `spark` nor `latest` has them
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
     trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
-    targets      [{key, label {zh, en}, deadline, odds, ratio, said, verdict, cells}]; odds that it is reached *in*
-                 the deadline's month, how they are said; needed over today's pace
+    targets      [{key, label {zh, en}, deadline, odds, ratio, said, verdict, goal {zh, en}, then {zh, en}, short,
+                 cells}]; odds that it is reached *in* the deadline's month, how they are said; needed over today's
+                 pace; the goal and what is expected then, as they are said, and the part of the goal that will be short
     state        [{name, text, cells}]: the lines of the first screen, in the page's language
     attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well. The total's says at most
                  ``no_latest``
@@ -43,6 +44,7 @@ import pandas as pd
 from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
+from ..scenarios.odds import said_value
 from ..versions import library_versions, package_sha256
 from ..wording import LANGUAGES, listed, month_name, number, percent, t
 from .cells import row_ids
@@ -51,7 +53,6 @@ from .record import plain
 from .seal import frame_sha256, text_sha256
 
 SCHEMA = 1
-LOW_ODDS = 0.2
 OPEN = ("at_risk", "on_course", "slowing", "behind", "far", "away")     # verdicts of targets that may still be missed
 _SPARK = 36
 _RECENT = 3
@@ -86,7 +87,7 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "left_out": [{"month": str(m), "y": plain(v)} for m, v in printed[y.isna()].dropna().items()],
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
-        "targets": _targets(tables.get("targets", []), source),
+        "targets": _targets(tables.get("targets", []), catalog, source),
         "state": [{name: getattr(line, name) for name in ("name", "text", "cells")} for line in content.state],
         "not_done": {book.name: book.not_done for book in executed if book.not_done},
         "parameters": parameters,
@@ -168,13 +169,31 @@ def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return {"grade": grade.letter, "why": both(grade.reading), "cells": _cells("grade", rows[0], *names)}
 
 
-def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
+def _targets(rows: list[dict[str, Any]], catalog, source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_strategy(source).targets} if rows else {}
+
+    def said(row: Mapping[str, Any], value: float | None) -> dict[str, str]:
+        return both(lambda lang: said_value(catalog, row["indicator"], math.nan if value is None else value, lang,
+                                            row["kind"]))
+
     return [{"key": row["target"], "label": both(known.get(row["target"], lambda lang, key=row["target"]: key)),
              "deadline": row["deadline"], "odds": row["p_at"], "ratio": row["ratio"], "verdict": row["verdict"],
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
+             "goal": said(row, _goal(row)), "then": said(row, row["trend_at_deadline"]),
+             "short": _short(row["kind"], _goal(row), row["trend_at_deadline"]),
              "cells": _cells("targets", row, "p_at")}
             for row in rows]
+
+
+def _goal(row: Mapping[str, Any]) -> float | None:
+    return row["reached_from"] if row["goal"] is None else row["goal"]
+
+
+def _short(kind: str, goal: float | None, then: float | None) -> float | None:
+    """Return which part of a goal will be short, 0 for none; of a rank which part of the way up, None where nobody
+    can say."""
+    goal, then = (then, goal) if kind == "rank" else (goal, then)
+    return None if goal is None or then is None or goal <= 0 else plain(max(0.0, 1 - then / goal))
 
 
 # ---------------------------------------------------------------- who needs attention
@@ -182,7 +201,7 @@ def _targets(rows: list[dict[str, Any]], source) -> list[dict[str, Any]]:
 def _attention(made: Mapping[str, Any], tables: Mapping[str, list], cleaned) -> list[dict[str, Any]]:
     """Return what the rules above say of a summary."""
     return [{"code": code, "level": level, "text": both(text), "cells": cells}
-            for level, rules in (("act", _acute(made, tables)), ("watch", _watched(made, tables, cleaned)))
+            for level, rules in (("act", _acute(made, tables)), ("watch", _watched(made, cleaned)))
             for code, text, cells in rules]
 
 
@@ -212,23 +231,8 @@ def _acute(made: Mapping[str, Any], tables: Mapping[str, list]) -> Iterable[tupl
                 "check", row, *columns.values())
 
 
-def _watched(made: Mapping[str, Any], tables: Mapping[str, list],
-             cleaned) -> Iterable[tuple[str, Callable, list[str]]]:
-    indicator, latest, last = made["indicator"], made["latest"], pd.Period(made["months"][1], "M")
-    low = [target for target in made["targets"]
-           if target["verdict"] in OPEN and target["odds"] is not None and target["odds"] < LOW_ODDS]
-    if low:
-        yield "odds", lambda lang: t(
-            "index.why_odds", lang, n=len(low), all=len(made["targets"]), low=percent(LOW_ODDS, 0),
-            targets=("、" if lang == "zh" else "; ").join(
-                t("index.why_target", lang, target=target["label"][lang], odds=target["said"]) for target in low)), [
-                    "targets[]", *(cell for target in low for cell in target["cells"])]
-    if latest and latest["yoy"] is not None and latest["yoy"] < 0:
-        yield "falling", lambda lang: t(
-            "index.why_falling", lang, indicator=indicator["label"][lang], month=month_text(latest["month"], lang),
-            change=change_text(indicator, latest["yoy"], lang)), [
-                cell for row in tables.get("growth", []) if row.get("indicator") == indicator["key"]
-                for cell in _cells("growth", row, "last_yoy")]
+def _watched(made: Mapping[str, Any], cleaned) -> Iterable[tuple[str, Callable, list[str]]]:
+    last = pd.Period(made["months"][1], "M")
     entries = cleaned.judged        # the whole ledger has hundreds of thousands of rows, and is read for each report
     cells = entries[(entries["branch"] == made["branch"]) & (entries["decision"] == "flagged")
                     & (entries["month"] > last - _RECENT) & (entries["month"] <= last)]

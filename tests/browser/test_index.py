@@ -1,4 +1,4 @@
-"""The index's script: sorts, searches and filters, by mouse and by keyboard; without it all is there."""
+"""The index's script: sorts and searches, by mouse and by keyboard; without it all is there."""
 
 import pytest
 
@@ -37,17 +37,7 @@ def test_search_finds_names_of_both_languages_and_says_how_many(index, summaries
     assert len(shown(index)) == 20
 
 
-def test_filters_by_grade_and_by_reason(index):
-    type_into(index, "grade", "B")
-    assert set(shown(index, "r.dataset.grade")) == {"B"}
-    type_into(index, "grade", "")
-    type_into(index, "only", "failed")
-    assert shown(index) == ["Linyi", "Dezhou"]
-    type_into(index, "only", "act")
-    assert all("act" in codes.split() for codes in shown(index, "r.dataset.codes"))
-
-
-@pytest.mark.parametrize("key", ["latest", "yoy", "ahead", "odds", "chips"])
+@pytest.mark.parametrize("key", ["latest", "yoy", "ahead", "odds", "short"])
 def test_a_click_sorts_by_number_and_a_second_turns_it_round(index, key):
     heads = f"document.querySelector('th[data-sort={key}]')"
     orders = []
@@ -76,9 +66,9 @@ def test_the_keyboard_sorts_and_searches(index):
 def test_on_a_phone_rows_are_cards_and_a_list_orders_them(index, tmp_path):
     index.open(tmp_path / "index.html", 390, 844)
     assert index.run("getComputedStyle(document.querySelector('#rows tbody tr')).display") == "grid"
-    type_into(index, "order", "chips")
-    scores = [float(v) for v in shown(index, "r.dataset.chips")]
-    assert scores == sorted(scores, reverse=True) and index.run("document.getElementById('order').checkVisibility()")
+    type_into(index, "order", "latest")
+    figures = [float(v) for v in shown(index, "r.dataset.latest") if v]
+    assert figures == sorted(figures, reverse=True) and index.run("document.getElementById('order').checkVisibility()")
 
 
 def test_without_script_every_row_is_there_and_no_dead_control(browser, tmp_path, summaries, failures):

@@ -1,17 +1,15 @@
 "use strict";
-// Sorts, searches and filters the rows that are on the page; without it all of them are shown, in the source's order.
+// Sorts and searches the rows that are on the page; without it all of them are shown, in the page's order.
 (() => {
   const table = document.getElementById("rows"), body = table.tBodies[0], rows = [...body.rows];
   const form = document.getElementById("tools"), count = document.getElementById("count");
-  const [search, grade, only, order] = ["search", "grade", "only", "order"].map((id) => document.getElementById(id));
+  const [search, order] = ["search", "order"].map((id) => document.getElementById(id));
 
   const filter = () => {
     const words = search.value.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const { search: text, grade: letter, codes } = row.dataset;
-      row.hidden = !(words.every((word) => text.includes(word)) && (!grade.value || letter === grade.value)
-        && (!only.value || codes.split(" ").includes(only.value)));
+      row.hidden = !words.every((word) => row.dataset.search.includes(word));
       shown += row.hidden ? 0 : 1;
     }
     count.textContent = count.dataset.text.replace("#", shown);
@@ -28,7 +26,7 @@
   };
 
   const sort = (head, turned) => {
-    const key = head.dataset.sort, rising = ["text", "grade", "odds"].includes(key);
+    const key = head.dataset.sort, rising = ["text", "grade", "odds", "yoy"].includes(key);
     const first = rising ? "ascending" : "descending", now = turned ? head.getAttribute("aria-sort") : null;
     const next = now === null ? first : now === "ascending" ? "descending" : "ascending";
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
@@ -50,7 +48,7 @@
   order.addEventListener("input", () => {
     if (order.value) sort(heads.find((head) => head.dataset.sort === order.value), false);
   });
-  for (const control of [search, grade, only]) control.addEventListener("input", filter);
+  search.addEventListener("input", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
