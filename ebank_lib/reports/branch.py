@@ -3,7 +3,7 @@
 ::
 
     reports/rizhao/
-      report.html   tables.xlsx   summary.json   run.json
+      report.html   brief.docx    tables.xlsx   summary.json   run.json
       panel.csv     panel.parquet  every number of the branch, cleaned, in base units
       previous.json the last summary that said something else, if there was one
       report.pdf    the page printed, if that was asked for
@@ -36,12 +36,14 @@ from ..sources import Source, open_source
 from ..store import kept_frames
 from ..versions import library_versions, package_sha256
 from ..wording import t, use_language
+from .brief import make_brief
 from .content import Content, read_content
 from .notebook import Executed
 from .page import About, build_page
 from .seal import run_json_bytes, source_links, text_sha256
 from .sheets import sheets_of
 from .summary import labels_of, summarise, summary_bytes
+from .word import docx_bytes
 from .workbook import export_files, workbook_bytes
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
@@ -180,7 +182,8 @@ def build(notebooks: Sequence[Path], about: About) -> tuple[Content, dict[str, b
     return content, {
         **{f"notebooks/{path.name}": path.read_bytes() for path in notebooks},
         **export_files(content.tables),
-        "report.html": build_page(content, about).encode("utf-8")}
+        "report.html": build_page(content, about).encode("utf-8"),
+        "brief.docx": docx_bytes(make_brief(content, about))}
 
 
 def _run(province, executed, about: About) -> dict[str, Any]:

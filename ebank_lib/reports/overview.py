@@ -25,7 +25,7 @@ from .summary import OPEN, change_text, month_text, range_text, value_text
 
 # In the order of a reader's worry; see reports/summary.py for the rules.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "suspicious")
-_FILES = {"page": "report.html", "workbook": "tables.xlsx"}
+_FILES = {"page": "report.html", "brief": "brief.docx", "workbook": "tables.xlsx"}
 # What is below half a per mille is not said to have moved.
 _STILL = 0.0005
 _NAMED = 6

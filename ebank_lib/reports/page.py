@@ -27,7 +27,7 @@ from .content import Content, Item
 
 MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
-_LINKS = (("tables.xlsx", "link_workbook"), ("panel.csv", "link_panel"))
+_LINKS = (("brief.docx", "link_word"), ("tables.xlsx", "link_workbook"), ("panel.csv", "link_panel"))
 # Signs that turn the direction of writing (in a branch's name they would garble the text after it), and those that no
 # HTML page may hold.
 _REFUSED = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

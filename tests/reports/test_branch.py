@@ -44,7 +44,7 @@ def contents(folder):
 
 
 def test_it_leaves_page_workbook_notebooks_and_chain_and_nothing_else(report):
-    assert sorted(contents(report)) == ["notebooks/01_cleaning.ipynb", "notebooks/02_forecast.ipynb",
+    assert sorted(contents(report)) == ["brief.docx", "notebooks/01_cleaning.ipynb", "notebooks/02_forecast.ipynb",
                                                "panel.csv", "panel.parquet", "report.html", "run.json",
                                                "summary.json", "tables.xlsx",
                                                "tables/series.csv", "tables/series.parquet"]
