@@ -148,10 +148,10 @@ def _pictures(facts: Facts, items: Iterable[Item]) -> Iterable[Picture]:
     """Yield the pictures that have something to show, each with the sentence that is its message."""
     made = {"course": (_course, ("forecast", "province_forecast")), "targets": (_targets, ("targets",)),
             "place": (_place, ("standing",))}
-    for item in items:
-        say, tables = made.get(item.brief, (None, ()))
-        if say and (caption := say(facts)):
-            yield Picture(item.brief, caption, item.html, next(name for name in tables if facts[name]))
+    drawn = {item.brief: item for item in items}
+    for name, (say, tables) in made.items():
+        if name in drawn and (caption := say(facts)):
+            yield Picture(name, caption, drawn[name].html, next(table for table in tables if facts[table]))
 
 
 def _course(facts: Facts) -> Text | None:
@@ -173,11 +173,11 @@ def _place(facts: Facts) -> Text | None:
     rows = [row for row in facts["standing"] if row["n"] > 1]
     ranked = [row for row in rows if row["rank"] is not None]
     if ranked:
+        if len(ranked) == 1:
+            return facts.say("place_one", indicator=facts.label(ranked[0]["indicator"]), **{
+                name: cite(f"{ranked[0][name]:.0f}", standing_cell(ranked[0], name)) for name in ("rank", "n")})
         best, worst = (pick(ranked, key=lambda row: row["rank"] / row["n"]) for pick in (min, max))
         return facts.say("place", **{name: facts.label(row["indicator"], short=True) for name, row in (
             ("best", best), ("worst", worst))}, **{f"{name}_rank": cite(f"{row['rank']:.0f}", standing_cell(row, "rank"))
                                                    for name, row in (("best", best), ("worst", worst))})
-    if not rows:
-        return None
-    return facts.say("place_province", indicator=facts.label(rows[0]["indicator"]), **{
-        name: facts.name("branches", rows[0][name]) for name in ("first", "last")})
+    return next(iter(facts.stated("league")), None)

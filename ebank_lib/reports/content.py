@@ -176,7 +176,8 @@ def _chapter(anchor: str, name: str, items: list[Item], tables: list[str]) -> Ch
     if title:
         items = [replace(items[0], html=items[0].html.replace(title[0], "", 1)), *items[1:]]
     said = [one for item in items for one in item.sentences]
-    finding = next((one.text for one in said if one.kind == "state"), said[0].text if said else "")
+    finding = next((one.text for one in said if one.kind == "state"), said[0].text if said else next(
+        (item.caption for item in items if item.caption), ""))
     return Chapter(anchor, re.sub(r"^\d+ +", "", words_of(title[2])) if title else name, tuple(items), finding, tuple(tables))
 
 

@@ -17,6 +17,7 @@ from .content import Content
 from .summary import OPEN, value_text
 
 YEAR = 12
+_STILL = 0.0005     # what is less than half a per mille is no change
 EVEN = 0.5
 NAMED = 3           # no more branches, targets or doubtful numbers are named in one sentence
 
@@ -69,8 +70,13 @@ class Facts:
             return cite(t("scenarios.place", self.lang, n=f"{value:.0f}"), *refs)
         if kind in ("growth", "share"):
             return cite(percent(value, sign=kind == "growth"), *refs)
+        return cite(value_text(self.said(key), value, self.lang), *refs)
+
+    def said(self, key: str, bare: bool = False) -> dict[str, Any]:
+        """An indicator as its values are said; the unit that its name says already is not said again."""
         about = self.indicator(key)
-        return cite(value_text({**about, "unit": {self.lang: about["unit"]}}, value, self.lang), *refs)
+        named = self.lang == "en" and about["unit"] and about["unit"] in about["label"]
+        return {**about, "unit": {self.lang: "" if bare or named else about["unit"]}}
 
     def change(self, key: str, change: float, *refs, sign: bool = False) -> Text:
         """A growth rate, or the points of a ratio."""
@@ -112,7 +118,7 @@ class Facts:
         return None
 
     def ahead_values(self, key: str, row: Mapping[str, Any], table: str, picks: Mapping[str, Any]) -> dict[str, Text]:
-        return {name: self.value(key, row[column], cell(table, column, **picks))
+        return {name: cite(value_text(self.said(key, name == "lo"), row[column], self.lang), cell(table, column, **picks))
                 for name, column in (("y", "y_hat"), ("lo", "lo-80"), ("hi", "hi-80"))}
 
     def hardest(self) -> dict[str, Any] | None:
@@ -175,8 +181,9 @@ def _now(facts: Facts, row: Mapping[str, Any], opening: str, place: str) -> Text
     parts = [facts.say(opening, month=facts.month(row["month"]), indicator=facts.label(key),
                      y=facts.value(key, row["y"], standing_cell(row, "y")))]
     if row["yoy"] is not None:
-        parts.append(facts.say(ratio + ("up" if row["yoy"] >= 0 else "down"),
-                             change=facts.change(key, abs(row["yoy"]), standing_cell(row, "yoy"))))
+        parts.append(facts.say("flat") if abs(row["yoy"]) < _STILL else facts.say(
+            ratio + ("up" if row["yoy"] > 0 else "down"),
+            change=facts.change(key, abs(row["yoy"]), standing_cell(row, "yoy"))))
     if row["rank"] is not None and row["n"] > 1:
         parts.append(facts.say(ratio + place, n=cite(row["n"], standing_cell(row, "n")),
                              rank=cite(f"{row['rank']:.0f}", standing_cell(row, "rank"))))
@@ -201,9 +208,11 @@ def _ahead(facts: Facts, row: Mapping[str, Any]) -> Text | None:
             pd.Period(ahead["month"], "M") - pd.Period(row["month"], "M")).n != YEAR:
         return said
     growth = ahead["y_hat"] / row["y"] - 1
-    how = "ahead_down" if growth < 0 else "ahead_slower" if growth < row["yoy"] else "ahead_faster"
-    return said + facts.say(how, now=facts.month(row["month"]), growth=cite(
-        percent(abs(growth)), cell(table, "y_hat", **picks), standing_cell(row, "y")))
+    if abs(growth - row["yoy"]) < _STILL:
+        return said
+    how = "down" if growth < 0 else "up" if row["yoy"] < 0 else "slower" if growth < row["yoy"] else "faster"
+    return said + facts.say(f"ahead_{how}", growth=cite(percent(abs(growth)), cell(table, "y_hat", **picks), standing_cell(row, "y")),
+                            yoy=cite(percent(abs(row["yoy"])), standing_cell(row, "yoy")))
 
 
 def _reached(facts: Facts) -> Text:

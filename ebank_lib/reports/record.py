@@ -183,12 +183,23 @@ def _show_small_pictures() -> None:
     from matplotlib.figure import Figure
 
     shell.display_formatter.formatters["image/png"].for_type(Figure, _png)
+    shell.display_formatter.formatters["text/html"].for_type(Figure, _sentence)
     if "inline" in matplotlib.get_backend():
         plt.uninstall_repl_displayhook()    # draws every figure once more before it is printed, for nobody to see
 
 
-def _png(figure) -> tuple[bytes, dict[str, int]]:
+def _sentence(figure) -> str | None:
+    """Return as text what a figure says that draws nothing: it is no picture."""
+    if any(ax.axison for ax in figure.axes):
+        return None
+    words = [text.get_text() for ax in figure.axes for text in (ax.title, *ax.texts)]
+    return "".join(f'<p class="reading">{html.escape(one)}</p>' for one in words if one)
+
+
+def _png(figure) -> tuple[bytes, dict[str, int]] | None:
     """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
+    if not any(ax.axison for ax in figure.axes):
+        return None
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 

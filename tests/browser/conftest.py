@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import select
@@ -13,9 +14,14 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ebank_lib.errors import ConfigError
+from ebank_lib.reports.branch import Province, names_of
+from ebank_lib.reports.content import read_content
+from ebank_lib.reports.overview import build_changes, build_failed_page, build_index
+from ebank_lib.reports.page import About, build_page
 from ebank_lib.reports.printing import find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -166,3 +172,36 @@ def axe() -> str:
     if not path.is_file():
         pytest.skip("axe-core absent: npm pack axe-core, unpacked into .cache/axe-core (as .ci/run does)")
     return path.read_text(encoding="utf-8")
+
+
+def notebooks(root, lang, together, cleaned):
+    """The stored notebooks as a page: as large and as varied as a report is."""
+    paths = sorted((root / "notebooks").glob("0[1-6]_*.ipynb"))
+    names = {"zh": ("日照分行", "手机银行交易量", "月报"), "en": ("Rizhao", "Mobile transactions", "Workbooks")}[lang]
+    about = About("rizhao", *names, True,
+                  pd.Period("2008-01", "M"), pd.Period("2011-08", "M"), lang,
+                  chain=({"step": "source", "count": 46, "sha256": "ab" * 32},),
+                  files=({"file": "2008-01.xlsx", "bytes": 3, "sha256": "cd" * 32},), indicator="mobile_txn",
+                  names=names_of(Province("data/shandong", cleaned, (), ()), lang))
+    return build_page(read_content([p for p in paths if (p.stem[:2] == "06") == together], lang, about.fills), about)
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory, root, summaries, failures, cleaned):
+    """Every kind of page, zh and en, as files."""
+    folder = tmp_path_factory.mktemp("pages")
+    for lang in ("zh", "en"):
+        now = summaries(20, total=True)
+        before = copy.deepcopy(now)
+        for at, one in enumerate(before):
+            one["months"][1], one["hashes"]["code"] = "2011-07", str(at)
+            one["trust"]["grade"] = "C"
+            for row in one["forecast"]:
+                row["y_hat"] *= 1 + at / 100
+        pairs = [*[*zip(before, now, strict=True)][:-2], (None, now[-1])]
+        made = {"index": build_index(now, failures, {}, lang), "changes": build_changes(pairs, {}, lang),
+                "failed": build_failed_page(failures[0] | {"kind": "notebook", "code": "eb.forecast(y)\n" * 3}, lang),
+                "branch": notebooks(root, lang, False, cleaned), "province": notebooks(root, lang, True, cleaned)}
+        for name, page in made.items():
+            (folder / f"{name}_{lang}.html").write_text(page, encoding="utf-8")
+    return folder

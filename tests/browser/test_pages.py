@@ -1,53 +1,13 @@
 """The pages in a real browser: nothing of theirs is refused, axe finds no serious fault, a phone shows all."""
 
-import copy
 from itertools import pairwise
 
-import pandas as pd
 import pytest
-
-from ebank_lib.reports.branch import Province, names_of
-from ebank_lib.reports.content import read_content
-from ebank_lib.reports.overview import build_changes, build_failed_page, build_index
-from ebank_lib.reports.page import About, build_page
 
 PAGES = ("index", "changes", "failed", "branch", "province")
 FRAME = """(async () => { await axe.run(document, {resultTypes: ["violations"]}).then((r) => window.found =
   r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.slice(0, 3)
   .map((n) => n.html.slice(0, 160) + " | " + n.failureSummary.slice(0, 200)).join(" ## "))); return window.found })()"""
-
-
-def notebooks(root, lang, together, cleaned):
-    """The stored notebooks as a page: as large and as varied as a report is."""
-    paths = sorted((root / "notebooks").glob("0[1-6]_*.ipynb"))
-    names = {"zh": ("日照分行", "手机银行交易量", "月报"), "en": ("Rizhao", "Mobile transactions", "Workbooks")}[lang]
-    about = About("rizhao", *names, True,
-                  pd.Period("2008-01", "M"), pd.Period("2011-08", "M"), lang,
-                  chain=({"step": "source", "count": 46, "sha256": "ab" * 32},),
-                  files=({"file": "2008-01.xlsx", "bytes": 3, "sha256": "cd" * 32},), indicator="mobile_txn",
-                  names=names_of(Province("data/shandong", cleaned, (), ()), lang))
-    return build_page(read_content([p for p in paths if (p.stem[:2] == "06") == together], lang, about.fills), about)
-
-
-@pytest.fixture(scope="session")
-def pages(tmp_path_factory, root, summaries, failures, cleaned):
-    """Every kind of page, zh and en, as files."""
-    folder = tmp_path_factory.mktemp("pages")
-    for lang in ("zh", "en"):
-        now = summaries(20, total=True)
-        before = copy.deepcopy(now)
-        for at, one in enumerate(before):
-            one["months"][1], one["hashes"]["code"] = "2011-07", str(at)
-            one["trust"]["grade"] = "C"
-            for row in one["forecast"]:
-                row["y_hat"] *= 1 + at / 100
-        pairs = [*[*zip(before, now, strict=True)][:-2], (None, now[-1])]
-        made = {"index": build_index(now, failures, {}, lang), "changes": build_changes(pairs, {}, lang),
-                "failed": build_failed_page(failures[0] | {"kind": "notebook", "code": "eb.forecast(y)\n" * 3}, lang),
-                "branch": notebooks(root, lang, False, cleaned), "province": notebooks(root, lang, True, cleaned)}
-        for name, page in made.items():
-            (folder / f"{name}_{lang}.html").write_text(page, encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(params=[f"{name}_{lang}" for lang in ("zh", "en") for name in PAGES])

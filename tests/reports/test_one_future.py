@@ -13,6 +13,7 @@ import pytest
 from ebank_lib.forecasting import simulate_joint
 from ebank_lib.reports.content import words_of
 from ebank_lib.reports.summary import range_text, value_text
+from ebank_lib.reports.trace import open_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
 
@@ -65,6 +66,39 @@ def test_the_province_is_the_sum_of_its_branches_pages(made, cleaned):
     assert np.allclose(whole, parts.loc[whole.index], rtol=1e-9)
 
 
+def test_every_past_number_of_the_briefs_follows_from_the_panels(made, cleaned):
+    """Recomputed by pandas alone from panel.csv; what is ahead is what the recorded tables say."""
+    catalog, branches = cleaned.catalog, cleaned.catalog.reporting
+    panel = pd.concat([pd.read_csv(made / branch / "panel.csv") for branch in branches])
+    panel = panel[~panel["doubtful"]].pivot_table("value", "month", ["indicator", "branch"])
+    for branch in branches:
+        rows, seen = table(made, branch, "standing").set_index("indicator"), 0
+        for key, row in rows.iterrows():
+            wide = panel[key].dropna(how="all")
+            month = wide[branch].last_valid_index()
+            before = str(pd.Period(month, "M") - 12)
+            ratio = catalog.indicators[key].kind == "ratio"
+            yoy = (wide.loc[month] - wide.loc[before] if ratio else wide.loc[month] / wide.loc[before] - 1).dropna()
+            others = wide.loc[month].dropna() if ratio else yoy
+            assert (row["month"], row["n"]) == (month, len(others))
+            assert np.allclose([row["y"], row["yoy"], row["median"], row["first_value"], row["last_value"]], [
+                wide.at[month, branch], yoy[branch], others.median(), others.max(), others.min()], rtol=1e-9)
+            assert row["rank"] == (others > others[branch]).sum() + 1
+            if not ratio and wide.loc[[month, before]].notna().all(axis=None):
+                assert np.isclose(row["whole"], wide.loc[month].sum() / wide.loc[before].sum() - 1, rtol=1e-9)
+        targets = table(made, branch, "targets").set_index("target")
+        assert np.allclose(targets["current"], [panel.at[row["month"], (row["indicator"], branch)]
+                                                for _, row in targets.iterrows()], rtol=1e-9)
+        report = open_report(made / branch)
+        for said in report.sentences:
+            for cell in (cell for one in said.citations if said.kind == "brief" for cell in one.cells):
+                if cell.column and isinstance(cell.value, float):
+                    there = pd.read_csv(made / branch / "tables" / f"{cell.table}.csv")[cell.column].iloc[cell.at]
+                    assert np.isclose(there, cell.value, rtol=1e-9), cell.id
+                    seen += 1
+        assert seen > 40
+
+
 def test_targets_have_one_verdict_and_one_is_the_hardest_everywhere(made, cleaned):
     index = (made / "index.html").read_text(encoding="utf-8")
     for branch in cleaned.catalog.reporting:
@@ -77,7 +111,10 @@ def test_targets_have_one_verdict_and_one_is_the_hardest_everywhere(made, cleane
             assert row["verdict"] in (("reached", "on_course") if likely else ("at_risk", "slowing") if enough else
                                       ("at_risk", "behind", "far", "away")), (branch, target["key"])
         hardest = next(line["text"] for line in one["state"] if line["name"] == "hardest")
+        page = words_of((made / branch / "report.html").read_text(encoding="utf-8"))
         row = index[index.index("<tbody"):]
         row = row[row.index(f'href="{branch}/report.html"'):].split("</tr>")[0]
         named = [target["label"]["zh"] for target in one["targets"] if target["label"]["zh"] in row]
         assert len(named) == 1 and f"最难的是“{named[0]}”" in hardest
+        unlikely = any(target["odds"] < 0.5 for target in one["targets"] if target["label"]["zh"] == named[0])
+        assert (f"最难的是“{named[0]}”" in page.split("依据")[0]) == unlikely

@@ -26,7 +26,7 @@ def page(request, executed, about):
 def test_it_is_self_contained(page):
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:|//|file:)""", page)
     # Else it leads to what lies beside it in the report's folder.
-    assert all(re.match(r"#|tables\.xlsx$|panel\.csv$|tables/\w+\.csv$", a) for a in re.findall(r'href="([^"]*)"', page))
+    assert all(re.match(r"#|brief\.docx$|tables\.xlsx$|panel\.csv$|tables/\w+\.csv$", a) for a in re.findall(r'href="([^"]*)"', page))
     assert all(a.startswith("data:image/") for a in re.findall(r'\bsrc="([^"]*)"', page))
     assert not re.search(r"@import|url\(|<link|<iframe|<object|<base", page)
 
