@@ -292,8 +292,9 @@ def _effect(facts: Facts, row: Mapping[str, Any], lever: str) -> Iterable[Text]:
         return
     picks = {"scenario": lever, "indicator": row["indicator"]}
     last, delay = pd.Period(row["month"], "M"), int(effect["delay"])
-    size = _size(facts, effect, effect["ceiling"], [(effect[column], cell("effects", column, **picks))
-                                                    for column in ("low", "high")])
+    top = effect["ceiling"] and cite(percent(effect["ceiling"], 0), cell("effects", "ceiling", **picks))
+    size = _size(facts, effect, top, [(effect[column], cell("effects", column, **picks))
+                                       for column in ("low", "high")])
     said = facts.say("when", start=facts.month(last + 1), begin=facts.month(last + delay + 1),
                    full=facts.month(last + delay + max(int(effect["ramp"]), 1)),
                    indicator=facts.label(row["indicator"], short=True), effect=size)
@@ -305,10 +306,10 @@ def _effect(facts: Facts, row: Mapping[str, Any], lever: str) -> Iterable[Text]:
         picks = {"target": row["target"], "lever": lever, "indicator": row["indicator"]}
         yield facts.say("need", odds=cite(percent(need["odds"], 0), cell("required", "odds", **picks)),
                       indicator=facts.label(row["indicator"], short=True), size=_size(
-                          facts, need, effect["ceiling"], [(need["required"], cell("required", "required", **picks))]))
+                          facts, need, top, [(need["required"], cell("required", "required", **picks))]))
 
 
-def _size(facts: Facts, effect: Mapping[str, Any], top: float | None, ends: Sequence[tuple[float, Any]]) -> Text:
+def _size(facts: Facts, effect: Mapping[str, Any], top: Text | None, ends: Sequence[tuple[float, Any]]) -> Text:
     """What a measure does, one size or the two ends of a range: how much of a gap it closes, or by how much it lifts."""
     if effect["how"] == "ceiling":
         said = [cite(percent(value, 0), ref) for value, ref in ends]
@@ -316,7 +317,7 @@ def _size(facts: Facts, effect: Mapping[str, Any], top: float | None, ends: Sequ
         said = [facts.change(effect["indicator"], value, ref) for value, ref in ends]
     n = said[0] if len(said) == 1 else facts.say("to", lo=said[0], hi=said[1])
     if effect["how"] == "ceiling":
-        return facts.say("of_gap", n=n, top=percent(top, 0))
+        return facts.say("of_gap", n=n, top=top)
     return facts.say("lifted", n=t("scenarios.a_year", facts.lang, size=n) if effect["how"] == "growth" else n)
 
 
