@@ -236,7 +236,7 @@ class Sentence:
 
 
 def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], numbers: Iterator[int], lang: str) -> Sentence:
-    """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover and focus.
+    """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover.
 
     A reference to a cell that was not recorded, or of which there are several, is left out. `tables` are the records by
     name, `numbers` those of tooltips. A page has hundreds of such links: a keyboard need not walk through them.

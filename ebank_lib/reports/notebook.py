@@ -103,8 +103,8 @@ class InProcessShell(InteractiveShell):
         super().__init__(display_pub_class=_Publisher, displayhook_class=_Hook, **settings)
 
     def _nothing(self, *_):
-        """Neither the user's settings nor a profile's are this notebook's, modules of the working directory are nobody's
-        code, and there is no window to draw in."""
+        """Neither the user's settings nor a profile's are this notebook's, modules of the working directory are
+        nobody's code, and there is no window to draw in."""
 
     init_ipython_dir = init_profile_dir = init_sys_path = enable_gui = _nothing
 

@@ -2,7 +2,8 @@
 
 papermill passes on whatever it is given and only warns about a name that the notebook does not have. Here a misspelt
 name stops the run and the nearest right one is suggested; a value is taken as the type of the default it replaces, so
-that a branch called ``0351`` stays ``"0351"``. What a batch asks is read as plain JSON: nbformat takes a second to load.
+that a branch called ``0351`` stays ``"0351"``. What a batch asks is read as plain JSON: nbformat takes a second to
+load.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def _load() -> None:
     import pandas as pd
 
     code_version()      # of what is loaded here, and what every task asks for
-    with warnings.catch_warnings(action="ignore"), mpl.rc_context():
-        with contextlib.suppress(Exception):        # whatever it is, the task that meets it says so
-            _compile()
+    # Whatever goes wrong, the task that meets it says so.
+    with warnings.catch_warnings(action="ignore"), mpl.rc_context(), contextlib.suppress(Exception):
+        _compile()
     pd.set_option("display.max_columns", 20)    # its import asks whether this is a terminal
     # What was warned of here was seen by nobody.
     for module in [m for m in sys.modules.values() if isinstance(m, ModuleType)]:

@@ -47,8 +47,8 @@ _ENVIRONMENT = {
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    """The variables that a process reads as it begins, and the fork server whenever it does: it may begin again. A batch
-    keeps them while it lasts."""
+    """The variables that a process reads as it begins, and the fork server whenever it does: it may begin again. A
+    batch keeps them while it lasts."""
     before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, "PYTHONWARNINGS")}
     os.environ.update(_ENVIRONMENT)
     os.environ.pop("PYTHONWARNINGS", None)

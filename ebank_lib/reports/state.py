@@ -2,8 +2,8 @@
 
 One run at a time works in an output folder; what a killed one left there is cleared away by the next. For every report
 there is ``state/BRANCH.json``, written after the report's seal: the hash of source, code, notebooks and parameters, and
-that of the sealed ``run.json``, which has the hashes of all files that came out; so a run does again what has to be done
-again and nothing else. It is no part of a result: a run without it makes the same bytes.
+that of the sealed ``run.json``, which has the hashes of all files that came out; so a run does again what has to be
+done again and nothing else. It is no part of a result: a run without it makes the same bytes.
 """
 
 from __future__ import annotations

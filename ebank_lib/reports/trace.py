@@ -18,9 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..catalog import as_period
 from ..cleaning.cumulative import taken_off
-from ..errors import ConfigError, UnknownNameError
+from ..errors import ConfigError
 from ..wording import t
 from .brief import linked_text, make_brief
 from .cells import Cell, Origin, Sentence, cells_at
@@ -76,7 +75,7 @@ def open_report(path: str | Path) -> Opened:
 
 @dataclass(frozen=True)
 class Found:
-    """A place: ``figure``, ``table``, ``brief``, ``state``, ``reading``, ``cell`` or ``number`` (in a table of the page)."""
+    """A place: ``figure``, ``table``, ``brief``, ``state``, ``reading``, ``cell`` or ``number`` (in a page's table)."""
 
     kind: str
     label: str
@@ -89,8 +88,8 @@ class Found:
 def find(report: Opened, text: str) -> list[Found]:
     """Return every place of a report that a text names, in the order of the page.
 
-    It may be ``图 3``, ``Figure 3`` or ``tab-2``; an id as ``growth[sms].last_yoy``; a number as printed, ``7.53万``, in
-    a sentence or in a table.
+    It may be ``图 3``, ``Figure 3`` or ``tab-2``; an id as ``growth[sms].last_yoy``; a number as printed, ``7.53万``,
+    in a sentence or in a table.
     """
     text = " ".join(text.split())
     if item := _ITEM.fullmatch(text):

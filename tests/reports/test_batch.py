@@ -116,7 +116,8 @@ def test_a_bad_branch_costs_only_itself_and_is_said_wherever_one_looks(files_of,
     assert code == 1 and "2 reports done, 0 unchanged, 1 failed" in out
     failed = [e for e in events if e["event"] == "failed"]
     assert [(e["branch"], e["kind"]) for e in failed] == [("west", "notebook")] and said == []
-    assert failed[0]["command"] == "ebank report --source data/small --branch west --lang en --notebooks notebooks --out all"
+    assert failed[0]["command"] == (
+        "ebank report --source data/small --branch west --lang en --notebooks notebooks --out all")
     made = files_of(ours / "all")
     assert {name for name in made if name.startswith("west/")} == {
         "west/failed/02_forecast.ipynb", "west/failed/index.html"}
@@ -356,8 +357,9 @@ def test_a_run_that_is_ended_goes_on_where_it_was(files_of, ours, finished, caps
     _, said = run.communicate(timeout=60)
     assert run.returncode == (130 if number != signal.SIGKILL else -9), said
     if number != signal.SIGKILL:
-        assert said.splitlines()[-1] == ("ebank: interrupted; every finished report is kept. Go on with: "
-                                         "ebank report --source data/small --all --lang en --notebooks notebooks --out all")
+        assert said.splitlines()[-1] == (
+            "ebank: interrupted; every finished report is kept. Go on with: "
+            "ebank report --source data/small --all --lang en --notebooks notebooks --out all")
         assert not [p for p in Path("all").rglob(".*.*") if p.is_file()]
     _, out, events, _ = told(capsys, "--out", "all")
     assert " 0 unchanged" not in out and len(executed(events)) < 5

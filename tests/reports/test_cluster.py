@@ -40,7 +40,7 @@ def test_two_workers_make_the_bytes_that_this_machine_makes_and_so_does_one_afte
     killed = []
 
     def kill():
-        while not list((tmp_path / "one").glob(".ebank/partial/*/*/01*.ipynb")):   # a worker is in the middle of a report
+        while not list((tmp_path / "one").glob(".ebank/partial/*/*/01*.ipynb")):   # a worker is amid a report
             time.sleep(0.01)
         killed.append(next(iter(cluster.workers.values())).pid)
         os.kill(killed[0], signal.SIGKILL)

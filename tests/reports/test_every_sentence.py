@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.notebook]
 
 RBI = Path(__file__).parents[1] / "rbi"
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-# Dates, orders such as (1,1,2), what stands in quotation marks, words with figures in them and the constants of a method
-# (95% limits, the 5% level, a base of 1) are no figures.
+# Dates, orders such as (1,1,2), what stands in quotation marks, words with figures in them and the constants of a
+# method (95% limits, the 5% level, a base of 1) are no figures.
 WORDS = re.compile(
     r"\d{4}年(?:\d{1,2}月)?(?:\d{1,2}日)?|\d{4}-\d{2}(?:-\d{2})?|(?:" + MONTHS + r")[a-z]* (?:\d{1,2}, )?\d{4}"
     r"|\(\d+(?:, ?\d+)+\)|“[^”]*”|\"[^\"]*\"|[dD] ?= ?\d|[A-Za-z]+\d+\w*|\b12 months|\blast 12\b|12个月"

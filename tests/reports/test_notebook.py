@@ -10,7 +10,7 @@ import papermill
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from ebank_lib.errors import ConfigError, EbankError
+from ebank_lib.errors import EbankError
 from ebank_lib.reports.notebook import NotebookFailed, executed_from, run_notebook, settle
 from ebank_lib.reports.parameters import numbered_notebooks, parameters_of, read_notebook
 from ebank_lib.reports.processes import Processes
@@ -65,7 +65,7 @@ def test_a_cell_that_hangs_is_ended_in_time_whatever_it_catches(books):
 def test_a_process_that_is_a_notebook_already_is_left_alone(books):
     shell = InteractiveShell.instance()
     try:
-        with pytest.raises(EbankError, match="the engine ebank needs a process to itself, and this one runs IPython already"):
+        with pytest.raises(EbankError, match="needs a process to itself, and this one runs IPython already"):
             run(books("1"))
         assert InteractiveShell.instance() is shell
     finally:

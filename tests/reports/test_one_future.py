@@ -25,8 +25,9 @@ def made(root, tmp_path_factory):
     (folder / "notebooks").mkdir()
     for number in ("04", "05", "06"):
         shutil.copy(next((root / "notebooks").glob(f"{number}_*.ipynb")), folder / "notebooks")
-    subprocess.run([sys.executable, "-m", "ebank_lib", "report", "--source", root / "data" / "shandong", "--all", "--out",
-                    folder / "out", "--notebooks", folder / "notebooks", "--lang", "zh", "--quiet"], check=True)
+    subprocess.run([sys.executable, "-m", "ebank_lib", "report", "--source", root / "data" / "shandong", "--all",
+                    "--out", folder / "out", "--notebooks", folder / "notebooks", "--lang", "zh", "--quiet"],
+                   check=True)
     return folder / "out"
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from ebank_lib.display import html_table
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.content import Chapter, Content, Item, read_content, with_scopes
 from ebank_lib.reports.cells import Origin
+from ebank_lib.reports.content import Chapter, Content, Item, read_content, with_scopes
 from ebank_lib.reports.page import MAX_BYTES, build_page
 from ebank_lib.wording import t
 
@@ -26,7 +26,8 @@ def page(request, executed, about):
 def test_it_is_self_contained(page):
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:|//|file:)""", page)
     # Else it leads to what lies beside it in the report's folder.
-    assert all(re.match(r"#|brief\.docx$|tables\.xlsx$|panel\.csv$|tables/\w+\.csv$", a) for a in re.findall(r'href="([^"]*)"', page))
+    beside = re.compile(r"#|brief\.docx$|tables\.xlsx$|panel\.csv$|tables/\w+\.csv$")
+    assert all(beside.match(a) for a in re.findall(r'href="([^"]*)"', page))
     assert all(a.startswith("data:image/") for a in re.findall(r'\bsrc="([^"]*)"', page))
     assert not re.search(r"@import|url\(|<link|<iframe|<object|<base", page)
 

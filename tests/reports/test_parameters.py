@@ -50,7 +50,8 @@ def test_parameters_are_those_that_the_notebook_has(root, project):
     ("", "is no notebook"), ("[1]", "is no notebook"), ('{"cells": [{}]}', "is no notebook"),
     ('{"cells": []}', "has no parameters; expected a code cell tagged"),
     ("[" * 100_000, "is no notebook"),
-    ('{"cells": [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["a ="]}]}', "has a parameters cell that is no Python"),
+    ('{"cells": [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["a ="]}]}',
+     "has a parameters cell that is no Python"),
 ])
 def test_what_is_no_notebook_is_an_error_that_names_the_file(tmp_path, content, says):
     path = tmp_path / "01_bad.ipynb"

@@ -50,7 +50,8 @@ def test_a_new_file_that_the_source_would_read_counts_and_another_does_not(copie
 def test_where_the_project_lies_does_not_count_and_a_database_is_not_known_beforehand(project, copied, monkeypatch):
     here = source_hash("data/small")
     path = copied / "data/small/sources.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace('path: "cells.csv"', 'url_env: X\n    query: "select 1"'), encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace('path: "cells.csv"', 'url_env: X\n    query: "select 1"')
+    path.write_text(text, encoding="utf-8")
     assert source_hash("data/small") is None
     monkeypatch.chdir(project)
     assert source_hash("data/small") == here
