@@ -4,8 +4,8 @@
 cell that it states (:func:`ebank_lib.wording.cite`).
 
 Tables used, each where it was recorded: ``standing`` (now, a year before, the other branches), ``forecast`` and
-``outlook`` or ``province_forecast`` (what is ahead), ``targets``, ``scenarios``, ``effects`` and ``required`` (goals and
-measures), ``carriers`` and ``contributions_branches`` (who makes the total), ``grade``, ``trust``, ``check``,
+``outlook`` or ``province_forecast`` (what is ahead), ``targets``, ``scenarios``, ``effects`` and ``required`` (goals
+and measures), ``carriers`` and ``contributions_branches`` (who makes the total), ``grade``, ``trust``, ``check``,
 ``decisions_branch`` or ``decisions`` and ``doubtful`` (how sure).
 """
 
@@ -164,9 +164,11 @@ def _course(facts: Facts) -> Text | None:
 
 
 def _targets(facts: Facts) -> Text | None:
-    return facts.say("targets", n=cite(len(facts.targets), cell("targets", current="!=")), k=cite(
-        len(facts.targets) - len(facts.unlikely), *(cell("targets", "p_at", target=row["target"]) for row in facts.unlikely))
-                   ) if facts.open else None
+    if not facts.open:
+        return None
+    odds = [cell("targets", "p_at", target=row["target"]) for row in facts.unlikely]
+    return facts.say("targets", n=cite(len(facts.targets), cell("targets", current="!=")),
+                     k=cite(len(facts.targets) - len(facts.unlikely), *odds))
 
 
 def _place(facts: Facts) -> Text | None:
@@ -177,7 +179,7 @@ def _place(facts: Facts) -> Text | None:
             return facts.say("place_one", indicator=facts.label(ranked[0]["indicator"]), **{
                 name: cite(f"{ranked[0][name]:.0f}", standing_cell(ranked[0], name)) for name in ("rank", "n")})
         best, worst = (pick(ranked, key=lambda row: row["rank"] / row["n"]) for pick in (min, max))
-        return facts.say("place", **{name: facts.label(row["indicator"], short=True) for name, row in (
-            ("best", best), ("worst", worst))}, **{f"{name}_rank": cite(f"{row['rank']:.0f}", standing_cell(row, "rank"))
-                                                   for name, row in (("best", best), ("worst", worst))})
+        ends = {"best": best, "worst": worst}
+        return facts.say("place", **{name: facts.label(row["indicator"], short=True) for name, row in ends.items()}, **{
+            f"{name}_rank": cite(f"{row['rank']:.0f}", standing_cell(row, "rank")) for name, row in ends.items()})
     return next(iter(facts.stated("league")), None)

@@ -109,14 +109,15 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
     Prose cells tagged with the other language are left out. Other tags: ``chapter`` begins a chapter, ``appendix`` is
     for a researcher and goes to the last one (on a notebook's first cell: the whole notebook). Of code cells
     ``first-screen`` puts its pictures into the brief, as what the cell's metadata name (``ebank.brief``);
-    ``not-on-page`` keeps it off the chapters, but not its records, nor its pictures from the brief. A notebook ends at a
-    cell that the data did not allow, with a sentence that says so. `fills` is what ``{branch}``, ``{indicator}`` and so
-    on in captions stand for.
+    ``not-on-page`` keeps it off the chapters, but not its records, nor its pictures from the brief. A notebook ends at
+    a cell that the data did not allow, with a sentence that says so. `fills` is what ``{branch}``, ``{indicator}`` and
+    so on in captions stand for.
     """
     content, numbers = Content(), {kind: itertools.count(1) for kind in ("figure", "table")}
     for path in paths:
         _read_chapters(path, lang, fills or {}, content, numbers)
-    for kind, names in (("table", [x["name"].lower() for x in content.tables]), ("state", [x.name for x in content.state])):
+    for kind, names in (("table", [x["name"].lower() for x in content.tables]),
+                        ("state", [x.name for x in content.state])):
         twice = next((name for name, many in Counter(names).items() if many > 1), None)
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
@@ -178,7 +179,8 @@ def _chapter(anchor: str, name: str, items: list[Item], tables: list[str]) -> Ch
     said = [one for item in items for one in item.sentences]
     finding = next((one.text for one in said if one.kind == "state"), said[0].text if said else next(
         (item.caption for item in items if item.caption), ""))
-    return Chapter(anchor, re.sub(r"^\d+ +", "", words_of(title[2])) if title else name, tuple(items), finding, tuple(tables))
+    headed = re.sub(r"^\d+ +", "", words_of(title[2])) if title else name
+    return Chapter(anchor, headed, tuple(items), finding, tuple(tables))
 
 
 # ---------------------------------------------------------------- outputs

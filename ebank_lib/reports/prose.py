@@ -118,7 +118,8 @@ class Facts:
         return None
 
     def ahead_values(self, key: str, row: Mapping[str, Any], table: str, picks: Mapping[str, Any]) -> dict[str, Text]:
-        return {name: cite(value_text(self.said(key, name == "lo"), row[column], self.lang), cell(table, column, **picks))
+        return {name: cite(value_text(self.said(key, name == "lo"), row[column], self.lang),
+                           cell(table, column, **picks))
                 for name, column in (("y", "y_hat"), ("lo", "lo-80"), ("hi", "hi-80"))}
 
     def hardest(self) -> dict[str, Any] | None:
@@ -169,7 +170,8 @@ def stand(facts: Facts) -> Iterable[Text]:
             yield facts.say("hardest", target=facts.name("targets", row["target"]), month=facts.month(row["deadline"]),
                           now=facts.value(key, row["current"], cell("targets", "current", **picks), kind=kind),
                           then=facts.value(key, row["trend_at_deadline"], then, kind=kind),
-                          goal=goal_said(facts, row), gap=facts.gap(row, row["trend_at_deadline"], facts.goal_ref(row), then))
+                          goal=goal_said(facts, row),
+                          gap=facts.gap(row, row["trend_at_deadline"], facts.goal_ref(row), then))
         for slow in [row for row in facts.unlikely if row["verdict"] == "slowing"][:1]:
             yield facts.say("slower", target=facts.name("targets", slow["target"]))
 
@@ -188,7 +190,8 @@ def _now(facts: Facts, row: Mapping[str, Any], opening: str, place: str) -> Text
         parts.append(facts.say(ratio + place, n=cite(row["n"], standing_cell(row, "n")),
                              rank=cite(f"{row['rank']:.0f}", standing_cell(row, "rank"))))
         if not also and row["whole"] is not None:
-            parts.append(facts.say("whole", value=cite(percent(row["whole"], sign=not ratio), standing_cell(row, "whole"))))
+            whole = cite(percent(row["whole"], sign=not ratio), standing_cell(row, "whole"))
+            parts.append(facts.say("whole", value=whole))
     elif row["rank"] is None and row["n"] > 1 and not also:
         parts.append(facts.say("ends", **{name: facts.name("branches", row[name]) for name in ("first", "last")}, **{
             f"{name}_value": cite(percent(row[f"{name}_value"], sign=not ratio), standing_cell(row, f"{name}_value"))
@@ -211,19 +214,21 @@ def _ahead(facts: Facts, row: Mapping[str, Any]) -> Text | None:
     if abs(growth - row["yoy"]) < _STILL:
         return said
     how = "down" if growth < 0 else "up" if row["yoy"] < 0 else "slower" if growth < row["yoy"] else "faster"
-    return said + facts.say(f"ahead_{how}", growth=cite(percent(abs(growth)), cell(table, "y_hat", **picks), standing_cell(row, "y")),
-                            yoy=cite(percent(abs(row["yoy"])), standing_cell(row, "yoy")))
+    by = cite(percent(abs(growth)), cell(table, "y_hat", **picks), standing_cell(row, "y"))
+    return said + facts.say(f"ahead_{how}", growth=by, yoy=cite(percent(abs(row["yoy"])), standing_cell(row, "yoy")))
 
 
 def _reached(facts: Facts) -> Text:
     n = cite(len(facts.targets), cell("targets", current="!="))
-    likely = [row for row in facts.targets if row not in facts.unlikely and (row in facts.open or row["verdict"] == "reached")]
+    likely = [row for row in facts.targets
+              if row not in facts.unlikely and (row in facts.open or row["verdict"] == "reached")]
     if not likely:
         return facts.say("targets_none", n=n)
     if len(likely) == len(facts.targets):
         return facts.say("targets_all", n=n)
-    return facts.say("targets_some", n=n, k=cite(len(likely), *(cell("targets", "p_at", target=row["target"]) for row in likely)),
-                   list=facts.listed(facts.say("target", target=facts.name("targets", row["target"])) for row in likely))
+    odds = [cell("targets", "p_at", target=row["target"]) for row in likely]
+    return facts.say("targets_some", n=n, k=cite(len(likely), *odds), list=facts.listed(
+        facts.say("target", target=facts.name("targets", row["target"])) for row in likely))
 
 
 # ---------------------------------------------------------------- what to do
@@ -287,7 +292,8 @@ def _lever_said(facts: Facts, row: Mapping[str, Any], lever: Mapping[str, Any]) 
 
 def _effect(facts: Facts, row: Mapping[str, Any], lever: str) -> Iterable[Text]:
     """From when a measure works, how much is supposed of it and on what grounds, and how much it takes."""
-    effect = next((one for one in facts["effects"] if (one["scenario"], one["indicator"]) == (lever, row["indicator"])), None)
+    effect = next((one for one in facts["effects"]
+                   if (one["scenario"], one["indicator"]) == (lever, row["indicator"])), None)
     if effect is None:
         return
     picks = {"scenario": lever, "indicator": row["indicator"]}
@@ -310,7 +316,7 @@ def _effect(facts: Facts, row: Mapping[str, Any], lever: str) -> Iterable[Text]:
 
 
 def _size(facts: Facts, effect: Mapping[str, Any], top: Text | None, ends: Sequence[tuple[float, Any]]) -> Text:
-    """What a measure does, one size or the two ends of a range: how much of a gap it closes, or by how much it lifts."""
+    """What a measure does, one size or the two ends of a range: the part of a gap that it closes, or what it adds."""
     if effect["how"] == "ceiling":
         said = [cite(percent(value, 0), ref) for value, ref in ends]
     else:
@@ -348,7 +354,8 @@ def _slowest(facts: Facts) -> Iterable[Text]:
     if last:
         yield facts.say("laggards", list=facts.listed(facts.say(
             "laggard", branch=facts.name("branches", row["last"]), indicator=facts.label(row["indicator"], short=True),
-            value=cite(percent(row["last_value"], sign=True), standing_cell(row, "last_value"))) for row in last[:NAMED]))
+            value=cite(percent(row["last_value"], sign=True), standing_cell(row, "last_value")))
+            for row in last[:NAMED]))
 
 
 # ---------------------------------------------------------------- how sure

@@ -83,12 +83,12 @@ def test_every_past_number_of_the_briefs_follows_from_the_panels(made, cleaned):
             others = wide.loc[month].dropna() if ratio else yoy
             assert (row["month"], row["n"]) == (month, len(others))
             assert np.allclose([row["y"], row["yoy"], row["median"], row["first_value"], row["last_value"]], [
-                wide.at[month, branch], yoy[branch], others.median(), others.max(), others.min()], rtol=1e-9)
+                wide.loc[month, branch], yoy[branch], others.median(), others.max(), others.min()], rtol=1e-9)
             assert row["rank"] == (others > others[branch]).sum() + 1
             if not ratio and wide.loc[[month, before]].notna().all(axis=None):
                 assert np.isclose(row["whole"], wide.loc[month].sum() / wide.loc[before].sum() - 1, rtol=1e-9)
         targets = table(made, branch, "targets").set_index("target")
-        assert np.allclose(targets["current"], [panel.at[row["month"], (row["indicator"], branch)]
+        assert np.allclose(targets["current"], [panel.loc[row["month"], (row["indicator"], branch)]
                                                 for _, row in targets.iterrows()], rtol=1e-9)
         report = open_report(made / branch)
         for said in report.sentences:
