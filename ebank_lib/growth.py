@@ -27,7 +27,7 @@ MIN_TREND = 12      # months: below this the normal approximation of Mann-Kendal
 # What each picture's sentence is about: a column of the summary, and how its values are written.
 _READ = {"mom": ("geo_mean", lambda v, lang: percent(v - 1, 1, True)),
          "base": ("base", lambda v, lang: f"{v:.2f}" if v < 100 else number(v, "", lang)),
-         "yoy": ("last_yoy", lambda v, lang: percent(v, 0, True)),
+         "yoy": ("last_yoy", lambda v, lang: percent(v, 1, True)),
          "volatility": ("robust", lambda v, lang: percent(v))}
 
 

@@ -46,17 +46,16 @@ class Reference:
         -------
         DataFrame
             One row a fact: ``id, indicator, measure, fact_time, fact_value, fact_kind``, then ``own_first, own_last``
-            (the months of the branch's figure: the fact's year where the branch has it, else its last twelve months),
-            ``own_value`` (missing where it has too few months) and ``own_kind``: ``simulated`` or ``reported``.
+            (the months of the branch's figure, of the fact's year: other years are not set beside each other),
+            ``own_value`` and ``own_kind``: ``simulated`` or ``reported``.
         """
         branch = cleaned.catalog.branch(branch).id
         kind = "simulated" if cleaned.source.simulated else "reported"
         columns = ["id", "indicator", "measure", "fact_time", "fact_value", "fact_kind", "own_first", "own_last",
                    "own_value", "own_kind"]
-        rows = [(r.id, r.indicator, r.measure, r.time, r.value, r.kind,
-                 *own_figure(cleaned, branch, r.indicator, r.measure, int(r.time[:4]) if r.time else None), kind)
-                for r in self.table.itertuples()
-                if r.indicator in cleaned.catalog.indicators and r.measure in ("level", "annual_growth")]
+        rows = [(r.id, r.indicator, r.measure, r.time, r.value, r.kind, *own, kind) for r in self.table.itertuples()
+                if r.time and r.indicator in cleaned.catalog.indicators and r.measure in ("level", "annual_growth")
+                and (own := own_figure(cleaned, branch, r.indicator, r.measure, int(r.time[:4])))[1] is not None]
         return pd.DataFrame(rows, columns=columns)
 
     def beside_table(self, cleaned, branch: str, lang: str | None = None):
@@ -95,12 +94,12 @@ def _rate(value: float, measure: str) -> str:
 
 
 def own_figure(cleaned, branch: str, indicator: str, measure: str,
-               year: int | None) -> tuple[pd.Period | None, pd.Period | None, float]:
+               year: int) -> tuple[pd.Period | None, pd.Period | None, float]:
     """Return a branch's figure like a fact's: first month, last month, value.
 
     ``level`` of a ratio: the sum of its numerator over that of its denominator where it has them, else the mean.
-    ``annual_growth``: the year's sum over that of the year before, on the months that both have (at least ten). The
-    fact's year is taken where the branch has it, else the branch's last twelve months.
+    ``annual_growth``: the year's sum over that of the year before, on the months that both have (at least ten). Of a
+    year that the branch does not have there is none.
     """
     ind = cleaned.catalog.indicators[indicator]
     parts = list(dict.fromkeys([ind.numerator, *ind.denominators])) if ind.numerator else [indicator]
@@ -109,25 +108,23 @@ def own_figure(cleaned, branch: str, indicator: str, measure: str,
     if any(p not in cleaned.panel.columns for p in parts) or branch not in cleaned.branches:
         return None, None, math.nan
     frame = trusted_panel(cleaned).loc[branch, parts]
-    ends = [pd.Period(f"{year}-12", "M")] if year else []
-    for end in [*ends, *frame.dropna().index[-1:]]:
-        months = pd.period_range(end - 11, end, freq="M")
-        now = frame.reindex(months)
-        there = now.notna().all(axis=1)
-        if measure == "annual_growth":
-            before = frame.reindex(months - 12).set_axis(months)
-            there &= before.notna().all(axis=1)
-        if there.sum() < MIN_MONTHS:
-            continue
-        now = now[there].sum()
-        if measure == "annual_growth":
-            base = float(before[there].sum().iloc[0])
-            return months[0], end, float(now.iloc[0]) / base - 1 if base > 0 and len(parts) == 1 else math.nan
-        if len(parts) == 1:
-            return months[0], end, float(now.iloc[0]) / int(there.sum())
-        below = float(now[ind.denominators].sum())
-        return months[0], end, float(now[ind.numerator]) / below if below > 0 else math.nan
-    return None, None, math.nan
+    end = pd.Period(f"{year}-12", "M")
+    months = pd.period_range(end - 11, end, freq="M")
+    now = frame.reindex(months)
+    there = now.notna().all(axis=1)
+    if measure == "annual_growth":
+        before = frame.reindex(months - 12).set_axis(months)
+        there &= before.notna().all(axis=1)
+    if there.sum() < MIN_MONTHS:
+        return None, None, math.nan
+    now = now[there].sum()
+    if measure == "annual_growth":
+        base = float(before[there].sum().iloc[0])
+        return months[0], end, float(now.iloc[0]) / base - 1 if base > 0 and len(parts) == 1 else math.nan
+    if len(parts) == 1:
+        return months[0], end, float(now.iloc[0]) / int(there.sum())
+    below = float(now[ind.denominators].sum())
+    return months[0], end, float(now[ind.numerator]) / below if below > 0 else math.nan
 
 
 def reference_facts() -> Reference:

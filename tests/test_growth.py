@@ -227,8 +227,8 @@ def cells_of(text):
 def test_sentences_know_the_cells_they_state(analysis):
     assert cells_of(analysis.reading("en", "yoy")) == [
         ("4", "growth", "", {"of": "size", "last_yoy": "!="}),
-        ("+214%", "growth", "last_yoy", {"indicator": "mobile_txn"}),
-        ("+10%", "growth", "last_yoy", {"indicator": "sms"})]
+        ("+213.8%", "growth", "last_yoy", {"indicator": "mobile_txn"}),
+        ("+10.3%", "growth", "last_yoy", {"indicator": "sms"})]
     assert cells_of(analysis.reading("en", "mom")) == [
         ("4", "growth", "", {"of": "size", "geo_mean": ">1"}),
         ("4", "growth", "", {"of": "size", "geo_mean": "!="}),

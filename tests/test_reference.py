@@ -93,9 +93,10 @@ def test_a_number_in_doubt_is_in_no_own_figure(cleaned):
     assert own_figure(doubtful, "rizhao", "mobile_txn", "annual_growth", 2010)[2] == pytest.approx(growth)
 
 
-def test_without_that_year_the_last_twelve_months_are_taken_and_shown(cleaned):
-    first, last, value = own_figure(cleaned, "rizhao", "mobile_txn", "annual_growth", 2024)
-    assert (str(first), str(last)) == ("2010-09", "2011-08") and np.isfinite(value)
+def test_figures_of_other_years_are_not_set_beside_each_other(cleaned):
+    assert own_figure(cleaned, "rizhao", "mobile_txn", "annual_growth", 2024)[0] is None
+    rows = reference_facts().beside(cleaned, "rizhao")
+    assert len(rows) and [str(month.year) for month in rows["own_last"]] == [time[:4] for time in rows["fact_time"]]
     young = SimpleNamespace(catalog=cleaned.catalog, branches=["rizhao"], panel=cleaned.panel.loc[["rizhao"]].tail(8))
     assert own_figure(young, "rizhao", "mobile_txn", "annual_growth", 2010)[0] is None
 

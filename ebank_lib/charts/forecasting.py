@@ -39,7 +39,8 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     events : (month, text) pairs
         Marked on the history.
     brief : bool
-        For a small picture: the key lies on the history and the lines' labels leave the unit to the axis.
+        For a small picture under a caption: the forecast that is read out alone, without a title, the key on the
+        history, the unit on the axis only.
     """
     ax = style.axes_of(ax)
     y = f.y if months is None else f.y.iloc[-months:]
@@ -49,13 +50,15 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     key = style.fan(ax, (origin, now), x, {lv: (lead[f"lo-{lv:g}"], lead[f"hi-{lv:g}"]) for lv in f.level}, lang)
     ax.plot(month_numbers(past), y.to_numpy(), color=INK, lw=1.6, label="_history", zorder=3)
     lines = []
-    for n, model in enumerate(m for m in f.models if m in f.parts):
+    for n, model in enumerate(m for m in f.models if m in f.parts and (m == f.headline or not brief)):
         path, first = f.block(model)["y_hat"], model == f.headline
         last = path.iloc[-1]
         said = number(last, "", lang) if brief and f.kind != "ratio" else f.said(last, lang)
         lines += ax.plot(np.r_[origin, x], np.r_[now, path], ls="-" if first else (0, (4, 2)), zorder=4 if first else 2,
-                         label=f"{t('forecasting.model_' + model, lang)} {said}", **_look(model, n, first))
-    ax.set_title(t("forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
+                         label=said if brief else f"{t('forecasting.model_' + model, lang)} {said}",
+                         **_look(model, n, first))
+    if not brief:
+        ax.set_title(t("forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
     style.value_axis(ax, f.kind, in_language(f.unit, lang), lang)
     month_axis(ax, lang, past.append(ahead))
     ax.axvline(origin, color=MUTED, lw=0.8, zorder=0)

@@ -25,13 +25,11 @@ _COLUMNS = {"rank": 1.05, "percentile": 1.17, "months": 1.43}      # what stands
 def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     """Draw a row an indicator: every branch from the lowest to the highest, this one marked; rank and months beside.
 
-    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small. Left out
-    are parts whose share of the whole is a row of its own.
+    Sizes are drawn by their growth, ratios by their level, so that a small city is not behind for being small.
     """
     catalog, who = peers.catalog, peers.catalog.branch(peers.branch).label(lang)
     rows = peers.scale_free().dropna(subset=["y"])
-    within = {p for i in catalog.identities if i.kind == "within" for p in i.parts}
-    rows = rows[~rows["indicator"].isin(within) & (rows["n"] > 1)]
+    rows = rows[rows["n"] > 1]
     if rows.empty:
         return style.sentence(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
     total, rows = len(rows), rows.iloc[:style.MOST]
@@ -122,7 +120,7 @@ def plot_standing(standing: Standing, lang: str | None = None) -> Figure:
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
     ax.grid(visible=False)
-    return style.headline(fig, t("peers.standing_title", lang, branch=who), t("peers.standing_key", lang, branch=who))
+    return style.headline(fig, "", t("peers.standing_key", lang, branch=who))
 
 
 @style.in_style

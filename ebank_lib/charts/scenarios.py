@@ -57,7 +57,8 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
     ax[0].xaxis.set_major_formatter(lambda v, _: f"{v:.0f}%")
     deadlines = {row["deadline"] for row in rows}
     when = month_name(deadlines.pop(), lang) if len(deadlines) == 1 else "–"
-    ax[0].set_title(t("scenarios.title", lang, branch=branch, deadline=when), fontsize=9.5)
+    if not brief:
+        ax[0].set_title(t("scenarios.title", lang, branch=branch, deadline=when), fontsize=9.5)
     legend_below(ax[0], handles=[
         Patch(color=_PALE, label=t("scenarios.now", lang)),
         Line2D([], [], color=MUTED, marker="|", ms=9, mew=1.6, ls="", label=t("scenarios.year_ago", lang)),

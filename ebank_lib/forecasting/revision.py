@@ -123,7 +123,8 @@ class Revision:
     def _change(self, change: float, old: float, lang: str) -> str:
         if self.before.kind == "ratio":
             return t("forecasting.points", lang, n=f"{change * 100:+.1f}")
-        return f"{change / old:+.1%}" if old else self.before.said(change, lang)
+        said = ("+" if change > 0 else "") + self.before.said(change, lang)      # as the table below has it
+        return said + (f", {change / old:+.1%}" if old else "")
 
     def _cause(self, row, lang: str) -> str:
         if row["cause"] in ("beside", "parts"):

@@ -128,8 +128,10 @@ class Peers(Shown):
     method = "peers.method"
 
     def scale_free(self) -> pd.DataFrame:
-        """Return of :attr:`latest` what does not depend on a branch's size: ratios, and the growth of sizes."""
-        rows = self.latest
+        """Return of :attr:`latest` what does not depend on a branch's size: ratios, and the growth of sizes; not
+        the parts whose share of the whole is a row of its own."""
+        within = {p for i in self.catalog.identities if i.kind == "within" for p in i.parts}
+        rows = self.latest[~self.latest["indicator"].isin(within)]
         ratio = np.array([self.catalog.indicators[k].kind == "ratio" for k in rows["indicator"]], dtype=bool)
         return rows[ratio | (rows["measure"] == "growth").to_numpy()].reset_index(drop=True)
 

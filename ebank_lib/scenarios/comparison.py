@@ -228,7 +228,8 @@ class Scenarios(Shown):
                  p_by=self._odds("baseline", target.key, row["p_by"], lang, "p_by"),
                  expected=cite(value(row["expected"]),
                                cell("scenarios", "expected", scenario="baseline", target=target.key)),
-                 goal=cite(value(self.base.threshold(target)), cell("targets", "reached_from", target=target.key)))
+                 goal=cite(value(self.base.threshold(target) if target.goal is None else target.goal), cell(
+                     "targets", "reached_from" if target.goal is None else "goal", target=target.key)))
 
     def _pace(self, target: Target, lang: str) -> str:
         pace = self.paces[target.key]
@@ -251,11 +252,12 @@ class Scenarios(Shown):
             return ""
         row = rows.loc[(sign * rows["change_vs_baseline"]).idxmax()]
         best, target = row["scenario"], row["target"]
-        if sign * row["change_vs_baseline"] <= 2 * row["change_se"]:
+        said = [self._odds(*one, lang) for one in (("baseline", target, base.loc[target, "p_at"]),
+                                                   (best, target, row["p_at"]))]
+        if sign * row["change_vs_baseline"] <= 2 * row["change_se"] or said[0] == said[1]:
             return t(f"scenarios.first_{kind}_nothing", lang)
         return t(f"scenarios.first_{kind}", lang, name=self.label(best, lang), target=self.target(target).label(lang),
-                 before=self._odds("baseline", target, base.loc[target, "p_at"], lang),
-                 after=self._odds(best, target, row["p_at"], lang),
+                 before=said[0], after=said[1],
                  mark=self._because(best, self._effect_on(best, row["indicator"]), lang))
 
     def _effect_on(self, key: str, indicator: str) -> Effect:
