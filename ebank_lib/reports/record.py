@@ -188,9 +188,13 @@ def _show_small_pictures() -> None:
         plt.uninstall_repl_displayhook()    # draws every figure once more before it is printed, for nobody to see
 
 
+def _draws(figure) -> bool:
+    return any(ax.axison or ax.has_data() for ax in figure.axes)
+
+
 def _sentence(figure) -> str | None:
     """Return as text what a figure says that draws nothing: it is no picture."""
-    if any(ax.axison for ax in figure.axes):
+    if _draws(figure):
         return None
     words = [text.get_text() for ax in figure.axes for text in (ax.title, *ax.texts)]
     return "".join(f'<p class="reading">{html.escape(one)}</p>' for one in words if one)
@@ -198,7 +202,7 @@ def _sentence(figure) -> str | None:
 
 def _png(figure) -> tuple[bytes, dict[str, int]] | None:
     """Return a figure as PNG, and the size to show it at: 100 pixels an inch, whatever it is drawn at."""
-    if not any(ax.axison for ax in figure.axes):
+    if not _draws(figure):
         return None
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image

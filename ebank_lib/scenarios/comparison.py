@@ -223,13 +223,14 @@ class Scenarios(Shown):
         def value(v: float) -> str:
             return said_value(self.catalog, target.indicator, v, lang, target.kind)
 
+        column = "reached_from" if target.goal is None else "goal"      # which is a round figure
+        goal = self.base.threshold(target) if target.goal is None else target.goal
         return t("scenarios.first_hardest", lang, target=target.label(lang), deadline=month_name(row["deadline"], lang),
                  p_at=self._odds("baseline", target.key, row["p_at"], lang),
                  p_by=self._odds("baseline", target.key, row["p_by"], lang, "p_by"),
                  expected=cite(value(row["expected"]),
                                cell("scenarios", "expected", scenario="baseline", target=target.key)),
-                 goal=cite(value(self.base.threshold(target) if target.goal is None else target.goal), cell(
-                     "targets", "reached_from" if target.goal is None else "goal", target=target.key)))
+                 goal=cite(value(goal).replace(".0%", "%"), cell("targets", column, target=target.key)))
 
     def _pace(self, target: Target, lang: str) -> str:
         pace = self.paces[target.key]

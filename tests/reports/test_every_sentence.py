@@ -20,7 +20,7 @@ MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 WORDS = re.compile(
     r"\d{4}年(?:\d{1,2}月)?(?:\d{1,2}日)?|\d{4}-\d{2}(?:-\d{2})?|(?:" + MONTHS + r")[a-z]* (?:\d{1,2}, )?\d{4}"
     r"|\(\d+(?:, ?\d+)+\)|“[^”]*”|\"[^\"]*\"|[dD] ?= ?\d|[A-Za-z]+\d+\w*|\b12 months|\blast 12\b|12个月"
-    r"|\d+%(?=区间|水平| limits| interval| level)|1/1\.01|为1，|as 1,|提前1至|1 to (?=[\d\0]+ months? ahead)"
+    r"|\d+%(?=区间|水平| limits| interval| level| range)|1/1\.01|为1，|as 1,|提前1至|1 to (?=[\d\0]+ months? ahead)"
     r"|界限0\.64|limit 0\.64|不到 2|within 2 of it|\[12\]|不到60个月|fewer than 60|至少要36个月|takes 36 months"
     r"|P、Q 试到 \d|P and Q were tried up to \d|D = \d")
 CATALOG = """\

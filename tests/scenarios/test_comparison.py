@@ -299,7 +299,7 @@ def _as_said(rows, ref, result):
     if ref.column == "ratio":
         return f"{value:.1f}"
     kind = result.target(goal).indicator
-    say = said_value if ref.column in ("expected", "reached_from") else said_pace
+    say = said_value if ref.column in ("expected", "reached_from", "goal") else said_pace
     return say(result.catalog, kind, value, "en")
 
 
