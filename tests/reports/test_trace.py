@@ -155,7 +155,7 @@ def test_tables_describe_columns_that_there_are(reports):
 @pytest.mark.parametrize("text, shows", [
     ("图 3", ["02_indicator_analysis.ipynb", "eb.analyse_growth"]), ("Figure 3", ["图 3"]), ("tab-1", ["表 1"]),
     ("growth[mortgage_coverage].y_last", ["房贷客户覆盖率", "2011-08.xlsx", "unit_heading"]),
-    ("growth[of=ratio,gain>0]", ["9行"]), ("+149%", ["growth[mobile_txn].last_yoy", "2010-08.xlsx", "75281"]),
+    ("growth[of=ratio,gain>0]", ["9行"]), ("+148.7%", ["growth[mobile_txn].last_yoy", "2010-08.xlsx", "75281"]),
     ("7.53万", ["series[2011-08].y", "就是面板中的一个数", "75281"]),
 ])
 @pytest.mark.usefixtures("_cleaned_once")
@@ -178,7 +178,7 @@ def test_all_lists_each_cell_in_english_too(sample_reports, capsys):
 
 @pytest.mark.parametrize("words, says", [
     (["nonsense"], "is nowhere in the report"), (["99999"], "is nowhere"), (["图 999"], "is nowhere"),
-    (["growth[nope].y"], "is nowhere"), (["+149%", "--branch", "rizhao"], "not both"), ([], "no WHAT"),
+    (["growth[nope].y"], "is nowhere"), (["+148.7%", "--branch", "rizhao"], "not both"), ([], "no WHAT"),
 ])
 @pytest.mark.usefixtures("_cleaned_once")
 def test_what_cannot_be_traced_is_one_line(sample_reports, capsys, words, says):

@@ -72,7 +72,7 @@ def test_what_no_indicator_shows_is_not_guessed_and_says_what_is_needed(cleaned,
     assert (row["verdict"], row["missing"]) == ("unknown", "not_measured")
     at = found.table["problem"].tolist().index(key)
     zh, en = (found.labelled(lang).iloc[at] for lang in ("zh", "en"))
-    assert zh["verdict"] == "数据说明不了" and "needed:" in en["reason"] and en["figure"] == en["threshold"] == "–"
+    assert zh["verdict"] == "现有数据无法判断" and "needed:" in en["reason"] and en["figure"] == en["threshold"] == "–"
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
