@@ -8,16 +8,15 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+# Results are kept for as long as the tests run, in one store of all workers, kernels and commands. Tests of the store
+# itself, and those that hold what is found in it against what is made anew, name one of their own.
+OURS = "" if "EBANK_CACHE" in os.environ else tempfile.mkdtemp(prefix="ebank-tests-")   # workers have it
+os.environ.setdefault("EBANK_CACHE", OURS)
 
 
-def pytest_configure(config):
-    """Keep results for as long as the tests run, in one store of all workers, kernels and commands.
-
-    Tests of the store itself, and those that hold what is found in it against what is made anew, name one of their own.
-    """
-    if "EBANK_CACHE" not in os.environ:     # a worker has its controller's
-        os.environ["EBANK_CACHE"] = tempfile.mkdtemp(prefix="ebank-tests-")
-        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop("EBANK_CACHE"), ignore_errors=True))
+def pytest_unconfigure():
+    if OURS:
+        shutil.rmtree(OURS, ignore_errors=True)
 
 
 def pytest_collect_file(file_path, parent):

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+STORE = os.environ["EBANK_CACHE"]       # named by the root's conftest; a task takes it out of its environment
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True,
                           suppress_health_check=[HealthCheck.too_slow])
@@ -70,7 +71,7 @@ def make_report():
     def made(source, branch=None, out="reports", notebooks=None, **asked):
         folder = Path(out).absolute()
         order = Order(str(source), folder, "", lambda _: "", branch, branch is None, again=True,
-                      cache=Path(os.environ["EBANK_CACHE"]),
+                      cache=Path(STORE),
                       notebooks=notebooks and Path(notebooks).absolute(), **asked)
         outcome = run_batch(order, lambda _: None)
         for failed in outcome.failed.values():
@@ -167,11 +168,12 @@ def failures():
 
 
 @pytest.fixture(autouse=True)
-def _language_restored():
-    """A test that changes the language does not change the next test's."""
+def _language_and_store_restored():
+    """A test that changes the language or the store does not change the next test's."""
     from ebank_lib.wording import language, use_language
 
     before = language()
+    os.environ["EBANK_CACHE"] = STORE
     yield
     use_language(before)
 
