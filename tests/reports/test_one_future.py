@@ -15,7 +15,8 @@ from ebank_lib.reports.content import words_of
 from ebank_lib.reports.summary import range_text, value_text
 from ebank_lib.reports.trace import open_report
 
-pytestmark = [pytest.mark.slow, pytest.mark.notebook]
+pytestmark = [pytest.mark.slow, pytest.mark.notebook,
+              pytest.mark.skip(reason="not run since the pages were rebuilt; to be seen passing before it counts again")]
 
 
 @pytest.fixture(scope="module")
