@@ -16,7 +16,7 @@ from ebank_lib.reports.summary import range_text, value_text
 from ebank_lib.reports.trace import open_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook,
-              pytest.mark.skip(reason="not run since the pages were rebuilt; to be seen passing before it counts again")]
+              pytest.mark.skip(reason="not run since the pages were rebuilt; must be seen passing first")]
 
 
 @pytest.fixture(scope="module")
