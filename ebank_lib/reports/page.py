@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .. import __version__
 from ..errors import ConfigError
 from ..wording import language, month_name, t
-from .brief import linked_text, make_brief
+from .brief import Brief, linked_text, said_in
 from .cells import cited_tables, value_text
 from .content import Content, Item
 
@@ -76,26 +76,26 @@ class About:
 
 # ---------------------------------------------------------------- the page of a branch
 
-def build_page(content: Content, about: About) -> str:
-    """Return the page of a branch as HTML: the brief, then the evidence in closed chapters.
+def build_page(content: Content, about: About, brief: Brief) -> str:
+    """Return the page of a branch as HTML: its brief, then the evidence in closed chapters.
 
     A page that would be too large leaves out its largest picture or table, then the next, and says where they are. One
     that is too large all the same is a ConfigError.
     """
-    lang, brief = about.lang, make_brief(content, about)
+    lang = about.lang
     items = {item.anchor: item for item in content.items if item.kind in ("figure", "table")}
     largest, gone = sorted(items, key=lambda anchor: len(items[anchor].html)), set()
 
     def kept(some: Iterable[Item]) -> tuple[Item, ...]:
         return tuple(_left_out(item, lang) if item.anchor in gone else item for item in some)
 
-    said = [*(linked_text(text, content, lang) for text in brief.texts), *content.sentences]
+    cited = cited_tables(said_in(brief, content))
     while True:
         try:
             return set_page("report.html.j2", lang, words="report", script="report.js", about=about, brief=brief,
                             simulated=about.simulated, title=brief.title, links=_LINKS, tables=content.tables,
                             chapters=[replace(one, items=kept(one.items)) for one in content.chapters],
-                            appendix=kept(content.appendix), origins=list(items.values()), cited=cited_tables(said),
+                            appendix=kept(content.appendix), origins=list(items.values()), cited=cited,
                             value_text=value_text, html=lambda text: linked_text(text, content, lang).html)
         except ConfigError:
             if not largest:
