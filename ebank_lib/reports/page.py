@@ -27,6 +27,7 @@ from .content import Content, Item
 
 MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
+_INDEX = ("../index.html", "link_index")
 _LINKS = (("brief.docx", "link_word"), ("tables.xlsx", "link_workbook"), ("panel.csv", "link_panel"))
 # Signs that turn the direction of writing (in a branch's name they would garble the text after it), and those that no
 # HTML page may hold.
@@ -39,7 +40,8 @@ class About:
 
     ``chain`` has one row a step (``step, count, sha256``); ``files`` one row a source file (``file, bytes, sha256``);
     ``names`` says in the page's language what keys stand for: ``indicators`` {key: {label, short, unit, kind}},
-    ``branches``, ``targets`` and ``levers`` {key: label}, and which indicators are the ``headline``.
+    ``branches``, ``targets`` and ``levers`` {key: label}, and which indicators are the ``headline``; ``indexed``:
+    there is an index of all reports in the folder above.
     """
 
     branch: str
@@ -54,6 +56,7 @@ class About:
     files: tuple[dict[str, Any], ...] = ()
     indicator: str = ""
     names: Mapping[str, Any] = field(default_factory=dict)
+    indexed: bool = False
 
     @property
     def fills(self) -> dict[str, str]:
@@ -93,7 +96,8 @@ def build_page(content: Content, about: About, brief: Brief) -> str:
     while True:
         try:
             return set_page("report.html.j2", lang, words="report", script="report.js", about=about, brief=brief,
-                            simulated=about.simulated, title=brief.title, links=_LINKS, tables=content.tables,
+                            simulated=about.simulated, title=brief.title, tables=content.tables,
+                            links=((_INDEX,) if about.indexed else ()) + _LINKS,
                             chapters=[replace(one, items=kept(one.items)) for one in content.chapters],
                             appendix=kept(content.appendix), origins=list(items.values()), cited=cited,
                             value_text=value_text, html=lambda text: linked_text(text, content, lang).html)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import nbformat
@@ -35,6 +36,12 @@ def test_it_is_self_contained(page):
     assert all(beside.match(a) for a in re.findall(r'href="([^"]*)"', page))
     assert all(a.startswith("data:image/") for a in re.findall(r'\bsrc="([^"]*)"', page))
     assert not re.search(r"@import|url\(|<link|<iframe|<object|<base", page)
+
+
+def test_it_leads_to_the_index_where_there_is_one(page, executed, about):
+    assert "index.html" not in page
+    this = replace(about("zh"), indexed=True)
+    assert '<a href="../index.html">全部分行</a>' in set_page(read_content(executed, "zh", this.fills), this)
 
 
 def test_its_policy_allows_its_own_style_and_script_and_nothing_else(page):
