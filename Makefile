@@ -46,7 +46,7 @@ test: setup  ## all that CI runs: lint, doctests, tests, notebooks replayed
 	echo "[1/2] ruff"; \
 	$(BIN)/ruff check . || status=1; \
 	echo "[2/2] doctests, tests and notebooks, $(WORKERS) workers"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci \
 	  -p tools.pytest_ipc --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 --durations 10 --durations-min 5 \
 	  ebank_lib tests $(wildcard notebooks) || status=1; \
 	exit $$status

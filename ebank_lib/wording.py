@@ -192,3 +192,8 @@ def percent(value: float, digits: int = 1, sign: bool = False) -> str:
     return f"{value * 100:{'+' if sign else ''},.{digits}f}%"
 
 
+def goal_text(said: str) -> str:
+    """Return a value as a goal is said, which is a round figure: 100%, not 100.0%."""
+    return said.replace(".0%", "%")
+
+

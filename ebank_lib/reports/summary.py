@@ -44,9 +44,9 @@ import pandas as pd
 from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
-from ..scenarios.odds import goal_text, said_value
+from ..scenarios.odds import said_value
 from ..versions import library_versions, package_sha256
-from ..wording import LANGUAGES, listed, month_name, number, percent, t
+from ..wording import LANGUAGES, goal_text, listed, month_name, number, percent, t
 from .cells import row_ids
 from .parameters import INJECTED, tags
 from .record import plain

@@ -15,23 +15,10 @@ from ..display import Shown, describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting.joint import JointPaths
 from ..monthly import checked_seed
-from ..wording import Text, cell, cite, join, language, month_name, t
+from ..wording import Text, cell, cite, goal_text, join, language, month_name, t
 from .evidence import Evidenced, learn_evidence
 from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_overlap, said_range
-from .odds import (
-    REASONS,
-    Odds,
-    Pace,
-    View,
-    goal_text,
-    hardest_of,
-    judged,
-    odds_of,
-    pace_of,
-    said_odds,
-    said_pace,
-    said_value,
-)
+from .odds import REASONS, Odds, Pace, View, hardest_of, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
 
