@@ -4,6 +4,7 @@ from .arma import select_order as select_order
 from .cleaning import clean as clean
 from .display import say as say
 from .display import show as show
+from .forecasting import backtest as backtest
 from .forecasting import (
     backtest_indicator as backtest_indicator,
 )
