@@ -34,6 +34,9 @@ from .forecasting import (
     revise_indicator as revise_indicator,
 )
 from .forecasting import (
+    seasonally_adjust as seasonally_adjust,
+)
+from .forecasting import (
     simulate_joint as simulate_joint,
 )
 from .growth import analyse_growth as analyse_growth
