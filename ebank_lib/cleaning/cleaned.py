@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from ..catalog import Catalog, as_period
 from ..display import describe, html_table
-from ..errors import SourceError, UnknownNameError
+from ..errors import ConfigError, SourceError, UnknownNameError
 from ..files import write_atomically
 from ..sources import Source, open_source
 from ..store import kept_frames, store
@@ -122,6 +123,8 @@ class Cleaned:
         How it was cleaned, see :func:`clean`.
     conservation : DataFrame
         ``cells, in_panel, rejected``: the first is the sum of the others (checked on every run).
+    own : tuple of str
+        Indicators of :meth:`with_indicator`, which no cell prints.
     """
 
     source: object
@@ -131,6 +134,7 @@ class Cleaned:
     cells: pd.DataFrame
     policy: str
     conservation: pd.DataFrame
+    own: tuple[str, ...] = ()
     # What later stages learn from the whole panel, month by month.
     contexts: dict = field(default_factory=dict, repr=False, compare=False)
 
@@ -221,7 +225,8 @@ class Cleaned:
         values = self.panel.to_numpy(copy=True)
         columns = self.panel.columns.get_indexer(self.doubtful["indicator"])
         values[rows[rows >= 0], columns[rows >= 0]] = np.nan
-        return pd.DataFrame(values, self.panel.index, self.panel.columns)
+        frame = pd.DataFrame(values, self.panel.index, self.panel.columns)
+        return frame.assign(**{key: self.catalog.made(frame, key) for key in self.own})
 
     def left_out(self, branch: str, indicator: str | list[str] = "", lang: str | None = None) -> str:
         """Say in a line which numbers of an indicator :meth:`series` leaves out, or of several :meth:`block`; "": none.
@@ -289,6 +294,30 @@ class Cleaned:
     @cached_property
     def _total(self) -> pd.DataFrame:
         return total_frame(self.trusted, self.catalog)
+
+    def with_indicator(self, key: str, numerator: str | None = None, denominator: str | list[str] | None = None, *,
+                       parts: Iterable[str] = (), en: str = "", zh: str = "", bounded: bool = True) -> Cleaned:
+        """Return the source with an indicator of one's own, which every verb then takes as any other.
+
+        A ratio of two indicators (`denominator` may be several, added up), or the sum of `parts` of one kind and unit;
+        `en` and `zh` are what it is called, by default its key. It is missing where one of them is missing or in doubt,
+        and for all branches together it is made of their sums. A ratio without a ceiling is ``bounded=False``. In
+        forecasts it follows from what it is made of; the numerator of a share of one indicator is from then on forecast
+        as the share times the whole, as in a catalogue that lists it. Cells and ledger know nothing of it.
+
+        Raises
+        ------
+        ConfigError
+            A key that is taken or is none; parts that do not add up; a share outside 0..1.
+        UnknownNameError
+            An unknown indicator.
+        """
+        catalog = self.catalog.with_indicator(key, numerator, denominator, parts, en, zh, bounded)
+        new = catalog.made(self.panel, key)
+        if not parts and bounded and not (new.dropna().between(0, 1)).all():
+            raise ConfigError("a share lies outside 0..1", key=key, found=f"{new.min():.4g}..{new.max():.4g}",
+                              expected="fractions", hint="bounded=False makes a ratio without a ceiling")
+        return replace(self, catalog=catalog, panel=self.panel.assign(**{key: new}), own=(*self.own, key), contexts={})
 
     # --- the ledger -----------------------------------------------------------------------------------------------
 
