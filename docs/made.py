@@ -22,7 +22,8 @@ PAGES = {       # a page, and those below it
     "docs/why/index": ["cleaning", "arma", "forecasting", "odds", "province", "speed"],
 }
 STAGES = {
-    "sources": "Sources", "cleaning": "Cleaning", "growth": "Growth", "reference": "Facts of the world",
+    "sources": "Sources", "cleaning": "Cleaning", "growth": "Growth", "quarters": "Quarters",
+    "reference": "Facts of the world",
     "peers": "Peers", "stationarity": "Stationarity", "arma": "ARMA", "rules": "Facts and problems",
     "forecasting": "Forecasts", "province": "The province", "scenarios": "Strategy", "reports": "In a notebook",
     "display": "Shown in a notebook", "wording": "Words"}

@@ -54,6 +54,7 @@ from .province import (
 from .province import (
     who_carries as who_carries,
 )
+from .quarters import to_quarters as to_quarters
 from .reference import reference_facts as reference_facts
 from .reports.record import record as record
 from .reports.record import setup as setup

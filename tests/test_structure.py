@@ -8,7 +8,7 @@ import sys
 import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "guessing", "store",
-         "compiled", "monthly", "sources", "cleaning", "drafting", "growth", "reference", "peers",
+         "compiled", "monthly", "sources", "cleaning", "drafting", "growth", "quarters", "reference", "peers",
          "stationarity", "arma", "events", "rules", "forecasting", "province", "scenarios", "charts", "reports", "cli",
          "__main__"]
 
