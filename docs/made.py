@@ -16,7 +16,7 @@ PAGES = {       # a page, and those below it
     "README": ["docs/start", "docs/how-to/index", "docs/notebooks", "docs/reference/index", "docs/why/index",
                "CONTRIBUTING", "CHANGELOG", "中文 <README.zh>"],
     "docs/how-to/index": ["workbook", "dataframe", "database", "strategy", "corrections", "trace", "province", "cron",
-                          "dask", "nbval", "indicator", "security"],
+                          "dask", "nbval", "indicator", "paper", "security"],
     "docs/notebooks": [f"/notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))],
     "docs/reference/index": ["verbs", "results", "/docs/sources", "commands", "errors"],
     "docs/why/index": ["cleaning", "arma", "forecasting", "odds", "province", "speed"],
@@ -25,7 +25,8 @@ STAGES = {
     "sources": "Sources", "cleaning": "Cleaning", "growth": "Growth", "quarters": "Quarters",
     "reference": "Facts of the world",
     "peers": "Peers", "stationarity": "Stationarity", "arma": "ARMA", "rules": "Facts and problems",
-    "forecasting": "Forecasts", "province": "The province", "scenarios": "Strategy", "reports": "In a notebook",
+    "forecasting": "Forecasts", "province": "The province", "scenarios": "Strategy",
+    "reports": "In a notebook and as a file",
     "display": "Shown in a notebook", "wording": "Words"}
 ERRORS = {"SourceError", "ConfigError", "SeriesError", "UnknownNameError"}
 

@@ -56,6 +56,7 @@ from .province import (
 )
 from .quarters import to_quarters as to_quarters
 from .reference import reference_facts as reference_facts
+from .reports.export import export as export
 from .reports.record import record as record
 from .reports.record import setup as setup
 from .reports.record import state as state

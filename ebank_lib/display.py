@@ -37,7 +37,7 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     formats, heads = formats or {}, heads or {}
     names = [heads.get(c) or heading(str(c), lang) for c in frame.columns]
     numeric = [pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d) for d in frame.dtypes]
-    columns = [[_breakable(_text(v, formats.get(c, _USUAL.get(str(c))), lang)) for v in frame[c]]
+    columns = [[_breakable(as_text(v, formats.get(c, _USUAL.get(str(c))), lang)) for v in frame[c]]
                for c in frame.columns]
     css = [' class="n"' if n else "" for n in numeric]
     head = "".join(f"<th{k}>{html.escape(n)}</th>" for n, k in zip(names, css, strict=True))
@@ -175,7 +175,8 @@ def heading(name: str, lang: str) -> str:
     return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
 
 
-def _text(value: object, form: Format | str | None, lang: str) -> str:
+def as_text(value: object, form: Format | str | None, lang: str) -> str:
+    """Return a value as a table shows it: by its form, or as its type is usually written."""
     if isinstance(value, pd.Period) and form is None:
         return month_name(value, lang)
     if missing(value) or (isinstance(value, float) and math.isinf(value)):
