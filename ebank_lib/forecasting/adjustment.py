@@ -9,7 +9,7 @@ import pandas as pd
 from statsmodels.tsa.seasonal import STL
 
 from ..errors import SeriesError
-from ..events import CALENDARS, take_out
+from ..events import checked_calendar, take_out
 from ..monthly import checked_name
 from .calendar import find_season, fit_calendar
 from .series import KINDS, Transform, as_monthly, observed
@@ -32,7 +32,7 @@ def seasonally_adjust(y, *, calendar: str = "none", kind: str | None = None) -> 
     y : Series or array (T,)
         Monthly, 36 months at least; missing months are NaN or absent.
     calendar : {"none", "china", "india"}
-        Whose festival and working days.
+        Whose festival and working days, as of :func:`ebank_lib.forecast`.
     kind : {"stock", "flow", "ratio", "multiple"}, optional
         A ``ratio`` is adjusted by amounts; anything else, where it is positive throughout, by factors.
 
@@ -64,7 +64,7 @@ def seasonally_adjust(y, *, calendar: str = "none", kind: str | None = None) -> 
     >>> seasonally_adjust(y)["seasonal"].round(2).tolist()[:4]
     [1.22, 1.19, 1.11, 1.0]
     """
-    checked_name(calendar, "calendar", CALENDARS)
+    checked_calendar(calendar)
     checked_name(KINDS[0] if kind is None else kind, "kind", KINDS)
     y, numbered = as_monthly(y)
     y, calendar = observed(y), "none" if numbered else calendar

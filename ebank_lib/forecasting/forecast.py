@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from ..compiled import compiled
 from ..display import html_table
-from ..events import CALENDARS
+from ..events import checked_calendar
 from ..monthly import checked_count, checked_levels, checked_name, checked_seed, each
 from ..wording import cell, cite, language, listed, month_name, number, percent, t
 from .arima import model_name, order_name, order_of
@@ -201,7 +201,8 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | N
     unique_id : str, optional
         Default: the name of the series.
     calendar : {"none", "china", "india"}
-        Whose festivals, working days and quarter ends the methods allow for.
+        Whose festivals, working days and quarter ends the methods allow for. ``"china:2013-01-25"`` asks what if the
+        festival of that year, with its holidays, were on that day (several: a comma between them).
 
     Returns
     -------
@@ -245,7 +246,7 @@ def checked(horizon, level, models, kind: str | None = None, calendar: str = "no
             checked_name(model, "forecast model", [*COMBINATIONS, *CANDIDATES])
     if kind is not None:
         checked_name(kind, "kind", KINDS)
-    checked_name(calendar, "calendar", CALENDARS)
+    checked_calendar(calendar)
     return horizon, level, tuple(dict.fromkeys(models))
 
 
