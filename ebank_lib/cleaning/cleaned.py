@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog, as_period
+from ..catalog import Catalog
 from ..display import describe, html_table
 from ..errors import ConfigError, SourceError, UnknownNameError
 from ..files import write_atomically
@@ -22,7 +22,7 @@ from .corrections import COLUMNS, cell_name, stated_cells
 from .cumulative import own_months, taken_off
 from .examination import examine
 from .ledger import DECISIONS, JUDGED, Book, for_reading, with_reasons
-from .panel import POLICIES, build_panel, check_conservation, check_origins, repair, total_frame
+from .panel import POLICIES, as_month, build_panel, check_conservation, check_origins, repair, total_frame
 from .parsing import read_number
 from .tables import csv_of, long_panel, packed, table_files, unpacked
 
@@ -193,6 +193,15 @@ class Cleaned:
         y = self.block(branch, doubtful)[self.catalog.indicator(indicator).key].copy()
         first, last = as_month(start, self.months), as_month(end, self.months)
         return y.loc[first or y.index[0]: last or y.index[-1]]
+
+    def wide(self, indicator: str = "", doubtful: str = "omit") -> pd.DataFrame:
+        """Return an indicator of the branches that report: a row a month (monthly ``PeriodIndex``), a column a branch.
+
+        ``np.log(cleaned.wide("mobile_txn")).diff().corr()`` says how their growth hangs together; levels that all grow
+        would look alike whatever they have in common. Numbers that are `doubtful` as in :meth:`block`.
+        """
+        y = self._of(doubtful)[self.catalog.indicator(indicator).key]
+        return pd.DataFrame({b: y.loc[b] for b in self.catalog.reporting if b in self.branches}).set_axis(self.months)
 
     @cached_property
     def doubtful(self) -> pd.DataFrame:
@@ -405,10 +414,13 @@ class Cleaned:
         return t("cleaning.reading", lang, cells=cells, in_panel=in_panel, kept_out=rejected, **made)
 
     def plot(self, branch: str | None = None, indicator: str | None = None, ax=None, lang: str | None = None):
-        """Draw the map of branches and months, or one series before and after when a branch and an indicator are given.
-        """
+        """Draw the map of branches and months; of an indicator all branches on one log scale; of a branch (and an
+        indicator) the series before and after."""
         from ..charts.cleaning import plot_before_after, plot_quality
+        from ..charts.province import plot_multiples
 
+        if branch is None and indicator is not None:
+            return plot_multiples(self, indicator, lang)
         if branch is None:
             return plot_quality(self, ax, lang)
         return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
@@ -436,13 +448,3 @@ def _as_printed(text: str, before: float, likely: float) -> float:
     """Return a number of the base unit as its cell would print it."""
     printed = read_number(text).value
     return float(tidy(likely * printed / before)) if before and np.isfinite(likely) else np.nan
-
-
-def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
-    """Return a month as a period, or None for None; an error if it is none of the months that exist."""
-    if month is None:
-        return None
-    found = as_period(month)
-    if found is None or found not in known:
-        raise UnknownNameError("month", month, [str(known[0]), "…", str(known[-1])])
-    return found
