@@ -1,6 +1,7 @@
 """The public verbs: read by editors and type checkers, and by ``__init__.py`` to load each when it is first used."""
 
 from .arma import select_order as select_order
+from .citations import cite as cite
 from .cleaning import clean as clean
 from .display import say as say
 from .display import show as show
