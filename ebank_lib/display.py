@@ -33,12 +33,10 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     notes : iterable of str
         Stand below the table.
     """
-    lang = language(lang)
-    formats, heads = formats or {}, heads or {}
+    lang, heads = language(lang), heads or {}
     names = [heads.get(c) or heading(str(c), lang) for c in frame.columns]
     numeric = [pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d) for d in frame.dtypes]
-    columns = [[_breakable(as_text(v, formats.get(c, _USUAL.get(str(c))), lang)) for v in frame[c]]
-               for c in frame.columns]
+    columns = [[_breakable(v) for v in texts] for texts in written(frame, formats, lang).to_numpy().T]
     css = [' class="n"' if n else "" for n in numeric]
     head = "".join(f"<th{k}>{html.escape(n)}</th>" for n, k in zip(names, css, strict=True))
     body = "\n".join("<tr>" + "".join(f"<td{k}>{v}</td>" for v, k in zip(row, css, strict=True)) + "</tr>"
@@ -51,9 +49,18 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
             f"<tbody>\n{body}\n</tbody></table>{foot}</div>")
 
 
+def written(frame: pd.DataFrame, formats: Mapping[str, Format | str] | None, lang: str | None) -> pd.DataFrame:
+    """Return a frame of the texts that stand for its values; formats as in :func:`html_table`."""
+    formats = formats or {}
+    return pd.DataFrame({at: [_text(v, formats.get(c, _USUAL.get(str(c))), language(lang)) for v in frame.iloc[:, at]]
+                         for at, c in enumerate(frame.columns)}, dtype=object).set_axis(frame.columns, axis=1)
+
+
 def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
-    """Show a frame in a notebook as a labelled table; options as in :func:`html_table`."""
-    return _Html(html_table(frame, caption=caption, **options), frame)
+    """Show a frame in a notebook as a labelled table, in a terminal the same figures under the columns' own names;
+    options as in :func:`html_table`."""
+    return _Html(html_table(frame, caption=caption, **options),
+                 written(frame, options.get("formats"), options.get("lang")))
 
 
 def say(*sentences: str) -> _Html:
@@ -175,8 +182,7 @@ def heading(name: str, lang: str) -> str:
     return next((t(key, lang) for key in (f"general.{name}", f"table.{name}") if has(key)), name)
 
 
-def as_text(value: object, form: Format | str | None, lang: str) -> str:
-    """Return a value as a table shows it: by its form, or as its type is usually written."""
+def _text(value: object, form: Format | str | None, lang: str) -> str:
     if isinstance(value, pd.Period) and form is None:
         return month_name(value, lang)
     if missing(value) or (isinstance(value, float) and math.isinf(value)):

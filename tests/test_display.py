@@ -29,7 +29,13 @@ def test_formats_are_templates_or_functions():
 
 def test_the_same_numbers_give_the_same_bytes():
     assert show(frame())._repr_html_() == show(frame())._repr_html_()
-    assert "branch" in repr(show(frame()))
+
+
+def test_a_terminal_shows_the_figures_of_the_page_under_the_columns_own_names():
+    lines = repr(show(frame(), formats={"value": "{:.0e}"}, lang="en")).splitlines()
+    assert [line.split() for line in lines] == [
+        ["branch", "month", "value", "ok", "n"], ["<script>", "Jan", "2010", "1e+06", "yes", "1"],
+        ["b", "Feb", "2010", "–", "no", "2,000"]]
 
 
 def test_an_empty_table_says_that_there_is_nothing():

@@ -35,7 +35,8 @@ class Comparison:
         0.001), ``better`` (theirs above ours by as much), ``criterion_theirs`` (as statsmodels reports it),
         ``converged, warnings`` (what it says itself).
     order, raw_order, their_order : str
-        Our choice, the lowest criterion of ours, and the lowest of those that statsmodels reports: (p,d,q)(P,D,Q)[s].
+        Our choice; of the orders compared the lowest criterion of ours, and of those that statsmodels reports:
+        (p,d,q)(P,D,Q)[s].
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -85,8 +86,9 @@ def _name(season: int, row) -> str:
 
 def compare(selection: OrderSelection, max_order: int | None = None) -> Comparison:
     """Return what `OrderSelection.against_statsmodels` returns."""
-    d, most = selection.design, np.inf if max_order is None else max_order
-    orders = sorted(order for order in selection._optima if sum(order) <= most)
+    d, chosen = selection.design, selection.chosen
+    orders = sorted(order for order in selection._optima if max_order is None or (
+        order[0] + order[1] <= max_order and order[2:] == chosen[2:]))
     theirs = kept_arrays("theirs", (d.y, d.exog, d.columns, d.gaps, d.scale, d.nobs, d.trend, d.d, selection.criterion,
                                     d.big_d, d.season, orders), lambda: _theirs(selection, orders))
     loglik = np.array([selection.fit(*order).loglik for order in orders])
@@ -99,7 +101,7 @@ def compare(selection: OrderSelection, max_order: int | None = None) -> Comparis
             [*"pdqPDQ", "loglik", "loglik_theirs", "missed", "misses", "better", *list(_THEIRS)[1:]]])
     value = table["criterion_theirs"]
     best = _name(d.season, table.loc[value.idxmin()]) if value.notna().any() else None
-    ours = (selection.best, selection.fit(*selection.raw))
+    ours = (selection.best, selection.fit(*min(orders, key=lambda order: selection._at(order, selection.criterion))))
     return Comparison(table, *(model.name().removeprefix("ARIMA") for model in ours), best, d.season,
                       LABELS[selection.criterion])
 

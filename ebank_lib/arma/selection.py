@@ -185,7 +185,8 @@ class OrderSelection:
     def against_statsmodels(self, max_order: int | None = None):
         """Fit the same orders by statsmodels as it comes, and compare; see `comparison.Comparison`.
 
-        The grid of 36 takes seconds, and those with p + q + P + Q up to `max_order` = 5 a third of that.
+        The grid of 36 takes seconds, one with seasons minutes; with `max_order` only orders with the chosen P and Q and
+        p + q up to it are compared.
         """
         from .comparison import compare
 

@@ -138,6 +138,7 @@ class _Run:
         self._outcome = Outcome()
         self._pool: Any = None
         self._about: dict[str, Any] = {}
+        self._indexed = order.everything or (order.out / "index.html").exists()     # pages lead to the index, then
 
     def reports(self) -> Outcome:
         """Make what is asked for and is not as it should be; of a run of all, then the index."""
@@ -200,7 +201,7 @@ class _Run:
             given = {"source": self._source, "branch": one["name"], "indicator": one["indicator"],
                      **{name: getattr(self._order, name) for name in ("lang", "start", "end")}}
             planned = plan({path.stem: known[path] for path in paths}, given, self._order.extra)
-            key = state.hash_of([self._about["read"], code_version(), given, planned,
+            key = state.hash_of([self._about["read"], code_version(), given, planned, self._indexed,
                                  {path.stem: state.sha256_of(path) for path in paths}])
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
@@ -290,6 +291,7 @@ class _Run:
         if notebook is None:
             return self._submit("page", given | {
                 "source": self._source, "branch": report.branch, "request": order.request, "read": self._about["read"],
+                "indexed": self._indexed,
                 "notebooks": {path.stem: parameters for path, parameters in report.notebooks.items()}}, left)
         self._tell("stage", report, what="start", stage=notebook.stem, seconds=0.0)
         return self._submit("notebook", given | {

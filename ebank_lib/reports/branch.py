@@ -20,6 +20,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from ..cleaning import clean
 from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
 from ..files import CORRECTIONS, own_folder, portable_source, renew, write_atomically
-from ..scenarios import load_strategy
+from ..scenarios import Strategy, load_strategy
 from ..sources import Source, open_source
 from ..store import kept_frames
 from ..versions import library_versions, package_sha256
@@ -62,6 +63,11 @@ class Province:
     def catalog(self) -> Catalog:
         """The source's catalogue."""
         return self.cleaned.catalog
+
+    @cached_property
+    def strategy(self) -> Strategy:
+        """The source's targets and levers."""
+        return load_strategy(self.cleaned.source)
 
     @property
     def whole(self) -> str:
@@ -126,7 +132,7 @@ def scope_of(province: Province, branch: str | None, lang: str = "zh", indicator
 
 def names_of(province: Province, lang: str) -> dict[str, Any]:
     """Return what the keys of recorded tables stand for in a language; see :class:`ebank_lib.reports.page.About`."""
-    catalog, strategy = province.catalog, load_strategy(province.cleaned.source)
+    catalog, strategy = province.catalog, province.strategy
     return {
         "indicators": {key: {"label": one.label(lang), "short": one.short_label(lang), "kind": one.kind,
                              "unit": catalog.unit_label(key, lang)} for key, one in catalog.indicators.items()},
@@ -179,11 +185,12 @@ def build(notebooks: Sequence[Path], about: About) -> tuple[Content, dict[str, b
     No clock, no source, no machine: whoever has the notebooks can make all of it again and compare byte by byte.
     """
     content = read_content(notebooks, about.lang, about.fills)
+    brief = make_brief(content, about)
     return content, {
         **{f"notebooks/{path.name}": path.read_bytes() for path in notebooks},
         **export_files(content.tables),
-        "report.html": build_page(content, about).encode("utf-8"),
-        "brief.docx": docx_bytes(make_brief(content, about))}
+        "report.html": build_page(content, about, brief).encode("utf-8"),
+        "brief.docx": docx_bytes(brief)}
 
 
 def _run(province, executed, about: About) -> dict[str, Any]:

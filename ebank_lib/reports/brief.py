@@ -105,6 +105,11 @@ def make_brief(content: Content, about) -> Brief:
                  tuple(_pictures(facts, content.first_screen)))
 
 
+def said_in(brief: Brief, content: Content) -> list[Sentence]:
+    """Return what a page says: the texts of its brief, lines of state, readings."""
+    return [*(linked_text(text, content, brief.lang) for text in brief.texts), *content.sentences]
+
+
 def linked_text(text: Text, content: Content, lang: str) -> Sentence:
     """Return a text of a brief as a sentence whose numbers lead to their cells."""
     return content.link(Sentence("brief", str(text), plain_cells(text)), lang)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..cleaning.ledger import inert, safe_for_spreadsheets
-from ..display import as_text, html_table
+from ..display import html_table, written
 from ..errors import ConfigError
 from ..files import write_atomically
 from ..monthly import checked_name
@@ -95,10 +95,10 @@ def _parquet(result: object, lang: str) -> bytes:
 
 def _written(result: object, lang: str) -> tuple[pd.DataFrame, list[bool]]:
     """The table as a page writes it, under headings in the language, and which columns are numbers."""
-    frame, columns = _table(result, lang), table_of("table", _table(result, lang), lang=lang)["columns"]
-    texts = [[as_text(value, percent if column["kind"] == "percent" or column["name"] == "share" else None, lang)
-              for value in frame.iloc[:, at]] for at, column in enumerate(columns)]
-    return (pd.DataFrame(list(zip(*texts, strict=True)), columns=[column["head"] for column in columns]),
+    frame = _table(result, lang)
+    columns = table_of("table", frame, lang=lang)["columns"]
+    formats = {column["name"]: percent for column in columns if column["kind"] == "percent"}
+    return (written(frame, formats, lang).set_axis([column["head"] for column in columns], axis=1),
             [column["kind"] in ("number", "integer", "percent") for column in columns])
 
 

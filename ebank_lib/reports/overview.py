@@ -21,13 +21,11 @@ from ..scenarios.odds import hardest_of
 from ..wording import has, listed, percent, t
 from .page import set_page
 from .record import plain
-from .summary import OPEN, change_text, month_text, range_text, value_text
+from .summary import OPEN, STILL, change_text, month_text, range_text, value_text
 
 # In the order of a reader's worry; see reports/summary.py for the rules.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "suspicious")
 _FILES = {"page": "report.html", "brief": "brief.docx", "workbook": "tables.xlsx"}
-# What is below half a per mille is not said to have moved.
-_STILL = 0.0005
 _NAMED = 6
 
 
@@ -219,7 +217,7 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
 
     return _set("changes.html.j2", lang, about, by=by, moved=moved, common=common, compared=len(compared),
                 title=t("index.changes_title", lang, source=title[lang] if title else ""),
-                n_moved=sum(row["size"] > _STILL for row in moved), least=_STILL,
+                n_moved=sum(row["size"] > STILL for row in moved), least=STILL,
                 mixed=len({row["indicator"]["label"][lang] for row in rows}) > 1,
                 still=[row for row in compared if not row["differs"]], first=[row for row in rows if row["first"]])
 
@@ -250,7 +248,7 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any], lang: st
     made["why"] = [{"code": code, "text": t(f"index.because_{code}", lang, **values)}
                    for code, values in _why(previous, now, lang)]
     made["size"] = max((abs(row["size"]) for row in made["forecasts"]), default=0.0)
-    made["differs"] = bool(not same or made["grade"] or made["odds"] or made["came"] or made["size"] > _STILL)
+    made["differs"] = bool(not same or made["grade"] or made["odds"] or made["came"] or made["size"] > STILL)
     return made
 
 

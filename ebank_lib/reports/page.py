@@ -21,12 +21,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .. import __version__
 from ..errors import ConfigError
 from ..wording import language, month_name, t
-from .brief import linked_text, make_brief
+from .brief import Brief, linked_text, said_in
 from .cells import cited_tables, value_text
 from .content import Content, Item
 
 MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
+_INDEX = ("../index.html", "link_index")
 _LINKS = (("brief.docx", "link_word"), ("tables.xlsx", "link_workbook"), ("panel.csv", "link_panel"))
 # Signs that turn the direction of writing (in a branch's name they would garble the text after it), and those that no
 # HTML page may hold.
@@ -39,7 +40,8 @@ class About:
 
     ``chain`` has one row a step (``step, count, sha256``); ``files`` one row a source file (``file, bytes, sha256``);
     ``names`` says in the page's language what keys stand for: ``indicators`` {key: {label, short, unit, kind}},
-    ``branches``, ``targets`` and ``levers`` {key: label}, and which indicators are the ``headline``.
+    ``branches``, ``targets`` and ``levers`` {key: label}, and which indicators are the ``headline``; ``indexed``:
+    there is an index of all reports in the folder above.
     """
 
     branch: str
@@ -54,6 +56,7 @@ class About:
     files: tuple[dict[str, Any], ...] = ()
     indicator: str = ""
     names: Mapping[str, Any] = field(default_factory=dict)
+    indexed: bool = False
 
     @property
     def fills(self) -> dict[str, str]:
@@ -76,26 +79,27 @@ class About:
 
 # ---------------------------------------------------------------- the page of a branch
 
-def build_page(content: Content, about: About) -> str:
-    """Return the page of a branch as HTML: the brief, then the evidence in closed chapters.
+def build_page(content: Content, about: About, brief: Brief) -> str:
+    """Return the page of a branch as HTML: its brief, then the evidence in closed chapters.
 
     A page that would be too large leaves out its largest picture or table, then the next, and says where they are. One
     that is too large all the same is a ConfigError.
     """
-    lang, brief = about.lang, make_brief(content, about)
+    lang = about.lang
     items = {item.anchor: item for item in content.items if item.kind in ("figure", "table")}
     largest, gone = sorted(items, key=lambda anchor: len(items[anchor].html)), set()
 
     def kept(some: Iterable[Item]) -> tuple[Item, ...]:
         return tuple(_left_out(item, lang) if item.anchor in gone else item for item in some)
 
-    said = [*(linked_text(text, content, lang) for text in brief.texts), *content.sentences]
+    cited = cited_tables(said_in(brief, content))
     while True:
         try:
             return set_page("report.html.j2", lang, words="report", script="report.js", about=about, brief=brief,
-                            simulated=about.simulated, title=brief.title, links=_LINKS, tables=content.tables,
+                            simulated=about.simulated, title=brief.title, tables=content.tables,
+                            links=((_INDEX,) if about.indexed else ()) + _LINKS,
                             chapters=[replace(one, items=kept(one.items)) for one in content.chapters],
-                            appendix=kept(content.appendix), origins=list(items.values()), cited=cited_tables(said),
+                            appendix=kept(content.appendix), origins=list(items.values()), cited=cited,
                             value_text=value_text, html=lambda text: linked_text(text, content, lang).html)
         except ConfigError:
             if not largest:

@@ -11,13 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..scenarios.odds import hardest_of, said_odds
+from ..scenarios.odds import goal_text, hardest_of, said_odds
 from ..wording import Ref, Text, cell, cite, join, listed, month_name, percent, t
 from .content import Content
-from .summary import OPEN, value_text
+from .summary import OPEN, STILL, goal_of, value_text
 
 YEAR = 12
-_STILL = 0.0005     # what is less than half a per mille is no change
 EVEN = 0.5
 NAMED = 3           # no more branches, targets or doubtful numbers are named in one sentence
 
@@ -26,7 +25,7 @@ class Facts:
     """The recorded tables as rows, the names of what they speak of, and how their figures are said."""
 
     def __init__(self, content: Content, about):
-        self.lang, self.names, self.main, self.branch = about.lang, about.names, about.indicator, about.branch
+        self.lang, self.names, self.main = about.lang, about.names, about.indicator
         self._tables = {table["name"]: [dict(zip([c["name"] for c in table["columns"]], row, strict=True))
                                         for row in table["rows"]] for table in content.tables}
         standing = {row["indicator"]: row for row in self["standing"]}
@@ -86,16 +85,12 @@ class Facts:
 
     def gap(self, row: Mapping[str, Any], value: float, *refs) -> Text:
         """What is missing to a target's goal."""
-        goal, kind = self.goal(row), row["kind"]
+        goal, kind = goal_of(row), row["kind"]
         if kind == "rank":
             return cite(t("scenarios.places", self.lang, n=f"{value - goal:.0f}"), *refs)
         if kind in ("growth", "share") or self.indicator(row["indicator"])["kind"] == "ratio":
             return self.say("points", n=cite(f"{100 * (goal - value):.1f}", *refs))
         return self.value(row["indicator"], goal - value, *refs)
-
-    @staticmethod
-    def goal(row: Mapping[str, Any]) -> float:
-        return row["reached_from"] if row["goal"] is None else row["goal"]
 
     def goal_ref(self, row: Mapping[str, Any]):
         return cell("targets", "reached_from" if row["goal"] is None else "goal", target=row["target"])
@@ -122,13 +117,8 @@ class Facts:
                            cell(table, column, **picks))
                 for name, column in (("y", "y_hat"), ("lo", "lo-80"), ("hi", "hi-80"))}
 
-    def hardest(self) -> dict[str, Any] | None:
-        """Return the target that the index calls the hardest too."""
-        return self.open[hardest_of([row["p_at"] for row in self.open], [row["ratio"] for row in self.open])] \
-            if self.open else None
-
     def ranked_targets(self) -> list[dict[str, Any]]:
-        """Return the targets, the hardest first, those without odds last."""
+        """Return the targets, the hardest first, as the index calls them, those without odds last."""
         left, ranked = list(self.open), []
         while left:
             ranked.append(left.pop(hardest_of([row["p_at"] for row in left], [row["ratio"] for row in left])))
@@ -139,9 +129,7 @@ class Facts:
 
 
 def goal_said(facts: Facts, row: Mapping[str, Any]) -> Text:
-    said = facts.value(row["indicator"], facts.goal(row), facts.goal_ref(row), kind=row["kind"])
-    if said.endswith(".0%"):       # a goal is a round figure
-        said = cite(said.replace(".0%", "%"), facts.goal_ref(row))
+    said = cite(goal_text(facts.value(row["indicator"], goal_of(row), kind=row["kind"])), facts.goal_ref(row))
     return facts.say("above", value=said) if row["kind"] == "raise" else said
 
 
@@ -163,7 +151,7 @@ def stand(facts: Facts) -> Iterable[Text]:
     yield from facts.stated("contributions")
     if facts.open:
         yield _reached(facts)
-        row = facts.hardest()
+        row = facts.ranked_targets()[0]
         if row["p_at"] < EVEN and row["trend_at_deadline"] is not None:
             picks, key, kind = {"target": row["target"]}, row["indicator"], row["kind"]
             then = cell("targets", "trend_at_deadline", **picks)
@@ -183,7 +171,7 @@ def _now(facts: Facts, row: Mapping[str, Any], opening: str, place: str) -> Text
     parts = [facts.say(opening, month=facts.month(row["month"]), indicator=facts.label(key),
                      y=facts.value(key, row["y"], standing_cell(row, "y")))]
     if row["yoy"] is not None:
-        parts.append(facts.say("flat") if abs(row["yoy"]) < _STILL else facts.say(
+        parts.append(facts.say("flat") if abs(row["yoy"]) < STILL else facts.say(
             ratio + ("up" if row["yoy"] > 0 else "down"),
             change=facts.change(key, abs(row["yoy"]), standing_cell(row, "yoy"))))
     if row["rank"] is not None and row["n"] > 1:
@@ -211,7 +199,7 @@ def _ahead(facts: Facts, row: Mapping[str, Any]) -> Text | None:
             pd.Period(ahead["month"], "M") - pd.Period(row["month"], "M")).n != YEAR:
         return said
     growth = ahead["y_hat"] / row["y"] - 1
-    if abs(growth - row["yoy"]) < _STILL:
+    if abs(growth - row["yoy"]) < STILL:
         return said
     how = "down" if growth < 0 else "up" if row["yoy"] < 0 else "slower" if growth < row["yoy"] else "faster"
     by = cite(percent(abs(growth)), cell(table, "y_hat", **picks), standing_cell(row, "y"))
@@ -248,7 +236,7 @@ def act(facts: Facts) -> Iterable[Text]:
 
 def _measures(facts: Facts) -> Iterable[Text]:
     """Which measure closes which gap: first where it does, then where it does not, then what all together would do."""
-    best = {row["target"]: _best(facts, row["target"], "lever") for row in facts.unlikely}
+    best = {row["target"]: _best(facts, row["target"]) for row in facts.unlikely}
     ranked = [row for row in reversed(facts.ranked_targets()) if row["target"] in best]     # the nearest first
     does = [row for row in ranked if (best[row["target"]] or row)["p_at"] >= EVEN]
     helps = [row for row in ranked if row not in does and best[row["target"]]]
@@ -270,11 +258,11 @@ def _measures(facts: Facts) -> Iterable[Text]:
     yield from _together(facts, [row for row in ranked if row not in does], helps)
 
 
-def _best(facts: Facts, target: str, kind: str) -> dict[str, Any] | None:
+def _best(facts: Facts, target: str) -> dict[str, Any] | None:
     """Return the measure that does most for a target, if any is visible beyond the error of counting."""
     rows = [row for row in facts["scenarios"] if row["target"] == target and row["p_at"] is not None]
     base = next((row for row in rows if row["kind"] == "baseline"), None)
-    rows = [row for row in rows if row["kind"] == kind and base and row["median"] != base["median"]]
+    rows = [row for row in rows if row["kind"] == "lever" and base and row["median"] != base["median"]]
     return max(rows, key=lambda row: (row["p_at"], abs(row["median"] - base["median"])), default=None)
 
 

@@ -44,7 +44,7 @@ import pandas as pd
 from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
-from ..scenarios.odds import said_value
+from ..scenarios.odds import goal_text, said_value
 from ..versions import library_versions, package_sha256
 from ..wording import LANGUAGES, listed, month_name, number, percent, t
 from .cells import row_ids
@@ -54,6 +54,7 @@ from .seal import frame_sha256, text_sha256
 
 SCHEMA = 1
 OPEN = ("at_risk", "on_course", "slowing", "behind", "far", "away")     # verdicts of targets that may still be missed
+STILL = 0.0005      # what is below half a per mille is no change
 _SPARK = 36
 _RECENT = 3
 
@@ -172,20 +173,21 @@ def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 def _targets(rows: list[dict[str, Any]], catalog, source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_strategy(source).targets} if rows else {}
 
-    def said(row: Mapping[str, Any], value: float | None) -> dict[str, str]:
-        return both(lambda lang: said_value(catalog, row["indicator"], math.nan if value is None else value, lang,
-                                            row["kind"]))
+    def said(row: Mapping[str, Any], value: float | None, how: Callable[[str], str] = str) -> dict[str, str]:
+        return both(lambda lang: how(said_value(catalog, row["indicator"], math.nan if value is None else value, lang,
+                                                row["kind"])))
 
     return [{"key": row["target"], "label": both(known.get(row["target"], lambda lang, key=row["target"]: key)),
              "deadline": row["deadline"], "odds": row["p_at"], "ratio": row["ratio"], "verdict": row["verdict"],
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
-             "goal": said(row, _goal(row)), "then": said(row, row["trend_at_deadline"]),
-             "short": _short(row["kind"], _goal(row), row["trend_at_deadline"]),
+             "goal": said(row, goal_of(row), goal_text), "then": said(row, row["trend_at_deadline"]),
+             "short": _short(row["kind"], goal_of(row), row["trend_at_deadline"]),
              "cells": _cells("targets", row, "p_at")}
             for row in rows]
 
 
-def _goal(row: Mapping[str, Any]) -> float | None:
+def goal_of(row: Mapping[str, Any]) -> float | None:
+    """Return the goal of a row of targets: printed, or what it comes to."""
     return row["reached_from"] if row["goal"] is None else row["goal"]
 
 

@@ -12,6 +12,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +179,16 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
 
 
 def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Mapping[str, Mapping],
-          key: str, read: str) -> dict[str, Any]:
-    """Set a report from its notebooks (name to parameters), unless the source has changed since it was read."""
+          key: str, read: str, indexed: bool) -> dict[str, Any]:
+    """Set a report from its notebooks (name to parameters), unless the source has changed since it was read.
+
+    `indexed`: its page leads to the index of all.
+    """
     from .branch import open_province, scope_of, write_report
     from .notebook import executed_from
 
     province = open_province(source)
-    about = scope_of(province, branch, *map(request.get, _ASKED))
+    about = replace(scope_of(province, branch, *map(request.get, _ASKED)), indexed=indexed)
 
     def check() -> None:
         if _read(province) != read or source_hash(source) not in (None, read):

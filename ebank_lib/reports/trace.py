@@ -21,7 +21,7 @@ import pandas as pd
 from ..cleaning.cumulative import taken_off
 from ..errors import ConfigError
 from ..wording import t
-from .brief import linked_text, make_brief
+from .brief import make_brief, said_in
 from .cells import Cell, Origin, Sentence, cells_at
 from .content import Content, Item, read_content, words_of
 from .page import About
@@ -50,8 +50,7 @@ class Opened:
     @cached_property
     def sentences(self) -> list[Sentence]:
         """Return what the page says: the texts of its brief, lines of state, readings."""
-        brief = make_brief(self.content, self.about)
-        return [*(linked_text(text, self.content, self.about.lang) for text in brief.texts), *self.content.sentences]
+        return said_in(make_brief(self.content, self.about), self.content)
 
 
 def open_report(path: str | Path) -> Opened:

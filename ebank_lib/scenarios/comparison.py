@@ -18,7 +18,20 @@ from ..monthly import checked_seed
 from ..wording import Text, cell, cite, join, language, month_name, t
 from .evidence import Evidenced, learn_evidence
 from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_overlap, said_range
-from .odds import REASONS, Odds, Pace, View, hardest_of, judged, odds_of, pace_of, said_odds, said_pace, said_value
+from .odds import (
+    REASONS,
+    Odds,
+    Pace,
+    View,
+    goal_text,
+    hardest_of,
+    judged,
+    odds_of,
+    pace_of,
+    said_odds,
+    said_pace,
+    said_value,
+)
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
 
@@ -223,14 +236,14 @@ class Scenarios(Shown):
         def value(v: float) -> str:
             return said_value(self.catalog, target.indicator, v, lang, target.kind)
 
-        column = "reached_from" if target.goal is None else "goal"      # which is a round figure
+        column = "reached_from" if target.goal is None else "goal"
         goal = self.base.threshold(target) if target.goal is None else target.goal
         return t("scenarios.first_hardest", lang, target=target.label(lang), deadline=month_name(row["deadline"], lang),
                  p_at=self._odds("baseline", target.key, row["p_at"], lang),
                  p_by=self._odds("baseline", target.key, row["p_by"], lang, "p_by"),
                  expected=cite(value(row["expected"]),
                                cell("scenarios", "expected", scenario="baseline", target=target.key)),
-                 goal=cite(value(goal).replace(".0%", "%"), cell("targets", column, target=target.key)))
+                 goal=cite(goal_text(value(goal)), cell("targets", column, target=target.key)))
 
     def _pace(self, target: Target, lang: str) -> str:
         pace = self.paces[target.key]

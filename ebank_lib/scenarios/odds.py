@@ -372,6 +372,11 @@ def said_value(catalog: Catalog, indicator: str, value: float, lang: str | None 
     return number(value, catalog.unit_label(indicator, lang), lang)
 
 
+def goal_text(said: str) -> str:
+    """Return a value as a goal is said, which is a round figure: 100%, not 100.0%."""
+    return said.replace(".0%", "%")
+
+
 def said_pace(catalog: Catalog, indicator: str, value: float, lang: str | None = None, kind: str = "level",
               sign: bool = True) -> str:
     """Return a difference as it is said: points for a share, places for a rank, else units."""

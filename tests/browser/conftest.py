@@ -19,6 +19,7 @@ import pytest
 
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.branch import Province, names_of
+from ebank_lib.reports.brief import make_brief
 from ebank_lib.reports.content import read_content
 from ebank_lib.reports.overview import build_changes, build_failed_page, build_index
 from ebank_lib.reports.page import About, build_page
@@ -183,7 +184,8 @@ def notebooks(root, lang, together, cleaned):
                   chain=({"step": "source", "count": 46, "sha256": "ab" * 32},),
                   files=({"file": "2008-01.xlsx", "bytes": 3, "sha256": "cd" * 32},), indicator="mobile_txn",
                   names=names_of(Province("data/shandong", cleaned, (), ()), lang))
-    return build_page(read_content([p for p in paths if (p.stem[:2] == "06") == together], lang, about.fills), about)
+    content = read_content([p for p in paths if (p.stem[:2] == "06") == together], lang, about.fills)
+    return build_page(content, about, make_brief(content, about))
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def test_what_a_target_looks_at():
 @pytest.mark.real_data
 def test_a_small_run_of_the_benchmark(shared_data, monkeypatch):
     monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
-    cases = odds.read_m3(shared_data, 20) + odds.read_rbi(shared_data, 4)
+    cases = odds.read_m3(shared_data, 20) + odds.read_rbi(shared_data, 2)
     said = [s for s in map(odds.work, cases[:20]) if s is not None]
     said += [s for case in cases[20:] for s in odds.work_table([case])][:20]
     got = [odds.judge((s, learnt, 400, odds.SEED)) for s, learnt in zip(said, odds.learn(said), strict=True)]

@@ -1,10 +1,8 @@
 """The Reserve Bank of India's tables are cleaned: every cell is accounted for, what is wrong in print is flagged, and
-nothing is changed that the numbers do not prove; the notebooks run on them as on the sample."""
+nothing is changed that the numbers do not prove."""
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
 import pytest
@@ -73,15 +71,3 @@ def test_a_cell_that_is_wrong_in_print_is_flagged_and_kept(cleaned, name, file, 
     assert here["column"].nunique() == columns and set(here["rule"].astype(str)) <= set(rule.split("|"))
     kept = cleaned[name].panel.loc[(bank, here["month"].iloc[0]), here["indicator"].astype(str).tolist()]
     assert kept.notna().all()
-
-
-@pytest.mark.notebook
-def test_the_five_notebooks_run_for_a_small_bank_in_english(shared_data, tmp_path, monkeypatch, make_report):
-    monkeypatch.setenv("EBANK_SHARED", str(shared_data.parent))
-    folder = make_report(HERE / "mobile", "nainital-bank-limited", lang="en", out=tmp_path)
-    assert len(list(folder.glob("notebooks/*"))) == 5
-    assert json.loads((folder / "run.json").read_bytes())["stderr"] == {}
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    page = re.sub(r'<img [^>]*>|<details.*?</details>', "", page, flags=re.S)
-    body = page[page.index("<body"):]
-    assert "NAINITAL BANK LIMITED" in body and re.findall(r"[\u3400-\u9fff]+", body) == []

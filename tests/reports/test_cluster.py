@@ -32,11 +32,9 @@ def run(cluster, out):
 
 
 @pytest.mark.slow
-def test_two_workers_make_the_bytes_that_this_machine_makes_and_so_does_one_after_the_other_is_killed(
+def test_two_workers_one_of_which_is_killed_make_the_bytes_that_this_machine_makes(
         cluster, finished, files_of, tmp_path, monkeypatch):
     monkeypatch.chdir(finished)
-    assert run(cluster, tmp_path / "two") == 0
-    assert files_of(tmp_path / "two") == files_of(finished / "all")
     killed = []
 
     def kill():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import nbformat
@@ -11,16 +12,21 @@ import pytest
 
 from ebank_lib.display import html_table
 from ebank_lib.errors import ConfigError
+from ebank_lib.reports.brief import make_brief
 from ebank_lib.reports.cells import Origin
 from ebank_lib.reports.content import Chapter, Content, Item, read_content, with_scopes
 from ebank_lib.reports.page import MAX_BYTES, build_page
 from ebank_lib.wording import t
 
 
+def set_page(content, about):
+    return build_page(content, about, make_brief(content, about))
+
+
 @pytest.fixture(params=["zh", "en"])
 def page(request, executed, about):
     this = about(request.param)
-    return build_page(read_content(executed, request.param, this.fills), this)
+    return set_page(read_content(executed, request.param, this.fills), this)
 
 
 def test_it_is_self_contained(page):
@@ -30,6 +36,12 @@ def test_it_is_self_contained(page):
     assert all(beside.match(a) for a in re.findall(r'href="([^"]*)"', page))
     assert all(a.startswith("data:image/") for a in re.findall(r'\bsrc="([^"]*)"', page))
     assert not re.search(r"@import|url\(|<link|<iframe|<object|<base", page)
+
+
+def test_it_leads_to_the_index_where_there_is_one(page, executed, about):
+    assert "index.html" not in page
+    this = replace(about("zh"), indexed=True)
+    assert '<a href="../index.html">全部分行</a>' in set_page(read_content(executed, "zh", this.fills), this)
 
 
 def test_its_policy_allows_its_own_style_and_script_and_nothing_else(page):
@@ -55,7 +67,7 @@ def test_hostile_texts_are_shown_and_not_run(page):
 
 
 def test_prose_is_in_the_readers_language_only(executed, about):
-    zh, en = (build_page(read_content(executed, lang, about(lang).fills), about(lang)) for lang in ("zh", "en"))
+    zh, en = (set_page(read_content(executed, lang, about(lang).fills), about(lang)) for lang in ("zh", "en"))
     assert 'lang="zh-CN"' in zh and "一段话" in zh and "Prose" not in zh and "图 1" in zh and "表 1" in zh
     assert 'lang="en"' in en and "Prose" in en and "一段话" not in en and "Figure 1" in en and "Table 1" in en
     assert "模拟数据" in zh and "Simulated data" in en
@@ -87,7 +99,7 @@ def test_formulas_are_drawn(page):
 
 
 def test_the_same_notebooks_give_the_same_bytes(executed, about):
-    assert len({build_page(read_content(executed, "zh", about().fills), about()) for _ in range(2)}) == 1
+    assert len({set_page(read_content(executed, "zh", about().fills), about()) for _ in range(2)}) == 1
 
 
 def test_two_records_of_one_name_are_an_error(executed):
@@ -97,11 +109,11 @@ def test_two_records_of_one_name_are_an_error(executed):
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_picture_that_the_page_cannot_bear_is_left_out_and_the_page_says_where_it_is(executed, about, lang):
-    whole = build_page(read_content(executed, lang), about(lang))
+    whole = set_page(read_content(executed, lang), about(lang))
     book = nbformat.read(executed[0], as_version=4)
     book.cells[4].outputs[0].data["image/png"] = "A" * 3_000_000
     nbformat.write(book, executed[0])
-    page = build_page(read_content(executed, lang), about(lang))
+    page = set_page(read_content(executed, lang), about(lang))
     assert len(page.encode()) <= MAX_BYTES < 3_000_000 + len(whole.encode())
     assert whole.count("<img") > page.count("<img") and 'class="reading" id="fig-1"' in page
     where = t("report.origin", lang, notebook="01_cleaning", prompt=3)
@@ -120,24 +132,24 @@ def long(rows, name="growth"):
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_largest_tables_give_way_and_the_page_says_where_they_are(about, lang):
-    page = build_page(long(12_000), about(lang))
+    page = set_page(long(12_000), about(lang))
     assert len(page.encode()) <= MAX_BYTES and "<td>i1</td>" not in page
     one, two = (t("report.left_out", lang, what=t("report.table", lang, n=n), where=where) for n, where in (
         (1, "tables/growth.csv"), (2, t("report.origin", lang, notebook="02_x", prompt=5))))
     assert one in page and two in page
-    page = build_page(long(9000), about(lang))      # only as much as it takes
+    page = set_page(long(9000), about(lang))      # only as much as it takes
     assert page.count("<td>i8999</td>") == 1 and (one in page) != (two in page)
 
 
 def test_a_page_that_fits_leaves_nothing_out(about):
-    page = build_page(long(300), about("en"))
+    page = set_page(long(300), about("en"))
     assert page.count("<td>i299</td>") == 2 and "too large" not in page
 
 
 def test_a_page_that_is_too_large_whatever_is_left_out_is_refused(about, monkeypatch):
     monkeypatch.setattr("ebank_lib.reports.page.MAX_BYTES", 10_000)
     with pytest.raises(ConfigError, match="the page is too large"):
-        build_page(long(300), about("en"))
+        set_page(long(300), about("en"))
 
 
 def read(tmp_path, make, *cells, lang="zh"):
