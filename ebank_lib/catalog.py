@@ -252,25 +252,22 @@ class Catalog:
         return pd.DataFrame(rows, columns=["indicator", "name", "group", "kind", "unit"])
 
     def derive(self, panel: pd.DataFrame, key: str) -> pd.Series:
-        """Return a ratio computed from its parts (NaN where a part is missing or the denominator is not positive).
+        """Return a ratio or a sum computed from its parts (NaN where one is missing, or a denominator not positive).
 
         Raises
         ------
         UnknownNameError, ConfigError
-            The indicator does not exist, or it is not a ratio of other indicators.
+            The indicator does not exist, or it does not follow from others.
         """
         ind = self.indicator(key)
+        for identity in self.identities:
+            if (identity.kind, identity.total) == ("sum", key):
+                return panel[identity.parts].sum(axis=1, skipna=False).rename(key)
         if ind.numerator is None or not ind.denominators:
-            raise ConfigError("is not derived from other indicators", key=key, found=ind.kind, expected="a ratio")
+            raise ConfigError("is not derived from other indicators", key=key, found=ind.kind,
+                              expected="a ratio or a sum")
         below = panel[ind.denominators].sum(axis=1, skipna=False)
         return (panel[ind.numerator] / below.where(below > 0)).rename(key)
-
-    def made(self, panel: pd.DataFrame, key: str) -> pd.Series:
-        """Return an indicator of :meth:`with_indicator` made of a panel's others (NaN where one is missing)."""
-        if self.indicator(key).kind == "ratio":
-            return self.derive(panel, key)
-        (parts,) = (one.parts for one in self.identities if (one.kind, one.total) == ("sum", key))
-        return panel[parts].sum(axis=1, skipna=False).rename(key)
 
     def with_indicator(self, key: str, numerator: str | None = None, denominator: str | list[str] | None = None,
                        parts: Iterable[str] = (), en: str = "", zh: str = "", bounded: bool = True) -> Catalog:

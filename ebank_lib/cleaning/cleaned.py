@@ -235,7 +235,7 @@ class Cleaned:
         columns = self.panel.columns.get_indexer(self.doubtful["indicator"])
         values[rows[rows >= 0], columns[rows >= 0]] = np.nan
         frame = pd.DataFrame(values, self.panel.index, self.panel.columns)
-        return frame.assign(**{key: self.catalog.made(frame, key) for key in self.own})
+        return frame.assign(**{key: self.catalog.derive(frame, key) for key in self.own})
 
     def left_out(self, branch: str, indicator: str | list[str] = "", lang: str | None = None) -> str:
         """Say in a line which numbers of an indicator :meth:`series` leaves out, or of several :meth:`block`; "": none.
@@ -322,7 +322,7 @@ class Cleaned:
             An unknown indicator.
         """
         catalog = self.catalog.with_indicator(key, numerator, denominator, parts, en, zh, bounded)
-        new = catalog.made(self.panel, key)
+        new = catalog.derive(self.panel, key)
         if not parts and bounded and not (new.dropna().between(0, 1)).all():
             raise ConfigError("a share lies outside 0..1", key=key, found=f"{new.min():.4g}..{new.max():.4g}",
                               expected="fractions", hint="bounded=False makes a ratio without a ceiling")
