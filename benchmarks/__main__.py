@@ -7,7 +7,7 @@ import sys
 import benchmarks
 
 # Hours rather than minutes, or in need of programs that are not in the lock; by hand only.
-BY_HAND = ("arma_simulation", "batch", "killing")
+BY_HAND = ("arma_simulation", "batch", "killing", "seasonal")
 
 
 def main() -> int:

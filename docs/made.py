@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import ebank_lib as eb
+from ebank_lib.citations import known_methods
 from ebank_lib.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,16 +17,18 @@ PAGES = {       # a page, and those below it
     "README": ["docs/start", "docs/how-to/index", "docs/notebooks", "docs/reference/index", "docs/why/index",
                "CONTRIBUTING", "CHANGELOG", "中文 <README.zh>"],
     "docs/how-to/index": ["workbook", "dataframe", "database", "strategy", "corrections", "trace", "province", "cron",
-                          "dask", "nbval", "indicator", "security"],
+                          "dask", "nbval", "indicator", "paper", "security"],
     "docs/notebooks": [f"/notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))],
-    "docs/reference/index": ["verbs", "results", "/docs/sources", "commands", "errors"],
+    "docs/reference/index": ["verbs", "results", "/docs/sources", "commands", "errors", "methods"],
     "docs/why/index": ["cleaning", "arma", "forecasting", "odds", "province", "speed"],
 }
 STAGES = {
-    "sources": "Sources", "cleaning": "Cleaning", "growth": "Growth", "reference": "Facts of the world",
+    "sources": "Sources", "cleaning": "Cleaning", "growth": "Growth", "quarters": "Quarters",
+    "reference": "Facts of the world",
     "peers": "Peers", "stationarity": "Stationarity", "arma": "ARMA", "rules": "Facts and problems",
-    "forecasting": "Forecasts", "province": "The province", "scenarios": "Strategy", "reports": "In a notebook",
-    "display": "Shown in a notebook", "wording": "Words"}
+    "forecasting": "Forecasts", "province": "The province", "scenarios": "Strategy",
+    "reports": "In a notebook and as a file",
+    "display": "Shown in a notebook", "wording": "Words", "citations": "References"}
 ERRORS = {"SourceError", "ConfigError", "SeriesError", "UnknownNameError"}
 
 
@@ -86,6 +89,12 @@ def commands() -> str:
     return "".join(parts) + f"\n## Examples\n\n```text\n{parser.epilog.strip()}\n```\n"
 
 
+def methods() -> str:
+    """Return the papers that each method rests on."""
+    return "\n" + _table(["method", "papers"], [[f"`{name}`", "<br>".join(eb.cite(name, "text").splitlines())]
+                                                for name in known_methods()[0]])
+
+
 def _text(node: ast.AST | None) -> str:
     """Return a text of the code, with `…` where a value comes in."""
     if isinstance(node, ast.Constant):
@@ -121,7 +130,7 @@ def errors() -> str:
 
 
 PARTS = {"docs/reference/verbs": verbs, "docs/reference/results": results, "docs/reference/commands": commands,
-         "docs/reference/errors": errors}
+         "docs/reference/errors": errors, "docs/reference/methods": methods}
 
 
 def parts(page: str) -> str:

@@ -1,9 +1,11 @@
 """The public verbs: read by editors and type checkers, and by ``__init__.py`` to load each when it is first used."""
 
 from .arma import select_order as select_order
+from .citations import cite as cite
 from .cleaning import clean as clean
 from .display import say as say
 from .display import show as show
+from .forecasting import backtest as backtest
 from .forecasting import (
     backtest_indicator as backtest_indicator,
 )
@@ -33,6 +35,9 @@ from .forecasting import (
     revise_indicator as revise_indicator,
 )
 from .forecasting import (
+    seasonally_adjust as seasonally_adjust,
+)
+from .forecasting import (
     simulate_joint as simulate_joint,
 )
 from .growth import analyse_growth as analyse_growth
@@ -50,7 +55,9 @@ from .province import (
 from .province import (
     who_carries as who_carries,
 )
+from .quarters import to_quarters as to_quarters
 from .reference import reference_facts as reference_facts
+from .reports.export import export as export
 from .reports.record import record as record
 from .reports.record import setup as setup
 from .reports.record import state as state

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -252,18 +252,46 @@ class Catalog:
         return pd.DataFrame(rows, columns=["indicator", "name", "group", "kind", "unit"])
 
     def derive(self, panel: pd.DataFrame, key: str) -> pd.Series:
-        """Return a ratio computed from its parts (NaN where a part is missing or the denominator is not positive).
+        """Return a ratio or a sum computed from its parts (NaN where one is missing, or a denominator not positive).
 
         Raises
         ------
         UnknownNameError, ConfigError
-            The indicator does not exist, or it is not a ratio of other indicators.
+            The indicator does not exist, or it does not follow from others.
         """
         ind = self.indicator(key)
+        for identity in self.identities:
+            if (identity.kind, identity.total) == ("sum", key):
+                return panel[identity.parts].sum(axis=1, skipna=False).rename(key)
         if ind.numerator is None or not ind.denominators:
-            raise ConfigError("is not derived from other indicators", key=key, found=ind.kind, expected="a ratio")
+            raise ConfigError("is not derived from other indicators", key=key, found=ind.kind,
+                              expected="a ratio or a sum")
         below = panel[ind.denominators].sum(axis=1, skipna=False)
         return (panel[ind.numerator] / below.where(below > 0)).rename(key)
+
+    def with_indicator(self, key: str, numerator: str | None = None, denominator: str | list[str] | None = None,
+                       parts: Iterable[str] = (), en: str = "", zh: str = "", bounded: bool = True) -> Catalog:
+        """Return the catalogue with one indicator more, see :meth:`ebank_lib.cleaning.Cleaned.with_indicator`."""
+        parts = list(parts)
+        if key in self.indicators:
+            raise ConfigError("stands in the catalogue already", key=str(key), expected="a new key")
+        if bool(parts) == (numerator is not None and bool(denominator)):
+            raise ConfigError("an indicator is a ratio or a sum", key=str(key),
+                              expected="numerator and denominator, or parts")
+        of = [self.indicator(one) for one in (
+            parts or [numerator, *([denominator] if isinstance(denominator, str) else denominator)])]
+        if parts and ({one.kind for one in of} != {of[0].kind} or of[0].kind == "ratio" or len({*parts}) < len(parts)
+                      or {one.unit for one in of} != {of[0].unit}):
+            raise ConfigError("the parts do not add up", key=str(key), found=", ".join(
+                f"{one.key} ({one.kind}, {one.unit})" for one in of), expected="stocks or flows, of one kind and unit")
+        plain = next((name for name, label in self.base_units.items() if not (label.zh or label.en)), "1")
+        made = validate(Indicator, {"key": key, "zh": zh or key, "en": en or key, "group": of[0].group, **(
+            {"kind": of[0].kind, "unit": of[0].unit} if parts else {
+                "kind": "ratio", "unit": plain, "numerator": numerator, "denominator": denominator,
+                "bounded": bounded})}, "with_indicator")
+        sums = (Identity(kind="sum", total=key, parts=parts),) if parts else ()
+        return replace(self, indicators={**self.indicators, key: made}, identities=(*self.identities, *sums),
+                       base_units={plain: Labels(zh="", en=""), **self.base_units})
 
     def save(self, folder: str | Path) -> None:
         """Write ``catalog.yaml`` and ``branches.csv``, from which :func:`load_catalog` makes the same catalogue."""

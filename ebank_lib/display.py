@@ -36,7 +36,7 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
     lang, heads = language(lang), heads or {}
     names = [heads.get(c) or heading(str(c), lang) for c in frame.columns]
     numeric = [pd.api.types.is_numeric_dtype(d) and not pd.api.types.is_bool_dtype(d) for d in frame.dtypes]
-    columns = [[_breakable(v) for v in texts] for texts in _written(frame, formats, lang).to_numpy().T]
+    columns = [[_breakable(v) for v in texts] for texts in written(frame, formats, lang).to_numpy().T]
     css = [' class="n"' if n else "" for n in numeric]
     head = "".join(f"<th{k}>{html.escape(n)}</th>" for n, k in zip(names, css, strict=True))
     body = "\n".join("<tr>" + "".join(f"<td{k}>{v}</td>" for v, k in zip(row, css, strict=True)) + "</tr>"
@@ -49,8 +49,8 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
             f"<tbody>\n{body}\n</tbody></table>{foot}</div>")
 
 
-def _written(frame: pd.DataFrame, formats: Mapping[str, Format | str] | None, lang: str | None) -> pd.DataFrame:
-    """Return a frame of the texts that stand for its values."""
+def written(frame: pd.DataFrame, formats: Mapping[str, Format | str] | None, lang: str | None) -> pd.DataFrame:
+    """Return a frame of the texts that stand for its values; formats as in :func:`html_table`."""
     formats = formats or {}
     return pd.DataFrame({at: [_text(v, formats.get(c, _USUAL.get(str(c))), language(lang)) for v in frame.iloc[:, at]]
                          for at, c in enumerate(frame.columns)}, dtype=object).set_axis(frame.columns, axis=1)
@@ -60,7 +60,7 @@ def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
     """Show a frame in a notebook as a labelled table, in a terminal the same figures under the columns' own names;
     options as in :func:`html_table`."""
     return _Html(html_table(frame, caption=caption, **options),
-                 _written(frame, options.get("formats"), options.get("lang")))
+                 written(frame, options.get("formats"), options.get("lang")))
 
 
 def say(*sentences: str) -> _Html:

@@ -78,6 +78,34 @@ def test_what_cannot_be_known_is_an_error():
         events.calendar_regressors(["2010-01"])
 
 
+def test_a_festival_on_another_day_takes_its_window_and_holidays_with_it_and_leaves_the_rest():
+    moved, months = "china:2012-02-20", pd.period_range("2008-01", "2014-12", freq="M")
+    usual, asked = (events.calendar_regressors(months, name) for name in ("china", moved))
+    changed = usual.index[(usual != asked).any(axis=1)]
+    assert {str(month) for month in changed} == {"2012-01", "2012-02", "2012-03"}
+    assert asked.loc["2012", "festival"].sum() == pytest.approx(usual.loc["2012", "festival"].sum())
+    then, now = ([events.working_days(2012, month, name) for month in (1, 2, 3)] for name in ("china", moved))
+    assert now[0] > then[0] and now[1] < then[1] and abs(sum(now) - sum(then)) <= 2
+    assert [events.festival_dates(name)[2012] for name in ("china", moved)] == [date(2012, 1, 23), date(2012, 2, 20)]
+
+
+def test_a_festival_put_where_it_is_is_the_calendars_own():
+    months = pd.period_range("2010-01", "2010-12", freq="M")
+    usual, asked = (events.festival(months, name) for name in ("china", "china:2010-02-14,2011-02-03"))
+    pd.testing.assert_series_equal(usual, asked, check_names=False)
+
+
+@pytest.mark.parametrize("calendar, error, said", [
+    ("china:soon", SeriesError, "is no day of a festival; found 'china:soon'; expected china:2013-01-25"),
+    ("china:1980-02-16", SeriesError, "festival dates are not known for this year; found 'china:1980-02-16'"),
+    ("none:2012-01-01", UnknownNameError, "unknown calendar 'none'. Known: china, india"),
+    ("mars", UnknownNameError, "unknown calendar 'mars'. Known: china, india, none"),
+    (["china"], UnknownNameError, "unknown calendar")])
+def test_what_is_no_calendar_says_so(calendar, error, said):
+    with pytest.raises(error, match=said):
+        events.checked_calendar(calendar)
+
+
 def test_known_events_of_a_branch_and_an_indicator():
     source = SimpleNamespace(config=SimpleNamespace(events=[
         Event(month="2010-03", zh="系统升级", en="system change"),

@@ -19,6 +19,7 @@ VERBS = {
     "forecast": lambda y: eb.forecast(y, 3, models=("drift",)).table["y_hat"],
     "forecast_many": lambda y: eb.forecast_many({"y": y}, 3, models=("drift",)),
     "backtest": lambda y: backtest(y, models=("drift",), horizon=3, origins=2).table["y_hat"],
+    "seasonally_adjust": lambda y: eb.seasonally_adjust(y)["adjusted"],
     "select_order": lambda y: eb.select_order(y, max_p=1, max_q=1).best.forecast(3)["y_hat"],
     "fit_arma": lambda y: fit_arma(y, (1, 1, 0)).forecast(3)["y_hat"],
     "modelling_scale": lambda y: eb.modelling_scale(y, "flow"),

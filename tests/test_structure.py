@@ -8,9 +8,9 @@ import sys
 import pytest
 
 ORDER = ["errors", "files", "versions", "config", "wording", "display", "catalog", "guessing", "store",
-         "compiled", "monthly", "sources", "cleaning", "drafting", "growth", "reference", "peers",
-         "stationarity", "arma", "events", "rules", "forecasting", "province", "scenarios", "charts", "reports", "cli",
-         "__main__"]
+         "compiled", "monthly", "citations", "sources", "cleaning", "drafting", "growth", "quarters", "reference",
+         "peers", "stationarity", "arma", "events", "rules", "forecasting", "province", "scenarios", "charts",
+         "reports", "cli", "__main__"]
 
 
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".ipynb", ".cfg", ".csv", ".j2", ".css", ""}

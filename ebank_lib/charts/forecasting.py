@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..forecasting.arima import model_name
 from ..forecasting.backtest import Backtest
 from ..forecasting.forecast import Forecast, in_language
 from ..forecasting.revision import Revision
@@ -94,7 +95,7 @@ def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | No
     what came."""
     model = b.models[0] if model is None else model
     rows = b.table[(b.table["model"] == model) & b.table["y_hat"].notna()]
-    title = t("forecasting.backtest_title", lang, label=_label(b, lang), model=t(f"forecasting.model_{model}", lang))
+    title = t("forecasting.backtest_title", lang, label=_label(b, lang), model=model_name(model, lang))
     if rows.empty:
         return style.sentence(title, lang, t("forecasting.grade_E", lang, n=b.origins), ax)
     ax, widest = style.axes_of(ax), max(b.level)
@@ -140,7 +141,7 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
     for n, model in enumerate(shown):
         path, first = error[model].sort_index(), model == b.models[0]
         lines += ax.plot(path.index, path.to_numpy(), marker="o", ms=3, zorder=3 if first else 2,
-                         label=t(f"forecasting.model_{model}", lang), **_look(model, n, first))
+                         label=model_name(model, lang), **_look(model, n, first))
     ax.set_title(t("forecasting.accuracy_title", lang, label=_label(b, lang), n=b.origins))
     ax.set_ylim(bottom=0)
     _horizon_axis(ax, b, lang)

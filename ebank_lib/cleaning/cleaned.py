@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog, as_period
+from ..catalog import Catalog
 from ..display import describe, html_table
-from ..errors import SourceError, UnknownNameError
+from ..errors import ConfigError, SourceError, UnknownNameError
 from ..files import write_atomically
 from ..sources import Source, open_source
 from ..store import kept_frames, store
@@ -21,7 +22,7 @@ from .corrections import COLUMNS, cell_name, stated_cells
 from .cumulative import own_months, taken_off
 from .examination import examine
 from .ledger import DECISIONS, JUDGED, Book, for_reading, with_reasons
-from .panel import POLICIES, build_panel, check_conservation, check_origins, repair, total_frame
+from .panel import POLICIES, as_month, build_panel, check_conservation, check_origins, repair, total_frame
 from .parsing import read_number
 from .tables import csv_of, long_panel, packed, table_files, unpacked
 
@@ -122,6 +123,8 @@ class Cleaned:
         How it was cleaned, see :func:`clean`.
     conservation : DataFrame
         ``cells, in_panel, rejected``: the first is the sum of the others (checked on every run).
+    own : tuple of str
+        Indicators of :meth:`with_indicator`, which no cell prints.
     """
 
     source: object
@@ -131,6 +134,7 @@ class Cleaned:
     cells: pd.DataFrame
     policy: str
     conservation: pd.DataFrame
+    own: tuple[str, ...] = ()
     # What later stages learn from the whole panel, month by month.
     contexts: dict = field(default_factory=dict, repr=False, compare=False)
 
@@ -190,6 +194,15 @@ class Cleaned:
         first, last = as_month(start, self.months), as_month(end, self.months)
         return y.loc[first or y.index[0]: last or y.index[-1]]
 
+    def wide(self, indicator: str = "", doubtful: str = "omit") -> pd.DataFrame:
+        """Return an indicator of the branches that report: a row a month (monthly ``PeriodIndex``), a column a branch.
+
+        ``np.log(cleaned.wide("mobile_txn")).diff().corr()`` says how their growth hangs together; levels that all grow
+        would look alike whatever they have in common. Numbers that are `doubtful` as in :meth:`block`.
+        """
+        y = self._of(doubtful)[self.catalog.indicator(indicator).key]
+        return pd.DataFrame({b: y.loc[b] for b in self.catalog.reporting if b in self.branches}).set_axis(self.months)
+
     @cached_property
     def doubtful(self) -> pd.DataFrame:
         """Numbers of the panel that are flagged as off by a factor, in the wrong row, or unconfirmed at an end, one row
@@ -221,7 +234,8 @@ class Cleaned:
         values = self.panel.to_numpy(copy=True)
         columns = self.panel.columns.get_indexer(self.doubtful["indicator"])
         values[rows[rows >= 0], columns[rows >= 0]] = np.nan
-        return pd.DataFrame(values, self.panel.index, self.panel.columns)
+        frame = pd.DataFrame(values, self.panel.index, self.panel.columns)
+        return frame.assign(**{key: self.catalog.derive(frame, key) for key in self.own})
 
     def left_out(self, branch: str, indicator: str | list[str] = "", lang: str | None = None) -> str:
         """Say in a line which numbers of an indicator :meth:`series` leaves out, or of several :meth:`block`; "": none.
@@ -289,6 +303,30 @@ class Cleaned:
     @cached_property
     def _total(self) -> pd.DataFrame:
         return total_frame(self.trusted, self.catalog)
+
+    def with_indicator(self, key: str, numerator: str | None = None, denominator: str | list[str] | None = None, *,
+                       parts: Iterable[str] = (), en: str = "", zh: str = "", bounded: bool = True) -> Cleaned:
+        """Return the source with an indicator of one's own, which every verb then takes as any other.
+
+        A ratio of two indicators (`denominator` may be several, added up), or the sum of `parts` of one kind and unit;
+        `en` and `zh` are what it is called, by default its key. It is missing where one of them is missing or in doubt,
+        and for all branches together it is made of their sums. A ratio without a ceiling is ``bounded=False``. In
+        forecasts it follows from what it is made of; the numerator of a share of one indicator is from then on forecast
+        as the share times the whole, as in a catalogue that lists it. Cells and ledger know nothing of it.
+
+        Raises
+        ------
+        ConfigError
+            A key that is taken or is none; parts that do not add up; a share outside 0..1.
+        UnknownNameError
+            An unknown indicator.
+        """
+        catalog = self.catalog.with_indicator(key, numerator, denominator, parts, en, zh, bounded)
+        new = catalog.derive(self.panel, key)
+        if not parts and bounded and not (new.dropna().between(0, 1)).all():
+            raise ConfigError("a share lies outside 0..1", key=key, found=f"{new.min():.4g}..{new.max():.4g}",
+                              expected="fractions", hint="bounded=False makes a ratio without a ceiling")
+        return replace(self, catalog=catalog, panel=self.panel.assign(**{key: new}), own=(*self.own, key), contexts={})
 
     # --- the ledger -----------------------------------------------------------------------------------------------
 
@@ -376,10 +414,13 @@ class Cleaned:
         return t("cleaning.reading", lang, cells=cells, in_panel=in_panel, kept_out=rejected, **made)
 
     def plot(self, branch: str | None = None, indicator: str | None = None, ax=None, lang: str | None = None):
-        """Draw the map of branches and months, or one series before and after when a branch and an indicator are given.
-        """
+        """Draw the map of branches and months; of an indicator all branches on one log scale; of a branch (and an
+        indicator) the series before and after."""
         from ..charts.cleaning import plot_before_after, plot_quality
+        from ..charts.province import plot_multiples
 
+        if branch is None and indicator is not None:
+            return plot_multiples(self, indicator, lang)
         if branch is None:
             return plot_quality(self, ax, lang)
         return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
@@ -407,13 +448,3 @@ def _as_printed(text: str, before: float, likely: float) -> float:
     """Return a number of the base unit as its cell would print it."""
     printed = read_number(text).value
     return float(tidy(likely * printed / before)) if before and np.isfinite(likely) else np.nan
-
-
-def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
-    """Return a month as a period, or None for None; an error if it is none of the months that exist."""
-    if month is None:
-        return None
-    found = as_period(month)
-    if found is None or found not in known:
-        raise UnknownNameError("month", month, [str(known[0]), "…", str(known[-1])])
-    return found

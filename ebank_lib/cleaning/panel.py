@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog
+from ..catalog import Catalog, as_period
+from ..errors import UnknownNameError
 from .assembling import Grid
 from .ledger import Book, ConservationError, in_both
 
@@ -209,3 +210,13 @@ def total_frame(panel: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
 def trusted_panel(cleaned) -> pd.DataFrame:
     """Return the panel without the numbers that cleaning doubts; the panel itself of what was not cleaned here."""
     return getattr(cleaned, "trusted", cleaned.panel)
+
+
+def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
+    """Return a month as a period, or None for None; an error if it is none of the months that exist."""
+    if month is None:
+        return None
+    found = as_period(month)
+    if found is None or found not in known:
+        raise UnknownNameError("month", month, [str(known[0]), "…", str(known[-1])])
+    return found

@@ -3,6 +3,9 @@
 Festival dates and working days come from the library ``holidays``; its first days of the lunar year for 1990-2050
 were checked against published ones (tests). A festival moves between two months: its effect is spread over a window
 of days and each month gets its share of that window (Bell & Hillmer 1983, JASA 78, 526-534).
+
+A calendar may have its festival on other days, written behind its name: ``china:2013-01-25`` is China's, asked what if
+the Spring Festival of 2013 were on 25 January.
 """
 
 from __future__ import annotations
@@ -17,9 +20,31 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SeriesError, UnknownNameError
+from ..monthly import checked_name
 
 CALENDARS = ("china", "india", "none")
 _YEARS = {"china": (1990, 2050), "india": (2001, 2035)}
+
+
+def checked_calendar(calendar: str) -> str:
+    """Return a calendar's name, with the festival on other days or not, or say what is wrong with it."""
+    try:
+        name, moved = _moved(str(calendar))
+    except ValueError as error:
+        raise SeriesError("is no day of a festival", found=calendar, expected="china:2013-01-25") from error
+    checked_name(name if moved else calendar, "calendar", [*_YEARS] if moved else CALENDARS)
+    for year in moved:
+        if year not in festival_dates(name):
+            raise SeriesError("festival dates are not known for this year", found=calendar,
+                              expected="{}..{}".format(*_YEARS[name]))
+    return calendar
+
+
+@cache
+def _moved(calendar: str) -> tuple[str, dict[int, date]]:
+    """A calendar's own name, and by year the other days of its festival."""
+    name, _, days = calendar.partition(":")
+    return name, {day.year: day for day in map(date.fromisoformat, days.split(","))} if days else {}
 
 
 @cache
@@ -37,6 +62,7 @@ def _calendar(name: str):
 @cache
 def festival_dates(calendar: str = "china") -> dict[int, date]:
     """Return year -> day of the festival that moves between months: the first day of the lunar year, or Diwali."""
+    calendar, moved = _moved(calendar)
     if calendar not in _YEARS:
         raise UnknownNameError("festival calendar", calendar, _YEARS)
     word = "Chinese New Year (Spring Festival)" if calendar == "china" else "Diwali"
@@ -44,7 +70,7 @@ def festival_dates(calendar: str = "china") -> dict[int, date]:
     for day, name in sorted(_calendar(calendar).items()):
         if word in name and "observed" not in name:
             days.setdefault(day.year, day)
-    return days
+    return days | moved
 
 
 def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, after: int = 10) -> pd.Series:
@@ -78,6 +104,8 @@ def window_shares(calendar: str, before: int, after: int) -> tuple[dict[tuple[in
         for offset in range(-before, after + 1):
             at = day + timedelta(days=offset)
             raw[at.year, at.month] = raw.get((at.year, at.month), 0.0) + 1.0 / (before + after + 1)
+    if _moved(calendar)[1]:     # what is usual stays so: the past is seen as before
+        return raw, window_shares(_moved(calendar)[0], before, after)[1]
     years = len(festival_dates(calendar))
     mean = tuple(sum(v for (_, month), v in raw.items() if month == m) / years for m in range(1, 13))
     return raw, mean
@@ -92,8 +120,16 @@ def working_days(year: int, month: int, calendar: str = "china") -> int:
     ``none``: Mondays to Fridays.
     """
     days = [date(year, month, n) for n in range(1, _days.monthrange(year, month)[1] + 1)]
-    if calendar != "none" and _YEARS[calendar][0] <= year <= _YEARS[calendar][1]:
-        return sum(_calendar(calendar).is_working_day(day) for day in days)
+    name, moved = _moved(calendar)
+    if name != "none" and _YEARS[name][0] <= year <= _YEARS[name][1]:
+        known = _calendar(name)
+        if year not in moved:
+            return sum(known.is_working_day(day) for day in days)
+        # The holidays about the festival move with it; about its own day weeks are as usual then.
+        usual = festival_dates(name)[year]
+        off = {day + (moved[year] - usual) for n in range(-15, 16) if (day := usual + timedelta(n)) in known}
+        return sum((day.weekday() < 5 if abs((day - usual).days) <= 15 else known.is_working_day(day))
+                   and day not in off for day in days)
     return sum(day.weekday() < 5 for day in days)
 
 
@@ -103,12 +139,12 @@ def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before:
     per cent of 21 days, from the mean of that calendar month), ``quarter_end`` (less its mean; the same every year: for
     where no season is modelled)."""
     months = monthly(months)
-    if calendar not in CALENDARS:
-        raise UnknownNameError("calendar", calendar, CALENDARS)
+    checked_calendar(calendar)
     columns = {}
     if calendar != "none":
         columns["festival"] = festival(months, calendar, before, after).to_numpy()
-    columns["working_days"] = [(working_days(year, month, calendar) - _usual_work(month, calendar)) / 21.0 * 100
+    usual = [_usual_work(month, _moved(calendar)[0]) for month in range(1, 13)]
+    columns["working_days"] = [(working_days(year, month, calendar) - usual[month - 1]) / 21.0 * 100
                                for year, month in _pairs(months)]
     columns["quarter_end"] = (months.month % 3 == 0) - 1 / 3
     return pd.DataFrame(columns, index=months)

@@ -1,5 +1,6 @@
 """Series -> forecast with limits and paths, and a backtest that says how far to trust it."""
 
+from .adjustment import seasonally_adjust
 from .backtest import Backtest, Backtests, backtest
 from .context import Context
 from .forecast import Forecast, forecast, simulate_paths
@@ -21,4 +22,4 @@ from .series import kind_of, modelling_scale
 __all__ = ["Backtest", "Backtests", "Comparison", "Context", "Forecast", "Grade", "JointPaths", "Revision", "backtest",
            "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast", "forecast_indicator",
            "forecast_many", "interventions_indicator", "kind_of", "learn", "modelling_scale", "revise",
-           "revise_indicator", "simulate_joint", "simulate_paths"]
+           "revise_indicator", "seasonally_adjust", "simulate_joint", "simulate_paths"]

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from ..display import describe, html_table
-from ..errors import EbankError
-from ..monthly import checked_count
+from ..errors import ConfigError, EbankError, SeriesError
+from ..monthly import checked_count, each
 from ..wording import cell, cite, join, language, listed, percent, t
-from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language
+from .arima import model_name, order_name
+from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language, reason_in_words
 from .scoring import SIMPLE, SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, observed
 
@@ -56,6 +57,12 @@ class Backtest:
     def origins(self) -> int:
         """Number of origins."""
         return self.table["cutoff"].nunique()
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """``model, origins, reason``: at how many origins a method failed, and why at the last of them."""
+        failed = self.table[self.table["reason"].fillna("") != ""].groupby("model", sort=False)
+        return failed.agg(origins=("cutoff", "nunique"), reason=("reason", "last")).reset_index()
 
     def scored(self) -> pd.DataFrame:
         """Return the rows that every method that worked at all can be compared on."""
@@ -131,8 +138,8 @@ class Backtest:
             if best not in SIMPLE and scores.loc[best, "mase"] <= _BETTER * mine["mase"]:
                 less, mase = (cite(f"{scores.loc[m, 'mase']:.2f}", cell("backtest", "mase", model=m))
                               for m in (best, first))
-                parts.append(t("forecasting.other_better", lang, other=t(f"forecasting.model_{best}", lang),
-                               model=t(f"forecasting.model_{first}", lang), less=less, mase=mase))
+                parts.append(t("forecasting.other_better", lang, other=model_name(best, lang),
+                               model=model_name(first, lang), less=less, mase=mase))
         return join(parts, "" if lang == "zh" else " ")
 
     def _sure(self, other: str) -> bool:
@@ -149,7 +156,7 @@ class Backtest:
         """Return the scores as HTML, with the grade below."""
         lang = language(lang)
         scores = self.scores()
-        scores["model"] = [t(f"forecasting.model_{m}", lang) for m in scores["model"]]
+        scores["model"] = [model_name(m, lang) for m in scores["model"]]
         scores = scores.drop(columns=[f"msis-{lv:g}" for lv in self.level if lv != max(self.level)])
         cover, msis = ([c for c in scores.columns if c.startswith(start)] for start in ("coverage-", "msis-"))
         heads = {c: t(f"forecasting.{c}", lang) for c in scores.columns if c not in (*cover, *msis)}
@@ -161,7 +168,9 @@ class Backtest:
         caption = t("forecasting.backtest_caption", lang, n=self.origins, horizon=self.horizon,
                     label=in_language(self.label, lang) or str(self.y.name or "y"))
         return html_table(scores, caption=caption, heads=heads, formats=formats, lang=lang,
-                          notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
+                          notes=[self.reading(lang), t("forecasting.grade_rule", lang), *(
+                              t("forecasting.failed_origins", lang, model=model_name(row.model, lang), n=row.origins,
+                                reason=reason_in_words(row.reason, lang)) for row in self.failures.itertuples())])
 
     _repr_html_ = to_html
 
@@ -245,7 +254,7 @@ class Backtests:
                  "n": t("forecasting.origins", lang), "reason": t("forecasting.reason", lang)}
         formats = {"ratio": "{:.2f}", "smape": "{:.1f}", "coverage": lambda v: percent(v, 0)}
         caption = t("forecasting.grades_caption", lang, label=in_language(self.label, lang),
-                    model=t(f"forecasting.model_{self.models[0]}", lang))
+                    model=model_name(self.models[0], lang))
         return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
 
@@ -266,18 +275,67 @@ def cutoffs_of(n: int, horizon: int, origins: int) -> list[int]:
 
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
              kind: str | None = None, unit: object = "", label: object = "", unique_id: str | None = None,
-             past: Callable[[pd.Period], pd.Series] | None = None,
+             calendar: str = "none", past: Callable[[pd.Period], pd.Series] | None = None,
              forecaster: Callable[..., Forecast] | None = None) -> Backtest:
-    """Test methods on the past of one series `y` (T,), as it is known now, by a rolling origin.
+    """Test methods on the past of one series, as it is known now, by a rolling origin.
 
-    `models`, `horizon`, `level`, `kind`, `unit`, `label` and `unique_id` are as in
-    :func:`ebank_lib.forecasting.forecast`; ``snaive`` and ``drift`` are always added. There are so many `origins`, a
-    month apart. `past` says of a month how the series was known at its end. `forecaster` ``(cutoff, horizon, level,
-    models) -> Forecast`` stands in the place of ``forecast``, for what is known beside the series; it must look at
-    nothing after the cutoff. Where the series is too short for a single origin the table is empty and the grade E.
+    Parameters
+    ----------
+    y : Series or array (T,)
+        Monthly, as :func:`ebank_lib.forecast` takes it; the months of an array are counted from January 1970.
+    models : list of names, orders and functions
+        Names and orders as of :func:`ebank_lib.forecast`; a function ``f(y, horizon)`` is given the months known at an
+        origin, in their own unit, and returns the `horizon` values after them. It states no limits and is called by its
+        name. ``snaive`` and ``drift`` are always added.
+    horizon : int
+        Months ahead, 1 to 120.
+    origins : int
+        So many, a month apart: the latest that still have `horizon` months after them. One origin and horizon 12 is
+        the last year foretold at its beginning; twelve and horizon 1 are its months, each foretold the month before.
+    level, kind, unit, label, unique_id, calendar
+        As of :func:`ebank_lib.forecast`.
+    past : callable, optional
+        Says of a month how the series was known at its end.
+    forecaster : callable, optional
+        ``(cutoff, horizon, level, models) -> Forecast`` in the place of ``forecast``, for what is known beside the
+        series; it must look at nothing after the cutoff.
+
+    Returns
+    -------
+    Backtest
+        ``.scores()`` is one row a method. Where the series is too short for a single origin the table is empty and the
+        grade E; a method that fails keeps its rows, with the reason.
+
+    Raises
+    ------
+    SeriesError
+        What is no monthly series of numbers; horizon, origins or level out of range; a function that does not return
+        `horizon` values.
+    UnknownNameError, ConfigError
+        An unknown model or kind; two methods of one name.
+
+    Notes
+    -----
+    Tashman (2000, Int. J. Forecasting 16, 437-450) on rolling origins; MASE after Hyndman & Koehler (2006, ibid. 22).
+
+    Examples
+    --------
+    >>> y = pd.Series(np.exp(np.arange(48) / 20), index=pd.period_range("2008-01", periods=48, freq="M"))
+    >>> def last(y, horizon):
+    ...     return [y.iloc[-1]] * horizon
+    >>> backtest(y, models=[(0, 1, 0), last], horizon=1).scores()["model"].tolist()
+    ['ARIMA(0,1,0)', 'last', 'snaive', 'drift']
     """
-    horizon, level, models = checked(horizon, level, models, kind)
-    models, origins = tuple(dict.fromkeys([*models, *SIMPLE])), checked_count(origins, "number of origins", 1200)
+    models = each(models)
+    given = [getattr(m, "__name__", type(m).__name__) if callable(m) else order_name(m) for m in models]
+    own = {name: model for name, model in zip(given, models, strict=True) if callable(model)}
+    horizon, level, named = checked(horizon, level, [m for m in given if m not in own] or (own and SIMPLE), kind,
+                                    calendar)
+    models, origins = tuple(dict.fromkeys([*given, *SIMPLE])), checked_count(origins, "number of origins", 1200)
+    if twice := [m for m in own if given.count(m) > 1 or model_name(m) != m or m in SIMPLE]:
+        raise ConfigError("two methods have one name", found=twice[0], expected="a name for each function",
+                          hint="f.__name__ = '...' gives it another")
+    named = tuple(dict.fromkeys([*named, *SIMPLE]))
     y = observed(as_monthly(y)[0])
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []
@@ -287,17 +345,41 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
         # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
         last = then.last_valid_index()
         reach = horizon + (0 if last is None else (cutoff - last).n)
+        months = pd.period_range(end=cutoff + horizon, periods=reach)
         try:
-            f = (forecast(then, reach, level, models, kind, unique_id=uid) if forecaster is None
-                 else forecaster(cutoff, reach, level, models))
+            f = (forecast(then, reach, level, named, kind, unique_id=uid, calendar=calendar) if forecaster is None
+                 else forecaster(cutoff, reach, level, named))
             said = f.table.assign(crps=_crps_of(f, y))
         except EbankError as error:
-            months = [cutoff + h for h in range(1, horizon + 1)]
-            said = pd.concat([pd.DataFrame({"unique_id": uid, "month": months, "model": m, "reason": str(error)})
-                              for m in models])
-        blocks.append(_against(said, y, then, cutoff, horizon, level, models))
+            said = pd.concat([_failed(m, months, str(error)) for m in named])
+        if own:
+            said = pd.concat([said, *(_said_by(model, m, then.loc[:last], months, y) for m, model in own.items())])
+            said = said.iloc[np.argsort(pd.Index(models).get_indexer(said["model"]), kind="stable")]
+        blocks.append(_against(said.assign(unique_id=uid), y, then, cutoff, horizon, level, models))
     table = pd.concat(blocks, ignore_index=True) if blocks else empty_table(level)
     return Backtest(table, models, level, horizon, kind, unit, label, y)
+
+
+def _failed(model: str, months: pd.PeriodIndex, reason: str) -> pd.DataFrame:
+    return pd.DataFrame({"month": months, "model": model, "reason": reason})
+
+
+def _said_by(function, name: str, then: pd.Series, months: pd.PeriodIndex, y: pd.Series) -> pd.DataFrame:
+    """What a caller's own function says of the months after those known; of a point the CRPS is the absolute error."""
+    try:
+        said = function(then.copy(), len(months))
+        if isinstance(said, pd.Series) and isinstance(said.index, pd.PeriodIndex):
+            said = said.reindex(months)     # it says which months it means
+        said = np.asarray(said, dtype=float)
+    except (ValueError, ArithmeticError, LookupError) as error:     # of numpy and of this package among them
+        return _failed(name, months, f"the method failed; found {str(error) or type(error).__name__}")
+    if said.shape != months.shape:
+        raise SeriesError("a function returned too few values or too many", key=name, found=said.shape,
+                          expected=months.shape)
+    if not np.isfinite(said).all():
+        return _failed(name, months, "the method returned no finite forecast")
+    return pd.DataFrame({"month": months, "model": name, "y_hat": said, "reason": "",
+                         "crps": np.abs(y.reindex(months).to_numpy() - said)})
 
 
 def _against(said: pd.DataFrame, y, then, cutoff, horizon, level, models) -> pd.DataFrame:

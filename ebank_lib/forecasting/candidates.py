@@ -16,21 +16,20 @@ of the M3 competition; the test part was not looked at.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import toeplitz
 from scipy.special import ndtri
 
-from ..arma import select_order
 from ..errors import EbankError, SeriesError
+from .arima import arima, arma, fixed, order_of, pure_arma
 from .calendar import LATE, NOTHING
 from .ets import ETS, FORMS, fit_ets, select_ets
-from .series import Prepared, Work
+from .series import Prediction, Prepared, Work
 
 __all__ = ["CANDIDATES", "COMBINATIONS", "MEMBERS", "ErrorShape", "Prediction", "own_shape", "panel_shape", "predict",
            "run_models", "shape_of", "smoothed", "tried"]
@@ -44,27 +43,12 @@ _NEARLY = 6
 # Of the logarithm of the combination's spread: a start, and the shares of the members' spread, of its own late errors,
 # of the months ahead; fitted on the training part of M3. The shape is learnt with them, which makes the start free.
 _SPREAD = (-0.30, 0.84, 0.09, 0.09)
-_MOST = 5           # p + q of the ARMA: AICc chooses more on 1 of 156 series of the sample, at three times the work
 PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
 _NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
 # Greatest likelihood on the training part of M3, and the same in each of five folds (benchmarks/odds.py).
 _COMMON = {"combination": 0.15}
 _PRIOR = 15         # a panel's own record counts n / (n + 15) with n branches (benchmarks/odds.py)
 TABLE = Path(__file__).with_name("shapes.csv")
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a method says on the modelling scale: ``mean`` (H,), error ``cov`` (H, H); a combination has ``weights``."""
-
-    mean: np.ndarray
-    cov: np.ndarray
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def sd(self) -> np.ndarray:
-        """Standard deviation of the error, (H,)."""
-        return np.sqrt(np.maximum(np.diag(self.cov), 0.0))
 
 
 def smoothed(y: np.ndarray, form: str) -> ETS:
@@ -79,7 +63,8 @@ def _fitted(values: bytes, form: str) -> ETS:
 
 def predict(name: str, work: Work, horizon: int) -> Prediction:
     """Run one method by its name; where it cannot be used the error says why."""
-    method, least = CANDIDATES[name]
+    order = order_of(name)
+    method, least = (partial(fixed, order=order), 2) if order else CANDIDATES[name]
     if len(work.values) < least:
         raise SeriesError("too few months for this method", found=len(work.values), expected=f"at least {least}")
     with warnings.catch_warnings():
@@ -93,7 +78,7 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
             raise SeriesError("the method failed", found=text) from error
     if not (np.isfinite(got.mean).all() and np.isfinite(got.cov).all()):
         raise SeriesError("the method returned no finite forecast")
-    known = name in AS_IT_WAS or work.calendar is NOTHING
+    known = name in AS_IT_WAS or order or work.calendar is NOTHING
     return got if known else Prediction(
         got.mean + work.calendar.between(work.first + len(work.values), horizon), got.cov)
 
@@ -195,47 +180,6 @@ def theta(work: Work, horizon: int) -> Prediction:
     lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
     share = (1 + float(np.clip(work.lasts or 0.0, 0, 1)) ** _NEARLY) / 2
     return _from_weights(level + share * slope * lead + work.season_ahead(horizon), psi, fit.sigma2)
-
-
-def arma(work: Work, horizon: int) -> Prediction:
-    """The study's method: ARMA of the suitably differenced series, order by AICc, eight months a coefficient."""
-    return _arma(work, work.plain, horizon)
-
-
-def pure_arma(work: Work, horizon: int) -> Prediction:
-    """The study's method to the letter: ARMA of the series itself, without differencing."""
-    return _arma(work, work.plain, horizon, d=0)
-
-
-def arima(work: Work, horizon: int) -> Prediction:
-    """ARIMA of small order on the series less its shrunk season."""
-    got = _arma(work, work.adjusted, horizon, max_p=3, max_q=3)
-    return Prediction(got.mean + work.season_ahead(horizon), got.cov)
-
-
-def _arma(work: Work, values: np.ndarray, horizon: int, **search) -> Prediction:
-    y = pd.Series(values, index=work.months)
-    chosen = select_order(y, max_order=min(_MOST, len(y) // 8), seasonal=False, **search)
-    table = chosen.best.forecast(horizon, level=(95,))
-    sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
-    psi = _psi(chosen.best.ar_polynomial, chosen.best.ma_polynomial, chosen.order[1], horizon)
-    shape = toeplitz(psi, np.zeros(horizon))
-    shape = shape / np.linalg.norm(shape, axis=1, keepdims=True)
-    corr = shape @ shape.T
-    return Prediction(table["y_hat"].to_numpy(dtype=float), np.outer(sd, sd) * corr)
-
-
-def _psi(ar: np.ndarray, ma: np.ndarray, d: int, horizon: int) -> np.ndarray:
-    """Weights of past shocks in an ARIMA, differencing included."""
-    psi = np.zeros(horizon)
-    psi[0] = 1.0
-    for h in range(1, horizon):
-        psi[h] = ma[h - 1] if h <= ma.size else 0.0
-        for j in range(1, min(h, ar.size) + 1):
-            psi[h] += ar[j - 1] * psi[h - j]
-    for _ in range(d):
-        psi = np.cumsum(psi)
-    return psi
 
 
 # name -> method and the fewest months it is used on

@@ -13,9 +13,10 @@ from scipy.special import ndtri
 
 from ..compiled import compiled
 from ..display import html_table
-from ..events import CALENDARS
+from ..events import checked_calendar
 from ..monthly import checked_count, checked_levels, checked_name, checked_seed, each
 from ..wording import cell, cite, language, listed, month_name, number, percent, t
+from .arima import model_name, order_name, order_of
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
 from .series import KINDS, Prepared, Transform, prepare
 
@@ -102,7 +103,7 @@ class Forecast:
             "month": self._month(last["month"], lang), "value": cite(self.said(last["y_hat"], lang), ahead),
             "lo": cite(self.said(last[lo.column], lang), lo), "hi": cite(self.said(last[hi.column], lang), hi),
             "level": f"{widest:g}", "origin": self._month(self.y.index[-1], lang),
-            "now": cite(self.said(now, lang), today), "model": t(f"forecasting.model_{self.headline}", lang)}
+            "now": cite(self.said(now, lang), today), "model": model_name(self.headline, lang)}
         if not np.isfinite(change):     # nothing to divide by
             return t("forecasting.reading_level", lang, **values)
         size = cite(f"{abs(change) * 100:.1f}" if ratio else percent(abs(change)), ahead, today)
@@ -120,18 +121,18 @@ class Forecast:
         said = [] if self.headline in self.paths else [t("forecasting.scale_" + self.transform.name, lang)]
         if self.parts[self.headline].weights:
             said.append(t("forecasting.weights", lang, members=listed(
-                (f"{t('forecasting.model_' + name, lang)} {percent(w, 0)}"
+                (f"{model_name(name, lang)} {percent(w, 0)}"
                  for name, w in self.parts[self.headline].weights.items()), lang)))
         if self.shapes[self.headline].probs is not None and self.parts[self.headline].sd.any():
             own = self.shapes[self.headline].branches
             said.append(t(f"forecasting.calibrated{'_branches' if own else ''}", lang, n=own))
         written = {"parts": lambda parts: listed((in_language(part, lang) for part in parts), lang),
-                   "members": lambda names: listed((t(f"forecasting.model_{name}", lang) for name in names), lang),
+                   "members": lambda names: listed((model_name(name, lang) for name in names), lang),
                    "month": lambda month: self._month(month, lang) if isinstance(month, int) else month,
                    "share": lambda share: percent(share, 0)}
         said += [t(key, lang, **{name: written[name](value) if name in written else value
                                  for name, value in values.items()}) for key, values in self.notes]
-        said += [t("forecasting.failed", lang, model=t(f"forecasting.model_{row.model}", lang),
+        said += [t("forecasting.failed", lang, model=model_name(row.model, lang),
                    reason=reason_in_words(row.reason, lang))
                  for row in self.failures.itertuples()]
         return said
@@ -155,7 +156,7 @@ class Forecast:
         heads |= {c: t("forecasting." + c[:2], lang, level=c[3:]) for c in limits}
         formats = {c: lambda v: self.said(v, lang) for c in ["y_hat", *limits]}
         caption = t("forecasting.caption", lang, label=in_language(self.label, lang) or self.unique_id,
-                    model=t(f"forecasting.model_{self.headline}", lang))
+                    model=model_name(self.headline, lang))
         return html_table(shown, caption=caption, formats=formats, heads=heads, lang=lang,
                           notes=[self.reading(lang), *self.remarks(lang)])
 
@@ -191,7 +192,8 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | N
         Coverage of the limits in per cent, within 0..100.
     models : names
         ``combination``, ``median`` (of its members) and the names of
-        :data:`ebank_lib.forecasting.candidates.CANDIDATES`; the first is read out.
+        :data:`ebank_lib.forecasting.candidates.CANDIDATES`; orders of an ARIMA, ``(p, d, q)`` or, with a season of 12
+        months, ``((p, d, q), (P, D, Q))``, in a list. The first is read out.
     kind : {"stock", "flow", "ratio", "multiple"}, optional
         Chooses the modelling scale and the bounds.
     unit, label : str or callable of the language, optional
@@ -199,7 +201,8 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | N
     unique_id : str, optional
         Default: the name of the series.
     calendar : {"none", "china", "india"}
-        Whose festivals, working days and quarter ends the methods allow for.
+        Whose festivals, working days and quarter ends the methods allow for. ``"china:2013-01-25"`` asks what if the
+        festival of that year, with its holidays, were on that day (several: a comma between them).
 
     Returns
     -------
@@ -237,12 +240,13 @@ def checked(horizon, level, models, kind: str | None = None, calendar: str = "no
         -> tuple[int, tuple[float, ...], tuple[str, ...]]:
     """Return horizon, levels and models of a forecast as they are used, or say which argument is wrong."""
     horizon, level = checked_count(horizon, "horizon", LONGEST), checked_levels(level)
-    models = tuple(each(models))
+    models = tuple(order_name(model) for model in each(models))
     for model in models or ("",):
-        checked_name(model, "forecast model", [*COMBINATIONS, *CANDIDATES])
+        if not (isinstance(model, str) and order_of(model)):
+            checked_name(model, "forecast model", [*COMBINATIONS, *CANDIDATES])
     if kind is not None:
         checked_name(kind, "kind", KINDS)
-    checked_name(calendar, "calendar", CALENDARS)
+    checked_calendar(calendar)
     return horizon, level, tuple(dict.fromkeys(models))
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..display import describe, say
 from ..errors import SeriesError, UnknownNameError
-from ..events import find_interventions, known_events
+from ..events import checked_calendar, find_interventions, known_events
 from ..monthly import checked_count, checked_seed, each
 from ..store import store
 from ..wording import cell, cite, t
@@ -32,7 +32,7 @@ PEERS = 12          # branches that a backtest learns from at each origin
 
 
 def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int = 12, level=(80, 95),
-                       models=DEFAULT) -> Forecast:
+                       models=DEFAULT, calendar: str | None = None) -> Forecast:
     """Forecast an indicator of a branch with all that is known beside the series.
 
     Parameters
@@ -42,6 +42,8 @@ def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
         "" is the catalogue's first headline indicator.
     horizon, level, models
         As in :func:`ebank_lib.forecasting.forecast`.
+    calendar : str, optional
+        Another than the source's, as in :func:`ebank_lib.forecasting.forecast`.
 
     Returns
     -------
@@ -54,7 +56,9 @@ def forecast_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
         An unknown name; a series that cannot be forecast.
     """
     key, branch = cleaned.catalog.indicator(indicator).key, cleaned.branch_id(branch)
-    f = Context.of(cleaned).forecast(branch, key, horizon, level, models, **_about(cleaned, key))
+    context = Context.of(cleaned)
+    context = context if calendar is None else replace(context, calendar=checked_calendar(calendar))
+    f = context.forecast(branch, key, horizon, level, models, **_about(cleaned, key))
     describe(f.y, months={"y": "row"}, exact=["y"])
     describe(f.table, indicator="unique_id", pooled=True)
     return f

@@ -18,6 +18,7 @@ from utilsforecast import losses
 from ..display import describe, html_table
 from ..monthly import checked_name
 from ..wording import Text, cell, cite, join, language, percent, t
+from .arima import model_name
 
 if TYPE_CHECKING:
     from .backtest import Backtest
@@ -79,7 +80,8 @@ def _measures(rows: pd.DataFrame, keys: list[str], level) -> pd.DataFrame:
     for lv in level:
         found[f"msis-{lv:g}"] = _of(losses.winkler_score, scaled, found.index, whole[lv])
     for lv in level:
-        found[f"coverage-{lv:g}"] = _of(losses.coverage, frame, found.index, whole[lv])
+        stated = frame[frame[f"m-lo-{lv:g}"].notna()]      # who states no limits has none that hold or do not
+        found[f"coverage-{lv:g}"] = _of(losses.coverage, stated, found.index, whole[lv])
     found["mae"] = by["size"]
     return found
 
@@ -117,8 +119,9 @@ def grade_rule(ratio: float, coverage: float, level: float, origins: int) -> str
     The error is held against that of the better of two simple rules on the same months: last year's month as it was,
     and a straight line on from the last month by the mean monthly change (on the modelling scale: by the mean growth).
     A: clearly better, an error at least a quarter smaller, and limits of `level` per cent that held no fewer actual
-    values than `level` less ten points. B: better, by a tenth at least. C: about as good, within a tenth. D: worse, by
-    a tenth at least: use the simple rule. E: cannot be judged (fewer than six origins, or a simple rule without error).
+    values than `level` less ten points; a method without limits gets no A. B: better, by a tenth at least. C: about as
+    good, within a tenth. D: worse, by a tenth at least: use the simple rule. E: cannot be judged (fewer than six
+    origins, or a simple rule without error).
     """
     if origins < _ORIGINS or not np.isfinite(ratio):
         return "E"
@@ -198,7 +201,7 @@ class Comparison:
             def told(text: object, column: str, other: str = row.other) -> str:
                 return cite(text, cell("comparison", column, other=other))
 
-            values = {"model": _name(row.model, lang), "other": _name(row.other, lang), "n": told(row.n, "n")}
+            values = {"model": model_name(row.model, lang), "other": model_name(row.other, lang), "n": told(row.n, "n")}
             key = "pair_none"
             if np.isfinite(row.p_value):
                 key = f"pair_{'better' if row.difference < 0 else 'worse'}_{'sure' if row.p_value < SURE else 'chance'}"
@@ -214,7 +217,7 @@ class Comparison:
         """Return the comparison as HTML, the hypotheses below."""
         lang = language(lang)
         shown = self.table[["other", "n", "horizon", "difference", "statistic", "p_value"]]
-        shown = shown.assign(other=[_name(m, lang) for m in shown["other"]], verdict=[
+        shown = shown.assign(other=[model_name(m, lang) for m in shown["other"]], verdict=[
             t(f"forecasting.verdict_{_verdict(row)}", lang) for row in self.table.itertuples()])
         heads = {"other": t("forecasting.against", lang), "n": t("forecasting.origins", lang),
                  "horizon": t("forecasting.months_judged", lang), "difference": t("forecasting.loss_difference", lang),
@@ -223,7 +226,7 @@ class Comparison:
         model = self.table["model"].iloc[0] if len(self.table) else ""
         return html_table(shown, heads=heads, lang=lang,
                           formats={"difference": "{:+.2f}", "statistic": "{:.2f}"},
-                          caption=t("forecasting.compare_caption", lang, model=_name(model, lang)),
+                          caption=t("forecasting.compare_caption", lang, model=model_name(model, lang)),
                           notes=[t("forecasting.hypotheses", lang), t("forecasting.overlap", lang)])
 
     _repr_html_ = to_html
@@ -233,10 +236,6 @@ def _verdict(row) -> str:
     if not np.isfinite(row.p_value):
         return "none"
     return "chance" if row.p_value >= SURE else "better" if row.difference < 0 else "worse"
-
-
-def _name(model: str, lang: str) -> str:
-    return t(f"forecasting.model_{model}", lang) if model else ""
 
 
 def compare(backtest: Backtest, model: str | None = None, other: str | None = None) -> Comparison:

@@ -7,7 +7,8 @@ they are; a mean does not, and is taken over the distribution after going back, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +20,8 @@ from ..events import take_out
 from ..monthly import checked_name, month_index
 from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar, growth_share
 
-__all__ = ["SCALES", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of", "modelling_scale",
-           "observed", "prepare", "with_calendar"]
+__all__ = ["SCALES", "Prediction", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of",
+           "modelling_scale", "observed", "prepare", "with_calendar"]
 
 SCALES = ("none", "log", "sqrt", "logit")
 KINDS = ("stock", "flow", "ratio", "multiple")
@@ -164,6 +165,20 @@ class Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
         n = len(self.values) - back
         return Work(self.values[:n], self.given[:n], self.first, self.calendar, self.lasts)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says on the modelling scale: ``mean`` (H,), error ``cov`` (H, H); a combination has ``weights``."""
+
+    mean: np.ndarray
+    cov: np.ndarray
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviation of the error, (H,)."""
+        return np.sqrt(np.maximum(np.diag(self.cov), 0.0))
 
 
 @dataclass(frozen=True)

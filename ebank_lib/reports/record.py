@@ -103,9 +103,8 @@ def state(name: str, sentence: str) -> None:
 def table_of(name: str, result: object, title: str = "", lang: str | None = None) -> dict[str, Any]:
     """Return the record of a table as plain JSON: ``name, title, columns, rows``, and ``from`` what it is made."""
     _check_name(name)
-    table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
-    known = getattr(table, "attrs", {}).get("ebank", {})
-    frame = _frame(table, result)
+    frame = frame_of(result)
+    known = frame.attrs.get("ebank", {})
     if len(frame) > _MAX_ROWS:
         raise ConfigError("too many rows to record", key=name, found=len(frame), expected=f"at most {_MAX_ROWS}")
     lang, kinds, heads = language(lang), known.get("kinds", {}), known.get("heads", {})
@@ -122,8 +121,9 @@ def _check_name(name: str) -> None:
         raise ConfigError("bad name", found=name, expected="at most 31 letters, digits and _, beginning with a letter")
 
 
-def _frame(table: object, result: object) -> pd.DataFrame:
-    """Return a table with its named index as columns."""
+def frame_of(result: object) -> pd.DataFrame:
+    """Return the table of a result, or a frame or series itself, with its named index as columns."""
+    table = result if isinstance(result, (pd.DataFrame, pd.Series)) else getattr(result, "table", None)
     if isinstance(table, pd.Series):
         table = table.rename("value" if table.name is None else table.name).to_frame()
     if not isinstance(table, pd.DataFrame):

@@ -10,9 +10,12 @@ import datetime as dt
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 
+import pandas as pd
 from docx import Document
 from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
@@ -49,9 +52,21 @@ def docx_bytes(brief: Brief) -> bytes:
         caption.add_run(f"{label} ")
         _field(caption, f"SEQ {label} \\* ARABIC", str(n))
         _write(caption, f"  {picture.caption}")
-    buffer = io.BytesIO()
-    document.save(buffer)
-    return _timeless(buffer)
+    return _saved(document)
+
+
+def table_docx(table: pd.DataFrame, right: Sequence[bool]) -> bytes:
+    """Return a table of texts as a Word file, the columns that are numbers set to the right."""
+    document = Document()
+    about = document.core_properties
+    about.author = about.comments = ""
+    about.created = about.modified = _EPOCH
+    set_out = document.add_table(len(table) + 1, len(table.columns), style="Table Grid")
+    for row, texts in zip(set_out.rows, [table.columns, *table.itertuples(index=False)], strict=True):
+        for cell, text, numeric in zip(row.cells, texts, right, strict=True):
+            _write(cell.paragraphs[0], text)
+            cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT if numeric else None
+    return _saved(document)
 
 
 def _set_up(document, brief: Brief) -> None:
@@ -114,9 +129,10 @@ def _field(paragraph, code: str, shown: str) -> None:
     paragraph._p.append(field)
 
 
-def _timeless(buffer: io.BytesIO) -> bytes:
-    """Return a zip file without the times at which its parts were packed."""
-    made = io.BytesIO()
+def _saved(document) -> bytes:
+    """Return a document as a zip file without the times at which its parts were packed."""
+    buffer, made = io.BytesIO(), io.BytesIO()
+    document.save(buffer)
     with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
         for part in old.infolist():
             new.writestr(zipfile.ZipInfo(part.filename), old.read(part), zipfile.ZIP_DEFLATED)

@@ -220,3 +220,25 @@ def test_rows_of_the_ledger_are_labelled_for_showing(cleaned):
 
 def test_large_numbers_have_no_exponent():
     assert [plain(v) for v in (2.1036602834279997e10, 0.4936, 123456.0)] == ["21,036,602,834", "0.4936", "123,456"]
+
+
+def test_an_indicator_of_all_branches_side_by_side(cleaned):
+    wide = cleaned.wide("mobile_txn")
+    assert list(wide) == cleaned.catalog.reporting and wide.index.equals(cleaned.months)
+    for branch in ("rizhao", "jinan"):
+        pd.testing.assert_series_equal(wide[branch], cleaned.series(branch, "mobile_txn"), check_names=False)
+    kept = cleaned.wide("mobile_txn", doubtful="keep")
+    assert kept.notna().sum().sum() >= wide.notna().sum().sum()
+    assert wide.where(wide.notna()).equals(kept.where(wide.notna()))
+    with pytest.raises(UnknownNameError, match="unknown indicator 'mobil'"):
+        cleaned.wide("mobil")
+
+
+def test_the_picture_is_of_what_is_asked_for(cleaned):
+    import matplotlib.pyplot as plt
+
+    branches = cleaned.plot(indicator="mobile_txn", lang="en")
+    assert sum(ax.get_visible() for ax in branches.axes) == len(cleaned.catalog.reporting)
+    assert {ax.get_yscale() for ax in branches.axes if ax.get_visible()} == {"log"}
+    assert cleaned.plot(lang="en").get_yscale() == "linear"     # the map
+    plt.close("all")

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from utilsforecast import losses
 
-from ebank_lib.forecasting import backtest
+from ebank_lib.arma import fit_arma
+from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
+from ebank_lib.forecasting import backtest, forecast
 from ebank_lib.forecasting.backtest import cutoffs_of
 from ebank_lib.forecasting.candidates import CANDIDATES
 
@@ -108,3 +111,80 @@ def test_the_reading_says_when_a_lead_could_be_chance():
     assert "could still be chance" in b.reading("en") and "偶然" in b.reading("zh")
     trend = monthly(1000 * np.exp(np.arange(44) * 0.04 + 0.002 * rng.normal(size=44)))
     assert "chance" not in backtest(trend, ("drift",), kind="flow").reading("en")
+
+
+# --- orders and functions ---------------------------------------------------------------------------------------------
+
+def last_year(y, horizon):
+    return np.tile(y.iloc[-12:], -(-horizon // 12))[:horizon]
+
+
+def test_a_function_is_scored_as_a_method_that_says_the_same():
+    scores = backtest(growth(n=60), [last_year, "theta"], origins=3).scores().set_index("model")
+    same = ["n", "mase", "rmsse", "smape", "wape", "bias", "ratio"]
+    assert np.allclose(scores.loc["last_year", same], scores.loc["snaive", same])
+    stated = [c for c in scores if c.startswith(("coverage", "msis"))]
+    assert scores.loc["last_year", stated].isna().all() and scores.loc["theta", stated].notna().all()
+    assert np.isclose(scores.loc["last_year", "crps"], scores.loc["last_year", "mase"])       # of a point
+
+
+def test_a_function_sees_the_months_known_then_in_their_own_unit_and_may_spoil_what_it_is_given():
+    y, seen = growth(n=40), []
+
+    def spy(known, horizon):
+        seen.append(known.copy())
+        known[:] = 0
+        return np.ones(horizon)
+
+    before = y.copy()
+    b = backtest(y, [spy], horizon=3, origins=2)
+    assert [len(s) for s in seen] == [36, 37] and all(s.equals(y.iloc[: len(s)]) for s in seen)
+    assert y.equals(before) and b.table.loc[b.table["model"] == "spy", "y"].tolist() == [*y.iloc[36:39], *y.iloc[37:40]]
+
+
+def test_two_orders_on_the_last_twelve_months_are_their_own_models_month_by_month():
+    y = growth(n=50)
+    b = backtest(y, [(1, 1, 0), (0, 1, 1)], horizon=1, origins=12, kind="flow")
+    assert b.models == ("ARIMA(1,1,0)", "ARIMA(0,1,1)", "snaive", "drift")
+    assert sorted(b.table["month"].unique()) == list(y.index[-12:])
+    said = b.table[(b.table["model"] == "ARIMA(0,1,1)") & (b.table["month"] == y.index[-1])]["y_hat"].item()
+    assert np.isclose(said, np.exp(fit_arma(np.log(y.iloc[:-1]), (0, 1, 1)).forecast(1)["y_hat"].item()))
+    assert "ARIMA(1,1,0)" in b._repr_html_() and b.reading("zh")
+
+
+def test_a_function_that_fails_is_named_with_its_reason_and_spares_the_others():
+    def picky(y, horizon):
+        if len(y) < 30:
+            raise ValueError("thirty months, please")
+        return y.iloc[-horizon:]        # the months of the past are not those asked for
+
+    b = backtest(growth(n=40), [picky, "drift"], horizon=6, origins=12)
+    (failed,) = b.failures.itertuples(index=False)
+    assert failed.model == "picky" and failed.origins == 12 and "no finite" in failed.reason
+    first = b.table[b.table["model"] == "picky"].iloc[0]
+    assert "thirty" in first["reason"] and "picky" in b.to_html("en")
+    assert set(b.scores()["model"]) == {"snaive", "drift"}
+
+
+@pytest.mark.parametrize("models, error, said", [
+    ([lambda y, horizon: [1.0]], SeriesError, "a function returned too few values or too many; found .1"),
+    ([lambda y, h: np.ones(h), lambda y, h: np.zeros(h)], ConfigError, "two methods have one name; found '<lambda>'"),
+    (["no_such"], UnknownNameError, "no_such"), ([], UnknownNameError, "forecast model")])
+def test_what_cannot_be_tested_is_refused(models, error, said):
+    with pytest.raises(error, match=said):
+        backtest(growth(), models, origins=1)
+
+
+def test_a_bug_in_a_function_is_not_swallowed():
+    def broken(y, horizon):
+        return y.no_such_thing
+
+    with pytest.raises(AttributeError):
+        backtest(growth(), [broken], origins=1)
+
+
+def test_the_calendar_is_the_forecasts_own():
+    y = growth(n=48)
+    b = backtest(y, ["drift"], horizon=2, origins=1, calendar="china")
+    f = forecast(y.iloc[:-2], 2, models="drift", calendar="china")
+    assert np.allclose(b.table.loc[b.table["model"] == "drift", "y_hat"].astype(float), f.table["y_hat"])

@@ -6,7 +6,10 @@ import pytest
 from scipy.stats import norm
 from statsmodels.tsa.arima_process import arma2ma
 
+from ebank_lib.arma import fit_arma
 from ebank_lib.errors import SeriesError
+from ebank_lib.forecasting import forecast
+from ebank_lib.forecasting.arima import _psi
 from ebank_lib.forecasting.calendar import CalendarEffect, growth_evidence
 from ebank_lib.forecasting.candidates import (
     CANDIDATES,
@@ -14,7 +17,6 @@ from ebank_lib.forecasting.candidates import (
     MEMBERS,
     PROBS,
     ErrorShape,
-    _psi,
     centred,
     near_quantiles,
     panel_shape,
@@ -122,13 +124,32 @@ def test_damped_smoothing_is_of_the_series_less_its_season():
     assert np.allclose(work.season_ahead(12), 3 * season[:12], atol=0.05)
 
 
-@pytest.mark.parametrize("ar, ma, d", [((0.5, -0.2), (0.4,), 0), ((), (0.3, 0.2), 1), ((0.7,), (), 2)])
-def test_weights_of_past_shocks_are_those_of_statsmodels(ar, ma, d):
-    psi = _psi(np.array(ar), np.array(ma), d, 8)
+@pytest.mark.parametrize("ar, ma, lags", [((0.5, -0.2), (0.4,), []), ((), (0.3, 0.2), [1]), ((0.7,), (), [1, 1]),
+                                          ((0.3,), (0.4,), [1, 12])])
+def test_weights_of_past_shocks_are_those_of_statsmodels(ar, ma, lags):
+    psi = _psi(np.array(ar), np.array(ma), lags, 15)
     polynomial = np.array([1.0, *(-np.array(ar))])
-    for _ in range(d):
-        polynomial = np.convolve(polynomial, [1, -1])
-    assert np.allclose(psi, arma2ma(polynomial, [1.0, *ma], 8))
+    for lag in lags:
+        polynomial = np.convolve(polynomial, [1, *np.zeros(lag - 1), -1])
+    assert np.allclose(psi, arma2ma(polynomial, [1.0, *ma], 15))
+
+
+@pytest.mark.parametrize("order, name", [((1, 1, 1), "ARIMA(1,1,1)"),
+                                         (((0, 1, 1), (0, 1, 1)), "ARIMA(0,1,1)(0,1,1)[12]")])
+def test_a_stated_order_is_the_fitted_model_on_the_modelling_scale(order, name):
+    y = growth(n=60)
+    f, model = forecast(y, models=[order], kind="flow", level=95), fit_arma(np.log(y), *(
+        order if len(order) == 2 else (order,)))
+    exact = np.exp(model.forecast(12, 95))
+    assert f.models == (name,) and model.name() == name
+    assert np.allclose(f.table["y_hat"], exact["y_hat"], rtol=1e-6)
+    assert np.allclose(f.table[["lo-95", "hi-95"]], exact[["lo-95", "hi-95"]], rtol=1e-4)     # of 1000 points
+
+
+def test_an_order_that_cannot_be_is_refused_by_what_is_wrong_with_it():
+    for order, wrong in (((1, 3, 1), "d out of range"), ((1, 1), "holds 3"), (((1, 1, 1), (1, 2, 0)), "D out of")):
+        with pytest.raises(SeriesError, match=wrong):
+            forecast(growth(), models=[order])
 
 
 def test_the_calendar_comes_back_on_the_months_ahead_but_to_what_saw_it():

@@ -43,6 +43,15 @@ def test_wrong_names_are_errors(cleaned):
         forecast_indicator(cleaned, "rizhao", "smss")
 
 
+def test_another_calendar_moves_the_months_of_the_festival_and_no_other(cleaned):
+    source, moved, stated = (forecast_indicator(of_few(cleaned), "rizhao", "counter_txn", 8, models=["theta"],
+                                                calendar=name).table["y_hat"].to_numpy()
+                             for name in (None, "china:2012-02-20", "china"))
+    assert np.array_equal(source, stated)       # it is the source's
+    change = moved / source - 1                 # months 5 to 7 are January to March 2012
+    assert change[4] > 0.02 and change[5] < -0.02 and np.allclose(np.delete(change, [4, 5, 6]), 0, atol=1e-12)
+
+
 def test_an_indicator_too_short_to_be_tested_says_why(cleaned):
     late = cleaned.panel.index.get_level_values("month") > cleaned.months[20]
     short = replace(cleaned, panel=cleaned.panel.assign(sms=cleaned.panel["sms"].mask(late)), contexts={})

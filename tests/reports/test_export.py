@@ -1,0 +1,102 @@
+"""Any result as a file: the same figures whatever the suffix, the same bytes again, no text that calculates."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from docx import Document
+
+import ebank_lib as eb
+from ebank_lib.display import describe
+from ebank_lib.errors import ConfigError, UnknownNameError
+
+SUFFIXES = ("csv", "xlsx", "tex", "html", "docx", "parquet")
+MONTHS = pd.period_range("2011-01", periods=2, freq="M")
+HOSTILE = ["=1+1", "+a", "-b", "@c", "＝d", "http://e"]
+TABLE = describe(pd.DataFrame({"month": MONTHS[[0] * 6], "=head": HOSTILE, "y": [1 / 3, np.nan, 3, 4, 5, 6],
+                               "held": [0.25] * 6, "n": range(6)}), kinds={"held": "percent"})
+
+
+def read(path):
+    match path.suffix:
+        case ".csv":
+            return pd.read_csv(path)
+        case ".parquet":
+            return pd.read_parquet(path)
+        case ".xlsx":
+            head, *rows = openpyxl.load_workbook(path).active.iter_rows(values_only=True)
+            return pd.DataFrame(rows, columns=head)
+        case ".html":
+            return pd.read_html(io.StringIO(path.read_text(encoding="utf-8")))[0]
+        case ".docx":
+            head, *rows = ([cell.text for cell in row.cells] for row in Document(path).tables[0].rows)
+            return pd.DataFrame(rows, columns=head)
+    lines = [line.removesuffix(r" \\").split(" & ") for line in path.read_text(encoding="utf-8").splitlines()
+             if "&" in line]
+    return pd.DataFrame(lines[1:], columns=lines[0])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_kind_of_file_has_every_row_and_the_same_bytes_again(suffix, tmp_path):
+    path = eb.export(SimpleNamespace(table=TABLE), tmp_path / f"a.{suffix}", "en")
+    found = read(path)
+    assert found.shape == TABLE.shape and [int(n) for n in found["n"]] == list(range(6))
+    before = path.read_bytes()
+    assert eb.export(SimpleNamespace(table=TABLE), str(path), "en") == path and path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_data_keep_their_digits_and_months_are_texts(suffix, tmp_path):
+    found = read(eb.export(TABLE, tmp_path / f"a.{suffix}"))
+    assert found["y"].iloc[0] == 1 / 3 and pd.isna(found["y"].iloc[1]) and found["held"].iloc[0] == 0.25
+    assert found["month"].tolist() == ["2011-01"] * 6
+
+
+@pytest.mark.parametrize("suffix", ["tex", "docx"])
+def test_pages_are_written_as_a_page_writes_them(suffix, tmp_path):
+    found = read(eb.export(TABLE, tmp_path / f"a.{suffix}", "zh"))
+    assert "月份" in found.columns[0] and found.iloc[0, 0].strip() == "2011年1月"
+    assert found["held"].iloc[0].strip("% \\") == "25.0" and found["y"].iloc[1].strip() == "–"
+
+
+def test_no_text_of_a_spreadsheet_calculates(tmp_path):
+    csv = pd.read_csv(eb.export(TABLE, tmp_path / "a.csv"))
+    assert csv.columns[1] == "'=head" and csv["'=head"].tolist() == [*(f"'{text}" for text in HOSTILE[:5]), "http://e"]
+    sheet = openpyxl.load_workbook(eb.export(TABLE, tmp_path / "a.xlsx")).active
+    cells = [row[1] for row in sheet.iter_rows()]
+    assert {cell.data_type for cell in cells} == {"s"} and [cell.value for cell in cells[1:]] == HOSTILE
+    assert not any(cell.hyperlink for cell in cells)
+
+
+def test_latex_and_html_are_escaped(tmp_path):
+    table = pd.DataFrame({"a_b": ["50% & <more>"]})
+    assert r"a\_b" in (text := eb.export(table, tmp_path / "a.tex").read_text()) and r"50\% \& <more>" in text
+    assert "50% &amp; &lt;more&gt;" in eb.export(table, tmp_path / "a.html").read_text()
+
+
+def test_a_result_is_shown_as_it_shows_itself_and_a_source_is_its_panel(cleaned, tmp_path):
+    f = eb.forecast_indicator(cleaned, "rizhao", "mobile_txn", 2, models=["drift"])
+    assert f.to_html("en") in eb.export(f, tmp_path / "a.html", "en").read_text(encoding="utf-8")
+    found = read(eb.export(cleaned, tmp_path / "a.parquet", "en"))
+    assert found["value"].tolist() == cleaned.to_frame(lang="en")["value"].tolist()
+
+
+def test_a_forecast_of_every_branch_goes_into_one_sheet(cleaned, tmp_path):
+    all_of_them = {b: eb.forecast_indicator(cleaned, b, "mobile_txn", 2, models=["drift"]) for b in ("rizhao", "jinan")}
+    found = read(eb.export(all_of_them, tmp_path / "a.xlsx"))
+    assert found["name"].tolist() == ["rizhao"] * 2 + ["jinan"] * 2
+    assert np.allclose(found["y_hat"], np.concatenate([f.table["y_hat"] for f in all_of_them.values()]))
+
+
+@pytest.mark.parametrize("result, name, error, said", [
+    (TABLE, "a.pdf", UnknownNameError, "unknown kind of file '.pdf'. Known: .csv, .xlsx, .tex, .html, .docx, .parquet"),
+    (TABLE, "a", UnknownNameError, "unknown kind of file ''"), (5, "a.csv", ConfigError, "is no table; found 'int'"),
+    ({}, "a.csv", ConfigError, "nothing to write; expected at least one result"),
+    (TABLE, "none/a.csv", ConfigError, "cannot be written")])
+def test_what_cannot_be_written_says_why(result, name, error, said, tmp_path):
+    with pytest.raises(error, match=said):
+        eb.export(result, tmp_path / name)
