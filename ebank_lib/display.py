@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from .wording import Text, has, language, month_name, percent, t
+from .wording import Text, columns_of, has, language, month_name, percent, t
 
 Format = Callable[[object], str]
 
@@ -57,10 +57,8 @@ def written(frame: pd.DataFrame, formats: Mapping[str, Format | str] | None, lan
 
 
 def show(frame: pd.DataFrame, caption: str = "", **options) -> _Html:
-    """Show a frame in a notebook as a labelled table, in a terminal the same figures under the columns' own names;
-    options as in :func:`html_table`."""
-    return _Html(html_table(frame, caption=caption, **options),
-                 written(frame, options.get("formats"), options.get("lang")))
+    """Show a frame in a notebook as a labelled table, in a terminal as text; options as in :func:`html_table`."""
+    return _Html(html_table(frame, caption=caption, **options))
 
 
 def say(*sentences: str) -> _Html:
@@ -122,11 +120,6 @@ def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, hea
     return frame
 
 
-def as_html(text: str, plain: pd.DataFrame | str) -> _Html:
-    """Return HTML made by :func:`html_table` as something that a notebook shows, plain text elsewhere."""
-    return _Html(text, plain)
-
-
 def _p_value(value: float) -> str:
     return "<0.001" if value < 0.0005 else f"{value:.3f}"
 
@@ -140,7 +133,8 @@ def _breakable(text: str) -> str:
 
 
 class Shown:
-    """A result that a notebook shows by its ``to_html``: its table and what it says of it, where it has no other."""
+    """A result that a notebook shows by its ``to_html``, a terminal as text: its table and what it says of it, where it
+    has no other."""
 
     method = ""     # the wording that tells how it was made
 
@@ -151,30 +145,50 @@ class Shown:
     def _repr_html_(self) -> str:
         return self.to_html()
 
+    def __repr__(self) -> str:
+        return plain_text(self._repr_html_())
+
+
+def plain_text(page: str) -> str:
+    """Return tables made by :func:`html_table` as a terminal shows them, with what stands above and below."""
+    lines = []
+    for tag, inside in re.findall(r"(?s)<(caption|tr|p)\b[^>]*>(.*?)</\1>", page):
+        cells = re.findall(r"(?s)<t[hd]( class=\"n\")?[^>]*>(.*?)</t[hd]>", inside) if tag == "tr" else [("", inside)]
+        lines.append((tag, [(bool(right), html.unescape(re.sub("<[^>]*>", "", text))) for right, text in cells]))
+    rows = [cells for tag, cells in lines if tag == "tr"]
+    widths = [max(columns_of(text) for _, text in column) for column in zip(*rows)]
+
+    def padded(right: bool, text: str, width: int) -> str:
+        blank = " " * (width - columns_of(text))
+        return blank + text if right else text + blank
+
+    return "\n".join("  ".join(padded(*cell, width) for cell, width in zip(
+        cells, widths if tag == "tr" else [0])).rstrip() for tag, cells in lines)
+
 
 class _Html:
     """What IPython displays: HTML in a browser, plain text elsewhere."""
 
-    def __init__(self, text: str, plain: pd.DataFrame | str):
-        self._text, self._plain = text, plain
+    def __init__(self, text: str):
+        self._text = text
 
     def _repr_html_(self) -> str:
         return self._text
 
     def __repr__(self) -> str:
-        return self._plain if isinstance(self._plain, str) else self._plain.to_string(index=False)
+        return plain_text(self._text)
 
 
 class _Sentences(_Html):
     """Sentences that carry with them, unseen, the cells that they state."""
 
     def __init__(self, sentences: list[str]):
-        super().__init__("".join(f'<p class="reading">{html.escape(s)}</p>' for s in sentences), "\n".join(sentences))
+        super().__init__("".join(f'<p class="reading">{html.escape(s)}</p>' for s in sentences))
         self._sentences = sentences
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         readings = [{"text": str(one), "cells": plain_cells(one)} for one in self._sentences]
-        return {"text/html": self._text, "text/plain": self._plain}, {"ebank": {"readings": readings}}
+        return {"text/html": self._text, "text/plain": repr(self)}, {"ebank": {"readings": readings}}
 
 
 def heading(name: str, lang: str) -> str:

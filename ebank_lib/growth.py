@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from .catalog import Catalog, as_period
-from .display import describe, html_table
+from .display import Shown, describe, html_table
 from .errors import SeriesError, UnknownNameError
 from .monthly import checked_name, regular
 from .wording import cell, cite, language, listed, month_name, number, percent, t
@@ -171,8 +171,8 @@ def _variance_inflation(x: np.ndarray) -> float:
 
 # --- a branch
 
-@dataclass(frozen=True)
-class GrowthAnalysis:
+@dataclass(frozen=True, repr=False)
+class GrowthAnalysis(Shown):
     """Growth of one branch's indicators.
 
     Attributes
@@ -187,12 +187,12 @@ class GrowthAnalysis:
     """
 
     branch: str
-    catalog: Catalog = field(repr=False)
+    catalog: Catalog
     base_month: pd.Period
-    table: pd.DataFrame = field(repr=False)
-    summary: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
+    summary: pd.DataFrame
     notes: tuple[str, ...] = ()
-    events: tuple = field(default=(), repr=False)
+    events: tuple = ()
 
     def series(self, indicator: str, column: str = "y") -> pd.Series:
         """Return one column of the table for one indicator, by month."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from .cleaning import trusted_panel
 from .config import read_rows
-from .display import as_html, html_table, say
+from .display import say, show
 from .files import shipped
 from .wording import language, month_name, percent, t
 
@@ -79,8 +79,7 @@ class Reference:
         notes = [t("reference.beside_note", lang)]
         if cleaned.source.simulated:
             notes.append(t("reference.simulated_note", lang))
-        return as_html(html_table(shown, caption=t("reference.beside_caption", lang, branch=who), heads=heads,
-                                  notes=notes, lang=lang), rows)
+        return show(shown, t("reference.beside_caption", lang, branch=who), heads=heads, notes=notes, lang=lang)
 
 
 def _when(time: str, lang: str) -> str:

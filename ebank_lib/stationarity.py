@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from arch.unitroot import ADF, DFGLS, KPSS, PhillipsPerron, ZivotAndrews
 from scipy.stats import kruskal
 from statsmodels.tsa.seasonal import STL
 
-from .display import describe, html_table
+from .display import Shown, describe, html_table
 from .errors import SeriesError
 from .growth import as_months
 from .wording import cell, cite, has, join, language, month_name, t
@@ -96,8 +96,8 @@ def choose_D(y: pd.Series, period: int = 12) -> int:
     return int(seasonal_strength(y, period) > STRONG)
 
 
-@dataclass(frozen=True)
-class Battery:
+@dataclass(frozen=True, repr=False)
+class Battery(Shown):
     """Unit-root and seasonal tests of one series.
 
     Attributes
@@ -112,8 +112,8 @@ class Battery:
     """
 
     name: str
-    y: pd.Series = field(repr=False)
-    table: pd.DataFrame = field(repr=False)
+    y: pd.Series
+    table: pd.DataFrame
     log: bool
     d: int
     D: int

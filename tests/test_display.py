@@ -31,11 +31,15 @@ def test_the_same_numbers_give_the_same_bytes():
     assert show(frame())._repr_html_() == show(frame())._repr_html_()
 
 
-def test_a_terminal_shows_the_figures_of_the_page_under_the_columns_own_names():
-    lines = repr(show(frame(), formats={"value": "{:.0e}"}, lang="en")).splitlines()
-    assert [line.split() for line in lines] == [
-        ["branch", "month", "value", "ok", "n"], ["<script>", "Jan", "2010", "1e+06", "yes", "1"],
-        ["b", "Feb", "2010", "–", "no", "2,000"]]
+def test_a_terminal_shows_what_the_page_shows_in_columns():
+    made = show(frame(), "A & b", formats={"value": "{:.0e}"}, heads={"ok": "好"}, notes=["<b>"], lang="en")
+    assert repr(made) == """\
+A & b
+Branch    Month     Value  好       n
+<script>  Jan 2010  1e+06  yes      1
+b         Feb 2010      –  no   2,000
+<b>"""
+    assert repr(show(frame().iloc[:0], lang="en")).splitlines()[1] == "none"
 
 
 def test_an_empty_table_says_that_there_is_nothing():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
 from .model import LABELS
@@ -23,8 +23,8 @@ _THEIRS = {"loglik_theirs": float, "criterion_theirs": float, "converged": bool,
 STUDY = Path(__file__).with_name("simulation_study.csv")
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
     """The orders of an `OrderSelection` fitted again by statsmodels as it comes; made by its ``against_statsmodels()``.
 
     Attributes
@@ -39,11 +39,11 @@ class Comparison:
         (p,d,q)(P,D,Q)[s].
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     order: str
     raw_order: str
     their_order: str | None
-    season: int = field(default=1, repr=False)
+    season: int = field(default=1)
     label: str = "AICc"
 
     def reading(self, lang: str | None = None) -> str:
@@ -135,8 +135,8 @@ def _theirs(selection: OrderSelection, orders: list[tuple[int, ...]]) -> dict[st
     return {name: np.array([row[name] for row in rows], kind) for name, kind in _THEIRS.items()}
 
 
-@dataclass(frozen=True, eq=False)
-class SimulationStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulationStudy(Shown):
     """How often the right order is chosen and how often limits cover, in series of known order.
 
     Attributes
@@ -146,7 +146,7 @@ class SimulationStudy:
         ``benchmarks/arma_simulation.py``.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
 
     def summary(self, lang: str | None = None) -> pd.DataFrame:
         """Mean and lowest share over the models, in per cent, one row a measure, by length."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from ..display import describe, html_table, show
+from ..display import Shown, describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..monthly import checked_count, checked_name, checked_seed
 from ..store import kept_arrays
@@ -31,8 +31,8 @@ COLUMNS = [*"pdqPDQ", "k", "loglik", "sigma2", *CRITERIA, "delta", "weight", "co
            "arch_p", "regular", "rank", "reason"]
 
 
-@dataclass(frozen=True, eq=False)
-class OrderSelection:
+@dataclass(frozen=True, eq=False, repr=False)
+class OrderSelection(Shown):
     """The grid of orders of one series, and the choice; made by `select_order`.
 
     Attributes
@@ -51,18 +51,18 @@ class OrderSelection:
         all fitted rows; roots are moduli, above 1; `reason` says why an order was not fitted.
     """
 
-    design: Design = field(repr=False)
+    design: Design
     order: tuple[int, int, int]
     raw_order: tuple[int, int, int]
     seasonal_order: tuple[int, int, int, int]
-    raw_seasonal_order: tuple[int, int, int, int] = field(repr=False)
+    raw_seasonal_order: tuple[int, int, int, int]
     criterion: str
     mode: str
-    audit: np.recarray = field(repr=False)  # what the choice needs of the table, a record an order that was fitted
-    season: tuple[str, int] | None = field(repr=False)  # how a season was looked for, in a word, and in how many months
-    _optima: dict[tuple[int, ...], Optimum] = field(repr=False)
-    _grid: np.ndarray = field(repr=False)  # of orders (p, q, P, Q): those asked for, and of them those fitted
-    _allowed: np.ndarray = field(repr=False)
+    audit: np.recarray  # what the choice needs of the table, a record an order that was fitted
+    season: tuple[str, int] | None  # how a season was looked for, in a word, and in how many months
+    _optima: dict[tuple[int, ...], Optimum]
+    _grid: np.ndarray  # of orders (p, q, P, Q): those asked for, and of them those fitted
+    _allowed: np.ndarray
 
     @property
     def chosen(self) -> tuple[int, int, int, int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from ..display import html_table
+from ..display import Shown, html_table
 from ..errors import ConfigError, SeriesError
 from ..wording import LANGUAGES, language, month_name, percent, t
 from .calendar import monthly
@@ -24,8 +24,8 @@ _MARGIN = 1.0                       # by which a longer list must be better wher
 _OFF = np.log(8.0)                  # how much more likely an effect must be a month beside the one that was named
 
 
-@dataclass(frozen=True)
-class Interventions:
+@dataclass(frozen=True, repr=False)
+class Interventions(Shown):
     """Months in which a series did what its own past does not explain; see :func:`find_interventions`.
 
     Attributes
@@ -43,7 +43,7 @@ class Interventions:
         Days before and after the festival's first day, where a festival was found.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     critical: float
     log: bool
     window: tuple[int, int] = (0, 0)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import ConfigError, EbankError, SeriesError
 from ..monthly import checked_count, each
 from ..wording import cell, cite, join, language, listed, percent, t
@@ -29,8 +29,8 @@ _BETTER = 0.8       # share of the first method's MASE from which another is sai
 _POINTS = 400       # of a forecast's distribution: CRPS of the normal is met within 0.1 per cent
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Shown):
     """What each method said at each origin, beside what came; see :func:`backtest`.
 
     Attributes
@@ -44,14 +44,14 @@ class Backtest:
         What is known now.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     models: tuple[str, ...]
     level: tuple[float, ...]
     horizon: int
     kind: str | None = None
-    unit: object = field(default="", repr=False)
-    label: object = field(default="", repr=False)
-    y: pd.Series = field(default_factory=lambda: pd.Series(dtype=float), repr=False)
+    unit: object = ""
+    label: object = ""
+    y: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
     @property
     def origins(self) -> int:
@@ -172,11 +172,9 @@ class Backtest:
                               t("forecasting.failed_origins", lang, model=model_name(row.model, lang), n=row.origins,
                                 reason=reason_in_words(row.reason, lang)) for row in self.failures.itertuples())])
 
-    _repr_html_ = to_html
 
-
-@dataclass(frozen=True)
-class Backtests:
+@dataclass(frozen=True, repr=False)
+class Backtests(Shown):
     """Backtests of many series; see :func:`backtest_many`.
 
     Attributes
@@ -188,13 +186,13 @@ class Backtests:
         Why a series could not be tested, "" where it could.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     models: tuple[str, ...]
     level: tuple[float, ...]
     horizon: int
-    parts: Mapping[str, Backtest] = field(repr=False)
-    reasons: Mapping[str, str] = field(repr=False)
-    label: object = field(default="", repr=False)
+    parts: Mapping[str, Backtest]
+    reasons: Mapping[str, str]
+    label: object = ""
 
     def grades(self, model: str | None = None) -> pd.DataFrame:
         """Return the trust grade of one method (default: the first) on each series.
@@ -257,8 +255,6 @@ class Backtests:
                     model=model_name(self.models[0], lang))
         return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
-
-    _repr_html_ = to_html
 
 
 def cutoffs_of(n: int, horizon: int, origins: int) -> list[int]:

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from ..compiled import compiled
-from ..display import html_table
+from ..display import Shown, html_table
 from ..events import checked_calendar
 from ..monthly import checked_count, checked_levels, checked_name, checked_seed, each
 from ..wording import cell, cite, language, listed, month_name, number, percent, t
@@ -29,8 +29,8 @@ LONGEST = 120
 PATHS = 1000        # equally likely values of a month: a forecast's quantiles and mean are theirs, as of its paths
 
 
-@dataclass(frozen=True)
-class Forecast:
+@dataclass(frozen=True, repr=False)
+class Forecast(Shown):
     """A forecast by one or several methods; see :func:`forecast`.
 
     Attributes
@@ -50,19 +50,19 @@ class Forecast:
         Of an indicator that follows from others: its futures, made of theirs.
     """
 
-    table: pd.DataFrame = field(repr=False)
-    y: pd.Series = field(repr=False)
+    table: pd.DataFrame
+    y: pd.Series
     unique_id: str
     models: tuple[str, ...]
     level: tuple[float, ...]
     transform: Transform
     kind: str | None = None
-    unit: object = field(default="", repr=False)
-    label: object = field(default="", repr=False)
+    unit: object = ""
+    label: object = ""
     notes: tuple[tuple[str, dict], ...] = ()
-    parts: Mapping[str, Prediction] = field(default_factory=dict, repr=False)
-    shapes: Mapping[str, ErrorShape] = field(default_factory=dict, repr=False)
-    paths: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    parts: Mapping[str, Prediction] = field(default_factory=dict)
+    shapes: Mapping[str, ErrorShape] = field(default_factory=dict)
+    paths: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def headline(self) -> str:
@@ -159,8 +159,6 @@ class Forecast:
                     model=model_name(self.headline, lang))
         return html_table(shown, caption=caption, formats=formats, heads=heads, lang=lang,
                           notes=[self.reading(lang), *self.remarks(lang)])
-
-    _repr_html_ = to_html
 
 
 def reason_in_words(reason: str, lang: str | None = None) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..wording import language, percent, t
 from .forecast import Forecast, distribution, forecast, in_language
@@ -23,8 +23,8 @@ _POINTS = 2000      # of the old distribution, in which a new month's place is l
 Forecaster = Callable[[pd.Series, tuple[str, ...]], Forecast]
 
 
-@dataclass(frozen=True)
-class Revision:
+@dataclass(frozen=True, repr=False)
+class Revision(Shown):
     """What new data did to a forecast; see :func:`revise`.
 
     Attributes
@@ -48,10 +48,10 @@ class Revision:
     """
 
     table: pd.DataFrame
-    moved: pd.DataFrame = field(repr=False)
-    check: pd.DataFrame = field(repr=False)
-    before: Forecast = field(repr=False)
-    after: Forecast = field(repr=False)
+    moved: pd.DataFrame
+    check: pd.DataFrame
+    before: Forecast
+    after: Forecast
     departure: float = np.nan
 
     @property
@@ -173,8 +173,6 @@ class Revision:
         for lv in self.before.level:
             heads |= {f"{c}-{lv:g}": t(f"forecasting.{c}", lang, level=f"{lv:g}") for c in ("lo", "hi", "inside")}
         return heads
-
-    _repr_html_ = to_html
 
 
 def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revision:

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import stdtr
 from utilsforecast import losses
 
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..monthly import checked_name
 from ..wording import Text, cell, cite, join, language, percent, t
 from .arima import model_name
@@ -177,8 +177,8 @@ def diebold_mariano(loss_a, loss_b, horizon: int = 1) -> LossTest:
     return replace(found, statistic=statistic, p_value=float(2 * stdtr(df, -abs(statistic))), variance=how)
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """One method against others on the same origins; see :func:`compare`.
 
     Attributes
@@ -228,8 +228,6 @@ class Comparison:
                           formats={"difference": "{:+.2f}", "statistic": "{:.2f}"},
                           caption=t("forecasting.compare_caption", lang, model=model_name(model, lang)),
                           notes=[t("forecasting.hypotheses", lang), t("forecasting.overlap", lang)])
-
-    _repr_html_ = to_html
 
 
 def _verdict(row) -> str:

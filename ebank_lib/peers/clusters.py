@@ -15,7 +15,7 @@ normal numbers of standard deviation 2 it found them in 96%, with standard devia
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ MOST = 5            # the largest number of clusters tried
 LEVEL = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clusters(Shown):
     """Branches by growth profile; see :func:`growth_clusters`.
 
@@ -51,9 +51,9 @@ class Clusters(Shown):
         Of the null of one group only.
     """
 
-    catalog: Catalog = field(repr=False)
-    table: pd.DataFrame = field(repr=False)
-    profiles: pd.DataFrame = field(repr=False)
+    catalog: Catalog
+    table: pd.DataFrame
+    profiles: pd.DataFrame
     verdict: str
     p_value: float
     method = "peers.clusters_method"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ _COLUMNS = ["indicator", "first", "start", "last", "months", "n", "left_out", *_
             "sd_first", "sd_last", "ratio", "sigma_t", "sigma_p", "sigma_adjusted", "sigma_verdict", "status"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Convergence(Shown):
     """Whether the branches come closer together; see :func:`convergence`.
 
@@ -58,9 +58,9 @@ class Convergence(Shown):
         ``indicator, branch, initial`` (x in the month ``start``), ``growth`` (of x, a month).
     """
 
-    catalog: Catalog = field(repr=False)
-    table: pd.DataFrame = field(repr=False)
-    points: pd.DataFrame = field(repr=False)
+    catalog: Catalog
+    table: pd.DataFrame
+    points: pd.DataFrame
     level: float = LEVEL
     method = "peers.convergence_method"
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -97,7 +97,7 @@ def scaled(wide: pd.DataFrame, bounded_ratio: bool) -> pd.DataFrame:
     return np.log(wide.where(wide > 0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Peers(Shown):
     """One branch among the branches of its source; see :func:`compare_peers`.
 
@@ -120,10 +120,10 @@ class Peers(Shown):
     """
 
     branch: str
-    catalog: Catalog = field(repr=False)
-    latest: pd.DataFrame = field(repr=False)
-    everyone: pd.DataFrame = field(repr=False)
-    bases: dict[str, pd.Period | None] = field(repr=False)
+    catalog: Catalog
+    latest: pd.DataFrame
+    everyone: pd.DataFrame
+    bases: dict[str, pd.Period | None]
     level: float = 0.95
     method = "peers.method"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ _COLUMNS = ["indicator", "kind", "month", "y", "before", "yoy", "compared", "n",
             "first_value", "last", "last_value"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Standing(Shown):
     """A branch, or all together, now and a year before, among the branches; see :func:`standing`.
 
@@ -40,9 +40,9 @@ class Standing(Shown):
         None is all together, who have no rank.
     """
 
-    table: pd.DataFrame = field(repr=False)
-    everyone: pd.DataFrame = field(repr=False)
-    catalog: Catalog = field(repr=False)
+    table: pd.DataFrame
+    everyone: pd.DataFrame
+    catalog: Catalog
     branch: str | None = None
 
     def said(self, indicator: str, value: float, lang: str | None = None) -> str:

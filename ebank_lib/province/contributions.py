@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from ..wording import cell, cite, join, language, listed, month_name, number, pe
 from .sums import TENTH, add_up, additive, full_years, name_of, reporting, table_unit, total_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GrowthDecomposition(Shown):
     """Contributions to the province's growth; see :func:`growth_decomposition`.
 
@@ -31,13 +31,13 @@ class GrowthDecomposition(Shown):
         The months compared; of a flow the last ones of the two spans.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     indicator: str
     parts: tuple[str, ...]
     months: int
     start: pd.Period
     end: pd.Period
-    catalog: Catalog = field(repr=False)
+    catalog: Catalog
 
     @property
     def known(self) -> pd.DataFrame:
@@ -193,7 +193,7 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
     return GrowthDecomposition(table, ind.key, parts, months, start, end, catalog)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Carriers(Shown):
     """Each branch's part of what the province is expected to gain; see :func:`who_carries`.
 
@@ -207,12 +207,12 @@ class Carriers(Shown):
         of the limits.
     """
 
-    table: pd.DataFrame = field(repr=False)
-    total: pd.Series = field(repr=False)
+    table: pd.DataFrame
+    total: pd.Series
     indicator: str
     month: pd.Period
     origin: pd.Period
-    catalog: Catalog = field(repr=False)
+    catalog: Catalog
 
     def when(self, lang: str | None = None) -> str:
         """Return by when, or over which twelve months, in words."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from ..wording import cell, cite, join, language, month_name, number, percent, t
 from .sums import TENTH, add_up, full_years, name_of, reporting, table_unit, total_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class League(Shown):
     """Branches ranked by one or several indicators; see :func:`league_table`.
 
@@ -28,10 +28,10 @@ class League(Shown):
         province's row is the last of each indicator and has no rank.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     indicators: tuple[str, ...]
     end: pd.Period
-    catalog: Catalog = field(repr=False)
+    catalog: Catalog
 
     def of(self, indicator: str = "") -> pd.DataFrame:
         """Return one indicator's rows, the largest first, the province last.

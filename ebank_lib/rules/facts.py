@@ -17,7 +17,7 @@ proof; a fact of many checks, all of which must hold, is surer.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from pydantic import Field
 
 from ..catalog import Catalog
 from ..config import Strict, read_yaml, validate
-from ..display import describe, html_table
+from ..display import Shown, describe, html_table
 from ..errors import ConfigError, SeriesError, UnknownNameError
 from ..files import named_file
 from ..growth import as_month
@@ -94,8 +94,8 @@ def load_facts(path: Path, catalog: Catalog) -> FactFile:
     return spec
 
 
-@dataclass(frozen=True)
-class Facts:
+@dataclass(frozen=True, repr=False)
+class Facts(Shown):
     """What a study states, held against the figures; see :func:`stylised_facts`.
 
     Attributes
@@ -106,9 +106,9 @@ class Facts:
     """
 
     branch: str
-    catalog: Catalog = field(repr=False)
-    numbers: pd.DataFrame = field(repr=False)
-    spec: FactFile | None = field(default=None, repr=False)
+    catalog: Catalog
+    numbers: pd.DataFrame
+    spec: FactFile | None = None
 
     @property
     def table(self) -> pd.DataFrame:

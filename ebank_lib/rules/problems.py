@@ -7,7 +7,7 @@ A rule is one of the figures in :data:`~ebank_lib.rules.statistics.PROBLEMS` on 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -118,7 +118,7 @@ def _check(rule: Rule, catalog: Catalog | None, file: str, at: str) -> None:
                               expected=" or ".join(asked.kinds), file=file, key=at)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Assessment(Shown):
     """What a register says of one branch; see :func:`assess_problems`.
 
@@ -136,10 +136,10 @@ class Assessment(Shown):
     """
 
     branch: str
-    catalog: Catalog = field(repr=False)
-    table: pd.DataFrame = field(repr=False)
-    entries: tuple[Entry, ...] = field(repr=False)
-    deciding: tuple[Rule | None, ...] = field(repr=False)
+    catalog: Catalog
+    table: pd.DataFrame
+    entries: tuple[Entry, ...]
+    deciding: tuple[Rule | None, ...]
 
     def labelled(self, lang: str | None = None, kind: str | None = None) -> pd.DataFrame:
         """Return texts: ``kind, number, statement, verdict, figure, threshold, reason`` (of a kind of entry only)."""

@@ -26,7 +26,7 @@ _COLUMNS = ["scenario", "kind", "target", "indicator", "deadline", *(f.name for 
             "change_vs_baseline", "change_se", "assumed", "reason"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scenarios(Shown):
     """Odds of a branch's targets under scenarios; see :func:`run_scenarios`.
 
@@ -49,16 +49,16 @@ class Scenarios(Shown):
         What was learnt for them; see :func:`ebank_lib.scenarios.learn_evidence`.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     branch: str
-    catalog: Catalog = field(repr=False)
-    strategy: Strategy = field(repr=False)
-    deadlines: Mapping[str, pd.Period] = field(repr=False)
-    base: View = field(repr=False)
-    drawn: Mapping[str, Drawn] = field(repr=False)
-    paces: Mapping[str, Pace] = field(repr=False)
+    catalog: Catalog
+    strategy: Strategy
+    deadlines: Mapping[str, pd.Period]
+    base: View
+    drawn: Mapping[str, Drawn]
+    paces: Mapping[str, Pace]
     seed: int = 0
-    evidence: Evidenced = field(default_factory=dict, repr=False)
+    evidence: Evidenced = field(default_factory=dict)
 
     @property
     def n(self) -> int:

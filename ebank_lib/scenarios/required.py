@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ _COLUMNS = ["target", "lever", "odds", "p_now", "p_most", "times", "times_low", 
             "required", "required_low", "required_high", "assumed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RequiredEffects(Shown):
     """What every lever would have to achieve for every target; see :func:`required_effects`.
 
@@ -37,9 +37,9 @@ class RequiredEffects(Shown):
         required_low, required_high, assumed``.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     odds: float
-    scenarios: Scenarios = field(repr=False)
+    scenarios: Scenarios
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the answers as an HTML table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ def dates_of(targets: Iterable[Target], last: pd.Period, deadline=None) -> tuple
     return usual, dates
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Targets(Shown):
     """Targets of one branch against its trend; see :func:`evaluate_targets`.
 
@@ -58,10 +58,10 @@ class Targets(Shown):
         Months simulated; 0 without targets.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame
     branch: str
-    catalog: Catalog = field(repr=False)
-    targets: tuple[Target, ...] = field(default=(), repr=False)
+    catalog: Catalog
+    targets: tuple[Target, ...] = ()
     horizon: int = 0
 
     def sentences(self, lang: str | None = None) -> list[str]:

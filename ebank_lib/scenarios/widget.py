@@ -9,13 +9,13 @@ import html
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from pydantic import ValidationError
 
 from ..config import expected_of
-from ..display import html_table
+from ..display import Shown, html_table
 from ..errors import ConfigError, EbankError, UnknownNameError
 from ..wording import language, t
 from .comparison import Scenarios, both_odds, run_scenarios, said_timing
@@ -66,15 +66,15 @@ def _changed(lever: Lever, sizes: Sizes, ramp: int | None, delay: int | None) ->
             [lever.key, *(str(part) for part in first["loc"])])) from error
 
 
-@dataclass(frozen=True)
-class LeverBoard:
+@dataclass(frozen=True, repr=False)
+class LeverBoard(Shown):
     """What a lever does to every target; see :func:`lever_board`.
 
     ``scenarios`` are the baseline and the lever (:func:`moved`); ``lever`` is "" where there is nothing to move, or
     nothing to hold it against, ``target``, whose fan is drawn, "" where none has odds.
     """
 
-    scenarios: Scenarios = field(repr=False)
+    scenarios: Scenarios
     lever: str
     target: str
     lang: str
@@ -140,8 +140,7 @@ class LeverBoard:
         import matplotlib.pyplot as plt
         from IPython.display import display
 
-        plain = self.table.to_string(index=False)
-        display({"text/html": self.to_html(), "text/plain": plain}, raw=True)
+        display({"text/html": self.to_html(), "text/plain": repr(self)}, raw=True)
         if self.lever:
             figure = self.plot().figure
             display(figure)
