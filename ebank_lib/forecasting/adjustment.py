@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from statsmodels.tsa.seasonal import STL
 
 from ..errors import SeriesError
 from ..events import checked_calendar, take_out
@@ -64,6 +63,8 @@ def seasonally_adjust(y, *, calendar: str = "none", kind: str | None = None) -> 
     >>> seasonally_adjust(y)["seasonal"].round(2).tolist()[:4]
     [1.22, 1.19, 1.11, 1.0]
     """
+    from statsmodels.tsa.seasonal import STL  # slow to import, and used here only
+
     checked_calendar(calendar)
     checked_name(KINDS[0] if kind is None else kind, "kind", KINDS)
     y, numbered = as_monthly(y)
