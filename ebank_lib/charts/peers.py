@@ -109,14 +109,14 @@ def plot_standing(standing: Standing, lang: str | None = None) -> Figure:
         ax.plot([place.median()] * 2, [at - 0.3, at + 0.3], color=style.MUTED, lw=1.1, zorder=2)
         own = t("peers.standing_own", lang, value=standing.said(row.indicator, row.compared, lang),
                 rank=f"{row.rank:.0f}", n=row.n)
-        for x, text, side in ((-0.04, standing.said(row.indicator, low, lang), "right"), (1.36, own, "left"),
+        for x, text, side in ((-0.04, standing.said(row.indicator, low, lang), "right"), (1.44, own, "left"),
                               (1.04, standing.said(row.indicator, high, lang), "left")):
             ax.text(x, at, text, va="center", ha=side, fontsize=8.5, color=style.INK if text == own else style.MUTED)
     ax.hlines(range(len(rows)), 0, 1, color=style.GRID, lw=0.8, zorder=1)
     style.name_rows(ax, [t(f"peers.standing_{'level' if row.kind == 'ratio' else 'growth'}", lang,
                            indicator=catalog.indicators[row.indicator].short_label(lang)) for row in rows.itertuples()],
                     -0.7, 9)
-    ax.set_xlim(-0.32, 1.98)
+    ax.set_xlim(-0.4, 2.1)
     ax.set_xticks([])
     ax.spines["bottom"].set_visible(False)
     ax.grid(visible=False)

@@ -151,14 +151,15 @@ def compact(picture: Axes | Figure) -> Figure:
     """Make a picture small enough to stand beside others on a first screen, its letters no smaller."""
     fig = picture if isinstance(picture, Figure) else picture.figure
     fig.set_size_inches(5.2, 3.4 if any(ax.axison for ax in fig.axes) else 0.9)   # a sentence needs no more
-    return fig
+    return headline(fig, fig.get_suptitle(), fig.get_supxlabel())
 
 
 def headline(fig: Figure, title: str, *notes: str) -> Figure:
     """Write a title at the left edge above all axes, and notes that are not empty, smaller, below them."""
     fig.suptitle(title, x=0.01, ha="left")
     if any(notes):
-        note = "\n".join(wrap(line, 138) for line in "\n".join(filter(None, notes)).split("\n"))
+        columns = int(138 * fig.get_size_inches()[0] / WIDTH)
+        note = "\n".join(wrap(line, columns) for line in "\n".join(filter(None, notes)).split("\n"))
         fig.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=MUTED)
     return fig
 

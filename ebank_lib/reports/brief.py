@@ -183,6 +183,9 @@ def _place(facts: Facts) -> Text | None:
         if len(ranked) == 1:
             return facts.say("place_one", indicator=facts.label(ranked[0]["indicator"]), **{
                 name: cite(f"{ranked[0][name]:.0f}", standing_cell(ranked[0], name)) for name in ("rank", "n")})
+        if len({(row["rank"], row["n"]) for row in ranked}) == 1:
+            return facts.say("place_same", n=cite(len(ranked), *(standing_cell(row, "rank") for row in ranked)),
+                             rank=cite(f"{ranked[0]['rank']:.0f}", standing_cell(ranked[0], "rank")))
         best, worst = (pick(ranked, key=lambda row: row["rank"] / row["n"]) for pick in (min, max))
         ends = {"best": best, "worst": worst}
         return facts.say("place", **{name: facts.label(row["indicator"], short=True) for name, row in ends.items()}, **{

@@ -15,6 +15,7 @@ import pytest
 from benchmarks._processes import marked
 from ebank_lib.errors import ConfigError, EbankError, UnknownNameError
 from ebank_lib.reports.branch import open_province, scope_of
+from ebank_lib.scenarios import load_strategy
 from ebank_lib.wording import language
 
 pytestmark = pytest.mark.notebook
@@ -214,7 +215,8 @@ def test_what_is_forecast_by_default_is_the_first_headline_that_is_reported(clea
 
     def scope(*keys):
         return scope_of(SimpleNamespace(catalog=cleaned.catalog, whole="shandong", cleaned=SimpleNamespace(
-            panel=cleaned.panel[list(keys)], source=cleaned.source), links=(), files=()), "rizhao").indicator
+            panel=cleaned.panel[list(keys)], source=cleaned.source), links=(), files=(),
+                                     strategy=load_strategy(cleaned.source)), "rizhao").indicator
 
     assert scope("phone", "sms", "mobile_txn") == "mobile_txn"
     assert scope("phone", "sms") == "sms" and scope("phone") == "phone"

@@ -1,14 +1,19 @@
 """All sentences of the reports of five sources: each number has the cell that it was made from, and says the same."""
 
+import base64
+import io
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imread
 
+from ebank_lib.reports.content import words_of
 from ebank_lib.reports.trace import open_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
@@ -106,6 +111,23 @@ def bare(sentence):
 def test_every_number_of_every_sentence_has_its_cell(report):
     assert report.content.state and len(report.sentences) > 5
     assert {one.text: bare(one) for one in report.sentences if bare(one)} == {}
+
+
+def test_no_picture_is_empty(report):
+    page = (report.folder / "report.html").read_text(encoding="utf-8")
+    pictures = [imread(io.BytesIO(base64.b64decode(data)), "png")[..., :3] for data in re.findall(
+        r"data:image/png;base64,([A-Za-z0-9+/=]+)", page)]
+    assert len(pictures) > 5
+    for picture in pictures:
+        inked = (picture < 0.97).any(axis=2)
+        # Something stands in every part of it, rather than a sentence at the top or nothing at all.
+        assert all(part.mean() > 0.002 for part in np.array_split(inked, 4)), picture.shape
+
+
+def test_what_the_sample_was_made_from_stands_beside_no_other_source(report):
+    text = words_of((report.folder / "report.html").read_text(encoding="utf-8"))
+    said = re.findall("工商银行|建行|山东|十几家|ICBC|Shandong|a dozen branches|simulated data|模拟数据", text)
+    assert bool(said) == report.run["simulated"], said
 
 
 @pytest.mark.parametrize("report", ["mobile en"], indirect=True)
