@@ -277,9 +277,10 @@ class Writer:
     def _catalog(self, found: Sequence[Found]) -> dict[str, dict[str, str]]:
         items = {i.indicator.key: i for one in reversed(found) for i in reversed(one.items) if i.indicator}
         items = {i.indicator.key: items[i.indicator.key] for one in found for i in one.items if i.indicator}
-        printed = [(i.printed, i.indicator.unit) for one in found for i in one.items if i.indicator and i.printed]
-        units, bases, groups = draft_tables([item.indicator for item in items.values()], printed)
-        units = {text: unit for text, unit in self.units.items() if unit.base in bases} | units
+        # What is drafted with all units that are printed is read with all of them.
+        others = [unit.base for unit in self.units.values() if unit.base]
+        units, bases, groups = draft_tables([item.indicator for item in items.values()], [], others)
+        units = self.units | {text: unit for text, unit in units.items() if text not in self.units}
         lines = {part: {key: f"  {_yaml(key)}: {_yaml(one.model_dump())}" for key, one in made.items()}
                  for part, made in (("units", units), ("base_units", bases), ("groups", groups))}
         said = {"key", "zh", "en", "group", "kind", "unit", "bounded"}

@@ -164,7 +164,8 @@ def _units(grid: Grid, part: _Part, layout: Layout, indicators: np.ndarray, take
     beside += [(table.top, *naming.line([grid.sheet, grid.file.rpartition("/")[2].partition(".")[0]]))]
 
     def fitting(indicator: str, units: Iterable[str]) -> list[str]:
-        return [unit for unit in units if naming.bases[unit] == naming.indicators.get(indicator)]
+        own = [unit for unit in units if naming.bases[unit] == naming.indicators.get(indicator)]
+        return own or [unit for unit in units if naming.bases[unit] == "" and naming.counted(indicator)]
 
     def refuse(row: int, text: str) -> NoReturn:
         raise grid.error("prints a unit that is not understood", row, found=text, hint=ADD,
