@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -118,6 +119,9 @@ class Writer:
             for name, text in draft.texts().items():
                 text = text.replace(_yaml([UNKNOWN["value"]])[1:-1], "2001")
                 (Path(folder) / name).write_text(text, encoding="utf-8")
+        if not found.plan.month:
+            found.plan.error = t("drafting.no_months")
+            return 0.0
             try:
                 source = open_source(folder, root=self.root)
                 cells = source.cells()
@@ -266,8 +270,13 @@ class Writer:
                 names.setdefault(spelled(text, self.naming), t("drafting.empty"))
         said = f"column:{plan.month.get('column')}" if plan.month.get("from") == "column" else "heading:month"
         if said in facts and plan.month.get("from") in ("column", "heading"):
-            others = facts.loc[facts["month"].isna(), said].unique()
-            names |= {text: t("drafting.no_month") for text in others if text}
+            heads = [facts[c] for c in facts if re.fullmatch(r"heading:(\d+|span)", c) and said == "heading:month"]
+            texts = facts[said].replace("", np.nan)
+            for other in reversed(heads):       # 全年 merged over the rows of quarters and months
+                texts = texts.fillna(other.replace("", np.nan))
+            dated = facts["month"].notna()
+            names |= {text: t("drafting.no_month") for text in texts[~dated].dropna().unique()
+                      if text not in {*texts[dated]}}
         if plan.value:
             names |= {x: t("drafting.other_value") for x in facts["heading"].unique() if x not in ("", plan.value)}
         if rest:

@@ -14,7 +14,7 @@ from os.path import commonprefix
 import numpy as np
 import pandas as pd
 
-from ..sources.months import month_in_text, year_in_text
+from ..sources.months import JANUARY_OR_OCTOBER, Month, month_in_text, year_in_text
 from ..sources.units import Naming, is_total
 from ..wording import t
 from .tables import Table, month_of_year, part_of_year
@@ -25,6 +25,7 @@ _NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|in
 _IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,12}?(?:分行|支行|营业部|分理处))")
 _FORMATS = [f"{a}{sep}{b}" for a, b in (("%b", "%y"), ("%y", "%b"), ("%B", "%y"), ("%m", "%y"), ("%y", "%m"))
             for sep in ("-", " ", "'", "/", ".", "")]
+_FORMATS += [f"{a}{sep}{b}{sep}%Y" for a, b in (("%d", "%m"), ("%m", "%d")) for sep in "/-."]
 
 
 def _share(texts: Iterable[str], says: Callable[[str], object]) -> float:
@@ -114,6 +115,8 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
     full = {c: _map(facts[c], month_in_text, c in outer) for c in [*inner, *outer]}
     whole = {c: months.notna().mean() for c, months in full.items()}
     for c in inner:
+        if form := _form_of_numbers(facts[c].unique()):
+            return _at(c) | form, _map(facts[c], Month(**_at("heading") | form).in_text), []
         if whole[c] > .4:
             return _at(c), full[c], []
     part = {c: _map(facts[c], month_of_year if c in outer else part_of_year, c in outer) for c in full}
@@ -132,12 +135,16 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
         if part[c].notna().mean() > .4:
             return with_year(c)
     said = [c for c in outer if whole[c] > .9]
-    if said:
-        best = max(said, key=lambda c: (c == "caption", full[c].nunique()))
-        others = [c for c in said if full[c].nunique() == full[best].nunique() and (full[c] != full[best]).any()]
-        return _at(best), full[best], [t("drafting.other_month", place=_at(c)["from"]) for c in others]
-    alone = next((c for c in outer if part[c].notna().mean() > .9), None)
-    return with_year(alone) if alone else ({}, pd.Series(np.nan, facts.index), [])
+    alone = max((c for c in outer if part[c].notna().mean() > .9), key=lambda c: part[c].nunique(), default=None)
+    best = max(said, key=lambda c: (c == "caption", full[c].nunique()), default=None)
+    if alone and (best is None or part[alone].nunique() > full[best].nunique()):
+        at, months, _ = with_year(alone)    # the date in a title is that of all sheets: of the making, or the last
+    elif best:
+        at, months = _at(best), full[best]
+    else:
+        return {}, pd.Series(np.nan, facts.index), []
+    others = [c for c in said if c != best and full[c].nunique() >= months.nunique() and (full[c] != months).any()]
+    return at, months, [t("drafting.other_month", place=_at(c)["from"]) for c in others]
 
 
 def _parsed(text: str, form: str) -> int | None:
@@ -145,6 +152,21 @@ def _parsed(text: str, form: str) -> int | None:
         found = dt.datetime.strptime(text.strip(), form)
         return (found.year - 1970) * 12 + found.month - 1
     return None
+
+
+def _form_of_numbers(texts: Sequence[str]) -> dict[str, str]:
+    """Return what of 2013.1 makes the month that the others leave out: October beside 2013.09, January beside 2013.10;
+    {} where it does not occur or both would do."""
+    if not any(JANUARY_OR_OCTOBER.fullmatch(text.strip()) for text in texts):
+        return {}
+    found = []
+    for form in ({"format": "%Y.%m"}, {"pattern": r"(?P<year>\d{4})\.(?P<month>\d+)"}):
+        read = Month(**_at("heading") | form).in_text
+        months = [m for text in texts if (m := read(text)) is not None]
+        short = "format" in form and any(re.fullmatch(r"\d{4}\.[2-9]", text.strip()) for text in texts)
+        if not short and len(months) > 3 and len({*months}) == len(months) == max(months) - min(months) + 1:
+            found.append(form)
+    return found[0] if len(found) == 1 else {}
 
 
 def _format_of(texts: Sequence[str]) -> str:

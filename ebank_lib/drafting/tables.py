@@ -155,7 +155,7 @@ def _is_body(grid: Grid, row: list[str], r: int, table: Table | None) -> bool:
     others = [fold(grid.texts[r][c]) for c, kind in enumerate(row) if kind not in ("number", "")]
     if _counts([grid.texts[r][c] for c in numbers]) and (len(numbers) == 12 or all(len(text) <= 3 for text in others)):
         return False
-    if all(_is_year(grid.texts[r][c]) for c in numbers) and len(numbers) > 0:
+    if all(_is_year(grid.texts[r][c]) for c in numbers) or _are_months([grid.texts[r][c] for c in numbers]):
         # A row of years alone is a heading; a line of a table whose figures are blank is none, but says nothing either.
         return False
     # 报表月份 201901 above a table is no row of one.
@@ -171,6 +171,8 @@ def _counts(texts: list[str]) -> bool:
     return len(texts) > 2 and counted(texts) == len(texts)
 
 
+    if _months_on_end([grid.texts[r][c] for c in numbers]):
+        return False
 def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, before: Table | None) -> list[int]:
     """Return the heading rows directly above the first row of figures."""
     figures = {c for r in range(first, min(first + 40, len(kinds))) for c, kind in enumerate(kinds[r])
@@ -184,6 +186,16 @@ def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, be
                 break
             continue
         if not head and len(filled) == 1:
+def _months_on_end(texts: list[str]) -> bool:
+    """Whether numbers are the months of two years or more: 1 to 12 and 1 again."""
+    return len(texts) > 12 and texts == [str(n % 12 + 1) for n in range(len(texts))]
+
+
+def _are_months(texts: list[str]) -> bool:
+    """Whether several numbers are months of which each stands once: 201308, 201309 or 2013.08, 2013.09."""
+    return len({*texts}) == len(texts) > 2 and all(month_in_text(text) is not None for text in texts)
+
+
             continue     # a group's or a block's name below the headings
         if len(head) >= _MAX_LEVELS or not _is_heading(grid, r, filled, figures, head):
             break
@@ -244,7 +256,8 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
     count = Counter(kinds[r][c] for r in rows)
     numbers = [t for r, t in zip(rows, texts) if kinds[r][c] == "number"]
     head = plain(name).casefold()
-    if words("month_heading").search(name) and all(month_in_text(t) is not None for t in set(texts)):
+    dated = len(numbers) * 2 > len(rows) and all(month_in_text(t) is not None for t in set(numbers))
+    if dated and (words("month_heading").search(name) or all(len(t) in (6, 8) for t in numbers)):
         return "month"
     if 2 * len(numbers) > len(rows) and all(map(str.isdecimal, numbers)):
         numbers = [int(t) for t in numbers]
@@ -254,8 +267,6 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
             return "year"
         if all(1 <= n <= 12 for n in numbers) and words("month_heading").search(name):
             return "part"
-        if all(len(t) in (6, 8) and month_in_text(t) is not None for t in set(texts)):
-            return "month"
         if words("code_heading").search(name) and not naming.split(name)[1]:
             return "code"
     if 2 * (count["number"] + count["mark"]) >= len(rows):
@@ -269,7 +280,7 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
 
 
 def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, int]:
-    """Return which heading row is which level: months, years, units, or texts from the top."""
+    """Return which heading row is which level: months, years, quarters between them, units, or texts from the top."""
     found: dict[str, int] = {}
     texts = 0
     for r in table.head:
@@ -278,7 +289,9 @@ def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, i
             continue
         said = list(own.values())
         count = Counter(map(kind_of, said))
-        if all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
+        numbered = _months_on_end(said) or _are_months([*dict.fromkeys(said)])
+        months = count["month"] + count["part"] + len(said) * numbered
+        if not numbered and all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
             if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
                 found.setdefault("month", r)
             elif all(_is_year(t) for t in said):
@@ -295,3 +308,5 @@ def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, i
             found[str(texts)] = r
             texts += 1
     return found
+        elif 2 * sum(bool(words("span").search(t)) for t in said) > len(said) > 1:
+            found.setdefault("span", r)
