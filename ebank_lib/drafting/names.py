@@ -228,7 +228,10 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
         if summed and twins:
             found.append(Item(path, None, why=t("drafting.both_printed", name=spelled(twins[0], naming))))
             continue
-        if words("derived").search(path.rpartition("/")[2]) and len(paths) > 1:
+        leaf, derived = path.rpartition("/")[2], words("derived").search
+        others = [spelled(o, naming) for o in paths if o != p]
+        if others and (derived(leaf) or (derived(path) and any(
+                other.endswith(f"/{leaf}") and not derived(other) for other in others))):
             found.append(Item(path, None, why=t("drafting.derived")))
             continue
         unit, name = _printed(mine, naming, path)

@@ -244,10 +244,11 @@ def _is_level(grid: Grid, layout: Layout, row: int, key: int, above: bool = Fals
     """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside but
     months and years."""
     texts, values = grid.texts[row], grid.values[row]
-    if texts[key] or grid.first_of(row, key) != (row, key):
-        return False
     filled = [c for c, text in enumerate(texts) if text.strip()]
     said = [c for c in filled if any(layout.reads(kind, values[c], texts[c]) for kind in layout.heading_levels)]
+    at = grid.first_of(row, key)
+    if (texts[key] or at != (row, key)) and not (above and at[0] == row and at[1] in said):
+        return False
     if not filled or any(is_number(values[c], texts[c]) for c in {*filled} - {*said}):
         return False
     if above:

@@ -64,7 +64,7 @@ class Rows:
         name = cells[next(iter(cells))][1].strip()
         if not figures and self.above and self._names_rows_below(r, inside):
             return
-        if (self.above or "indicator" in cells) and inside == grid.texts[table.bottom][table.left : table.right]:
+        if inside == grid.texts[table.bottom][table.left : table.right]:
             self.headings.append(r)       # the headings again
             return
         if not name and not figures and not filled:
