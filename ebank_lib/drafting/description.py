@@ -33,6 +33,7 @@ _NOWHERE = {"from": "constant"}
 _ONE = _NOWHERE | {"value": ALONE["branch"]}
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
+_SOME = .02       # of the figures of one sheet: so many with another's month, branch and indicator are no slip
 _LOOK = 20_000    # files of a folder that a glob is compared with
 
 
@@ -48,6 +49,7 @@ class Found:
     long: list[str] = field(default_factory=list)           # of a long table: the lines that say where it is
     names: dict[str, list[str]] = field(default_factory=dict)     # other names of branches, from another table
     given: dict[str, str] = field(default_factory=dict)     # units that the reader does not find by itself
+    clash: str = ""                    # which figures no key tells apart
 
     @property
     def plan(self) -> Plan:
@@ -58,7 +60,8 @@ class Found:
         """What is in doubt about the months, the units and whether it can be read."""
         bare = [i for i in self.items if i.indicator and not i.printed and not i.unit and i.indicator.unit != "1"]
         names = "、".join(f"{i.path} ({i.indicator.unit})" for i in bare)
-        return [*self.plan.doubts, *([t("drafting.no_year")] if self.plan.month.get("year") == UNKNOWN else []),
+        return [*self.plan.doubts, *filter(None, [self.clash]),
+                *([t("drafting.no_year")] if self.plan.month.get("year") == UNKNOWN else []),
                 *([t("drafting.no_unit", names=names)] if bare else [])]
 
     @property
@@ -115,13 +118,13 @@ class Writer:
     def try_out(self, found: Found) -> float:
         """Return the share of the figures with a month that the reader reads by the first plan of some sheets."""
         draft = self.draft([found])
+        if not found.plan.month:
+            found.plan.error = t("drafting.no_months")
+            return 0.0
         with tempfile.TemporaryDirectory() as folder:
             for name, text in draft.texts().items():
                 text = text.replace(_yaml([UNKNOWN["value"]])[1:-1], "2001")
                 (Path(folder) / name).write_text(text, encoding="utf-8")
-        if not found.plan.month:
-            found.plan.error = t("drafting.no_months")
-            return 0.0
             try:
                 source = open_source(folder, root=self.root)
                 cells = source.cells()
@@ -161,6 +164,7 @@ class Writer:
         for one, own in zip(found, facts, strict=True):
             named = ~own["branch"].map(fold).isin(left_out) & ((own["branch"] != "") | (one.plan.branch == _NOWHERE))
             one.expected = int((own["month"].notna() & named).sum())
+            one.clash = _clash(own[own["month"].notna() & named])
         entries = self._entries(found, branches)
         questions = list(dict.fromkeys([*branches.doubts, *(d for one in found for d in one.doubts),
                                         *(d for one in found for i in one.items for d in i.doubts)]))
@@ -311,6 +315,17 @@ def _other_names(one: Found, more: dict[str, list[str]]) -> None:
         if len(pairs) > 1 and not pairs["branch"].duplicated().any() and not texts.duplicated().any() and not alike:
             for name, other in zip(pairs["branch"], texts, strict=True):
                 more.setdefault(" ".join(name.split()), []).append(other)
+
+
+def _clash(facts: pd.DataFrame) -> str:
+    """Return the question about the figures of one sheet that have month, branch and indicator of others."""
+    keys = ["file", "sheet", "month", "branch", "item"]
+    twice = facts[facts.groupby(keys)["number"].transform("nunique") > 1]
+    if len(twice) <= _SOME * len(facts):
+        return ""
+    columns = [c for c in facts if c.startswith("column:") and not twice.duplicated([*keys, c]).any()]
+    names = "、".join(c.removeprefix("column:") for c in columns) or "–"
+    return t("drafting.clash", n=len(twice), names=names, text=twice["indicator"].iloc[0])
 
 
 def _gaps(table: Table, used: Collection[object]) -> tuple[bool, list[str]]:

@@ -126,7 +126,7 @@ def _choose(found: Found, writer: Writer) -> float:
     best: tuple[float, Plan] | None = None
     for plan in found.plans[:_TRIES]:
         found.plans = [plan, *(p for p in found.plans if p is not plan)]
-        share = writer.try_out(found)
+        share = writer.try_out(found) * plan.alone
         if best is None or share > best[0] + .02:
             best = share, plan
         if share > _ALL:
