@@ -122,6 +122,8 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
     part = {c: _map(facts[c], month_of_year if c in outer else part_of_year, c in outer) for c in full}
     years = {c: _map(facts[c], year_in_text, lines=True)
              for c in [*(c for c in facts if kinds.get(c) == "year" or c == "heading:year"), *outer]}
+    folders = _map(facts["file"].map(lambda file: file.split("/")[-2:-1] or [""]).str[0], year_in_text)
+    years["stem"] = years["stem"].where(years["stem"].notna(), folders)
     year = next((c for c, found in years.items() if found.notna().mean() > .9), None)
 
     def with_year(c: str) -> tuple[dict[str, object], pd.Series, list[str]]:

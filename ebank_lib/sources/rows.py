@@ -46,7 +46,8 @@ class Rows:
         self.lines: list[Line] = []
         self.headings: list[int] = []
         self.ignored: list[int] = []
-        self.ended = self.grouped = False
+        self.ended = self.grouped = self.left_out = False
+        self.seen: set[tuple[str, str]] = set()       # below rows of branches, months across
         for r in range(table.top if self.above else 0):
             self._names_rows_below(r, grid.texts[r][table.left : table.right])
         for r in range(table.bottom + 1, table.end):
@@ -70,7 +71,8 @@ class Rows:
         if not name and not figures and not filled:
             self.ended = self.ended or not any(t.strip() for t in inside)
             return
-        if any(self.layout.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
+        if (self.left_out and figures) or any(
+                self.layout.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
             self.ignored.append(r)
             return
         if self._goes_on(cells, figures, filled):
@@ -116,10 +118,14 @@ class Rows:
         texts = list(dict.fromkeys(t for t in inside if t.strip()))
         if len(texts) != 1:
             return False
+        if "branch" in self.above and self.layout.leaves_out(texts[0]):
+            self.left_out = True
+            self.ignored.append(r)
+            return True
         for key in self.above:
             said = self._said(key, texts[0])
             if said:
-                self.above[key] = said
+                self.above[key], self.left_out = said, self.left_out and key != "branch"
                 self.groups, self.ended, self.waiting, self.grouped = [], False, [], False
                 self.headings.append(r)
                 return True
@@ -170,6 +176,12 @@ class Rows:
             if self.above[key] is None:
                 raise self.grid.error(f"has no {key} above it", r,
                                       expected=f"a row that names the {key} above its rows")
+        if path is not None and self.layout.written("row") == ["branch"] and "month" not in cells:
+            if (line.branch, path) in self.seen:
+                raise self.grid.error("prints an indicator twice below one branch", r, expected="each once",
+                                      found=f"{'/'.join([line.branch, *self.groups])} {cells['indicator'][1]}",
+                                      hint="A branch that is not in branches.csv yet?")
+            self.seen.add((line.branch, path))
         if path is not None:
             line.indicator, line.cumulative = (getattr(self.layout.wanted[path], name)
                                                for name in ("indicator", "cumulative"))
