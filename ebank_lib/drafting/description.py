@@ -33,7 +33,8 @@ _NOWHERE = {"from": "constant"}
 _ONE = _NOWHERE | {"value": ALONE["branch"]}
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
-_SOME = .02       # of the figures of one sheet: so many with another's month, branch and indicator are no slip
+# Shares of figures with the month, branch and indicator of others, on a sheet or of a unit, that are no slips.
+_SOME = {("file", "sheet"): .02, ("unit",): .2}
 _LOOK = 20_000    # files of a folder that a glob is compared with
 
 
@@ -144,6 +145,8 @@ class Writer:
         taken: dict[str, Indicator] = dict(self.known.indicators) if self.known else {}
         facts, questions = [], []
         for one in found:
+            if len(one.files) == 1 and any(s == own for other in found if other is not one for _, s in other.sheets):
+                own = Path(one.files[0]).stem
             own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
             one.items = name_indicators(one.plan.facts, self.naming, taken, own, figures)
             for item in one.items:
@@ -164,7 +167,7 @@ class Writer:
         for one, own in zip(found, facts, strict=True):
             named = ~own["branch"].map(fold).isin(left_out) & ((own["branch"] != "") | (one.plan.branch == _NOWHERE))
             one.expected = int((own["month"].notna() & named).sum())
-            one.clash = _clash(own[own["month"].notna() & named])
+            one.clash = "" if one.plan.month.get("year") == UNKNOWN else _clash(own[own["month"].notna() & named])
         entries = self._entries(found, branches)
         questions = list(dict.fromkeys([*branches.doubts, *(d for one in found for d in one.doubts),
                                         *(d for one in found for i in one.items for d in i.doubts)]))
@@ -318,12 +321,15 @@ def _other_names(one: Found, more: dict[str, list[str]]) -> None:
 
 
 def _clash(facts: pd.DataFrame) -> str:
-    """Return the question about the figures of one sheet that have month, branch and indicator of others."""
-    keys = ["file", "sheet", "month", "branch", "item"]
-    twice = facts[facts.groupby(keys)["number"].transform("nunique") > 1]
-    if len(twice) <= _SOME * len(facts):
+    """Return the question about figures that have month, branch and indicator of others, on a sheet or among files."""
+    keys = ["month", "branch", "item"]
+    for at, share in _SOME.items():
+        twice = facts[facts.groupby([*at, *keys])["number"].transform("nunique") > 1]
+        if len(twice) > share * len(facts):
+            break
+    else:
         return ""
-    columns = [c for c in facts if c.startswith("column:") and not twice.duplicated([*keys, c]).any()]
+    columns = [c for c in facts if c.startswith("column:") and not twice.duplicated([*at, *keys, c]).any()]
     names = "、".join(c.removeprefix("column:") for c in columns) or "–"
     return t("drafting.clash", n=len(twice), names=names, text=twice["indicator"].iloc[0])
 
