@@ -331,7 +331,7 @@ def _kind(read: _Name, head, base: str, unit: str, values: pd.Series | None) -> 
     if head is not None:
         return said(head[0].kind, "kind_word", word=head[1])
     v = pd.Series(dtype=float) if values is None else values.dropna()
-    if not base and len(v) and v.between(0, 1).all() and (v % 1 != 0).any():
+    if not unit and len(v) and v.between(0, 1).all() and (v % 1 != 0).any():
         return said("ratio", "kind_share")
     change = v[v > 0].pct_change().dropna()
     rising = float((change >= 0).mean()) if len(change) >= _FEW else 0.0

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -145,9 +144,9 @@ class Writer:
         taken: dict[str, Indicator] = dict(self.known.indicators) if self.known else {}
         facts, questions = [], []
         for one in found:
+            own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
             if len(one.files) == 1 and any(s == own for other in found if other is not one for _, s in other.sheets):
                 own = Path(one.files[0]).stem
-            own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
             one.items = name_indicators(one.plan.facts, self.naming, taken, own, figures)
             for item in one.items:
                 item.unit = item.unit or one.given.get(item.path, "")
@@ -278,12 +277,11 @@ class Writer:
         said = f"column:{plan.month.get('column')}" if plan.month.get("from") == "column" else "heading:month"
         if said in facts and plan.month.get("from") in ("column", "heading"):
             heads = [facts[c] for c in facts if re.fullmatch(r"heading:(\d+|span)", c) and said == "heading:month"]
-            texts = facts[said].replace("", np.nan)
+            texts, dated = facts[said], facts["month"].notna()
             for other in reversed(heads):       # 全年 merged over the rows of quarters and months
-                texts = texts.fillna(other.replace("", np.nan))
-            dated = facts["month"].notna()
-            names |= {text: t("drafting.no_month") for text in texts[~dated].dropna().unique()
-                      if text not in {*texts[dated]}}
+                texts = texts.where(texts != "", other)
+            names |= {text: t("drafting.no_month") for text in texts[~dated].unique()
+                      if text not in {"", *texts[dated]}}
         if plan.value:
             names |= {x: t("drafting.other_value") for x in facts["heading"].unique() if x not in ("", plan.value)}
         if rest:

@@ -42,7 +42,7 @@ def _without_months(names: pd.Series) -> pd.Series:
     called = all(map(words("branch").search, told))
     if len(told) > 1:       # 电子银行（莲湖支行）, 电子银行（碑林支行）
         start, end = map(commonprefix, ([*told], [text[::-1] for text in told]))
-        start = len(start if called and start.isalpha() else re.sub(r"[^\W\d_]+$", "", start))
+        start = len(start if called and start.isalpha() else re.sub(r"[^\W_]+$", "", start))
         end = len(re.sub(r"[^\W\d_]+$", "", end))
         bare = {name: text[start : len(text) - end].strip(" _-—–()（）") or text for name, text in bare.items()}
     if called:              # 莲湖支行电子银行月报

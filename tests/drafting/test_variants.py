@@ -107,6 +107,20 @@ def test_a_heading_left_out_may_have_a_unit_that_no_indicator_has(tmp_path, exac
     exact(ZH, {"签约客户": 1})
 
 
+def test_the_one_unit_above_the_only_indicator_is_its_own_whatever_its_name_says(tmp_path, exact):
+    items = {"Acquiring volume": "CNY million", "Card fees": "thousand"}
+    book(tmp_path / "cards.xlsx", **{k: [[f"{k} ({u})"], ["Outlet", *(m.strftime("%b-%y") for m in MONTHS)], *(
+        [b, *(value(b, n, m) for m in MONTHS)] for b in EN)] for n, (k, u) in enumerate(items.items())})
+    assert exact(EN, {"Acquiring volume": 1e6, "Card fees": 1e3}).questions == []
+
+
+def test_small_figures_of_a_scale_are_no_shares(tmp_path, exact):
+    rows = [["Month", "Branch", "Payments (million)"]]
+    rows += [[m.strftime("%b %Y"), b, round(value(b, 0, m) / 1e4, 6)] for m in MONTHS for b in EN]
+    book(tmp_path / "payments.xlsx", Data=rows)
+    exact(EN, {"Payments": 100})
+
+
 # --- months -----------------------------------------------------------------------------------------------------------
 
 def test_october_is_the_month_that_numbers_with_a_point_leave_out(tmp_path, exact):
@@ -195,9 +209,49 @@ def test_branches_whose_names_begin_like_months(tmp_path, exact):
     exact(EN, {"App users": 1})
 
 
+def test_a_year_that_only_folders_say(tmp_path, exact):
+    for m in MONTHS:
+        (tmp_path / str(m.year)).mkdir(exist_ok=True)
+        rows = [["机构", "签约户（户）"], *([b, value(b, 0, m)] for b in ZH)]
+        book(tmp_path / str(m.year) / f"{m.month}月.xlsx", 表=rows)
+    exact(ZH, {"签约户": 1})
+
+
 def test_no_month_is_asked_for_in_words(tmp_path):
     book(tmp_path / "表.xlsx", 表=[["机构", "签约客户（户）"], *([b, value(b, 0, MONTHS[0])] for b in ZH)])
     assert any("`month: {from: sheet}`" in question for question in draft_into(tmp_path, [tmp_path]).draft.questions)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+def test_numbers_and_marks_of_names_are_no_part_of_them(tmp_path, exact):
+    for n, b in enumerate(ZH):
+        rows = [["月份", "签约户（户）"], *([str(m), value(b, 0, m)] for m in MONTHS)]
+        book(tmp_path / f"{n + 1:02}-{b}.xlsx", 表=rows)
+    exact(ZH, {"签约户": 1})
+    rows = [["月份", "机构", "签约户（户）"]]
+    rows += [[str(m), f"{b}*" if b == ZH[0] else b, value(b, 0, m)] for m in MONTHS for b in ZH]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    book(tmp_path / "表.xlsx", 表=rows)
+    exact(ZH, {"签约户": 1})
+
+
+def test_names_that_begin_like_those_of_sums(tmp_path, exact):
+    names = ("Grandview", "Overallton", "Wholebrook", "Summerhill")
+    rows = [["Month", "Branch", "App users (number)"]]
+    rows += [[str(m), b, value(b, 0, m)] for m in MONTHS for b in names]
+    book(tmp_path / "users.xlsx", Data=rows)
+    exact(names, {"App users": 1})
+
+
+def test_files_of_products_with_the_same_headings_are_other_indicators(tmp_path):
+    for n, product in enumerate(("个人网银", "企业网银")):
+        rows = [["月份", "机构", "客户数（户）"], *([str(m), b, value(b, 5 * n, m)] for m in MONTHS for b in ZH)]
+        book(tmp_path / f"{product}.xlsx", 数据=rows)
+    draft_into(tmp_path, [tmp_path])
+    panel = clean(open_source(tmp_path)).panel
+    assert panel.shape == (len(ZH) * len(MONTHS), 2) and panel.notna().all(axis=None)
 
 
 # --- what stands beside and between -----------------------------------------------------------------------------------
