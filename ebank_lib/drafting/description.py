@@ -33,7 +33,7 @@ _ONE = _NOWHERE | {"value": ALONE["branch"]}
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
 # Shares of figures with the month, branch and indicator of others, on a sheet or of a unit, that are no slips.
-_SOME = {("file", "sheet"): .02, ("unit",): .2}
+_SOME = {("file", "sheet"): .02, ("unit", "revised"): .2}
 _LOOK = 20_000    # files of a folder that a glob is compared with
 
 
@@ -166,7 +166,8 @@ class Writer:
         for one, own in zip(found, facts, strict=True):
             named = ~own["branch"].map(fold).isin(left_out) & ((own["branch"] != "") | (one.plan.branch == _NOWHERE))
             one.expected = int((own["month"].notna() & named).sum())
-            one.clash = "" if one.plan.month.get("year") == UNKNOWN else _clash(own[own["month"].notna() & named])
+            one.clash = "" if one.plan.month.get("year") == UNKNOWN else _clash(
+                own[own["month"].notna() & named].assign(revised=own["file"] if _revision(one.files) else ""))
         entries = self._entries(found, branches)
         questions = list(dict.fromkeys([*branches.doubts, *(d for one in found for d in one.doubts),
                                         *(d for one in found for i in one.items for d in i.doubts)]))

@@ -125,11 +125,12 @@ def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tu
 
 
 def _choose(found: Found, writer: Writer) -> float:
-    """Put the plan first that the reader reads most figures by; return their share."""
+    """Put the plan first that the reader reads most figures by, of those that tell most apart; return their share."""
     best: tuple[float, Plan] | None = None
+    most = max(plan.alone for plan in found.plans[:_TRIES])
     for plan in found.plans[:_TRIES]:
         found.plans = [plan, *(p for p in found.plans if p is not plan)]
-        share = writer.try_out(found) * plan.alone
+        share = writer.try_out(found) * min(1, (plan.alone + .01) / (most + .01))
         if best is None or share > best[0] + .02:
             best = share, plan
         if share > _ALL:

@@ -311,8 +311,9 @@ def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, i
             continue
         said = list(own.values())
         count = Counter(map(kind_of, said))
-        numbered = _months_on_end(said) or _are_months([*dict.fromkeys(said)])
-        months = count["month"] + count["part"] + len(said) * numbered
+        digits = [text for text in said if kind_of(text) == "number"]
+        numbered = _months_on_end(digits) or _are_months([*dict.fromkeys(digits)])
+        months = count["month"] + count["part"] + len(digits) * numbered
         if not numbered and all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
             if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
                 found.setdefault("month", r)

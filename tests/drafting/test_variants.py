@@ -140,10 +140,10 @@ def test_january_and_october_that_look_alike_are_no_month(tmp_path):
 
 
 def test_months_across_as_numbers_with_the_branches_in_rows_of_their_own(tmp_path, exact):
-    rows = [["项目", *(float(f"{m.year}.{m.month:02}") for m in MONTHS)]]
+    rows = [["项目", *(float(f"{m.year}.{m.month:02}") for m in MONTHS), "同比%"]]
     for b in ZH:
-        rows += [[(b, 25, 1)], ["网银客户（户）", *(value(b, 0, m) for m in MONTHS)],
-                 ["网银交易（万笔）", *(value(b, 1, m) for m in MONTHS)]]
+        rows += [[(b, 26, 1)], ["网银客户（户）", *(value(b, 0, m) for m in MONTHS), 1.5],
+                 ["网银交易（万笔）", *(value(b, 1, m) for m in MONTHS), 2.5]]
     book(tmp_path / "明细.xlsx", 明细=rows)
     exact(ZH, {"网银客户": 1, "网银交易": 1e4})
 
