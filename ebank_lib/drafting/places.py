@@ -119,6 +119,8 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
             return _at(c) | form, _map(facts[c], Month(**_at("heading") | form).in_text), []
         if whole[c] > .4:
             return _at(c), full[c], []
+        if whole[c] > 0 and (months := _carried(facts, c, full[c])).notna().mean() > .9:
+            return _at(c) | {"year": _at(c)}, months, []
     part = {c: _map(facts[c], month_of_year if c in outer else part_of_year, c in outer) for c in full}
     years = {c: _map(facts[c], year_in_text, lines=True)
              for c in [*(c for c in facts if kinds.get(c) == "year" or c == "heading:year"), *outer]}
@@ -147,6 +149,12 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
         return {}, pd.Series(np.nan, facts.index), []
     others = [c for c in said if c != best and full[c].nunique() >= months.nunique() and (full[c] != months).any()]
     return at, months, [t("drafting.other_month", place=_at(c)["from"]) for c in others]
+
+
+def _carried(facts: pd.DataFrame, place: str, full: pd.Series) -> pd.Series:
+    """Return the months at a place where only the first one of a year bears the year: 2018年1月, 2月, 3月."""
+    years = _map(facts[place], year_in_text).groupby([facts["file"], facts["sheet"], facts["table"]]).ffill()
+    return full.where(full.notna(), (years - 1970) * 12 + _map(facts[place], part_of_year) - 1)
 
 
 def _parsed(text: str, form: str) -> int | None:

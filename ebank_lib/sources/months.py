@@ -237,6 +237,18 @@ def year_in_text(text: str) -> int | None:
     return years.pop() if len(years) == 1 else None
 
 
+def year_carried(last: int | None, month: int | None) -> int | None:
+    """Return the year of a month that is written without one behind the `last` one (2018年11月, 12月): that one's; None
+    for an earlier month, which is of another year.
+
+    Examples
+    --------
+    >>> year_carried(month_in_text("2018年11月"), 11), year_carried(month_in_text("2018年11月"), 0)
+    (2018, None)
+    """
+    return None if last is None or month is None or month % 12 < last % 12 else 1970 + last // 12
+
+
 def why_not(text: str, year: int | None = None) -> str:
     """Return why a text that speaks of months says no month, and which line of the YAML decides; "" for any other text.
 

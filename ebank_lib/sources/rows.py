@@ -9,6 +9,7 @@ from ..catalog import fold
 from .blocks import letters
 from .grids import Grid
 from .headings import Column, Layout, Table, not_mapped
+from .months import year_carried
 from .numbers import is_number
 from .patterns import search
 from .places import branch_in
@@ -47,6 +48,7 @@ class Rows:
         self.headings: list[int] = []
         self.ignored: list[int] = []
         self.ended = self.grouped = self.left_out = False
+        self.last: int | None = None        # month, where the year stands in some cells of months only
         self.seen: set[tuple[str, str]] = set()       # below rows of branches, months across
         for r in range(table.top if self.above else 0):
             self._names_rows_below(r, grid.texts[r][table.left : table.right])
@@ -156,6 +158,10 @@ class Rows:
                     month=cells.get("month") or self.above.get("month"), year=self.above.get("year"))
         if "year" in cells:
             line.year = self.layout.month.year.in_text(cells["year"][1])
+            if self.columns["year"] == self.columns.get("month"):
+                month = self.layout.month_in(*line.month)
+                line.year = line.year or year_carried(self.last, month)
+                self.last = None if None in (line.year, month) else (line.year - 1970) * 12 + month % 12
             if line.year is None:
                 raise self.grid.error("holds no year", r, self.columns["year"], found=cells["year"][1],
                                       expected="a year such as 2010")

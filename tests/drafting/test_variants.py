@@ -209,6 +209,18 @@ def test_branches_whose_names_begin_like_months(tmp_path, exact):
     exact(EN, {"App users": 1})
 
 
+@pytest.mark.parametrize("across", [False, True])
+def test_only_the_first_month_of_a_year_bears_it(tmp_path, exact, across):
+    names = [f"{m.year}年{m.month}月" if m.month == 1 else f"{m.month}月" for m in MONTHS]
+    if across:
+        rows = [["机构", "指标", "单位", *names], *([b, "签约户", "户", *(value(b, 0, m) for m in MONTHS)] for b in ZH)]
+    else:
+        rows = [["月份", "机构", "签约户（户）"], *([(name, 1, 4) if b == ZH[0] else None, b, value(b, 0, m)]
+                                           for name, m in zip(names, MONTHS, strict=True) for b in ZH)]
+    book(tmp_path / "表.xlsx", 表=rows)
+    exact(ZH, {"签约户": 1})
+
+
 def test_a_year_that_only_folders_say(tmp_path, exact):
     for m in MONTHS:
         (tmp_path / str(m.year)).mkdir(exist_ok=True)

@@ -289,6 +289,12 @@ ASKED = [
     ("项目 2010-01\n东城 .\n客户 1\n南郊 .\n客户 2",
      "branch: {from: row}\n  indicator: 项目\n  month: {from: heading}",
      "row 5: prints an indicator twice below one branch; found '东城/南郊 客户'.*not in branches.csv yet"),
+    ("月份 客户\n2010年11月 1\n12月 2\n1月 3",
+     "branch: {from: sheet}\n  month: {from: column, column: 月份, year: {from: column, column: 月份}}",
+     "row 4, column 'A': holds no year; found '1月'"),
+    ("项目 2010年12月 1月\n客户 1 2",
+     "branch: {from: sheet}\n  indicator: 项目\n  month: {from: heading, year: {from: heading}}",
+     "row 1, column 'C': holds no month; found '1月'"),
     ("项目 2010-01 2010年1月\n客户 1 2", "branch: {from: sheet}\n  indicator: 项目\n  month: {from: heading}",
      "has two columns for one month"),
 ]
