@@ -96,7 +96,8 @@ class Labels(Texts):
 
 
 class Unit(Strict):
-    """A printed unit: one of it is `factor` of the base unit."""
+    """A printed unit: one of it is `factor` of the base unit; a scale alone (thousand) has none, "", and is one of
+    whatever the indicator is counted in."""
 
     base: str
     factor: PositiveFloat
@@ -341,7 +342,7 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
             raise UnknownNameError(what, name, known, file=file, key=key)
 
     for name, unit in spec.units.items():
-        must("base unit", unit.base, spec.base_units, f"units.{name}.base")
+        must("base unit", unit.base, ["", *spec.base_units], f"units.{name}.base")
     for ind in spec.indicators:
         at = f"indicators.{ind.key}"
         must("group", ind.group, spec.groups, f"{at}.group")

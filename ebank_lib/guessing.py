@@ -131,12 +131,12 @@ def split_unit(name: str) -> tuple[str, str]:
     return name.strip(), ""
 
 
-def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, str]]
+def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, str]], others: Iterable[str] = ()
                  ) -> tuple[dict[str, Unit], dict[str, Labels], dict[str, Labels]]:
     """Return the units, base units and groups of a drafted catalogue.
 
     Units are the usual multiples, in both languages, of what the indicators are counted in, and those that are
-    `printed`, each with what a scale without a noun (万) is one of.
+    `printed`, each with what a scale without a noun (万) is one of. `others` are more base units.
 
     Examples
     --------
@@ -145,11 +145,13 @@ def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, s
     (10000.0, 1000.0, 100.0, 'customers', ['customers'])
     """
     known, indicators = _vocabulary(), list(indicators)
-    bases, units = {}, {}
-    for base in dict.fromkeys(i.unit for i in indicators):
+    bases, units, used = {}, {}, {i.unit for i in indicators}
+    for base in dict.fromkeys([*(i.unit for i in indicators), *others]):
         labels = known.bases.get(base)
         zh, en = (labels.zh, labels.en) if labels else ("", "") if base == _RATIO else (base, base)
         bases[base] = Labels(zh=zh, en=en)
+        if base not in used:
+            continue
         if base == _RATIO:
             units |= {"%": Unit(base=_RATIO, factor=0.01), "倍": Unit(base=_RATIO, factor=1)}
             continue
@@ -329,7 +331,7 @@ def _kind(read: _Name, head, base: str, unit: str, values: pd.Series | None) -> 
     if head is not None:
         return said(head[0].kind, "kind_word", word=head[1])
     v = pd.Series(dtype=float) if values is None else values.dropna()
-    if not base and len(v) and v.between(0, 1).all() and (v % 1 != 0).any():
+    if not unit and len(v) and v.between(0, 1).all() and (v % 1 != 0).any():
         return said("ratio", "kind_share")
     change = v[v > 0].pct_change().dropna()
     rising = float((change >= 0).mean()) if len(change) >= _FEW else 0.0

@@ -183,6 +183,8 @@ def _convert(cells: pd.DataFrame, catalog: Catalog, texts: _Texts, alive, book: 
     worded = ~np.isnan(texts.scale)
     base, factor = np.where(worded, np.where(per_cent, "1", wanted), base), np.where(worded, texts.scale, factor)
 
+    base = np.where((base == "") & (wanted != "1"), wanted, base)      # a scale alone is one of anything counted
+
     unknown = alive & np.isnan(factor)
     for n in np.unique(codes[unknown]):
         here = unknown & (codes == n)

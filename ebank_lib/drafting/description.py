@@ -32,6 +32,8 @@ _NOWHERE = {"from": "constant"}
 _ONE = _NOWHERE | {"value": ALONE["branch"]}
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
+# Shares of figures with the month, branch and indicator of others, on a sheet or of a unit, that are no slips.
+_SOME = {("file", "sheet"): .02, ("unit", "revised"): .2}
 _LOOK = 20_000    # files of a folder that a glob is compared with
 
 
@@ -47,6 +49,7 @@ class Found:
     long: list[str] = field(default_factory=list)           # of a long table: the lines that say where it is
     names: dict[str, list[str]] = field(default_factory=dict)     # other names of branches, from another table
     given: dict[str, str] = field(default_factory=dict)     # units that the reader does not find by itself
+    clash: str = ""                    # which figures no key tells apart
 
     @property
     def plan(self) -> Plan:
@@ -57,7 +60,8 @@ class Found:
         """What is in doubt about the months, the units and whether it can be read."""
         bare = [i for i in self.items if i.indicator and not i.printed and not i.unit and i.indicator.unit != "1"]
         names = "、".join(f"{i.path} ({i.indicator.unit})" for i in bare)
-        return [*self.plan.doubts, *([t("drafting.no_year")] if self.plan.month.get("year") == UNKNOWN else []),
+        return [*self.plan.doubts, *filter(None, [self.clash]),
+                *([t("drafting.no_year")] if self.plan.month.get("year") == UNKNOWN else []),
                 *([t("drafting.no_unit", names=names)] if bare else [])]
 
     @property
@@ -114,6 +118,9 @@ class Writer:
     def try_out(self, found: Found) -> float:
         """Return the share of the figures with a month that the reader reads by the first plan of some sheets."""
         draft = self.draft([found])
+        if not found.plan.month:
+            found.plan.error = t("drafting.no_months")
+            return 0.0
         with tempfile.TemporaryDirectory() as folder:
             for name, text in draft.texts().items():
                 text = text.replace(_yaml([UNKNOWN["value"]])[1:-1], "2001")
@@ -138,6 +145,8 @@ class Writer:
         facts, questions = [], []
         for one in found:
             own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
+            if len(one.files) == 1 and any(s == own for other in found if other is not one for _, s in other.sheets):
+                own = Path(one.files[0]).stem
             one.items = name_indicators(one.plan.facts, self.naming, taken, own, figures)
             for item in one.items:
                 item.unit = item.unit or one.given.get(item.path, "")
@@ -157,6 +166,8 @@ class Writer:
         for one, own in zip(found, facts, strict=True):
             named = ~own["branch"].map(fold).isin(left_out) & ((own["branch"] != "") | (one.plan.branch == _NOWHERE))
             one.expected = int((own["month"].notna() & named).sum())
+            one.clash = "" if one.plan.month.get("year") == UNKNOWN else _clash(
+                own[own["month"].notna() & named].assign(revised=own["file"] if _revision(one.files) else ""))
         entries = self._entries(found, branches)
         questions = list(dict.fromkeys([*branches.doubts, *(d for one in found for d in one.doubts),
                                         *(d for one in found for i in one.items for d in i.doubts)]))
@@ -266,8 +277,12 @@ class Writer:
                 names.setdefault(spelled(text, self.naming), t("drafting.empty"))
         said = f"column:{plan.month.get('column')}" if plan.month.get("from") == "column" else "heading:month"
         if said in facts and plan.month.get("from") in ("column", "heading"):
-            others = facts.loc[facts["month"].isna(), said].unique()
-            names |= {text: t("drafting.no_month") for text in others if text}
+            heads = [facts[c] for c in facts if re.fullmatch(r"heading:(\d+|span)", c) and said == "heading:month"]
+            texts, dated = facts[said], facts["month"].notna()
+            for other in reversed(heads):       # 全年 merged over the rows of quarters and months
+                texts = texts.where(texts != "", other)
+            names |= {text: t("drafting.no_month") for text in texts[~dated].unique()
+                      if text not in {"", *texts[dated]}}
         if plan.value:
             names |= {x: t("drafting.other_value") for x in facts["heading"].unique() if x not in ("", plan.value)}
         if rest:
@@ -277,9 +292,10 @@ class Writer:
     def _catalog(self, found: Sequence[Found]) -> dict[str, dict[str, str]]:
         items = {i.indicator.key: i for one in reversed(found) for i in reversed(one.items) if i.indicator}
         items = {i.indicator.key: items[i.indicator.key] for one in found for i in one.items if i.indicator}
-        printed = [(i.printed, i.indicator.unit) for one in found for i in one.items if i.indicator and i.printed]
-        units, bases, groups = draft_tables([item.indicator for item in items.values()], printed)
-        units = {text: unit for text, unit in self.units.items() if unit.base in bases} | units
+        # What is drafted with all units that are printed is read with all of them.
+        others = [unit.base for unit in self.units.values() if unit.base]
+        units, bases, groups = draft_tables([item.indicator for item in items.values()], [], others)
+        units = self.units | {text: unit for text, unit in units.items() if text not in self.units}
         lines = {part: {key: f"  {_yaml(key)}: {_yaml(one.model_dump())}" for key, one in made.items()}
                  for part, made in (("units", units), ("base_units", bases), ("groups", groups))}
         said = {"key", "zh", "en", "group", "kind", "unit", "bounded"}
@@ -301,6 +317,20 @@ def _other_names(one: Found, more: dict[str, list[str]]) -> None:
         if len(pairs) > 1 and not pairs["branch"].duplicated().any() and not texts.duplicated().any() and not alike:
             for name, other in zip(pairs["branch"], texts, strict=True):
                 more.setdefault(" ".join(name.split()), []).append(other)
+
+
+def _clash(facts: pd.DataFrame) -> str:
+    """Return the question about figures that have month, branch and indicator of others, on a sheet or among files."""
+    keys = ["month", "branch", "item"]
+    for at, share in _SOME.items():
+        twice = facts[facts.groupby([*at, *keys])["number"].transform("nunique") > 1]
+        if len(twice) > share * len(facts):
+            break
+    else:
+        return ""
+    columns = [c for c in facts if c.startswith("column:") and not twice.duplicated([*at, *keys, c]).any()]
+    names = "、".join(c.removeprefix("column:") for c in columns) or "–"
+    return t("drafting.clash", n=len(twice), names=names, text=twice["indicator"].iloc[0])
 
 
 def _gaps(table: Table, used: Collection[object]) -> tuple[bool, list[str]]:

@@ -85,17 +85,20 @@ def draft(files: Sequence[Path], root: Path, where: str = "", known: Catalog | N
 
 
 def _planned(found: Found, naming: Naming) -> list[Found]:
-    """Return some sheets with the likely ways to read them; by their names, where these tell apart what no key does."""
+    """Return some sheets with the likely ways to read them; by names of sheets or files, where these tell apart what no
+    key does."""
     facts = facts_of(found.tables, naming)
     kinds = {f"column:{name}": kind for *_, table in found.tables for name, kind in table.kinds.items()}
     found.plans = plans(facts, kinds, naming)
-    names = list(dict.fromkeys(sheet for _, sheet in found.sheets))
-    if found.plans[0].alone > _ALONE or not 1 < len(names) <= _FEW:
-        return [found]
-    parts = [Found([s for s in found.sheets if s[1] == name], [one for one in found.tables if one[1] == name])
-             for name in names]
-    parts = [planned for part in parts for planned in _planned(part, naming)]
-    return parts if all(part.plan.alone > _ALONE for part in parts) else [found]
+    for at in (1, 0) if found.plans[0].alone <= _ALONE else ():
+        names = list(dict.fromkeys(sheet[at] for sheet in found.sheets))
+        if 1 < len(names) <= _FEW:
+            parts = [Found([s for s in found.sheets if s[at] == name], [one for one in found.tables if one[at] == name])
+                     for name in names]
+            parts = [planned for part in parts for planned in _planned(part, naming)]
+            if all(part.plan.alone > _ALONE for part in parts):
+                return parts
+    return [found]
 
 
 def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tuple[str, str]]]:
@@ -122,11 +125,12 @@ def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tu
 
 
 def _choose(found: Found, writer: Writer) -> float:
-    """Put the plan first that the reader reads most figures by; return their share."""
+    """Put the plan first that the reader reads most figures by, of those that tell most apart; return their share."""
     best: tuple[float, Plan] | None = None
+    most = max(plan.alone for plan in found.plans[:_TRIES])
     for plan in found.plans[:_TRIES]:
         found.plans = [plan, *(p for p in found.plans if p is not plan)]
-        share = writer.try_out(found)
+        share = writer.try_out(found) * min(1, (plan.alone + .01) / (most + .01))
         if best is None or share > best[0] + .02:
             best = share, plan
         if share > _ALL:

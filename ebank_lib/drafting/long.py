@@ -78,7 +78,8 @@ def _grid(table: Table) -> Grid:
 
 
 def _names(table: Table, others: Sequence[Table]) -> dict[str, list[str]]:
-    """Return other names of a table's codes: the texts beside them in a table that lists each once."""
+    """Return other names of a table's codes: the texts beside them in a table that lists each once, as it does the
+    names, unlike levels and areas."""
     found: dict[str, list[str]] = {}
     for other in others:
         for column in other.columns:
@@ -86,7 +87,8 @@ def _names(table: Table, others: Sequence[Table]) -> dict[str, list[str]]:
             mine = [texts for one in table.columns if 1 < len(texts := {*one}) <= _MOST]
             if len(codes) < len(column) or not any(texts <= codes for texts in mine):
                 continue
+            names = [texts for texts in other.columns if len(said := [*filter(str.strip, texts)]) == len({*said})]
             for row, code in enumerate(column):
-                found[code] = [text for texts in other.columns if (text := texts[row].strip()) and text not in codes]
+                found[code] = [text for texts in names if (text := texts[row].strip()) and text not in codes]
             return found
     return found

@@ -16,7 +16,7 @@ from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import language, t
 from .units import ONES, unit_behind, words
 
-_NUMBERED = re.compile(r"^\s*(\d{2,12})\s*[-_—.、:： ]*\s*(?=\D{2})")
+_NUMBERED = re.compile(r"^\s*(\d{2,12}|\d(?=\s*[-_—.、:：]))\s*[-_—.、:： ]*\s*(?=\D{2})")
 _MARKS = re.compile(r"[*＊※†‡§①-⑳¹²³]|注\s*\d{1,2}$")
 _BETWEEN = {"zh": "；", "en": "; "}      # reasons
 _LONGEST = 200        # signs of a name
@@ -39,7 +39,7 @@ class Branches:
 
 
 def _core(name: str) -> str:
-    core = words("bank").sub("", _NUMBERED.sub("", name.strip()))
+    core = words("bank").sub("", _NUMBERED.sub("", _MARKS.sub("", name.strip())))
     return fold(words("branch_ending").sub("", core) or core).casefold()
 
 
@@ -84,8 +84,8 @@ def name_branches(facts: pd.DataFrame, more: Mapping[str, list[str]], known: Map
 
 def _add(found: Branches, main: str, forms: list[str], more: Mapping[str, list[str]], role: str) -> None:
     """Add a row for a branch, or new names to that of one which is known."""
-    bare = [_NUMBERED.sub("", form) for form in (main, *forms)]     # 6101 莲湖支行
-    codes = [m[1] for form in forms if (m := _NUMBERED.match(form))]
+    bare = [_NUMBERED.sub("", _MARKS.sub("", form)).strip() or form for form in (main, *forms)]     # 6101 莲湖支行*
+    codes = [m[1] for form in forms if (m := _NUMBERED.match(form)) and len(m[1]) > 2]      # 01 is a count
     names = [name for name in dict.fromkeys([*bare, *forms, *codes, *(o for form in forms for o in more.get(form, []))])
              if ";" not in name and len(name) <= _LONGEST]
     before = found.rows.get(found.ids.get(role if role == "total" else _core(bare[0])))
@@ -187,9 +187,10 @@ def spelled(path: str, naming: Naming) -> str:
     return re.sub(r"(?<=[一-鿿]) (?=[一-鿿])", "", bare)
 
 
-def _printed(facts: pd.DataFrame, naming: Naming, name: str) -> tuple[str, str]:
+def _printed(facts: pd.DataFrame, naming: Naming, name: str, alone: bool) -> tuple[str, str]:
     """Return the unit in which the figures of an indicator are printed ("" where none is seen), and the name with what
-    the sheet or the title above says of it where it says little itself."""
+    the sheet or the title above says of it where it says little itself. The one unit above an indicator that is `alone`
+    in its tables is its own, whatever its name says."""
     lines = [*facts["sheet"].unique(), *(x for title in facts["title"].unique() for x in title.split("\n")[::-1])]
     says = bool(words("indicator").search(name))
     above = "" if says else next((x for x in lines if words("indicator").search(x) and fold(x) != fold(name)), "")
@@ -204,7 +205,8 @@ def _printed(facts: pd.DataFrame, naming: Naming, name: str) -> tuple[str, str]:
     base = draft_indicator(whole)[0].unit
     bases = _MONEY if base in _MONEY else {base}      # that it is income does not say of which country
     fitting = [u for u in beside if (found := unit_named(u, base)) is not None and found.base in bases]
-    return fitting[0] if fitting else beside[0] if len(beside) == 1 and (not says or base == "1") else "", whole
+    own = len(beside) == 1 and (alone or not says or base == "1")
+    return fitting[0] if fitting else beside[0] if own else "", whole
 
 
 def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Indicator], own: str,
@@ -219,6 +221,7 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
     bases = {p: words("month_alone").sub("", words("cumulative").sub("", spelled(p, naming))) for p in paths}
     bases = {p: fold(base).strip("/-_,，、") for p, base in bases.items()}
     titled = " ".join(facts["title"].unique())
+    alone = facts.groupby(["file", "sheet", "table"])["indicator"].nunique().max() == 1
     for p in paths:
         path, mine = spelled(p, naming), facts[facts["indicator"] == p]
         if any(item.path == path for item in found):
@@ -228,10 +231,13 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
         if summed and twins:
             found.append(Item(path, None, why=t("drafting.both_printed", name=spelled(twins[0], naming))))
             continue
-        if words("derived").search(path.rpartition("/")[2]) and len(paths) > 1:
+        leaf, derived = path.rpartition("/")[2], words("derived").search
+        others = [spelled(o, naming) for o in paths if o != p]
+        if others and (derived(leaf) or (derived(path) and any(
+                other.endswith(f"/{leaf}") and not derived(other) for other in others))):
             found.append(Item(path, None, why=t("drafting.derived")))
             continue
-        unit, name = _printed(mine, naming, path)
+        unit, name = _printed(mine, naming, path, alone)
         values = mine.sort_values("month", kind="stable")
         series = [s.drop_duplicates("month").set_index("month")["number"]
                   for _, s in values.groupby("branch", sort=False)]

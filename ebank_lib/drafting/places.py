@@ -14,7 +14,7 @@ from os.path import commonprefix
 import numpy as np
 import pandas as pd
 
-from ..sources.months import month_in_text, year_in_text
+from ..sources.months import JANUARY_OR_OCTOBER, Month, month_in_text, year_in_text
 from ..sources.units import Naming, is_total
 from ..wording import t
 from .tables import Table, month_of_year, part_of_year
@@ -25,6 +25,7 @@ _NAMED = re.compile(r"(?i)(?:单位|机构|行名|分行|支行|branch|office|in
 _IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,12}?(?:分行|支行|营业部|分理处))")
 _FORMATS = [f"{a}{sep}{b}" for a, b in (("%b", "%y"), ("%y", "%b"), ("%B", "%y"), ("%m", "%y"), ("%y", "%m"))
             for sep in ("-", " ", "'", "/", ".", "")]
+_FORMATS += [f"{a}{sep}{b}{sep}%Y" for a, b in (("%d", "%m"), ("%m", "%d")) for sep in "/-."]
 
 
 def _share(texts: Iterable[str], says: Callable[[str], object]) -> float:
@@ -41,7 +42,7 @@ def _without_months(names: pd.Series) -> pd.Series:
     called = all(map(words("branch").search, told))
     if len(told) > 1:       # 电子银行（莲湖支行）, 电子银行（碑林支行）
         start, end = map(commonprefix, ([*told], [text[::-1] for text in told]))
-        start = len(start if called and start.isalpha() else re.sub(r"[^\W\d_]+$", "", start))
+        start = len(start if called and start.isalpha() else re.sub(r"[^\W_]+$", "", start))
         end = len(re.sub(r"[^\W\d_]+$", "", end))
         bare = {name: text[start : len(text) - end].strip(" _-—–()（）") or text for name, text in bare.items()}
     if called:              # 莲湖支行电子银行月报
@@ -114,11 +115,17 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
     full = {c: _map(facts[c], month_in_text, c in outer) for c in [*inner, *outer]}
     whole = {c: months.notna().mean() for c, months in full.items()}
     for c in inner:
+        if form := _form_of_numbers(facts[c].unique()):
+            return _at(c) | form, _map(facts[c], Month(**_at("heading") | form).in_text), []
         if whole[c] > .4:
             return _at(c), full[c], []
+        if whole[c] > 0 and (months := _carried(facts, c, full[c])).notna().mean() > .9:
+            return _at(c) | {"year": _at(c)}, months, []
     part = {c: _map(facts[c], month_of_year if c in outer else part_of_year, c in outer) for c in full}
     years = {c: _map(facts[c], year_in_text, lines=True)
              for c in [*(c for c in facts if kinds.get(c) == "year" or c == "heading:year"), *outer]}
+    folders = _map(facts["file"].map(lambda file: file.split("/")[-2:-1] or [""]).str[0], year_in_text)
+    years["stem"] = years["stem"].where(years["stem"].notna(), folders)
     year = next((c for c, found in years.items() if found.notna().mean() > .9), None)
 
     def with_year(c: str) -> tuple[dict[str, object], pd.Series, list[str]]:
@@ -132,12 +139,22 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
         if part[c].notna().mean() > .4:
             return with_year(c)
     said = [c for c in outer if whole[c] > .9]
-    if said:
-        best = max(said, key=lambda c: (c == "caption", full[c].nunique()))
-        others = [c for c in said if full[c].nunique() == full[best].nunique() and (full[c] != full[best]).any()]
-        return _at(best), full[best], [t("drafting.other_month", place=_at(c)["from"]) for c in others]
-    alone = next((c for c in outer if part[c].notna().mean() > .9), None)
-    return with_year(alone) if alone else ({}, pd.Series(np.nan, facts.index), [])
+    alone = max((c for c in outer if part[c].notna().mean() > .9), key=lambda c: part[c].nunique(), default=None)
+    best = max(said, key=lambda c: (c == "caption", full[c].nunique()), default=None)
+    if alone and (best is None or part[alone].nunique() > full[best].nunique()):
+        at, months, _ = with_year(alone)    # the date in a title is that of all sheets: of the making, or the last
+    elif best:
+        at, months = _at(best), full[best]
+    else:
+        return {}, pd.Series(np.nan, facts.index), []
+    others = [c for c in said if c != best and full[c].nunique() >= months.nunique() and (full[c] != months).any()]
+    return at, months, [t("drafting.other_month", place=_at(c)["from"]) for c in others]
+
+
+def _carried(facts: pd.DataFrame, place: str, full: pd.Series) -> pd.Series:
+    """Return the months at a place where only the first one of a year bears the year: 2018年1月, 2月, 3月."""
+    years = _map(facts[place], year_in_text).groupby([facts["file"], facts["sheet"], facts["table"]]).ffill()
+    return full.where(full.notna(), (years - 1970) * 12 + _map(facts[place], part_of_year) - 1)
 
 
 def _parsed(text: str, form: str) -> int | None:
@@ -145,6 +162,21 @@ def _parsed(text: str, form: str) -> int | None:
         found = dt.datetime.strptime(text.strip(), form)
         return (found.year - 1970) * 12 + found.month - 1
     return None
+
+
+def _form_of_numbers(texts: Sequence[str]) -> dict[str, str]:
+    """Return what of 2013.1 makes the month that the others leave out: October beside 2013.09, January beside 2013.10;
+    {} where it does not occur or both would do."""
+    if not any(JANUARY_OR_OCTOBER.fullmatch(text.strip()) for text in texts):
+        return {}
+    found = []
+    for form in ({"format": "%Y.%m"}, {"pattern": r"(?P<year>\d{4})\.(?P<month>\d+)"}):
+        read = Month(**_at("heading") | form).in_text
+        months = [m for text in texts if (m := read(text)) is not None]
+        short = "format" in form and any(re.fullmatch(r"\d{4}\.[2-9]", text.strip()) for text in texts)
+        if not short and len(months) > 3 and len({*months}) == len(months) == max(months) - min(months) + 1:
+            found.append(form)
+    return found[0] if len(found) == 1 else {}
 
 
 def _format_of(texts: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from ..sources.units import Naming, is_line, is_unit_heading, plain
 from .units import unit_behind, words
 
 _MAX_LEVELS = 8
+_NUMBERING = re.compile(r"[(（]?(?:[一二三四五六七八九十]{1,3}|\d{1,2}|[A-Za-z]|[IVX]+)[)）、.．]?")
 
 
 def month_of_year(text: str) -> int | None:
@@ -63,14 +64,26 @@ class Table:
     grid: Grid
     head: list[int]
     body: list[int]
-    above: list[str]
+    rows_above: list[int]
     left: int = 0
+    right: int | None = None
     captions: dict[int, str] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)       # column -> heading, or its letters
     figures: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)           # columns with a heading and nothing below
     kinds: dict[str, str] = field(default_factory=dict)      # heading of a key -> what it holds
     levels: dict[str, int] = field(default_factory=dict)     # "month", "year", "unit", "0", "1", ... -> row
+
+    @cached_property
+    def above(self) -> list[str]:
+        """The texts above the table: of a row with several those over its own columns, and what is said of units."""
+        found = []
+        for texts in (self.grid.texts[r] for r in self.rows_above):
+            whole = [text for text in texts if text.strip()]
+            own = [text for text in texts[self.left : self.right] if text.strip()]
+            own = own if len(whole) > 1 and own else whole
+            found += own + [text for text in whole if is_line(text) and not any(map(is_line, own))]
+        return found
 
     @cached_property
     def _origins(self) -> dict[int, list[tuple[int, int] | None]]:
@@ -121,12 +134,11 @@ def find_tables(grid: Grid, naming: Naming) -> list[Table]:
         bare = [w for w in waiting if w not in head and sum(map(bool, grid.texts[w])) == 1]
         again = found and not bare and {*_texts_of(grid, head)} <= {*_texts_of(grid, found[-1].head)}
         if head and not again:
-            above = [t for w in waiting if w < head[0] for t in grid.texts[w] if t.strip()]
-            found.append(Table(grid, head, [], above))
-            found[-1].captions |= {w: t.strip() for w in waiting if w > head[-1] for t in grid.texts[w] if t.strip()}
+            found.append(Table(grid, head, [], [w for w in waiting if w < head[0]]))
+            found[-1].captions |= {w: t.strip() for w in waiting if w > head[-1] for t in _said(grid.texts[w])}
         elif found:
             for w in (w for w in waiting if w not in head):     # headings that are printed again are no rows
-                texts = [t for t in grid.texts[w] if t.strip()]
+                texts = _said(grid.texts[w])
                 if len(texts) == 1:
                     found[-1].captions[w] = texts[0].strip()
                 elif texts and not any(kinds[w][c] == "text" for c in range(1, len(row))):
@@ -143,6 +155,12 @@ def find_tables(grid: Grid, naming: Naming) -> list[Table]:
     return [part for table in found for part in _divided(table, kinds, naming)]
 
 
+def _said(texts: list[str]) -> list[str]:
+    """Return what a row says: its texts, without the number of the only other one."""
+    said = [text for text in texts if text.strip()]
+    return said[1:] if len(said) == 2 and _NUMBERING.fullmatch(said[0].strip()) else said
+
+
 def _texts_of(grid: Grid, rows: list[int]) -> list[str]:
     return [fold(text) for r in rows for text in grid.texts[r]]
 
@@ -153,9 +171,11 @@ def _is_body(grid: Grid, row: list[str], r: int, table: Table | None) -> bool:
     if not numbers:
         return table is not None and row.count("mark") > 0 and "text" in row
     others = [fold(grid.texts[r][c]) for c, kind in enumerate(row) if kind not in ("number", "")]
+    if _months_on_end([grid.texts[r][c] for c in numbers]):
+        return False
     if _counts([grid.texts[r][c] for c in numbers]) and (len(numbers) == 12 or all(len(text) <= 3 for text in others)):
         return False
-    if all(_is_year(grid.texts[r][c]) for c in numbers) and len(numbers) > 0:
+    if all(_is_year(grid.texts[r][c]) for c in numbers) or _are_months([grid.texts[r][c] for c in numbers]):
         # A row of years alone is a heading; a line of a table whose figures are blank is none, but says nothing either.
         return False
     # 报表月份 201901 above a table is no row of one.
@@ -164,6 +184,16 @@ def _is_body(grid: Grid, row: list[str], r: int, table: Table | None) -> bool:
 
 def _is_year(text: str) -> bool:
     return len(text) == 4 and text.isdecimal() and 1980 <= int(text) <= 2100
+
+
+def _months_on_end(texts: list[str]) -> bool:
+    """Whether numbers are the months of two years or more: 1 to 12 and 1 again."""
+    return len(texts) > 12 and texts == [str(n % 12 + 1) for n in range(len(texts))]
+
+
+def _are_months(texts: list[str]) -> bool:
+    """Whether several numbers are months of which each stands once: 201308, 201309 or 2013.08, 2013.09."""
+    return len({*texts}) == len(texts) > 2 and all(month_in_text(text) is not None for text in texts)
 
 
 def _counts(texts: list[str]) -> bool:
@@ -183,7 +213,7 @@ def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, be
             if head:
                 break
             continue
-        if not head and len(filled) == 1:
+        if not head and len(_said(texts)) == 1:
             continue     # a group's or a block's name below the headings
         if len(head) >= _MAX_LEVELS or not _is_heading(grid, r, filled, figures, head):
             break
@@ -214,8 +244,12 @@ def _is_heading(grid: Grid, r: int, filled: list[int], figures: set[int], head: 
 def _divided(table: Table, kinds: list[list[str]], naming: Naming) -> Iterator[Table]:
     """Yield a table with its columns told apart: several where tables stand beside one another."""
     grid, width = table.grid, max(map(len, kinds))
-    names = {c: next((grid.texts[r][c].strip() for r in table.head if grid.texts[r][c].strip()
-                      and not COUNT.fullmatch(grid.texts[r][c].strip())), "") for c in range(width)}
+    names = {}
+    for c in range(width):
+        said = [(r, text) for r in table.head if (text := grid.texts[r][c].strip()) and not COUNT.fullmatch(text)]
+        # What is merged over several columns is a heading of all of them, but for the only one there is.
+        own = [text for r, text in said if (area := grid.merges.get((r, c))) is None or area[1] == area[3]]
+        names[c] = (own or [text for _, text in said] or [""])[0]
     special = {c: kind for c in range(width) if (kind := _key_kind(table, kinds, c, names[c], naming))}
     first = min(special, default=None)
     again = [c for c in special if first is not None and names[c] and plain(names[c]) == plain(names[first])]
@@ -227,7 +261,7 @@ def _divided(table: Table, kinds: list[list[str]], naming: Naming) -> Iterator[T
         body = [r for r in table.body if any(kinds[r][c] for c in filled)] if len(bounds) > 2 else table.body
         if not filled:
             continue
-        part = Table(grid, table.head, body, table.above, left, table.captions if left == 0 else {},
+        part = Table(grid, table.head, body, table.rows_above, left, right, table.captions if left == 0 else {},
                      {c: names[c] or letters(c) for c in keys}, filled, [c for c in headed if c not in filled])
         part.kinds = {part.keys[c]: kind for c, kind in keys.items()}
         part.levels = _levels(part, kinds, naming)
@@ -244,7 +278,8 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
     count = Counter(kinds[r][c] for r in rows)
     numbers = [t for r, t in zip(rows, texts) if kinds[r][c] == "number"]
     head = plain(name).casefold()
-    if words("month_heading").search(name) and all(month_in_text(t) is not None for t in set(texts)):
+    dated = len(numbers) * 2 > len(rows) and all(month_in_text(t) is not None for t in set(numbers))
+    if dated and (words("month_heading").search(name) or all(len(t) in (6, 8) for t in numbers)):
         return "month"
     if 2 * len(numbers) > len(rows) and all(map(str.isdecimal, numbers)):
         numbers = [int(t) for t in numbers]
@@ -254,8 +289,6 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
             return "year"
         if all(1 <= n <= 12 for n in numbers) and words("month_heading").search(name):
             return "part"
-        if all(len(t) in (6, 8) and month_in_text(t) is not None for t in set(texts)):
-            return "month"
         if words("code_heading").search(name) and not naming.split(name)[1]:
             return "code"
     if 2 * (count["number"] + count["mark"]) >= len(rows):
@@ -269,7 +302,7 @@ def _key_kind(table: Table, kinds: list[list[str]], c: int, name: str, naming: N
 
 
 def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, int]:
-    """Return which heading row is which level: months, years, units, or texts from the top."""
+    """Return which heading row is which level: months, years, quarters between them, units, or texts from the top."""
     found: dict[str, int] = {}
     texts = 0
     for r in table.head:
@@ -278,17 +311,21 @@ def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, i
             continue
         said = list(own.values())
         count = Counter(map(kind_of, said))
-        if all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
+        digits = [text for text in said if kind_of(text) == "number"]
+        numbered = _months_on_end(digits) or _are_months([*dict.fromkeys(digits)])
+        months = count["month"] + count["part"] + len(digits) * numbered
+        if not numbered and all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
             if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
                 found.setdefault("month", r)
             elif all(_is_year(t) for t in said):
                 found.setdefault("year", r)
             continue
-        months = count["month"] + count["part"]
         if 2 * months > len(said) or (months > 1 and "month" not in found and len(said) < 3 * count["part"]):
             found.setdefault("month", r)
         elif 2 * (count["year"] + sum(map(_is_year, said))) > len(said):
             found.setdefault("year", r)
+        elif 2 * sum(bool(words("span").search(t)) for t in said) > len(said) > 1:
+            found.setdefault("span", r)
         elif all(naming.is_unit(t) for t in said) and len(table.head) > 1:
             found.setdefault("unit", r)
         else:

@@ -53,5 +53,5 @@ def naming_of(grids: Iterable[Grid]) -> tuple[Naming, dict[str, Unit]]:
             said = [*_SAID.findall(text), *_INNER.findall(text)]
             for part in map(str.strip, [*whole, *said, *(p for s in said for p in _PARTS.split(s)), unit_behind(text)]):
                 if part and part not in found and not part.isdecimal() and (unit := unit_named(part, ONES)) is not None:
-                    found[part] = unit
+                    found[part] = unit if unit_named(part) else Unit(base="", factor=unit.factor)
     return Naming(SimpleNamespace(units=found, indicators={}, branches={})), found

@@ -269,7 +269,8 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
              most: str = "table_cells") -> list[list[str]]:
     """Return the records of a CSV file: fields between commas, semicolons, tabs or bars, or what a line ``sep=`` says.
 
-    Its text is in the declared encoding, else UTF-8, else GB18030. `most` names the limit on how many fields there are.
+    Its text is in the declared encoding, else in UTF-16 with its mark, UTF-8 or GB18030. `most` names the limit on how
+    many fields there are.
     """
     text = _decode(unpack_gzip(data, name, limits) if name.lower().endswith(".gz") else data, name, encoding)
     said = _SEPARATOR.match(text)   # a line that spreadsheets follow, and neither show nor count
@@ -307,7 +308,8 @@ def _delimiter(text: str) -> str:
 
 
 def _decode(data: bytes, name: str, encoding: str | None) -> str:
-    tried = [encoding] if encoding else ["utf-8", "gb18030"]
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    tried = [encoding] if encoding else ["utf-16"] if marked else ["utf-8", "gb18030"]
     for one in tried:
         with suppress(UnicodeDecodeError):
             return data.decode(_ENCODINGS[one])

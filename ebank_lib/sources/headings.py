@@ -244,10 +244,11 @@ def _is_level(grid: Grid, layout: Layout, row: int, key: int, above: bool = Fals
     """Whether a row next to the headings is a further level: blank in the key column, texts and no number beside but
     months and years."""
     texts, values = grid.texts[row], grid.values[row]
-    if texts[key] or grid.first_of(row, key) != (row, key):
-        return False
     filled = [c for c, text in enumerate(texts) if text.strip()]
     said = [c for c in filled if any(layout.reads(kind, values[c], texts[c]) for kind in layout.heading_levels)]
+    at = grid.first_of(row, key)
+    if (texts[key] or at != (row, key)) and not (above and at[0] == row and at[1] in said):
+        return False
     if not filled or any(is_number(values[c], texts[c]) for c in {*filled} - {*said}):
         return False
     if above:
@@ -354,6 +355,8 @@ def _lacks_key(grid: Grid, table: Table, layout: Layout, one: _Printed) -> bool:
     """Whether a heading says no month, year or branch where headings do; an error unless the source allows it."""
     def says(key: str) -> bool:
         row, c = one.at[key]
+        if key == "year" and one.at[key] == one.at.get("month"):
+            return True         # the year of the months before, maybe
         return key == "branch" or layout.reads(key, grid.values[row][c], grid.texts[row][c])   # cleaning knows branches
 
     lacking = next((key for key in layout.heading_levels if key not in one.at or not says(key)), None)
@@ -379,10 +382,13 @@ def _target(layout: Layout, path: str) -> Heading | None:
 def _refuse_repeated(grid: Grid, table: Table, layout: Layout, columns: list[Column], others: list[int]) -> None:
     """Refuse two columns for one indicator, month and branch."""
     where: dict[tuple, Column] = {}
+    dated = ""          # the last month with its year, of those that bear it for others
     for column in (c for c in columns if c.indicator is not None and c.index not in others):
         at = {key: (grid.values[r][c], grid.texts[r][c]) for key, (r, c) in column.at.items()}
         said = (layout.compared(key, *cell) for key, cell in at.items())
-        before = where.setdefault((column.indicator, *said), column)
+        if "year" in at and column.at["year"] == column.at.get("month") and layout.reads("year", *at["year"]):
+            dated = at["year"][1]
+        before = where.setdefault((column.indicator, dated, *said), column)
         if before is not column:
             marks = [text for _, text in at.values()]
             one = " ".join([column.indicator, *marks]).strip()

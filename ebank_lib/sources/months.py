@@ -75,12 +75,12 @@ _SUM_AFTER = re.compile(r"\s*月?[份末底]?\s*\(?\s*(?:本年)?累[计計积�
 _SUM_BEFORE = re.compile(r"(?:累[计計](?:截?[至到止])|(?i:ytd|year[- ]to[- ]date|cumulative))[\s:(_-]*$")
 _LAST_YEAR = re.compile(r"[上去前]一?年|同期|(?i:last|previous|prior) year")
 # A date on which a table was made: 制表日期：2018年1月8日, Printed on 8 Jan 2018.
-_MADE = re.compile(r"(?:制表|打印|编制|填[报表]|导出|生成|报送|上报|下载|出表|查询)\s*(?:日期?|时间|于)"
+_MADE = re.compile(r"(?:[制编填]表|打印|编[制报]|填报|导出|生成|报送|上报|下载|出表|查询)\s*(?:日期?|时间|于)"
                    r"|(?i:\b(?:print|prepar|generat|creat|export|download|produc)\w*\s*(?:date|time|on\b|at\b|:)"
                    r"|\b(?:date|time) (?:print|prepar|generat|creat|export|download|produc)ed)")
 _REMARK = re.compile(r"[(\[【〔][^()\[\]【】〔〕]*[)\]】〕]")
 _ENDING = re.compile(r"(?:\.(?:xlsx?|xlsm|csv|txt|tsv|gz|parquet))+$", re.IGNORECASE)
-_JANUARY_OR_OCTOBER = re.compile(r"(?:19|20)\d\d\.1")
+JANUARY_OR_OCTOBER = re.compile(r"(?:19|20)\d\d\.1")
 
 _WHY_SEVERAL = "several months or a sum up to a month, where one is needed; a `pattern` says which month counts"
 _WHY_MADE = "the date on which it was made says no month of its figures; a `pattern` says what does"
@@ -237,6 +237,18 @@ def year_in_text(text: str) -> int | None:
     return years.pop() if len(years) == 1 else None
 
 
+def year_carried(last: int | None, month: int | None) -> int | None:
+    """Return the year of a month that is written without one behind the `last` one (2018年11月, 12月): that one's; None
+    for an earlier month, which is of another year.
+
+    Examples
+    --------
+    >>> year_carried(month_in_text("2018年11月"), 11), year_carried(month_in_text("2018年11月"), 0)
+    (2018, None)
+    """
+    return None if last is None or month is None or month % 12 < last % 12 else 1970 + last // 12
+
+
 def why_not(text: str, year: int | None = None) -> str:
     """Return why a text that speaks of months says no month, and which line of the YAML decides; "" for any other text.
 
@@ -246,7 +258,7 @@ def why_not(text: str, year: int | None = None) -> str:
     'a day or a year? `format: "%b %y"` says a year, `year:` that the year stands elsewhere'
     """
     text = _folded(text)
-    return _WHY_JANUARY if _JANUARY_OR_OCTOBER.fullmatch(text) else _one_month(text, year)[1]
+    return _WHY_JANUARY if JANUARY_OR_OCTOBER.fullmatch(text) else _one_month(text, year)[1]
 
 
 def _date(text: str, form: str, year: int | None) -> dt.datetime:
@@ -324,7 +336,7 @@ class Month(Strict):
             return self._parsed(_plain(text), year)
         # The name of a file or sheet is never a number that lost the nought of 2013.10.
         named = self.source in ("file", "sheet")
-        return month_in_text(text, year) if named or not _JANUARY_OR_OCTOBER.fullmatch(_folded(text)) else None
+        return month_in_text(text, year) if named or not JANUARY_OR_OCTOBER.fullmatch(_folded(text)) else None
 
     def in_cell(self, value: object, text: str, year: int | None = None) -> int | None:
         """Return the month in a cell: a date, a text, or a number such as 201003 or 2010.03."""
@@ -333,7 +345,7 @@ class Month(Strict):
         return self.in_text(text, year)
 
     def _parsed(self, text: str, year: int | None) -> int | None:
-        if self.format.endswith("%Y.%m") and _JANUARY_OR_OCTOBER.fullmatch(text):
+        if self.format.endswith("%Y.%m") and JANUARY_OR_OCTOBER.fullmatch(text):
             text += "0"         # a format has two digits for a month, and 2013.10 typed as a number has become 2013.1
         with suppress(ValueError):
             date = _date(text, self.format, year)

@@ -59,10 +59,12 @@ def month_of(month: Month, file: str, sheet: str | None = None, above: Sequence[
 
 
 def year_of(year: Year, file: str, sheet: str, above: Sequence[Sequence[str]]) -> int:
-    """Return the year of a whole sheet or file."""
+    """Return the year of a whole sheet or file; a file's folder may say it where its name says none."""
     if year.source == "constant":
         return year.value
     texts = _texts(year.source, file, sheet, above)
+    if year.source == "file" and year.in_text(texts[0]) is None:
+        texts = file.split("/")[-2:-1] or texts      # 2018/3月.xlsx
     return _one("year", map(year.in_text, texts), texts, file, sheet, "one year, such as 2010 or 2010年",
                 "Say where the year is by `year:` under `month:`, with a `pattern` if several are there")
 

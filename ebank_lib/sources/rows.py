@@ -9,6 +9,7 @@ from ..catalog import fold
 from .blocks import letters
 from .grids import Grid
 from .headings import Column, Layout, Table, not_mapped
+from .months import year_carried
 from .numbers import is_number
 from .patterns import search
 from .places import branch_in
@@ -46,7 +47,9 @@ class Rows:
         self.lines: list[Line] = []
         self.headings: list[int] = []
         self.ignored: list[int] = []
-        self.ended = self.grouped = False
+        self.ended = self.grouped = self.left_out = False
+        self.last: int | None = None        # month, where the year stands in some cells of months only
+        self.seen: set[tuple[str, str]] = set()       # below rows of branches, months across
         for r in range(table.top if self.above else 0):
             self._names_rows_below(r, grid.texts[r][table.left : table.right])
         for r in range(table.bottom + 1, table.end):
@@ -64,13 +67,14 @@ class Rows:
         name = cells[next(iter(cells))][1].strip()
         if not figures and self.above and self._names_rows_below(r, inside):
             return
-        if (self.above or "indicator" in cells) and inside == grid.texts[table.bottom][table.left : table.right]:
+        if inside == grid.texts[table.bottom][table.left : table.right]:
             self.headings.append(r)       # the headings again
             return
         if not name and not figures and not filled:
             self.ended = self.ended or not any(t.strip() for t in inside)
             return
-        if any(self.layout.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
+        if (self.left_out and figures) or any(
+                self.layout.leaves_out(text) and self._path(text) is None for _, text in cells.values()):
             self.ignored.append(r)
             return
         if self._goes_on(cells, figures, filled):
@@ -116,10 +120,14 @@ class Rows:
         texts = list(dict.fromkeys(t for t in inside if t.strip()))
         if len(texts) != 1:
             return False
+        if "branch" in self.above and self.layout.leaves_out(texts[0]):
+            self.left_out = True
+            self.ignored.append(r)
+            return True
         for key in self.above:
             said = self._said(key, texts[0])
             if said:
-                self.above[key] = said
+                self.above[key], self.left_out = said, self.left_out and key != "branch"
                 self.groups, self.ended, self.waiting, self.grouped = [], False, [], False
                 self.headings.append(r)
                 return True
@@ -150,6 +158,10 @@ class Rows:
                     month=cells.get("month") or self.above.get("month"), year=self.above.get("year"))
         if "year" in cells:
             line.year = self.layout.month.year.in_text(cells["year"][1])
+            if self.columns["year"] == self.columns.get("month"):
+                month = self.layout.month_in(*line.month)
+                line.year = line.year or year_carried(self.last, month)
+                self.last = None if None in (line.year, month) else (line.year - 1970) * 12 + month % 12
             if line.year is None:
                 raise self.grid.error("holds no year", r, self.columns["year"], found=cells["year"][1],
                                       expected="a year such as 2010")
@@ -170,6 +182,12 @@ class Rows:
             if self.above[key] is None:
                 raise self.grid.error(f"has no {key} above it", r,
                                       expected=f"a row that names the {key} above its rows")
+        if path is not None and self.layout.written("row") == ["branch"] and "month" not in cells:
+            if (line.branch, path) in self.seen:
+                raise self.grid.error("prints an indicator twice below one branch", r, expected="each once",
+                                      found=f"{'/'.join([line.branch, *self.groups])} {cells['indicator'][1]}",
+                                      hint="A branch that is not in branches.csv yet?")
+            self.seen.add((line.branch, path))
         if path is not None:
             line.indicator, line.cumulative = (getattr(self.layout.wanted[path], name)
                                                for name in ("indicator", "cumulative"))

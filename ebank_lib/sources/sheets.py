@@ -16,7 +16,7 @@ from ..errors import nearest
 from .blocks import Block, letters, range_name
 from .grids import Grid
 from .headings import ADD, Column, Layout, Table, find_tables, read_columns
-from .months import Month
+from .months import Month, year_carried
 from .places import month_of, name_of_branch, one_indicator, year_of
 from .rows import Line, Rows
 from .spec import SheetSpec
@@ -123,10 +123,21 @@ def _months(grid: Grid, table: Table, layout: Layout, used: list[Column], lines:
     same_year = None if year is None or year.source in inside else year_of(year, grid.file, grid.sheet, above)
     places = {month.source, *([year.source] if year is not None else [])}
 
+    years: dict[int, int | None] = {}
+    last = None
+    for column in used if year is not None and year.source == "heading" else ():
+        r, c = column.at["year"]
+        found = year.in_text(grid.texts[r][c])
+        if column.at["year"] == column.at.get("month"):
+            at_month = layout.month_in(grid.values[r][c], grid.texts[r][c])
+            found = found or year_carried(last, at_month)
+            last = None if None in (found, at_month) else (found - 1970) * 12 + at_month % 12
+        years[column.index] = found
+
     def year_at(line: Line | None, column: Column | None) -> int | None:
         if year is None or year.source not in inside:
             return same_year
-        return line.year if year.source != "heading" else year.in_text(grid.text_of(*column.at["year"]))
+        return line.year if year.source != "heading" else years[column.index]
 
     @cache
     def month_at(text: str, year: int | None, value: object) -> int | None:
@@ -164,7 +175,8 @@ def _units(grid: Grid, part: _Part, layout: Layout, indicators: np.ndarray, take
     beside += [(table.top, *naming.line([grid.sheet, grid.file.rpartition("/")[2].partition(".")[0]]))]
 
     def fitting(indicator: str, units: Iterable[str]) -> list[str]:
-        return [unit for unit in units if naming.bases[unit] == naming.indicators.get(indicator)]
+        own = [unit for unit in units if naming.bases[unit] == naming.indicators.get(indicator)]
+        return own or [unit for unit in units if naming.bases[unit] == "" and naming.counted(indicator)]
 
     def refuse(row: int, text: str) -> NoReturn:
         raise grid.error("prints a unit that is not understood", row, found=text, hint=ADD,

@@ -30,8 +30,9 @@ _BETWEEN = re.compile(r"[、,，;；/|]|和|及")
 _PER_CENT = ("%", "percent", "pct", "百分比", "百分数")
 # Rows and columns that are sums over branches, of all of them or of some.
 SUBTOTAL = re.compile(r"小\s*计|小結|片区计|其中|sub-?\s?total|of\s*which", re.IGNORECASE)
-_TOTAL = re.compile(r"[合总]\s*计|合計|總計|汇\s*总|总\s*和|^全[省行辖市区体部国]|^总数$|^all\b|^sum\b|^overall|^whole"
-                    r"|^grand|^province$|^bank$|\btotals?\W*(?:$|\d|of|for|all|branch|bank|province)", re.IGNORECASE)
+_TOTAL = re.compile(r"[合总]\s*计|合計|總計|汇\s*总|总\s*和|^全[省行辖市区体部国]|^总数$|^all\b|^province$|^bank$"
+                    r"|^(?:sum|overall|whole|grand)\b(?=$|\W+(?:total|sum|bank|province|of))"
+                    r"|\btotals?\W*(?:$|\d|of|for|all|branch|bank|province)", re.IGNORECASE)
 _ONE = re.compile(r"[支分]行|分理处|储蓄所|网点|营业[部室所厅]|\bbranch\b|\boffice\b", re.IGNORECASE)
 _UNIT_HEADING = ("单位", "计量单位", "(单位)", "unit", "units", "uom")
 

@@ -152,6 +152,36 @@ def test_rows_of_their_own_name_the_branch_of_the_rows_below(folder):
     assert found == TRUTH
 
 
+def test_figures_below_a_row_that_is_left_out_are_nobody_s(folder):
+    found = read(folder, f"""
+- branch: {{from: row}}
+  indicator: 项目
+  month: {{from: heading}}
+  ignore: [小计]
+  {HEADINGS}""", S="""
+项目 2010-01 2010-02
+东城分行 . .
+客户 11 12
+收入 1.5 1.6
+小计 . .
+客户 32 34
+收入 4.0 4.2
+西城分行 . .
+客户 21 22
+收入 2.5 2.6""")
+    assert found == TRUTH
+
+
+def test_the_folder_of_a_file_may_say_its_year(folder):
+    for year in (2010, 2011):
+        (folder.path / str(year)).mkdir()
+        write(folder, {"S": f"机构 客户\n东城 {year - 2009}"}, name=f"{year}/1月.xlsx")
+    folder.files('- path: "*/*.xlsx"\n  month: {from: file, year: {from: file}}\n  sheets:\n'
+                 "    - {sheet: S, branch: 机构, headings: {客户: online}}")
+    assert dict(zip(folder.cells().month.astype(str), folder.cells().text, strict=True)) == {
+        "2010-01": "1", "2011-01": "2"}
+
+
 def test_items_of_groups_are_told_apart(folder):
     found = read(folder, """
 - branch: {from: constant, value: 东城}
@@ -256,6 +286,15 @@ ASKED = [
      r"names no indicator.*one of the names under `headings`.*`ignore: \[S\]`"),
     ("项目 2010-01\n客户 1", "branch: {from: row}\n  indicator: 项目\n  month: {from: heading}",
      "row 2: has no branch above it"),
+    ("项目 2010-01\n东城 .\n客户 1\n南郊 .\n客户 2",
+     "branch: {from: row}\n  indicator: 项目\n  month: {from: heading}",
+     "row 5: prints an indicator twice below one branch; found '东城/南郊 客户'.*not in branches.csv yet"),
+    ("月份 客户\n2010年11月 1\n12月 2\n1月 3",
+     "branch: {from: sheet}\n  month: {from: column, column: 月份, year: {from: column, column: 月份}}",
+     "row 4, column 'A': holds no year; found '1月'"),
+    ("项目 2010年12月 1月\n客户 1 2",
+     "branch: {from: sheet}\n  indicator: 项目\n  month: {from: heading, year: {from: heading}}",
+     "row 1, column 'C': holds no month; found '1月'"),
     ("项目 2010-01 2010年1月\n客户 1 2", "branch: {from: sheet}\n  indicator: 项目\n  month: {from: heading}",
      "has two columns for one month"),
 ]
