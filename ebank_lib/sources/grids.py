@@ -308,7 +308,7 @@ def _delimiter(text: str) -> str:
 
 
 def _decode(data: bytes, name: str, encoding: str | None) -> str:
-    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff") and data[2:4] != b"\0\0"     # else UTF-32
     tried = [encoding] if encoding else ["utf-16"] if marked else ["utf-8", "gb18030"]
     for one in tried:
         with suppress(UnicodeDecodeError):

@@ -491,7 +491,9 @@ def test_one_file_under_two_entries_is_an_error(province):
         province.cells()
 
 
-def test_a_panic_of_the_reader_is_an_error_with_an_address(province, monkeypatch):
+def test_a_panic_of_the_reader_is_an_error_with_an_address(province, tmp_path, monkeypatch):
+    monkeypatch.setenv("EBANK_CACHE", str(tmp_path / "store"))      # which has not read the same file before
+
     class Panic(BaseException):
         pass
 
