@@ -370,10 +370,12 @@ def _doubt(facts: Facts) -> Iterable[Text]:
     """Which numbers are in doubt."""
     doubt, several = facts["doubtful"], len({row["branch"] for row in facts["doubtful"]}) > 1
     if doubt:
+        rows = doubt[-NAMED:]
         named = [facts.say("doubtful", month=facts.month(row["month"]), indicator=facts.label(row["indicator"]),
-                           branch=facts.name("branches", row["branch"]) if several else "", value=facts.value(
-                               row["indicator"], row["value"], cell("doubtful", "value", **{
-                                   name: row[name] for name in ("branch", "month", "indicator")})))
-                 for row in doubt[-NAMED:]]
+                           value=facts.value(row["indicator"], row["value"], cell("doubtful", "value", **{
+                               name: row[name] for name in ("branch", "month", "indicator")}))) for row in rows]
+        if several:
+            named = [facts.say("doubtful_of", branch=facts.name("branches", row["branch"]), doubtful=said)
+                     for row, said in zip(rows, named, strict=True)]
         yield facts.say("doubt" if len(doubt) <= NAMED else "doubt_more", n=cite(len(doubt), cell("doubtful")),
                         list=facts.listed(named))
