@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +20,7 @@ PAGES = {       # a page, and those below it
     "docs/how-to/index": ["workbook", "dataframe", "database", "strategy", "corrections", "trace", "province", "cron",
                           "dask", "nbval", "indicator", "paper", "security"],
     "docs/notebooks": [f"/notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))],
-    "docs/reference/index": ["verbs", "results", "/docs/sources", "commands", "errors", "methods"],
+    "docs/reference/index": ["verbs", "results", "/docs/sources", "commands", "errors", "methods", "architecture"],
     "docs/why/index": ["cleaning", "arma", "forecasting", "odds", "province", "speed"],
 }
 STAGES = {
@@ -95,6 +96,44 @@ def methods() -> str:
                                                 for name in known_methods()[0]])
 
 
+def _imported() -> dict[str, dict[str, int]]:
+    """Count what each package or module of its own imports from which; not for a picture (``plot``) by a result."""
+    found: dict[str, dict[str, int]] = {}
+    home = ROOT / "ebank_lib"
+    for path in sorted(home.rglob("*.py")):
+        parts = path.relative_to(home).with_suffix("").parts
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        drawn = {id(node) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.name.startswith("plot")
+                 for node in ast.walk(f)}
+        mine = found.setdefault(parts[0], {})
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level == len(parts) and id(node) not in drawn:
+                for name in [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]:
+                    mine[name] = mine.get(name, 0) + 1
+    known = {here for here in found if not here.startswith("__")}
+    return {here: {there: n for there, n in mine.items() if there in known} for here, mine in found.items()
+            if here in known}
+
+
+def architecture() -> str:
+    """Return a picture of who imports what: a row for each, a dot in the columns of what it uses, all to the left."""
+    uses, cell, left, top = _imported(), 20, 100, 96
+    order = list(TopologicalSorter({here: sorted(mine) for here, mine in sorted(uses.items())}).static_order())
+    drawn = []
+    for row, here in enumerate(order):
+        x, y = left + cell * row + 10, top + cell * row + 14
+        drawn += [f'<text x="{left - 6}" y="{y}" text-anchor="end">{here}</text>',
+                  f'<text transform="translate({x + 4},{top - 6}) rotate(-60)">{here}</text>',
+                  f'<path d="M{left},{y + 5}H{left + cell * len(order)}" stroke="currentColor" stroke-opacity="0.12"/>']
+        for there, n in uses[here].items():
+            at = left + cell * order.index(there) + 10
+            drawn.append(f'<circle cx="{at}" cy="{y - 4}" r="{min(8, 2 + n ** 0.5):.1f}">'
+                         f"<title>{here} imports {there}, {n} times</title></circle>")
+    width, height = left + cell * len(order) + 60, top + cell * len(order) + 4
+    return ('\n```{raw} html\n<svg role="img" aria-label="Which package imports which" fill="currentColor" '
+            f'font-size="11" viewBox="0 0 {width} {height}" style="max-width:{width}px">{"".join(drawn)}</svg>\n```\n')
+
+
 def _text(node: ast.AST | None) -> str:
     """Return a text of the code, with `…` where a value comes in."""
     if isinstance(node, ast.Constant):
@@ -130,7 +169,8 @@ def errors() -> str:
 
 
 PARTS = {"docs/reference/verbs": verbs, "docs/reference/results": results, "docs/reference/commands": commands,
-         "docs/reference/errors": errors, "docs/reference/methods": methods}
+         "docs/reference/errors": errors, "docs/reference/methods": methods,
+         "docs/reference/architecture": architecture}
 
 
 def parts(page: str) -> str:
