@@ -142,6 +142,14 @@ def spikes(values):
     return find_spikes(x, np.ones(x.shape), expected)
 
 
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_a_power_of_ten_stands_out_by_all_its_places(power):
+    """However rough the series, a slip of so many places is seen if it is eight times what is usual."""
+    usual = power * np.log(10) / series._CLEAR
+    assert series._power(99_434.0 * 10**power, 1, 99_000.0, 0.99 * usual)[0] == power
+    assert series._power(99_434.0 * 10**power, 1, 99_000.0, 1.01 * usual) == (0, False)
+
+
 def test_a_spike_is_the_oddest_of_its_neighbours_and_says_what_was_likely():
     values = noisy(5)
     true = values[15]
