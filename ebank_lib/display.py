@@ -51,8 +51,8 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", formats: Mapping[str, 
 
 def written(frame: pd.DataFrame, formats: Mapping[str, Format | str] | None, lang: str | None) -> pd.DataFrame:
     """Return a frame of the texts that stand for its values; formats as in :func:`html_table`."""
-    formats = formats or {}
-    return pd.DataFrame({at: [_text(v, formats.get(c, _USUAL.get(str(c))), language(lang)) for v in frame.iloc[:, at]]
+    formats, lang = formats or {}, language(lang)
+    return pd.DataFrame({at: [_text(v, formats.get(c, _USUAL.get(str(c))), lang) for v in frame.iloc[:, at]]
                          for at, c in enumerate(frame.columns)}, dtype=object).set_axis(frame.columns, axis=1)
 
 

@@ -279,19 +279,20 @@ class GrowthAnalysis(Shown):
                  up=cite(int((rows["gain"] > 0).sum()), cell("growth", of="ratio", gain=">0")),
                  n=cite(len(rows), cell("growth", of="ratio")), before=first, after=last)
 
-    def _repr_html_(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
+        """Return an indicator a row as HTML."""
         keep = ["indicator", "n", "mean_index", "last_yoy", "volatility", "robust", "verdict", "vol_verdict"]
         shown = self.summary.loc[self.summary["n"] > 0, keep]
-        shown = shown.assign(indicator=[self.catalog.indicators[key].label() for key in shown["indicator"]], **{
-            name: [t(f"growth.{name}_{value}") for value in shown[name]] for name in ("verdict", "vol_verdict")})
+        shown = shown.assign(indicator=[self.catalog.indicators[key].label(lang) for key in shown["indicator"]], **{
+            name: [t(f"growth.{name}_{value}", lang) for value in shown[name]] for name in ("verdict", "vol_verdict")})
         there = self.table["y"].notna()
         months = self.table.loc[there if there.any() else slice(None), "month"]
-        caption = t("growth.caption", branch=self.catalog.branch(self.branch).label(),
-                    first=month_name(months.min()), last=month_name(months.max()))
+        caption = t("growth.caption", lang, branch=self.catalog.branch(self.branch).label(lang),
+                    first=month_name(months.min(), lang), last=month_name(months.max(), lang))
         formats = {"mean_index": "{:.3f}", "last_yoy": lambda v: percent(v, sign=True), "volatility": percent,
                    "robust": percent}
-        return html_table(shown, caption=caption, heads={name: t(f"growth.{name}") for name in keep[1:]},
-                          formats=formats, notes=[t("growth.method"), *self.notes])
+        return html_table(shown, caption=caption, heads={name: t(f"growth.{name}", lang) for name in keep[1:]},
+                          formats=formats, lang=lang, notes=[t("growth.method", lang), *self.notes])
 
 
 def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators: Sequence[str] | None = None,

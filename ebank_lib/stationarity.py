@@ -183,22 +183,24 @@ class Battery(Shown):
 
         return plot_stationarity(self, lang, unit)
 
-    def _repr_html_(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the tests, the verdict below as HTML."""
+        lang = language(lang)
         shown = self.table.drop(columns="break_month")
         for column, prefix in (("transform", ""), ("test", "test_"), ("null", "null_"), ("trend", "trend_")):
-            shown[column] = [t(f"stationarity.{prefix}{v}") if v else "" for v in shown[column]]
-        shown["rejects"] = [t(f"stationarity.rejects_{'none' if v is None else 'yes' if v else 'no'}")
+            shown[column] = [t(f"stationarity.{prefix}{v}", lang) if v else "" for v in shown[column]]
+        shown["rejects"] = [t(f"stationarity.rejects_{'none' if v is None else 'yes' if v else 'no'}", lang)
                             for v in shown["rejects"]]
-        breaks = ["" if pd.isna(month) else t("stationarity.break_at", month=month_name(month))
+        breaks = ["" if pd.isna(month) else t("stationarity.break_at", lang, month=month_name(month, lang))
                   for month in self.table["break_month"]]
-        shown["note"] = ["; ".join(filter(None, (_note(codes, None), at)))
+        shown["note"] = ["; ".join(filter(None, (_note(codes, lang), at)))
                          for codes, at in zip(shown["note"], breaks, strict=True)]
         formats = {"lags": "{:.0f}", "statistic": "{:.3f}", "cv_5": "{:.3f}",
                    "p_value": lambda v: "<0.001" if v < 0.001 else f"{v:.3f}"}
-        gaps = [_note(note, None) for note in self.notes if note.startswith(("bridged", "gaps"))]
-        return html_table(shown, caption=t("stationarity.caption", name=self.name), formats=formats,
-                          heads={c: t(f"stationarity.head_{c}") for c in shown.columns},
-                          notes=[self.verdict(), *gaps, t("stationarity.rule")])
+        gaps = [_note(note, lang) for note in self.notes if note.startswith(("bridged", "gaps"))]
+        return html_table(shown, caption=t("stationarity.caption", lang, name=self.name), formats=formats, lang=lang,
+                          heads={c: t(f"stationarity.head_{c}", lang) for c in shown.columns},
+                          notes=[self.verdict(lang), *gaps, t("stationarity.rule", lang)])
 
 
 def _trend(transform: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ class Comparison(Shown):
     order: str
     raw_order: str
     their_order: str | None
-    season: int = field(default=1)
+    season: int = 1
     label: str = "AICc"
 
     def reading(self, lang: str | None = None) -> str:
@@ -69,13 +69,14 @@ class Comparison(Shown):
                           raw=self.raw_order, order=self.order))
         return join(said, " " if said[0].isascii() else "")
 
-    def _repr_html_(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the eight orders that it misses most as HTML."""
         keep, orders = ["loglik", "loglik_theirs", "missed", "converged", "warnings"], [*"pdq"]
         orders += [*"PDQ"] * (self.season > 1)
         shown = self.table.sort_values("missed", ascending=False).head(8)[[*orders, *keep]]
-        return html_table(shown, caption=t("arma.caption_theirs", n=len(shown)), notes=[self.reading()],
-                          heads={c: t(f"arma.head_{c}") for c in keep} | {c: c for c in orders},
-                          formats=dict.fromkeys(keep[:3], "{:.2f}"))
+        return html_table(shown, caption=t("arma.caption_theirs", lang, n=len(shown)), lang=lang,
+                          heads={c: t(f"arma.head_{c}", lang) for c in keep} | {c: c for c in orders},
+                          formats=dict.fromkeys(keep[:3], "{:.2f}"), notes=[self.reading(lang)])
 
 
 def _name(season: int, row) -> str:
@@ -171,10 +172,12 @@ class SimulationStudy(Shown):
         return t("arma.study_reading", lang, series=int(rows["series"].iloc[0]), models=rows["model"].nunique(),
                  **figures)
 
-    def _repr_html_(self) -> str:
-        shown = self.summary()
-        return html_table(shown, caption=t("arma.caption_study", series=int(self.table["series"].iloc[0])),
-                          formats=dict.fromkeys(shown.columns[2:], "{:.0f}"), notes=[self.reading()])
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the shares of the study as HTML."""
+        shown = self.summary(lang)
+        caption = t("arma.caption_study", lang, series=int(self.table["series"].iloc[0]))
+        return html_table(shown, caption=caption, lang=lang,
+                          formats=dict.fromkeys(shown.columns[2:], "{:.0f}"), notes=[self.reading(lang)])
 
 
 def simulation_study() -> SimulationStudy:

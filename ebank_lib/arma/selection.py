@@ -204,21 +204,24 @@ class OrderSelection(Shown):
         rows = pd.concat([self.near, passed]).drop_duplicates([*"pqPQ"]).sort_values("rank")
         return show(**self._shown(rows))
 
-    def _shown(self, rows: pd.DataFrame, caption: str = "") -> dict:
+    def _shown(self, rows: pd.DataFrame, caption: str = "", lang: str | None = None) -> dict:
         """Arguments of `display.html_table` for some rows of the table."""
         orders = [*"pdq", *("PDQ" if self.design.season > 1 else "")]
         keep = ["loglik", self.criterion, "delta", "weight", "min_ar_root", "min_ma_root", "ljung_box_p", "regular",
                 "rank"]
-        heads = {c: t(f"arma.head_{c}") for c in keep if c != self.criterion}
+        heads = {c: t(f"arma.head_{c}", lang) for c in keep if c != self.criterion}
         heads |= {self.criterion: LABELS[self.criterion]} | {c: c for c in orders}
         formats = dict.fromkeys(("loglik", self.criterion, "delta"), "{:.2f}")
         formats |= dict.fromkeys(("weight", "min_ar_root", "min_ma_root", "ljung_box_p"), "{:.3f}")
-        return {"frame": rows[orders + keep], "caption": caption, "formats": formats, "heads": heads}
+        return {"frame": rows[orders + keep], "caption": caption, "formats": formats, "heads": heads,
+                "lang": lang}
 
-    def _repr_html_(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the ten best orders and why one was chosen as HTML."""
         rows = self.table.sort_values("rank").head(10)
-        return html_table(**self._shown(rows, t("arma.caption_table", name=self.design.y.name or "y", n=len(rows))),
-                          notes=[self.why(), t("arma.one_d", d=self.order[1], D=self.design.big_d)])
+        caption = t("arma.caption_table", lang, name=self.design.y.name or "y", n=len(rows))
+        return html_table(**self._shown(rows, caption, lang), notes=[
+            self.why(lang), t("arma.one_d", lang, d=self.order[1], D=self.design.big_d)])
 
 
 def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", exog=None,

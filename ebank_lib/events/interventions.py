@@ -70,12 +70,15 @@ class Interventions(Shown):
     def _size(self, size: float) -> str:
         return percent(size, sign=True) if self.log else f"{size:+.4g}"
 
-    def _repr_html_(self) -> str:
-        shown = self.table.assign(kind=[t(f"events.{k}") for k in self.table["kind"]], event=self.table[language()])
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the months and what each is taken for as HTML."""
+        lang = language(lang)
+        shown = self.table.assign(kind=[t(f"events.{k}", lang) for k in self.table["kind"]], event=self.table[lang])
         shown = shown[["month", "kind", "size", "t", "event"]]
-        return html_table(shown, caption=t("events.caption"), heads={c: t(f"events.head_{c}") for c in shown.columns},
+        return html_table(shown, caption=t("events.caption", lang), lang=lang,
                           formats={"size": self._size, "t": "{:.1f}"},
-                          notes=[self.reading(), t("events.note", critical=f"{self.critical:.2f}")])
+                          heads={c: t(f"events.head_{c}", lang) for c in shown.columns},
+                          notes=[self.reading(lang), t("events.note", lang, critical=f"{self.critical:.2f}")])
 
 
 def known_events(source, branch: str | None = None, indicator: str | None = None) -> pd.DataFrame:

@@ -174,25 +174,27 @@ class Facts(Shown):
                  value=written(row.statistic, row.value, lang), side=t(f"facts.side_{row.side}", lang),
                  threshold=written(row.statistic, row.threshold, lang), verdict=t(f"facts.word_{row.verdict}", lang))
 
-    def _repr_html_(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
+        """Return the statements, a figure a row as HTML."""
+        lang = language(lang)
         if self.numbers.empty:
-            return f'<p class="note">{self.reading()}</p>'
-        lang, rows, words = language(), list(self.numbers.itertuples()), self.labelled()
+            return f'<p class="note">{self.reading(lang)}</p>'
+        rows, words = list(self.numbers.itertuples()), self.labelled(lang)
         ends = [(written(r.statistic, r.lo, lang), written(r.statistic, r.hi, lang)) for r in rows]
         shown = pd.DataFrame({
             "statement": [f"{r.fact}. {text}" if r.part == "a" else ""
                           for r, text in zip(rows, words["statement"], strict=True)],
             "statistic": words["statistic"], "value": [written(r.statistic, r.value, lang) for r in rows],
-            "interval": [t("facts.from_to", lo=lo, hi=hi) if lo != hi else lo for lo, hi in ends],
-            "needs": [f"{t('facts.side_' + r.side)} {written(r.statistic, r.threshold, lang)}" for r in rows],
-            "verdict": [t(f"facts.verdict_{r.verdict}") for r in rows]})
+            "interval": [t("facts.from_to", lang, lo=lo, hi=hi) if lo != hi else lo for lo, hi in ends],
+            "needs": [f"{t('facts.side_' + r.side, lang)} {written(r.statistic, r.threshold, lang)}" for r in rows],
+            "verdict": [t(f"facts.verdict_{r.verdict}", lang) for r in rows]})
         # Where a fact speaks of doubling, the bound that it is judged by, if less than 100%.
         bounds = {(f.fact, c.threshold) for f in self.spec.facts for c in f.checks
                   if "翻番" in f.zh and c.statistic == "annual_growth" and c.side == "above" and 0 < c.threshold < 1}
-        notes = [t("facts.rule", level=percent(self.spec.level, 0)), *(
-            t("facts.doubling", fact=fact, bound=percent(bound, 0)) for fact, bound in sorted(bounds))]
-        return html_table(shown, caption=t("facts.caption", branch=self.catalog.branch(self.branch).label()),
-                          heads={name: t(f"facts.head_{name}") for name in shown.columns}, notes=notes)
+        notes = [t("facts.rule", lang, level=percent(self.spec.level, 0)), *(
+            t("facts.doubling", lang, fact=fact, bound=percent(bound, 0)) for fact, bound in sorted(bounds))]
+        return html_table(shown, caption=t("facts.caption", lang, branch=self.catalog.branch(self.branch).label(lang)),
+                          heads={name: t(f"facts.head_{name}", lang) for name in shown.columns}, notes=notes, lang=lang)
 
 
 def stylised_facts(cleaned, branch: str, facts: str | Path | None = None) -> Facts:

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from ..config import expected_of
-from ..display import Shown, html_table
+from ..display import Shown, html_table, plain_text
 from ..errors import ConfigError, EbankError, UnknownNameError
 from ..wording import language, t
 from .comparison import Scenarios, both_odds, run_scenarios, said_timing
@@ -89,8 +89,10 @@ class LeverBoard(Shown):
             "target", "indicator", "deadline", "p_at_before", "p_at", "p_by_before", "p_by", "expected_before",
             "expected", "change_vs_baseline", "change_se", "reason"]]
 
-    def to_html(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
         """Return the table with what the lever is said to do below it, or the sentence that there is none."""
+        if lang not in (None, self.lang):
+            return replace(self, lang=lang).to_html()
         if not self.lever:
             return f'<p class="note">{html.escape(t("scenarios.board_empty", self.lang))}</p>'
         scenarios, lang, rows = self.scenarios, self.lang, []
@@ -140,7 +142,8 @@ class LeverBoard(Shown):
         import matplotlib.pyplot as plt
         from IPython.display import display
 
-        display({"text/html": self.to_html(), "text/plain": repr(self)}, raw=True)
+        page = self.to_html()
+        display({"text/html": page, "text/plain": plain_text(page)}, raw=True)
         if self.lever:
             figure = self.plot().figure
             display(figure)

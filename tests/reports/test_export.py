@@ -1,6 +1,7 @@
 """Any result as a file: the same figures whatever the suffix, the same bytes again, no text that calculates."""
 
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,21 @@ import pytest
 from docx import Document
 
 import ebank_lib as eb
+from ebank_lib.arma import simulation_study
 from ebank_lib.display import describe
 from ebank_lib.errors import ConfigError, UnknownNameError
+from ebank_lib.events import find_interventions
 
+RESULTS = {
+    "tests": lambda cleaned, y: eb.unit_root_battery(y),
+    "orders": lambda cleaned, y: eb.select_order(y, 1, 1),
+    "statsmodels": lambda cleaned, y: eb.select_order(y, 1, 0).against_statsmodels(),
+    "study": lambda cleaned, y: simulation_study(),
+    "interventions": lambda cleaned, y: find_interventions(y),
+    "growth": lambda cleaned, y: eb.analyse_growth(cleaned, "rizhao"),
+    "facts": lambda cleaned, y: eb.stylised_facts(cleaned, "rizhao"),
+    "forecast": lambda cleaned, y: eb.forecast(y, models=("drift",)),
+    "league": lambda cleaned, y: eb.league_table(cleaned)}
 SUFFIXES = ("csv", "xlsx", "tex", "html", "docx", "parquet")
 MONTHS = pd.period_range("2011-01", periods=2, freq="M")
 HOSTILE = ["=1+1", "+a", "-b", "@c", "＝d", "http://e"]
@@ -100,3 +113,14 @@ def test_a_forecast_of_every_branch_goes_into_one_sheet(cleaned, tmp_path):
 def test_what_cannot_be_written_says_why(result, name, error, said, tmp_path):
     with pytest.raises(error, match=said):
         eb.export(result, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_is_written_as_html_as_it_shows_itself_in_either_language(name, cleaned, tmp_path):
+    result = RESULTS[name](cleaned, cleaned.series("rizhao", "mobile_txn"))
+    pages = {lang: eb.export(result, tmp_path / f"{lang}.html", lang).read_text(encoding="utf-8")
+             for lang in ("zh", "en")}
+    assert all(result.to_html(lang) in page for lang, page in pages.items())
+    # Notes that an analysis was made with are in the language of its time.
+    assert not re.search("[\u4e00-\u9fff]", re.sub('<p class="note">.*?</p>', "", pages["en"]))
+    assert len(re.findall("[\u4e00-\u9fff]", pages["zh"])) > 5
