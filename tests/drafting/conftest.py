@@ -2,6 +2,7 @@
 
 import re
 
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -10,6 +11,22 @@ from ebank_lib.sources import open_source
 from ebank_lib.sources.units import fold
 
 _UNIT = re.compile(r"[（(][^（）()]*[)）]\s*$")
+
+
+def book(path, **sheets):
+    """Write a workbook: a list of rows a sheet; None is a blank cell, ("text", across, down) is merged."""
+    wb = openpyxl.Workbook()
+    wb.remove(wb.active)
+    for title, rows in sheets.items():
+        ws = wb.create_sheet(title)
+        for r, row in enumerate(rows, 1):
+            for c, cell in enumerate(row, 1):
+                text, across, down = cell if isinstance(cell, tuple) else (cell, 1, 1)
+                if text is not None:
+                    ws.cell(r, c, text)
+                if across * down > 1:
+                    ws.merge_cells(start_row=r, start_column=c, end_row=r + down - 1, end_column=c + across - 1)
+    wb.save(path)
 
 
 def _bare(text):

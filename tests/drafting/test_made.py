@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 
 from ebank_lib.drafting import draft_into
+
+from .conftest import book
 
 ZH = {"手机银行客户数": ("stock", "万户"), "柜面交易量": ("flow", "万笔"), "理财销售额": ("flow", "万元"),
       "电子渠道占比": ("ratio", "%")}
@@ -58,22 +59,6 @@ class Case:
         return pd.DataFrame(rows, columns=["branch", "month", "indicator", "value"])
 
 
-def book(folder, name, **sheets):
-    """Write a workbook: a list of rows a sheet; None is a blank cell, ("text", across, down) is merged."""
-    wb = openpyxl.Workbook()
-    wb.remove(wb.active)
-    for title, rows in sheets.items():
-        ws = wb.create_sheet(title)
-        for r, row in enumerate(rows, 1):
-            for c, cell in enumerate(row, 1):
-                text, across, down = cell if isinstance(cell, tuple) else (cell, 1, 1)
-                if text is not None:
-                    ws.cell(r, c, text)
-                if across * down > 1:
-                    ws.merge_cells(start_row=r, start_column=c, end_row=r + down - 1, end_column=c + across - 1)
-    wb.save(folder / name)
-
-
 def headed(case):
     return [f"{k}（{u}）" if case.lang == "zh" else f"{k} ({u})" for k, (_, u) in case.indicators.items()]
 
@@ -89,7 +74,7 @@ def year_row_above_months(folder):
                 [None, None, *(f"{m.month}月" for m in case.index)]]
         rows += [[k, u, *(case.value(b, m, k) for m in case.index)] for k, (_, u) in case.indicators.items()]
         for_sheet[b] = rows
-    book(folder, "统计表.xlsx", **for_sheet)
+    book(folder / "统计表.xlsx", **for_sheet)
     return case
 
 
@@ -103,7 +88,7 @@ def year_merged_beside_months(folder):
             year = (f"{m.year}年", 1, 12) if m.month == 1 else None
             rows.append([year, f"{m.month}月", *(case.value(b, m, k) for k in case.indicators)])
         sheets[b] = rows
-    book(folder, "各行情况.xlsx", **sheets)
+    book(folder / "各行情况.xlsx", **sheets)
     return case
 
 
@@ -120,7 +105,7 @@ def sheet_a_year(folder):
                 rows.append([b, *line, round(sum(line), 2)])
             rows.append(["Total", *(case.total(m, k) for m in mine), None])
             sheets[str(y)] = rows
-        book(folder, f"{k}.xlsx", **sheets)
+        book(folder / f"{k}.xlsx", **sheets)
     return case
 
 
@@ -133,7 +118,7 @@ def blocks_of_branches(folder):
         for b in case.branches:
             rows.append([b])
             rows += [[k, u, *(case.value(b, m, k) for m in mine)] for k, (_, u) in case.indicators.items()]
-        book(folder, f"{y}年.xlsx", 支行业务=rows)
+        book(folder / f"{y}年.xlsx", 支行业务=rows)
     return case
 
 
@@ -145,7 +130,7 @@ def blocks_with_headings(folder):
         rows += [[b], ["Month", *headed(case)]]
         rows += [[m.strftime("%b %Y"), *(case.value(b, m, k) for k in case.indicators)] for m in case.index]
         rows.append([])
-    book(folder, "branches.xlsx", Data=rows)
+    book(folder / "branches.xlsx", Data=rows)
     return case
 
 
@@ -160,7 +145,7 @@ def tables_beside(folder):
             line = [case.value(b, m, k) for k in case.indicators]
             rows.append([b, *line[:2], None, b, *line[2:]])
         sheets[f"{m.year}-{m.month:02}"] = rows
-    book(folder, "月报.xlsx", **sheets)
+    book(folder / "月报.xlsx", **sheets)
     return case
 
 
@@ -175,7 +160,7 @@ def many_levels(folder):
                 ["甲", 1, 2, 3, 4], [None, "万户", "万笔", "万元", "%"]]
         rows += [[b, *(case.value(b, m, k) for k in case.indicators)] for b in case.branches]
         rows.append(["合计", *(case.total(m, k) for k in list(case.indicators)[:3])])
-        book(folder, f"综合{m.year}{m.month:02}.xlsx", Sheet1=rows)
+        book(folder / f"综合{m.year}{m.month:02}.xlsx", Sheet1=rows)
     return case
 
 
@@ -197,7 +182,7 @@ def quarters_between(folder):
                 rows.append([k, u, *(line.get(n, round(sum(line.values()), 1)) for n in names)])
             rows.append([])
         sheets[b] = rows
-    book(folder, "quarterly.xlsx", **sheets)
+    book(folder / "quarterly.xlsx", **sheets)
     return case
 
 
@@ -208,7 +193,7 @@ def long_table(folder):
     for n, b in enumerate(case.branches):
         rows += [[f"{m.year}{m.month:02}", f"610{n + 1}", b, k, u, case.value(b, m, k)]
                  for m in case.index for k, (_, u) in case.indicators.items()]
-    book(folder, "明细.xlsx", 明细=rows)
+    book(folder / "明细.xlsx", 明细=rows)
     return case
 
 
@@ -220,11 +205,11 @@ def two_layouts(folder):
         rows = [["支行", *headed(case)]]
         rows += [[b.removesuffix("支行"), *(case.value(b, m, k) for k in case.indicators)] for b in case.branches]
         sheets[f"{m.month}月"] = rows
-    book(folder, "2018.xlsx", **sheets)
+    book(folder / "2018.xlsx", **sheets)
     rows = [["月份", "机构名称", *headed(case)]]
     rows += [[f"{m.year}.{m.month:02}", b, *(case.value(b, m, k) for k in case.indicators)]
              for m in case.index[12:] for b in case.branches]
-    book(folder, "2019-2020.xlsx", 数据=rows)
+    book(folder / "2019-2020.xlsx", 数据=rows)
     return case
 
 
@@ -239,7 +224,7 @@ def month_in_title(folder):
             for k, (kind, u) in case.indicators.items():
                 before = case.value(b, case.index[i - 1], k) if i else None
                 rows.append([k, u, case.value(b, m, k), case.year_to_date(b, m, k) if kind == "flow" else None, before])
-            book(folder, f"附件{n}.xlsx", Sheet1=rows)
+            book(folder / f"附件{n}.xlsx", Sheet1=rows)
     return case
 
 
@@ -271,7 +256,7 @@ def month_and_cumulative(folder):
                 rows.append([b, *(v for k, (kind, _) in case.indicators.items() for v in (
                     [case.value(b, m, k), case.year_to_date(b, m, k)] if kind == "flow" else [case.value(b, m, k)]))])
             sheets[f"{m.month}月"] = rows
-        book(folder, f"电子银行{y}年.xlsx", **sheets)
+        book(folder / f"电子银行{y}年.xlsx", **sheets)
     return case
 
 
@@ -282,7 +267,7 @@ def unsaid_cumulative(folder):
     for b in case.branches:
         rows += [[b, f"{m.year}年{m.month}月", *(case.year_to_date(b, m, k) if kind == "flow" else case.value(b, m, k)
                                                for k, (kind, _) in case.indicators.items())] for m in case.index]
-    book(folder, "data.xlsx", 数据=rows)
+    book(folder / "data.xlsx", 数据=rows)
     return case
 
 
@@ -293,7 +278,7 @@ def branches_across(folder):
         rows = [["电子银行经营情况表"], [f"{m.year}年{m.month}月"], ["指标", "计量单位", *case.branches, "全行合计"]]
         rows += [[k, u, *(case.value(b, m, k) for b in case.branches), case.total(m, k) if kind != "ratio" else None]
                  for k, (kind, u) in case.indicators.items()]
-        book(folder, f"经营{m.year}{m.month:02}.xlsx", 表1=[*rows, ["制表：张三"]])
+        book(folder / f"经营{m.year}{m.month:02}.xlsx", 表1=[*rows, ["制表：张三"]])
     return case
 
 
@@ -308,7 +293,7 @@ def years_down_months_across(folder):
             rows += [[f"{y}年", *(case.value(b, m, k) for m in case.index if m.year == y)] for y in (2018, 2019)]
             rows.append([])
         sheets[b] = rows
-    book(folder, "历年.xlsx", **sheets)
+    book(folder / "历年.xlsx", **sheets)
     return case
 
 
@@ -321,7 +306,7 @@ def a_sum_without_a_word(folder):
                 ["陕西省分行", *(case.total(m, k) for k in list(case.indicators)[:3]), 55.0]]
         sheets[f"{m.year}{m.month:02}"] = rows + [[b, *(case.value(b, m, k) for k in case.indicators)]
                                                   for b in case.branches]
-    book(folder, "月报.xlsx", **sheets)
+    book(folder / "月报.xlsx", **sheets)
     return case
 
 
@@ -330,7 +315,7 @@ def one_branch(folder):
     case = Case(branches=("莲湖支行",))
     rows = [["莲湖支行电子银行月报"], ["月份", *headed(case)]]
     rows += [[f"{m.year}年{m.month}月", *(case.value("莲湖支行", m, k) for k in case.indicators)] for m in case.index]
-    book(folder, "莲湖支行电子银行.xlsx", Sheet1=rows)
+    book(folder / "莲湖支行电子银行.xlsx", Sheet1=rows)
     return case
 
 
@@ -340,7 +325,7 @@ def files_of_branches(folder):
     for b in case.branches:
         rows = [["月份", *headed(case)]]
         rows += [[f"{m.year}年{m.month}月", *(case.value(b, m, k) for k in case.indicators)] for m in case.index]
-        book(folder, f"电子银行{b}统计表.xlsx", Sheet1=rows)
+        book(folder / f"电子银行{b}统计表.xlsx", Sheet1=rows)
     return case
 
 

@@ -3,13 +3,14 @@
 import csv
 import sqlite3
 
-import openpyxl
 import pandas as pd
 import pytest
 
 from ebank_lib.cleaning import clean
 from ebank_lib.drafting import draft_into
 from ebank_lib.sources import open_source
+
+from .conftest import book
 
 MONTHS = pd.period_range("2018-01", periods=24, freq="M")
 ZH, EN = ("秦安支行", "清水支行", "甘谷支行", "武山支行"), ("Marlow", "Henley", "Augusta", "Twyford")
@@ -27,21 +28,6 @@ def total(branches, item, month):
 
 def year_to_date(branch, item, month):
     return round(sum(value(branch, item, m) for m in MONTHS if m.year == month.year and m <= month), 2)
-
-
-def book(path, **sheets):
-    """Write a workbook of rows; ("text", across, down) is merged."""
-    wb = openpyxl.Workbook()
-    wb.remove(wb.active)
-    for title, rows in sheets.items():
-        ws = wb.create_sheet(title)
-        for r, row in enumerate(rows, 1):
-            for c, cell in enumerate(row, 1):
-                text, across, down = cell if isinstance(cell, tuple) else (cell, 1, 1)
-                ws.cell(r, c, text)
-                if across * down > 1:
-                    ws.merge_cells(start_row=r, start_column=c, end_row=r + down - 1, end_column=c + across - 1)
-    wb.save(path)
 
 
 @pytest.fixture
