@@ -10,6 +10,7 @@ import pandas as pd
 
 from .errors import SeriesError, UnknownNameError
 
+KINDS = ("stock", "flow", "ratio", "multiple")       # what a series may be; a multiple is a ratio without a ceiling
 _REGULAR = {12: "a figure a year", 6: "a figure every half year", 3: "a figure a quarter"}
 
 

@@ -7,10 +7,8 @@ import pandas as pd
 
 from .cleaning import Cleaned, trusted_panel
 from .growth import as_months
-from .monthly import checked_name
+from .monthly import KINDS, checked_name
 from .wording import t
-
-KINDS = ("stock", "flow", "ratio", "multiple")
 
 
 def to_quarters(data: pd.Series | Cleaned, kind: str | None = None) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from ..errors import SeriesError
 from ..events import checked_calendar, take_out
-from ..monthly import checked_name
+from ..monthly import KINDS, checked_name
 from .calendar import find_season, fit_calendar
-from .series import KINDS, Transform, as_monthly, observed
+from .series import Transform, as_monthly, observed
 
 __all__ = ["seasonally_adjust"]
 

@@ -14,11 +14,11 @@ from scipy.special import ndtri
 from ..compiled import compiled
 from ..display import Shown, html_table
 from ..events import checked_calendar
-from ..monthly import checked_count, checked_levels, checked_name, checked_seed, each
+from ..monthly import KINDS, checked_count, checked_levels, checked_name, checked_seed, each
 from ..wording import cell, cite, language, listed, month_name, number, percent, t
 from .arima import model_name, order_name, order_of
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
-from .series import KINDS, Prepared, Transform, prepare
+from .series import Prepared, Transform, prepare
 
 __all__ = ["DEFAULT", "LONGEST", "PATHS", "Forecast", "assemble", "checked", "checked_paths", "distribution",
            "forecast", "forecast_ready", "in_language", "paths_from", "quantiles", "remarks_of",

@@ -17,14 +17,13 @@ import pandas as pd
 from ..catalog import Indicator
 from ..errors import SeriesError
 from ..events import take_out
-from ..monthly import checked_name, month_index
+from ..monthly import KINDS, checked_name, month_index
 from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar, growth_share
 
 __all__ = ["SCALES", "Prediction", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of",
            "modelling_scale", "observed", "prepare", "with_calendar"]
 
 SCALES = ("none", "log", "sqrt", "logit")
-KINDS = ("stock", "flow", "ratio", "multiple")
 _EDGE = 1e-4        # a share of exactly 0 or 1 is moved inside by this much
 _FEWEST = 3         # observed months
 

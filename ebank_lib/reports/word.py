@@ -6,7 +6,6 @@ with a Chinese face named for Chinese text. No clock and no machine is in it: th
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import re
 import zipfile
@@ -22,8 +21,8 @@ from docx.shared import Mm, Pt, RGBColor
 
 from ..wording import t
 from .brief import Brief
+from .workbook import EPOCH
 
-_EPOCH = dt.datetime(2000, 1, 1)        # a file must name a time; this one says nothing
 _LATIN, _CHINESE = "Calibri", "微软雅黑"
 _MARGIN, _WIDE, _HIGH = Mm(19), Mm(172), Mm(68)     # of the page; of a picture at most
 _TONES = {"good": "E8F3EC", "bad": "FBEBE6", "": "EEF1F4"}
@@ -33,7 +32,7 @@ _ILLEGAL = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")      
 
 def docx_bytes(brief: Brief) -> bytes:
     """Return the brief as a Word file."""
-    document = Document()
+    document = _document()
     _set_up(document, brief)
     _write(document.add_paragraph(style="Title"), brief.title)
     if brief.tiles:
@@ -57,16 +56,22 @@ def docx_bytes(brief: Brief) -> bytes:
 
 def table_docx(table: pd.DataFrame, right: Sequence[bool]) -> bytes:
     """Return a table of texts as a Word file, the columns that are numbers set to the right."""
-    document = Document()
-    about = document.core_properties
-    about.author = about.comments = ""
-    about.created = about.modified = _EPOCH
+    document = _document()
     set_out = document.add_table(len(table) + 1, len(table.columns), style="Table Grid")
     for row, texts in zip(set_out.rows, [table.columns, *table.itertuples(index=False)], strict=True):
         for cell, text, numeric in zip(row.cells, texts, right, strict=True):
             _write(cell.paragraphs[0], text)
             cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT if numeric else None
     return _saved(document)
+
+
+def _document():
+    """Return an empty document that says neither who made it nor when."""
+    document = Document()
+    about = document.core_properties
+    about.author = about.last_modified_by = about.comments = ""
+    about.created = about.modified = EPOCH
+    return document
 
 
 def _set_up(document, brief: Brief) -> None:
@@ -76,8 +81,6 @@ def _set_up(document, brief: Brief) -> None:
     for side in ("left", "right", "top", "bottom"):
         setattr(section, f"{side}_margin", _MARGIN)
     about.title, about.language = _safe(brief.title), {"zh": "zh-CN"}.get(brief.lang, brief.lang)
-    about.author = about.last_modified_by = about.comments = ""
-    about.created = about.modified = _EPOCH
     for name, size in _SIZES.items():
         style = document.styles[name]
         style.font.name, style.font.size, style.font.color.rgb = _LATIN, Pt(size), RGBColor(0x1B, 0x1F, 0x24)

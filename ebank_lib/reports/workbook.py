@@ -25,7 +25,7 @@ from .sheets import Column, Sheet
 # What a kind of number looks like; any other kind is an Excel format itself.
 FORMATS = {"count": "#,##0", "rank": "0", "percent": "0.0%", "change": "+0.0%;-0.0%;0.0%", "points": "+0.0;-0.0;0.0",
            "times": "0.00", "month": "yyyy-mm"}
-EPOCH = dt.datetime(2000, 1, 1)   # xlsx must name a time; this one says nothing
+EPOCH = dt.datetime(2000, 1, 1)   # a file must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
 _WIDEST = 48
 _LINE = 16                         # points
