@@ -1,8 +1,8 @@
 """The figures that rules ask for: with bounds for any level for a study's facts, one a branch for problems and risks.
 
 Bounds of facts are percentiles of the stationary bootstrap (Politis and Romano 1994; mean block n^(1/3) months, all
-indicators of a month together, seeded), or Sen's interval for slopes; counts are exact. Figures of problems are of the
-last twelve months unless they say otherwise.
+indicators of a month together, seeded), or for slopes those of :func:`~ebank_lib.growth.trend`; counts are exact.
+Figures of problems are of the last twelve months unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def other_jumps(data: Data) -> Estimate:
 
 
 def slope(data: Data) -> Estimate:
-    """Theil-Sen slope a year of the indicator itself."""
+    """Slope a year of the indicator itself, see :func:`~ebank_lib.growth.trend`."""
     def at(level: float):
         found = [trend(data.frame[k], level) for k in data.indicators]
         return tuple(12 * np.array([getattr(f, name) for f in found]) for name in ("slope", "lo", "hi"))
