@@ -39,13 +39,15 @@ report: setup  ## one branch's report: reports/BRANCH/report.html (BRANCH=rizhao
 province: setup  ## every branch's report: reports/BRANCH/report.html
 	@$(BIN)/ebank report --source "$(SOURCE)" --all --lang "$(REPORT_LANG)"
 
-# Both steps always run, so that one failure does not hide the other. Notebooks are replayed over IPC, a file to a
+# All steps always run, so that one failure does not hide the other. Notebooks are replayed over IPC, a file to a
 # worker (its cells share a kernel). The "ci" profile of hypothesis is its own: no randomness, no deadline.
-test: setup  ## all that CI runs: lint, doctests, tests, notebooks replayed
+test: setup  ## all that CI runs: lint, types, doctests, tests, notebooks replayed
 	@status=0; \
-	echo "[1/2] ruff"; \
+	echo "[1/3] ruff"; \
 	$(BIN)/ruff check . || status=1; \
-	echo "[2/2] doctests, tests and notebooks, $(WORKERS) workers"; \
+	echo "[2/3] pyrefly"; \
+	$(BIN)/pyrefly check || status=1; \
+	echo "[3/3] doctests, tests and notebooks, $(WORKERS) workers"; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci \
 	  -p tools.pytest_ipc --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 --durations 10 --durations-min 5 \
 	  ebank_lib tests $(wildcard notebooks) || status=1; \

@@ -405,7 +405,7 @@ class Cleaned:
         Its numbers stand in ``conservation`` and ``decisions``, or in ``decisions_branch`` (:meth:`decided`).
         """
         table = "decisions" if branch is None else "decisions_branch"
-        made = {row.decision: cite(row.numbers, cell(table, "numbers", decision=row.decision))
+        made = {str(row.decision): cite(row.numbers, cell(table, "numbers", decision=row.decision))
                 for row in self.decided(branch).itertuples()}
         if branch is not None:
             return t("cleaning.reading_branch", lang, branch=self.catalog.branch(branch).label(lang), **made)
@@ -436,7 +436,7 @@ class Cleaned:
         return [Path(folder) / name for name in files]
 
     def _repr_html_(self) -> str:
-        counts = {name: f"{self.conservation[name].iloc[0]:,}" for name in self.conservation}
+        counts = {str(name): f"{self.conservation[name].iloc[0]:,}" for name in self.conservation}
         caption = t("cleaning.caption", policy=t(f"cleaning.policy_{self.policy}"), **counts)
         table = self.summary()[["reason", "decision", "cells"]].rename(columns={"reason": "rule"})
         table["decision"] = [t(f"cleaning.{d}") for d in table["decision"].astype(str)]

@@ -91,6 +91,8 @@ class Processes:
         task = functools.partial(_perform, *self._about, do, cache, given)
         try:
             with _uninterrupted():
+                # The type stubs of pebble lack the argument.
+                # pyrefly: ignore [unexpected-keyword]
                 return concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
         except (OSError, EOFError):     # the fork server has ended below us
             raise tasks.Unfinished(_GONE) from None

@@ -95,7 +95,7 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
             return np.array([known.setdefault(text, len(known)) for text in said.flat], np.int32).reshape(said.shape)
 
         found = every(codes, np.int32)
-        return pd.Categorical.from_codes(found, pd.Index(list(known), dtype="str"), validate=False)
+        return pd.Categorical.from_codes(found, pd.Index(list(known), dtype="str"))
 
     columns = {
         "file": texts(lambda b: b.file if b.files is None else b.files),
