@@ -49,7 +49,7 @@ class Browser:
             [sys.executable, "-c", _START, str(to_read), str(to_write), str(program), "--headless", "--disable-gpu",
              *root, "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run", "--hide-scrollbars",
              "--disable-dev-shm-usage", "--disable-background-networking", "--disable-extensions",
-             "--host-resolver-rules=MAP * ~NOTFOUND", "about:blank"],
+             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "about:blank"],
             pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         os.close(to_read)
@@ -93,12 +93,12 @@ class Browser:
             self.events.append(message)
         return message
 
-    def open(self, page: Path, width: int = 1400, height: int = 900) -> None:
-        """Load a page at a size, from the file system, as a manager does."""
+    def open(self, page: Path | str, width: int = 1400, height: int = 900) -> None:
+        """Load a page at a size: from the file system, as a manager does, or from an address of this machine."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                  mobile=width < 600)
         self.events.clear()
-        self.ask("Page.navigate", url=page.resolve().as_uri())
+        self.ask("Page.navigate", url=page.resolve().as_uri() if isinstance(page, Path) else page)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._next()
 
