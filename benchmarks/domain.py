@@ -189,6 +189,8 @@ def main(argv=None) -> int:
     parser.add_argument("--fast", action="store_true", help="without ARIMA")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args(argv)
+    if not args.data.is_dir():
+        parser.error(f"reference data absent: {args.data}; --data says where they are")
     models = FAST if args.fast else (*FAST, "arima")
     jobs = [(name, pd.Period(last, "M") - step * i, args.banks, args.half, models, args.data.resolve())
             for name, (last, step) in ((name, ORIGINS[name]) for name in args.panels)

@@ -129,6 +129,8 @@ def main(argv=None) -> int:
     parser.add_argument("--fast", action="store_true", help="without the ARMA methods")
     parser.add_argument("--learn", action="store_true", help="write shapes.csv from the training part")
     args = parser.parse_args(argv)
+    if not args.data.is_dir():
+        parser.error(f"reference data absent: {args.data}; --data says where they are")
     began = time.perf_counter()
     models = FAST if args.fast else FAST + SLOW
     results = run(read(args.data, args.series), models, args.workers)

@@ -429,6 +429,8 @@ def main(argv=None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write odds.md and odds.png there")
     args = parser.parse_args(argv)
+    if not args.data.is_dir():
+        parser.error(f"reference data absent: {args.data}; --data says where they are")
     began = time.perf_counter()
     rows, places = run(read_m3(args.data, args.m3) + read_rbi(args.data, args.rbi), args.paths, args.workers,
                        args.seed)

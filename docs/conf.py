@@ -23,6 +23,7 @@ nb_execution_mode = "off"       # as stored
 nb_ipywidgets_js = {}           # neither from here nor from a network
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"       # a command's -- stays
 autodoc_typehints = "none"      # numpydoc says them in words
 autodoc_member_order = "bysource"
 napoleon_use_param = napoleon_use_rtype = False

@@ -56,6 +56,8 @@ def page() -> str:
     for name, title in TITLES.items():
         rows = ["| key | what it says | values | example |", "|---|---|---|---|"]
         for key, allowed in keys(record(name)).items():
+            if key not in meaning[name]:
+                raise SystemExit(f"docs/keys.yaml lacks the key {key!r} under {name}: what it says, and an example")
             what, example = meaning[name][key]
             rows.append(f"| `{key}` | {what} | {allowed} | `{key}: {example}` |")
         parts.append(f"## {title}\n\n" + "\n".join(rows) + "\n")

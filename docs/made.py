@@ -60,7 +60,8 @@ def results() -> str:
         for verb in _of(stage):
             name = str(inspect.signature(getattr(eb, verb)).return_annotation)
             for home in (f"ebank_lib.{stage}", getattr(eb, verb).__module__):
-                if inspect.isclass(getattr(import_module(home), name, None)):
+                one = getattr(import_module(home), name, None)
+                if inspect.isclass(one) and one.__module__.startswith("ebank_lib"):
                     found.setdefault(name, f"{home}.{name}")
     return "".join(f"\n## {name}\n\n```{{eval-rst}}\n{_directive('autoclass', where, ':members:')}```\n"
                    for name, where in found.items() if not name.startswith("_"))
@@ -76,7 +77,7 @@ def _options(parser: argparse.ArgumentParser) -> str:
     for action in parser._actions[1:]:      # without --help
         taken = action.metavar or ("" if action.nargs == 0 else "\\|".join(action.choices or [action.dest]))
         names = ", ".join(f"`{name}`" for name in action.option_strings)
-        rows.append([f"{names} {taken}".strip(), action.help or ""])
+        rows.append([f"{names} {taken}".strip(), (action.help or "").replace("%%", "%")])
     return _table(["option", "what it does"], rows)
 
 
