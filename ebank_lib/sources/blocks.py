@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,10 +19,11 @@ CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text
 class Block:
     """What was read of one table: lines x columns of cells.
 
-    What is said of cells (`branches`, `months` as numbers of monthly periods, `indicators`, `units`, `cumulative`, and
-    the `files` and `sheets` that a long table may name) is an array, or what makes one, that spreads over lines and
-    columns: one entry for all, one a line (n x 1), one a column (1 x n), or one a cell. Cells that are not `kept` lie
-    outside what the source asks for. The counts are those of all the sheet, and stand in its first block.
+    What is said of cells (`branches`, `months` as numbers of monthly periods, `indicators`, `units`, `cumulative`, the
+    `merged` range, what makes them `hidden`, and the `files` and `sheets` that a long table may name) is an array, or
+    what makes one, that spreads over lines and columns: one entry for all, one a line (n x 1), one a column (1 x n), or
+    one a cell. Cells of months out of the `span` are not asked for. The counts are those of all the sheet, and stand in
+    its first block.
     """
 
     file: str
@@ -36,9 +39,9 @@ class Block:
     cumulative: object = ""
     files: object = None
     sheets: object = None
-    kept: np.ndarray | None = None
-    merged: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> range
-    hidden: dict[tuple[int, int], str] = field(default_factory=dict)   # (line, column) -> what hides it
+    merged: object = ""
+    hidden: object = ""
+    span: tuple[float, float] = (-math.inf, math.inf)         # the first and the last month that is kept
     notes: list[tuple[int, str, str]] = field(default_factory=list)    # row, letters, text
     printed: int = 0
     headings: int = 0
@@ -54,15 +57,21 @@ class Block:
     def shape(self) -> tuple[int, int]:
         return len(self.rows), len(self.columns)
 
-    @property
+    @cached_property
     def inside(self) -> np.ndarray:
         """Which cells are kept."""
-        return np.ones(self.shape, bool) if self.kept is None else self.kept
+        months = np.broadcast_to(np.asarray(self.months), self.shape)
+        return (self.span[0] <= months) & (months <= self.span[1])
 
     @property
     def cells(self) -> int:
         """The kept cells that are not blank."""
         return int(np.count_nonzero((self.texts != "") & self.inside))
+
+    @property
+    def outside(self) -> int:
+        """The other cells that are not blank."""
+        return int(np.count_nonzero((self.texts != "") & ~self.inside))
 
 
 def letters(column: int) -> str:
@@ -109,20 +118,10 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
                                           pa.large_string()).combine_chunks(), dtype="str"),
         "unit": texts(lambda b: b.units),
         "revision": every(lambda b: b.revision, np.int64),
-        "merged": texts(lambda b: _spread(b.merged, b.shape)),
-        "hidden": texts(lambda b: _spread(b.hidden, b.shape)),
+        "merged": texts(lambda b: b.merged),
+        "hidden": texts(lambda b: b.hidden),
         "cumulative": texts(lambda b: b.cumulative)}
     return pd.DataFrame({name: columns[name] for name in CELLS})
-
-
-def _spread(said: dict[tuple[int, int], str], shape: tuple[int, int]) -> object:
-    """Return what is said of single cells as an array of all."""
-    if not said:
-        return ""
-    found = np.full(shape, "", object)
-    for at, text in said.items():
-        found[at] = text
-    return found
 
 
 def accounting_frame(sheets: Iterable[list[Block]]) -> pd.DataFrame:

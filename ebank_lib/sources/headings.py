@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .blocks import letters
 from .grids import Grid
-from .months import Month
+from .months import Month, Years
 from .numbers import COUNT, counted, is_number
 from .spec import Heading, SheetSpec
-from .units import Naming, is_line, is_unit_heading, plain
+from .units import Naming, is_line, is_unit_heading, longest_in, plain
 
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
@@ -34,11 +34,6 @@ class Layout:
         return {self.naming.path([heading])[0]: target for heading, target in self.spec.headings.items()}
 
     @cached_property
-    def printed(self) -> dict[str, str]:
-        """The wanted names as the source spells them."""
-        return {self.naming.path([heading])[0]: heading for heading in self.spec.headings}
-
-    @cached_property
     def ignored(self) -> set[str]:
         return {self.naming.path([name])[0] for name in self.spec.ignore} | {fold(name) for name in self.spec.ignore}
 
@@ -51,14 +46,8 @@ class Layout:
         return any(text and (plain(text) in self.ignored or fold(text) in self.ignored) for text in texts)
 
     def inside(self, text: str) -> str | None:
-        """Return the one wanted name that a longer text, such as a title, holds; the longest of several within one
-        another."""
-        whole = self.naming.path([text])[0]
-        if whole in self.wanted:
-            return whole
-        found = [name for name in self.wanted if name and name in whole]
-        found = [name for name in found if not any(name != other and name in other for other in found)]
-        return found[0] if len(found) == 1 else None
+        """Return the one wanted name that a longer text, such as a title, holds."""
+        return longest_in(self.naming.path([text])[0], self.wanted)
 
     @cached_property
     def places(self) -> dict[str, object]:
@@ -78,10 +67,6 @@ class Layout:
         """Return the month that a cell could be about; of the year 2000 where another place says which."""
         return self.month.in_cell(value, text, 2000 if self.month.year is not None else None) if text else None
 
-    def compared(self, key: str, value: object, text: str) -> object:
-        """Return what a cell of a heading says of a key, however it is written."""
-        return (self.month_in(value, text) if key == "month" else None) or fold(text)
-
     def reads(self, key: str, value: object, text: str) -> bool:
         """Whether a cell of a heading could be this key's."""
         if key == "month":
@@ -91,10 +76,11 @@ class Layout:
         return key == "branch" and fold(text) in self.naming.branches
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """A table of a sheet: its heading rows (from, to, inclusive), the columns it spans (from, to, exclusive), the row
-    after its last, the columns of keys; heading rows that only count columns, and whether the last holds units."""
+    after its last, the columns of keys; the heading rows that do not only count columns, and whether the last of these
+    holds units."""
 
     top: int
     bottom: int
@@ -102,33 +88,40 @@ class Table:
     right: int
     end: int
     keys: dict[str, int]
-    counting: frozenset[int] = frozenset()
-    units: bool = False
+    levels: list[int]
+    units: bool
 
     @property
     def key(self) -> int:
         """The column by which the table was found."""
         return next(iter(self.keys.values()))
 
-    @property
-    def levels(self) -> list[int]:
-        return [r for r in range(self.top, self.bottom + 1) if r not in self.counting]
 
+@dataclass(eq=False)
+class Line:
+    """A row or a column of a table: its place from 0, and what it says of its cells where nothing else does.
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table: its place from 0, its heading's path, what it is and the unit printed in its heading.
-
-    ``indicator`` is "" for a kept and None for an ignored column; where the indicator is written elsewhere it is "".
-    ``at`` are the cells of its heading that hold its month, year or branch.
+    The month is a cell's value and text. ``indicator`` is "" for a kept line, and where it is written elsewhere.
     """
 
-    index: int
-    path: str
-    indicator: str | None
-    unit: str
+    place: int
+    branch: str = ""
+    month: tuple[object, str] | None = None
+    year: int | None = None
+    indicator: str | None = ""
+    unit: str = ""
     cumulative: str = ""
-    at: dict[str, tuple[int, int]] = field(default_factory=dict, hash=False, compare=False)
+
+
+@dataclass(eq=False)
+class Column(Line):
+    """A column of a table: besides, all texts of its heading, those of them that name an indicator, their path, and the
+    cells that hold the month, year or branch. ``indicator`` is None for an ignored one."""
+
+    texts: Sequence[str] = ()
+    names: Sequence[str] = ()
+    path: str = ""
+    at: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -158,11 +151,15 @@ def find_tables(grid: Grid, layout: Layout) -> list[Table]:
         raise grid.error("has no such heading", found=near or "nothing like it",
                          expected=f"a cell {quote(heading)}, the heading of the {anchor} column",
                          hint="A column without a heading is named by its letter")
-    wide = [t for t in found if sum(map(any, _headings(grid, t))) > 1] or [
-        max(found, key=lambda t: sum(map(any, _headings(grid, t))))]
-    below = [[other.top for other in wide if other.top > table.bottom and other.left < table.right
-              and table.left < other.right] for table in wide]
-    return [replace(table, end=min(tops, default=table.end)) for table, tops in zip(wide, below, strict=True)]
+
+    def width(table: Table) -> int:
+        return sum(map(any, _headings(grid, table)))
+
+    wide = [table for table in found if width(table) > 1] or [max(found, key=width)]
+    for table in wide:
+        table.end = min([other.top for other in wide if other.top > table.bottom and other.left < table.right
+                         and table.left < other.right], default=table.end)
+    return wide
 
 
 def _lettered(grid: Grid, heading: str, layout: Layout) -> list[tuple[int, int]]:
@@ -196,7 +193,7 @@ def _repeats(grid: Grid, table: Table, above: Table, naming: Naming) -> bool:
 def _table(grid: Grid, layout: Layout, row: int, column: int, beside: list[int], found: dict[str, int],
            wanted: dict[str, str]) -> Table:
     """Return the table whose first key's heading stands here."""
-    top, bottom, counting, units = _extend(grid, layout, row, column)
+    top, bottom, levels, units = _extend(grid, layout, row, column)
     width = len(grid.texts[row])
     for key, heading in wanted.items():
         if key not in found:
@@ -209,35 +206,32 @@ def _table(grid: Grid, layout: Layout, row: int, column: int, beside: list[int],
     before = column - min(found.values())
     left = 0 if column == beside[0] else column - before
     right = next((c - before for c in beside if c > column), width)
-    return Table(top, bottom, left, right, len(grid.texts), found, counting, units)
+    return Table(top, bottom, left, right, len(grid.texts), found, levels, units)
 
 
-def _extend(grid: Grid, layout: Layout, row: int, column: int) -> tuple[int, int, frozenset[int], bool]:
-    """Return the heading rows above and below a key column's own heading, those of them that only count the columns,
-    and whether the last of the others holds units."""
+def _extend(grid: Grid, layout: Layout, row: int, column: int) -> tuple[int, int, list[int], bool]:
+    """Return the first and the last heading row above and below a key column's own heading, those of them that do not
+    only count the columns, and whether the last of these holds units."""
     bottom = grid.merges.get((row, column), (row, column, row, column))[2]
     bottom = min(bottom, len(grid.texts) - 1, row + _MAX_LEVELS - 1)
-    merged, counting, levels = bottom > row, set(), row
+    levels, closed = [*range(row, bottom + 1)], bottom > row      # closed: no further level but one of units
 
     def units(r: int) -> bool:
         return layout.naming.is_unit_row(grid.texts[r][column], [*grid.texts[r][:column], *grid.texts[r][column + 1:]])
 
-    last = bottom
     while bottom + 1 < len(grid.texts) and bottom - row < _MAX_LEVELS - 1:
-        if _counts(grid.texts[bottom + 1], column):
-            counting.add(bottom + 1)
-        elif units(bottom + 1) and (merged or last > levels or not _is_level(grid, layout, bottom + 1, column)):
-            last = levels = bottom + 1
-            merged = True
-        elif not merged and _is_level(grid, layout, bottom + 1, column):
-            last = bottom + 1
-        else:
-            break
+        if not _counts(grid.texts[bottom + 1], column):
+            level = _is_level(grid, layout, bottom + 1, column)
+            of_units = units(bottom + 1) and (closed or len(levels) > 1 or not level)
+            if not of_units and (closed or not level):
+                break
+            levels.append(bottom + 1)
+            closed = closed or of_units
         bottom += 1
     top = row
     while top > 0 and bottom - top < _MAX_LEVELS - 1 and _is_level(grid, layout, top - 1, column, above=True):
         top -= 1
-    return top, bottom, frozenset(counting), last > row and units(last)
+    return top, bottom, [*range(top, row), *levels], levels[-1] > row and units(levels[-1])
 
 
 def _is_level(grid: Grid, layout: Layout, row: int, key: int, above: bool = False) -> bool:
@@ -290,82 +284,87 @@ def origins(grid: Grid, row: int, levels: Sequence[int], left: int, key: int) ->
     return found
 
 
-@dataclass(frozen=True)
-class _Printed:
-    """The heading of a column as it is printed: all of its texts, those that name an indicator, and the cells that hold
-    its month, year or branch, with their texts."""
-
-    index: int
-    texts: list[str]
-    levels: list[str]
-    at: dict[str, tuple[int, int]]
-    marks: list[str]
-
-
 def read_columns(grid: Grid, table: Table, layout: Layout) -> tuple[list[Column], int | None]:
     """Return every column of a table that has a heading, but for the key columns, and the place of a column of units.
 
     Refused are a heading that the source says nothing of or that lacks the month it should have, a unit that nobody
     knows, and two columns for one indicator.
     """
-    naming = layout.naming
-    printed = _headings_of(grid, table, layout)
-    paths = [naming.path(one.levels, layout.mapped) for one in printed]
-    absent = layout.wanted.keys() - {path for path, _ in paths}
-    columns: list[Column] = []
-    others: list[tuple[_Printed, str]] = []
+    naming, columns = layout.naming, _headings_of(grid, table, layout)
+    for column in columns:
+        column.path, column.unit = naming.path(column.names, layout.mapped)
+    absent = layout.wanted.keys() - {column.path for column in columns}
+    found: list[Column] = []
+    others: list[Column] = []
     unit_column = None
-    for one, (path, unit) in zip(printed, paths, strict=True):
-        if path not in layout.mapped:
-            path, unit = naming.behind(path, absent) or (path, unit)
-        below = (row[one.index] for row in grid.texts[table.bottom + 1 : table.end])
-        if layout.leaves_out(*one.marks) or (path not in layout.wanted and layout.leaves_out(path, *one.texts)):
-            columns.append(Column(one.index, path, None, unit))
-        elif any(map(is_unit_heading, (path, *one.marks))) and any(map(naming.is_unit, below)):
-            unit_column = one.index
-        elif _lacks_key(grid, table, layout, one):
-            columns.append(Column(one.index, path, None, unit))
-        elif (target := _target(layout, path)) is not None:
-            columns.append(Column(one.index, path, target.indicator, unit, target.cumulative, one.at))
+    for column in columns:
+        if column.path not in layout.mapped:
+            column.path, column.unit = naming.behind(column.path, absent) or (column.path, column.unit)
+        marks = _marks(grid, column)
+        below = (row[column.place] for row in grid.texts[table.bottom + 1 : table.end])
+        left_out = layout.leaves_out(*marks) or (
+            column.path not in layout.wanted and layout.leaves_out(column.path, *column.texts))
+        if not left_out and any(map(is_unit_heading, (column.path, *marks))) and any(map(naming.is_unit, below)):
+            unit_column = column.place
+            continue
+        found.append(column)
+        if left_out or _lacks_key(grid, table, layout, column):
+            continue
+        if (target := _target(layout, column.path)) is not None:
+            column.indicator, column.cumulative = target.indicator, target.cumulative
         else:
-            others.append((one, path))
-            columns.append(Column(one.index, path, "" if layout.spec.unmapped == "keep" else None, unit, at=one.at))
-    _refuse_repeated(grid, table, layout, columns, [one.index for one, _ in others])
-    _refuse_others(grid, table, layout, others, {column.indicator for column in columns})
-    return columns, unit_column
+            column.indicator = "" if layout.spec.unmapped == "keep" else None
+            others.append(column)
+    years = Years()
+    for column in (c for c in found if c.indicator is not None and "year" in c.at):
+        row, c = column.at["year"]
+        column.year = layout.month.year.in_text(grid.texts[row][c])
+        if column.at["year"] == column.at.get("month"):
+            column.year = years.along(column.year, layout.month_in(*column.month))
+    _refuse_repeated(grid, table, layout, [c for c in found if c.indicator is not None and c not in others])
+    _refuse_others(grid, table, layout, others, {column.indicator for column in found})
+    return found, unit_column
 
 
-def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[_Printed]:
-    """Return the headings of a table's columns, from left to right; a column without one is none of the table's."""
+def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[Column]:
+    """Return the columns of a table by their headings, from left to right; one without is none of the table's."""
     cells_of = {row: origins(grid, row, table.levels, table.left, table.key) for row in table.levels}
     span = [c for c in range(table.left, table.right) if c not in table.keys.values()]
     levels = {key: _level_of(grid, layout, key, cells_of, span) for key in layout.heading_levels}
     found = []
     for c in span:
         cells = list(dict.fromkeys(at for row in cells_of if (at := cells_of[row][c]) is not None))
+        if not cells:
+            continue
         at = {key: cells_of[row][c] for key, row in levels.items() if row is not None and cells_of[row][c] is not None}
-        if cells:
-            texts = {cell: grid.texts[cell[0]][cell[1]] for cell in cells}
-            found.append(_Printed(c, list(texts.values()), [t for cell, t in texts.items() if cell not in at.values()],
-                                  at, [texts[cell] for cell in at.values()]))
+        column = Column(c, indicator=None, texts=[grid.texts[r][k] for r, k in cells], at=at,
+                        names=[grid.texts[r][k] for r, k in cells if (r, k) not in at.values()])
+        said = {key: (grid.values[r][k], grid.texts[r][k]) for key, (r, k) in at.items()}
+        column.branch, column.month = said.get("branch", ("", ""))[1], said.get("month")
+        found.append(column)
     return found
 
 
-def _lacks_key(grid: Grid, table: Table, layout: Layout, one: _Printed) -> bool:
+def _marks(grid: Grid, column: Column) -> list[str]:
+    """Return the texts of a heading that say its month, year or branch."""
+    return [grid.texts[row][c] for row, c in column.at.values()]
+
+
+def _lacks_key(grid: Grid, table: Table, layout: Layout, column: Column) -> bool:
     """Whether a heading says no month, year or branch where headings do; an error unless the source allows it."""
     def says(key: str) -> bool:
-        row, c = one.at[key]
-        if key == "year" and one.at[key] == one.at.get("month"):
+        row, c = column.at[key]
+        if key == "year" and column.at[key] == column.at.get("month"):
             return True         # the year of the months before, maybe
         return key == "branch" or layout.reads(key, grid.values[row][c], grid.texts[row][c])   # cleaning knows branches
 
-    lacking = next((key for key in layout.heading_levels if key not in one.at or not says(key)), None)
+    lacking = next((key for key in layout.heading_levels if key not in column.at or not says(key)), None)
     if lacking is not None and layout.spec.unmapped == "error":
-        why = layout.month.why_not(one.texts[-1]) if lacking == "month" else ""
-        leave = f"What is none is left out by `ignore: [{one.texts[-1]}]`"
-        raise grid.error(f"has a heading without a {lacking}", table.bottom, one.index, found="/".join(one.texts),
-                         expected=layout.month.expected if lacking == "month" else f"a {lacking}",
-                         hint=f"{why}. {leave}" if why else leave)
+        why = layout.month.why_not(column.texts[-1]) if lacking == "month" else ""
+        leave = f"What is none is left out by `ignore: [{column.texts[-1]}]`"
+        raise grid.error(f"has a heading without a {lacking}", table.bottom, column.place,
+                         found="/".join(column.texts), hint=f"{why}. {leave}" if why else leave,
+                         expected=layout.month.expected if lacking == "month" else f"a {lacking}")
     return lacking is not None
 
 
@@ -379,22 +378,18 @@ def _target(layout: Layout, path: str) -> Heading | None:
     return Heading(indicator="") if figures else None
 
 
-def _refuse_repeated(grid: Grid, table: Table, layout: Layout, columns: list[Column], others: list[int]) -> None:
+def _refuse_repeated(grid: Grid, table: Table, layout: Layout, columns: list[Column]) -> None:
     """Refuse two columns for one indicator, month and branch."""
     where: dict[tuple, Column] = {}
-    dated = ""          # the last month with its year, of those that bear it for others
-    for column in (c for c in columns if c.indicator is not None and c.index not in others):
-        at = {key: (grid.values[r][c], grid.texts[r][c]) for key, (r, c) in column.at.items()}
-        said = (layout.compared(key, *cell) for key, cell in at.items())
-        if "year" in at and column.at["year"] == column.at.get("month") and layout.reads("year", *at["year"]):
-            dated = at["year"][1]
-        before = where.setdefault((column.indicator, dated, *said), column)
+    for column in columns:
+        month = column.month and (layout.month_in(*column.month) or fold(column.month[1]))
+        before = where.setdefault((column.indicator, column.year, month, fold(column.branch)), column)
         if before is not column:
-            marks = [text for _, text in at.values()]
+            marks = _marks(grid, column)
             one = " ".join([column.indicator, *marks]).strip()
             raise grid.error("has two columns for one " + ("indicator" if column.indicator else "month or branch"),
-                             table.bottom, column.index, found="/".join(filter(None, [column.path, *marks])),
-                             expected=f"one column of {one} ({letters(before.index)} is one)", hint="Map one heading "
+                             table.bottom, column.place, found="/".join(filter(None, [column.path, *marks])),
+                             expected=f"one column of {one} ({letters(before.place)} is one)", hint="Map one heading "
                              "and list the other under `ignore`; two of one name have to be told apart in the sheet")
 
 
@@ -406,17 +401,16 @@ def _level_of(grid: Grid, layout: Layout, key: str, origins: dict[int, list], sp
     return best if counts[best] else None
 
 
-def _refuse_others(grid: Grid, table: Table, layout: Layout, others: list[tuple[_Printed, str]],
-                   found: set[str | None]) -> None:
+def _refuse_others(grid: Grid, table: Table, layout: Layout, others: list[Column], found: set[str | None]) -> None:
     """Refuse headings that the source says nothing of: because of a unit that nobody knows, or unless it may."""
-    for one, path in others:
-        meant = layout.naming.unknown_unit(one.levels, table.units, layout.wanted)
+    for column in others:
+        meant = layout.naming.unknown_unit(column.names, table.units, layout.wanted)
         if meant and layout.wanted[meant].indicator not in found:
-            raise grid.error("has a unit that the catalogue does not know", table.bottom, one.index,
-                             found="/".join(one.levels), expected="one of " + ", ".join(layout.naming.bases), hint=ADD)
+            raise grid.error("has a unit that the catalogue does not know", table.bottom, column.place, hint=ADD,
+                             found="/".join(column.names), expected="one of " + ", ".join(layout.naming.bases))
         if layout.spec.unmapped == "error":
-            raise not_mapped("heading", path, layout.printed.values(), file=grid.file, sheet=grid.sheet,
-                             row=table.bottom + 1, column=letters(one.index), found="/".join(one.levels))
+            raise not_mapped("heading", column.path, layout.spec.headings, file=grid.file, sheet=grid.sheet,
+                             row=table.bottom + 1, column=letters(column.place), found="/".join(column.names))
 
 
 def not_mapped(what: str, name: str, known: Iterable[str], **where) -> SourceError:

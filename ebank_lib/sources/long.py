@@ -185,12 +185,11 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
         table.file, "", revision, _rows(table, spec, lines), kept, list(zip(*map(taken, kept))),
         indicators=said["indicator"], months=months, units=units, cumulative=said["cumulative"], absent=absent,
         branches=_column(taken(spec.branch.column)) if spec.branch.source == "column" else
-        name_of_branch(spec.branch, table.file, "", naming=naming),
+        name_of_branch(spec.branch, naming, table.file, ""),
         files=_column(taken(spec.address.file)) if spec.address.file else None,
         sheets=_column(taken(spec.address.sheet)) if spec.address.sheet else None)
     if isinstance(spec, LongSpec):
-        first, last = spec.span
-        block.kept = np.broadcast_to((first <= months) & (months <= last), block.shape)
+        block.span = spec.span
     filled = {name: 1 + sum(map(bool, column)) for name, column in by_name.items()}
     block.printed, block.headings = sum(filled.values()), sum(n if name in keys else 1 for name, n in filled.items())
     block.ignored = block.printed - block.headings - block.cells

@@ -237,16 +237,25 @@ def year_in_text(text: str) -> int | None:
     return years.pop() if len(years) == 1 else None
 
 
-def year_carried(last: int | None, month: int | None) -> int | None:
-    """Return the year of a month that is written without one behind the `last` one (2018年11月, 12月): that one's; None
-    for an earlier month, which is of another year.
+class Years:
+    """Years of months that are written one behind another, of which some do not say theirs.
 
     Examples
     --------
-    >>> year_carried(month_in_text("2018年11月"), 11), year_carried(month_in_text("2018年11月"), 0)
-    (2018, None)
+    >>> years = Years()
+    >>> years.along(2018, month_in_text("2018年11月")), years.along(None, 11), years.along(None, 0)
+    (2018, 2018, None)
     """
-    return None if last is None or month is None or month % 12 < last % 12 else 1970 + last // 12
+
+    _last: int | None = None
+
+    def along(self, year: int | None, month: int | None) -> int | None:
+        """Return the year of the next month: its own, else that of the month before; None behind a later one, which is
+        of another year."""
+        if year is None and None not in (self._last, month) and month % 12 >= self._last % 12:
+            year = 1970 + self._last // 12
+        self._last = None if None in (year, month) else (year - 1970) * 12 + month % 12
+        return year
 
 
 def why_not(text: str, year: int | None = None) -> str:

@@ -12,7 +12,7 @@ from .headings import Layout
 from .months import Month, Year
 from .patterns import search
 from .spec import BranchAt, Heading
-from .units import Naming
+from .units import Naming, longest_in
 
 
 def one_indicator(grid: Grid, layout: Layout, above: list[list[str]]) -> Heading:
@@ -69,8 +69,8 @@ def year_of(year: Year, file: str, sheet: str, above: Sequence[Sequence[str]]) -
                 "Say where the year is by `year:` under `month:`, with a `pattern` if several are there")
 
 
-def name_of_branch(branch: BranchAt, file: str, sheet: str, above: Sequence[Sequence[str]] = (),
-                   naming: Naming | None = None) -> str:
+def name_of_branch(branch: BranchAt, naming: Naming, file: str, sheet: str,
+                   above: Sequence[Sequence[str]] = ()) -> str:
     """Return the branch that a whole sheet or file belongs to, as printed: what the pattern finds, the one branch that
     the text names, or else all of the name."""
     if branch.source == "constant":
@@ -84,14 +84,12 @@ def name_of_branch(branch: BranchAt, file: str, sheet: str, above: Sequence[Sequ
                 "one branch of branches.csv, or a `pattern` with (?P<branch>...)")
 
 
-def branch_in(branch: BranchAt, naming: Naming | None, text: str) -> str | None:
+def branch_in(branch: BranchAt, naming: Naming, text: str) -> str | None:
     """Return the branch that a text names: by the pattern, or as the longest known name in it."""
     if branch.pattern is not None:
         match = search(branch.pattern, text)
         return match["branch"] or None if match else None
     whole = fold(text)
-    if naming is None or whole in naming.branches:
+    if whole in naming.branches:
         return text
-    found = [name for name in naming.branches if len(name) > 1 and name in whole]
-    found = [name for name in found if not any(name != other and name in other for other in found)]
-    return found[0] if len(found) == 1 else None
+    return longest_in(whole, (name for name in naming.branches if len(name) > 1))

@@ -1,45 +1,33 @@
-"""The rows of a table: which of them are its lines, which name what is below them, which are left out."""
+"""What is read of a table: its columns, and its rows: which are its lines, which name what is below them, which are
+left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..catalog import fold
 from .blocks import letters
 from .grids import Grid
-from .headings import Column, Layout, Table, not_mapped
-from .months import year_carried
+from .headings import Layout, Line, Table, not_mapped, read_columns
+from .months import Years
 from .numbers import is_number
 from .patterns import search
 from .places import branch_in
 
 
-@dataclass(eq=False)
-class Line:
-    """A row of a table: its place from 0, and what it says of its cells where no column does."""
-
-    row: int
-    branch: str = ""
-    month: tuple[object, str] | None = None       # a cell's value and text
-    year: int | None = None
-    indicator: str = ""
-    unit: str = ""
-    cumulative: str = ""
-
-
-class Rows:
-    """The rows of a table, whose columns of figures are `used`: its `lines`, the rows that are `headings` of what is
-    below them, and those that are `ignored`.
+class Body:
+    """A table as it is read: its `columns`, those of figures that are `used`, the place of a `unit_column`; its rows
+    that are `lines`, those that are `headings` of what is below them, and those that are `ignored`.
 
     A row belongs to the table when it has a figure under a mapped heading, or when it bears a known name. What lies
     between two such rows and has a name belongs to it too; a row without name and figure, and all texts after the last
     row, are notes. After a blank row the table goes on only with a known name or a line that is at least half figures.
     """
 
-    def __init__(self, grid: Grid, table: Table, used: list[Column], layout: Layout):
-        self.grid, self.table, self.used, self.layout = grid, table, used, layout
-        self.spec, self.columns = layout.spec, table.keys
+    def __init__(self, grid: Grid, table: Table, layout: Layout):
+        self.grid, self.table, self.layout, self.spec = grid, table, layout, layout.spec
+        self.columns, self.unit_column = read_columns(grid, table, layout)
+        self.used = [column for column in self.columns if column.indicator is not None]
         self.above = dict.fromkeys(layout.written("row"))         # what rows of their own say
         self.before: dict[str, tuple[object, str]] = {}                 # the last cell of each key column
         self.groups: list[str] = []
@@ -48,7 +36,7 @@ class Rows:
         self.headings: list[int] = []
         self.ignored: list[int] = []
         self.ended = self.grouped = self.left_out = False
-        self.last: int | None = None        # month, where the year stands in some cells of months only
+        self.years = Years()
         self.seen: set[tuple[str, str]] = set()       # below rows of branches, months across
         for r in range(table.top if self.above else 0):
             self._names_rows_below(r, grid.texts[r][table.left : table.right])
@@ -60,10 +48,10 @@ class Rows:
         inside = grid.texts[r][table.left : table.right]
         if self.spec.skip is not None and search(self.spec.skip, next((t for t in inside if t), "")):
             return
-        texts = [(grid.values[r][c.index], grid.texts[r][c.index]) for c in used]
+        texts = [(grid.values[r][c.place], grid.texts[r][c.place]) for c in used]
         figures = sum(is_number(value, text) for value, text in texts)
         filled = sum(1 for _, text in texts if text.strip())
-        cells = {key: self._cell(r, key, c, figures > 0) for key, c in self.columns.items()}
+        cells = {key: self._cell(r, key, c, figures > 0) for key, c in table.keys.items()}
         name = cells[next(iter(cells))][1].strip()
         if not figures and self.above and self._names_rows_below(r, inside):
             return
@@ -158,12 +146,10 @@ class Rows:
                     month=cells.get("month") or self.above.get("month"), year=self.above.get("year"))
         if "year" in cells:
             line.year = self.layout.month.year.in_text(cells["year"][1])
-            if self.columns["year"] == self.columns.get("month"):
-                month = self.layout.month_in(*line.month)
-                line.year = line.year or year_carried(self.last, month)
-                self.last = None if None in (line.year, month) else (line.year - 1970) * 12 + month % 12
+            if self.table.keys["year"] == self.table.keys.get("month"):
+                line.year = self.years.along(line.year, self.layout.month_in(*line.month))
             if line.year is None:
-                raise self.grid.error("holds no year", r, self.columns["year"], found=cells["year"][1],
+                raise self.grid.error("holds no year", r, self.table.keys["year"], found=cells["year"][1],
                                       expected="a year such as 2010")
         path = self.above.get("indicator")
         if "indicator" in cells:
@@ -172,8 +158,8 @@ class Rows:
             self.grouped = True
             if path is None:
                 if figures and self.spec.unmapped == "error":
-                    raise not_mapped("heading", fold(text), self.layout.printed.values(), file=self.grid.file,
-                                     sheet=self.grid.sheet, row=r + 1, column=letters(self.columns["indicator"]),
+                    raise not_mapped("heading", fold(text), self.spec.headings, file=self.grid.file,
+                                     sheet=self.grid.sheet, row=r + 1, column=letters(self.table.keys["indicator"]),
                                      found="/".join([*self.groups, text]))
                 if self.spec.unmapped != "keep":
                     self.ignored.append(r)

@@ -6,7 +6,7 @@ headings, a row of its own, above the table, the name of the sheet or the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import NoReturn
 
@@ -15,17 +15,14 @@ import numpy as np
 from ..errors import nearest
 from .blocks import Block, letters, range_name
 from .grids import Grid
-from .headings import ADD, Column, Layout, Table, find_tables, read_columns
-from .months import Month, year_carried
+from .headings import ADD, Column, Layout, Line, Table, find_tables
+from .months import Month
 from .places import month_of, name_of_branch, one_indicator, year_of
-from .rows import Line, Rows
+from .rows import Body
 from .spec import SheetSpec
 from .units import Naming, plain
 
 _HEADING, _CELL, _IGNORED = 1, 2, 3
-
-# A table, its columns, the place of a column of units, and its rows.
-_Part = tuple[Table, list[Column], int | None, Rows]
 
 
 def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: Naming, revision: int,
@@ -33,26 +30,23 @@ def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: 
     """Return the blocks of a sheet, one a table; the first of them counts what all of the sheet prints. Of several
     `specs` each reads the tables that have its headings; `month` is that of a spec which has none. A SourceError has
     the place of what the source does not describe, and the line of YAML that would."""
-    taken = np.zeros((len(grid.texts), max(map(len, grid.texts), default=0)), np.int8)
-    read, absent = [], []
+    bodies, absent = [], []
     for spec in specs:
         layout = Layout(spec, spec.month or month, naming)
-        parts = []
-        for table in find_tables(grid, layout):
-            if len(specs) > 1 and not _has_headings(grid, table, layout):
-                continue
-            columns, unit_column = read_columns(grid, table, layout)
-            used = [c for c in columns if c.indicator is not None]
-            parts.append((table, columns, unit_column, Rows(grid, table, used, layout)))
-            _take(taken, parts[-1])
-        absent += _refuse_absent(grid, layout, parts)
-        read += [(part, layout) for part in parts]
-    blocks = [_block(grid, part, layout, revision, span, taken) for part, layout in read]
-    for block in blocks[1:]:
-        blocks[0].ignored += block.ignored
-        block.ignored = 0
-    blocks[0].absent = absent
-    _account(blocks, grid, taken)
+        mine = [Body(grid, table, layout) for table in find_tables(grid, layout)
+                if len(specs) == 1 or _has_headings(grid, table, layout)]
+        absent += _refuse_absent(grid, layout, mine)
+        bodies += mine
+    taken = _taken(grid, bodies)
+    free = np.flatnonzero(~(taken == _CELL).any(axis=1)).tolist()      # rows without cells
+    blocks = [_block(body, revision, span, free) for body in bodies]
+    printed = np.array(grid.texts, np.dtypes.StringDType()).reshape(taken.shape) != ""
+    first = blocks[0]
+    first.absent, first.printed = absent, int(printed.sum())
+    first.headings = int((printed & (taken == _HEADING)).sum())
+    first.ignored = int((printed & (taken == _IGNORED)).sum()) + sum(block.outside for block in blocks)
+    # What is neither heading nor cell nor ignored is a note.
+    first.notes = [(r + 1, letters(c), grid.texts[r][c]) for r, c in np.argwhere(printed & (taken == 0)).tolist()]
     return blocks
 
 
@@ -62,50 +56,17 @@ def _has_headings(grid: Grid, table: Table, layout: Layout) -> bool:
     return any(layout.naming.path([text])[0] == name.rpartition("/")[2] for text in texts for name in layout.wanted)
 
 
-# --- the block of a table ---------------------------------------------------------------------------------------------
-
-def _block(grid: Grid, part: _Part, layout: Layout, revision: int, span: tuple[int, int], taken: np.ndarray) -> Block:
-    """Return the cells of a table, each with its branch, indicator, month and unit."""
-    table, columns, _, rows = part
-    used, lines = [c for c in columns if c.indicator is not None], rows.lines
-    above = [grid.texts[r] for r in range(table.top) if not (taken[r] == _CELL).any()]
-    block = Block(grid.file, grid.sheet, revision, [line.row + 1 for line in lines], [letters(c.index) for c in used],
-                  [[grid.texts[line.row][c.index] for c in used] for line in lines])
-    place = layout.places["indicator"].source
-    said = used if place == "heading" else lines if place in ("column", "row") else [
-        one_indicator(grid, layout, above)]
-    for name in ("indicator", "cumulative"):
-        found = np.array([getattr(one, name) for one in said], object)
-        setattr(block, f"{name}s" if name == "indicator" else name, found[:, None] if said is lines else found[None])
-    block.branches = (
-        [[line.branch] for line in lines] if layout.places["branch"].source in ("column", "row") else
-        [[grid.text_of(*c.at["branch"]) for c in used]] if layout.places["branch"].source == "heading" else
-        name_of_branch(layout.spec.branch, grid.file, grid.sheet, above, layout.naming))
-    block.months = _months(grid, table, layout, used, lines, above)
-    if all(block.shape):
-        block.units = _units(grid, part, layout, np.broadcast_to(block.indicators, block.shape), taken)
-        months = np.broadcast_to(block.months, block.shape)
-        if months.min() < span[0] or months.max() > span[1]:
-            block.kept = (months >= span[0]) & (months <= span[1])
-            block.ignored = sum(map(bool, np.array(block.texts, object)[~block.kept]))
-    _mark_merged(block, grid, table.key, lines, used)
-    block.hidden = {(i, j): why for i, line in enumerate(lines)
-                    if grid.hidden or grid.hidden_rows or grid.hidden_columns
-                    for j, c in enumerate(used) if (why := grid.hides(line.row, c.index))}
-    return block
-
-
-def _refuse_absent(grid: Grid, layout: Layout, parts: list[_Part]) -> list[str]:
+def _refuse_absent(grid: Grid, layout: Layout, bodies: list[Body]) -> list[str]:
     """Return the indicators that the sheet does not have, unless it has to have them."""
     place = layout.spec.indicator.source
     if place not in ("heading", "column", "row"):
         return []
-    found = {one.indicator for _, columns, _, rows in parts for one in (columns if place == "heading" else rows.lines)}
+    found = {one.indicator for body in bodies for one in (body.columns if place == "heading" else body.lines)}
     where = found - {None, ""}
     absent = sorted({target.indicator for target in layout.spec.headings.values()} - found)
     for heading, target in layout.spec.headings.items():
         if target.indicator in absent and not (where and layout.spec.missing == "allow"):
-            table, columns, *_ = parts[0]
+            table, columns = bodies[0].table, bodies[0].columns
             inside = [c.path for c in columns] if place == "heading" else [
                 plain(grid.texts[r][table.key]) for r in range(table.bottom + 1, table.end)]
             near = nearest(plain(heading), inside)
@@ -115,61 +76,88 @@ def _refuse_absent(grid: Grid, layout: Layout, parts: list[_Part]) -> list[str]:
     return absent
 
 
-def _months(grid: Grid, table: Table, layout: Layout, used: list[Column], lines: list[Line],
-            above: Sequence[Sequence[str]]) -> np.ndarray:
+def _taken(grid: Grid, bodies: list[Body]) -> np.ndarray:
+    """Return what each cell of a sheet is, 0 where no table takes it."""
+    taken = np.zeros((len(grid.texts), max(map(len, grid.texts), default=0)), np.int8)
+    for body in bodies:
+        table, lines = body.table, [line.place for line in body.lines]
+        ignored = [column.place for column in body.columns if column.indicator is None]
+        beside = [*table.keys.values(), *([] if body.unit_column is None else [body.unit_column])]
+        taken[table.top : table.bottom + 1, table.left : table.right] = _HEADING
+        taken[table.top : table.bottom + 1, ignored] = _IGNORED
+        for columns, what in ((beside, _HEADING), (ignored, _IGNORED), ([c.place for c in body.used], _CELL)):
+            taken[np.ix_(lines, columns)] = what
+        taken[body.headings, table.left : table.right] = _HEADING
+        taken[body.ignored, table.left : table.right] = _IGNORED
+    return taken
+
+
+# --- the block of a table ---------------------------------------------------------------------------------------------
+
+def _block(body: Body, revision: int, span: tuple[int, int], free: list[int]) -> Block:
+    """Return the cells of a table, each with its branch, indicator, month and unit."""
+    grid, table, layout, lines, used = body.grid, body.table, body.layout, body.lines, body.used
+    above = [grid.texts[r] for r in free if r < table.top]
+
+    def said(key: str, name: str, elsewhere: Callable[[], object]) -> np.ndarray:
+        """What the columns, the lines or another place say of the cells."""
+        place = layout.places[key].source
+        if place == "heading":
+            return np.array([[getattr(column, name) for column in used]], object)
+        if place in ("column", "row"):
+            return np.array([[getattr(line, name)] for line in lines], object).reshape(-1, 1)
+        return np.array([[elsewhere()]], object)
+
+    one = cache(lambda: one_indicator(grid, layout, above))
+    block = Block(grid.file, grid.sheet, revision, [line.place + 1 for line in lines], [letters(c.place) for c in used],
+                  [[grid.texts[line.place][c.place] for c in used] for line in lines], span=span)
+    block.indicators = said("indicator", "indicator", lambda: one().indicator)
+    block.cumulative = said("indicator", "cumulative", lambda: one().cumulative)
+    block.branches = said("branch", "branch", lambda: name_of_branch(
+        layout.spec.branch, layout.naming, grid.file, grid.sheet, above))
+    block.months = _months(body, above)
+    if all(block.shape):
+        block.units = _units(body, np.broadcast_to(block.indicators, block.shape), free)
+    block.merged = _merged(body)
+    if grid.hidden or grid.hidden_rows or grid.hidden_columns:
+        block.hidden = [[grid.hides(line.place, c.place) for c in used] for line in lines]
+    return block
+
+
+def _months(body: Body, above: Sequence[Sequence[str]]) -> np.ndarray:
     """Return the months of the cells, as an array that spreads over lines and columns."""
-    month, year = layout.month, layout.month.year
+    grid, table, month, year = body.grid, body.table, body.layout.month, body.layout.month.year
     inside = ("column", "row", "heading")
     same_year = None if year is None or year.source in inside else year_of(year, grid.file, grid.sheet, above)
-    places = {month.source, *([year.source] if year is not None else [])}
-
-    years: dict[int, int | None] = {}
-    last = None
-    for column in used if year is not None and year.source == "heading" else ():
-        r, c = column.at["year"]
-        found = year.in_text(grid.texts[r][c])
-        if column.at["year"] == column.at.get("month"):
-            at_month = layout.month_in(grid.values[r][c], grid.texts[r][c])
-            found = found or year_carried(last, at_month)
-            last = None if None in (found, at_month) else (found - 1970) * 12 + at_month % 12
-        years[column.index] = found
-
-    def year_at(line: Line | None, column: Column | None) -> int | None:
-        if year is None or year.source not in inside:
-            return same_year
-        return line.year if year.source != "heading" else years[column.index]
-
-    @cache
-    def month_at(text: str, year: int | None, value: object) -> int | None:
-        return month.in_cell(value, text, year) if text else None
+    in_cell = cache(lambda value, text, year: month.in_cell(value, text, year) if text else None)
 
     def at(line: Line | None, column: Column | None) -> int:
-        year = year_at(line, column)
+        own = (column.year if column else None) or (line.year if line else None) or same_year
         if month.source not in inside:
-            return month_of(month, grid.file, grid.sheet, above, year)
-        row, c = column.at["month"] if month.source == "heading" else (line.row, table.keys.get("month", table.key))
-        value, text = (grid.values[row][c], grid.texts[row][c]) if month.source == "heading" else line.month
-        found = month_at(text, year, value)
+            return month_of(month, grid.file, grid.sheet, above, own)
+        value, text = (column if month.source == "heading" else line).month
+        found = in_cell(value, text, own)
         if found is None:
+            row, c = column.at["month"] if month.source == "heading" else (
+                line.place, table.keys.get("month", table.key))
             hint = "`fill: down` takes the month above" if not text.strip() else f"{month.why_not(text)}. ".lstrip(
                 ". ") + f"A row that is not of a month is left out by `ignore: [{text.strip()}]` or `skip`"
             raise grid.error("holds no month", row, c, found=text, expected=month.expected, hint=hint)
         return found
 
-    down = lines if places & {"column", "row"} else [None]
-    across = used if "heading" in places else [None]
+    places = {month.source, *([year.source] if year is not None else [])}
+    down = body.lines if places & {"column", "row"} else [None]
+    across = body.used if "heading" in places else [None]
     return np.array([[at(line, column) for column in across] for line in down], np.int64).reshape(
         len(down), len(across))
 
 
-def _units(grid: Grid, part: _Part, layout: Layout, indicators: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def _units(body: Body, indicators: np.ndarray, free: list[int]) -> np.ndarray:
     """Return the unit of every cell: its heading's; else its row's, in the item's name or a column of units; else that
     of a line above the table, the nearest one of the indicator's kind, of a note below it, of the sheet's or the file's
     name; else what the source's YAML says."""
-    table, columns, unit_column, rows = part
-    naming, used = layout.naming, [c for c in columns if c.indicator is not None]
-    given = {target.indicator: target.unit or "" for target in layout.spec.headings.values()}
-    free = [r for r in range(len(grid.texts)) if not (taken[r] == _CELL).any()]
+    grid, table, unit_column, naming = body.grid, body.table, body.unit_column, body.layout.naming
+    given = {target.indicator: target.unit or "" for target in body.spec.headings.values()}
     beside = [(r, *naming.line(grid.texts[r], r > table.top)) for r in (
         *reversed([r for r in free if r < table.top]), *(r for r in free if r > table.bottom))]
     beside += [(table.top, *naming.line([grid.sheet, grid.file.rpartition("/")[2].partition(".")[0]]))]
@@ -182,10 +170,12 @@ def _units(grid: Grid, part: _Part, layout: Layout, indicators: np.ndarray, take
         raise grid.error("prints a unit that is not understood", row, found=text, hint=ADD,
                          expected="one of " + ", ".join(naming.bases))
 
-    def of_row(indicator: str, row: int, filled: bool) -> str:
+    def of_row(indicator: str, row: int, column: int) -> str:
+        if unit_column is None:
+            return ""
         known, unknown = naming.line([f"单位：{grid.text_of(row, unit_column)}"])
         units = fitting(indicator, known)
-        if unknown and not units and naming.counted(indicator) and filled:
+        if unknown and not units and naming.counted(indicator) and grid.texts[row][column]:
             refuse(row, unknown[0])
         return "".join(units[:1])
 
@@ -201,52 +191,24 @@ def _units(grid: Grid, part: _Part, layout: Layout, indicators: np.ndarray, take
                 refuse(row, unknown[0])
         return ""
 
-    lines = [*zip(rows.lines, indicators, strict=True)]
-    if unit_column is None and not any(line.unit for line in rows.lines) and (indicators == indicators[:1]).all():
+    lines = [*zip(body.lines, indicators, strict=True)]
+    if unit_column is None and not any(line.unit for line in body.lines) and (indicators == indicators[:1]).all():
         lines = lines[:1]       # what is said of the first is said of all
-    return np.array([[c.unit or line.unit
-                      or (of_row(i, line.row, bool(grid.texts[line.row][c.index])) if unit_column is not None else "")
-                      or of_table(i) for c, i in zip(used, said, strict=True)]
-                     for line, said in lines], object)
+    return np.array([[c.unit or line.unit or of_row(i, line.place, c.place) or of_table(i)
+                      for c, i in zip(body.used, said, strict=True)] for line, said in lines], object)
 
 
-# --- what each printed cell is ----------------------------------------------------------------------------------------
-
-def _mark_merged(block: Block, grid: Grid, key: int, lines: list[Line], used: list[Column]) -> None:
-    for i, line in enumerate(lines if grid.merges else []):
-        by_name = grid.merges.get((line.row, key))
-        whole = range_name(by_name) if by_name and by_name[0] != line.row else ""
-        for j, column in enumerate(used):
-            area = grid.merges.get((line.row, column.index))
-            own = range_name(area) if area and area[:2] != (line.row, column.index) else whole
-            if own:
-                block.merged[i, j] = own
-
-
-def _take(taken: np.ndarray, part: _Part) -> None:
-    """Mark what the cells of a table are."""
-    table, columns, unit_column, rows = part
-    used = [c.index for c in columns if c.indicator is not None]
-    ignored = [c.index for c in columns if c.indicator is None]
-    beside = [*table.keys.values(), *([unit_column] if unit_column is not None else [])]
-    lines = [line.row for line in rows.lines]
-    taken[table.top : table.bottom + 1, table.left : table.right] = _HEADING
-    taken[table.top : table.bottom + 1, ignored] = _IGNORED
-    for marked, places, what in ((lines, beside, _HEADING), (lines, ignored, _IGNORED), (lines, used, _CELL),
-                                 (rows.headings, range(table.left, table.right), _HEADING),
-                                 (rows.ignored, range(table.left, table.right), _IGNORED)):
-        if marked and len(places):
-            taken[np.ix_(marked, list(places))] = what
-
-
-def _account(blocks: list[Block], grid: Grid, taken: np.ndarray) -> None:
-    """Say of every printed cell what it is; what is neither heading nor cell nor ignored is a note."""
-    first = blocks[0]
-    for r, (row, kinds) in enumerate(zip(grid.texts, taken.tolist(), strict=True)):
-        for c, (text, kind) in enumerate(zip(row, kinds, strict=True)):
-            if text:
-                first.printed += 1
-                first.headings += kind == _HEADING
-                first.ignored += kind == _IGNORED
-                if not kind:
-                    first.notes.append((r + 1, letters(c), text))
+def _merged(body: Body) -> object:
+    """Return the merged ranges in which the cells, or the names of their rows, lie without being their first cells."""
+    merges, key = body.grid.merges, body.table.key
+    if not merges:
+        return ""
+    found = np.full((len(body.lines), len(body.used)), "", object)
+    down, across = ({one.place: n for n, one in enumerate(lines)} for lines in (body.lines, body.used))
+    for row, n in down.items():
+        if (row, key) in merges and merges[row, key][0] != row:
+            found[n] = range_name(merges[row, key])
+    for (row, column), area in merges.items():
+        if row in down and column in across and area[:2] != (row, column):
+            found[down[row], across[column]] = range_name(area)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 from ..catalog import Catalog, fold
@@ -57,6 +57,13 @@ def is_total(name: str) -> bool:
     """Whether a name is one of a sum over all branches: 全省合计, All branches; but not 汇总支行."""
     found = _TOTAL.search(name.strip())
     return bool(found) and not _ONE.search(name.strip()[found.end():])
+
+
+def longest_in(text: str, names: Iterable[str]) -> str | None:
+    """Return the one of some names that a text holds, the longest of several within one another."""
+    found = [name for name in names if name and name in text]
+    found = [name for name in found if not any(name != other and name in other for other in found)]
+    return found[0] if len(found) == 1 else None
 
 
 class Naming:
