@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from yaml.parser import ParserError
 from yaml.scanner import ScannerError
 
@@ -42,6 +42,15 @@ class Strict(BaseModel):
     """A frozen record that refuses keys it does not know and types that do not fit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_keys(cls, data: Any) -> Any:
+        known = sorted(field.alias or name for name, field in cls.model_fields.items())
+        for key in data if isinstance(data, dict) else ():
+            if key not in known:        # said before anything else, with the keys that are
+                raise PydanticCustomError("unknown_key", "a known key", {"key": str(key), "known": known})
+        return data
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -157,14 +166,13 @@ def validate(model: type[Model], data: dict[str, Any], path: str | Path, at: str
     except ValidationError as error:
         errors = error.errors(include_url=False)
     # A misspelt key is also a missing one: name the misspelling, which is what has to be mended.
-    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
     keys = [*([at] if at else []), *_place(data, first)]
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(model, first["loc"][:-1])
-        near = nearest(keys[-1], known)
-        raise ConfigError("unknown key", file=str(path), key=".".join(keys),
-                          expected="one of " + ", ".join(known) if known else None,
-                          hint=f"Did you mean {near!r}?" if near else None)
+    if first["type"] == "unknown_key":
+        key, known = first["ctx"]["key"], first["ctx"]["known"]
+        near = nearest(key, known)
+        raise ConfigError("unknown key", file=str(path), key=".".join([*keys, key]),
+                          expected="one of " + ", ".join(known), hint=f"Did you mean {near!r}?" if near else None)
     if first["type"] == "missing":
         raise ConfigError("is missing", file=str(path), key=".".join(keys), expected=f"a line `{keys[-1]}: ...`")
     # Of a number or a word, say, there is an error each.
@@ -204,20 +212,3 @@ def _place(data: Any, error: dict[str, Any]) -> list[str]:
         keys.append(str(part))
         data = data[part] if there else None
     return keys
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the record types that an annotation such as ``list[A] | dict[str, B] | None`` mentions."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in typing.get_args(annotation) for model in _models_in(part)]
-
-
-def _fields_at(model: type[BaseModel], loc: tuple) -> list[str]:
-    """Return the keys allowed at a place in the document, all alternatives together."""
-    models = [model]
-    for part in loc:
-        deeper = [inner for m in models for name, field in m.model_fields.items() if part == (field.alias or name)
-                  for inner in _models_in(field.annotation)]
-        models = deeper or models
-    return sorted({field.alias or name for m in models for name, field in m.model_fields.items()})

@@ -10,11 +10,11 @@ import tomllib
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import pytest
 import yaml
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 import ebank_lib as eb
 from ebank_lib.cli import _parser, main
@@ -168,16 +168,16 @@ def keys(root):
     return module
 
 
-def records(model, seen=None):
-    """Return a record and those that its keys hold."""
-    from ebank_lib.config import _models_in
-
+def records(annotation, seen=None):
+    """Return a record and those that its keys hold, by their names."""
     seen = {} if seen is None else seen
-    if model.__name__ not in seen:
-        seen[model.__name__] = model
-        for field in model.model_fields.values():
-            for inner in _models_in(field.annotation):
-                records(inner, seen)
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        for part in get_args(annotation):
+            records(part, seen)
+    elif annotation.__name__ not in seen:
+        seen[annotation.__name__] = annotation
+        for field in annotation.model_fields.values():
+            records(field.annotation, seen)
     return seen
 
 

@@ -53,7 +53,7 @@ def messages(path: Path):
     """Yield the line and the words of every message of a module."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
-        at = 1 if name == "refuse" else 0        # Limits.refuse(limit, message, ...)
+        at = 2 if name == "refuse" else 0        # Limits.refuse(limit, size, message, ...)
         if (name in ERRORS or (name == "ValueError" and path.stem in VALIDATING)) and len(node.args) > at:
             yield from ((node.lineno, word) for word in words(node.args[at]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -132,13 +133,13 @@ def accounting_frame(sheets: Iterable[list[Block]]) -> pd.DataFrame:
                                          "absent"])
 
 
-def files_frame(files: list[tuple[str, int, str]], blocks: list[list[Block]]) -> pd.DataFrame:
-    """Return what was read, a row a file: its name, size and hash, and the blocks found in it."""
-    found: dict[str, list[Block]] = {}
-    for (name, *_), read in zip(files, blocks, strict=True):
-        found.setdefault(name, []).extend(read)       # two entries of the source may read one file
+def files_frame(files: list[tuple[str, int, str]], blocks: list[Block]) -> pd.DataFrame:
+    """Return what was read, a row a file: its name, size and hash, and what its blocks hold."""
+    found = defaultdict(list)
+    for block in blocks:
+        found[block.file].append(block)
     rows = []
-    for name, size, sha256 in dict.fromkeys(files):
+    for name, size, sha256 in dict.fromkeys(files):       # two entries of the source may read one file
         months = np.concatenate([np.empty(0, np.int64), *(
             np.broadcast_to(np.asarray(b.months), b.shape)[b.inside] for b in found[name] if all(b.shape))])
         ends = (pd.Period(ordinal=end(months), freq="M") if months.size else pd.NaT for end in (min, max))

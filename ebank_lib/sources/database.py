@@ -75,12 +75,11 @@ def answer(name: str, spec: DatabaseSpec, limits: Limits) -> Table:
     """Ask, wait for the answer, and end the query if that takes too long or somebody does not want to wait."""
     question = _Question(address(spec.url_env, name), _statement(spec), limits)
     question.start()
-    end = time.monotonic() + limits.query_seconds
+    began = time.monotonic()
     try:
         while not question.done.wait(0.2):  # one long wait would not hear Ctrl-C on every system
-            if time.monotonic() > end:
-                raise limits.refuse("query_seconds", "takes too long", f"no answer after {limits.query_seconds} s",
-                                    file=name)
+            limits.refuse("query_seconds", time.monotonic() - began, "takes too long",
+                          f"no answer after {limits.query_seconds} s", file=name)
     finally:
         question.stop()
     if question.failure:
@@ -88,9 +87,8 @@ def answer(name: str, spec: DatabaseSpec, limits: Limits) -> Table:
         raise SourceError("does not open" if at_door else "the query failed", file=name, found=question.failure,
                           expected="a database that can be read" if at_door else
                           "one statement that reads and that the database answers")
-    if len(question.rows) > question.most:
-        key = "table_rows" if question.most == limits.table_rows else "table_cells"
-        raise limits.refuse(key, "has too many rows", f"more than {question.most}", file=name)
+    for key, size in (("table_rows", len(question.rows)), ("table_cells", len(question.rows) * len(question.names))):
+        limits.refuse(key, size, "has too many rows", f"more than {question.most}", file=name)
     columns = list(zip(*question.rows)) or [()] * len(question.names)
     for heading, column in zip(question.names, columns):
         odd = next((type(value).__name__ for value in column if not isinstance(value, _PLAIN)), None)

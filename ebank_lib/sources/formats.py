@@ -33,12 +33,17 @@ _COPIES = 4          # times the limit of what is unpacked, for texts that many 
 @dataclass
 class Extras:
     """By (row, column) from 0: texts of cells that the reader leaves blank, and the number formats of cells that show
-    their number as another; the rows and the columns that are hidden."""
+    their number as another; the rows and the columns that are hidden, or whether all of the sheet is."""
 
     texts: dict[tuple[int, int], str] = field(default_factory=dict)
     formats: dict[tuple[int, int], str] = field(default_factory=dict)
     rows: set[int] = field(default_factory=set)
     columns: set[int] = field(default_factory=set)
+    hidden: bool = False
+
+    def hides(self, row: int, column: int) -> str:
+        """What hides a cell: "sheet", "row", "column" or nothing ("")."""
+        return "sheet" if self.hidden else "row" if row in self.rows else "column" if column in self.columns else ""
 
 
 class Extent:
@@ -58,20 +63,17 @@ class Extent:
         if rows <= self.rows and columns <= self.columns:
             return
         self.rows, self.columns = max(self.rows, rows), max(self.columns, columns)
-        area, limits = self.rows * self.columns, self.limits
-        if area > limits.sheet_cells:
-            raise limits.refuse("sheet_cells", "has too large a used area",
-                                f"{self.rows} rows x {self.columns} columns", file=self.name, sheet=self.sheet)
-        if self.before + area > limits.book_cells:
-            raise limits.refuse("book_cells", "has too large used areas",
-                                f"{self.before + area} cells in {self.sheets} sheets or more", file=self.name)
+        area = self.rows * self.columns
+        self.limits.refuse("sheet_cells", area, "has too large a used area",
+                           f"{self.rows} rows x {self.columns} columns", file=self.name, sheet=self.sheet)
+        self.limits.refuse("book_cells", self.before + area, "has too large used areas",
+                           f"{self.before + area} cells in {self.sheets} sheets or more", file=self.name)
 
     def copy(self, size: int, times: int) -> None:
         """Take in a text that becomes so many cells', each with a copy of its own."""
         self.texts += size * times
-        if self.texts > _COPIES * self.limits.unpacked_bytes:
-            raise self.limits.refuse("unpacked_bytes", "unpacks to too much", f"a text of {size} bytes, {times} times",
-                                     file=self.name, sheet=self.sheet or None)
+        self.limits.refuse("unpacked_bytes", self.texts / _COPIES, "unpacks to too much",
+                           f"a text of {size} bytes, {times} times", file=self.name, sheet=self.sheet or None)
 
 
 def _parse(content: bytes) -> ElementTree.Element:

@@ -348,5 +348,5 @@ def _source(block: Block, cells: pd.DataFrame, catalog: Catalog, drafted: pd.Dat
     cells = cells[CELLS].astype(dict.fromkeys({*CELLS} - {"row", "month", "revision", "text"}, "category"))
     file = path.name, len(data), hashlib.sha256(data).hexdigest()
     tables = {"cells": cells, "notes": pd.DataFrame(columns=["file", "sheet", "row", "column", "text"]),
-              "accounting": accounting_frame([[block]]), "files": files_frame([file], [[block]])}
+              "accounting": accounting_frame([[block]]), "files": files_frame([file], [block])}
     return FrameSource(path, config, (), catalog, path.parent, tables, drafted, stated)

@@ -14,9 +14,9 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -53,8 +53,7 @@ def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
     if not found:
         raise SourceError("no file matches", file=pattern, found="nothing", expected="at least one file in the folder",
                           hint=f"There are {', '.join(there) or 'no files'}")
-    if len(found) > limits.files:
-        raise limits.refuse("files", "matches too many files", len(found), file=pattern)
+    limits.refuse("files", len(found), "matches too many files", file=pattern)
     for path in found:
         if not path.resolve().is_relative_to(root):
             raise SourceError("a link that leaves the source's folder", file=path.relative_to(root).as_posix(),
@@ -68,8 +67,7 @@ def read_bytes(path: Path, name: str, limits: Limits) -> bytes:
         data = read_limited(path, limits.file_bytes)
     except OSError as error:
         raise SourceError("cannot be read", file=name, found=error.strerror, expected="a readable file") from None
-    if len(data) > limits.file_bytes:
-        raise limits.refuse("file_bytes", "is too large", f"more than {limits.file_bytes} bytes", file=name)
+    limits.refuse("file_bytes", len(data), "is too large", f"more than {limits.file_bytes} bytes", file=name)
     return data
 
 
@@ -85,11 +83,10 @@ def unpack_gzip(data: bytes, name: str, limits: Limits) -> bytes:
 
 
 def _weigh(name: str, part: str | None, packed: int, size: int, total: int, limits: Limits) -> None:
-    if total > limits.unpacked_bytes:
-        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"{total} bytes or more", file=name, sheet=part)
-    if size > _RATIO_FROM and size > packed * limits.packing_ratio:
-        raise limits.refuse("packing_ratio", "is packed too tightly for a table", f"{size} bytes from {packed}",
-                            file=name, sheet=part)
+    limits.refuse("unpacked_bytes", total, "unpacks to too much", f"{total} bytes or more", file=name, sheet=part)
+    if size > _RATIO_FROM:
+        limits.refuse("packing_ratio", size / max(packed, 1), "is packed too tightly for a table",
+                      f"{size} bytes from {packed}", file=name, sheet=part)
 
 
 def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[str, Extras]]:
@@ -139,17 +136,15 @@ def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
 @dataclass
 class Grid:
     """One sheet. ``values`` are as the reader gives them, ``texts`` as printed; both ``[row][column]`` from A1.
-    ``merges`` maps a cell of a merged range to the range's corners; empty where the format does not tell. What of it is
-    hidden is all of it, or rows and columns."""
+    ``merges`` maps a cell of a merged range to the range's corners; empty where the format does not tell. The `extras`
+    say what of it is hidden."""
 
     file: str
     sheet: str
     values: list[list[object]]
     texts: list[list[str]]
     merges: dict[tuple[int, int], tuple[int, int, int, int]]
-    hidden: bool = False
-    hidden_rows: Collection[int] = ()
-    hidden_columns: Collection[int] = ()
+    extras: Extras = field(default_factory=Extras)
 
     def first_of(self, row: int, column: int) -> tuple[int, int]:
         """The cell that carries the text of this one: itself, or the first of its merged range."""
@@ -159,11 +154,6 @@ class Grid:
         """The text of a cell, or of the merged range it lies in."""
         row, column = self.first_of(row, column)
         return self.texts[row][column]
-
-    def hides(self, row: int, column: int) -> str:
-        """What hides a cell: "sheet", "row", "column" or nothing ("")."""
-        return "sheet" if self.hidden else "row" if row in self.hidden_rows else (
-            "column" if column in self.hidden_columns else "")
 
     def error(self, message: str, row: int | None = None, column: int | None = None, **more) -> SourceError:
         """An error at a place of this sheet."""
@@ -195,13 +185,14 @@ def _package_sheets(data: bytes, name: str, limits: Limits) -> list[tuple[str, C
     content, extras = open_package(data, name, limits)
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
 
-    def read(n: int, extras: Extras, hidden: bool) -> tuple:
+    def read(n: int, extras: Extras) -> tuple:
         table = book.get_sheet_by_index(n)
         values = table.to_python(skip_empty_area=False) if table.end is not None else []
-        return values, table.merged_cell_ranges or (), extras, hidden
+        return values, table.merged_cell_ranges or (), extras
 
-    return [(sheet.name, partial(read, n, extras.get(sheet.name, Extras()), sheet.visible != SheetVisibleEnum.Visible))
-            for n, sheet in enumerate(book.sheets_metadata)]
+    for sheet in book.sheets_metadata:
+        extras.setdefault(sheet.name, Extras()).hidden = sheet.visible != SheetVisibleEnum.Visible
+    return [(sheet.name, partial(read, n, extras[sheet.name])) for n, sheet in enumerate(book.sheets_metadata)]
 
 
 def _guarded(read, name: str, sheet: str | None = None):
@@ -221,7 +212,7 @@ def _guarded(read, name: str, sheet: str | None = None):
 
 
 def _grid(read: Callable[[], tuple], sheet: str, name: str, limits: Limits) -> Grid:
-    values, ranges, extras, hidden = _guarded(read, name, sheet)
+    values, ranges, extras = _guarded(read, name, sheet)
     height = max([len(values), *(row + 1 for row, _ in extras.texts)])
     width = max([*map(len, values), *(column + 1 for _, column in extras.texts), 0])
     values = [[*row, *[""] * (width - len(row))] for row in [*values, *[[]] * (height - len(values))]]
@@ -233,8 +224,7 @@ def _grid(read: Callable[[], tuple], sheet: str, name: str, limits: Limits) -> G
             values[row][column] = shown(values[row][column], code)
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
     check_lengths(texts, limits, name, sheet)
-    return Grid(name, sheet, values, texts, _merges(ranges, height, width, name, sheet), hidden, extras.rows,
-                extras.columns)
+    return Grid(name, sheet, values, texts, _merges(ranges, height, width, name, sheet), extras)
 
 
 def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, sheet: str | None = None,
@@ -242,9 +232,9 @@ def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, shee
     """Refuse too long a text; `first` is the number of the first row, `names` are those of columns without letters."""
     for n, row in enumerate(rows, first):
         if max(map(len, row), default=0) > limits.text_length:
-            m, text = next((m, text) for m, text in enumerate(row) if len(text) > limits.text_length)
-            raise limits.refuse("text_length", "holds too long a text", text, file=name, sheet=sheet, row=n,
-                                column=names[m] if names else letters(m))
+            m, text = max(enumerate(row), key=lambda cell: len(cell[1]))
+            limits.refuse("text_length", len(text), "holds too long a text", text, file=name, sheet=sheet, row=n,
+                          column=names[m] if names else letters(m))
 
 
 def _merges(ranges, height: int, width: int, name: str, sheet: str):
@@ -277,22 +267,18 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
     text = text[said.end():] if said else text
     comma = said[1] if said else _delimiter(text[:100_000])
     # Counted before they are split: a line of nothing but commas would be sixty million texts.
-    fields, limit = text.count(comma) + text.count("\n"), getattr(limits, most)
-    if fields > 2 * limit:
-        raise limits.refuse(most, "has too many fields", f"about {fields}", file=name)
-    rows, fields = [], 0
+    fields = text.count(comma) + text.count("\n")
+    limits.refuse(most, fields / 2, "has too many fields", f"about {fields}", file=name)
+    rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True):
             # ="0351" is how a spreadsheet is made to show 0351.
             rows.append([field[2:-1] if field[:2] == '="' and field[-1] == '"' else field for field in row])
-            fields += len(row)
-            if len(rows) > limits.table_rows:
-                raise limits.refuse("table_rows", "has too many rows", f"more than {limits.table_rows}", file=name)
-            if fields > limit:
-                raise limits.refuse(most, "has too many fields", f"more than {limit}", file=name)
     except csv.Error as error:
         raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
                           expected="quoted fields closed, one record a line") from None
+    limits.refuse("table_rows", len(rows), "has too many rows", f"more than {limits.table_rows}", file=name)
+    limits.refuse(most, sum(map(len, rows)), "has too many fields", f"more than {getattr(limits, most)}", file=name)
     return rows
 
 
@@ -321,9 +307,8 @@ def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Gr
     """Return a CSV file saved from a sheet as that sheet's grid; its merged ranges are lost."""
     rows = csv_rows(data, name, encoding, limits, "sheet_cells")
     width = max(map(len, rows), default=0)
-    if width * len(rows) > limits.sheet_cells:
-        raise limits.refuse("sheet_cells", "has too large a used area", f"{len(rows)} rows x {width} columns",
-                            file=name)
+    limits.refuse("sheet_cells", width * len(rows), "has too large a used area", f"{len(rows)} rows x {width} columns",
+                  file=name)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
     check_lengths(rows, limits, name)
     return Grid(name, "", rows, rows, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
@@ -37,16 +38,16 @@ class Table:
         """Return the texts of a column."""
         return self.columns[self.names.index(name)]
 
+    def error(self, message: str, column: str | None, line: int | None = None, **more) -> SourceError:
+        """An error at a place of this table."""
+        return SourceError(message, file=self.file, row=None if line is None else line + self.first, column=column,
+                           **more)
+
 
 def _text(value: object) -> str:
     """Return a value as text; the noughts behind a decimal are its column's, not its own."""
     text = format(value, "f") if isinstance(value, Decimal) else as_text(value)
     return text.rstrip("0").rstrip(".") if isinstance(value, Decimal) and "." in text else text
-
-
-def read_table(data: bytes, name: str, spec: LongSpec, revision: int, limits: Limits, naming: Naming) -> Block:
-    """Read a CSV or Parquet file."""
-    return read_lines(read_columns(data, name, spec.encoding, limits), spec, revision, naming)
 
 
 def read_columns(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
@@ -86,8 +87,7 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
         with pq.ParquetFile(io.BytesIO(data), read_dictionary=[f.name for f in schema if _is_text(f.type)]) as file:
             table = file.read()
         length = sum(_text_bytes(chunk) for column in table.columns for chunk in column.chunks)
-        if length > limits.unpacked_bytes:
-            raise limits.refuse("unpacked_bytes", "holds too long texts", f"{length} bytes", file=name)
+        limits.refuse("unpacked_bytes", length, "holds too long texts", f"{length} bytes", file=name)
         values = [column.to_pandas().tolist() if isinstance(column.type, pa.BaseExtensionType) else column.to_pylist()
                   for column in table.columns]
     except SourceError:
@@ -101,27 +101,22 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
 def _check_parquet(meta, name: str, limits: Limits) -> None:
     """Refuse what would be too large once read, by what the file says of itself."""
     size = sum(max(0, meta.row_group(n).total_byte_size) for n in range(meta.num_row_groups))
-    if meta.num_rows > limits.table_rows:
-        raise limits.refuse("table_rows", "has too many rows", meta.num_rows, file=name)
-    if meta.num_rows * meta.num_columns > limits.table_cells or meta.num_columns > _MAX_COLUMNS:
-        raise limits.refuse("table_cells", "has too many cells", f"{meta.num_rows} rows x {meta.num_columns} columns",
-                            file=name)
-    if size > limits.unpacked_bytes:
-        raise limits.refuse("unpacked_bytes", "unpacks to too much", f"{size} bytes", file=name)
+    cells = meta.num_rows * meta.num_columns if meta.num_columns <= _MAX_COLUMNS else math.inf
+    limits.refuse("table_rows", meta.num_rows, "has too many rows", file=name)
+    limits.refuse("table_cells", cells, "has too many cells", f"{meta.num_rows} rows x {meta.num_columns} columns",
+                  file=name)
+    limits.refuse("unpacked_bytes", size, "unpacks to too much", f"{size} bytes", file=name)
 
 
 def _is_plain(kind) -> bool:
     """Whether a column of this type holds what a cell may: nothing nested, no bytes, nothing of an extension."""
-    from pyarrow import BaseExtensionType
-    from pyarrow import types as is_
+    from pyarrow import BaseExtensionType, types
 
-    if is_.is_dictionary(kind):
-        kind = kind.value_type
-    if getattr(kind, "extension_name", "") == "pandas.period":
-        return True
-    return (_is_text(kind) or is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind)
-            or is_.is_boolean(kind) or is_.is_date(kind) or is_.is_timestamp(kind) or is_.is_time(kind)
-            or is_.is_null(kind)) and not isinstance(kind, BaseExtensionType)
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if isinstance(kind, BaseExtensionType):
+        return kind.extension_name == "pandas.period"
+    return any(getattr(types, f"is_{name}")(kind) for name in (
+        "string", "large_string", "integer", "floating", "decimal", "boolean", "date", "timestamp", "time", "null"))
 
 
 def _is_text(kind) -> bool:
@@ -178,8 +173,8 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
     absent = sorted(wanted.keys() - {target.indicator for target in targets})
     if absent and spec.missing == "error":
         column = spec.indicator and spec.indicator.column
-        raise SourceError("does not name an indicator", file=table.file, column=column,
-                          found="no line of it", expected=f"{wanted[absent[0]]} (indicator {absent[0]})",
+        raise table.error("does not name an indicator", column, found="no line of it",
+                          expected=f"{wanted[absent[0]]} (indicator {absent[0]})",
                           hint="`missing: allow` if it need not be there")
     block = Block(
         table.file, "", revision, _rows(table, spec, lines), kept, list(zip(*map(taken, kept))),
@@ -217,7 +212,7 @@ def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: 
     for name in [*needed, *count]:
         if count[name] != 1:
             near = nearest(name, count)
-            raise SourceError("needs the column once", file=table.file, column=name, found=f"{count[name]} times",
+            raise table.error("needs the column once", name, found=f"{count[name]} times",
                               expected="one column of this name",
                               hint=f"Did you mean {quote(near)}?" if near and near != name else
                               f"There are {', '.join(count)}")
@@ -234,7 +229,7 @@ def _unit(table: Table, name: str, target: LongColumn | None, naming: Naming) ->
     known, strange = naming.line([name])
     given = target.unit.text if target else ""
     if strange and target and not (known or given):
-        raise SourceError("has a unit that the catalogue does not know", file=table.file, column=name, found=name,
+        raise table.error("has a unit that the catalogue does not know", name, found=name,
                           expected="one of " + ", ".join(naming.bases), hint=ADD)
     return given or "".join(known[:1])
 
@@ -263,25 +258,22 @@ def _named(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int],
 
 
 def _months(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
-    year = spec.month.year
-    if year is None or year.source == "column":
-        years = [year and year.column and table.column(year.column)[n] for n in lines]
+    month, year = spec.month, spec.month.year
+    if year is not None and year.source == "column":
         told = cache(lambda text: year.in_text(text) if text else None)
+        years = [told(text) for text in map(table.column(year.column).__getitem__, lines)]
     else:
-        years, told = [year_of(year, table.file, "", ())] * len(lines), cache(lambda same: same)
-    if spec.month.source != "column":
-        return [month_of(spec.month, table.file, year=told(given)) for given in years]
-    place = table.names.index(spec.month.column)
-    texts, values = table.columns[place], table.values[place]
-    known: dict[tuple[str, object], int | None] = {}
-    for n, given in zip(lines, years):
-        if (at := (texts[n], given)) not in known:
-            known[at] = spec.month.in_cell(values[n], texts[n], told(given))
-        if known[at] is None:
-            raise SourceError("holds no month", file=table.file, row=n + table.first, column=spec.month.column,
-                              found=texts[n] or "nothing", expected=spec.month.expected,
-                              hint=spec.month.why_not(texts[n], told(given)) or None)
-    return [known[texts[n], given] for n, given in zip(lines, years)]
+        years = [None if year is None else year_of(year, table.file, "", ())] * len(lines)
+    if month.source != "column":
+        return [month_of(month, table.file, year=own) for own in years]
+    in_cell, found = cache(month.in_cell), []
+    values, texts = table.values[table.names.index(month.column)], table.column(month.column)
+    for n, own in zip(lines, years):
+        found.append(in_cell(values[n], texts[n], own))
+        if found[-1] is None:
+            raise table.error("holds no month", month.column, n, found=texts[n] or "nothing", expected=month.expected,
+                              hint=month.why_not(texts[n], own) or None)
+    return found
 
 
 def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list[int]:
@@ -290,6 +282,5 @@ def _rows(table: Table, spec: LongSpec | DatabaseSpec, lines: list[int]) -> list
     texts = table.column(spec.address.row)
     for n in lines:
         if not (texts[n].isascii() and texts[n].isdigit() and len(texts[n]) < 10):
-            raise SourceError("holds no row number", file=table.file, row=n + table.first, column=spec.address.row,
-                              found=texts[n], expected="digits")
+            raise table.error("holds no row number", spec.address.row, n, found=texts[n], expected="digits")
     return [int(texts[n]) for n in lines]

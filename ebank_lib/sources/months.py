@@ -95,10 +95,12 @@ def _ordinal(year: int, month: int) -> int | None:
     return (year - 1970) * 12 + month - 1 if 1900 <= year <= 2199 and 1 <= month <= 12 else None
 
 
-def _year(text: str) -> int:
+def _year(text: str) -> int | None:
     """Return the year of four digits or two, Chinese or Arabic; two are of 1969 to 2068, as in date formats."""
-    year = int(text.translate(_DIGITS))
-    return year if len(text) != 2 else year + (1900 if year > 68 else 2000)
+    digits = text.translate(_DIGITS)
+    if not digits.isdecimal() or len(digits) not in (2, 4):
+        return None
+    return int(digits) + (0 if len(digits) == 4 else 1900 if int(digits) > 68 else 2000)
 
 
 def _month(text: str) -> int | None:
@@ -297,8 +299,7 @@ class Year(Strict):
         if self.pattern is None:
             return year_in_text(text)
         match = search(self.pattern, text)
-        digits = (match["year"] or "").translate(_DIGITS) if match else ""
-        return _year(digits) if digits.isdecimal() and len(digits) in (2, 4) else None
+        return _year(match["year"] or "") if match else None
 
 
 class Month(Strict):
@@ -366,7 +367,6 @@ class Month(Strict):
         if not match or _GOES_ON.match(match.string, match.end("month")):
             return None
         month = _month((match["month"] or "").strip())
-        digits = (match.groupdict().get("year") or "").translate(_DIGITS)
-        if digits:
-            year = _year(digits) if digits.isdecimal() and len(digits) in (2, 4) else None
+        if own := match.groupdict().get("year"):
+            year = _year(own)
         return None if month is None or year is None else _ordinal(year, month)

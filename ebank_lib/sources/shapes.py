@@ -78,7 +78,7 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
         ours = [name for name in figures if name in _OURS]
         rest = [name for name in figures if name not in (indicator, value, unit, *ours)]
         if rest:
-            raise SourceError("is a column of no use in a long table", file=file, column=rest[0],
+            raise table.error("is a column of no use in a long table", rest[0],
                               expected="branch, month, indicator, value and unit",
                               hint=f"Leave it out: df.drop(columns={rest!r})")
         figures = [value]
@@ -91,8 +91,7 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
     for name in filter(None, (place, indicator)):
         for n in lines:
             if not table.column(name)[n].strip():
-                raise SourceError("holds no name", file=file, row=n + table.first, column=name, found="nothing",
-                                  expected="a name in every row")
+                raise table.error("holds no name", name, n, found="nothing", expected="a name in every row")
     spec = LongSpec.model_construct(
         path=file, month=Month(**{"from": "column", "column": month}), value=value, ignore=ours, unmapped="keep",
         branch=BranchAt(**{"from": "column", "column": place}) if place else
@@ -174,6 +173,6 @@ def _check_numbers(table: Table, column: str, lines: Iterable[int]) -> None:
         number = isinstance(value, Number | Decimal) and not isinstance(value, bool | np.bool_ | complex)
         readable = isinstance(value, str) and (any(map(str.isdigit, value)) or _NO_NUMBER.fullmatch(value.strip()))
         if not (value is None or readable or (number and math.isfinite(value))):
-            raise SourceError("holds no number", file=table.file, row=n + table.first, column=column,
-                              found=as_text(value), expected="numbers, NaN where nothing was reported",
+            raise table.error("holds no number", column, n, found=as_text(value),
+                              expected="numbers, NaN where nothing was reported",
                               hint=f"Leave the column out, df.drop(columns={column!r}), or make numbers of it")

@@ -119,8 +119,8 @@ def _block(body: Body, revision: int, span: tuple[int, int], free: list[int]) ->
     if all(block.shape):
         block.units = _units(body, np.broadcast_to(block.indicators, block.shape), free)
     block.merged = _merged(body)
-    if grid.hidden or grid.hidden_rows or grid.hidden_columns:
-        block.hidden = [[grid.hides(line.place, c.place) for c in used] for line in lines]
+    if grid.extras.hidden or grid.extras.rows or grid.extras.columns:
+        block.hidden = [[grid.extras.hides(line.place, c.place) for c in used] for line in lines]
     return block
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -146,16 +146,7 @@ class Source:
     def _tables(self) -> dict[str, pd.DataFrame]:
         if store() is None or self.content is None:
             return _read(self)
-        return kept_frames("source", (self.content,), self._as_hashed)
-
-    def _as_hashed(self) -> dict[str, pd.DataFrame]:
-        """Read the files, unless they changed since they were hashed."""
-        tables = _read(self)
-        for name, sha in zip(tables["files"]["file"], tables["files"]["sha256"], strict=True):
-            if self._hashes.get(name) != sha:
-                raise SourceError("was changed while it was read", file=name, found="other bytes than a moment before",
-                                  expected="files that keep still", hint="Run it again")
-        return tables
+        return kept_frames("source", (self.content,), lambda: _read(self, self._hashes))
 
 
 def open_source(source: str | Path, root: str | Path | None = None) -> Source:
@@ -223,30 +214,33 @@ def _revision(rule: Revision | None, file: str, sheet: str) -> int:
     return int(digits)
 
 
-def _read(source: Source) -> dict[str, pd.DataFrame]:
+def _read(source: Source, hashes: Mapping[str, str] | None = None) -> dict[str, pd.DataFrame]:
+    """Read all files; those that have been hashed before must not have changed since."""
     limits, naming = source.config.limits, Naming(source.catalog)
-    found: list[list[list[Block]]] = []     # of every file, of every sheet
+    sheets: list[list[Block]] = []
     files: list[tuple[str, int, str]] = []
     for name, path, part in _listed(source):
         data = b"" if path is None else read_bytes(path, name, limits)
         size, sha256 = len(data), hashlib.sha256(data).hexdigest()
         if isinstance(part, WideSpec):
-            found.append(_sheets(data, name, part, limits, naming))
+            sheets += _sheets(data, name, part, limits, naming)
+        elif path is None:
+            from .database import read_query  # what reads databases and Parquet is loaded for them
+
+            block, size, sha256 = read_query(name, part, limits, naming)
+            sheets.append([block])
         else:
-            from .long import read_table  # what reads Parquet and databases is loaded for them
+            from .long import read_columns, read_lines
 
-            if path is None:
-                from .database import read_query
-
-                block, size, sha256 = read_query(name, part, limits, naming)
-            else:
-                block = read_table(data, name, part, _revision(part.revision, name, ""), limits, naming)
-            found.append([[block]])
+            table = read_columns(data, name, part.encoding, limits)
+            sheets.append([read_lines(table, part, _revision(part.revision, name, ""), naming)])
+        if hashes is not None and hashes.get(name) != sha256:
+            raise SourceError("was changed while it was read", file=name, found="other bytes than a moment before",
+                              expected="files that keep still", hint="Run it again")
         files.append((name, size, sha256))
-    sheets = [sheet for of_file in found for sheet in of_file]
     blocks = [block for sheet in sheets for block in sheet]
     notes = [(b.file, b.sheet, *note) for b in blocks for note in b.notes]
-    return {"cells": cells_frame(blocks), "files": files_frame(files, [[*chain(*of_file)] for of_file in found]),
+    return {"cells": cells_frame(blocks), "files": files_frame(files, blocks),
             "notes": pd.DataFrame(notes, columns=["file", "sheet", "row", "column", "text"]),
             "accounting": accounting_frame(sheets)}
 

@@ -33,9 +33,12 @@ class Limits(Strict):
     text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
     query_seconds: PositiveInt = 60               # until a query has been answered
 
-    def refuse(self, key: str, message: str, found: object, **where) -> SourceError:
-        """Return the error for something larger than the limit `key`."""
-        return SourceError(message, found=found, expected=f"at most {getattr(self, key)} (limits.{key})", **where)
+    def refuse(self, key: str, size: float, message: str, found: object = None, **where) -> None:
+        """Refuse what is larger than the limit `key`; `found` is what is said of the size."""
+        most = getattr(self, key)
+        if size > most:
+            raise SourceError(message, found=size if found is None else found,
+                              expected=f"at most {most} (limits.{key})", **where)
 
 
 def _pattern(*groups: str) -> AfterValidator:
@@ -295,55 +298,54 @@ def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
     if isinstance(file, FileSpec) and file.span[0] > file.span[1]:
         raise ConfigError("ends before it begins", file=str(path), key=f"{key}.to", found=file.last,
                           expected=f"{file.first} or later")
-    for n, part in enumerate(file.sheets) if isinstance(file, WideSpec) else [(None, file)]:
-        at = key if n is None else f"{key}.sheets.{n}"
-        said = [(name, *item) for name in ("headings", "columns") for item in getattr(part, name, {}).items()]
-        for name, heading, target in said:
-            _check_known("indicator", [target.indicator], catalog.indicators, path, f"{at}.{name}.{heading}")
+    for at, part in ([(f"{key}.sheets.{n}", part) for n, part in enumerate(file.sheets)]
+                     if isinstance(file, WideSpec) else [(key, file)]):
+        said = [(f"{at}.{name}.{heading}", target) for name in ("headings", "columns")
+                for heading, target in getattr(part, name, {}).items()]
+        for where, target in said:
+            _check_known("indicator", [target.indicator], catalog.indicators, path, where)
             unit = target.unit.text if isinstance(target, LongColumn) else target.unit or ""
             if fold(unit) not in units:
-                raise UnknownNameError("unit", unit, catalog.units, file=str(path), key=f"{at}.{name}.{heading}.unit")
-            if getattr(target, "cumulative", "") and catalog.indicators[target.indicator].kind != "flow":
+                raise UnknownNameError("unit", unit, catalog.units, file=str(path), key=f"{where}.unit")
+            kind = catalog.indicators[target.indicator].kind
+            if target.cumulative and kind != "flow":
                 raise ConfigError("goes with flows, which add up over the year", file=str(path),
-                                  key=f"{at}.{name}.{heading}.cumulative", expected="an indicator of kind: flow",
-                                  found=f"{target.indicator}, a {catalog.indicators[target.indicator].kind}")
-        month = part.month or file.month
-        if month is None:
-            raise ConfigError("is missing", file=str(path), key=f"{at}.month", expected="where the month is written")
-        _check_places(part, month, at, path, catalog)
+                                  key=f"{where}.cumulative", expected="an indicator of kind: flow",
+                                  found=f"{target.indicator}, a {kind}")
+        _check_places(part, part.month or file.month, at, path, catalog)
 
 
-def _check_places(part: SheetSpec | _LongKeys, month: Month, at: str, path: Path, catalog: Catalog) -> None:
+def _check_places(part: SheetSpec | _LongKeys, month: Month | None, at: str, path: Path, catalog: Catalog) -> None:
     """Check that each place says what it needs, and that a sheet's places make a table."""
-    places = {"month": month, "month.year": month.year, "branch": part.branch, "indicator": getattr(
-        part, "indicator", None)}
+    def error(message: str, key: str, expected: str, found: str | None = None) -> ConfigError:
+        return ConfigError(message, file=str(path), key=f"{at}.{key}", found=found, expected=expected)
+
+    if month is None:
+        raise error("is missing", "month", "where the month is written")
+    places = {"month": month, "month.year": month.year, "branch": part.branch, "indicator": part.indicator}
+    places = {name: place for name, place in places.items() if place is not None}
     for name, place in places.items():
-        for source in ("column", "constant"):
-            field = "column" if source == "column" else "value"
-            given = getattr(place, field, None)
-            if place is not None and (place.source == source) != (given is not None):
-                raise ConfigError(f"goes with from: {source}", file=str(path), key=f"{at}.{name}.{field}",
-                                  found=given or "nothing", expected=f"the heading of the {name} column"
-                                  if source == "column" else f"the {name} itself")
+        for source, field, expected in (("column", "column", f"the heading of the {name} column"),
+                                        ("constant", "value", f"the {name} itself")):
+            given = getattr(place, field)
+            if (place.source == source) != (given is not None):
+                raise error(f"goes with from: {source}", f"{name}.{field}", expected, given or "nothing")
     if not isinstance(part, SheetSpec):
         return
-    sources = {name: place.source for name, place in places.items() if place is not None}
+    sources = [place.source for place in places.values()]
     if part.indicator.source == "constant":
         _check_known("indicator", [part.indicator.value], catalog.indicators, path, f"{at}.indicator.value")
     elif not part.headings:
-        raise ConfigError("is missing", file=str(path), key=f"{at}.headings",
-                          expected="the printed names of indicators, such as `手机银行客户数: mobile`")
-    if "column" not in sources.values():
-        raise ConfigError("a sheet needs a column of branches, of months or of indicators", file=str(path),
-                          key=f"{at}.branch", found=part.branch.source, expected="from: column")
-    if "heading" not in sources.values() and part.value is None:
-        raise ConfigError("is missing", file=str(path), key=f"{at}.value",
-                          expected="the heading of the column of figures: none of the keys is a heading")
+        raise error("is missing", "headings", "the printed names of indicators, such as `手机银行客户数: mobile`")
+    if "column" not in sources:
+        raise error("a sheet needs a column of branches, of months or of indicators", "branch", "from: column",
+                    part.branch.source)
+    if "heading" not in sources and part.value is None:
+        raise error("is missing", "value", "the heading of the column of figures: none of the keys is a heading")
     naming, seen = Naming(catalog), {}
     for heading, target in part.headings.items():
         if seen.setdefault(naming.path([heading])[0], target.indicator) != target.indicator:
-            raise ConfigError("names one heading twice", file=str(path), key=f"{at}.headings", found=heading,
-                              expected="one indicator a heading")
+            raise error("names one heading twice", "headings", "one indicator a heading", heading)
 
 
 def _check_known(what: str, names: list[str], known: Collection[str], path: str | Path, key: str) -> None:

@@ -28,7 +28,7 @@ _MOST = {_SHEET: 1_000, _XF: 5_000, _FORMAT: 5_000, _MERGED: 500}      # each be
 
 
 def xls_sheets(data: bytes, name: str, limits: Limits) -> list[tuple[str, Callable[[], tuple]]]:
-    """Return (sheet name, function that reads its values, merged ranges, extras and whether it is hidden)."""
+    """Return (sheet name, function that reads its values, merged ranges and extras)."""
     book = xlrd.open_workbook(file_contents=_struck(data, name), logfile=io.StringIO(), formatting_info=True,
                               ragged_rows=True, on_demand=True)
     extent = Extent(name, limits)
@@ -74,7 +74,8 @@ def _read(book: xlrd.book.Book, n: int, name: str, extent: Extent) -> tuple:
     codes = {number: form.format_str for number, form in book.format_map.items() if scales(form.format_str or "")}
     styles = {n: codes[xf.format_key] for n, xf in enumerate(book.xf_list) if xf.format_key in codes}
     extras = Extras(rows={r for r, row in sheet.rowinfo_map.items() if row.hidden},
-                    columns={c for c, column in sheet.colinfo_map.items() if column.hidden})
+                    columns={c for c, column in sheet.colinfo_map.items() if column.hidden},
+                    hidden=sheet.visibility != 0)
     values = []
     for r in range(height):
         kinds, row = sheet.row_types(r), sheet.row_values(r)
@@ -90,4 +91,4 @@ def _read(book: xlrd.book.Book, n: int, name: str, extent: Extent) -> tuple:
                 row[c] = xlrd.error_text_from_code.get(row[c], "#ERROR!")
         values.append(row)
     merges = [((top, left), (bottom - 1, right - 1)) for top, bottom, left, right in sheet.merged_cells]
-    return values, merges, extras, sheet.visibility != 0
+    return values, merges, extras

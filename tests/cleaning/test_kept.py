@@ -116,13 +116,14 @@ def test_what_is_damaged_or_planted_is_made_again(part, damage, province, tmp_pa
 
 def test_a_file_that_changes_while_it_is_read_is_an_error_and_keeps_nothing(province, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "store"))
-    read = source._read
+    read, before = source.read_bytes, set()
 
-    def late(opened):
-        found = read(opened)
-        return found | {"files": found["files"].assign(sha256="0" * 64)}
+    def late(path, name, limits):
+        changed = path in before
+        before.add(path)
+        return read(path, name, limits) + b"\n" * changed
 
-    monkeypatch.setattr(source, "_read", late)
+    monkeypatch.setattr(source, "read_bytes", late)
     with pytest.raises(SourceError, match="was changed while it was read"):
         clean(open_source(province.path))
     assert not [p for p in (tmp_path / "store").rglob("*") if p.is_file()]
