@@ -6,7 +6,6 @@ import io
 import math
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from functools import cache
 
 import numpy as np
@@ -31,7 +30,7 @@ class Table:
 
     def __init__(self, file: str, names: list[str], values: list[Sequence[object]], first: int, limits: Limits):
         self.file, self.names, self.values, self.first = file, names, values, first
-        self.columns = [[_text(value) for value in column] for column in values]
+        self.columns = [[as_text(value) for value in column] for column in values]
         check_lengths(zip(*self.columns), limits, file, first=first, names=names)
 
     def column(self, name: str) -> list[str]:
@@ -42,12 +41,6 @@ class Table:
         """An error at a place of this table."""
         return SourceError(message, file=self.file, row=None if line is None else line + self.first, column=column,
                            **more)
-
-
-def _text(value: object) -> str:
-    """Return a value as text; the noughts behind a decimal are its column's, not its own."""
-    text = format(value, "f") if isinstance(value, Decimal) else as_text(value)
-    return text.rstrip("0").rstrip(".") if isinstance(value, Decimal) and "." in text else text
 
 
 def read_columns(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:

@@ -50,6 +50,9 @@ def as_text(value: object) -> str:
         return str(value).upper()
     if isinstance(value, float):
         return decimal(value)
+    if isinstance(value, Decimal):      # a column's noughts are not its values' own
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, dt.datetime) and value.time() == dt.time():
         return str(value.date())
     return str(value)

@@ -73,10 +73,8 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
             place, indicator, value, values = "branch", "indicator", "y", dict(zip(table.names, table.values))
             parts = [[pair[n].strip() for pair in pairs] for n in (0, 1)]
             table = Table(file, [place, indicator, month, value], [*parts, values[month], values[value]], 1, Limits())
-    ours = []
     if indicator is not None and value is not None:
-        ours = [name for name in figures if name in _OURS]
-        rest = [name for name in figures if name not in (indicator, value, unit, *ours)]
+        rest = [name for name in figures if name not in (indicator, value, unit, *_OURS)]
         if rest:
             raise table.error("is a column of no use in a long table", rest[0],
                               expected="branch, month, indicator, value and unit",
@@ -93,9 +91,9 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
             if not table.column(name)[n].strip():
                 raise table.error("holds no name", name, n, found="nothing", expected="a name in every row")
     spec = LongSpec.model_construct(
-        path=file, month=Month(**{"from": "column", "column": month}), value=value, ignore=ours, unmapped="keep",
+        path=file, month=Month(**{"from": "column", "column": month}), value=value, unmapped="keep", missing="allow",
         branch=BranchAt(**{"from": "column", "column": place}) if place else
-        BranchAt.model_construct(source="constant", value=branch or ""), missing="allow",
+        BranchAt.model_construct(source="constant", value=branch or ""), ignore=_OURS if indicator else (),
         indicator=indicator and IndicatorAt(**{"from": "column", "column": indicator}),
         headings={name: Heading(indicator=name) for name in (table.column(indicator) if indicator else ())},
         unit=unit and UnitAt(column=unit))

@@ -22,7 +22,8 @@ from .rows import Body
 from .spec import SheetSpec
 from .units import Naming, plain
 
-_HEADING, _CELL, _IGNORED = 1, 2, 3
+_INSIDE = ("column", "row", "heading")     # where each cell of a table may have a month or indicator of its own
+_IGNORED, _HEADING, _CELL = 1, 2, 3         # what one description ignores, another may read
 
 
 def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: Naming, revision: int,
@@ -34,7 +35,7 @@ def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: 
     for spec in specs:
         layout = Layout(spec, spec.month or month, naming)
         mine = [Body(grid, table, layout) for table in find_tables(grid, layout)
-                if len(specs) == 1 or _has_headings(grid, table, layout)]
+                if len(specs) == 1 or _reads(grid, table, layout)]
         absent += _refuse_absent(grid, layout, mine)
         bodies += mine
     taken = _taken(grid, bodies)
@@ -50,8 +51,10 @@ def read_sheet(grid: Grid, specs: list[SheetSpec], month: Month | None, naming: 
     return blocks
 
 
-def _has_headings(grid: Grid, table: Table, layout: Layout) -> bool:
-    """Whether a table's headings or items bear one of the source's names."""
+def _reads(grid: Grid, table: Table, layout: Layout) -> bool:
+    """Whether a table's headings or items bear one of the source's names, if they name the indicators."""
+    if layout.spec.indicator.source not in _INSIDE:
+        return True
     texts = {plain(text) for r in range(table.top, table.end) for text in grid.texts[r][table.left : table.right]}
     return any(layout.naming.path([text])[0] == name.rpartition("/")[2] for text in texts for name in layout.wanted)
 
@@ -59,36 +62,38 @@ def _has_headings(grid: Grid, table: Table, layout: Layout) -> bool:
 def _refuse_absent(grid: Grid, layout: Layout, bodies: list[Body]) -> list[str]:
     """Return the indicators that the sheet does not have, unless it has to have them."""
     place = layout.spec.indicator.source
-    if place not in ("heading", "column", "row"):
+    if place not in _INSIDE:
         return []
     found = {one.indicator for body in bodies for one in (body.columns if place == "heading" else body.lines)}
     where = found - {None, ""}
-    absent = sorted({target.indicator for target in layout.spec.headings.values()} - found)
-    for heading, target in layout.spec.headings.items():
-        if target.indicator in absent and not (where and layout.spec.missing == "allow"):
-            table, columns = bodies[0].table, bodies[0].columns
-            inside = [c.path for c in columns] if place == "heading" else [
-                plain(grid.texts[r][table.key]) for r in range(table.bottom + 1, table.end)]
-            near = nearest(plain(heading), inside)
-            raise grid.error("has no such heading", table.bottom, found=near or "nothing like it",
-                             expected=f"{heading} (indicator {target.indicator})",
-                             hint=None if not where else "`missing: allow` lets sheets lack headings")
-    return absent
+    absent = {target.indicator: heading for heading, target in reversed(layout.spec.headings.items())
+              if target.indicator not in found}
+    if absent and not (where and layout.spec.missing == "allow"):
+        heading = min(absent.values(), key=[*layout.spec.headings].index)
+        inside = [text for body in bodies[:1] for text in (
+            [column.path for column in body.columns] if place == "heading" else
+            [plain(row[body.table.key]) for row in grid.texts[body.table.bottom + 1 : body.table.end]])]
+        raise grid.error("has no such heading", bodies[0].table.bottom if bodies else None,
+                         found=nearest(plain(heading), inside) or "nothing like it",
+                         expected=f"{heading} (indicator {layout.spec.headings[heading].indicator})",
+                         hint=None if not where else "`missing: allow` lets sheets lack headings")
+    return sorted(absent)
 
 
 def _taken(grid: Grid, bodies: list[Body]) -> np.ndarray:
     """Return what each cell of a sheet is, 0 where no table takes it."""
     taken = np.zeros((len(grid.texts), max(map(len, grid.texts), default=0)), np.int8)
     for body in bodies:
-        table, lines = body.table, [line.place for line in body.lines]
+        table, lines, mine = body.table, [line.place for line in body.lines], np.zeros_like(taken)
         ignored = [column.place for column in body.columns if column.indicator is None]
         beside = [*table.keys.values(), *([] if body.unit_column is None else [body.unit_column])]
-        taken[table.top : table.bottom + 1, table.left : table.right] = _HEADING
-        taken[table.top : table.bottom + 1, ignored] = _IGNORED
+        mine[table.top : table.bottom + 1, table.left : table.right] = _HEADING
+        mine[table.top : table.bottom + 1, ignored] = _IGNORED
         for columns, what in ((beside, _HEADING), (ignored, _IGNORED), ([c.place for c in body.used], _CELL)):
-            taken[np.ix_(lines, columns)] = what
-        taken[body.headings, table.left : table.right] = _HEADING
-        taken[body.ignored, table.left : table.right] = _IGNORED
+            mine[np.ix_(lines, columns)] = what
+        mine[body.headings, table.left : table.right] = _HEADING
+        mine[body.ignored, table.left : table.right] = _IGNORED
+        taken = np.maximum(taken, mine)
     return taken
 
 
@@ -127,13 +132,12 @@ def _block(body: Body, revision: int, span: tuple[int, int], free: list[int]) ->
 def _months(body: Body, above: Sequence[Sequence[str]]) -> np.ndarray:
     """Return the months of the cells, as an array that spreads over lines and columns."""
     grid, table, month, year = body.grid, body.table, body.layout.month, body.layout.month.year
-    inside = ("column", "row", "heading")
-    same_year = None if year is None or year.source in inside else year_of(year, grid.file, grid.sheet, above)
+    same_year = None if year is None or year.source in _INSIDE else year_of(year, grid.file, grid.sheet, above)
     in_cell = cache(lambda value, text, year: month.in_cell(value, text, year) if text else None)
 
     def at(line: Line | None, column: Column | None) -> int:
         own = (column.year if column else None) or (line.year if line else None) or same_year
-        if month.source not in inside:
+        if month.source not in _INSIDE:
             return month_of(month, grid.file, grid.sheet, above, own)
         value, text = (column if month.source == "heading" else line).month
         found = in_cell(value, text, own)

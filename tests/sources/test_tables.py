@@ -350,3 +350,16 @@ def test_the_files_may_lie_in_another_folder(folder):
     yaml = folder.path / "sources.yaml"
     yaml.write_text("root: later\n" + yaml.read_text(encoding="utf-8"), encoding="utf-8")
     assert [str(m) for m in folder.open().cells()["month"]] == ["2010-01"]
+
+
+TWO = """
+- {{branch: 机构, month: {{from: constant, value: 2010-01}}, headings: {{客户: online}}}}
+- {{branch: 机构, month: {{from: constant, value: 2010-01}}, {}}}"""
+
+
+def test_of_two_descriptions_of_a_sheet_each_finds_its_headings_or_says_which_it_lacks(folder):
+    with pytest.raises(SourceError, match="has no such heading.*expected 收入 .indicator income"):
+        read(folder, TWO.format("headings: {收入: income}"), 一月="机构 客户\n东城分行 11")
+    both = read(folder, TWO.format("unmapped: ignore, value: 元, indicator: {from: constant, value: income}").replace(
+        "{客户: online}", "{客户: online}, unmapped: ignore"), 一月="机构 客户 元\n东城分行 11 1.5")
+    assert both == {("东城分行", "2010-01", "online"): "11", ("东城分行", "2010-01", "income"): "1.5"}
