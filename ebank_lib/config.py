@@ -123,14 +123,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         _refuse_bombs(text)
         data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader with less, not more
-    except yaml.MarkedYAMLError as error:
-        row = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError("is not plain YAML", file=str(path), row=row, found=error.problem,
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
+        mark, problem = (getattr(error, name, None) for name in ("problem_mark", "problem"))
+        raise ConfigError("is not plain YAML", file=str(path), row=mark.line + 1 if mark else None,
+                          found=problem or (str(error).splitlines() or ["?"])[0],
                           expected="mappings, lists and plain values indented by spaces",
                           hint=_QUOTES if isinstance(error, ScannerError | ParserError) else None) from error
-    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
-        raise ConfigError("is not plain YAML", file=str(path), found=(str(error).splitlines() or ["?"])[0],
-                          expected="mappings, lists and plain values") from error
     if not isinstance(data, dict):
         raise ConfigError("holds no mapping", file=str(path), found=type(data).__name__, expected="key: value lines")
     return data

@@ -12,9 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-CELLS = ["file", "sheet", "row", "column", "branch", "month", "indicator", "text", "unit", "revision", "merged",
-          "hidden", "cumulative"]
-
 
 @dataclass
 class Block:
@@ -107,7 +104,7 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
         found = every(codes, np.int32)
         return pd.Categorical.from_codes(found, pd.Index(list(known), dtype="str"))
 
-    columns = {
+    return pd.DataFrame({
         "file": texts(lambda b: b.file if b.files is None else b.files),
         "sheet": texts(lambda b: b.sheet if b.sheets is None else b.sheets),
         "row": every(lambda b: np.array(b.rows)[:, None], np.int64),
@@ -121,8 +118,7 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
         "revision": every(lambda b: b.revision, np.int64),
         "merged": texts(lambda b: b.merged),
         "hidden": texts(lambda b: b.hidden),
-        "cumulative": texts(lambda b: b.cumulative)}
-    return pd.DataFrame({name: columns[name] for name in CELLS})
+        "cumulative": texts(lambda b: b.cumulative)})
 
 
 def accounting_frame(sheets: Iterable[list[Block]]) -> pd.DataFrame:

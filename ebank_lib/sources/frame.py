@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from ..catalog import BRANCH_COLUMNS, ID, Catalog, Indicator, fold, make_catalog
 from ..config import read_rows, read_yaml, validate
 from ..display import html_table
 from ..errors import ConfigError, SourceError, UnknownNameError
-from ..files import CONFIG, CORRECTIONS, write_atomically
+from ..files import CONFIG, CORRECTIONS, is_table, write_atomically
 from ..guessing import ALONE, branch_id, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
 from ..store import digest
 from ..wording import join, t
-from .blocks import CELLS, Block, accounting_frame, files_frame
+from .blocks import Block, accounting_frame, files_frame
 from .grids import read_bytes
 from .long import read_columns
 from .shapes import TO_MONTHS, frame_table, read_panel
@@ -43,13 +44,15 @@ class FrameSource(Source):
     drafted : DataFrame
         What was drafted, and why: ``indicator, name`` (in the table), ``kind, unit`` (as printed, else the base unit),
         ``reason``; empty where a catalogue says all.
-    stated : bytes
-        The ``corrections.csv`` beside a file; empty for a frame.
     """
 
     tables: dict[str, pd.DataFrame]
     drafted: pd.DataFrame
-    stated: bytes = b""
+
+    @cached_property
+    def stated(self) -> bytes:
+        """The ``corrections.csv`` beside a file; empty for a frame."""
+        return super().stated if is_table(self.path) else b""
 
     @property
     def content(self) -> str:
@@ -176,11 +179,10 @@ def open_table(path: Path) -> FrameSource:
     limits = Limits()
     data = read_bytes(path, path.name, limits)
     block, cells = read_panel(read_columns(data, path.name, None, limits), None)
-    catalog, beside, stated = (path.with_name(name) for name in (_CATALOG, _BRANCHES, CORRECTIONS))
+    catalog, beside = (path.with_name(name) for name in (_CATALOG, _BRANCHES))
     cells, known, drafted = _described(cells, read_yaml(catalog) if catalog.is_file() else None, beside, {}, {})
     said = {"title": dict.fromkeys(("zh", "en"), path.name.partition(".")[0])}
-    return _source(block, cells, known, drafted, said, data,
-                   read_bytes(stated, stated.name, limits) if stated.is_file() else b"", path)
+    return _source(block, cells, known, drafted, said, data, path)
 
 
 # --- what is said of it ----------------------------------------------------------------------------------------------
@@ -341,12 +343,13 @@ def _of_parts(draft: Indicator, known: Mapping[str, str]) -> Indicator:
 # --- the source ------------------------------------------------------------------------------------------------------
 
 def _source(block: Block, cells: pd.DataFrame, catalog: Catalog, drafted: pd.DataFrame, said: dict[str, Any],
-            data: bytes, stated: bytes = b"", path: Path = Path("frame")) -> FrameSource:
+            data: bytes, path: Path = Path("frame")) -> FrameSource:
     config = validate(SourceSpec, {**said, "catalog": _CATALOG, "branches": _BRANCHES, "files": [{"path": _PANEL}]},
                       _FRAME)
     check_events(config, catalog, _FRAME)
-    cells = cells[CELLS].astype(dict.fromkeys({*CELLS} - {"row", "month", "revision", "text"}, "category"))
+    cells = cells.drop(columns=["name", "when"])
+    cells = cells.astype(dict.fromkeys({*cells.columns} - {"row", "month", "revision", "text"}, "category"))
     file = path.name, len(data), hashlib.sha256(data).hexdigest()
     tables = {"cells": cells, "notes": pd.DataFrame(columns=["file", "sheet", "row", "column", "text"]),
               "accounting": accounting_frame([[block]]), "files": files_frame([file], [block])}
-    return FrameSource(path, config, (), catalog, path.parent, tables, drafted, stated)
+    return FrameSource(path, config, (), catalog, path.parent, tables, drafted)

@@ -239,11 +239,9 @@ def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, shee
 
 def _merges(ranges, height: int, width: int, name: str, sheet: str):
     merges: dict[tuple[int, int], tuple[int, int, int, int]] = {}
-    area = 0
     for (top, left), (bottom, right) in ranges:
         inside = range(top, min(bottom, height - 1) + 1), range(left, min(right, width - 1) + 1)
-        area += len(inside[0]) * len(inside[1])
-        if area > _MERGED_CELLS:
+        if len(merges) + len(inside[0]) * len(inside[1]) > _MERGED_CELLS:
             raise SourceError("has too many merged cells", file=name, sheet=sheet, expected=f"at most {_MERGED_CELLS}",
                               found=range_name((top, left, bottom, right)))
         for row in inside[0]:

@@ -100,7 +100,10 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
     block = read_lines(table, spec, 0, Naming(SimpleNamespace(units={}, indicators={}, branches={})))
     for name in figures:
         _check_numbers(table, name, lines)
-    _check_monthly(np.ravel(block.months), file)
+    apart = np.diff(np.unique(block.months))
+    if len(apart) > 1 and (every := int(np.gcd.reduce(apart))) > 1:
+        raise SourceError("is not monthly", file=file, expected="a row a month", hint=_TOO_FEW,
+                          found=f"{_OFTEN.get(every, f'every {every} months')} data")
     cells = cells_frame([block]).astype({"branch": object, "indicator": object, "column": object, "unit": object})
     when = np.array(table.column(month), object)[cells["row"] - table.first]
     return block, cells.assign(name=cells["indicator" if indicator else "column"], when=when)
@@ -152,15 +155,6 @@ def _column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
     """Return the column that has the first of the wanted names."""
     known = {fold(name): name for name in reversed(list(names))}
     return next((known[name] for name in wanted if name in known), None)
-
-
-def _check_monthly(months: np.ndarray, file: str) -> None:
-    known = np.unique(months)
-    every = int(np.gcd.reduce(np.diff(known))) if len(known) > 2 else 1
-    if every > 1:
-        raise SourceError("is not monthly", file=file, expected="a row a month",
-                          found=f"{_OFTEN.get(every, f'every {every} months')} data",
-                          hint=_TOO_FEW)
 
 
 def _check_numbers(table: Table, column: str, lines: Iterable[int]) -> None:

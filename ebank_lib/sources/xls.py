@@ -54,10 +54,10 @@ def _struck(data: bytes, name: str) -> bytes:
         elif kind not in _READ:
             struct.pack_into("<H", stream, at, _NOTHING)
         at += 4 + length
-    over = next((kind for kind, most in _MOST.items() if counts[kind] > most), None)
-    if over is not None:
-        raise SourceError("has too many records of one kind", file=name, found=counts[over],
-                          expected=f"at most {_MOST[over]} of kind {over:#06x}")
+    for kind, most in _MOST.items():
+        if counts[kind] > most:
+            raise SourceError("has too many records of one kind", file=name, found=counts[kind],
+                              expected=f"at most {most} of kind {kind:#06x}")
     if not begins.issuperset(sheets):
         raise SourceError("is damaged or no workbook", file=name, found="a sheet in the middle of a record",
                           expected="a workbook saved by Excel")
