@@ -66,8 +66,7 @@ class Body:
             self.ignored.append(r)
             return
         if self._goes_on(cells, figures, filled):
-            for key, cell in cells.items():
-                self.before[key] = cell
+            self.before |= cells
             self._add_waiting()
             self._add(r, cells, figures)
             self.ended = False
