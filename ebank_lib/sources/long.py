@@ -212,9 +212,8 @@ def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: 
     rest = [n for n in table.names if n not in figures and n not in keys and n not in spec.ignore]
     if rest and spec.unmapped == "error":
         raise not_mapped("column", rest[0], figures, file=table.file, column=rest[0], found=rest[0])
-    if spec.indicator is not None:
-        return figures + (rest if spec.unmapped == "keep" else [])
-    return [n for n in table.names if n in figures or (n in rest and spec.unmapped == "keep")]
+    kept = figures + (rest if spec.unmapped == "keep" else [])
+    return kept if spec.indicator is not None else [name for name in table.names if name in kept]
 
 
 def _unit(table: Table, name: str, target: LongColumn | None, naming: Naming) -> str:

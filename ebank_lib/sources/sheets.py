@@ -6,7 +6,7 @@ headings, a row of its own, above the table, the name of the sheet or the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NoReturn
 
@@ -104,22 +104,23 @@ def _block(body: Body, revision: int, span: tuple[int, int], free: list[int]) ->
     grid, table, layout, lines, used = body.grid, body.table, body.layout, body.lines, body.used
     above = [grid.texts[r] for r in free if r < table.top]
 
-    def said(key: str, name: str, elsewhere: Callable[[], object]) -> np.ndarray:
-        """What the columns, the lines or another place say of the cells."""
-        place = layout.places[key].source
-        if place == "heading":
-            return np.array([[getattr(column, name) for column in used]], object)
-        if place in ("column", "row"):
-            return np.array([[getattr(line, name)] for line in lines], object).reshape(-1, 1)
-        return np.array([[elsewhere()]], object)
+    whole = Line(0)       # what is said of the table as a whole
+    if layout.spec.indicator.source not in _INSIDE:
+        one = one_indicator(grid, layout, above)
+        whole.indicator, whole.cumulative = one.indicator, one.cumulative
+    if layout.spec.branch.source not in _INSIDE:
+        whole.branch = name_of_branch(layout.spec.branch, layout.naming, grid.file, grid.sheet, above)
 
-    one = cache(lambda: one_indicator(grid, layout, above))
+    def said(key: str, name: str) -> np.ndarray:
+        place = layout.places[key].source
+        found = [getattr(one, name) for one in (
+            used if place == "heading" else lines if place in _INSIDE else [whole])]
+        return np.array(found, object).reshape((1, -1) if place == "heading" else (-1, 1))
+
     block = Block(grid.file, grid.sheet, revision, [line.place + 1 for line in lines], [letters(c.place) for c in used],
                   [[grid.texts[line.place][c.place] for c in used] for line in lines], span=span)
-    block.indicators = said("indicator", "indicator", lambda: one().indicator)
-    block.cumulative = said("indicator", "cumulative", lambda: one().cumulative)
-    block.branches = said("branch", "branch", lambda: name_of_branch(
-        layout.spec.branch, layout.naming, grid.file, grid.sheet, above))
+    block.branches, block.indicators = said("branch", "branch"), said("indicator", "indicator")
+    block.cumulative = said("indicator", "cumulative")
     block.months = _months(body, above)
     if all(block.shape):
         block.units = _units(body, np.broadcast_to(block.indicators, block.shape), free)
