@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -177,7 +178,7 @@ def open_source(source: str | Path, root: str | Path | None = None) -> Source:
 def _listed(source: Source) -> list[tuple[str, Path | None, Part]]:
     """Return the files to read: name, path (None: a database) and the entry of `files` in the YAML that names it."""
     files: list[tuple[str, Path | None, Part]] = []
-    seen: dict[Path, list[Part]] = {}
+    seen: dict[Path, list[Part]] = defaultdict(list)
     # A glob such as *.csv is not meant to find what describes the source.
     described = {(source.path.parent / name).resolve()
                  for name in (source.config.catalog, source.config.branches, CORRECTIONS)}
@@ -190,13 +191,11 @@ def _listed(source: Source) -> list[tuple[str, Path | None, Part]]:
             if path in described:
                 continue
             # Two entries may share a file's months between them.
-            before = [other for other in seen.setdefault(path, [])
-                      if other.span[0] <= part.span[1] and part.span[0] <= other.span[1]]
-            seen[path].append(part)
-            if before:
+            if any(other.span[0] <= part.span[1] and part.span[0] <= other.span[1] for other in seen[path]):
                 raise ConfigError("names a file twice", file=str(source.path), key=f"files.{n}.path", found=name,
                                   expected="each file under one entry of `files`, or entries of other months",
                                   hint="`to: 2018-12` in one and `from: 2019-01` in the other share them")
+            seen[path].append(part)
             suffixes = _TABLES if isinstance(part, LongSpec) else _WORKBOOKS + _TEXTS
             if not name.lower().endswith(suffixes):
                 raise SourceError("is of another kind", file=name, found=path.suffix or "no ending",
