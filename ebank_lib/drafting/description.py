@@ -30,6 +30,7 @@ NAMES = ("sources.yaml", "catalog.yaml", "branches.csv")
 OWN = (*NAMES, CORRECTIONS)
 _NOWHERE = {"from": "constant"}
 _ONE = _NOWHERE | {"value": ALONE["branch"]}
+_NOT_DRAFTED = {"short", "numerator", "denominator"}
 _LATER = re.compile(r"[\s_(（-]*(修订|更正|订正|修改|revised|rev|v)[._ -]?\d*[)）]?", re.IGNORECASE)
 _DIGITS = r"\D?(?P<revision>\d*)"
 # Shares of figures with the month, branch and indicator of others, on a sheet or of a unit, that are no slips.
@@ -142,7 +143,7 @@ class Writer:
         """Return the three texts for some groups of sheets, by their first plans."""
         figures: dict[str, pd.DataFrame] = {}
         taken: dict[str, Indicator] = dict(self.known.indicators) if self.known else {}
-        facts, questions = [], []
+        facts = []
         for one in found:
             own = one.sheets[0][1] if len({s for _, s in one.sheets}) == 1 else ""
             if len(one.files) == 1 and any(s == own for other in found if other is not one for _, s in other.sheets):
@@ -154,9 +155,8 @@ class Writer:
             by_path = {i.path: i.indicator for i in one.items if i.indicator}
             named = one.plan.facts["indicator"].map({p: by_path.get(spelled(p, self.naming))
                                                      for p in one.plan.facts["indicator"].unique()})
-            facts.append(one.plan.facts.assign(item=named.map(lambda i: i.key if i else ""),
-                                               kind=named.map(lambda i: i.kind if i else "")))
-        facts = [f[f["item"] != ""] for f in facts]
+            facts.append(one.plan.facts[named.notna()].assign(item=[i.key for i in named.dropna()],
+                                                              kind=[i.kind for i in named.dropna()]))
         more: dict[str, list[str]] = {}
         for one in found:
             _other_names(one, more)
@@ -203,64 +203,56 @@ class Writer:
                     lines += self._sheets(found[n], files, n == rest, branches)
         return lines
 
-    def _sheets(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
-        names, lines = ["*"] if rest else list(dict.fromkeys(s for f, s in one.sheets if f in files)), []
-        for name in names:
-            optional = not rest and any((f, name) not in one.sheets for f in files)
-            lines += [f"      - sheet: {_yaml(name)}",
-                      *(["        optional: true"] if optional else []), *self._spec(one, files, rest, branches)]
-        return lines
-
-    def _keys(self, one: Found, ignored: dict[str, str], heads: str = "headings") -> list[str]:
+    def _keys(self, one: Found, ignored: dict[str, str]) -> list[str]:
         """Return the lines that say where the keys stand, which names are which indicators, and what is left out."""
-        plan = one.plan
+        plan, items = one.plan, [i for i in one.items if i.indicator]
         lines = [f"month: {_yaml(plan.month)}", *(f"# ? {doubt}" for doubt in one.doubts),
                  f"branch: {_yaml(plan.branch if plan.branch != _NOWHERE else _ONE)}"]
-        if plan.indicator["from"] == "constant":
-            key = next(i.indicator.key for i in one.items if i.indicator)
-            return [*lines, f"indicator: {{from: constant, value: {key}}}" + _comment(one.items[0].why),
-                    *self._left_out(ignored)]
-        if plan.indicator["from"] != "heading":
-            lines.append(f"indicator: {_yaml(plan.indicator)}")
-        if plan.value:
-            lines.append(f"value: {_yaml(plan.value)}" + _comment(t("drafting.value")))
-        lines.append(f"{heads}:")
-        for item in (i for i in one.items if i.indicator):
-            more = {name: said for name in ("unit", "cumulative") if (said := getattr(item, name))}
-            target = {"indicator": item.indicator.key} | more if more else item.indicator.key
-            lines.append(f"  {_yaml(item.path)}: {_yaml(target)}" + _comment(item.why))
-            lines += [f"  # ? {d}" for d in item.doubts]
-        return lines + self._left_out(ignored)
-
-    @staticmethod
-    def _left_out(ignored: dict[str, str]) -> list[str]:
-        return ["ignore:", *(f"  - {_yaml(name)}{_comment(why)}" for name, why in ignored.items())] if ignored else []
+        by_heading = plan.indicator["from"] == "heading"
+        if plan.indicator == _NOWHERE:
+            alone = _NOWHERE | {"value": items[0].indicator.key}
+            lines.append(f"indicator: {_yaml(alone)}" + _comment(one.items[0].why))
+        else:
+            lines += [] if by_heading else [f"indicator: {_yaml(plan.indicator)}"]
+            lines += [f"value: {_yaml(plan.value)}" + _comment(t("drafting.value"))] if plan.value else []
+            lines.append("columns:" if one.long and by_heading else "headings:")
+            for item in items:
+                more = {name: said for name in ("unit", "cumulative") if (said := getattr(item, name))}
+                target = {"indicator": item.indicator.key} | more if more else item.indicator.key
+                lines.append(f"  {_yaml(item.path)}: {_yaml(target)}" + _comment(item.why))
+                lines += [f"  # ? {doubt}" for doubt in item.doubts]
+        if one.long and not by_heading:
+            table = one.tables[0][-1]
+            lines += [f"unit: {_yaml(name)}" for name in table.keys.values() if table.kinds[name] == "unit"][:1]
+        lines += ["ignore:"] if ignored else []
+        return lines + [f"  - {_yaml(name)}{_comment(why)}" for name, why in ignored.items()]
 
     def _long(self, one: Found, file: str, branches: Branches) -> list[str]:
         """Return the entry of a long table."""
-        plan, table = one.plan, one.tables[0][-1]
-        ignored = {name: why for name, why in self._ignored(one, [file], False, branches).items()
-                   if fold(name) in {fold(text) for text in table.grid.texts[0]}}
-        units = [name for name in table.keys.values() if table.kinds[name] == "unit"]
-        by_column = plan.indicator["from"] == "heading"
-        lines = self._keys(one, ignored, "columns" if by_column else "headings")
-        if units and not by_column:
-            lines.insert(-1 - len(ignored), f"unit: {_yaml(units[0])}")
-        head, *more = [*one.long, "layout: long", *lines]
+        columns = {fold(text) for text in one.tables[0][-1].grid.texts[0]}
+        ignored = self._ignored(one, [file], False, branches)
+        head, *more = [*one.long, "layout: long", *self._keys(one, {
+            name: why for name, why in ignored.items() if fold(name) in columns})]
         return [f"  - {head}", *(f"    {line}" for line in more)]
 
-    def _spec(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
+    def _sheets(self, one: Found, files: list[str], rest: bool, branches: Branches) -> list[str]:
+        """Return the entries of a group of sheets, each by its name, or of all that are left."""
         plan = one.plan
-        lines = [f"        {line}" for line in self._keys(one, self._ignored(one, files, rest, branches))]
-        heads = plan.facts[plan.facts["month"].notna()].groupby(["file", "sheet"])["indicator"].agg(lambda s: {*s})
-        if heads.map(len).min() < len(one.items) and plan.indicator["from"] != "sheet":
-            lines.append("        missing: allow")
+        lines = self._keys(one, self._ignored(one, files, rest, branches))
+        heads = plan.facts[plan.facts["month"].notna()].groupby(["file", "sheet"])["indicator"].nunique()
+        if heads.min() < len(one.items) and plan.indicator["from"] != "sheet":
+            lines.append("missing: allow")
         gaps = [_gaps(table, plan.columns) for *_, table in one.tables]
         if any(filled for filled, _ in gaps):
-            lines.append("        fill: down")
+            lines.append("fill: down")
             sums = list(dict.fromkeys(re.escape(text) for _, texts in gaps for text in texts))
-            lines += [f"        skip: {_yaml('^(?:' + '|'.join(sums[:5]) + ')$')}"] if sums else []
-        return lines
+            lines += [f"skip: {_yaml('^(?:' + '|'.join(sums[:5]) + ')$')}"] if sums else []
+        entries = []
+        for name in ["*"] if rest else list(dict.fromkeys(s for f, s in one.sheets if f in files)):
+            optional = not rest and any((f, name) not in one.sheets for f in files)
+            entries += [f"      - sheet: {_yaml(name)}", *(
+                f"        {line}" for line in [*(["optional: true"] if optional else []), *lines])]
+        return entries
 
     def _ignored(self, one: Found, files: list[str], rest: bool, branches: Branches) -> dict[str, str]:
         """Return what stands in the tables and is no figure's key, and why."""
@@ -290,18 +282,18 @@ class Writer:
         return names
 
     def _catalog(self, found: Sequence[Found]) -> dict[str, dict[str, str]]:
-        items = {i.indicator.key: i for one in reversed(found) for i in reversed(one.items) if i.indicator}
-        items = {i.indicator.key: items[i.indicator.key] for one in found for i in one.items if i.indicator}
+        items: dict[str, Item] = {}
+        for item in (i for one in found for i in one.items if i.indicator):
+            items.setdefault(item.indicator.key, item)
         # What is drafted with all units that are printed is read with all of them.
         others = [unit.base for unit in self.units.values() if unit.base]
         units, bases, groups = draft_tables([item.indicator for item in items.values()], [], others)
-        units = self.units | {text: unit for text, unit in units.items() if text not in self.units}
+        units = self.units | units | self.units     # what is printed comes first, and means what it is printed for
         lines = {part: {key: f"  {_yaml(key)}: {_yaml(one.model_dump())}" for key, one in made.items()}
                  for part, made in (("units", units), ("base_units", bases), ("groups", groups))}
-        said = {"key", "zh", "en", "group", "kind", "unit", "bounded"}
         return lines | {"indicators": {
-            key: f"  - {_yaml(item.indicator.model_dump(include=said, exclude_defaults=True))}" + _comment(item.why)
-            for key, item in items.items()}}
+            key: f"  - {_yaml(item.indicator.model_dump(exclude=_NOT_DRAFTED, exclude_defaults=True))}"
+            + _comment(item.why) for key, item in items.items()}}
 
 
 def _other_names(one: Found, more: dict[str, list[str]]) -> None:

@@ -58,9 +58,8 @@ def name_branches(facts: pd.DataFrame, more: Mapping[str, list[str]], known: Map
     for name, folded in names.items():
         spelled.setdefault(folded, []).append(" ".join(name.split()))
     sums = _sums(facts, spelled)
-    totals = [n for n, forms in spelled.items() if n in sums and sums[n] == "total"]
     for n, forms in spelled.items():
-        if n in sums and sums[n] != "total":
+        if sums.get(n, "total") != "total":
             found.ignored |= dict.fromkeys(forms, sums[n])
     tables = facts.groupby("name")[["file", "sheet", "table"]].apply(lambda d: {*d.itertuples(index=False, name=None)})
     groups: list[list[str]] = []
@@ -75,8 +74,7 @@ def name_branches(facts: pd.DataFrame, more: Mapping[str, list[str]], known: Map
         _add(found, main, forms, more, "branch")
         if len({fold(form) for form in forms}) > 1 and len({_core(form) for form in forms}) == 1:
             found.reasons.append(t("drafting.folded", names=" = ".join(forms)))
-    if totals:
-        forms = [form for n in totals for form in spelled[n]]
+    if forms := [form for n in spelled if sums.get(n) == "total" for form in spelled[n]]:
         _add(found, forms[0], forms, more, "total")
         found.reasons.append(t("drafting.total", names="、".join(forms)))
     return found
@@ -88,7 +86,8 @@ def _add(found: Branches, main: str, forms: list[str], more: Mapping[str, list[s
     codes = [m[1] for form in forms if (m := _NUMBERED.match(form)) and len(m[1]) > 2]      # 01 is a count
     names = [name for name in dict.fromkeys([*bare, *forms, *codes, *(o for form in forms for o in more.get(form, []))])
              if ";" not in name and len(name) <= _LONGEST]
-    before = found.rows.get(found.ids.get(role if role == "total" else _core(bare[0])))
+    own = role if role == "total" else _core(bare[0])
+    before = found.rows.get(found.ids.get(own))
     if before is not None:
         known = [before["branch"], before["zh"], before["en"], *filter(None, before["aliases"].split(";"))]
         before["aliases"] = ";".join([*known[3:], *(name for name in names if fold(name) not in map(fold, known))])
@@ -98,7 +97,7 @@ def _add(found: Branches, main: str, forms: list[str], more: Mapping[str, list[s
     key = role if role == "total" else branch_id([zh, *(name for name in names if name != zh)], found.rows)
     aliases = ";".join(name for name in names if name not in (key, zh, en))
     found.rows[key] = {"branch": key, "zh": zh, "en": en, "role": role, "aliases": aliases}
-    found.ids[role if role == "total" else _core(bare[0])] = key
+    found.ids[own] = key
 
 
 def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, str]:
@@ -215,7 +214,6 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
     the indicators of other groups and `figures` what they print (this group's are added): what prints other figures of
     the same months is another indicator, with `own` before its name."""
     found: list[Item] = []
-    keys: set[str] = set()
     facts = facts[facts["month"].notna()]
     paths = [path for path in facts["indicator"].unique() if 0 < len(path) <= _LONGEST]
     bases = {p: words("month_alone").sub("", words("cumulative").sub("", spelled(p, naming))) for p in paths}
@@ -238,30 +236,25 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
             found.append(Item(path, None, why=t("drafting.derived")))
             continue
         unit, name = _printed(mine, naming, path, alone)
-        values = mine.sort_values("month", kind="stable")
-        series = [s.drop_duplicates("month").set_index("month")["number"]
-                  for _, s in values.groupby("branch", sort=False)]
-        longest = max(series, key=len)
+        runs = mine.drop_duplicates(["branch", "month"]).sort_values("month", kind="stable")
+        longest = runs.loc[runs["branch"] == runs.groupby("branch", sort=False).size().idxmax(), "number"]
         indicator, why = _drafted(words("cumulative").sub("", name).strip(" ,，、/") or name, longest, unit)
         if indicator.unit == "1" and indicator.kind != "ratio":
             indicator = indicator.model_copy(update={"unit": ONES})
-        item = Item(path, indicator, "" if unit else printed_unit(indicator, longest, ""), unit,
+        item = Item(path, indicator, "" if unit else printed_unit(indicator, longest), unit,
                     why=_BETWEEN[language()].join(why))
-        if indicator.kind == "ratio":
-            item.unit = item.unit if not unit else ""
-        else:
-            _year_to_date(item, series, summed, bool(words("cumulative").search(titled)))
+        if indicator.kind != "ratio":
+            _year_to_date(item, runs, summed, bool(words("cumulative").search(titled)))
         key, other = item.indicator.key, taken.get(item.indicator.key)
         unit = unit_named(unit, item.indicator.unit) if unit else None
         mine = mine.assign(number=mine["number"] * (unit.factor if unit else 1))
         if (other is not None and other.unit != item.indicator.unit) or (
                 key in figures and _differs(figures[key], mine)):
-            key = next(k for n in range(2, 1000) if (k := f"{key[:55]}_{n}") not in keys and k not in taken)
+            key = next(k for n in range(2, 1000) if (k := f"{key[:55]}_{n}") not in figures and k not in taken)
         if key != item.indicator.key or item.indicator.zh in {one.zh for k, one in taken.items() if k != key}:
             label = " ".join(filter(None, (own, path)))
             item.indicator = item.indicator.model_copy(update={"key": key, "zh": label, "en": label, "short": None})
         figures[key] = pd.concat([figures[key], mine]) if key in figures else mine
-        keys.add(key)
         found.append(item)
     return found
 
@@ -280,16 +273,14 @@ def _drafted(name: str, values: pd.Series, unit: str) -> tuple[Indicator, list[s
     return next(((i, why) for i, why in drafted if why[0] == t("guessing.known", name=i.label())), drafted[0])
 
 
-def _year_to_date(item: Item, series: list[pd.Series], said: bool, titled: bool) -> None:
+def _year_to_date(item: Item, facts: pd.DataFrame, said: bool, titled: bool) -> None:
     """Say whether a column is a sum from January on: by its name, its title and how it runs."""
-    runs, falls = [], []
-    for values in series:
-        v = values.dropna()
-        step = (v.index[1:] - v.index[:-1]) == 1
-        before, after = v.to_numpy()[:-1][step], v.to_numpy()[1:][step]
-        january = (v.index.to_numpy()[1:][step].astype(int) % 12) == 0
-        runs += list(after[~january] >= before[~january])
-        falls += list(after[january] < .6 * before[january])
+    wide = facts.pivot_table(index="month", columns="branch", values="number", aggfunc="first", dropna=False)
+    wide = wide.reindex(np.arange(wide.index.min(), wide.index.max() + 1))
+    before, january = wide.shift(), (wide.index % 12 == 0)[:, None]
+    known = (wide - before).notna().to_numpy()
+    runs = (wide >= before).to_numpy()[known & ~january]
+    falls = (wide < .6 * before).to_numpy()[known & january]
     rises = len(runs) >= 6 and np.mean(runs) > _STEPS
     starts = len(falls) > 0 and np.mean(falls) > _STEPS
     never = len(falls) > 0 and np.mean(falls) < .1

@@ -3,12 +3,9 @@ decides, and that month, branch and indicator together must tell one figure from
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from os.path import commonprefix
 
 import numpy as np
@@ -26,12 +23,6 @@ _IN_TITLE = re.compile(r"(?:^|[—\-－ 　(（:：])?([\u4e00-\u9fff㐀-䶿]{2,
 _FORMATS = [f"{a}{sep}{b}" for a, b in (("%b", "%y"), ("%y", "%b"), ("%B", "%y"), ("%m", "%y"), ("%y", "%m"))
             for sep in ("-", " ", "'", "/", ".", "")]
 _FORMATS += [f"{a}{sep}{b}{sep}%Y" for a, b in (("%d", "%m"), ("%m", "%d")) for sep in "/-."]
-
-
-def _share(texts: Iterable[str], says: Callable[[str], object]) -> float:
-    """Return of how many of some texts something can be said, from 0 to 1."""
-    said = [bool(says(text)) for text in texts]
-    return sum(said) / max(1, len(said))
 
 
 def _without_months(names: pd.Series) -> pd.Series:
@@ -87,14 +78,10 @@ class Plan:
     error: str = ""                     # why the reader does not read it so
 
     @property
-    def places(self) -> list[dict[str, object]]:
-        """Where the keys stand."""
-        return [self.month, self.month.get("year", {}), self.branch, self.indicator]
-
-    @property
     def columns(self) -> set[object]:
         """The headings of the columns in which keys stand."""
-        return {place.get("column") for place in self.places} - {None}
+        places = (self.month, self.month.get("year", {}), self.branch, self.indicator)
+        return {place["column"] for place in places if "column" in place}
 
 
 # --- months -----------------------------------------------------------------------------------------------------------
@@ -116,7 +103,7 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
     whole = {c: months.notna().mean() for c, months in full.items()}
     for c in inner:
         if form := _form_of_numbers(facts[c].unique()):
-            return _at(c) | form, _map(facts[c], Month(**_at("heading") | form).in_text), []
+            return _at(c) | form, _map(facts[c], _reader(form)), []
         if whole[c] > .4:
             return _at(c), full[c], []
         if whole[c] > 0 and (months := _carried(facts, c, full[c])).notna().mean() > .9:
@@ -133,9 +120,8 @@ def _months(facts: pd.DataFrame, kinds: dict[str, str]) -> tuple[dict[str, objec
         return _at(c) | {"year": at}, (known - 1970) * 12 + part[c] - 1, []
 
     for c in inner:
-        form = _format_of(facts[c].unique()) if year is None or full[c].isna().all() else ""
-        if form:
-            return _at(c) | {"format": form}, _map(facts[c], partial(_parsed, form=form)), []
+        if (year is None or full[c].isna().all()) and (form := _format_of(facts[c].unique())):
+            return _at(c) | form, _map(facts[c], _reader(form)), []
         if part[c].notna().mean() > .4:
             return with_year(c)
     said = [c for c in outer if whole[c] > .9]
@@ -157,11 +143,9 @@ def _carried(facts: pd.DataFrame, place: str, full: pd.Series) -> pd.Series:
     return full.where(full.notna(), (years - 1970) * 12 + _map(facts[place], part_of_year) - 1)
 
 
-def _parsed(text: str, form: str) -> int | None:
-    with suppress(ValueError):
-        found = dt.datetime.strptime(text.strip(), form)
-        return (found.year - 1970) * 12 + found.month - 1
-    return None
+def _reader(form: dict[str, str]) -> Callable[[str], int | None]:
+    """Return what reads the month of a text by a format or a pattern."""
+    return Month(**_at("heading") | form).in_text
 
 
 def _form_of_numbers(texts: Sequence[str]) -> dict[str, str]:
@@ -171,22 +155,21 @@ def _form_of_numbers(texts: Sequence[str]) -> dict[str, str]:
         return {}
     found = []
     for form in ({"format": "%Y.%m"}, {"pattern": r"(?P<year>\d{4})\.(?P<month>\d+)"}):
-        read = Month(**_at("heading") | form).in_text
-        months = [m for text in texts if (m := read(text)) is not None]
+        months = [m for m in map(_reader(form), texts) if m is not None]
         short = "format" in form and any(re.fullmatch(r"\d{4}\.[2-9]", text.strip()) for text in texts)
         if not short and len(months) > 3 and len({*months}) == len(months) == max(months) - min(months) + 1:
             found.append(form)
     return found[0] if len(found) == 1 else {}
 
 
-def _format_of(texts: Sequence[str]) -> str:
-    """Return the format by which texts that can be read in two ways (Feb-18, 18/02) are months on end; "" if none."""
+def _format_of(texts: Sequence[str]) -> dict[str, str]:
+    """Return the format by which texts that can be read in two ways (Feb-18, 18/02) are months on end; {} if none."""
     for form in _FORMATS:
-        months = [m for text in texts if (m := _parsed(text, form)) is not None]
+        months = [m for m in map(_reader({"format": form}), texts) if m is not None]
         several = len(months) > 3 and len({*months}) == len(months) > .4 * len(texts)
         if several and max(months) - min(months) < 1.3 * len(months):
-            return form
-    return ""
+            return {"format": form}
+    return {}
 
 
 def _at(place: str) -> dict[str, object]:
@@ -206,8 +189,8 @@ def plans(facts: pd.DataFrame, kinds: dict[str, str], naming: Naming) -> list[Pl
     facts = facts.assign(number=pd.to_numeric(printed, errors="coerce"))
     facts["size"] = np.log10(facts["number"].abs().where(facts["number"] != 0))
     inside = facts[facts["month"].notna()] if facts["month"].notna().any() else facts
-    texts = {c: facts[c] for c in facts if c.startswith("column:") and kinds.get(c) in ("text", "code")}
-    texts = {c: named for c, named in texts.items() if c not in used}
+    texts = {c: facts[c] for c in facts
+             if c.startswith("column:") and kinds.get(c) in ("text", "code") and c not in used}
     texts |= {c: facts[c] for c in sorted(facts) if re.fullmatch(r"heading:\d+", c)}
     dated = _map(facts["caption"], lambda text: month_in_text(text) or part_of_year(text) or year_in_text(text))
     texts["caption"] = facts["caption"].where(dated.isna(), "")
@@ -230,10 +213,11 @@ def _liking(place: str, texts: pd.Series, facts: pd.DataFrame, naming: Naming) -
     """How much the texts at a place look like branches (above 0) or like indicators (below)."""
     names = [t for t in texts.unique() if t]
     kind, _, heading = place.partition(":")
-    branches, indicators = words("branch").search, words("indicator").search
-    liking = 2 * _share(names, branches) - 2 * _share(names, lambda t: indicators(t) and not branches(t))
+    named = [t for t in names if words("branch").search(t)]
+    measured = [t for t in names if words("indicator").search(t) and t not in named]
+    counted = [t for t in names if naming.split(t)[1]]
+    liking = 2 * (len(named) - len(measured) - len(counted)) / max(1, len(names))
     liking += any(is_total(t) and len(t) < 20 for t in names)
-    liking -= 2 * _share(names, lambda t: naming.split(t)[1])
     if kind == "column":
         liking += 2 * bool(words("branch_heading").search(heading)) - 2 * bool(words("item_heading").search(heading))
     units = facts.assign(p=texts)[["p", "unit"]].drop_duplicates()
