@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
 from .catalog import ID, Catalog, Indicator, Labels, Unit, load_catalog
-from .config import Strict, read_yaml, validate
+from .config import read_yaml
 from .errors import ConfigError
 from .files import shipped
 from .wording import percent, t
@@ -29,17 +30,17 @@ _IN = re.compile(r"^(?:(?:计量|金额|数量|货币)?单位|units?|(?:amounts?
                  r"(?:人民币(?=.+元))?")
 _SMOOTH, _FEW = 0.05, 6         # a stock's usual change from month to month; months that say something
 _RATIO = "1"
+_COUNTED = dict.fromkeys(("笔", "次", "人次"), "flow") | dict.fromkeys(("户", "张", "台", "家"), "stock")
 
 
-class _Base(Labels):
-    also: list[str]
+@dataclass(frozen=True)
+class _Word:
+    """A word of names, in both languages and as it is written besides; what it says of its indicator."""
 
-
-class _Word(Strict):
     key: str
     zh: str
     en: str
-    also: list[str]
+    also: Sequence[str]
     kind: str = ""
     group: str = ""
     unit: str = ""
@@ -47,18 +48,6 @@ class _Word(Strict):
     @property
     def measures(self) -> bool:
         return bool(self.unit) or self.kind == "ratio"
-
-
-class _Vocabulary(Strict):
-    bases: dict[str, _Base]
-    ratios: dict[str, float]
-    scales: dict[str, float]
-    usual: dict[str, list[str]]
-    groups: dict[str, Labels]
-    by_unit: dict[str, str]
-    implied: dict[str, str]
-    words: list[_Word]
-    silent: list[str]
 
 
 @dataclass(frozen=True)
@@ -74,8 +63,9 @@ class _Name:
 
 
 @cache
-def _vocabulary() -> _Vocabulary:
-    return validate(_Vocabulary, read_yaml(_FILE), _FILE)
+def _vocabulary() -> SimpleNamespace:
+    said = read_yaml(_FILE)
+    return SimpleNamespace(**said | {"words": [_Word(**word) for word in said["words"]]})
 
 
 @cache
@@ -88,7 +78,7 @@ def _shipped() -> Catalog:
 @cache
 def _bases() -> dict[str, str]:
     """The base units by the names that they go by."""
-    return {_plain(name): key for key, base in _vocabulary().bases.items() for name in (key, base.en, *base.also)}
+    return {_plain(name): key for key, base in _vocabulary().bases.items() for name in (key, base["en"], *base["also"])}
 
 
 def unit_named(text: str, base: str = "") -> Unit | None:
@@ -145,27 +135,29 @@ def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, s
     (10000.0, 1000.0, 100.0, 'customers', ['customers'])
     """
     known, indicators = _vocabulary(), list(indicators)
-    bases, units, used = {}, {}, {i.unit for i in indicators}
-    for base in dict.fromkeys([*(i.unit for i in indicators), *others]):
-        labels = known.bases.get(base)
-        zh, en = (labels.zh, labels.en) if labels else ("", "") if base == _RATIO else (base, base)
-        bases[base] = Labels(zh=zh, en=en)
-        if base not in used:
-            continue
+    used = dict.fromkeys(i.unit for i in indicators)
+    bases = {base: _labels(known.bases.get(base, dict.fromkeys(("zh", "en"), "" if base == _RATIO else base)))
+             for base in dict.fromkeys([*used, *others])}
+    factors: dict[str, tuple[str, float]] = {}
+    for base in used:
         if base == _RATIO:
-            units |= {"%": Unit(base=_RATIO, factor=0.01), "倍": Unit(base=_RATIO, factor=1)}
+            factors |= {"%": (base, 0.01), "倍": (base, 1)}
             continue
-        units[base] = Unit(base=base, factor=1)
-        units |= {f"{scale}{base}": Unit(base=base, factor=known.scales[scale]) for scale in known.usual["zh"]}
-        if en != zh:
-            units[en] = Unit(base=base, factor=1)
-            units |= {f"{scale} {en}": Unit(base=base, factor=known.scales[scale]) for scale in known.usual["en"]}
+        en = bases[base].en
+        factors |= {base: (base, 1)} | {f"{scale}{base}": (base, known.scales[scale]) for scale in known.usual["zh"]}
+        if en != base:
+            factors |= {en: (base, 1)} | {f"{scale} {en}": (base, known.scales[scale]) for scale in known.usual["en"]}
+    units = {text: Unit(base=base, factor=factor) for text, (base, factor) in factors.items()}
     for text, base in printed:
         of = unit_named(text, base)
         if of is not None and of.base in bases:
             units.setdefault(text, of)
-    groups = _shipped().groups | known.groups
-    return units, bases, {i.group: Labels(zh=groups[i.group].zh, en=groups[i.group].en) for i in indicators}
+    groups = _shipped().groups | {key: _labels(said) for key, said in known.groups.items()}
+    return units, bases, {i.group: groups[i.group] for i in indicators}
+
+
+def _labels(said: dict[str, str]) -> Labels:
+    return Labels(zh=said["zh"], en=said["en"])
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
@@ -274,7 +266,7 @@ def draft_indicator(name: str, values: pd.Series | None = None, unit: str = "") 
     if not base:
         base = head[0].unit if head and kind != "ratio" else _RATIO
         if not given:
-            reasons.append(t("guessing.unit_word", word=head[1], unit=_vocabulary().bases[base].zh) if base != _RATIO
+            reasons.append(t("guessing.unit_word", word=head[1], unit=_vocabulary().bases[base]["zh"]) if base != _RATIO
                            else t("guessing.unit_none"))
     says = head[0].group if head and head[0].unit == base else ""
     group = "ratios" if kind == "ratio" else says or _vocabulary().by_unit.get(base, "other")
@@ -318,16 +310,13 @@ def _kind(read: _Name, head, base: str, unit: str, values: pd.Series | None) -> 
 
     if base == _RATIO:
         return said("ratio", "kind_unit", unit=unit)
-    for wanted, pairs in (("ratio", read.words), ("flow", [p for p in read.words if not p[0].unit])):
-        for word, written in pairs:
-            if word.kind == wanted and (wanted == "flow" or base in ("", _RATIO)):
-                return said(wanted, "kind_word", word=written)
+    ratios = [pair for pair in read.words if pair[0].kind == "ratio" and not base]
+    for word, written in ratios or [pair for pair in read.words if pair[0].kind == "flow" and not pair[0].unit]:
+        return said(word.kind, "kind_word", word=written)
     if head is not None and base in ("", head[0].unit):
         return said(head[0].kind, "kind_word", word=head[1])
-    if base in ("笔", "次", "人次"):
-        return said("flow", "kind_unit", unit=unit)
-    if base in ("户", "张", "台", "家"):
-        return said("stock", "kind_unit", unit=unit)
+    if base in _COUNTED:
+        return said(_COUNTED[base], "kind_unit", unit=unit)
     if head is not None:
         return said(head[0].kind, "kind_word", word=head[1])
     v = pd.Series(dtype=float) if values is None else values.dropna()
