@@ -6,6 +6,7 @@ import json
 import pytest
 
 from ebank_lib.cli.progress import JsonLines, Lines, Quiet
+from ebank_lib.wording import use_language
 
 EVENTS = [
     {"event": "plan", "all": 4, "todo": 3, "unchanged": 1},
@@ -23,6 +24,13 @@ TROUBLE = ["ebank: 甲: the data do not allow 02_y; it ends at cell [3]: too sho
            "ebank: a notebook wrote to stderr: 01_x [3] w", "ebank: 乙 failed: 02_y: no", "  run again: again"]
 
 
+@pytest.fixture(autouse=True)
+def _in_english():
+    before = use_language("en")
+    yield
+    use_language(before)
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -31,7 +39,7 @@ class Terminal(io.StringIO):
 def test_quiet_says_what_went_wrong_and_nothing_else():
     stream = io.StringIO()
     for event in EVENTS:
-        Quiet("en", stream)(event)
+        Quiet(stream)(event)
     assert stream.getvalue().splitlines() == TROUBLE
 
 
@@ -41,7 +49,7 @@ def test_quiet_says_what_went_wrong_and_nothing_else():
 ])
 def test_a_pipe_gets_plain_lines(stages, lines):
     stream = io.StringIO()
-    say = Lines("en", 2, stages, stream)
+    say = Lines(2, stages, stream)
     for event in EVENTS:
         say(event)
     say.clear()
@@ -51,7 +59,7 @@ def test_a_pipe_gets_plain_lines(stages, lines):
 
 def test_a_terminal_gets_a_bar_with_what_runs_and_the_time_left_and_it_is_taken_away():
     stream, now = Terminal(), [0.0]
-    say = Lines("en", 2, False, stream, clock=lambda: now[0])
+    say = Lines(2, False, stream, clock=lambda: now[0])
     for event in EVENTS[:4]:
         now[0] += 2.0
         say(event)

@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--from", dest="paths", nargs="+", metavar="PATH", help="workbooks, CSV or Parquet files, folders")
     new.add_argument("--from-db", metavar="URL_ENV", help="the environment variable that holds a database's URL")
     new.add_argument("--table", metavar="T", help="the database's table (default: those that hold months)")
-    report.add_options(command("report", "run the notebooks for a branch and write its report", report.report),
-                       _positive)
+    report.add_options(command("report", "run the notebooks for a branch and write its report",
+                               _later("report", "report")))
     command("branches", "list the branches of a source", _later("answers", "branches"))
     command("indicators", "list the indicators of a source", _later("answers", "indicators"))
     check = command("check", "say what cleaning did, rule by rule", _later("answers", "check"))
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", required=True, metavar="NAME", help="the environment variable with the database's URL")
     for name, what in (("--branch", "this branch only"), ("--indicator", "forecast this one")):
         export.add_argument(name, action="append", metavar=name[2].upper(), help=f"{what}; may be repeated")
-    export.add_argument("--horizon", type=_positive, default=12, metavar="N", help="months ahead (default: 12)")
+    export.add_argument("--horizon", type=report.positive, default=12, metavar="N", help="months ahead (default: 12)")
     trace = command("trace", "show the printed cells that a number of a report, or one value, comes from",
                     _later("trace", "trace"), source=False)
     trace.add_argument("report", nargs="?", metavar="REPORT", help="a report's folder or its report.html")
@@ -130,13 +130,6 @@ def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
         return getattr(importlib.import_module(f".{module}", __package__), name)(options)
 
     return run
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -41,30 +41,26 @@ class JsonLines:
 class Quiet(JsonLines):
     """Says nothing but what went wrong."""
 
-    def __init__(self, lang: str, stream: TextIO | None = None):
-        super().__init__(stream)
-        self._lang = lang
-
     def __call__(self, event: Mapping[str, Any]) -> None:
-        lang, label = self._lang, event.get("label") or event.get("branch", "")
+        label = event.get("label") or event.get("branch", "")
         if event["event"] == "failed":
-            self._print("ebank: " + t("cli.failed", lang, branch=label, message=event["message"]))
+            self._print("ebank: " + t("cli.failed", branch=label, message=event["message"]))
             if event["kind"] != "disk":
-                self._print("  " + t("cli.rerun", lang, command=event["command"]))
+                self._print("  " + t("cli.rerun", command=event["command"]))
         elif event["event"] == "done":
             for stage, end in event["not_done"].items():    # the data are the reason, not the run: no failure
-                self._print("ebank: " + t("cli.not_done", lang, branch=label, stage=stage, cell=end["cell"] or "?",
+                self._print("ebank: " + t("cli.not_done", branch=label, stage=stage, cell=end["cell"] or "?",
                                           message=end["message"]))
             for line in event["warnings"]:
-                self._print("ebank: " + t("cli.warned", lang, text=line))
+                self._print("ebank: " + t("cli.warned", text=line))
 
 
 class Lines(Quiet):
     """A line for whatever ends, and on a terminal one that says what runs and how long it will take."""
 
-    def __init__(self, lang: str, workers: int, stages: bool, stream: TextIO | None = None,
+    def __init__(self, workers: int, stages: bool, stream: TextIO | None = None,
                  clock: Callable[[], float] = time.monotonic):
-        super().__init__(lang, stream)
+        super().__init__(stream)
         self._workers, self._stages, self._clock = workers, stages, clock
         self._live = self._stream.isatty()
         self._shown = False
@@ -73,34 +69,34 @@ class Lines(Quiet):
         self._todo = 0
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        kind, name, lang = event["event"], event.get("branch", ""), self._lang
+        kind, name = event["event"], event.get("branch", "")
         label = event.get("label") or name
         if kind in ("summary", "interrupted"):      # said in other words
             return
+        if kind in ("prepared", "learnt", "done", "failed"):
+            self._running.pop(name, None)
         if kind == "waiting":
-            self._print(t("cli.waiting", lang, who=event["message"]))
+            self._print(t("cli.waiting", who=event["message"]))
         elif kind == "plan":
             self._todo = event["todo"]
             if event["unchanged"] and event["todo"]:
-                self._print(t("cli.unchanged_some", lang, n=event["unchanged"], todo=event["todo"]))
+                self._print(t("cli.unchanged_some", n=event["unchanged"], todo=event["todo"]))
         elif kind == "prepared":
-            self._running.pop("", None)
-            self._print(t("cli.prepared", lang, branches=event["branches"], seconds=f"{event['seconds']:.1f}"))
+            self._print(t("cli.prepared", branches=event["branches"], seconds=f"{event['seconds']:.1f}"))
         elif kind == "learnt":
-            self._running.pop("", None)
-            self._print(t("cli.unlearnt", lang, message=event["message"]) if event["message"] else
-                        t("cli.learnt", lang, seconds=f"{event['seconds']:.1f}"))
+            self._print(t("cli.unlearnt", message=event["message"]) if event["message"] else
+                        t("cli.learnt", seconds=f"{event['seconds']:.1f}"))
         elif kind == "start":
             self._running[name] = (label, {})
-        elif kind == "stage" and event["what"] == "start":
-            self._running.get(name, (label, {}))[1][event["stage"]] = self._clock()
         elif kind == "stage":
-            self._running.get(name, (label, {}))[1].pop(event["stage"], None)
-            if self._stages:
-                mark = f"  {t('cli.stage_failed', lang)}" if event["what"] == "failed" else ""
+            begun = self._running.get(name, (label, {}))[1]
+            begun.pop(event["stage"], None)
+            if event["what"] == "start":
+                begun[event["stage"]] = self._clock()
+            elif self._stages:
+                mark = f"  {t('cli.stage_failed')}" if event["what"] == "failed" else ""
                 self._print(f"  {event['stage']:<28} {event['seconds']:5.1f} s{mark}")
         elif kind in ("done", "failed"):
-            self._running.pop(name, None)
             self._took.append(event["seconds"])
             if kind == "done" and not self._stages:
                 self._print(f"  [{len(self._took)}/{self._todo}] {label}  {event['seconds']:.1f} s")
@@ -123,7 +119,7 @@ class Lines(Quiet):
         if 0 < ended < self._todo:
             rounds = -(-(self._todo - ended) // self._workers)
             left = rounds * sum(self._took) / ended
-            parts.append(t("cli.left", self._lang, minutes=f"{left / 60:.0f}", seconds=f"{left % 60:02.0f}"))
+            parts.append(t("cli.left", minutes=f"{left / 60:.0f}", seconds=f"{left % 60:02.0f}"))
         # Cut to what most terminals show in a line: one that breaks could not be taken back.
         super()._print("\r\x1b[K" + " · ".join(parts)[:100], end="")
         self._shown = True

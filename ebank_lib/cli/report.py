@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,15 @@ from ..reports.printing import find_chromium, print_pdf
 _CACHE = Path(".ebank") / "cache"
 
 
-def add_options(command: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
+def positive(text: str) -> int:
+    """Return a whole number above 0."""
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return value
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
     """Give the command its options."""
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("--branch", metavar="B", help="id of the branch (see: ebank branches)")
@@ -66,8 +74,8 @@ def report(options: argparse.Namespace) -> int:
 
     begun = time.monotonic()
     _agree(options)
-    say = JsonLines() if options.log == "json" else Quiet(options.lang) if options.quiet else Lines(
-        options.lang, options.workers, stages=not options.all)
+    say = JsonLines() if options.log == "json" else Quiet() if options.quiet else Lines(
+        options.workers, stages=not options.all)
 
     def command(branch: str | None) -> str:
         return _again(options, *(("--branch", branch) if branch else ("--province",)))
@@ -88,7 +96,7 @@ def report(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say.clear()
         say({"event": "interrupted"})
-        print("ebank: " + t("cli.interrupted", options.lang, command=asked), file=sys.stderr)
+        print("ebank: " + t("cli.interrupted", command=asked), file=sys.stderr)
         return 130
     finally:
         say.clear()
@@ -97,11 +105,11 @@ def report(options: argparse.Namespace) -> int:
     say({"event": "summary", **counts, "seconds": float(seconds)})
     if not options.all:
         for name in [*outcome.done, *outcome.unchanged]:
-            _print(t("cli.done", options.lang, page=Path(options.out) / name / "report.html", seconds=seconds))
+            _print(t("cli.done", page=Path(options.out) / name / "report.html", seconds=seconds))
     else:
-        _print(t("cli.summary", options.lang, **counts, seconds=seconds) if outcome.done or outcome.failed else
-               t("cli.nothing_to_do", options.lang, n=len(outcome.unchanged), seconds=seconds))
-        _print(t("cli.index", options.lang, page=Path(options.out) / "index.html"))
+        _print(t("cli.summary", **counts, seconds=seconds) if outcome.done or outcome.failed else
+               t("cli.nothing_to_do", n=len(outcome.unchanged), seconds=seconds))
+        _print(t("cli.index", page=Path(options.out) / "index.html"))
     unprinted = print_pages(options, [*outcome.done, *outcome.unchanged]) if options.pdf else 0
     bad = unprinted or (outcome.failed and not options.keep_going) or (options.strict and outcome.warned)
     return 1 if bad else 0
