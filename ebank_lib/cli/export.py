@@ -39,17 +39,14 @@ def export(options: argparse.Namespace) -> int:
         ledger = ledger[ledger["branch"].isin(branches)]
     tables = {"ebank_panel": _panel(cleaned, branches), "ebank_ledger": ledger,
               "ebank_forecast": _forecasts(cleaned, branches, keys, options.horizon)}
-    written, failure = {}, None
     try:
         with (_duckdb if url.drivername == "duckdb" else _others)(url) as (run, insert):
             written = _write(tables, cleaned.source.title.en, url.drivername, run, insert)
     except EbankError:
         raise
-    except Exception as error:  # drivers raise what they like
-        failure = _reason(error)
-    if failure is not None:     # outside of the block above: what the driver said may hold the address
-        raise SourceError("could not be written to", file=options.to, found=failure, hint="Nothing was written",
-                          expected="a database of which the user may create tables")
+    except Exception as error:  # drivers raise what they like, which may hold the address
+        raise SourceError("could not be written to", file=options.to, found=_reason(error), hint="Nothing was written",
+                          expected="a database of which the user may create tables") from None
     for name, rows in written.items():
         print(t("cli.exported", table=name, rows=rows))
     return 0
