@@ -100,30 +100,24 @@ def own_figure(cleaned, branch: str, indicator: str, measure: str,
     ``annual_growth``: the year's sum over that of the year before, on the months that both have (at least ten). Of a
     year that the branch does not have there is none.
     """
-    ind = cleaned.catalog.indicators[indicator]
+    ind, panel = cleaned.catalog.indicators[indicator], trusted_panel(cleaned)
     parts = list(dict.fromkeys([ind.numerator, *ind.denominators])) if ind.numerator else [indicator]
-    if any(p not in cleaned.panel.columns for p in parts):
-        parts = [indicator]
-    if any(p not in cleaned.panel.columns for p in parts) or branch not in cleaned.branches:
+    parts = parts if {*parts} <= {*panel.columns} else [indicator]
+    if parts[0] not in panel.columns or branch not in cleaned.branches:
         return None, None, math.nan
-    frame = trusted_panel(cleaned).loc[branch, parts]
-    end = pd.Period(f"{year}-12", "M")
-    months = pd.period_range(end - 11, end, freq="M")
-    now = frame.reindex(months)
-    there = now.notna().all(axis=1)
-    if measure == "annual_growth":
-        before = frame.reindex(months - 12).set_axis(months)
-        there &= before.notna().all(axis=1)
+    months = pd.period_range(f"{year}-01", f"{year}-12", freq="M")
+    now = panel.loc[branch, parts].reindex(months)
+    before = panel.loc[branch, parts].reindex(months - 12).set_axis(months)
+    growth = measure == "annual_growth"
+    there = now.notna().all(axis=1) & (before.notna().all(axis=1) | (not growth))
     if there.sum() < MIN_MONTHS:
         return None, None, math.nan
-    now = now[there].sum()
-    if measure == "annual_growth":
-        base = float(before[there].sum().iloc[0])
-        return months[0], end, float(now.iloc[0]) / base - 1 if base > 0 and len(parts) == 1 else math.nan
-    if len(parts) == 1:
-        return months[0], end, float(now.iloc[0]) / int(there.sum())
-    below = float(now[ind.denominators].sum())
-    return months[0], end, float(now[ind.numerator]) / below if below > 0 else math.nan
+    above, below = now[there].sum(), float(there.sum())
+    if growth:
+        below = float(before[there].sum().iloc[0]) if len(parts) == 1 else 0.0
+    elif len(parts) > 1:
+        below = float(above[ind.denominators].sum())
+    return months[0], months[-1], float(above.iloc[0]) / below - (1 if growth else 0) if below > 0 else math.nan
 
 
 def reference_facts() -> Reference:
