@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pandas as pd
 
@@ -66,21 +67,21 @@ def _ask(url_env: str, query: str | None = None, table: str | None = None) -> Ta
 
 def _grid(table: Table) -> Grid:
     """Return a table as a sheet; of a long one the rows that tell most."""
-    rows = pd.DataFrame({n: list(column) for n, column in enumerate(table.columns)}, dtype=object)
+    rows = pd.DataFrame(dict(enumerate(table.columns)), dtype=object)
     if len(rows) > _ENOUGH:
-        new = [rows.index[~rows[n].duplicated()] for n in rows if rows[n].nunique() <= _MOST]
-        kept = rows.index[:: len(rows) // _ENOUGH + 1].union(pd.Index([i for index in new for i in index]).unique())
-        rows = rows.loc[kept.sort_values()]
+        telling = rows.index % (len(rows) // _ENOUGH + 1) == 0
+        for n in rows:
+            telling = telling | (~rows[n].duplicated() & (rows[n].nunique() <= _MOST))
+        rows = rows[telling]
     texts = [list(table.names), *rows.to_numpy().tolist()]
-    values = [list(table.names), *([table.values[n][r] for n in range(len(table.names))] for r in rows.index)]
-    values = [[None if v is None else float(v) if type(v).__name__ == "Decimal" else v for v in row] for row in values]
+    values = [list(table.names), *([column[r] for column in table.values] for r in rows.index)]
+    values = [[float(v) if isinstance(v, Decimal) else v for v in row] for row in values]
     return Grid(table.file, "", values, texts, {})
 
 
 def _names(table: Table, others: Sequence[Table]) -> dict[str, list[str]]:
     """Return other names of a table's codes: the texts beside them in a table that lists each once, as it does the
     names, unlike levels and areas."""
-    found: dict[str, list[str]] = {}
     for other in others:
         for column in other.columns:
             codes = {*column}
@@ -88,7 +89,6 @@ def _names(table: Table, others: Sequence[Table]) -> dict[str, list[str]]:
             if len(codes) < len(column) or not any(texts <= codes for texts in mine):
                 continue
             names = [texts for texts in other.columns if len(said := [*filter(str.strip, texts)]) == len({*said})]
-            for row, code in enumerate(column):
-                found[code] = [text for texts in names if (text := texts[row].strip()) and text not in codes]
-            return found
-    return found
+            return {code: [text for texts in names if (text := texts[row].strip()) and text not in codes]
+                    for row, code in enumerate(column)}
+    return {}

@@ -167,38 +167,28 @@ def _texts_of(grid: Grid, rows: list[int]) -> list[str]:
 
 def _is_body(grid: Grid, row: list[str], r: int, table: Table | None) -> bool:
     """Whether a row holds figures, and not years, months or numbers of columns as headings do."""
-    numbers = [c for c, kind in enumerate(row) if kind == "number"]
+    numbers = [text for text, kind in zip(grid.texts[r], row) if kind == "number"]
     if not numbers:
-        return table is not None and row.count("mark") > 0 and "text" in row
-    others = [fold(grid.texts[r][c]) for c, kind in enumerate(row) if kind not in ("number", "")]
-    if _months_on_end([grid.texts[r][c] for c in numbers]):
-        return False
-    if _counts([grid.texts[r][c] for c in numbers]) and (len(numbers) == 12 or all(len(text) <= 3 for text in others)):
-        return False
-    if all(_is_year(grid.texts[r][c]) for c in numbers) or _are_months([grid.texts[r][c] for c in numbers]):
+        return table is not None and "mark" in row and "text" in row
+    others = [fold(text) for text, kind in zip(grid.texts[r], row) if kind not in ("number", "")]
+    counts = 2 < len(numbers) == counted(numbers) and (len(numbers) == 12 or all(len(text) <= 3 for text in others))
+    if counts or _are_months(numbers) or all(map(_is_year, numbers)):
         # A row of years alone is a heading; a line of a table whose figures are blank is none, but says nothing either.
         return False
     # 报表月份 201901 above a table is no row of one.
-    return len(numbers) > 1 or table is not None or month_in_text(grid.texts[r][numbers[0]]) is None
+    return len(numbers) > 1 or table is not None or month_in_text(numbers[0]) is None
 
 
 def _is_year(text: str) -> bool:
     return len(text) == 4 and text.isdecimal() and 1980 <= int(text) <= 2100
 
 
-def _months_on_end(texts: list[str]) -> bool:
-    """Whether numbers are the months of two years or more: 1 to 12 and 1 again."""
-    return len(texts) > 12 and texts == [str(n % 12 + 1) for n in range(len(texts))]
-
-
 def _are_months(texts: list[str]) -> bool:
-    """Whether several numbers are months of which each stands once: 201308, 201309 or 2013.08, 2013.09."""
+    """Whether several numbers are months: 201308, 201309 or 2013.08, 2013.09, of which each stands once, or those of
+    two years or more, 1 to 12 and 1 again."""
+    if len(texts) > 12 and texts == [str(n % 12 + 1) for n in range(len(texts))]:
+        return True
     return len({*texts}) == len(texts) > 2 and all(month_in_text(text) is not None for text in texts)
-
-
-def _counts(texts: list[str]) -> bool:
-    """Whether numbers are those of columns or months: 1, 2, 3."""
-    return len(texts) > 2 and counted(texts) == len(texts)
 
 
 def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, before: Table | None) -> list[int]:
@@ -312,7 +302,7 @@ def _levels(table: Table, kinds: list[list[str]], naming: Naming) -> dict[str, i
         said = list(own.values())
         count = Counter(map(kind_of, said))
         digits = [text for text in said if kind_of(text) == "number"]
-        numbered = _months_on_end(digits) or _are_months([*dict.fromkeys(digits)])
+        numbered = _are_months(digits) or _are_months([*dict.fromkeys(digits)])
         months = count["month"] + count["part"] + len(digits) * numbered
         if not numbered and all(COUNT.fullmatch(t) or t in "甲乙丙丁ABCD" for t in said):
             if [int(t) for t in said if t.isdecimal()] == list(range(1, 13)) and len(table.head) < 3:
