@@ -10,7 +10,6 @@ import datetime as dt
 import io
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -327,9 +326,8 @@ def make_catalog(spec: dict[str, Any], branches: Iterable[dict[str, str]], file:
     """Check what a ``catalog.yaml`` says and the rows of a ``branches.csv``; the files are what errors name."""
     spec = validate(_File, spec, file)
     indicators = {i.key: i for i in spec.indicators}
-    if len(indicators) < len(spec.indicators):
-        twice = next(k for k, n in Counter(i.key for i in spec.indicators).items() if n > 1)
-        raise ConfigError("stands twice", file=file, key="indicators", found=twice, expected="each key once")
+    if twice := [i.key for i in spec.indicators if i is not indicators[i.key]]:
+        raise ConfigError("stands twice", file=file, key="indicators", found=twice[0], expected="each key once")
     _check_references(spec, indicators, file)
     first = spec.headline or [i.key for i in spec.indicators if i.kind != "ratio"][:3] or [spec.indicators[0].key]
     return Catalog(indicators, spec.units, spec.base_units, spec.groups, tuple(spec.identities),

@@ -166,17 +166,14 @@ def plain_text(page: str) -> str:
         cells, widths if tag == "tr" else [0])).rstrip() for tag, cells in lines)
 
 
-class _Html:
-    """What IPython displays: HTML in a browser, plain text elsewhere."""
+class _Html(Shown):
+    """HTML that is already made."""
 
     def __init__(self, text: str):
         self._text = text
 
-    def _repr_html_(self) -> str:
+    def to_html(self, lang: str | None = None) -> str:
         return self._text
-
-    def __repr__(self) -> str:
-        return plain_text(self._text)
 
 
 class _Sentences(_Html):

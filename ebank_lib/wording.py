@@ -33,19 +33,15 @@ _language: ContextVar[str] = ContextVar("language", default="zh")
 def use_language(lang: str) -> str:
     """Choose the language of everything that is shown from here on; returns the one used before."""
     before = _language.get()
-    _language.set(_checked(lang))
+    _language.set(language(lang))
     return before
 
 
 def language(lang: str | None = None) -> str:
     """Return `lang`, checked, or the language in use when it is None."""
-    return _language.get() if lang is None else _checked(lang)
-
-
-def _checked(lang: str) -> str:
-    if lang not in LANGUAGES:
+    if lang is not None and lang not in LANGUAGES:
         raise UnknownNameError("language", lang, LANGUAGES)
-    return lang
+    return lang or _language.get()
 
 
 @cache
@@ -195,5 +191,3 @@ def percent(value: float, digits: int = 1, sign: bool = False) -> str:
 def goal_text(said: str) -> str:
     """Return a value as a goal is said, which is a round figure: 100%, not 100.0%."""
     return said.replace(".0%", "%")
-
-
