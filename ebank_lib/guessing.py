@@ -21,10 +21,10 @@ from .catalog import ID, Catalog, Indicator, Labels, Unit, load_catalog
 from .config import read_yaml
 from .errors import ConfigError
 from .files import shipped
-from .wording import percent, t
+from .wording import LANGUAGES, percent, t
 
 _FILE = Path(__file__).with_name("vocabulary.yaml")
-_BRACKET = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]{1,30})[)）\]］】]")
+BRACKET = re.compile(r"[(（\[［【]([^()（）\[\]［］【】]{1,30})[)）\]］】]")
 _NUMBERED = re.compile(r"^\s*(?:[(（]?(?:[一二三四五六七八九十]{1,3}|\d{1,2})[)）、.．]\s*)+")
 _IN = re.compile(r"^(?:(?:计量|金额|数量|货币)?单位|units?|(?:amounts?|values?|numbers?)? ?in\b)?[ :：为]*"
                  r"(?:人民币(?=.+元))?")
@@ -65,7 +65,8 @@ class _Name:
 @cache
 def _vocabulary() -> SimpleNamespace:
     said = read_yaml(_FILE)
-    return SimpleNamespace(**said | {"words": [_Word(**word) for word in said["words"]]})
+    nouns = {_plain(name): key for key, base in said["bases"].items() for name in (key, base["en"], *base["also"])}
+    return SimpleNamespace(**said | {"words": [_Word(**word) for word in said["words"]], "nouns": nouns})
 
 
 @cache
@@ -74,12 +75,6 @@ def _shipped() -> Catalog:
 
 
 # --- units ---------------------------------------------------------------------------------------------------------
-
-@cache
-def _bases() -> dict[str, str]:
-    """The base units by the names that they go by."""
-    return {_plain(name): key for key, base in _vocabulary().bases.items() for name in (key, base["en"], *base["also"])}
-
 
 def unit_named(text: str, base: str = "") -> Unit | None:
     """Return the unit that a text names: a scale (万, thousand, crore), what is counted (户, customers), or both.
@@ -96,12 +91,11 @@ def unit_named(text: str, base: str = "") -> Unit | None:
     known, text = _vocabulary(), _IN.sub("", _plain(text)).strip("()[] ")
     if text in known.ratios:
         return Unit(base=_RATIO, factor=known.ratios[text])
-    names = _bases()
     for scale, factor in [("", 1.0), *sorted(known.scales.items(), key=lambda pair: -len(pair[0]))]:
         # 万户, million yuan; Rs. crore and 人民币万元 have the scale behind.
         for noun in (text.removeprefix(scale), text.removesuffix(scale)) if scale in text else ():
-            noun = noun.strip(" .") if noun.strip() not in names else noun.strip()
-            found = names.get(noun.removeprefix("of ")) or (base if not noun and scale else None)
+            noun = noun.strip(" .") if noun.strip() not in known.nouns else noun.strip()
+            found = known.nouns.get(noun.removeprefix("of ")) or (base if not noun and scale else None)
             if found:
                 return Unit(base=found, factor=factor)
     return None
@@ -115,7 +109,7 @@ def split_unit(name: str) -> tuple[str, str]:
     >>> split_unit("手机银行客户（万户）"), split_unit("Fees (Rs. crore)"), split_unit("客户(含企业)")
     (('手机银行客户', '万户'), ('Fees', 'Rs. crore'), ('客户(含企业)', ''))
     """
-    for match in _BRACKET.finditer(name):
+    for match in BRACKET.finditer(name):
         if unit_named(match[1], base=_RATIO):
             return name.replace(match[0], "", 1).strip(), match[1].strip()
     return name.strip(), ""
@@ -136,8 +130,9 @@ def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, s
     """
     known, indicators = _vocabulary(), list(indicators)
     used = dict.fromkeys(i.unit for i in indicators)
-    bases = {base: _labels(known.bases.get(base, dict.fromkeys(("zh", "en"), "" if base == _RATIO else base)))
-             for base in dict.fromkeys([*used, *others])}
+    said = {base: known.bases.get(base, dict.fromkeys(LANGUAGES, "" if base == _RATIO else base))
+            for base in dict.fromkeys([*used, *others])}
+    bases = {base: Labels(**{lang: texts[lang] for lang in LANGUAGES}) for base, texts in said.items()}
     factors: dict[str, tuple[str, float]] = {}
     for base in used:
         if base == _RATIO:
@@ -152,12 +147,8 @@ def draft_tables(indicators: Iterable[Indicator], printed: Iterable[tuple[str, s
         of = unit_named(text, base)
         if of is not None and of.base in bases:
             units.setdefault(text, of)
-    groups = _shipped().groups | {key: _labels(said) for key, said in known.groups.items()}
+    groups = _shipped().groups | {key: Labels(**texts) for key, texts in known.groups.items()}
     return units, bases, {i.group: groups[i.group] for i in indicators}
-
-
-def _labels(said: dict[str, str]) -> Labels:
-    return Labels(zh=said["zh"], en=said["en"])
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
@@ -194,21 +185,16 @@ def _taken_apart(path: str) -> _Name:
 
 
 @cache
-def _known() -> dict[frozenset[str], Indicator | None]:
-    """The indicators of the catalogue that comes with the package, by the words of their names; None: of several."""
-    found: dict[frozenset[str], Indicator | None] = {}
+def _known() -> dict[str | frozenset[str], Indicator | None]:
+    """The indicators of the catalogue that comes with the package, by their names and by the words of their labels;
+    None: of several."""
+    found: dict[str | frozenset[str], Indicator | None] = {}
     for indicator in _shipped().indicators.values():
-        for keys in {n.keys for label in (indicator.zh, indicator.en) if (n := _taken_apart(label)).whole}:
-            found[keys] = None if keys in found else indicator
+        labels, short = (indicator.zh, indicator.en), indicator.short
+        names = {_plain(name) for name in (indicator.key, *labels, *((short.zh, short.en) if short else ()))}
+        for name in names | {read.keys for label in labels if (read := _taken_apart(label)).whole}:
+            found[name] = None if name in found else indicator
     return found
-
-
-def _like_one_known(name: str, read: _Name, base: str) -> Indicator | None:
-    """Return the indicator that comes with the package and is called so, unless it is counted in something else."""
-    called = [i for i in _shipped().indicators.values()
-              if _plain(name) in map(_plain, (i.key, i.zh, i.en, *((i.short.zh, i.short.en) if i.short else ())))]
-    found = called[0] if len(called) == 1 else _known().get(read.keys) if read.whole else None
-    return found if found is not None and base in ("", found.unit) else None
 
 
 def draft_indicator(name: str, values: pd.Series | None = None, unit: str = "") -> tuple[Indicator, list[str]]:
@@ -248,16 +234,15 @@ def draft_indicator(name: str, values: pd.Series | None = None, unit: str = "") 
     levels = [split_unit(_NUMBERED.sub("", level)) for level in name.split("/")]
     bare = "/".join(level for level, _ in levels if level) or name
     unit, read = unit or next((own for _, own in reversed(levels) if own), ""), _taken_apart(bare)
-    of = unit_named(unit, _RATIO) if unit else None
-    scale_alone = of is not None and of.base == _RATIO and unit_named(unit) is None
-    base = "" if not unit or scale_alone else of.base if of else unit
+    of = unit_named(unit)
+    base = of.base if of else "" if unit_named(unit, _RATIO) else unit      # a scale alone says nothing of it
     given = [t("guessing.unit_given", unit=unit)] if unit else []
     implied = _vocabulary().implied.get(base or next((word.key for word, _ in read.words if word.key == "new"), ""))
     if implied and read.words and not any(word.measures for word, _ in read.words):
         word = next(word for word in _vocabulary().words if word.key == implied)
         read = _Name((*read.words, (word, word.zh)), read.whole)
-    known = _like_one_known(bare, read, base)
-    if known is not None:
+    known = _known().get(_plain(bare)) or (_known().get(read.keys) if read.whole else None)
+    if known is not None and base in ("", known.unit):
         more = [t("guessing.unit_percent")] if printed_unit(known, values, unit) != unit else []
         return known, [t("guessing.known", name=known.label()), *given, *more]
     head = _head(bare, read)

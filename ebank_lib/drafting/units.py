@@ -11,12 +11,11 @@ from types import SimpleNamespace
 
 from ..catalog import Unit
 from ..config import read_yaml
-from ..guessing import unit_named
+from ..guessing import BRACKET, unit_named
 from ..sources.grids import Grid
 from ..sources.units import Naming
 
 ONES = "个"      # the base of a printed scale that nothing is said of: thousand, '000, number
-_INNER = re.compile(r"[（(\[［【]([^（）()\[\]［］【】]{1,30})[)）\]］】]")
 _SAID = re.compile(r"(?:单位|[Uu]nits?)\s*[:：为]?\s*([^:：（）()]{1,40})")
 _BEHIND = re.compile(r"\d\s*([^\d\s.,，。:：;；()（）+-][^\d,，。:：;；()（）]{0,15})$")
 _PARTS = re.compile(r"[、,，;；/|]|和|及|\s{2,}")
@@ -50,7 +49,7 @@ def naming_of(grids: Iterable[Grid]) -> tuple[Naming, dict[str, Unit]]:
     for grid in grids:
         for text in dict.fromkeys(t for row in grid.texts for t in row if 0 < len(t) <= 200):
             whole = [] if len(text) > 24 or set(":：") & set(text) or _WORDS.fullmatch(text.strip()) else [text]
-            said = [*_SAID.findall(text), *_INNER.findall(text)]
+            said = [*_SAID.findall(text), *BRACKET.findall(text)]
             for part in map(str.strip, [*whole, *said, *(p for s in said for p in _PARTS.split(s)), unit_behind(text)]):
                 if part and part not in found and not part.isdecimal() and (unit := unit_named(part, ONES)) is not None:
                     found[part] = unit if unit_named(part) else Unit(base="", factor=unit.factor)
