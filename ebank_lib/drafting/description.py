@@ -15,10 +15,10 @@ import pandas as pd
 import yaml
 
 from ..catalog import Catalog, Indicator, Unit, branches_csv, fold
-from ..errors import EbankError
+from ..errors import EbankError, SourceError
 from ..files import CORRECTIONS
 from ..guessing import ALONE, draft_tables
-from ..sources import open_source
+from ..sources import Source, open_source
 from ..sources.units import SUBTOTAL, Naming, is_total
 from ..wording import t
 from .names import Branches, Item, name_branches, name_indicators, spelled
@@ -40,21 +40,18 @@ _LOOK = 20_000    # files of a folder that a glob is compared with
 
 @dataclass
 class Found:
-    """The sheets of one shape: their files and names, their tables, and the likely ways to read them."""
+    """The sheets of one shape: their files and names, their tables, the likely ways to read them, and the one taken."""
 
     sheets: list[tuple[str, str]]
     tables: list[tuple[str, str, int, Table]]
     plans: list[Plan] = field(default_factory=list)
+    plan: Plan | None = None
     items: list[Item] = field(default_factory=list)
     expected: int = 0                  # figures that the plan means to read
     long: list[str] = field(default_factory=list)           # of a long table: the lines that say where it is
     names: dict[str, list[str]] = field(default_factory=dict)     # other names of branches, from another table
     given: dict[str, str] = field(default_factory=dict)     # units that the reader does not find by itself
     clash: str = ""                    # which figures no key tells apart
-
-    @property
-    def plan(self) -> Plan:
-        return self.plans[0]
 
     @property
     def doubts(self) -> list[str]:
@@ -90,6 +87,18 @@ class Draft:
                 "catalog.yaml": "\n".join(parts) + "\n", "branches.csv": branches_csv(self.rows.values())}
 
 
+def read_by(texts: dict[str, str], root: Path) -> tuple[Source, pd.DataFrame]:
+    """Return the source that three texts describe and the cells that are read by them; an EbankError says why none."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        try:
+            source = open_source(folder, root=root)
+            return source, source.cells()
+        except EbankError as error:
+            raise SourceError(str(error).replace(f"{folder}{os.sep}", "")) from None
+
+
 # --- what is written --------------------------------------------------------------------------------------------------
 
 def _yaml(value: object) -> str:
@@ -117,21 +126,17 @@ class Writer:
     known: Catalog | None = None
 
     def try_out(self, found: Found) -> float:
-        """Return the share of the figures with a month that the reader reads by the first plan of some sheets."""
-        draft = self.draft([found])
+        """Return the share of the figures with a month that the reader reads by the plan of some sheets."""
+        texts = self.draft([found]).texts()
         if not found.plan.month:
             found.plan.error = t("drafting.no_months")
             return 0.0
-        with tempfile.TemporaryDirectory() as folder:
-            for name, text in draft.texts().items():
-                text = text.replace(_yaml([UNKNOWN["value"]])[1:-1], "2001")
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-            try:
-                source = open_source(folder, root=self.root)
-                cells = source.cells()
-            except EbankError as error:
-                found.plan.error = str(error).replace(f"{folder}{os.sep}", "")
-                return 0.0
+        try:
+            source, cells = read_by({name: text.replace(_yaml([UNKNOWN["value"]])[1:-1], "2001")
+                                     for name, text in texts.items()}, self.root)
+        except EbankError as error:
+            found.plan.error = str(error)
+            return 0.0
         known = cells["branch"].map(fold).isin(Naming(source.catalog).branches)
         good = cells[(cells["text"] != "") & (cells["indicator"] != "") & known]
         bare = good[(good["unit"] == "") & ~good["text"].map(lambda text: bool(unit_behind(text)))]
@@ -140,7 +145,7 @@ class Writer:
         return len(good) / max(1, found.expected)
 
     def draft(self, found: Sequence[Found]) -> Draft:
-        """Return the three texts for some groups of sheets, by their first plans."""
+        """Return the three texts for some groups of sheets, by their plans."""
         figures: dict[str, pd.DataFrame] = {}
         taken: dict[str, Indicator] = dict(self.known.indicators) if self.known else {}
         facts = []

@@ -90,7 +90,8 @@ def _planned(found: Found, naming: Naming) -> list[Found]:
     facts = facts_of(found.tables, naming)
     kinds = {f"column:{name}": kind for *_, table in found.tables for name, kind in table.kinds.items()}
     found.plans = plans(facts, kinds, naming)
-    for at in (1, 0) if found.plans[0].alone <= _ALONE else ():
+    found.plan = found.plans[0]
+    for at in (1, 0) if found.plan.alone <= _ALONE else ():
         names = list(dict.fromkeys(sheet[at] for sheet in found.sheets))
         if 1 < len(names) <= _FEW:
             parts = [Found([s for s in found.sheets if s[at] == name], [one for one in found.tables if one[at] == name])
@@ -125,17 +126,18 @@ def _shapes(tables: dict[tuple[str, str], list], naming: Naming) -> list[list[tu
 
 
 def _choose(found: Found, writer: Writer) -> float:
-    """Put the plan first that the reader reads most figures by, of those that tell most apart; return their share."""
+    """Take the plan that the reader reads most figures by, of those that tell most apart; return their share."""
     best: tuple[float, Plan] | None = None
-    most = max(plan.alone for plan in found.plans[:_TRIES])
-    for plan in found.plans[:_TRIES]:
-        found.plans = [plan, *(p for p in found.plans if p is not plan)]
+    likely = found.plans[:_TRIES]
+    most = max(plan.alone for plan in likely)
+    for plan in likely:
+        found.plan = plan
         share = writer.try_out(found) * min(1, (plan.alone + .01) / (most + .01))
         if best is None or share > best[0] + .02:
             best = share, plan
         if share > _ALL:
             break
-    found.plans = [best[1], *(p for p in found.plans if p is not best[1])]
+    found.plan = best[1]
     if best[0] < _LITTLE and best[1].error:
         best[1].doubts = [*best[1].doubts, t("drafting.unread", message=best[1].error)]
     return best[0]

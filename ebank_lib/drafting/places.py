@@ -199,11 +199,9 @@ def plans(facts: pd.DataFrame, kinds: dict[str, str], naming: Naming) -> list[Pl
     said = {c: (s.loc[inside.index] != "").mean() for c, s in texts.items()}
     texts = {c: s for c, s in texts.items() if said[c] > (0 if c.startswith("heading") else .5)}
     liking = {c: _liking(c, s.loc[inside.index], inside, naming) for c, s in texts.items()}
-    found = []
-    for b in sorted(texts, key=lambda c: -liking[c]):
-        if (texts[b].nunique() > 1 or liking[b] > 1) and liking[b] > -2.5:
-            found += _with_branch(b, texts, liking, facts, inside)
-    found += _with_branch("", texts, liking, facts, inside)
+    likely = [b for b in sorted(texts, key=lambda c: -liking[c])
+              if (texts[b].nunique() > 1 or liking[b] > 1) and liking[b] > -2.5]
+    found = [plan for b in [*likely, ""] for plan in _with_branch(b, texts, liking, facts, inside)]
     for plan in found:
         plan.month, plan.doubts = month, doubts
     return sorted(found, key=lambda p: -p.score)

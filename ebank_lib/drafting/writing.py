@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from ..sources.grids import files_under
 from ..sources.spec import DatabaseSpec
 from ..store import digest
 from ..wording import t
-from .description import NAMES, Draft
+from .description import NAMES, Draft, read_by
 from .draft import draft, find_files
 from .long import LongTable, database_tables
 
@@ -93,9 +92,7 @@ def _anew(folder: Path, files: Sequence[Path], tables: Sequence[LongTable], said
         where = Path(os.path.relpath(root, folder)).as_posix() if root.anchor == folder.anchor else root.as_posix()
     folder.mkdir(parents=True, exist_ok=True)     # the reader is asked what it makes of a draft, in this folder
     found = draft(files, root, where, tables=tables)
-    for name, text in _sealed(found.texts()).items():
-        write_atomically(folder / name, text.encode())
-    return Written(found, [folder / name for name in NAMES], said)
+    return _written(folder, _sealed(found.texts()), found, said)
 
 
 def _grown(folder: Path, source: Source, texts: dict[str, str], found: Draft | None) -> Written:
@@ -113,8 +110,7 @@ def _grown(folder: Path, source: Source, texts: dict[str, str], found: Draft | N
     table = branches_csv(found.rows.values())
     if table == texts["branches.csv"] or not said:
         return Written(found, said=said or [t("drafting.nothing_new")])
-    write_atomically(folder / "branches.csv", table.encode())
-    return Written(found, [folder / "branches.csv"], said)
+    return _written(folder, {"branches.csv": table}, found, said)
 
 
 def _added(folder: Path, source: Source, texts: dict[str, str], found: Draft) -> Written:
@@ -125,19 +121,19 @@ def _added(folder: Path, source: Source, texts: dict[str, str], found: Draft) ->
         catalog = _with_lines(catalog, part, more, last=part == "indicators")
     texts = {"sources.yaml": _with_lines(texts["sources.yaml"], "files", found.entries, last=True),
              "catalog.yaml": catalog, "branches.csv": branches_csv(found.rows.values())}
-    with tempfile.TemporaryDirectory() as trial:
-        for name, text in texts.items():
-            (Path(trial) / name).write_text(text, encoding="utf-8")
-        try:
-            open_source(trial, root=source.root).cells()
-        except EbankError as error:
-            for name, text in found.texts().items():
-                write_atomically(folder / f"{name}.new", text.encode())
-            said = t("drafting.beside", message=str(error))
-            return Written(found, [folder / f"{name}.new" for name in NAMES], [said])
+    ending, said = "", t("drafting.kept")
+    try:
+        read_by(texts, source.root)
+    except EbankError as error:
+        ending, said, texts = ".new", t("drafting.beside", message=str(error)), found.texts()
+    return _written(folder, texts, found, [said], ending)
+
+
+def _written(folder: Path, texts: dict[str, str], found: Draft, said: list[str], ending: str = "") -> Written:
+    """Write some of the three texts."""
     for name, text in texts.items():
-        write_atomically(folder / name, text.encode())
-    return Written(found, [folder / name for name in NAMES], [t("drafting.kept")])
+        write_atomically(folder / f"{name}{ending}", text.encode())
+    return Written(found, [folder / f"{name}{ending}" for name in texts], said)
 
 
 def _with_lines(text: str, key: str, more: Sequence[str], last: bool) -> str:
