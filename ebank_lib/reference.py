@@ -65,31 +65,23 @@ class Reference:
         if rows.empty:
             return say(t("reference.none_beside", lang))
         who = cleaned.catalog.branch(branch).label(lang)
-        facts = self.table.set_index("id")
+        facts, grows = self.table.set_index("id").loc[rows["id"]], rows["measure"] == "annual_growth"
         own = t("reference.own_simulated" if cleaned.source.simulated else "reference.own_reported", lang, branch=who)
         shown = pd.DataFrame({
-            "fact": [facts.loc[i, lang] for i in rows["id"]], "time": [_when(v, lang) for v in rows["fact_time"]],
-            "value": [_rate(v, m) for v, m in zip(rows["fact_value"], rows["measure"])],
+            "fact": facts[lang].to_numpy(),
+            "time": [month_name(pd.Period(v, "M"), lang) if "-" in v else t("reference.year", lang, year=v)
+                     for v in rows["fact_time"]],
+            "value": [percent(v, sign=grown) for v, grown in zip(rows["fact_value"], grows)],
             "kind": [t(f"reference.kind_{k}", lang) for k in rows["fact_kind"]],
-            "source": [facts.loc[i, f"source_{lang}"] for i in rows["id"]],
-            "own": [_rate(v, m) for v, m in zip(rows["own_value"], rows["measure"])],
+            "source": facts[f"source_{lang}"].to_numpy(),
+            "own": [percent(v, sign=grown) for v, grown in zip(rows["own_value"], grows)],
             "months": [t("reference.from_to", lang, first=month_name(a, lang), last=month_name(b, lang))
-                       if isinstance(a, pd.Period) else "–" for a, b in zip(rows["own_first"], rows["own_last"])]})
+                       for a, b in zip(rows["own_first"], rows["own_last"])]})
         heads = {c: t(f"reference.head_{c}", lang) for c in shown.columns if c != "own"} | {"own": own}
         notes = [t("reference.beside_note", lang)]
         if cleaned.source.simulated:
             notes.append(t("reference.simulated_note", lang))
         return show(shown, t("reference.beside_caption", lang, branch=who), heads=heads, notes=notes, lang=lang)
-
-
-def _when(time: str, lang: str) -> str:
-    if not time:
-        return t("reference.undated", lang)
-    return month_name(pd.Period(time, "M"), lang) if "-" in time else t("reference.year", lang, year=time)
-
-
-def _rate(value: float, measure: str) -> str:
-    return percent(value, 1, measure == "annual_growth")
 
 
 def own_figure(cleaned, branch: str, indicator: str, measure: str,
