@@ -120,11 +120,8 @@ def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, hea
     return frame
 
 
-def _p_value(value: float) -> str:
-    return "<0.001" if value < 0.0005 else f"{value:.3f}"
-
-
-_USUAL: Mapping[str, Format | str] = {"p_value": _p_value, "share": percent}
+_USUAL: Mapping[str, Format | str] = {
+    "p_value": lambda value: "<0.001" if value < 0.0005 else f"{value:.3f}", "share": percent}
 
 
 def _breakable(text: str) -> str:

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
                      formatter_class=argparse.RawDescriptionHelpFormatter,
                      description="From a province's monthly e-banking workbooks to a report per branch.")
     parser.add_argument("--version", action=_Version, nargs=0, help="versions of ebank and of what makes numbers")
-    commands = parser.add_subparsers(dest="command", metavar="command", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
     def command(name: str, text: str, run, source: bool = True) -> argparse.ArgumentParser:
         examples = [line for line in _EXAMPLES.splitlines() if line.startswith(f"  ebank {name} ")]
