@@ -44,8 +44,11 @@ def export(options: argparse.Namespace) -> int:
             written = _write(tables, cleaned.source.title.en, url.drivername, run, insert)
     except EbankError:
         raise
-    except Exception as error:  # drivers raise what they like, which may hold the address
-        raise SourceError("could not be written to", file=options.to, found=_reason(error), hint="Nothing was written",
+    except Exception as error:  # drivers raise what they like, which may hold the address: only what a database says is
+        cause = getattr(error, "orig", None) or error
+        said = getattr(getattr(cause, "diag", None), "message_primary", None)
+        said = said or (str(cause) if isinstance(cause, sqlite3.Error) else type(cause).__name__)
+        raise SourceError("could not be written to", file=options.to, found=said, hint="Nothing was written",
                           expected="a database of which the user may create tables") from None
     for name, rows in written.items():
         print(t("cli.exported", table=name, rows=rows))
@@ -84,22 +87,23 @@ def _forecasts(cleaned: Cleaned, branches: Sequence[str], keys: Sequence[str], h
 
 def _write(tables: dict[str, pd.DataFrame], title: str, kind: str, run: Callable, insert: Callable) -> dict[str, int]:
     """Write the tables, the record of them last; nothing is written before all that is there is known to be ours."""
-    recorded = _columns(_RECORD, kind, run)
-    if recorded and recorded != _RECORDED:
-        raise _foreign(_RECORD, recorded, _RECORDED)
-    ours = dict(run(f"SELECT name, columns FROM {_RECORD}")) if recorded else {}
-    there = {name: _columns(name, kind, run) for name in tables}
+    there = {name: _columns(name, kind, run) for name in (_RECORD, *tables)}
+    ours = dict(run(f"SELECT name, columns FROM {_RECORD}")) if there[_RECORD] == _RECORDED else {}
+    ours[_RECORD] = ",".join(_RECORDED)
     for name, columns in there.items():
         if columns and ours.get(name) != ",".join(columns):
-            raise _foreign(name, columns, ours.get(name, "no such table").split(","))
+            raise ConfigError("is a table that ebank did not make, or that was changed since", key=name,
+                              found=", ".join(columns),
+                              expected=", ".join(ours.get(name, "no such table").split(",")),
+                              hint="Nothing was written: rename it, or name another database")
     record = pd.DataFrame([(name, ",".join(frame), len(frame), title, __version__) for name, frame in tables.items()],
                           columns=_RECORDED)
     for name, frame in [*tables.items(), (_RECORD, record)]:
-        columns = recorded if name == _RECORD else there[name]
-        if columns:
-            run(f"DELETE FROM {name}" if columns == [*frame] else f"DROP TABLE {name}")
+        same = there[name] == [*frame]
+        if there[name]:
+            run(f"DELETE FROM {name}" if same else f"DROP TABLE {name}")
         insert(name, frame.astype({c: str for c, kind in frame.dtypes.items() if isinstance(kind, pd.PeriodDtype)}),
-               columns == [*frame])
+               same)
     return {name: len(frame) for name, frame in tables.items()}
 
 
@@ -109,12 +113,6 @@ def _columns(name: str, kind: str, run: Callable) -> list[str]:
         f"SELECT name FROM pragma_table_info('{name}')" if kind == "sqlite" else "SELECT column_name FROM "
         f"information_schema.columns WHERE table_name = '{name}' AND table_schema = current_schema() "
         "ORDER BY ordinal_position")]
-
-
-def _foreign(name: str, found: list[str], expected: list[str]) -> ConfigError:
-    return ConfigError("is a table that ebank did not make, or that was changed since", key=name,
-                       found=", ".join(found), expected=", ".join(expected),
-                       hint="Nothing was written: rename it, or name another database")
 
 
 @contextmanager
@@ -159,10 +157,3 @@ def _duckdb(url: Any) -> Iterator[tuple[Callable, Callable]]:
         connection.begin()
         yield lambda statement: connection.execute(statement).fetchall(), insert
         connection.commit()     # closing without it leaves all as it was
-
-
-def _reason(error: Exception) -> str:
-    """Return what a database says, and nothing of the way to it."""
-    cause = getattr(error, "orig", None) or error
-    said = getattr(getattr(cause, "diag", None), "message_primary", None)
-    return said or (str(cause) if isinstance(cause, sqlite3.Error) else type(cause).__name__)
