@@ -64,9 +64,15 @@ class _Name:
 
 @cache
 def _vocabulary() -> SimpleNamespace:
+    """The vocabulary as it stands in its file, with ``words`` by their names, base units (``nouns``) by theirs, and the
+    ``pattern`` that finds every word of a plain text."""
     said = read_yaml(_FILE)
+    words = {_plain(name).replace("-", " "): word for word in (_Word(**one) for one in said["words"])
+             for name in (word.zh, word.en, *word.also)}
     nouns = {_plain(name): key for key, base in said["bases"].items() for name in (key, base["en"], *base["also"])}
-    return SimpleNamespace(**said | {"words": [_Word(**word) for word in said["words"]], "nouns": nouns})
+    every = sorted({*words, *map(_plain, said["silent"])}, key=len, reverse=True)
+    either = [rf"(?<![a-z]){re.escape(w)}(?![a-z])" if w.isascii() else re.escape(w) for w in every]
+    return SimpleNamespace(**said | {"words": words, "nouns": nouns, "pattern": re.compile("|".join(either))})
 
 
 @cache
@@ -160,27 +166,18 @@ def _plain(text: str) -> str:
 
 
 @cache
-def _pattern() -> tuple[re.Pattern, dict[str, _Word]]:
-    known = _vocabulary()
-    words = {_plain(name).replace("-", " "): word for word in known.words for name in (word.zh, word.en, *word.also)}
-    every = sorted({*words, *map(_plain, known.silent)}, key=len, reverse=True)
-    either = [rf"(?<![a-z]){re.escape(w)}(?![a-z])" if w.isascii() else re.escape(w) for w in every]
-    return re.compile("|".join(either)), words
-
-
-@cache
 def _taken_apart(path: str) -> _Name:
     """Take a path of headings apart, the item last: a group above adds what is counted, and of what, where nothing
     below says so."""
-    words, whole, pattern, named = [], True, *_pattern()
+    words, whole, known = [], True, _vocabulary()
     for level in reversed(path.split("/")):
         text = " ".join(re.sub(r"[\W_]+", " ", _plain(level)).split())
-        found = [(named[m[0]], m[0]) for m in pattern.finditer(text) if m[0] in named]
+        found = [(known.words[m[0]], m[0]) for m in known.pattern.finditer(text) if m[0] in known.words]
         said = {word.measures for word, _ in words}
         more = [pair for pair in found if pair[0].measures not in said]
         if more or not words:
             words = [*more, *words]
-            whole &= not pattern.sub("", text).strip()
+            whole &= not known.pattern.sub("", text).strip()
     return _Name(tuple(words), bool(words) and whole)
 
 
@@ -239,7 +236,7 @@ def draft_indicator(name: str, values: pd.Series | None = None, unit: str = "") 
     given = [t("guessing.unit_given", unit=unit)] if unit else []
     implied = _vocabulary().implied.get(base or next((word.key for word, _ in read.words if word.key == "new"), ""))
     if implied and read.words and not any(word.measures for word, _ in read.words):
-        word = next(word for word in _vocabulary().words if word.key == implied)
+        word = next(word for word in _vocabulary().words.values() if word.key == implied)
         read = _Name((*read.words, (word, word.zh)), read.whole)
     known = _known().get(_plain(bare)) or (_known().get(read.keys) if read.whole else None)
     if known is not None and base in ("", known.unit):
