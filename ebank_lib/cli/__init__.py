@@ -12,7 +12,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TextIO
 
 from .. import __version__
@@ -75,37 +75,37 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="versions of ebank and of what makes numbers")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
-    def command(name: str, text: str, run, source: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, text: str, module: str, source: bool = True) -> argparse.ArgumentParser:
+        """Add a command: the function of its name in a module, which is imported when it is run."""
         examples = [line for line in _EXAMPLES.splitlines() if line.startswith(f"  ebank {name} ")]
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False,
                                   formatter_class=argparse.RawDescriptionHelpFormatter,
                                   epilog="\n".join(["examples:", *examples]) if examples else "")
-        sub.set_defaults(run=run)
+        sub.set_defaults(module=module)
         if source:
             sub.add_argument("--source", required=True, metavar="S", help="folder with sources.yaml, or that file")
         sub.add_argument("--lang", choices=("zh", "en"), default="zh", help="language of what is written (default: zh)")
         return sub
 
-    new = command("new", "draft the description of files that nobody has described", _later("new", "new"), source=False)
+    new = command("new", "draft the description of files that nobody has described", "new", source=False)
     new.add_argument("folder", metavar="DIR", help="where sources.yaml, catalog.yaml and branches.csv go: best the "
                      "folder of the files; those of an earlier draft are kept if they were edited, and added to")
     new.add_argument("--from", dest="paths", nargs="+", metavar="PATH", help="workbooks, CSV or Parquet files, folders")
     new.add_argument("--from-db", metavar="URL_ENV", help="the environment variable that holds a database's URL")
     new.add_argument("--table", metavar="T", help="the database's table (default: those that hold months)")
-    report.add_options(command("report", "run the notebooks for a branch and write its report",
-                               _later("report", "report")))
-    command("branches", "list the branches of a source", _later("answers", "branches"))
-    command("indicators", "list the indicators of a source", _later("answers", "indicators"))
-    check = command("check", "say what cleaning did, rule by rule", _later("answers", "check"))
+    report.add_options(command("report", "run the notebooks for a branch and write its report", "report"))
+    command("branches", "list the branches of a source", "answers")
+    command("indicators", "list the indicators of a source", "answers")
+    check = command("check", "say what cleaning did, rule by rule", "answers")
     check.add_argument("--branch", metavar="B", help="the cells of one branch only")
     check.add_argument("--strict", action="store_true", help="exit code 1 when cells were rejected")
-    export = command("export", "write panel, ledger and forecasts to tables of a database", _later("export", "export"))
+    export = command("export", "write panel, ledger and forecasts to tables of a database", "export")
     export.add_argument("--to", required=True, metavar="NAME", help="the environment variable with the database's URL")
     for name, what in (("--branch", "this branch only"), ("--indicator", "forecast this one")):
         export.add_argument(name, action="append", metavar=name[2].upper(), help=f"{what}; may be repeated")
     export.add_argument("--horizon", type=report.positive, default=12, metavar="N", help="months ahead (default: 12)")
     trace = command("trace", "show the printed cells that a number of a report, or one value, comes from",
-                    _later("trace", "trace"), source=False)
+                    "trace", source=False)
     trace.add_argument("report", nargs="?", metavar="REPORT", help="a report's folder or its report.html")
     trace.add_argument("what", nargs="?", metavar="WHAT",
                        help='"Figure 3", "Table 2", a cell ("growth[sms].y_last") or a number as printed ("+149%%")')
@@ -115,21 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--month", metavar="YYYY-MM")
     trace.add_argument("--all", action="store_true", help="list every printed cell and every place")
     verify = command("verify", "compare a report or a whole run with its hashes, its panel with the source",
-                     _later("trace", "verify"), source=False)
+                     "trace", source=False)
     verify.add_argument("folder", metavar="DIR", help="a report's folder, or the output folder of a run")
     verify.add_argument("--source", metavar="S", help="the source (default: the one that run.json names, if at hand)")
     return parser
-
-
-def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
-    """Return a command whose module is imported when it is run."""
-    def run(options: argparse.Namespace) -> int:
-        from ..wording import use_language
-
-        use_language(options.lang)
-        return getattr(importlib.import_module(f".{module}", __package__), name)(options)
-
-    return run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,7 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(ValueError):   # only the main thread may set a handler
         signal.signal(signal.SIGTERM, _ended)
     try:
-        code = options.run(options)
+        from ..wording import use_language
+
+        use_language(options.lang)
+        code = getattr(importlib.import_module(f".{options.module}", __package__), options.command)(options)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
