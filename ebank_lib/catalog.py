@@ -284,14 +284,13 @@ class Catalog:
                       or {one.unit for one in of} != {of[0].unit}):
             raise ConfigError("the parts do not add up", key=str(key), found=", ".join(
                 f"{one.key} ({one.kind}, {one.unit})" for one in of), expected="stocks or flows, of one kind and unit")
-        plain = next((name for name, label in self.base_units.items() if not (label.zh or label.en)), "1")
         made = validate(Indicator, {"key": key, "zh": zh or key, "en": en or key, "group": of[0].group, **(
             {"kind": of[0].kind, "unit": of[0].unit} if parts else {
-                "kind": "ratio", "unit": plain, "numerator": numerator, "denominator": denominator,
+                "kind": "ratio", "unit": "1", "numerator": numerator, "denominator": denominator,
                 "bounded": bounded})}, "with_indicator")
         sums = (Identity(kind="sum", total=key, parts=parts),) if parts else ()
         return replace(self, indicators={**self.indicators, key: made}, identities=(*self.identities, *sums),
-                       base_units={plain: Labels(zh="", en=""), **self.base_units})
+                       base_units={"1": Labels(zh="", en=""), **self.base_units})
 
     def save(self, folder: str | Path) -> None:
         """Write ``catalog.yaml`` and ``branches.csv``, from which :func:`load_catalog` makes the same catalogue."""
@@ -358,7 +357,6 @@ def _check_references(spec: _File, indicators: dict[str, Indicator], file: str) 
 
 
 BRANCH_COLUMNS = ["branch", "zh", "en", "role", "aliases", "merged_into", "merged_month"]
-_ROLES = ("branch", "total", "merged")
 
 
 def _branches(rows: Iterable[dict[str, str]], file: str) -> dict[str, Branch]:
@@ -371,8 +369,8 @@ def _branches(rows: Iterable[dict[str, str]], file: str) -> dict[str, Branch]:
         if not ID.fullmatch(branch) or branch.casefold() in ids:
             raise ConfigError("bad branch id", column="branch", found=branch,
                               expected="a new id of letters, digits, _ and -", **where)
-        if role not in _ROLES:
-            raise ConfigError("bad role", column="role", found=role, expected=" | ".join(_ROLES), **where)
+        if role not in ("branch", "total", "merged"):
+            raise ConfigError("bad role", column="role", found=role, expected="branch | total | merged", **where)
         aliases = tuple(a.strip() for a in others.split(";") if a.strip())
         ids.add(branch.casefold())
         for name in sorted({branch, zh, en, *aliases}):

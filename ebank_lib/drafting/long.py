@@ -41,8 +41,7 @@ def parquet_table(data: bytes, name: str) -> LongTable:
 def database_tables(url_env: str, wanted: str | None) -> list[LongTable]:
     """Return the tables of a database, or the one that is wanted; the others name what its codes mean."""
     kind = address(url_env, url_env).drivername
-    listed = _ask(url_env, query=_LISTS.get(kind, _LIST))
-    names = [str(name) for name in (listed.columns[0] if listed.columns else [])]
+    names = _ask(url_env, query=_LISTS.get(kind, _LIST)).columns[0]
     if wanted is not None and wanted not in names:
         raise SourceError("has no such table", file=url_env, found=", ".join(names) or "none", expected=wanted)
     answers, errors = {}, {}
