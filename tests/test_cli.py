@@ -120,8 +120,11 @@ def test_check_names_a_branch_that_is_misspelt_and_reads_what_a_report_reads(cap
     (cell,) = (cell for cell in book["客户"]["B"] if cell.value == "日照分行")
     cell.value = "日造分行"
     book.save(data / "shandong" / "2011-08.xlsx")
+    with (data / "branches.csv").open("a", encoding="utf-8") as listed:
+        listed.write("ghost,无影分行,Ghost,branch,,,\n")
     out = run(capsys, "check", "--source", str(data / "shandong"), "--lang", "en")[1]
     assert "unknown branch “日造分行” (nearest: Rizhao): 26 cells (first in 2011-08.xlsx 客户)" in out
+    assert "In branches.csv, but without a single figure: Ghost\n" in out
     strategies = data / "strategies.yaml"
     strategies.write_text(strategies.read_text(encoding="utf-8").replace("indicator: sync", "indicator: sing"), "utf-8")
     code, _, err = run(capsys, "check", "--source", str(data / "shandong"))

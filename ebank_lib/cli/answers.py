@@ -10,7 +10,7 @@ from ..cleaning import Cleaned, clean
 from ..display import heading
 from ..files import named_file
 from ..sources import open_source
-from ..wording import columns_of, language, number, t
+from ..wording import columns_of, language, listed, number, t
 
 _MISNAMED = ("unknown_branch", "unknown_unit")
 
@@ -51,6 +51,8 @@ def check(options: argparse.Namespace) -> int:
     for reason, rows in rejected[rejected["rule"].isin(_MISNAMED)].groupby("reason", sort=False):
         first = rows.iloc[0]
         print(t("cli.misnamed", reason=reason, n=len(rows), place=f"{first['file']} {first['sheet']}"))
+    if absent := [b for b in cleaned.catalog.reporting if b not in cleaned.branches]:
+        print(t("cli.no_figures", names=listed(cleaned.catalog.branch(b).label() for b in absent)))
     sheets = source.accounting().assign(absent=lambda d: d["absent"].str.split()).explode("absent").dropna()
     for key, lacking in sheets.groupby("absent"):
         print(t("cli.no_heading", indicator=cleaned.catalog.indicator(key).label(), n=len(lacking),
