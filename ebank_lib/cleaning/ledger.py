@@ -38,20 +38,18 @@ class Book:
     """Collects decisions. ``cell`` is the position of the cell in the cells frame; -1 where no cell was printed."""
 
     def __init__(self) -> None:
-        self._read: list[dict] = []      # how a cell was read stands before what became of it
-        self._later: list[dict] = []
+        self._read: list[list[np.ndarray]] = []      # how a cell was read stands before what became of it
+        self._later: list[list[np.ndarray]] = []
         self._loose: list[dict] = []
+        self.add([], "", "")
 
     def add(self, cells, decision: str, rule: str, before=np.nan, after=np.nan, detail: Mapping | list | None = None,
             reading: bool = False) -> None:
         """Write one decision on many cells (`before`, `after`, `detail` one for each, or one for all)."""
         cells = np.atleast_1d(np.asarray(cells, dtype=np.int64))
-        if not len(cells):
-            return
-        details = detail if isinstance(detail, list) else [detail] * len(cells)
-        (self._read if reading else self._later).append({
-            "cell": cells, "decision": decision, "rule": rule, "detail": details,
-            "before": np.broadcast_to(before, cells.shape), "after": np.broadcast_to(after, cells.shape)})
+        said = [np.full(cells.shape, value, kind) for value, kind in (
+            (decision, object), (rule, object), (before, float), (after, float), (detail, object))]
+        (self._read if reading else self._later).append([cells, *said])
 
     def add_loose(self, branch: str, month: pd.Period, indicator: str, decision: str, rule: str,
                   after: float = np.nan, detail: Mapping | None = None) -> None:
@@ -62,19 +60,13 @@ class Book:
     def entries(self, cells: pd.DataFrame, branch: np.ndarray) -> pd.DataFrame:
         """Return the decisions in the order of the cells: the ledger with ``detail`` and ``cell``, without ``reason``;
         `branch` is for each cell the branch id, or the printed name where it is unknown."""
-        chunks = self._read + self._later
-        at = np.concatenate([np.empty(0, np.int64), *(c["cell"] for c in chunks)])
+        at, decision, rule, before, after, detail = map(np.concatenate, zip(*self._read, *self._later))
         order = np.argsort(at, kind="stable")
-        size = [len(c["cell"]) for c in chunks]
         frame = cells[[c for c in _ADDRESS if c != "branch"]].take(at[order]).reset_index(drop=True)
         frame.insert(4, "branch", pd.Categorical(np.asarray(branch, object)[at[order]]))
-        for name in ("decision", "rule"):
-            codes = np.repeat(np.array([c[name] for c in chunks], object), size)[order]
-            frame[name] = pd.Categorical(codes, DECISIONS if name == "decision" else None)
-        for name in ("before", "after"):
-            frame[name] = np.concatenate([np.empty(0), *(c[name] for c in chunks)])[order]
-        details = np.array([*(d for c in chunks for d in c["detail"]), None], object)[:-1]
-        frame["detail"], frame["cell"] = details[order], at[order]
+        frame = frame.assign(
+            decision=pd.Categorical(decision[order], DECISIONS), rule=pd.Categorical(rule[order]),
+            before=before[order], after=after[order], detail=detail[order], cell=at[order])
         return pd.concat([frame, self._loose_frame()], ignore_index=True) if self._loose else frame
 
     def _loose_frame(self) -> pd.DataFrame:
@@ -175,11 +167,7 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy in which no text can be taken for a formula: one that begins with = + - @, narrow or wide, or a
     control character gets an apostrophe in front. A carriage return ends a line whatever stands around it, so that the
     rest of the text would begin one; it becomes a line feed, which a CSV file quotes."""
-    out = frame.copy()
-    for name in out.columns:
-        if isinstance(out[name].dtype, (pd.CategoricalDtype, pd.StringDtype)) or out[name].dtype == object:
-            out[name] = out[name].astype(object).map(lambda v: inert(v) if isinstance(v, str) else v)
-    return out
+    return frame.map(lambda v: inert(v) if isinstance(v, str) else v)
 
 
 # The wide ones too: a spreadsheet in Chinese takes them for the narrow ones.
