@@ -118,13 +118,12 @@ def _resolve(printed: str, names: dict[str, str]) -> str | None:
 
 
 def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Book):
-    """Return for each cell its branch's position (-1: none), its name, whether it is still alive, and whether it prints
-    a number of a branch that nobody knows."""
+    """Return for each cell its branch's id ("": unknown), that or the printed name, whether it is still alive, and
+    whether it prints a number of a branch that nobody knows."""
     codes, printed = pd.factorize(cells["branch"].astype(object))
     names = catalog.names
     ids = [_resolve(str(p), names) for p in printed]
-    position = {b: n for n, b in enumerate(catalog.branches)}
-    unit = np.array([position.get(i, -1) for i in ids], np.int64)
+    unit = np.array([i or "" for i in ids], object)
     name = np.array([i or str(p) for i, p in zip(ids, printed, strict=True)], object)
     _note_aliases(codes, printed, ids, catalog, book)
     alive = np.ones(len(cells), bool)
@@ -150,16 +149,12 @@ def _place(cells: pd.DataFrame, catalog: Catalog, readable: np.ndarray, book: Bo
 
 def _note_aliases(codes, printed, ids, catalog: Catalog, book: Book) -> None:
     """A branch's usual printed name is its name here; a rarer one is noted."""
-    count = np.bincount(codes, minlength=len(printed))
-    usual: dict[str, int] = {}
+    count = pd.Series(np.bincount(codes, minlength=len(printed)))
+    usual = set(count.groupby(np.array(ids, object)).idxmax())
     for n, i in enumerate(ids):
-        if i is not None and (i not in usual or count[n] > count[usual[i]]):
-            usual[i] = n
-    for n, i in enumerate(ids):
-        if i is None or n == usual[i] or catalog.branches[i].role == "total":
-            continue
-        book.add(np.flatnonzero(codes == n), "parsed", "alias",
-                 detail={"name": str(printed[n]), "branch": in_both(catalog.branches[i])})
+        if i is not None and n not in usual and catalog.branches[i].role != "total":
+            book.add(np.flatnonzero(codes == n), "parsed", "alias",
+                     detail={"name": str(printed[n]), "branch": in_both(catalog.branches[i])})
 
 
 # --- units ---------------------------------------------------------------------------------------------------------
@@ -265,18 +260,15 @@ def _merged_branches(cells, catalog: Catalog, name, alive, book: Book) -> np.nda
 
 
 def _grid(cells, catalog: Catalog, unit, foreign, value, half, own, alive, book: Book) -> Grid:
-    seen = np.unique(unit[unit >= 0])
-    units = [b for n, b in enumerate(catalog.branches) if n in seen]
-    units.sort(key=lambda b: catalog.branches[b].role == "total")
-    back = np.full(len(catalog.branches) + 1, -1)
-    for n, b in enumerate(units):
-        back[list(catalog.branches).index(b)] = n
+    seen = set(unit)
+    units = sorted((b for b in catalog.branches if b in seen), key=lambda b: catalog.branches[b].role == "total")
+    unit = pd.Index(units, dtype=object).get_indexer(unit)      # -1: unknown
     month = pd.PeriodIndex(cells["month"])
     months, month = pd.period_range(month.min(), month.max(), freq="M"), month.asi8 - month.asi8.min()
     indicators = list(catalog.indicators)
-    kind = pd.Categorical(cells["indicator"].astype(object), indicators).codes.astype(np.int64)
+    kind = pd.Index(indicators, dtype=object).get_indexer(cells["indicator"])
     shape = (len(units), len(months), len(indicators))
-    place = np.where((unit >= 0) & (kind >= 0), (back[unit] * shape[1] + month) * shape[2] + kind, -1)
+    place = np.where((unit >= 0) & (kind >= 0), (unit * shape[1] + month) * shape[2] + kind, -1)
 
     chosen, alive = _choose(cells, place, value, own, alive, book)
     grid = Grid(units, months, indicators, np.full(shape, np.nan), np.zeros(shape), np.full(shape, -1, np.int64),
@@ -286,8 +278,7 @@ def _grid(cells, catalog: Catalog, unit, foreign, value, half, own, alive, book:
     grid.value.flat[place[chosen]] = value[chosen]
     grid.half.flat[place[chosen]] = half[chosen]
     grid.cell.flat[place[chosen]] = chosen
-    rows = unit >= 0
-    grid.present[back[unit[rows]], month[rows]] = True
+    grid.present[unit[unit >= 0], month[unit >= 0]] = True
     empty = np.flatnonzero((place >= 0) & ~alive)[::-1]
     grid.hole.flat[place[empty]] = empty
     grid.hole[grid.cell >= 0] = -1

@@ -173,7 +173,7 @@ def _solve(system: System, sums: Sums, ev: Evidence, entry: np.ndarray) -> tuple
     n, d, r = system.n[entry], system.d[entry], system.r[entry]
     x = np.nan_to_num(ev.x[cell])
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.where(r > 0, 1.0, (n - sums.r[q] * d) / np.where(r > 0, 1, sums.d[q]))
+        slope = np.where(r > 0, 1.0, (n - sums.r[q] * d) / sums.d[q])
         gap = sums.n[q] / sums.d[q] - sums.r[q]
         delta = np.where(r > 0, gap, (sums.r[q] * sums.d[q] - sums.n[q]) / (n - sums.r[q] * d))
         room = (sums.hn[q] + np.abs(sums.r[q]) * sums.hd[q]) / np.abs(sums.d[q]) + sums.hr[q]
@@ -192,10 +192,8 @@ def _snap(x, value, slack, step):
         # Moved back, the number is rounded like its column.
         power = np.where(np.abs(value - shifted) <= slack + 0.5 * step, power, 0)
     sharp = slack < 0.5 * step * (1 - 1e-6)
-    rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * np.where(step > 0, step, 1), value)
-    digits = np.where(sharp & (np.abs(rounded - value) <= 0.5 * step), rounded, value)
-    value = np.where(power != 0, tidy(x * 10.0 ** power), tidy(digits))
-    return power, value, sharp | (power != 0)
+    digits = np.where(sharp, np.round(value / step) * step, value)
+    return power, tidy(np.where(power != 0, x * 10.0 ** power, digits)), sharp | (power != 0)
 
 
 def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
@@ -313,7 +311,8 @@ def fill(system: System, ev: Evidence, expected: Expectation) -> list[Verdict]:
             break
         value, slack = _solve(system, sums, ev, entry)
         step = ev.step[system.cell[entry]]
-        rounded = np.where(step > 0, np.round(value / np.where(step > 0, step, 1)) * step, value)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rounded = np.round(value / step) * step
         sharp = np.isfinite(value) & (slack < 0.5 * step * (1 - 1e-6)) & (np.abs(rounded - value) <= 0.499 * step)
         lonely = _others_confirmed(system, ev, good, sums, entry)
         found = _agreed(system, ev, expected, sums, entry[sharp], tidy(rounded[sharp]), lonely[sharp])

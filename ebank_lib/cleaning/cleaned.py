@@ -14,6 +14,7 @@ from ..catalog import Catalog
 from ..display import describe, html_table
 from ..errors import ConfigError, SourceError, UnknownNameError
 from ..files import write_atomically
+from ..monthly import checked_name
 from ..sources import Source, open_source
 from ..store import kept_frames, store
 from ..wording import cell, cite, join, percent, t
@@ -60,8 +61,7 @@ def clean(source: Source | pd.DataFrame | str | Path, policy: str = "conservativ
     SourceError
         The source prints no cell in these months, or the end lies before the start.
     """
-    if policy not in POLICIES:
-        raise UnknownNameError("policy", policy, POLICIES)
+    checked_name(policy, "policy", POLICIES)
     if isinstance(source, pd.DataFrame | pd.Series):
         from ..sources.frame import from_frame  # what drafts a description is loaded for those without one
 
@@ -175,9 +175,7 @@ class Cleaned:
         return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
 
     def _of(self, doubtful: str) -> pd.DataFrame:
-        if doubtful not in ("omit", "keep"):
-            raise UnknownNameError("doubtful", doubtful, ("omit", "keep"))
-        return self.panel if doubtful == "keep" else self.trusted
+        return self.panel if checked_name(doubtful, "doubtful", ("omit", "keep")) == "keep" else self.trusted
 
     def series(self, branch: str, indicator: str, start=None, end=None, doubtful: str = "omit") -> pd.Series:
         """Return one series on a monthly ``PeriodIndex``, NaN where missing, in the base unit.
@@ -210,15 +208,14 @@ class Cleaned:
         that it may be, as it would be printed there; NaN where nothing says)."""
         e = self.judged
         filled = e.loc[e["decision"] == "filled", "cell"]
-        e = e[(e["decision"] == "flagged") & e["rule"].isin(_DOUBTFUL) & ~e["cell"].isin(filled[filled >= 0])]
+        e = e[(e["decision"] == "flagged") & e["rule"].isin(_DOUBTFUL) & ~e["cell"].isin(filled)]
         e = e.drop_duplicates("cell").astype(dict.fromkeys(("branch", "indicator", "rule", "file", "sheet"), object))
-        heirs = {b.id: b.merged_into for b in self.catalog.branches.values() if b.merged_into}
         sums = set(self.entries.loc[self.entries["rule"] == "year_to_date", "cell"])    # print more than the number
         likely = [_as_printed(row.text, row.before, row.detail.get("value", np.nan)) if row.cell not in sums
                   and row.rule in ("decimal_slip", "swapped_rows") else np.nan for row in e.itertuples()]
         names = [cell_name(*pair) for pair in zip(e["column"].astype(str), e["row"], strict=True)]
         found = pd.DataFrame({
-            "branch": [heirs.get(b, b) if b not in self.branches else b for b in e["branch"]], "month": e["month"],
+            "branch": [self.branch_id(b) for b in e["branch"]], "month": e["month"],
             "indicator": e["indicator"], "value": e["after"], "rule": e["rule"], "file": e["file"], "sheet": e["sheet"],
             "cell": names, "text": e["text"], "likely": likely})
         return describe(found.reset_index(drop=True), branch="branch", indicator="indicator", exact=["value"],
@@ -290,9 +287,9 @@ class Cleaned:
         lang : {"zh", "en"}, optional
             Of the units.
         """
-        if form not in ("long", "panel"):
-            raise UnknownNameError("form", form, ("long", "panel"))
-        return self.panel.copy() if form == "panel" else long_panel(self.panel, self.trusted, self.catalog, lang)
+        if checked_name(form, "form", ("long", "panel")) == "panel":
+            return self.panel.copy()
+        return long_panel(self.panel, self.trusted, self.catalog, lang)
 
     def total(self, doubtful: str = "omit") -> pd.DataFrame:
         """Return all branches together, months x indicators: the printed total where there is one, else the branches'

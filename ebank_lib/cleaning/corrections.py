@@ -42,11 +42,8 @@ def stated_cells(source, cells: pd.DataFrame) -> np.ndarray | None:
         raise SourceError("cannot be read as CSV in UTF-8", file=CORRECTIONS, found=str(error)) from error
     if missing := [name for name in COLUMNS if name not in lines]:
         raise SourceError("lacks columns", file=CORRECTIONS, found=", ".join(lines), expected=", ".join(missing))
-    names = {pair: cell_name(*pair) for pair in set(zip(cells["column"].astype(str), cells["row"], strict=True))}
-    at: dict[tuple, list[int]] = {}
-    for n, (file, sheet, *pair) in enumerate(zip(*(cells[c].astype(str) for c in ("file", "sheet", "column")),
-                                                 cells["row"], strict=True)):
-        at.setdefault((file, sheet, names[tuple(pair)]), []).append(n)
+    names = [cell_name(*pair) for pair in zip(cells["column"].astype(str), cells["row"], strict=True)]
+    at = cells.assign(cell=names).groupby(["file", "sheet", "cell"], observed=True).indices
     stated = np.full(len(cells), None, object)
     for n, line in enumerate(lines[COLUMNS].to_dict("records"), start=2):
         where = line["file"], line["sheet"], line["cell"].strip()

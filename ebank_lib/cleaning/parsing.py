@@ -74,16 +74,10 @@ def read_number(text: str, units: Collection[str] = ()) -> Reading:
         return _finish(Reading(), text)
     reading = Reading()
     rest = _SPACES.sub(" ", text.translate(_INVISIBLE)).strip()
-    if not rest:
-        reading.failed = "blank"
-    elif _NOTHING.fullmatch(rest):
-        reading.failed = "dash"
-    elif _ERROR.fullmatch(rest):
-        reading.failed = "error_value"
-    elif len(rest) > _LONGEST:
-        reading.failed = "not_a_number"
-    if reading.failed:
-        return reading
+    failed = ("blank" if not rest else "dash" if _NOTHING.fullmatch(rest) else
+              "error_value" if _ERROR.fullmatch(rest) else "not_a_number" if len(rest) > _LONGEST else "")
+    if failed:
+        return Reading(failed=failed)
     for rule in RULES:
         rest = rule(rest, reading, units).strip()
     found = _finish(reading, rest, text)
