@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..cleaning import trusted_panel
+from ..cleaning import reporting, trusted_panel
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..forecasting.forecast import said_of
 from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
 from ..province.league import League
-from ..province.sums import full_years, reporting
+from ..province.sums import full_years
 from ..wording import month_name, number, percent, t
 from . import style
 from .style import BAND, INK, MUTED, month_axis, month_numbers

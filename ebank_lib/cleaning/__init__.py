@@ -6,7 +6,8 @@ numbers prove about each other), :mod:`panel` (what a policy does about it; bran
 
 from .cleaned import Cleaned, clean
 from .ledger import ConservationError
-from .panel import POLICIES, trusted_panel
+from .panel import POLICIES, reporting, trusted_panel
 from .parsing import Reading, read_number
 
-__all__ = ["POLICIES", "Cleaned", "ConservationError", "Reading", "clean", "read_number", "trusted_panel"]
+__all__ = ["POLICIES", "Cleaned", "ConservationError", "Reading", "clean", "read_number", "reporting",
+           "trusted_panel"]

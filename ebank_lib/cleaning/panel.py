@@ -212,6 +212,12 @@ def trusted_panel(cleaned) -> pd.DataFrame:
     return getattr(cleaned, "trusted", cleaned.panel)
 
 
+def reporting(catalog: Catalog, panel: pd.DataFrame) -> list[str]:
+    """Return the branches that report today and are in the panel."""
+    present = set(panel.index.get_level_values("branch"))
+    return [b for b in catalog.reporting if b in present]
+
+
 def as_month(month, known: pd.PeriodIndex) -> pd.Period | None:
     """Return a month as a period, or None for None; an error if it is none of the months that exist."""
     if month is None:

@@ -23,7 +23,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
 from ..catalog import Catalog
-from ..cleaning import trusted_panel
+from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe
 from ..wording import cell, cite, language, t
 from .position import base_month, comparable_keys, matrix, scaled
@@ -120,13 +120,13 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replicatio
     UnknownNameError
         An indicator that does not exist.
     """
-    profiles, left_out = _profiles(cleaned, indicators)
-    branches = [b for b in cleaned.catalog.reporting if b in profiles.index or b in left_out]
+    growth = _growth(cleaned, indicators)
+    there = (growth.notna().all(axis=1) & bool(growth.shape[1])).to_numpy()
+    profiles = growth[there]
     table = describe(pd.DataFrame({
-        "branch": branches, "cluster": np.nan, "silhouette": np.nan,
-        "status": ["missing" if b in left_out else "ok" for b in branches]}), branch="*", indicator="*")
-    n = len(profiles)
-    if n < MIN_BRANCHES or profiles.shape[1] == 0:
+        "branch": growth.index.to_list(), "cluster": np.nan, "silhouette": np.nan,
+        "status": np.where(there, "ok", "missing")}), branch="*", indicator="*")
+    if len(profiles) < MIN_BRANCHES:
         return Clusters(cleaned.catalog, table, profiles, "few", np.nan)
     rng = np.random.default_rng(seed)
     scores = _scores(np.log1p(profiles).to_numpy())
@@ -134,17 +134,15 @@ def growth_clusters(cleaned, indicators: Sequence[str] | None = None, replicatio
     null = [_cluster(rng.normal(size=scores.shape) * scores.std(axis=0, ddof=1))[1] for _ in range(replications)]
     p_value = (1 + sum(v >= best for v in null)) / (replications + 1)
     verdict = "clusters" if p_value < 1 - LEVEL else "none"
-    there = table["branch"].isin(profiles.index).to_numpy()
-    if verdict == "none":
-        table.loc[there, "cluster"] = 1.0
-    else:
+    table.loc[there, "cluster"] = 1.0
+    if verdict == "clusters":
         table.loc[there, "cluster"] = labels.astype(float)
         table.loc[there, "silhouette"] = silhouette(squareform(pdist(scores)), labels)
     return Clusters(cleaned.catalog, table, profiles, verdict, p_value)
 
 
-def _profiles(cleaned, indicators: Sequence[str] | None) -> tuple[pd.DataFrame, list[str]]:
-    """Return growth a year, branches x indicators, and the branches for which one is unknown."""
+def _growth(cleaned, indicators: Sequence[str] | None) -> pd.DataFrame:
+    """Return growth a year, branches x indicators that have a year to grow in."""
     catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     keys = comparable_keys(panel, catalog, indicators)
     if indicators is None:
@@ -156,15 +154,9 @@ def _profiles(cleaned, indicators: Sequence[str] | None) -> tuple[pd.DataFrame, 
         first, last = base_month(wide), base_month(wide.iloc[::-1])
         if first is None or (last - first).n < MIN_MONTHS:
             continue
-        ind = catalog.indicators[key]
-        x = scaled(wide, ind.kind == "ratio" and ind.bounded)
+        x = scaled(wide, catalog.indicators[key])
         out[key] = np.expm1((x.loc[last] - x.loc[first]) / (last - first).n * 12)
-    if not out:
-        return pd.DataFrame(), [b for b in catalog.reporting if b in panel.index.get_level_values("branch")]
-    frame = pd.DataFrame(out)
-    order = [b for b in catalog.reporting if b in frame.index]
-    whole = frame.loc[order].dropna()
-    return whole, [b for b in order if b not in whole.index]
+    return pd.DataFrame(out, index=pd.Index(reporting(catalog, panel), name="branch"))
 
 
 def _scores(growth: np.ndarray) -> np.ndarray:

@@ -131,9 +131,8 @@ def convergence(cleaned, indicators: Sequence[str] | None = None) -> Convergence
     catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     rows, points = [], []
     for key in comparable_keys(panel, catalog, indicators):
-        ind = catalog.indicators[key]
         wide = matrix(panel, catalog, key)
-        row, x = _one(wide, scaled(wide, ind.kind == "ratio" and ind.bounded))
+        row, x = _one(wide, scaled(wide, catalog.indicators[key]))
         rows.append({"indicator": key, **row})
         if row["status"] == "ok":
             initial, final = x.loc[row["start"]], x.loc[row["last"]]

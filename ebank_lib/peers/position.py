@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..catalog import Catalog
-from ..cleaning import trusted_panel
+from ..catalog import Catalog, Indicator
+from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe
 from ..errors import SeriesError, UnknownNameError
+from ..monthly import checked_name
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 
 YEAR = 12
@@ -56,11 +57,10 @@ def matrix(panel: pd.DataFrame, catalog: Catalog, key: str) -> pd.DataFrame:
     A flow is the mean of the last twelve months, because in a single month its season would say more than its level;
     it is there from the twelfth month of a branch on where at least nine of the twelve are.
     """
-    here = panel.index.get_level_values("branch").unique()
-    known = set(here)
-    branches = [b for b in catalog.reporting if b in known]
+    branches = reporting(catalog, panel)
     if not branches:
-        raise SeriesError("holds no branch to compare", found=", ".join(map(str, here[:5])) or "nothing",
+        here = panel.index.get_level_values("branch").unique()[:5]
+        raise SeriesError("holds no branch to compare", found=", ".join(map(str, here)) or "nothing",
                           expected="branches of the catalogue")
     wide = by_branch(panel, key)[branches]
     wide = wide.reindex(pd.period_range(wide.index[0], wide.index[-1], freq="M", name="month"))
@@ -89,9 +89,9 @@ def indexed(wide: pd.DataFrame) -> tuple[pd.DataFrame, pd.Period | None]:
     return (wide / start.where(start > 0)).where(wide >= 0).loc[base:].reindex(wide.index), base
 
 
-def scaled(wide: pd.DataFrame, bounded_ratio: bool) -> pd.DataFrame:
+def scaled(wide: pd.DataFrame, ind: Indicator) -> pd.DataFrame:
     """Return logs, or log odds of a bounded ratio (its growth slows near 100% whatever branches do); NaN outside."""
-    if bounded_ratio:
+    if ind.kind == "ratio" and ind.bounded:
         inside = wide.where((wide > 0) & (wide < 1))
         return np.log(inside / (1 - inside))
     return np.log(wide.where(wide > 0))
@@ -258,10 +258,7 @@ def compare_peers(cleaned, branch: str, indicators: Sequence[str] | None = None)
     """
     catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     branch = catalog.branch(branch).id
-    here = panel.index.get_level_values("branch").unique()
-    known = [b for b in catalog.reporting if b in here]
-    if branch not in known:
-        raise UnknownNameError("branch among the peers", branch, known)
+    checked_name(branch, "branch among the peers", reporting(catalog, panel))
     rows, fields, bases, own = [], [], {}, panel.loc[branch]
     for key in comparable_keys(panel, catalog, indicators):
         wide = matrix(panel, catalog, key)

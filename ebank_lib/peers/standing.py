@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
-from ..cleaning import trusted_panel
+from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe, html_table
 from ..wording import language, month_name, number, percent, t
 from .position import YEAR, by_branch
@@ -107,8 +107,7 @@ def standing(cleaned, branch: str | None = None, indicators: Iterable[str] | Non
     own = cleaned.total() if branch is None else panel.xs(catalog.branch(branch).id, level="branch")
     total = own if branch is None else cleaned.total()
     wanted = [catalog.indicator(key).key for key in indicators or catalog.headline or catalog.indicators]
-    known = set(panel.index.get_level_values("branch"))
-    peers = [b for b in catalog.reporting if b in known]
+    peers = reporting(catalog, panel)
     rows, fields = [], {}
     for key in dict.fromkeys(wanted):
         y = own[key].dropna() if key in own else pd.Series(dtype=float)

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog, Indicator
-from ..cleaning import trusted_panel
+from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, listed, month_name, number, percent, t
-from .sums import TENTH, add_up, additive, full_years, name_of, reporting, table_unit, total_of
+from .sums import TENTH, add_up, additive, full_years, name_of, table_unit, total_of
 
 
 @dataclass(frozen=True, repr=False)

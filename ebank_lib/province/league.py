@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import Catalog
-from ..cleaning import trusted_panel
+from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe, html_table
-from ..errors import SeriesError, UnknownNameError
+from ..errors import SeriesError
+from ..monthly import checked_name
 from ..wording import cell, cite, join, language, month_name, number, percent, t
-from .sums import TENTH, add_up, full_years, name_of, reporting, table_unit, total_of
+from .sums import TENTH, add_up, full_years, name_of, table_unit, total_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,9 +42,7 @@ class League(Shown):
         UnknownNameError
             The indicator is not in the table.
         """
-        key = indicator or self.indicators[0]
-        if key not in self.indicators:
-            raise UnknownNameError("indicator in the table", key, self.indicators)
+        key = checked_name(indicator or self.indicators[0], "indicator in the table", self.indicators)
         return self.table[self.table["indicator"] == key].sort_values("rank", kind="stable", ignore_index=True)
 
     def largest(self, indicator: str = "", n: int = 3) -> pd.DataFrame:
@@ -153,9 +152,8 @@ def league_table(cleaned, indicators: Sequence[str] | str | None = None) -> Leag
     catalog, panel = cleaned.catalog, trusted_panel(cleaned)
     names = [indicators] if isinstance(indicators, str) else indicators
     keys = tuple(catalog.indicator(k).key for k in (catalog.headline if names is None else names))
-    missing = [k for k in keys if k not in panel.columns]
-    if missing:
-        raise UnknownNameError("indicator in the panel", missing[0], panel.columns)
+    for key in keys:
+        checked_name(key, "indicator in the panel", panel.columns)
     end = panel.index.get_level_values("month").max()
     branches = reporting(catalog, panel)
     table = pd.concat([_rows(catalog, panel, key, branches, end) for key in keys], ignore_index=True)
@@ -184,22 +182,17 @@ def _rows(catalog: Catalog, panel: pd.DataFrame, key: str, branches: list[str], 
     out = pd.DataFrame({"branch": branches, "indicator": key, "value": now, "share": share, "growth": growth})
     out["rank"] = out["value"].rank(ascending=False, method="min")
     out["rank_growth"] = out["growth"].rank(ascending=False, method="min")
-    last = {"branch": total_of(catalog), "indicator": key, "value": total, "share": of_all, "growth": whole,
-            "rank": np.nan, "rank_growth": np.nan}
+    last = {"branch": total_of(catalog), "indicator": key, "value": total, "share": of_all, "growth": whole}
     return pd.concat([out, pd.DataFrame([last])], ignore_index=True)
 
 
 def _over(above, below):
-    below = np.asarray(below, dtype=float)
-    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
+    return above / np.where(below > 0, below, np.nan)
 
 
 def _ratio(catalog: Catalog, panel: pd.DataFrame, key: str, branches: list[str], month: pd.Period):
     """A ratio of each branch in a month, and of all together where numerators and denominators are known."""
-    months = panel.index.get_level_values("month")
-    if month not in months:
-        return np.full(len(branches), np.nan), np.nan
-    rows = panel.xs(month, level="month").reindex(branches)
+    rows = panel[panel.index.get_level_values("month") == month].droplevel("month").reindex(branches)
     ind = catalog.indicators[key]
     parts = [ind.numerator, *ind.denominators]
     if ind.numerator is None or not set(parts) <= set(panel.columns):

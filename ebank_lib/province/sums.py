@@ -44,22 +44,13 @@ def complete(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]]) -> tuple[pd.
     full, filled = {}, {}
     for branch, key in nodes:
         y = panel.loc[branch, key]
-        own = there.loc[branch]
         positive = bool((y.dropna() > 0).all())
         line = (np.log(y) if positive else y).interpolate(method="linear", limit_area="inside")
-        line = np.exp(line) if positive else line
-        gaps = y.isna() & line.notna()
-        line = line.where(gaps, y)
-        if own.any():
-            line[own.index < own.idxmax()] = 0.0
-        full[branch, key], filled[branch, key] = line, gaps
+        filled[branch, key] = gaps = y.isna() & line.notna()
+        y = y.where(~gaps, np.exp(line) if positive else line)
+        begun = there.loc[branch].cummax()
+        full[branch, key] = y.where(begun | ~begun.any(), 0.0)
     return pd.DataFrame(full), pd.DataFrame(filled)
-
-
-def reporting(catalog: Catalog, panel: pd.DataFrame) -> list[str]:
-    """Return the branches that report today and are in the panel."""
-    present = set(panel.index.get_level_values("branch"))
-    return [b for b in catalog.reporting if b in present]
 
 
 def full_years(panel: pd.DataFrame, nodes: list[tuple[str, str]], ind: Indicator, months: int = 12) \

@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..cleaning import reporting
 from ..config import read_yaml
-from ..province.sums import TENTH, add_up, name_of, reporting, total_of
+from ..province.sums import TENTH, add_up, name_of, total_of
 from ..scenarios.strategy import is_share
 from ..wording import t
 from .page import About

@@ -31,6 +31,7 @@ from ..display import Shown, describe, html_table
 from ..errors import ConfigError, SeriesError, UnknownNameError
 from ..files import named_file
 from ..growth import as_month
+from ..monthly import checked_name
 from ..wording import cell, cite, join, language, listed, month_name, percent, t
 from .statistics import FACTS, MIN_MONTHS, Data, as_written
 
@@ -221,8 +222,7 @@ def stylised_facts(cleaned, branch: str, facts: str | Path | None = None) -> Fac
     if facts is None:
         return Facts(branch, catalog, pd.DataFrame(columns=columns))
     spec = load_facts(Path(facts), catalog)
-    if branch not in cleaned.branches:
-        raise UnknownNameError("branch in the panel", branch, cleaned.branches)
+    checked_name(branch, "branch in the panel", cleaned.branches)
     frames = {"branch": cleaned.block(branch)}
     if any(fact.scope == "total" for fact in spec.facts):
         frames["total"] = cleaned.total()

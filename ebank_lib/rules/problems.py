@@ -20,6 +20,7 @@ from ..config import Strict, read_yaml, validate
 from ..display import Shown, describe, html_table
 from ..errors import ConfigError, UnknownNameError
 from ..files import named_file
+from ..monthly import checked_name
 from ..wording import cell, cite, language, listed, t
 from .statistics import PROBLEMS, Asked, Figure, as_written
 
@@ -71,16 +72,13 @@ def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
     """Read the register that a source names under ``problems:``, or a file of one; none when the source names no file.
 
     Refused with its place in the file: a key or number that stands twice, an entry with neither rules nor needs, a
-    threshold that makes no sense, a rule without what its statistic needs, a name that does not exist. Without a
-    catalogue (default: the source's) indicators are not checked.
+    threshold that makes no sense, a rule without what its statistic needs, a name that does not exist. A file needs the
+    catalogue, a source has its own.
     """
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-    else:
-        path = named_file(source, "problems")
-        if path is None:
-            return []
-        catalog = catalog or source.catalog
+    path = Path(source) if isinstance(source, (str, Path)) else named_file(source, "problems")
+    if path is None:
+        return []
+    catalog = catalog or source.catalog
     spec = validate(_File, read_yaml(path), path)
     seen: set[object] = set()
     for n, entry in enumerate(spec.entries):
@@ -97,7 +95,7 @@ def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
     return list(spec.entries)
 
 
-def _check(rule: Rule, catalog: Catalog | None, file: str, at: str) -> None:
+def _check(rule: Rule, catalog: Catalog, file: str, at: str) -> None:
     if rule.statistic not in PROBLEMS:
         raise UnknownNameError("statistic", rule.statistic, PROBLEMS, file=file, key=at)
     asked, by_events = PROBLEMS[rule.statistic], rule.statistic == "instability_after_events"
@@ -110,7 +108,7 @@ def _check(rule: Rule, catalog: Catalog | None, file: str, at: str) -> None:
              "words that mark a system event")):
         if wrong:
             raise ConfigError(said, found=found, expected=expected, file=file, key=f"{at}.{column}")
-    for key in [*rule.indicators, *rule.of] if catalog is not None else []:
+    for key in [*rule.indicators, *rule.of]:
         if key not in catalog.indicators:
             raise UnknownNameError("indicator", key, catalog.indicators, file=file, key=at)
         if key in rule.indicators and catalog.indicators[key].kind not in asked.kinds:
@@ -170,8 +168,8 @@ class Assessment(Shown):
 
     def of_kind(self, kind: str | None = None) -> list[tuple[Entry, dict]]:
         """Return the entries (of a kind), each with its row of the table."""
-        if kind is not None and kind not in KINDS:
-            raise UnknownNameError("kind of entry", kind, KINDS)
+        if kind is not None:
+            checked_name(kind, "kind of entry", KINDS)
         pairs = zip(self.entries, self.table.to_dict("records"), strict=True)
         return [(entry, row) for entry, row in pairs if kind in (None, entry.kind)]
 
@@ -237,9 +235,7 @@ def assess_problems(cleaned, branch: str, problems: str | Path | None = None) ->
     """
     catalog = cleaned.catalog
     branch = catalog.branch(branch).id
-    here = cleaned.panel.index.get_level_values("branch").unique()
-    if branch not in here:
-        raise UnknownNameError("branch in the panel", branch, here)
+    checked_name(branch, "branch in the panel", cleaned.panel.index.get_level_values("branch").unique())
     entries = load_problems(cleaned.source if problems is None else problems, catalog)
     rows, deciding = [], []
     for entry in entries:
