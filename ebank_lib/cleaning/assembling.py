@@ -44,19 +44,17 @@ class Grid:
         return self.value.size
 
 
-def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book, stated: np.ndarray | None = None
-             ) -> tuple[Grid, np.ndarray]:
+def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book, stated: np.ndarray) -> tuple[Grid, np.ndarray]:
     """Return the grid and, for each cell, the branch id or printed name; every decision goes into `book`. What is
     `stated` of a cell goes before what is printed."""
-    said = np.array([s is not None for s in stated]) if stated is not None else np.zeros(len(cells), bool)
+    said, printed = stated.astype(bool), cells["text"].to_numpy(object)
     if said.any():
-        printed = cells["text"].to_numpy(object)
         cells = cells.assign(text=[s["value"] if s else p for s, p in zip(stated, printed, strict=True)])
     texts = _Texts(cells, catalog)
     unit, name, alive, foreign = _place(cells, catalog, texts.figures, book)
     alive &= ~_reject(book, (cells["indicator"] == "").to_numpy() & alive, "unmapped_heading")
     none = alive & said & ~texts.readable
-    alive &= ~_reject(book, none, "stated", list(stated[none]) if none.any() else None)
+    alive &= ~_reject(book, none, "stated", list(stated[none]))
     merged = (cells["merged"] != "").to_numpy()
     alive &= ~_reject(book, alive & merged & (texts.failed == "blank"), "merged_cell")
     for why in FAILED:

@@ -211,8 +211,7 @@ def copied(system: System, ev: Evidence) -> np.ndarray:
 
 def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:
     """Equations that leave no room for rounding: they give a cell to its last digit."""
-    least = np.minimum.reduceat(ev.step[system.cell], system.start) if system.size else np.empty(0)
-    return system.is_linear & (sums.hn < 0.5 * least)
+    return system.is_linear & (sums.hn < 0.5 * np.minimum.reduceat(ev.step[system.cell], system.start))
 
 
 def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.ndarray) -> np.ndarray:
@@ -227,9 +226,8 @@ def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.
     for n, which in enumerate((sound, sound & _sharp(system, ev, sums))):
         confirmed[n, system.cell[which[system.equation]]] = True
     confirmed &= (~ev.stale | ev.settled) & ~ev.doubtful
-    within_branch = system.in_branch[system.equation]
-    doubtful = (~np.where(within_branch, confirmed[1][system.cell], confirmed[0][system.cell])).astype(float)
-    count = np.add.reduceat(doubtful, system.start) if system.size else np.empty(0)
+    doubtful = ~confirmed[system.in_branch[system.equation].astype(int), system.cell]
+    count = np.bincount(system.equation[doubtful], minlength=system.size)
     return count[system.equation[entry]] - doubtful[entry] <= 0
 
 

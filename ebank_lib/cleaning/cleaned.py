@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -67,15 +67,12 @@ def clean(source: Source | pd.DataFrame | str | Path, policy: str = "conservativ
 
         source = from_frame(source)
     source = open_source(source) if isinstance(source, (str, Path)) else source
-    keep = cells is None and isinstance(source, Source) and store() is not None and source.content is not None
+    keep = cells is None and store() is not None and source.content is not None
     cells = source.cells() if cells is None else cells
     cells = _between(cells.assign(stated=stated_cells(source, cells)), start, end)
-    stated = cells.pop("stated").to_numpy(object)
-    if keep:
-        key = source.content, policy, *(None if month is None else str(month) for month in (start, end))
-        tables = unpacked(kept_frames("cleaned", key, lambda: packed(_tables(cells, source.catalog, policy, stated))))
-    else:
-        tables = _tables(cells, source.catalog, policy, stated)
+    make = partial(_tables, cells, source.catalog, policy, cells.pop("stated").to_numpy(object))
+    key = getattr(source, "content", None), policy, *(None if month is None else str(month) for month in (start, end))
+    tables = unpacked(kept_frames("cleaned", key, lambda: packed(make()))) if keep else make()
     describe(tables["conservation"], branch="*", indicator="*")
     return Cleaned(source, source.catalog, cells=cells, policy=policy, **tables)
 

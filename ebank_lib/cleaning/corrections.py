@@ -25,17 +25,17 @@ def cell_name(column: str, row: int) -> str:
     return f"{column}{row}" if letters else f"{row} {column}"
 
 
-def stated_cells(source, cells: pd.DataFrame) -> np.ndarray | None:
-    """Return for every cell what is stated of it (``value, reason, who``) or None; None if nothing is.
+def stated_cells(source, cells: pd.DataFrame) -> np.ndarray:
+    """Return for every cell what is stated of it (``value, reason, who``) or None.
 
     Raises
     ------
     SourceError
         Naming the line: a cell that is not printed or stated twice, a value that is no number, nobody who says so.
     """
-    content = getattr(source, "stated", b"")
+    stated, content = np.full(len(cells), None, object), getattr(source, "stated", b"")
     if not content:
-        return None
+        return stated
     try:
         lines = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except ValueError as error:
@@ -44,7 +44,6 @@ def stated_cells(source, cells: pd.DataFrame) -> np.ndarray | None:
         raise SourceError("lacks columns", file=CORRECTIONS, found=", ".join(lines), expected=", ".join(missing))
     names = [cell_name(*pair) for pair in zip(cells["column"].astype(str), cells["row"], strict=True)]
     at = cells.assign(cell=names).groupby(["file", "sheet", "cell"], observed=True).indices
-    stated = np.full(len(cells), None, object)
     for n, line in enumerate(lines[COLUMNS].to_dict("records"), start=2):
         where = line["file"], line["sheet"], line["cell"].strip()
         number = read_number(line["value"])

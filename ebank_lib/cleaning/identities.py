@@ -76,7 +76,7 @@ class System:
         v = np.where(gone, 0.0, v)
 
         def total(w):
-            return np.add.reduceat(w, start) if len(start) else np.empty(0)
+            return np.add.reduceat(w, start)
 
         linear = (rule != _RATIO).astype(float)
         return Sums(total(n * v), linear + total(d * v), total(r * v), total(np.abs(n) * h), total(np.abs(d) * h),
@@ -101,7 +101,7 @@ class System:
 
     def made_of(self, cells: np.ndarray) -> np.ndarray:
         """Return for every equation whether all its cells are marked in `cells`."""
-        return np.logical_and.reduceat(cells[self.cell], self.start) if self.size else np.empty(0, bool)
+        return np.logical_and.reduceat(cells[self.cell], self.start)
 
 
 @dataclass

@@ -89,12 +89,13 @@ class Data:
     def dlog(self) -> pd.DataFrame:
         return pd.DataFrame({k: log_growth(self.frame[k]) for k in self.names}).iloc[1:]
 
-    def years(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the year and the year before, on the months that both have for every indicator asked."""
+    def years(self) -> np.ndarray:
+        """Return the year and the year before, months x 2 x indicators: the months that both have for every indicator
+        asked; one without figures where they are too few."""
         months = pd.period_range(f"{self.year}-01", f"{self.year}-12", freq="M")
-        now, before = (self.frame[self.names].reindex(months - back).to_numpy() for back in (0, 12))
-        both = np.isfinite(now).all(axis=1) & np.isfinite(before).all(axis=1)
-        return now[both], before[both]
+        x = np.stack([self.frame[self.names].reindex(months - back).to_numpy() for back in (0, 12)], axis=1)
+        known = x[np.isfinite(x).all(axis=(1, 2))]
+        return known if len(known) >= MIN_MONTHS else np.full_like(x[:1], np.nan)
 
     def draws(self, n: int, kept: np.ndarray | None = None) -> np.ndarray:
         """Row numbers of every bootstrap sample, replications x n; the kept rows are in each."""
@@ -134,36 +135,35 @@ def _positive(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, x, np.nan)
 
 
-def _monthly(items: str, statistic: Callable, transform: Callable = lambda dlog: dlog) -> Callable[[Data], Estimate]:
-    """A figure of monthly growths: ``statistic(samples x months x indicators, columns, the others' columns)``."""
+def _drawn(items: str, values: Callable, statistic: Callable) -> Callable[[Data], Estimate]:
+    """A figure of months that are drawn anew: ``statistic(samples x months x ..., columns, the others' columns)``;
+    `values` are what each month has, and the rows that every sample keeps."""
     def estimate(data: Data) -> Estimate:
         chosen = getattr(data, items)
         firsts = data.at([a for a, _ in chosen])
         others = data.at([b for _, b in chosen] if items == "pairs" else data.against)
-        frame = transform(data.dlog())
-        x = frame.to_numpy()
-        kept = np.flatnonzero(frame.index.isin(pd.PeriodIndex(list(data.fixed), freq="M")))
+        x, kept = values(data)
         return Estimate(chosen, statistic(x[None], firsts, others)[0],
                         _percentiles(statistic(x[data.draws(len(x), kept)], firsts, others)))
 
     return estimate
 
 
+def _monthly(items: str, statistic: Callable, transform: Callable = lambda dlog: dlog) -> Callable[[Data], Estimate]:
+    """A figure of monthly growths."""
+    def values(data: Data):
+        dlog = data.dlog()
+        return transform(dlog.to_numpy()), np.flatnonzero(dlog.index.isin(pd.PeriodIndex(list(data.fixed), freq="M")))
+
+    return _drawn(items, values, statistic)
+
+
 def _annual(items: str, statistic: Callable) -> Callable[[Data], Estimate]:
     """A figure of the sums of a year and the year before: ``statistic(now, before, columns, the others' columns)``."""
-    def estimate(data: Data) -> Estimate:
-        chosen, (now, before) = getattr(data, items), data.years()
-        firsts, others = (data.at([pair[side] for pair in chosen if pair[side]]) for side in (0, 1))
-        if len(now) < MIN_MONTHS:
-            nothing = np.full(len(chosen), np.nan)
-            return Estimate(chosen, nothing, lambda level: (nothing, nothing))
+    def of_years(x: np.ndarray, firsts: list[int], others: list[int]) -> np.ndarray:
+        return statistic(*np.moveaxis(x.sum(axis=-3), -2, 0), firsts, others)
 
-        def of(rows: np.ndarray) -> np.ndarray:
-            return statistic(now[rows].sum(axis=-2), before[rows].sum(axis=-2), firsts, others)
-
-        return Estimate(chosen, of(np.arange(len(now))), _percentiles(of(data.draws(len(now)))))
-
-    return estimate
+    return _drawn(items, lambda data: (data.years(), None), of_years)
 
 
 def later_volatility(data: Data) -> Estimate:
