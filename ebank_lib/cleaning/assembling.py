@@ -24,7 +24,8 @@ _NOTE_OF_NAME = re.compile(r"[\s*＊※①-⑳]+$|[(（\[【][^()（）\[\]【�
 
 @dataclass
 class Grid:
-    """Numbers of ``units`` (branches that print a row, merged ones and the total among them) x months x indicators."""
+    """Numbers of ``units`` (branches that print a row or inherit one, merged ones and the total among them) x months x
+    indicators."""
 
     units: list[str]
     months: pd.PeriodIndex
@@ -258,7 +259,9 @@ def _merged_branches(cells, catalog: Catalog, name, alive, book: Book) -> np.nda
 
 
 def _grid(cells, catalog: Catalog, unit, foreign, value, half, own, alive, book: Book) -> Grid:
+    # A branch that inherits has a place even if it prints no row.
     seen = set(unit)
+    seen |= {b.merged_into for b in catalog.branches.values() if b.id in seen}
     units = sorted((b for b in catalog.branches if b in seen), key=lambda b: catalog.branches[b].role == "total")
     unit = pd.Index(units, dtype=object).get_indexer(unit)      # -1: unknown
     month = pd.PeriodIndex(cells["month"])

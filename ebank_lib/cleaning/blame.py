@@ -222,9 +222,7 @@ def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.
     """
     sound = good & (sums.unknown == 0) & system.used & ~copied(system, ev) & ~system.is_within
     sound &= ~system.containing(ev.doubtful)
-    confirmed = np.zeros((2, len(system.cell_start) - 1), bool)
-    for n, which in enumerate((sound, sound & _sharp(system, ev, sums))):
-        confirmed[n, system.cell[which[system.equation]]] = True
+    confirmed = np.stack([system.standing_in(sound), system.standing_in(sound & _sharp(system, ev, sums))])
     confirmed &= (~ev.stale | ev.settled) & ~ev.doubtful
     doubtful = ~confirmed[system.in_branch[system.equation].astype(int), system.cell]
     count = np.bincount(system.equation[doubtful], minlength=system.size)

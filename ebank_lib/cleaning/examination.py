@@ -261,10 +261,7 @@ class _Examination:
         """Return the cells that stand in a strong equation that holds, and those in a change that holds."""
         good, asked = self._holding(self.x, self.half)
         sound = good & asked & ~self.system.is_within & ~copied(self.system, self.ev)
-        found = np.zeros((2, self.grid.size), bool)
-        for n, which in enumerate((sound, sound & self.system.is_change)):
-            found[n, self.system.cell[which[self.system.equation]]] = True
-        return found[0], found[1]
+        return self.system.standing_in(sound), self.system.standing_in(sound & self.system.is_change)
 
 
 def _pair(swap: Swap, columns: np.ndarray) -> tuple[tuple, tuple]:
@@ -292,8 +289,6 @@ def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:
     """Return what brings an heir's months before the merger to the size after it: one factor for each indicator."""
     factor = np.ones(grid.value.shape)
     for gone, heir, until in mergers(grid, catalog):
-        if heir < 0 or not until:
-            continue
         last = slice(max(0, until - 6), until)
         with np.errstate(divide="ignore", invalid="ignore"):
             times = series.median((grid.value[heir, last] + grid.value[gone, last]) / grid.value[heir, last], axis=0)

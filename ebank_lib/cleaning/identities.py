@@ -99,6 +99,12 @@ class System:
         """Return for every equation whether any of the cells marked in `cells` stands in it."""
         return np.bincount(self.equation[cells[self.cell]], minlength=self.size) > 0
 
+    def standing_in(self, equations: np.ndarray) -> np.ndarray:
+        """Return for every cell whether it stands in any of the equations marked in `equations`."""
+        found = np.zeros(len(self.cell_start) - 1, bool)
+        found[self.cell[equations[self.equation]]] = True
+        return found
+
     def made_of(self, cells: np.ndarray) -> np.ndarray:
         """Return for every equation whether all its cells are marked in `cells`."""
         return np.logical_and.reduceat(cells[self.cell], self.start)
@@ -195,9 +201,8 @@ def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
     groups = [[(u, m)] for u, m in enumerate(mask)]
     for gone, heir, until in mergers(grid, catalog):
         groups[gone] = [(gone, mask[gone] & (month < until))]
-        if heir >= 0:
-            groups[heir] = [(heir, mask[heir] & (month < until))]
-            groups.append([(heir, mask[heir]), (gone, mask[gone] & (month < until))])
+        groups[heir] = [(heir, mask[heir] & (month < until))]
+        groups.append([(heir, mask[heir]), *groups[gone]])
     return groups
 
 

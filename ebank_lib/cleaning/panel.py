@@ -99,14 +99,10 @@ def _interpolate(grid: Grid, flat: np.ndarray, suspects: list[int], book: Book) 
 
 
 def mergers(grid: Grid, catalog: Catalog) -> list[tuple[int, int, int]]:
-    """Return ``(merged unit, heir's unit or -1, first month they report as one)``, months as positions in the grid."""
-    out = []
-    for n, unit in enumerate(grid.units):
-        b = catalog.branches[unit]
-        if b.role == "merged":
-            heir = grid.units.index(b.merged_into) if b.merged_into in grid.units else -1
-            out.append((n, heir, int(np.clip((b.merged_month - grid.months[0]).n, 0, len(grid.months)))))
-    return out
+    """Return ``(merged unit, heir's unit, first month they report as one)``, months as positions in the grid."""
+    gone = [catalog.branches[unit] for unit in grid.units if catalog.branches[unit].role == "merged"]
+    return [(grid.units.index(b.id), grid.units.index(b.merged_into),
+             int(np.clip((b.merged_month - grid.months[0]).n, 0, len(grid.months)))) for b in gone]
 
 
 def build_panel(grid: Grid, catalog: Catalog, book: Book) -> tuple[pd.DataFrame, np.ndarray]:
@@ -116,30 +112,23 @@ def build_panel(grid: Grid, catalog: Catalog, book: Book) -> tuple[pd.DataFrame,
     one of the two is unknown the sum is unknown, and the other's cell is rejected with that reason.
     """
     value, held = grid.value.copy(), grid.cell >= 0
-    extra: dict[str, np.ndarray] = {}
     for gone, heir, until in mergers(grid, catalog):
-        own = value[gone, :until]
-        theirs = value[heir, :until] if heir >= 0 else np.full_like(own, np.nan)
+        theirs = value[heir, :until]
         here = lifetime(grid, gone)[:until, None]
-        joint = np.where(here, own + theirs, theirs)
+        joint = np.where(here, value[gone, :until] + theirs, theirs)
         _derive_ratios(joint, here[:, 0], catalog, grid.indicators)
         _note_merger(grid, catalog, book, gone, heir, until, joint, held)
-        if heir >= 0:
-            value[heir, :until] = joint
-        else:
-            extra[catalog.branches[grid.units[gone]].merged_into] = np.pad(
-                joint, ((0, len(grid.months) - until), (0, 0)), constant_values=np.nan)
-    keep = [b for b in (*catalog.reporting, catalog.total) if b in grid.units or b in extra]
-    blocks = [value[grid.units.index(b)] if b in grid.units else extra[b] for b in keep]
+        value[heir, :until] = joint
+    keep = [b for b in (*catalog.reporting, catalog.total) if b in grid.units]
     index = pd.MultiIndex.from_product([keep, grid.months], names=["branch", "month"])
-    data = np.concatenate(blocks) if blocks else np.empty((0, len(grid.indicators)))
+    data = value[[grid.units.index(b) for b in keep]].reshape(-1, len(grid.indicators))
     return pd.DataFrame(data, index=index, columns=grid.indicators), np.sort(grid.cell[held])
 
 
 def lifetime(grid: Grid, unit: int) -> np.ndarray:
     """Return the months from a unit's first printed row to its last: in a month without a file it existed, too."""
-    there, month = np.flatnonzero(grid.present[unit]), np.arange(len(grid.months))
-    return (month >= there[0]) & (month <= there[-1])
+    there = grid.present[unit]
+    return np.logical_or.accumulate(there) & np.logical_or.accumulate(there[::-1])[::-1]
 
 
 def _derive_ratios(joint: np.ndarray, here: np.ndarray, catalog: Catalog, keys: list[str]) -> None:
@@ -156,8 +145,6 @@ def _note_merger(grid, catalog: Catalog, book: Book, gone: int, heir: int, until
     b = catalog.branches[grid.units[gone]]
     detail = {"name": in_both(b), "heir": in_both(catalog.branches[b.merged_into])}
     for unit in (gone, heir):
-        if unit < 0:
-            continue
         cell = grid.cell[unit, :until]
         here = (cell >= 0) & lifetime(grid, gone)[:until, None]
         lost, kept = here & np.isnan(joint), here & ~np.isnan(joint)

@@ -79,13 +79,12 @@ def test_a_branch_that_ended_before_its_merger_adds_nothing_after_its_last_row()
     assert np.isnan(stock[4]) and stock[8] == 316 and stock[9] == 109
 
 
-def test_without_a_row_of_its_heir_a_merged_branch_is_its_history():
-    g, catalog = grid(("old",)), small_catalog(merged=True)
-    g.present[0, 12:] = False
-    g.value[0, 12:], g.cell[0, 12:] = np.nan, -1
-    panel, in_panel = build_panel(g, catalog, Book())
-    assert panel.index.get_level_values("branch").unique().tolist() == ["lake"]
-    assert panel["stock"].isna().all() and len(in_panel) == 0     # what only one of them prints is no sum
+def test_without_a_row_of_its_heir_a_merged_branch_is_its_history(merged):
+    merged.cells = merged.cells[merged.cells["branch"] == "old支行"].reset_index(drop=True)
+    cleaned = merged.clean()
+    assert cleaned.branches == ["lake"] and len(cleaned.cells) == 12 * 8
+    # What only one of them prints is no sum.
+    assert cleaned.panel["stock"].isna().all() and cleaned.conservation["in_panel"].iloc[0] == 0
 
 
 def place(unit, month, key):
