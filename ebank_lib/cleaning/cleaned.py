@@ -168,8 +168,7 @@ class Cleaned:
 
         Numbers that are `doubtful` are left out ("omit") or as the panel has them ("keep").
         """
-        block = self._of(doubtful).loc[self.branch_id(branch)]
-        return block.set_axis(pd.PeriodIndex(block.index, freq="M", name="month"))
+        return self._of(doubtful).loc[self.branch_id(branch)]
 
     def _of(self, doubtful: str) -> pd.DataFrame:
         return self.panel if checked_name(doubtful, "doubtful", ("omit", "keep")) == "keep" else self.trusted
@@ -210,11 +209,11 @@ class Cleaned:
         sums = set(self.entries.loc[self.entries["rule"] == "year_to_date", "cell"])    # print more than the number
         likely = [_as_printed(row.text, row.before, row.detail.get("value", np.nan)) if row.cell not in sums
                   and row.rule in ("decimal_slip", "swapped_rows") else np.nan for row in e.itertuples()]
-        names = [cell_name(*pair) for pair in zip(e["column"].astype(str), e["row"], strict=True)]
-        found = pd.DataFrame({
-            "branch": [self.branch_id(b) for b in e["branch"]], "month": e["month"],
-            "indicator": e["indicator"], "value": e["after"], "rule": e["rule"], "file": e["file"], "sheet": e["sheet"],
-            "cell": names, "text": e["text"], "likely": likely})
+        heirs = {b.id: b.merged_into for b in self.catalog.branches.values() if b.merged_into}
+        found = e.assign(
+            branch=[b if b in self.branches else heirs.get(b, b) for b in e["branch"]], value=e["after"], likely=likely,
+            cell=[cell_name(*pair) for pair in zip(e["column"].astype(str), e["row"], strict=True)])[
+            ["branch", "month", "indicator", "value", "rule", "file", "sheet", "cell", "text", "likely"]]
         return describe(found.reset_index(drop=True), branch="branch", indicator="indicator", exact=["value"],
                         months={"value": "row"})
 

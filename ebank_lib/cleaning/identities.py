@@ -7,6 +7,7 @@ have to be for it to hold) is asked of all equations at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,9 +170,8 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
             if identity.kind == "change":
                 add(_CHANGE, _change(there, identity), needed=2)
             elif identity.kind == "sum" or len(group) == 1:
-                weight = {identity.total: -1.0}
-                for part in identity.parts:
-                    weight[part] = weight.get(part, 0.0) + 1.0
+                weight = Counter({identity.total: -1})
+                weight.update(identity.parts)
                 add(_SUM if identity.kind == "sum" else _WITHIN,
                     [(cells, w, 0, 0) for key, w in weight.items() for cells in there[key]])
     for key, ind in catalog.indicators.items():

@@ -60,8 +60,6 @@ def full_years(panel: pd.DataFrame, nodes: list[tuple[str, str]], ind: Indicator
     Both months x nodes; see :func:`complete` for what is filled.
     """
     full, filled = complete(panel, nodes)
-    for frame in (full, filled):
-        frame.index = pd.PeriodIndex(frame.index, freq="M")
     if ind.kind == "flow":
         return full.rolling(months).sum(), filled.astype(float).rolling(months).sum().fillna(0).astype(int)
     return full, filled.astype(int)

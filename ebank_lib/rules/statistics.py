@@ -17,7 +17,7 @@ import pandas as pd
 from arch.bootstrap import StationaryBootstrap
 from scipy.stats import hypergeom
 
-from ..cleaning import trusted_panel
+from ..cleaning import reporting, trusted_panel
 from ..events import calendar_regressors
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
 from ..peers.position import by_branch, compare_peers, place
@@ -333,12 +333,11 @@ def percentile(asked: Asked, key: str) -> Figure:
     """Share of the other branches that stand below; with ``of``, of the indicator for each of those (per customer)."""
     if not asked.rule.of:
         return _position(asked, key, "percentile")
-    wide = {k: by_branch(trusted_panel(asked.cleaned), k) for k in dict.fromkeys([key, *asked.rule.of])}
-    peers = {}
-    for b in (b for b in asked.cleaned.catalog.reporting if b in wide[key]):
-        below = sum(_last_year(wide[k][b]) for k in asked.rule.of)
-        peers[b] = _last_year(wide[key][b]) / below if below > 0 else math.nan
-    values = pd.DataFrame(peers, index=[key], dtype=float).dropna(axis=1)
+    panel = trusted_panel(asked.cleaned)
+    here = reporting(asked.cleaned.catalog, panel)
+    year = {k: by_branch(panel, k)[here].apply(_last_year) for k in {key, *asked.rule.of}}
+    below = sum(year[k] for k in asked.rule.of)
+    values = (year[key] / below.where(below > 0)).dropna().to_frame(key).T
     return _placed(place(values, asked.branch) if asked.branch in values else {"status": "missing"}, key, "percentile")
 
 
