@@ -278,17 +278,14 @@ def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candid
     best, _ = _leaders(system.size, c)
     out: dict[int, Verdict] = {}
     for q in np.flatnonzero(failing):
-        if best[q] >= 0:
-            k = best[q]
+        if (k := best[q]) >= 0:
             place, value, z = int(c.cell[k]), float(c.value[k]), float(c.z[k])
         else:
             mine = system.cell[system.entries_of(np.array([q]))]
             odd = np.abs(expected.z(ev.x[mine], mine))
-            place = int(mine[np.argmax(ev.prior[mine] + odd)])
-            value, z = float("nan"), float(odd.max())
-        old = out.get(place)
-        out[place] = Verdict(place, old.value if old else value, False, (*(old.rules if old else ()), int(q)), 0,
-                             bool(ev.stale[place]), z)
+            place, value, z = int(mine[np.argmax(ev.prior[mine] + odd)]), float("nan"), float(odd.max())
+        said = out.get(place, Verdict(place, value, False, (), stale=bool(ev.stale[place])))
+        out[place] = replace(said, rules=(*said.rules, int(q)), z=z)
     return list(out.values())
 
 

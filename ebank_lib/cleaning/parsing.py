@@ -1,7 +1,7 @@
 """What one printed cell says: the number, the digits it was rounded to, the unit written in it, the notes around it.
 
-Each rule is a small function that takes off one kind of mess. What is left must be a plain number; if it is not, the
-cell is rejected and never guessed at.
+Each rule is a small function that takes off one kind of mess, which is noted where it finds some. What is left must be
+a plain number; if it is not, the cell is rejected and never guessed at.
 """
 
 from __future__ import annotations
@@ -78,8 +78,10 @@ def read_number(text: str, units: Collection[str] = ()) -> Reading:
               "error_value" if _ERROR.fullmatch(rest) else "not_a_number" if len(rest) > _LONGEST else "")
     if failed:
         return Reading(failed=failed)
-    for rule in RULES:
-        rest = rule(rest, reading, units).strip()
+    for name, rule in RULES:
+        before, rest = rest, rule(rest, reading, units).strip()
+        if name and rest != before:
+            reading.used(name)
     found = _finish(reading, rest, text)
     return Reading(failed="formula") if found.failed and text.lstrip().startswith("=") else found
 
@@ -102,21 +104,20 @@ def _finish(reading: Reading, rest: str, text: str = "") -> Reading:
 def full_width_digits(text: str, reading: Reading, units: Collection[str]) -> str:
     """１２３．４ -> 123.4; any script's decimal digits, but not ① or ², which are footnote marks."""
     out = "".join(str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in text)
-    out = out.translate(_FULL_WIDTH).replace("。", "." if re.search(r"\d。\d", out) else "。")
-    if any(a != b and (b.isdigit() or b == ".") for a, b in zip(text, out, strict=True)):
-        reading.used("full_width_digits")
-    return out
+    out = out.replace("．", ".")
+    return out.replace("。", ".") if re.search(r"\d。\d", out) else out
+
+
+def full_width_signs(text: str, reading: Reading, units: Collection[str]) -> str:
+    """（万元）％ -> (万元)%."""
+    return text.translate(_FULL_WIDTH)
 
 
 def minus_signs(text: str, reading: Reading, units: Collection[str]) -> str:
     """A leading dash of any kind before a digit is a minus; (123) is an accountant's -123."""
     if text[:1] in _DASHES and re.match(r".\s*[\d.]", text):
-        sign = "-" + text[1:].lstrip()
-        if sign != text:
-            reading.used("text_number")
-        return sign
+        return "-" + text[1:].lstrip()
     if inner := re.fullmatch(r"\(\s*([\d.,\s、']*\d[\d.,\s、']*)(\s*%)?\s*\)", text):
-        reading.used("text_number")
         return "-" + inner[1].strip() + (inner[2] or "").strip()
     return text
 
@@ -138,7 +139,6 @@ def trailing_note(text: str, reading: Reading, units: Collection[str]) -> str:
             text, words = text[: remark.start()].rstrip(), remark[1]
         else:
             return text
-        reading.used("trailing_note")
         reading.note = f"{words} {reading.note}".strip()
 
 
@@ -150,22 +150,18 @@ def _is_note(words: str, units: Collection[str]) -> bool:
 
 def text_number(text: str, reading: Reading, units: Collection[str]) -> str:
     """'1234, "1234", ="1234", 约1234, ￥1234 -> 1234."""
-    bare = re.sub(r"^=(?=[\"\d.+-])", "", text).strip(_QUOTES + " ")
-    if bare != text:
-        reading.used("text_number")
+    text = re.sub(r"^=(?=[\"\d.+-])", "", text).strip(_QUOTES + " ")
     for prefix in (_ABOUT, _CURRENCY):
-        if prefix.match(bare):
-            reading.used("text_number")
-            reading.note = f"{prefix.match(bare)[0].strip()} {reading.note}".strip()
-            bare = prefix.sub("", bare)
-    return bare
+        if found := prefix.match(text):
+            reading.note = f"{found[0].strip()} {reading.note}".strip()
+            text = text[found.end():]
+    return text
 
 
 def percent_sign(text: str, reading: Reading, units: Collection[str]) -> str:
     """62.3% -> 62.3, in per cent whatever the heading says; 5‰ likewise."""
     for sign, scale in (("%", 0.01), ("‰", 0.001)):
         if text.endswith(sign) and text[:-1].rstrip()[-1:].isdigit():
-            reading.used("percent_sign")
             reading.unit, reading.scale = "%", scale
             return text[:-1].rstrip()
     return text
@@ -184,31 +180,29 @@ def inline_unit(text: str, reading: Reading, units: Collection[str]) -> str:
         reading.scale = SCALES[word]
     else:
         return text
-    reading.used("inline_unit")
     return found["number"].rstrip(" (")
 
 
 def thousands_separator(text: str, reading: Reading, units: Collection[str]) -> str:
     """1,234,567 or 1,33,460 (India) or 123,4567 (万) or 1、234: groups must be whole, so 12,34 is left and rejected."""
     if _DOTTED.fullmatch(text):
-        reading.used("thousands_separator")
         return text.replace(".", "")
     found = _GROUPED.fullmatch(re.sub(r"(?<=[,、'])\s+(?=\d)", "", text))
     if not found or not any(g.fullmatch(found["body"]) for g in _GROUPINGS):
         return text
-    reading.used("thousands_separator")
     return found["sign"] + re.sub(r"\D", "", found["body"]) + (found["tail"] or "")
 
 
 def blanks_inside(text: str, reading: Reading, units: Collection[str]) -> str:
     """12 345 -> 12345."""
     if re.fullmatch(r"[+-]?\s*[\d.,]+(?:\s+[\d.,]+)*", text) and " " in text:
-        reading.used("text_number")
         return text.replace(" ", "")
     return text
 
 
-# The order matters: notes hide units, units hide separators.
-RULES: tuple[Callable[[str, Reading, Collection[str]], str], ...] = (
-    full_width_digits, text_number, minus_signs, trailing_note, text_number, percent_sign, inline_unit, minus_signs,
-    blanks_inside, thousands_separator)
+# What each finds is noted as. The order matters: notes hide units, units hide separators.
+RULES: tuple[tuple[str, Callable[[str, Reading, Collection[str]], str]], ...] = (
+    ("full_width_digits", full_width_digits), ("", full_width_signs), ("text_number", text_number),
+    ("text_number", minus_signs), ("trailing_note", trailing_note), ("text_number", text_number),
+    ("percent_sign", percent_sign), ("inline_unit", inline_unit), ("text_number", minus_signs),
+    ("text_number", blanks_inside), ("thousands_separator", thousands_separator))

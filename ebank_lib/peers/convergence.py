@@ -140,12 +140,12 @@ def convergence(cleaned, indicators: Sequence[str] | None = None) -> Convergence
                                         "growth": ((final - initial) / row["months"]).to_numpy()}))
     table = pd.DataFrame(rows, columns=_COLUMNS)
     for test, sign in (("beta", "b"), ("sigma", "sigma_t")):
-        known = np.isfinite(table[f"{test}_p"].to_numpy(float))
+        p = table[f"{test}_p"].to_numpy(float)
+        known, adjusted = np.isfinite(p), np.full(len(p), np.nan)
         if known.any():
-            table.loc[known, f"{test}_adjusted"] = multipletests(table.loc[known, f"{test}_p"], method="holm")[1]
-        table[f"{test}_adjusted"] = table[f"{test}_adjusted"].astype(float)
-        sure = table[f"{test}_adjusted"] < 1 - LEVEL
-        table[f"{test}_verdict"] = np.select([~known, ~sure, table[sign].astype(float) < 0],
+            adjusted[known] = multipletests(p[known], method="holm")[1]
+        table[f"{test}_adjusted"] = adjusted
+        table[f"{test}_verdict"] = np.select([~known, adjusted >= 1 - LEVEL, table[sign].astype(float) < 0],
                                              ["unknown", "none", "converges"], "diverges")
     points = pd.concat(points or [pd.DataFrame(columns=["indicator", "branch", "initial", "growth"])],
                        ignore_index=True)

@@ -20,7 +20,7 @@ from scipy.stats import hypergeom
 from ..cleaning import reporting, trusted_panel
 from ..events import calendar_regressors
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
-from ..peers.position import by_branch, compare_peers, place
+from ..peers.position import MIN_OF_YEAR, YEAR, by_branch, compare_peers, place
 from ..store import kept_arrays
 from ..wording import percent, t
 
@@ -238,7 +238,6 @@ FACTS: dict[str, tuple[Callable[[Data], Estimate], str]] = {
 
 # ---------------------------------------------------------------- problems and risks: one figure a branch
 
-YEAR, MIN_OF_YEAR = 12, 9
 MIN_HISTORY = 24            # months: below this halves of a history, or its largest month, say nothing
 LEVEL = 0.9                 # of the interval that decides
 REPLICATIONS = 499
