@@ -22,9 +22,6 @@ _HOLDS = 0.5      # an equation that holds less often than this is not obeyed he
 _EXACT = 0.8
 _ENOUGH = 6
 
-# A rule, and terms (cells of the months or -1, their weights in N, in D and in R) that make one equation a month.
-Family = tuple[int, list[tuple]]
-
 
 @dataclass
 class System:
@@ -155,13 +152,18 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
     flat = np.arange(grid.size).reshape(grid.value.shape)
     at = {key: flat[:, :, n] for n, key in enumerate(grid.indicators)}
     groups = _groups(grid, catalog)
-    families: list[Family] = []
+    rules, sizes, entries = [], [], [np.empty((0, 5))]
 
     def add(rule: int, terms: list[tuple], needed: int = 1) -> None:
-        """Leave out the months in which the first (`needed`) cells are not there."""
+        """Add one equation a month of terms: cells of the months or -1, their weights in N, in D and in R. Leave out
+        the months in which the first (`needed`) cells are not there."""
         keep = np.logical_and.reduce([cells >= 0 for cells, *_ in terms[:needed]])
-        if keep.any():
-            families.append((rule, [(cells[keep], *weights) for cells, *weights in terms]))
+        begin = sum(sizes)
+        for cells, *weights in terms:
+            known = np.flatnonzero(cells[keep] >= 0)
+            entries.append(np.column_stack([begin + known, cells[keep][known], np.tile(weights, (len(known), 1))]))
+        rules.append(rule)
+        sizes.append(int(keep.sum()))
 
     for identity in catalog.identities:
         for group in groups:
@@ -191,7 +193,7 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
                 add(_TOTAL, [(np.where(asked, at[key][total], -1), -1.0, 0, 0), *(
                     (np.where(grid.present[u], at[key][u], -1), 1.0, 0, 0)
                     for u in range(len(grid.units)) if u != total)])
-    return _system(families, grid)
+    return _system(np.array(rules, np.int64), np.array(sizes, np.int64), np.concatenate(entries), grid)
 
 
 def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
@@ -215,24 +217,16 @@ def _change(there: dict[str, list[np.ndarray]], identity) -> list[tuple]:
     return terms
 
 
-def _system(families: list[Family], grid: Grid) -> System:
-    rule = np.array([rule for rule, _ in families], np.int64)
-    size = np.array([len(terms[0][0]) for _, terms in families], np.int64)
-    first = np.r_[0, np.cumsum(size)]
-    parts = [np.empty((0, 5))]
-    for begin, (_, terms) in zip(first, families):
-        for cells, *weights in terms:
-            known = np.flatnonzero(cells >= 0)
-            parts.append(np.column_stack([begin + known, cells[known], *(np.full(len(known), w) for w in weights)]))
-    entries = np.concatenate(parts).astype(float)
+def _system(rule: np.ndarray, size: np.ndarray, entries: np.ndarray, grid: Grid) -> System:
+    """Return the equations of families (`rule` and `size` of each) with their ``equation, cell, n, d, r``."""
     entries = entries[np.argsort(entries[:, 0], kind="stable")]
     equation, cell = entries[:, :2].T.astype(np.int64)
     n, d, r = np.ascontiguousarray(entries[:, 2:].T)
     by_cell = np.argsort(cell, kind="stable")
     return System(
-        np.repeat(rule, size), np.repeat(np.arange(len(size)), size), np.searchsorted(equation, np.arange(first[-1])),
+        np.repeat(rule, size), np.repeat(np.arange(len(size)), size), np.searchsorted(equation, np.arange(size.sum())),
         equation, cell, n, d, r, by_cell, np.searchsorted(cell[by_cell], np.arange(grid.size + 1)),
-        np.ones(first[-1], bool))
+        np.ones(size.sum(), bool))
 
 
 def learn(system: System, grid: Grid) -> np.ndarray:

@@ -61,7 +61,7 @@ class Clusters(Shown):
     @property
     def k(self) -> int:
         """The number of clusters; 1 when there are none."""
-        return int(self.table["cluster"].max()) if self.table["cluster"].notna().any() else 0
+        return self.table["cluster"].nunique()
 
     def members(self, cluster: int) -> list[str]:
         """Return the branches of a cluster, in the catalogue's order."""

@@ -22,7 +22,7 @@ from scipy import stats
 from ..catalog import Catalog, Indicator
 from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe
-from ..errors import SeriesError, UnknownNameError
+from ..errors import SeriesError
 from ..monthly import checked_name
 from ..wording import cell, cite, join, language, month_name, number, percent, t
 
@@ -39,8 +39,7 @@ def comparable_keys(panel: pd.DataFrame, catalog: Catalog, indicators: Sequence[
     growth of a stock that is compared itself."""
     if indicators is not None:
         for key in indicators:
-            if catalog.indicator(key).key not in panel.columns:
-                raise UnknownNameError("indicator", key, panel.columns)
+            checked_name(catalog.indicator(key).key, "indicator", panel.columns)
         return list(dict.fromkeys(indicators))
     new = {part for i in catalog.identities if i.kind == "change" for part in i.parts}
     return [k for k in catalog.indicators if k in panel.columns and k not in new and panel[k].notna().any()]
@@ -186,12 +185,15 @@ class Peers(Shown):
             column = "gap_median" if other == "median" else "gap_leader"
             return {"gap": t("peers.with_gap", lang, gap=_cited(row, column, points)), "note": ""}
 
+        def count(months: int) -> str:
+            return t(f"peers.months_{months}" if months < 2 else "peers.months_n", lang, n=months)
+
         place = {name: _cited(row, name, int(row[name])) for name in ("rank", "n")}
         where = t("peers.few", lang, **place) if row["status"] == "few" else t(
             "peers.where", lang, level=percent(self.level, 0), **place,
             **{name: _cited(row, name, percent(row[name], 0)) for name in ("percentile", "lo", "hi")})
         parts = [t(f"peers.{side}_{row[f'{side}_state']}", lang, leader=self.catalog.branch(row["leader"]).label(lang),
-                   months=_cited(row, f"{side}_months", _count(row[f"{side}_months"], lang)), **gap(other))
+                   months=_cited(row, f"{side}_months", count(int(row[f"{side}_months"]))), **gap(other))
                  for side, other in (("median", "median"), ("leader", "leader_y"))]
         return t(f"peers.sentence_{row['measure']}", lang, indicator=ind.label(lang), where=where,
                  branch=self.catalog.branch(self.branch).label(lang), month=month_name(row["month"], lang),
@@ -212,10 +214,6 @@ class Peers(Shown):
 
 def _cited(row, column: str, text: object) -> str:
     return cite(text, cell("peers_free", column, indicator=row["indicator"], measure=row["measure"]))
-
-
-def _count(months: float, lang: str) -> str:
-    return t(f"peers.months_{int(months)}" if months < 2 else "peers.months_n", lang, n=int(months))
 
 
 def percentile_interval(below: np.ndarray | float, others: np.ndarray | int, level: float = 0.95):

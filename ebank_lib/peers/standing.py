@@ -104,8 +104,8 @@ def standing(cleaned, branch: str | None = None, indicators: Iterable[str] | Non
         Branch or indicator; lists what exists.
     """
     catalog, panel = cleaned.catalog, trusted_panel(cleaned)
-    own = cleaned.total() if branch is None else panel.xs(catalog.branch(branch).id, level="branch")
-    total = own if branch is None else cleaned.total()
+    total = cleaned.total()
+    own = total if branch is None else panel.xs(catalog.branch(branch).id, level="branch")
     wanted = [catalog.indicator(key).key for key in indicators or catalog.headline or catalog.indicators]
     peers = reporting(catalog, panel)
     rows, fields = [], {}

@@ -323,14 +323,14 @@ def who_carries(paths: JointPaths, indicator: str = "") -> Carriers:
     if not able.any():
         raise SeriesError("no branch has paths", found=ind.key, expected="paths of at least one branch")
     gain = then - now[:, None]
-    increase = np.where(able, gain.mean(axis=1), np.nan)
+    increase = gain.mean(axis=1)
     total, more = now[able].sum(), increase[able].sum()
     share = increase / more if more > 0 else np.full(len(able), np.nan)
-    low, high = np.quantile(np.where(able[:, None], gain, 0.0), (0.1, 0.9), axis=1)
+    low, high = np.quantile(gain, (0.1, 0.9), axis=1)
     least, most = np.quantile(gain[able].sum(axis=0), (0.1, 0.9))
     whole = pd.Series({"now": total, "increase": more, "then": total + more, "lo-80": least, "hi-80": most})
     table = pd.DataFrame({"branch": list(paths.branches), "now": now, "then": now + increase, "increase": increase,
-                          "share": share, "lo-80": np.where(able, low, np.nan), "hi-80": np.where(able, high, np.nan),
+                          "share": share, "lo-80": low, "hi-80": high,
                           "reason": ["" if ok else paths.reasons.get((b, ind.key), "no paths")
                                      for b, ok in zip(paths.branches, able, strict=True)]})
     return Carriers(table, whole, ind.key, paths.months[-1], paths.origin, paths.catalog)

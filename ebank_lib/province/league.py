@@ -98,7 +98,7 @@ class League(Shown):
         lang = language(lang)
         order = self.of()["branch"]
         shown = pd.DataFrame({"branch": [name_of(self.catalog, b, lang) for b in order]})
-        heads, numeric = {}, []
+        heads = {}
         for key in self.indicators:
             rows = self.of(key).set_index("branch").reindex(order)
             ind = self.catalog.indicator(key)
@@ -106,7 +106,6 @@ class League(Shown):
             for name, values in columns.items():
                 at = f"{key}/{name}"
                 shown[at] = values
-                numeric.append(at)
                 heads[at] = t(f"province.head_{name}", lang, label=ind.short_label(lang), unit=unit)
         notes = [self.reading(lang, key) for key in self.indicators] + [t("province.league_note", lang)]
         return html_table(shown, caption=t("province.league_caption", lang, end=month_name(self.end, lang)),
