@@ -279,10 +279,9 @@ def _exchange(swap: Swap, columns: np.ndarray, *grids: np.ndarray) -> None:
 def _step(grid: Grid) -> np.ndarray:
     """Return the value of one unit in the last printed place; where nothing is printed, as in the rows around it."""
     step = np.where(grid.cell >= 0, 2 * grid.half / grid.terms, np.nan)
-    column = series.median(step, axis=0)[None]
-    row = series.median(step, axis=1)[:, None]
-    step = np.where(np.isnan(step), np.broadcast_to(column, step.shape), step)
-    return np.nan_to_num(np.where(np.isnan(step), np.broadcast_to(row, step.shape), step))
+    column, row = series.median(step, axis=0)[None], series.median(step, axis=1)[:, None]
+    step = np.where(np.isnan(step), column, step)
+    return np.nan_to_num(np.where(np.isnan(step), row, step))
 
 
 def _merger_factor(grid: Grid, catalog: Catalog) -> np.ndarray:

@@ -70,10 +70,9 @@ class Book:
         return pd.concat([frame, self._loose_frame()], ignore_index=True) if self._loose else frame
 
     def _loose_frame(self) -> pd.DataFrame:
-        rows = pd.DataFrame(self._loose).assign(file="", sheet="", row=0, column="", text="", unit="", before=np.nan,
-                                                cell=-1)
-        rows["month"] = pd.PeriodIndex(rows["month"], freq="M")
-        rows["decision"] = pd.Categorical(rows["decision"], DECISIONS)
+        rows = pd.DataFrame(self._loose)
+        rows = rows.assign(file="", sheet="", row=0, column="", text="", unit="", before=np.nan, cell=-1,
+                           decision=pd.Categorical(rows["decision"], DECISIONS))
         rows = rows[[*_ADDRESS, "decision", "rule", "before", "after", "detail", "cell"]]
         return rows.sort_values(["month", "branch", "indicator", "rule"], kind="stable")
 

@@ -96,8 +96,7 @@ def find_stale(x: np.ndarray, step: np.ndarray, expected: Expectation, blocks: l
     at least half of a row's numbers (of the columns of one sheet) repeat and chance would not repeat them all, the row
     was pasted, and even its least telling repeats belong to it.
     """
-    same = np.zeros(x.shape, bool)
-    same[:, 1:] = x[:, 1:] == x[:, :-1]
+    same = np.diff(x, axis=1, prepend=np.nan) == 0
     with np.errstate(invalid="ignore", divide="ignore"):
         chance = step / (2.5 * expected.step_sd * np.abs(x))
     chance = np.where(same & np.isfinite(chance), np.minimum(chance, 1.0), 1.0)     # of zeros: not finite

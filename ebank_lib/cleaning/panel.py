@@ -46,7 +46,7 @@ def repair(grid: Grid, findings: list[Finding], policy: str, book: Book) -> Grid
     """Return the repaired grid; every finding becomes a row of the ledger under every policy."""
     value, cell = grid.value.copy(), grid.cell.ravel()
     flat = value.ravel()
-    corrected = {f.place: f.value for f in findings if f.action == "correct"}
+    corrected = {f.place: f.value for f in findings if f.action == "correct" and policy != "none"}
     suspects = set()
     for f in findings:
         printed = grid.value.flat[f.place]
@@ -55,9 +55,8 @@ def repair(grid: Grid, findings: list[Finding], policy: str, book: Book) -> Grid
                 flat[f.place] = f.value
                 _note_fill(grid, book, f.place, f.rule, f.value, f.detail)
             continue
-        change = f.place in corrected and policy != "none"
-        after = corrected[f.place] if change else printed
-        flat[f.place] = after
+        change = f.place in corrected
+        flat[f.place] = after = corrected.get(f.place, printed)
         book.add(cell[f.place], "corrected" if change else "flagged", f.rule, printed, after, f.detail or None)
         if not change and f.rule in _REPLACED:
             suspects.add(f.place)

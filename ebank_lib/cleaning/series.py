@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 _FLOOR = 0.002      # no printed series is followed more closely than this by its neighbours
 _ENOUGH = 5         # branches whose common movement counts
@@ -101,7 +102,7 @@ def expect(x: np.ndarray, half: np.ndarray, factor: np.ndarray, own: np.ndarray)
     away = np.where(two, g - centre - common, np.nan)
     noise = np.broadcast_to(mad(away, axis=1)[:, None, :], away.shape)
     if away.shape[1] >= _YEAR:
-        noise = np.fmax(noise, mad(_year_around(away), axis=-1, least=6))
+        noise = np.fmax(noise, mad(_windows(away, _YEAR // 2, _YEAR // 2), axis=-1, least=6))
     resolution = half * factor / np.sqrt(y**2 + scale**2)
     floor = _FLOOR + np.nan_to_num(median(resolution, axis=1))[:, None, :]
     moves = step - drift
@@ -120,9 +121,10 @@ def common_move(x: np.ndarray, own: np.ndarray) -> np.ndarray:
     return np.nan_to_num(median(x[own], axis=0, least=_ENOUGH)) if own.sum() >= _ENOUGH else np.zeros_like(x[0])
 
 
-def _year_around(x: np.ndarray) -> np.ndarray:
-    padded = np.pad(x, ((0, 0), (_YEAR // 2, _YEAR // 2), (0, 0)), constant_values=np.nan)
-    return np.lib.stride_tricks.sliding_window_view(padded, _YEAR, axis=1)
+def _windows(x: np.ndarray, before: int, after: int) -> np.ndarray:
+    """Return for every month, along a last axis, the months around it, itself among them; NaN beyond the ends."""
+    padded = np.pad(x, ((0, 0), (before, after), (0, 0)), constant_values=np.nan)
+    return np.lib.stride_tricks.sliding_window_view(padded, before + 1 + after, axis=1)
 
 
 # --- single cells, and levels that break -----------------------------------------------------------------------------
@@ -150,11 +152,8 @@ def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation) -> list[
     """
     z = expected.z(x.ravel(), np.arange(x.size)).reshape(x.shape)
     size = np.where(comes_back(x, expected), np.abs(z), 0.0)
-    beside = np.zeros_like(size)
-    beside[:, 1:] = size[:, :-1]
-    beside[:, :-1] = np.maximum(beside[:, :-1], size[:, 1:])
     far, near = _far(x, step)
-    odd = (size > ODD) & (size >= beside)
+    odd = (size > ODD) & (size >= maximum_filter1d(size, 3, axis=1))
     likely = np.where(odd, expected.likely(), near)
     step = _usual(step)
     out = []
@@ -181,8 +180,7 @@ def _far(x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     log = np.log(np.where((x > 0) & ~(x < 0).any(axis=1, keepdims=True), x + 10 * step, np.nan))
     away, level = np.full((2, *x.shape), np.nan), np.full((2, *x.shape), np.nan)
     for n, side in enumerate((log, log[:, ::-1])):
-        past = np.pad(side, ((0, 0), (_SIDE, 0), (0, 0)), constant_values=np.nan)[:, :-1]
-        past = np.lib.stride_tricks.sliding_window_view(past, _SIDE, axis=1)
+        past = _windows(side, _SIDE, 0)[..., :-1]
         centre = median(past, axis=-1, least=2)
         there = np.maximum(np.sum(~np.isnan(past), axis=-1), 1)
         spread = np.nansum(np.abs(past - centre[..., None]), axis=-1) / there
@@ -199,7 +197,8 @@ def comes_back(x: np.ndarray, expected: Expectation) -> np.ndarray:
     """
     g = np.arcsinh(x * expected.factor / expected.scale)
     before, after, back, ahead = neighbours(g)
-    growth = np.nan_to_num(median(_year_around((g - before) / back), axis=-1))   # the median step of the year around
+    # The median step of the year around.
+    growth = np.nan_to_num(median(_windows((g - before) / back, _YEAR // 2, _YEAR // 2), axis=-1))
     common = expected.centre - (before * ahead + after * back) / (back + ahead)
     rise = g - common - (before + growth * back)
     fall = g - common - (after - growth * ahead)
@@ -271,8 +270,7 @@ def find_breaks(x: np.ndarray, expected: Expectation, own: np.ndarray, window: i
     ordinary, and the level must not come back.
     """
     g = np.arcsinh(x * expected.factor / expected.scale)
-    step = np.full_like(g, np.nan)
-    step[:, 1:] = g[:, 1:] - g[:, :-1]
+    step = np.diff(g, axis=1, prepend=np.nan)
     step = step - common_move(step, own)
     step = step - np.nan_to_num(median(step, axis=1))[:, None, :]
     noise = np.maximum(mad(step, axis=1)[:, None, :], 0.01)

@@ -169,8 +169,8 @@ def _one(wide: pd.DataFrame, x: pd.DataFrame) -> tuple[dict, pd.DataFrame]:
     a, b = x.loc[first].to_numpy(), x.loc[last].to_numpy()
     sd = (float(np.std(a, ddof=1)), float(np.std(b, ddof=1)))
     out |= {"sd_first": sd[0], "sd_last": sd[1], "ratio": sd[1] / sd[0] if sd[0] > 0 else math.nan}
-    sigma = tuple(map(float, spread_test(a, b)))
+    out["sigma_t"], p = map(float, spread_test(a, b))
     if sd[0] <= 1e-12:
-        return out | {"sigma_t": sigma[0], "status": "few"}, x    # all began alike: nothing to regress on
-    out["sigma_t"], out["sigma_p"] = sigma
-    return out | beta_convergence(a, x.loc[start].to_numpy(), b, months).to_dict() | {"status": "ok"}, x
+        return out | {"status": "few"}, x       # all began alike: nothing to regress on
+    beta = beta_convergence(a, x.loc[start].to_numpy(), b, months)
+    return out | {"sigma_p": p, "status": "ok"} | beta.to_dict(), x

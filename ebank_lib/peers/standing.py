@@ -74,10 +74,9 @@ class Standing(Shown):
         named = ["indicator", "month", "y", "before", "yoy", "first", "last"]
         if self.branch is not None:
             named[5:] = ["rank", "median", "first"] if (self.table["n"] > 1).any() else []
-        few = shown[named]
         who = t("report.all_branches", lang) if self.branch is None else catalog.branch(self.branch).label(lang)
         heads = {c: t(f"peers.standing_{c}", lang) for c in named[2:]}
-        return html_table(few, lang=lang, caption=t("peers.standing_caption", lang, branch=who), heads=heads,
+        return html_table(shown[named], lang=lang, caption=t("peers.standing_caption", lang, branch=who), heads=heads,
                           notes=[t("peers.standing_note", lang)])
 
     def plot(self, lang: str | None = None):
