@@ -90,13 +90,16 @@ def summaries():
 def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
     import math
     import random
+    from collections import defaultdict
     from types import SimpleNamespace
 
     import pandas as pd
 
     from ebank_lib.catalog import load_catalog
     from ebank_lib.forecasting.scoring import Grade, grade_rule
-    from ebank_lib.reports.summary import _attention
+    from ebank_lib.reports.cells import rows_of
+    from ebank_lib.reports.record import table_of
+    from ebank_lib.reports.summary import attention
 
     catalog = load_catalog(ROOT / "data" / "catalog.yaml", ROOT / "data" / "branches.csv")
     known, key = [catalog.branches[name] for name in catalog.reporting], "mobile_txn"
@@ -144,12 +147,13 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
             "files": [{"file": f"{month}.xlsx", "sha256": "0" * 64} for month in months[:36]],
         }
         check = [{"month": months[35], "actual": y[-1], "y_hat": y[-2], "lo-95": y[-2] * 0.9, "hi-95": y[-2] * 0.95,
-                  "inside-95": bool(at % 7), "_id": months[35]}]
+                  "inside-95": bool(at % 7)}]
         if at % 11 == 5:
             made["not_done"] = {"05_strategy_scenarios": {"cell": 9, "message": "needs 24 months; found 20"}}
         none = pd.DataFrame({"branch": [], "decision": [], "month": pd.PeriodIndex([], freq="M"), "indicator": []})
-        made["attention"] = [] if whole else _attention(made, {"check": check},
-                                                        SimpleNamespace(judged=none, catalog=catalog))
+        made["attention"] = [] if whole else list(attention(
+            made, defaultdict(list, check=rows_of(table_of("check", pd.DataFrame(check)))),
+            SimpleNamespace(judged=none, catalog=catalog)))
         said.append(made)
     return said
 

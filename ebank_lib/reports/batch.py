@@ -291,8 +291,7 @@ class _Run:
         if notebook is None:
             return self._submit("page", given | {
                 "source": self._source, "branch": report.branch, "request": order.request, "read": self._about["read"],
-                "indexed": self._indexed,
-                "notebooks": {path.stem: parameters for path, parameters in report.notebooks.items()}}, left)
+                "indexed": self._indexed, "notebooks": [path.stem for path in report.notebooks]}, left)
         self._tell("stage", report, what="start", stage=notebook.stem, seconds=0.0)
         return self._submit("notebook", given | {
             "name": report.name, "path": str(notebook), "parameters": report.notebooks[notebook],

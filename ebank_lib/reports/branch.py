@@ -18,7 +18,7 @@ page shows what there is of it and says why it ends there.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +39,6 @@ from ..versions import library_versions, package_sha256
 from ..wording import t, use_language
 from .brief import make_brief
 from .content import Content, read_content
-from .notebook import Executed
 from .page import About, build_page
 from .seal import run_json_bytes, source_links, text_sha256
 from .sheets import sheets_of
@@ -142,25 +141,25 @@ def names_of(province: Province, lang: str) -> dict[str, Any]:
         "headline": list(catalog.headline)}
 
 
-def write_report(province: Province, about: About, executed: Iterable[Executed], out: Path,
-                 check: Callable[[], None]) -> Path:
-    """Write everything, the seal last: a folder whose run.json fits its files is a finished report.
+def write_report(province: Province, about: About, notebooks: Sequence[Path], out: Path,
+                 check: Callable[[], None]) -> tuple[Path, Content]:
+    """Write everything, the seal last: a folder whose run.json fits its files is a finished report. Returns that folder
+    and what the report says.
 
     It goes into the folder of its name in `out`; never outside, whatever is planted in it. `check` is called before the
     first file is written, and raises an error where nothing must be.
     """
-    executed = list(executed)
     before = use_language(about.lang)
     try:
-        content, files = build([book.path for book in executed], about)
+        content, files = build(notebooks, about)
         notes = [t("report.source", title=about.source_title), *([t("report.simulated")] if about.simulated else [])]
         files["tables.xlsx"] = workbook_bytes(sheets_of(content.tables, province.cleaned, about),
                                               t("report.title", branch=about.branch_label), notes)
-        files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned, executed))
+        files["summary.json"] = summary_bytes(summarise(about, content, province.cleaned))
         panel = province.cleaned.to_frame()
         mine = slice(None) if about.branch == province.whole else panel["branch"] == about.branch
         files |= table_files("panel", panel[mine])
-        files["run.json"] = run_json_bytes(_run(province, executed, about), files)
+        files["run.json"] = run_json_bytes(_run(province, content.executed, about), files)
     finally:
         use_language(before)
     check()
@@ -176,7 +175,7 @@ def write_report(province: Province, about: About, executed: Iterable[Executed],
         *folders, file = name.split("/")
         renew(own_folder(folder, *folders) / file, written)
     shutil.rmtree(folder / "failed", ignore_errors=True)
-    return folder
+    return folder, content
 
 
 def build(notebooks: Sequence[Path], about: About) -> tuple[Content, dict[str, bytes]]:

@@ -21,7 +21,7 @@ from ..display import plain_cells
 from ..wording import Text, cell, cite, join, t
 from .cells import Sentence
 from .content import Content, Item
-from .prose import EVEN, Facts, act, goal_said, stand, standing_cell, sure
+from .prose import EVEN, Facts, act, stand, sure
 
 _TILES, _OF_A_KIND = 6, 3
 
@@ -122,29 +122,25 @@ def _tiles(facts: Facts) -> Iterable[Tile]:
     aims = facts.ranked_targets()
     figures = facts.standing[:max(_OF_A_KIND, _TILES - len(aims))]
     for row in figures:
-        key = row["indicator"]
-        rows = [(facts.say("tile_yoy"), facts.change(key, row["yoy"], standing_cell(row, "yoy"), sign=True))] \
-            if row["yoy"] is not None else []
-        if found := facts.ahead(key):
-            said = facts.ahead_values(key, *found)
-            rows += [(facts.say("tile_ahead", month=facts.month(found[0]["month"])), said["y"]),
-                     (facts.say("tile_limits"), facts.say("to", lo=said["lo"], hi=said["hi"]))]
-        yield Tile(facts.label(key), facts.month(row["month"]), facts.value(key, row["y"], standing_cell(row, "y")),
-                   tuple(rows))
+        key, rows = row["indicator"], []
+        if row["yoy"] is not None:
+            rows.append((facts.say("tile_yoy"), facts.change(key, row["yoy"], row.cell("yoy"), sign=True)))
+        if ahead := facts.ahead(key):
+            rows += [(facts.say("tile_ahead", month=facts.month(ahead["month"])), facts.value(ahead, "y_hat")),
+                     (facts.say("tile_limits"), facts.limits(ahead))]
+        yield Tile(facts.label(key), facts.month(row["month"]), facts.value(row, "y"), tuple(rows))
     for row in aims[:_TILES - len(figures)]:
-        key, kind, picks = row["indicator"], row["kind"], {"target": row["target"]}
-        rows = [(facts.say("tile_goal", month=facts.month(row["deadline"])), goal_said(facts, row))]
+        rows = [(facts.say("tile_goal", month=facts.month(row["deadline"])), facts.goal(row))]
         if row["trend_at_deadline"] is not None:
-            rows.append((facts.say("tile_ahead", month=facts.month(row["deadline"])), facts.value(
-                key, row["trend_at_deadline"], cell("targets", "trend_at_deadline", **picks), kind=kind)))
-            if kind in ("level", "raise") and (found := facts.ahead(key, row["deadline"])):
-                said = facts.ahead_values(key, *found)
-                rows.append((facts.say("tile_limits"), facts.say("to", lo=said["lo"], hi=said["hi"])))
+            rows.append((facts.say("tile_ahead", month=facts.month(row["deadline"])),
+                         facts.value(row, "trend_at_deadline")))
+            if row["kind"] in ("level", "raise") and (ahead := facts.ahead(row["indicator"], row["deadline"])):
+                rows.append((facts.say("tile_limits"), facts.limits(ahead)))
         if row["p_at"] is not None:
-            rows.append((facts.say("tile_odds"), cite(facts.odds(row), cell("targets", "p_at", **picks))))
+            rows.append((facts.say("tile_odds"), facts.odds(row)))
         tone = "" if row["p_at"] is None else "bad" if row["p_at"] < EVEN else "good"
-        yield Tile(facts.name("targets", row["target"]), facts.month(row["month"]), facts.value(
-            key, row["current"], cell("targets", "current", **picks), kind=kind), tuple(rows), tone)
+        yield Tile(facts.name("targets", row["target"]), facts.month(row["month"]), facts.value(row, "current"),
+                   tuple(rows), tone)
 
 
 # ---------------------------------------------------------------- pictures
@@ -160,34 +156,32 @@ def _pictures(facts: Facts, items: Iterable[Item]) -> Iterable[Picture]:
 
 
 def _course(facts: Facts) -> Text | None:
-    row, found = next(iter(facts.standing), None), facts.ahead(facts.main)
-    if row is None or found is None:
+    row, ahead = next(iter(facts.standing), None), facts.ahead(facts.main)
+    if row is None or ahead is None:
         return None
-    return facts.say("course", indicator=facts.label(facts.main), month=facts.month(found[0]["month"]),
-                   y=facts.ahead_values(facts.main, *found)["y"], now=facts.month(row["month"]),
-                   last=facts.value(facts.main, row["y"], standing_cell(row, "y")))
+    return facts.say("course", indicator=facts.label(facts.main), month=facts.month(ahead["month"]),
+                     y=facts.value(ahead, "y_hat"), now=facts.month(row["month"]), last=facts.value(row, "y"))
 
 
 def _targets(facts: Facts) -> Text | None:
     if not facts.open:
         return None
-    odds = [cell("targets", "p_at", target=row["target"]) for row in facts.unlikely]
+    odds = [row.cell("p_at") for row in facts.unlikely]
     return facts.say("targets", n=cite(len(facts.targets), cell("targets", current="!=")),
                      k=cite(len(facts.targets) - len(facts.unlikely), *odds))
 
 
 def _place(facts: Facts) -> Text | None:
-    rows = [row for row in facts["standing"] if row["n"] > 1]
-    ranked = [row for row in rows if row["rank"] is not None]
-    if ranked:
-        if len(ranked) == 1:
-            return facts.say("place_one", indicator=facts.label(ranked[0]["indicator"]), **{
-                name: cite(f"{ranked[0][name]:.0f}", standing_cell(ranked[0], name)) for name in ("rank", "n")})
-        if len({(row["rank"], row["n"]) for row in ranked}) == 1:
-            return facts.say("place_same", n=cite(len(ranked), *(standing_cell(row, "rank") for row in ranked)),
-                             rank=cite(f"{ranked[0]['rank']:.0f}", standing_cell(ranked[0], "rank")))
-        best, worst = (pick(ranked, key=lambda row: row["rank"] / row["n"]) for pick in (min, max))
-        ends = {"best": best, "worst": worst}
-        return facts.say("place", **{name: facts.label(row["indicator"], short=True) for name, row in ends.items()}, **{
-            f"{name}_rank": cite(f"{row['rank']:.0f}", standing_cell(row, "rank")) for name, row in ends.items()})
-    return next(iter(facts.stated("league")), None)
+    ranked = [row for row in facts["standing"] if row["n"] > 1 and row["rank"] is not None]
+    if not ranked:
+        return next(iter(facts.stated("league")), None)
+    if len(ranked) == 1:
+        row, = ranked
+        return facts.say("place_one", indicator=facts.label(row["indicator"]), rank=facts.place(row),
+                         n=facts.place(row, "n"))
+    if len({(row["rank"], row["n"]) for row in ranked}) == 1:
+        return facts.say("place_same", n=cite(len(ranked), *(row.cell("rank") for row in ranked)),
+                         rank=facts.place(ranked[0]))
+    best, worst = (pick(ranked, key=lambda row: row["rank"] / row["n"]) for pick in (min, max))
+    return facts.say("place", best=facts.label(best["indicator"], short=True), best_rank=facts.place(best),
+                     worst=facts.label(worst["indicator"], short=True), worst_rank=facts.place(worst))

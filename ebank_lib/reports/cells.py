@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..wording import t
+from ..wording import Ref, t
 
 _ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 _ID = re.compile(r"([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:\.([^\[\]]+))?", re.S | re.A)
@@ -130,7 +130,30 @@ class Cell:
         return f"{self.table}[{self.row}]" + (f".{self.column}" if self.column else "")
 
 
-# ---------------------------------------------------------------- ids
+# ---------------------------------------------------------------- rows and ids
+
+class Row(dict):
+    """A row of a recorded table, column to value, that knows its table and what names it there."""
+
+    def __init__(self, table: str, name: str, values: Iterable[tuple[str, Any]]):
+        super().__init__(values)
+        self.table, self.name = table, name
+
+    def cell(self, column: str) -> Ref:
+        """Return the reference by which a text cites a cell of the row."""
+        return Ref(self.table, column, tuple(self.items()))
+
+    def ids(self, *columns: str) -> list[str]:
+        """Return the ids of some cells of the row."""
+        return [f"{self.table}[{self.name}].{column}" for column in columns]
+
+
+def rows_of(table: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of a recorded table."""
+    names = [column["name"] for column in table["columns"]]
+    return [Row(table["name"], name, zip(names, row, strict=True))
+            for name, row in zip(row_ids(table), table["rows"], strict=True)]
+
 
 def cells_at(tables: Iterable[Mapping[str, Any]], text: str) -> list[Cell]:
     """Return the cells that an id, or a table's name for all its cells, names, in the order of the table."""

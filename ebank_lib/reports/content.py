@@ -11,9 +11,10 @@ import html
 import itertools
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
-from .cells import Origin, Reader, Sentence, linked
+from .cells import Origin, Reader, Row, Sentence, linked, rows_of
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
+from .seal import text_sha256
 
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
@@ -77,10 +79,23 @@ class Chapter:
     tables: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Executed:
+    """What an executed notebook itself tells: its parameters, the hash of its code, what it wrote to stderr, and, where
+    the data do not allow its stage, the cell where it stopped and the message."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    stderr: tuple[str, ...] = ()
+    not_done: Mapping[str, Any] | None = None
+
+
 @dataclass
 class Content:
     """A whole report before it is set."""
 
+    executed: list[Executed] = field(default_factory=list)
     chapters: list[Chapter] = field(default_factory=list)
     appendix: list[Item] = field(default_factory=list)
     state: list[Sentence] = field(default_factory=list)
@@ -97,6 +112,11 @@ class Content:
     def sentences(self) -> list[Sentence]:
         """Return the lines of state and all readings."""
         return [*self.state, *(one for item in self.items for one in item.sentences if one.kind == "reading")]
+
+    @cached_property
+    def rows(self) -> Mapping[str, list[Row]]:
+        """Return the rows of every recorded table by its name; of one that was not recorded there are none."""
+        return defaultdict(list, {table["name"]: rows_of(table) for table in self.tables})
 
     def link(self, sentence: Sentence, lang: str) -> Sentence:
         """Let every number that a sentence cites lead to its cell."""
@@ -133,14 +153,30 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
     return content
 
 
+def executed_from(name: str, book: Mapping[str, Any]) -> Executed:
+    """Return what an executed notebook tells, whenever it was executed; its code is without the injected parameters,
+    which are this run's."""
+    code = [cell for cell in book["cells"] if cell.cell_type == "code"]
+    written = "\n".join(cell.source for cell in code if INJECTED not in tags(cell))
+    outputs = [(cell.get("execution_count"), output) for cell in code for output in cell.get("outputs", ())]
+    return Executed(
+        name, book["metadata"].get("papermill", {}).get("parameters", {}), text_sha256(written),
+        tuple(f"[{prompt}] {output.text.strip().splitlines()[0]}" for prompt, output in outputs
+              if output.output_type == "stream" and output.name == "stderr" and output.text.strip()),
+        next(({"cell": prompt, "message": one_line(output["evalue"])} for prompt, output in outputs
+              if stopped_by_data(output)), None))
+
+
 def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Content,
                    numbers: Mapping[str, Iterator[int]]) -> None:
-    reader, cells = Reader(path.stem), read_notebook(path).cells
+    book, reader = read_notebook(path), Reader(path.stem)
+    executed = executed_from(path.stem, book)
+    content.executed.append(executed)
     other = {f"lang-{x}" for x in LANGUAGES if x != lang}
-    aside = bool(cells) and "appendix" in tags(cells[0])
+    aside = bool(book.cells) and "appendix" in tags(book.cells[0])
     parts: list[list[Item]] = [[]]
     recorded: list[list[str]] = [[]]
-    for cell in cells:
+    for cell in book.cells:
         marks = tags(cell)
         if marks & other:
             continue
@@ -162,9 +198,8 @@ def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Con
             if "first-screen" in marks:
                 content.first_screen += [replace(item, brief=cell.metadata.get("ebank", {}).get("brief", ""))
                                          for item in made if item.kind == "figure"]
-            stopped = next((o for o in cell.get("outputs", ()) if stopped_by_data(o)), None)
-            if stopped is not None:
-                sentence = t("report.not_done", lang, prompt=origin.prompt, message=one_line(stopped["evalue"]))
+            if any(map(stopped_by_data, cell.get("outputs", ()))):
+                sentence = t("report.not_done", lang, prompt=origin.prompt, message=executed.not_done["message"])
                 items.append(Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin))
                 break
     content.chapters += [_chapter(f"s{len(content.chapters) + n:02d}", path.stem, part, names)

@@ -17,8 +17,6 @@ import re
 import signal
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -32,7 +30,7 @@ from papermill.parameterize import parameterize_notebook
 from traitlets.config import Config
 
 from ..errors import EbankError
-from .parameters import INJECTED, one_line, stopped_by_data, tags
+from .parameters import INJECTED, stopped_by_data, tags
 
 _INLINE = "module://matplotlib_inline.backend_inline"
 _SETTINGS = Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}})
@@ -172,18 +170,6 @@ class NotebookFailed(EbankError):
         super().__init__(f"cell [{cell}]: {error}: {message}")
 
 
-@dataclass(frozen=True)
-class Executed:
-    """One executed notebook: what it was run with, what it wrote to stderr, and, where the data do not allow its stage,
-    the cell where it stopped and the message."""
-
-    name: str
-    path: Path
-    parameters: Mapping[str, Any]
-    stderr: tuple[str, ...] = ()
-    not_done: Mapping[str, Any] | None = None
-
-
 def run_notebook(original: nbformat.NotebookNode, parameters: Mapping[str, Any],
                  cell_timeout: float = 300) -> nbformat.NotebookNode:
     """Run a notebook in this process and return it settled; `cell_timeout` is in seconds.
@@ -220,17 +206,6 @@ def settle(book: nbformat.NotebookNode, original: nbformat.NotebookNode, paramet
         if "text/plain" in data:
             data["text/plain"] = re.sub(r" at 0x[0-9a-fA-F]+", "", data["text/plain"])
     book.nbformat, book.nbformat_minor = 4, max(5, book.nbformat_minor)
-
-
-def executed_from(name: str, path: Path, parameters: Mapping[str, Any], book: nbformat.NotebookNode) -> Executed:
-    """Return what an executed notebook itself tells, whenever it was executed."""
-    stderr, not_done = [], None
-    for cell, output in _outputs(book):
-        if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
-            stderr.append(f"[{cell.execution_count}] {output.text.strip().splitlines()[0]}")
-        if not_done is None and stopped_by_data(output):
-            not_done = {"cell": cell.get("execution_count"), "message": one_line(output["evalue"])}
-    return Executed(name, path, dict(parameters), tuple(stderr), not_done)
 
 
 def _outputs(book: nbformat.NotebookNode) -> Iterator[tuple[nbformat.NotebookNode, nbformat.NotebookNode]]:

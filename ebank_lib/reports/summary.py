@@ -47,8 +47,7 @@ from ..scenarios import load_strategy, said_odds
 from ..scenarios.odds import said_value
 from ..versions import library_versions, package_sha256
 from ..wording import LANGUAGES, goal_text, listed, month_name, number, percent, t
-from .cells import row_ids
-from .parameters import INJECTED, tags
+from .cells import Row
 from .record import plain
 from .seal import frame_sha256, text_sha256
 
@@ -59,20 +58,19 @@ _SPARK = 36
 _RECENT = 3
 
 
-def summarise(about, content, cleaned, executed) -> dict[str, Any]:
+def summarise(about, content, cleaned) -> dict[str, Any]:
     """Return the summary of a report as plain JSON.
 
     Of the executed notebooks' content the tables ``forecast`` (or ``province_forecast``), ``grade``, ``check``,
     ``growth`` and ``targets`` are used where they were recorded.
     """
-    executed = list(executed)
     catalog, source = cleaned.catalog, cleaned.source
-    parameters = _parameters(executed)
+    parameters = _parameters(content.executed)
     key = catalog.indicator(parameters.get("indicator") or "").key
     indicator, one = catalog.indicator(key), catalog.branches.get(about.branch)
     mine = cleaned.panel[cleaned.panel.index.get_level_values("branch") == about.branch]
     y, printed = (_figures(cleaned, about.branch, key, how).loc[about.first:about.last] for how in ("omit", "keep"))
-    tables = {table["name"]: _rows(table) for table in content.tables}
+    tables = content.rows
     made = {
         "schema": SCHEMA,
         "branch": about.branch,
@@ -87,18 +85,18 @@ def summarise(about, content, cleaned, executed) -> dict[str, Any]:
         "latest": _latest(y, indicator.kind),
         "left_out": [{"month": str(m), "y": plain(v)} for m, v in printed[y.isna()].dropna().items()],
         "forecast": _forecast(tables, key),
-        "trust": _trust(tables.get("grade", [])),
-        "targets": _targets(tables.get("targets", []), catalog, source),
+        "trust": _trust(tables["grade"]),
+        "targets": _targets(tables["targets"], catalog, source),
         "state": [{name: getattr(line, name) for name in ("name", "text", "cells")} for line in content.state],
-        "not_done": {book.name: book.not_done for book in executed if book.not_done},
+        "not_done": {book.name: book.not_done for book in content.executed if book.not_done},
         "parameters": parameters,
         "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),
                    "code": text_sha256(f"{package_sha256()} {sorted(library_versions().items())}"),
-                   "notebooks": {book.name: _notebook_hash(book.path) for book in executed}},
+                   "notebooks": {book.name: book.code for book in content.executed}},
         "ebank": __version__,
         "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
-    made["attention"] = [one for one in _attention(made, tables, cleaned)
+    made["attention"] = [one for one in attention(made, tables, cleaned)
                          if made["role"] == "branch" or one["code"] == "no_latest"]
     return made
 
@@ -124,25 +122,7 @@ def _figures(cleaned, branch: str, key: str, doubtful: str) -> pd.Series:
     return total if one.kind != "ratio" or one.denominators else total.where(total.isna())
 
 
-def _notebook_hash(path: Path) -> str:
-    """Return the hash of an executed notebook's code as it was written: without the parameters of this run."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return text_sha256("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
-                                 and INJECTED not in tags(cell)))
-
-
 # ---------------------------------------------------------------- its figures
-
-def _rows(table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a recorded table's rows; ``_id`` names the row within the table."""
-    names = [column["name"] for column in table["columns"]]
-    return [dict(zip(names, row, strict=True), _id=name) for row, name in zip(table["rows"], row_ids(table),
-                                                                              strict=True)]
-
-
-def _cells(table: str, row: Mapping[str, Any], *columns: str) -> list[str]:
-    return [f"{table}[{row['_id']}].{column}" for column in columns]
-
 
 def _latest(y: pd.Series, kind: str) -> dict[str, Any] | None:
     month = y.last_valid_index()
@@ -155,22 +135,22 @@ def _latest(y: pd.Series, kind: str) -> dict[str, Any] | None:
     return made
 
 
-def _forecast(tables: Mapping[str, list], key: str) -> list[dict[str, Any]]:
-    rows = tables.get("forecast") or [row for row in tables.get("province_forecast", []) if row["indicator"] == key]
+def _forecast(tables: Mapping[str, list[Row]], key: str) -> list[dict[str, Any]]:
+    rows = tables["forecast"] or [row for row in tables["province_forecast"] if row["indicator"] == key]
     names = ("month", "y_hat", "lo-80", "hi-80", "lo-95", "hi-95")
     return [{name: row.get(name) for name in names} for row in rows if row.get("model", "combination") == "combination"
             and row.get("y_hat") is not None]
 
 
-def _trust(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _trust(rows: list[Row]) -> dict[str, Any] | None:
     if not rows:
         return None
     names = ("letter", "ratio", "smape", "coverage", "level", "origins")
     grade = Grade(*(math.nan if rows[0][name] is None else rows[0][name] for name in names))
-    return {"grade": grade.letter, "why": both(grade.reading), "cells": _cells("grade", rows[0], *names)}
+    return {"grade": grade.letter, "why": both(grade.reading), "cells": rows[0].ids(*names)}
 
 
-def _targets(rows: list[dict[str, Any]], catalog, source) -> list[dict[str, Any]]:
+def _targets(rows: list[Row], catalog, source) -> list[dict[str, Any]]:
     known = {target.key: target.label for target in load_strategy(source).targets} if rows else {}
 
     def said(row: Mapping[str, Any], value: float | None, how: Callable[[str], str] = str) -> dict[str, str]:
@@ -182,7 +162,7 @@ def _targets(rows: list[dict[str, Any]], catalog, source) -> list[dict[str, Any]
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
              "goal": said(row, goal_of(row), goal_text), "then": said(row, row["trend_at_deadline"]),
              "short": _short(row["kind"], goal_of(row), row["trend_at_deadline"]),
-             "cells": _cells("targets", row, "p_at")}
+             "cells": row.ids("p_at")}
             for row in rows]
 
 
@@ -200,50 +180,43 @@ def _short(kind: str, goal: float | None, then: float | None) -> float | None:
 
 # ---------------------------------------------------------------- who needs attention
 
-def _attention(made: Mapping[str, Any], tables: Mapping[str, list], cleaned) -> list[dict[str, Any]]:
-    """Return what the rules above say of a summary."""
-    return [{"code": code, "level": level, "text": both(text), "cells": cells}
-            for level, rules in (("act", _acute(made, tables)), ("watch", _watched(made, cleaned)))
-            for code, text, cells in rules]
+def attention(made: Mapping[str, Any], tables: Mapping[str, list[Row]], cleaned) -> Iterable[dict[str, Any]]:
+    """Yield what the rules above say of a summary."""
+    def item(code: str, text: Callable[[str], object], cells: Iterable[str] = (), level: str = "act") -> dict[str, Any]:
+        return {"code": code, "level": level, "text": both(text), "cells": [*cells]}
 
-
-def _acute(made: Mapping[str, Any], tables: Mapping[str, list]) -> Iterable[tuple[str, Callable, list[str]]]:
     indicator, latest, last = made["indicator"], made["latest"], made["months"][1]
     for stage, end in made["not_done"].items():
-        yield "not_done", lambda lang, stage=stage, end=end: t(
-            "index.why_not_done", lang, stage=stage, message=end["message"]), []
+        yield item("not_done", lambda lang, stage=stage, end=end: t(
+            "index.why_not_done", lang, stage=stage, message=end["message"]))
     if latest is None:
-        yield "no_latest", lambda lang: t("index.why_no_value", lang, indicator=indicator["label"][lang]), []
+        yield item("no_latest", lambda lang: t("index.why_no_value", lang, indicator=indicator["label"][lang]))
     elif latest["month"] < last:
         doubt = next((one["y"] for one in made["left_out"] if one["month"] == last), None)
-        yield "no_latest", lambda lang: t(
+        yield item("no_latest", lambda lang: t(
             "index.why_no_latest" if doubt is None else "index.why_in_doubt", lang, indicator=indicator["label"][lang],
             month=month_text(last, lang), value=value_text(indicator, doubt, lang),
             latest=month_text(latest["month"], lang)), [
-                cell for row in tables.get("doubtful", []) for cell in _cells("doubtful", row, "value")
-                if (row["indicator"], row["month"]) == (indicator["key"], last)]
+                cell for row in tables["doubtful"] for cell in row.ids("value")
+                if (row["indicator"], row["month"]) == (indicator["key"], last)])
     if made["trust"] and made["trust"]["grade"] in "DE":
-        yield "grade", made["trust"]["why"].get, made["trust"]["cells"]
-    check = tables.get("check", [])     # the last month that came, against what was forecast a month before
+        yield item("grade", made["trust"]["why"].get, made["trust"]["cells"])
+    check = tables["check"]     # the last month that came, against what was forecast a month before
     if check and check[-1].get("inside-95") is False:
         row, columns = check[-1], {"actual": "actual", "expected": "y_hat", "lo": "lo-95", "hi": "hi-95"}
-        yield "outside", lambda lang: t(
+        yield item("outside", lambda lang: t(
             "index.why_outside", lang, indicator=indicator["label"][lang], month=month_text(row["month"], lang),
-            **{name: value_text(indicator, row[column], lang) for name, column in columns.items()}), _cells(
-                "check", row, *columns.values())
-
-
-def _watched(made: Mapping[str, Any], cleaned) -> Iterable[tuple[str, Callable, list[str]]]:
-    last = pd.Period(made["months"][1], "M")
-    entries = cleaned.judged        # the whole ledger has hundreds of thousands of rows, and is read for each report
+            **{name: value_text(indicator, row[column], lang) for name, column in columns.items()}),
+                row.ids(*columns.values()))
+    month, entries = pd.Period(last, "M"), cleaned.judged     # not the whole ledger, which is long
     cells = entries[(entries["branch"] == made["branch"]) & (entries["decision"] == "flagged")
-                    & (entries["month"] > last - _RECENT) & (entries["month"] <= last)]
+                    & (entries["month"] > month - _RECENT) & (entries["month"] <= month)]
     cells = cells.drop_duplicates(["month", "indicator"])
     if len(cells):
         found = [one for key, one in cleaned.catalog.indicators.items() if key in set(cells["indicator"])]
-        yield "suspicious", lambda lang: t(
+        yield item("suspicious", lambda lang: t(
             "index.why_suspicious", lang, n=len(cells), months=_RECENT,
-            indicators=listed([one.short_label(lang) for one in found], lang) or "–"), []
+            indicators=listed([one.short_label(lang) for one in found], lang) or "–"), level="watch")
 
 
 # ---------------------------------------------------------------- as a reader sees them

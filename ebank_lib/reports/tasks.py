@@ -178,14 +178,13 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
     return {}
 
 
-def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Mapping[str, Mapping],
+def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Sequence[str],
           key: str, read: str, indexed: bool) -> dict[str, Any]:
-    """Set a report from its notebooks (name to parameters), unless the source has changed since it was read.
+    """Set a report from its executed notebooks, unless the source has changed since it was read.
 
     `indexed`: its page leads to the index of all.
     """
     from .branch import open_province, scope_of, write_report
-    from .notebook import executed_from
 
     province = open_province(source)
     about = replace(scope_of(province, branch, *map(request.get, _ASKED)), indexed=indexed)
@@ -195,14 +194,12 @@ def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any],
             raise SourceChanged("the source was changed while the run read it")
 
     made = partial(Path(out), about.branch, key)
-    executed = [executed_from(name, path, parameters, read_notebook(path)) for name, parameters in notebooks.items()
-                for path in [made / f"{name}.ipynb"]]
-    folder = write_report(province, about, executed, Path(out), check)
+    folder, content = write_report(province, about, [made / f"{name}.ipynb" for name in notebooks], Path(out), check)
     write_json(own_folder(Path(out), HOME, "state") / f"{about.branch}.json",
                {"key": key, "run": sha256_of(folder / "run.json")})
     return {"page": str(folder / "report.html"),
-            "warnings": [f"{one.name} {line}" for one in executed for line in one.stderr],
-            "not_done": {one.name: one.not_done for one in executed if one.not_done}}
+            "warnings": [f"{one.name} {line}" for one in content.executed for line in one.stderr],
+            "not_done": {one.name: one.not_done for one in content.executed if one.not_done}}
 
 
 # ---------------------------------------------------------------- the pages around the reports

@@ -11,7 +11,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from ebank_lib.errors import EbankError
-from ebank_lib.reports.notebook import NotebookFailed, executed_from, run_notebook, settle
+from ebank_lib.reports.content import executed_from
+from ebank_lib.reports.notebook import NotebookFailed, run_notebook, settle
 from ebank_lib.reports.parameters import numbered_notebooks, parameters_of, read_notebook
 from ebank_lib.reports.processes import Processes
 
@@ -41,8 +42,8 @@ def test_two_runs_leave_the_same_bytes(tmp_path, books):
     assert "execution" not in str([cell.metadata for cell in nbformat.reads(first, as_version=4).cells])
 
 
-def test_what_is_written_to_stderr_is_told(tmp_path, books):
-    done = executed_from("01", tmp_path, GIVEN, run(
+def test_what_is_written_to_stderr_is_told(books):
+    done = executed_from("01", run(
         books("import sys\nprint('/x/ipykernel_1/2.py:1: mind this\\nand that', file=sys.stderr)")))
     assert done.stderr == ("[3] cell:1: mind this",)
 
