@@ -90,7 +90,6 @@ def summaries():
 def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
     import math
     import random
-    from collections import defaultdict
     from types import SimpleNamespace
 
     import pandas as pd
@@ -152,7 +151,7 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
             made["not_done"] = {"05_strategy_scenarios": {"cell": 9, "message": "needs 24 months; found 20"}}
         none = pd.DataFrame({"branch": [], "decision": [], "month": pd.PeriodIndex([], freq="M"), "indicator": []})
         made["attention"] = [] if whole else list(attention(
-            made, defaultdict(list, check=rows_of(table_of("check", pd.DataFrame(check)))),
+            made, {"check": rows_of(table_of("check", pd.DataFrame(check)))},
             SimpleNamespace(judged=none, catalog=catalog)))
         said.append(made)
     return said

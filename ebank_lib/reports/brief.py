@@ -124,7 +124,7 @@ def _tiles(facts: Facts) -> Iterable[Tile]:
     for row in figures:
         key, rows = row["indicator"], []
         if row["yoy"] is not None:
-            rows.append((facts.say("tile_yoy"), facts.change(key, row["yoy"], row.cell("yoy"), sign=True)))
+            rows.append((facts.say("tile_yoy"), facts.change(key, row["yoy"], row.ref("yoy"), sign=True)))
         if ahead := facts.ahead(key):
             rows += [(facts.say("tile_ahead", month=facts.month(ahead["month"])), facts.value(ahead, "y_hat")),
                      (facts.say("tile_limits"), facts.limits(ahead))]
@@ -166,7 +166,7 @@ def _course(facts: Facts) -> Text | None:
 def _targets(facts: Facts) -> Text | None:
     if not facts.open:
         return None
-    odds = [row.cell("p_at") for row in facts.unlikely]
+    odds = [row.ref("p_at") for row in facts.unlikely]
     return facts.say("targets", n=cite(len(facts.targets), cell("targets", current="!=")),
                      k=cite(len(facts.targets) - len(facts.unlikely), *odds))
 
@@ -180,7 +180,7 @@ def _place(facts: Facts) -> Text | None:
         return facts.say("place_one", indicator=facts.label(row["indicator"]), rank=facts.place(row),
                          n=facts.place(row, "n"))
     if len({(row["rank"], row["n"]) for row in ranked}) == 1:
-        return facts.say("place_same", n=cite(len(ranked), *(row.cell("rank") for row in ranked)),
+        return facts.say("place_same", n=cite(len(ranked), *(row.ref("rank") for row in ranked)),
                          rank=facts.place(ranked[0]))
     best, worst = (pick(ranked, key=lambda row: row["rank"] / row["n"]) for pick in (min, max))
     return facts.say("place", best=facts.label(best["indicator"], short=True), best_rank=facts.place(best),

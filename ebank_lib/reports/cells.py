@@ -114,15 +114,18 @@ def _locate(name: str, function: Callable) -> Call | None:
     return Call(name, file.relative_to(package.parent).as_posix(), line) if inside else None
 
 
+# ---------------------------------------------------------------- rows and cells
+
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a recorded table, or a number of its rows (then without a column)."""
+    """One cell of a recorded table, under its heading, or a number of its rows (then without a column)."""
 
     table: str
     row: str
     column: str
     value: Any
     at: int = -1
+    head: str = ""
 
     @property
     def id(self) -> str:
@@ -130,41 +133,31 @@ class Cell:
         return f"{self.table}[{self.row}]" + (f".{self.column}" if self.column else "")
 
 
-# ---------------------------------------------------------------- rows and ids
-
 class Row(dict):
-    """A row of a recorded table, column to value, that knows its table and what names it there."""
+    """A row of a recorded table, column to value, that knows its place and what names it there."""
 
-    def __init__(self, table: str, name: str, values: Iterable[tuple[str, Any]]):
-        super().__init__(values)
-        self.table, self.name = table, name
+    def __init__(self, table: Mapping[str, Any], at: int, name: str):
+        super().__init__(zip((column["name"] for column in table["columns"]), table["rows"][at], strict=True))
+        self.table, self.at, self.name = table["name"], at, name
+        self._heads = {column["name"]: column["head"] for column in table["columns"]}
 
-    def cell(self, column: str) -> Ref:
-        """Return the reference by which a text cites a cell of the row."""
+    def ref(self, column: str) -> Ref:
+        """Return the reference by which a text cites a cell."""
         return Ref(self.table, column, tuple(self.items()))
 
+    def cells(self, column: str | None = None) -> list[Cell]:
+        """Return the cell of a column, of None all cells."""
+        return [Cell(self.table, self.name, name, value, self.at, self._heads[name])
+                for name, value in self.items() if column in (None, name)]
+
     def ids(self, *columns: str) -> list[str]:
-        """Return the ids of some cells of the row."""
-        return [f"{self.table}[{self.name}].{column}" for column in columns]
+        """Return the ids of some cells."""
+        return [cell.id for column in columns for cell in self.cells(column)]
 
 
 def rows_of(table: Mapping[str, Any]) -> list[Row]:
     """Return the rows of a recorded table."""
-    names = [column["name"] for column in table["columns"]]
-    return [Row(table["name"], name, zip(names, row, strict=True))
-            for name, row in zip(row_ids(table), table["rows"], strict=True)]
-
-
-def cells_at(tables: Iterable[Mapping[str, Any]], text: str) -> list[Cell]:
-    """Return the cells that an id, or a table's name for all its cells, names, in the order of the table."""
-    match = _ID.fullmatch(text.strip())
-    table = next((one for one in tables if match and one["name"] == match[1]), None)
-    if table is None:
-        return []
-    rows = _rows_named(table, match[2] or "")
-    if match[2] is not None and not match[3]:
-        return [Cell(table["name"], match[2], "", len(rows))]
-    return _cells(table, rows, match[3])
+    return [Row(table, at, name) for at, name in enumerate(row_ids(table))]
 
 
 def row_ids(table: Mapping[str, Any]) -> list[str]:
@@ -180,41 +173,31 @@ def row_ids(table: Mapping[str, Any]) -> list[str]:
     return [",".join(str(row[at]) for at in keys) if keys else f"#{n}" for n, row in enumerate(rows, 1)]
 
 
+def cells_at(tables: Mapping[str, list[Row]], text: str) -> list[Cell]:
+    """Return the cells that an id, or a table's name for all its cells, names, in the order of the table."""
+    match = _ID.fullmatch(text.strip())
+    if not match or match[1] not in tables:
+        return []
+    rows = _named(tables[match[1]], match[2] or "")
+    if match[2] is not None and not match[3]:
+        return [Cell(match[1], match[2], "", len(rows))]
+    return [cell for row in rows for cell in row.cells(match[3])]
+
+
 def value_text(value: Any) -> str:
     """Return a cell's value in full, as the CSV has it; what is missing is a dash."""
     return "–" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
-def _columns(table: Mapping[str, Any]) -> dict[str, int]:
-    return {column["name"]: at for at, column in enumerate(table["columns"])}
-
-
-def _cells(table: Mapping[str, Any], rows: Iterable[int], column: str | None) -> list[Cell]:
-    """Return the cells of a column, of None all cells, in some rows."""
-    ids, columns = row_ids(table), [(name, at) for name, at in _columns(table).items() if column in (None, name)]
-    return [Cell(table["name"], ids[n], name, table["rows"][n][at], n) for n in rows for name, at in columns]
-
-
-def _rows_named(table: Mapping[str, Any], text: str) -> list[int]:
-    """Return the positions of the rows that an id names: by key values (some of them do) or conditions."""
-    ids, found = row_ids(table), list(range(len(table["rows"])))
-    if text and text in ids:
-        return [ids.index(text)]
+def _named(rows: list[Row], text: str) -> list[Row]:
+    """Return the rows that an id names: by key values (some of them do) or conditions."""
+    if text and (one := [row for row in rows if row.name == text]):
+        return one
     for part in filter(None, map(str.strip, text.split(","))):
         condition = _CONDITION.fullmatch(part)
-        if condition and condition[1] in _columns(table):
-            found = _rows_where(table, [condition.groups()], found)
-        else:
-            found = [n for n in found if part in ids[n].split(",")]
-    return found
-
-
-def _rows_where(table: Mapping[str, Any], conditions: Iterable[tuple[str, str, str]],
-                rows: Iterable[int]) -> list[int]:
-    """Return the positions of the rows whose columns are as conditions ``(column, sign, text)`` say."""
-    columns = _columns(table)
-    wanted = [(columns[name], sign, text) for name, sign, text in conditions]
-    return [n for n in rows if all(_is(table["rows"][n][at], sign, text) for at, sign, text in wanted)]
+        rows = [row for row in rows if (_is(row[condition[1]], condition[2], condition[3])
+                                        if condition and condition[1] in row else part in row.name.split(","))]
+    return rows
 
 
 def _is(value: Any, sign: str, text: str) -> bool:
@@ -258,18 +241,18 @@ class Sentence:
         return list(dict.fromkeys(cell.id for one in self.citations for cell in one.cells))
 
 
-def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], numbers: Iterator[int], lang: str) -> Sentence:
+def linked(sentence: Sentence, tables: Mapping[str, list[Row]], numbers: Iterator[int], lang: str) -> Sentence:
     """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover.
 
-    A reference to a cell that was not recorded, or of which there are several, is left out. `tables` are the records by
-    name, `numbers` those of tooltips. A page has hundreds of such links: a keyboard need not walk through them.
+    A reference to a cell that was not recorded, or of which there are several, is left out. `tables` are the records'
+    rows, `numbers` those of tooltips. A page has hundreds of such links: a keyboard need not walk through them.
     """
     found = [Citation(start, end, tuple(cell for ref in refs for cell in _cells_of(tables, ref)))
              for start, end, refs in sentence.refs]
     found = [one for one in found if one.cells]
     text, done, parts = sentence.text, 0, []
     for one in found:
-        tip = "\n".join(_tip(cell, tables[cell.table], lang) for cell in one.cells)
+        tip = "\n".join(_tip(cell, lang) for cell in one.cells)
         n = next(numbers)
         parts += [html.escape(text[done:one.start]),
                   f'<span class="cite"><a class="cell" tabindex="-1" href="#rec-{one.cells[0].table}" '
@@ -279,27 +262,27 @@ def linked(sentence: Sentence, tables: Mapping[str, Mapping[str, Any]], numbers:
     return replace(sentence, citations=tuple(found), html="".join(parts) + html.escape(text[done:]))
 
 
-def _cells_of(tables: Mapping[str, Mapping[str, Any]], ref: Mapping[str, Any]) -> list[Cell]:
+def _cells_of(tables: Mapping[str, list[Row]], ref: Mapping[str, Any]) -> list[Cell]:
     """Return the one cell that a reference (see :func:`ebank_lib.display.plain_cells`) names, or the number of rows
     that it counts; [] for none."""
-    table = tables.get(ref["table"])
-    if table is None or not ref["rows"].keys() <= _columns(table).keys():
+    name, column = ref["table"], ref["column"]
+    if name not in tables or not all(ref["rows"].keys() <= row.keys() for row in tables[name]):
         return []
-    every = range(len(table["rows"]))
-    if ref["column"]:
-        rows = _rows_where(table, [(name, "=", said or "") for name, said in ref["rows"].items()], every)
-        return _cells(table, rows, ref["column"]) if len(rows) == 1 else []
-    conditions = [(name, *_SIGN.fullmatch(said or "").groups("=")) for name, said in ref["rows"].items()]
-    return [Cell(ref["table"], ",".join(map("".join, conditions)), "", len(_rows_where(table, conditions, every)))]
+    # What picks a cell is a value, even one that begins with a sign.
+    conditions = [(one, "=", said or "") if column else (one, *_SIGN.fullmatch(said or "").groups("="))
+                  for one, said in ref["rows"].items()]
+    rows = [row for row in tables[name] if all(_is(row[one], sign, text) for one, sign, text in conditions)]
+    if column:
+        return rows[0].cells(column) if len(rows) == 1 else []
+    return [Cell(name, ",".join(map("".join, conditions)), "", len(rows))]
 
 
-def _tip(cell: Cell, table: Mapping[str, Any], lang: str) -> str:
+def _tip(cell: Cell, lang: str) -> str:
     """Return what a tooltip says of a cell: its id, the value in full, the column in words."""
     if not cell.column:
         return t("report.cell_count", lang, id=cell.id, n=cell.value)
-    head = table["columns"][_columns(table)[cell.column]]["head"]
     said = t("report.cell_value", lang, id=cell.id, value=value_text(cell.value))
-    return said if head == cell.column else f"{said} · {head}"
+    return said if cell.head == cell.column else f"{said} · {cell.head}"
 
 
 def cited_tables(sentences: Iterable[Sentence]) -> dict[str, list[Cell]]:

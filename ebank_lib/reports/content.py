@@ -11,7 +11,7 @@ import html
 import itertools
 import math
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -115,12 +115,12 @@ class Content:
 
     @cached_property
     def rows(self) -> Mapping[str, list[Row]]:
-        """Return the rows of every recorded table by its name; of one that was not recorded there are none."""
-        return defaultdict(list, {table["name"]: rows_of(table) for table in self.tables})
+        """Return the rows of every recorded table by its name."""
+        return {table["name"]: rows_of(table) for table in self.tables}
 
     def link(self, sentence: Sentence, lang: str) -> Sentence:
         """Let every number that a sentence cites lead to its cell."""
-        return linked(sentence, {table["name"]: table for table in self.tables}, self._numbers, lang)
+        return linked(sentence, self.rows, self._numbers, lang)
 
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:

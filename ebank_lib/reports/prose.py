@@ -38,7 +38,7 @@ class Facts:
         self.unlikely = [row for row in self.open if row["p_at"] < EVEN]
 
     def __getitem__(self, table: str) -> list[Row]:
-        return self._rows[table]
+        return self._rows.get(table, [])
 
     def say(self, key: str, **values: object) -> Text:
         return t(f"brief.{key}", self.lang, **values)
@@ -67,7 +67,7 @@ class Facts:
         """A figure of the indicator, or of the target, that a row (or the row `of`) is about, as it is said everywhere;
         `bare`: without its unit."""
         about = of or row
-        return self.figure(about, row[column], row.cell(column), kind=about.get("kind"), bare=bare)
+        return self.figure(about, row[column], row.ref(column), kind=about.get("kind"), bare=bare)
 
     def figure(self, about: Mapping[str, Any], value: float, *refs: Ref, kind: str | None = None,
                bare: bool = False) -> Text:
@@ -89,10 +89,10 @@ class Facts:
 
     def share(self, row: Row, column: str, digits: int = 1, sign: bool = False) -> Text:
         """A fraction as per cent."""
-        return cite(percent(row[column], digits, sign), row.cell(column))
+        return cite(percent(row[column], digits, sign), row.ref(column))
 
     def place(self, row: Row, column: str = "rank") -> Text:
-        return cite(f"{row[column]:.0f}", row.cell(column))
+        return cite(f"{row[column]:.0f}", row.ref(column))
 
     def goal(self, row: Row) -> Text:
         """A target's goal."""
@@ -100,12 +100,12 @@ class Facts:
         return self.say("above", value=said) if row["kind"] == "raise" else said
 
     def goal_ref(self, row: Row) -> Ref:
-        return row.cell("reached_from" if row["goal"] is None else "goal")
+        return row.ref("reached_from" if row["goal"] is None else "goal")
 
     def gap(self, row: Row) -> Text:
         """What will be missing to a target's goal."""
         goal, then, kind = goal_of(row), row["trend_at_deadline"], row["kind"]
-        refs = self.goal_ref(row), row.cell("trend_at_deadline")
+        refs = self.goal_ref(row), row.ref("trend_at_deadline")
         if kind == "rank":
             return cite(t("scenarios.places", self.lang, n=f"{then - goal:.0f}"), *refs)
         if kind in ("growth", "share") or self.indicator(row["indicator"])["kind"] == "ratio":
@@ -113,7 +113,7 @@ class Facts:
         return self.figure(row, goal - then, *refs)
 
     def odds(self, row: Row) -> Text:
-        return cite(said_odds(row["p_at"], row["n"], self.lang).replace(" ", "\u00a0"), row.cell("p_at"))
+        return cite(said_odds(row["p_at"], row["n"], self.lang).replace(" ", "\u00a0"), row.ref("p_at"))
 
     def ahead(self, key: str, month: str | None = None) -> Row | None:
         """Return the row with what is forecast of an indicator for a month (else a year on, else the last)."""
@@ -174,7 +174,7 @@ def _now(facts: Facts, row: Mapping[str, Any], opening: str, place: str) -> Text
     if row["yoy"] is not None:
         parts.append(facts.say("flat") if abs(row["yoy"]) < STILL else facts.say(
             ratio + ("up" if row["yoy"] > 0 else "down"),
-            change=facts.change(key, abs(row["yoy"]), row.cell("yoy"))))
+            change=facts.change(key, abs(row["yoy"]), row.ref("yoy"))))
     if row["rank"] is not None and row["n"] > 1:
         parts.append(facts.say(ratio + place, n=facts.place(row, "n"), rank=facts.place(row)))
         if not also and row["whole"] is not None:
@@ -199,8 +199,8 @@ def _ahead(facts: Facts, row: Mapping[str, Any]) -> Text | None:
     if abs(growth - row["yoy"]) < STILL:
         return said
     how = "down" if growth < 0 else "up" if row["yoy"] < 0 else "slower" if growth < row["yoy"] else "faster"
-    return said + facts.say(f"ahead_{how}", growth=cite(percent(abs(growth)), ahead.cell("y_hat"), row.cell("y")),
-                            yoy=cite(percent(abs(row["yoy"])), row.cell("yoy")))
+    return said + facts.say(f"ahead_{how}", growth=cite(percent(abs(growth)), ahead.ref("y_hat"), row.ref("y")),
+                            yoy=cite(percent(abs(row["yoy"])), row.ref("yoy")))
 
 
 def _reached(facts: Facts) -> Text:
@@ -211,7 +211,7 @@ def _reached(facts: Facts) -> Text:
         return facts.say("targets_none", n=n)
     if len(likely) == len(facts.targets):
         return facts.say("targets_all", n=n)
-    odds = [row.cell("p_at") for row in likely]
+    odds = [row.ref("p_at") for row in likely]
     return facts.say("targets_some", n=n, k=cite(len(likely), *odds), list=facts.listed(
         facts.say("target", target=facts.name("targets", row["target"])) for row in likely))
 
@@ -244,7 +244,7 @@ def _measures(facts: Facts) -> Iterable[Text]:
         yield from _effect(facts, row, best[row["target"]]["scenario"])
     if helps:
         one = facts.say("helps_one") if len(helps) == 1 else facts.say(
-            "helps_rest", n=cite(len(helps), *(row.cell("p_at") for row in helps)))
+            "helps_rest", n=cite(len(helps), *(row.ref("p_at") for row in helps)))
         yield facts.say("helps", one=one, list=join([facts.say("helped", **_lever_said(
             facts, row, best[row["target"]])) for row in helps], facts.say("semicolon")))
     if nothing := [row for row in ranked if best[row["target"]] is None]:
@@ -278,7 +278,7 @@ def _effect(facts: Facts, row: Row, lever: str) -> Iterable[Text]:
                     full=facts.month(last + delay + max(int(effect["ramp"]), 1)),
                     indicator=facts.label(key, short=True), effect=_size(facts, effect, effect, "low", "high")
                     ) + facts.say({"interventions": "evidenced", "jumps": "jumped"}.get(effect["source"], "assumed"),
-                                  **{"k": cite(effect["k"], effect.cell("k"))} if effect["k"] else {})
+                                  **{"k": cite(effect["k"], effect.ref("k"))} if effect["k"] else {})
     need = next((one for one in facts["required"] if (one["target"], one["lever"], one["indicator"]) ==
                  (row["target"], lever, key) and one["required"] and one["times"] is not None), None)
     if need:
@@ -290,7 +290,7 @@ def _size(facts: Facts, effect: Row, row: Row, *columns: str) -> Text:
     """What a measure does, one size of a row or the two ends of a range: the part of a gap that it closes, or what it
     adds."""
     part = effect["how"] == "ceiling"
-    said = [facts.share(row, column, 0) if part else facts.change(effect["indicator"], row[column], row.cell(column))
+    said = [facts.share(row, column, 0) if part else facts.change(effect["indicator"], row[column], row.ref(column))
             for column in columns]
     n = said[0] if len(said) == 1 else facts.say("to", lo=said[0], hi=said[1])
     if part:

@@ -85,8 +85,8 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
         "latest": _latest(y, indicator.kind),
         "left_out": [{"month": str(m), "y": plain(v)} for m, v in printed[y.isna()].dropna().items()],
         "forecast": _forecast(tables, key),
-        "trust": _trust(tables["grade"]),
-        "targets": _targets(tables["targets"], catalog, source),
+        "trust": _trust(tables.get("grade", [])),
+        "targets": _targets(tables.get("targets", []), catalog, source),
         "state": [{name: getattr(line, name) for name in ("name", "text", "cells")} for line in content.state],
         "not_done": {book.name: book.not_done for book in content.executed if book.not_done},
         "parameters": parameters,
@@ -136,7 +136,7 @@ def _latest(y: pd.Series, kind: str) -> dict[str, Any] | None:
 
 
 def _forecast(tables: Mapping[str, list[Row]], key: str) -> list[dict[str, Any]]:
-    rows = tables["forecast"] or [row for row in tables["province_forecast"] if row["indicator"] == key]
+    rows = tables.get("forecast") or [row for row in tables.get("province_forecast", []) if row["indicator"] == key]
     names = ("month", "y_hat", "lo-80", "hi-80", "lo-95", "hi-95")
     return [{name: row.get(name) for name in names} for row in rows if row.get("model", "combination") == "combination"
             and row.get("y_hat") is not None]
@@ -197,11 +197,11 @@ def attention(made: Mapping[str, Any], tables: Mapping[str, list[Row]], cleaned)
             "index.why_no_latest" if doubt is None else "index.why_in_doubt", lang, indicator=indicator["label"][lang],
             month=month_text(last, lang), value=value_text(indicator, doubt, lang),
             latest=month_text(latest["month"], lang)), [
-                cell for row in tables["doubtful"] for cell in row.ids("value")
+                cell for row in tables.get("doubtful", []) for cell in row.ids("value")
                 if (row["indicator"], row["month"]) == (indicator["key"], last)])
     if made["trust"] and made["trust"]["grade"] in "DE":
         yield item("grade", made["trust"]["why"].get, made["trust"]["cells"])
-    check = tables["check"]     # the last month that came, against what was forecast a month before
+    check = tables.get("check", [])     # the last month that came, against what was forecast a month before
     if check and check[-1].get("inside-95") is False:
         row, columns = check[-1], {"actual": "actual", "expected": "y_hat", "lo": "lo-95", "hi": "hi-95"}
         yield item("outside", lambda lang: t(

@@ -95,7 +95,7 @@ def find(report: Opened, text: str) -> list[Found]:
         kind = "figure" if item["fig"] else "table"
         return [Found(kind, _label(report, one), origin=one.origin, records=one.records)
                 for one in report.content.items if one.kind == kind and one.number == int(item["n"])]
-    if cells := cells_at(report.content.tables, text):
+    if cells := cells_at(report.content.rows, text):
         return [Found("cell", cell.id, origin=_maker(report, cell.table), cells=(cell,), records=(cell.table,))
                 for cell in cells]
     wanted = _numbers(text)
@@ -166,8 +166,7 @@ def inputs_of(report: Opened, cleaned: Any, cell: Cell | None, notebook: str = "
     if not described:
         narrow = (notebook[:2] in ("03", "04") or cell is not None) and not notebook.startswith("06")
         described = {"branch": "@", "indicator": "@" if narrow else "*"}
-    row = {} if table is None or cell.at < 0 else {
-        c["name"]: v for c, v in zip(table["columns"], table["rows"][cell.at], strict=True)}
+    row = {} if table is None or cell.at < 0 else report.content.rows[cell.table][cell.at]
     column = "" if cell is None else cell.column
     branches = _branches("*" if column in described.get("across", ()) else described["branch"], row, report, cleaned)
     indicators = _indicators(described["indicator"], row, report, cleaned)

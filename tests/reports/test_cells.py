@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ebank_lib.display import plain_cells
-from ebank_lib.reports.cells import Sentence, cells_at, cited_tables, linked, row_ids, value_text
+from ebank_lib.reports.cells import Sentence, cells_at, cited_tables, linked, row_ids, rows_of, value_text
 from ebank_lib.reports.content import read_content
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.trace import open_report
@@ -21,6 +21,10 @@ frames = st.lists(st.tuples(words, words, st.integers(-5, 5), st.floats(allow_na
                   min_size=1, max_size=12)
 
 
+def at(table, text):
+    return cells_at({"t": rows_of(table)}, text)
+
+
 @given(frames)
 @example([("1", "1", 0, 0.0), ("1", "11", 0, 0.0), ("11", "1", 0, 0.0)])
 def test_every_cell_has_an_id_of_its_own_that_leads_back_to_it(rows):
@@ -28,7 +32,7 @@ def test_every_cell_has_an_id_of_its_own_that_leads_back_to_it(rows):
     ids = [f"t[{row}].x" for row in row_ids(table)]
     assert len(set(ids)) == len(rows)
     for n, one in enumerate(ids):
-        found = cells_at([table], one)
+        found = at(table, one)
         assert [cell.at for cell in found] == [n] and found[0].id == one and found[0].value == table["rows"][n][3]
 
 
@@ -37,11 +41,11 @@ def test_a_condition_counts_the_rows_that_meet_it(rows, limit):
     table = table_of("t", pd.DataFrame(rows, columns=["a", "b", "n", "x"]))
     for sign, meets in ((">=", lambda v: v >= limit), ("<", lambda v: v < limit), ("=", lambda v: v == limit),
                         ("!=", lambda v: v != limit)):
-        (count,) = cells_at([table], f"t[n{sign}{limit}]")
+        (count,) = at(table, f"t[n{sign}{limit}]")
         assert count.value == sum(meets(row[2]) for row in rows) and count.id == f"t[n{sign}{limit}]"
-        assert [c.at for c in cells_at([table], f"t[n{sign}{limit}].x")] == [
+        assert [c.at for c in at(table, f"t[n{sign}{limit}].x")] == [
             at for at, row in enumerate(rows) if meets(row[2])]
-    assert cells_at([table], "t[]")[0].value == len(rows)
+    assert at(table, "t[]")[0].value == len(rows)
 
 
 def test_keys_are_words_that_are_the_same_in_every_language():
@@ -49,27 +53,27 @@ def test_keys_are_words_that_are_the_same_in_every_language():
     table = table_of("t", frame)
     assert row_ids(table) == ["a", "b"]
     same = table_of("t", pd.DataFrame({"label": ["甲", "甲"]}))
-    assert row_ids(same) == ["#1", "#2"] and cells_at([same], "t[#2].label")[0].at == 1
-    assert [cell.at for cell in cells_at([same], "t[#1].label")] == [0] and cells_at([same], "t[#12].label") == []
+    assert row_ids(same) == ["#1", "#2"] and at(same, "t[#2].label")[0].at == 1
+    assert [cell.at for cell in at(same, "t[#1].label")] == [0] and at(same, "t[#12].label") == []
 
 
 def test_missing_is_what_nothing_equals_and_a_part_of_a_key_names_all_that_have_it():
     frame = pd.DataFrame({"month": ["2010-01", "2010-01", "2010-02"], "model": ["a", "b", "a"], "y": [1.0, None, 3.0]})
     table = table_of("t", frame)
-    assert cells_at([table], "t[y=]")[0].value == 1 and cells_at([table], "t[y!=]")[0].value == 2
-    assert [c.id for c in cells_at([table], "t[2010-01].y")] == ["t[2010-01,a].y", "t[2010-01,b].y"]
+    assert at(table, "t[y=]")[0].value == 1 and at(table, "t[y!=]")[0].value == 2
+    assert [c.id for c in at(table, "t[2010-01].y")] == ["t[2010-01,a].y", "t[2010-01,b].y"]
     assert [value_text(v) for v in (None, 0.25, True, "2011-12")] == ["–", "0.25", "True", "2011-12"]
 
 
 @pytest.mark.parametrize("text", ["", "a b", "t[", "t]x", "[a].b", "图 3", "1,234", "t[a].b[c]", "../x"])
 def test_what_is_no_id_is_none(text):
-    assert cells_at([table_of("t", pd.DataFrame({"a": [1]}))], text) == []
+    assert at(table_of("t", pd.DataFrame({"a": [1]})), text) == []
 
 
 @pytest.mark.parametrize("text", ["x[a].y", "t[a].nope", "t[nope].y", "t[#99].y", "t[y>word].y"])
 def test_an_id_of_nothing_finds_nothing(text):
     table = table_of("t", pd.DataFrame({"k": ["a"], "y": [1.0]}))
-    assert cells_at([table], text) == []
+    assert at(table, text) == []
 
 
 # --- sentences
@@ -80,7 +84,7 @@ TABLE = {**table_of("t", FRAME, lang="en"), "notebook": "02_x", "prompt": 3}
 
 def said(text):
     one = Sentence("reading", str(text), tuple(plain_cells(text)))
-    return linked(one, {"t": TABLE}, itertools.count(7), "en")
+    return linked(one, {"t": rows_of(TABLE)}, itertools.count(7), "en")
 
 
 def test_where_values_are_equal_the_cell_is_still_the_one_that_was_meant():

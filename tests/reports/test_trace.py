@@ -23,7 +23,7 @@ def _cleaned_once(cleaned, monkeypatch):
 
 
 def ids_at(report, text):
-    return [cell.id for cell in cells_at(report.content.tables, text)]
+    return [cell.id for cell in cells_at(report.content.rows, text)]
 
 
 class Workbooks:
@@ -75,7 +75,7 @@ def test_thirty_random_numbers_of_the_pages_lead_to_the_right_printed_cells(repo
 def test_a_value_of_the_panel_leads_to_the_cell_that_prints_it(reports, cleaned, root, indicator):
     report = reports["rizhao"]
     for column, at in (("y_first", 0), ("y_last", -1)):
-        (cell,) = cells_at(report.content.tables, f"growth[{indicator}].{column}")
+        (cell,) = cells_at(report.content.rows, f"growth[{indicator}].{column}")
         inputs = inputs_of(report, cleaned, cell, "02_indicator_analysis")
         assert inputs.exact and inputs.months == (cleaned.series("rizhao", indicator).dropna().index[at],)
         rows = printed_cells(cleaned, inputs)
@@ -91,7 +91,7 @@ def test_a_value_of_the_panel_leads_to_the_cell_that_prints_it(reports, cleaned,
 def test_a_number_in_doubt_leads_to_the_cell_that_prints_it(reports, cleaned):
     report = reports["rizhao"]
     (row,) = cleaned.doubtful.query("branch == 'rizhao'").itertuples()
-    (cell,) = cells_at(report.content.tables, "doubtful[rizhao].value")
+    (cell,) = cells_at(report.content.rows, "doubtful[rizhao].value")
     inputs = inputs_of(report, cleaned, cell, "01_data_cleaning")
     assert inputs.exact
     rows = printed_cells(cleaned, inputs)
@@ -101,7 +101,7 @@ def test_a_number_in_doubt_leads_to_the_cell_that_prints_it(reports, cleaned):
 def test_growth_on_the_year_leads_to_two_months_that_give_it(reports, cleaned):
     report = reports["rizhao"]
     for indicator in ("mobile_txn", "personal_online", "sms"):
-        (cell,) = cells_at(report.content.tables, f"growth[{indicator}].last_yoy")
+        (cell,) = cells_at(report.content.rows, f"growth[{indicator}].last_yoy")
         inputs = inputs_of(report, cleaned, cell, "02_indicator_analysis")
         y = cleaned.series("rizhao", indicator)[list(inputs.months)]
         assert len(y) == 2 and y.iloc[1] / y.iloc[0] - 1 == pytest.approx(cell.value, rel=1e-8)
@@ -110,25 +110,25 @@ def test_growth_on_the_year_leads_to_two_months_that_give_it(reports, cleaned):
 
 def test_a_year_of_a_flow_leads_to_twelve_months_of_each_branch(reports, cleaned):
     report = reports["shandong"]
-    (cell,) = cells_at(report.content.tables, "league[yantai,mobile_txn].value")
+    (cell,) = cells_at(report.content.rows, "league[yantai,mobile_txn].value")
     inputs = inputs_of(report, cleaned, cell, "06_province_overview")
     y = cleaned.series("yantai", "mobile_txn")[list(inputs.months)]
     assert len(y) == 12 and y.sum() == pytest.approx(cell.value)
-    share = cells_at(report.content.tables, "league[yantai,mobile_txn].share")[0]
+    share = cells_at(report.content.rows, "league[yantai,mobile_txn].share")[0]
     assert len(inputs_of(report, cleaned, share, "06_province_overview").branches) == 16
 
 
 def test_what_came_from_before_a_merger_leads_to_both_branches(reports, cleaned):
     heir = next(b for b in cleaned.catalog.branches.values() if b.merged_into).merged_into
     old = {b.id for b in cleaned.catalog.branches.values() if b.merged_into == heir}
-    cell = cells_at(reports["shandong"].content.tables, f"league[{heir},sms].value")[0]
+    cell = cells_at(reports["shandong"].content.rows, f"league[{heir},sms].value")[0]
     inputs = inputs_of(reports["shandong"], cleaned, cell)
     early = printed_cells(cleaned, type(inputs)((heir,), ("sms",), (cleaned.months[0],)))
     assert old <= set(early["branch"]) and printed_cells(cleaned, inputs)["branch"].unique().tolist() == [heir]
 
 
 def test_a_forecast_says_that_it_learnt_from_the_others_too(reports, cleaned):
-    cell = cells_at(reports["rizhao"].content.tables, "forecast[2012-02].y_hat")[0]
+    cell = cells_at(reports["rizhao"].content.rows, "forecast[2012-02].y_hat")[0]
     inputs = inputs_of(reports["rizhao"], cleaned, cell, "04_forecasting")
     assert inputs.pooled and not inputs.exact and len(inputs.months) == len(cleaned.months)
     assert inputs.indicators == ("mobile_txn",) and inputs.branches == ("rizhao",)
@@ -137,7 +137,7 @@ def test_a_forecast_says_that_it_learnt_from_the_others_too(reports, cleaned):
 def test_every_number_of_a_recorded_table_leads_somewhere(reports, cleaned):
     for report in reports.values():
         for table in report.content.tables:
-            cell = next((c for c in cells_at([table], table["name"]) if isinstance(c.value, float)), None)
+            cell = next((c for c in cells_at(report.content.rows, table["name"]) if isinstance(c.value, float)), None)
             if cell is not None:
                 inputs = inputs_of(report, cleaned, cell, table["notebook"])
                 assert inputs.branches and inputs.indicators and inputs.months
