@@ -13,7 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def _attribute(tag: str, name: str, value: str) -> bool:
 _clean = SanitizeHTML(tags=_TAGS, attributes=_attribute, strip=False).sanitize_html_tags
 
 
-@dataclass(frozen=True)
+@dataclass
 class Item:
     """One thing on the page: ``prose``, ``figure``, ``table`` or ``block``; `html` is clean."""
 
@@ -142,14 +142,12 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
         if twice:
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
 
-    def read(item: Item) -> Item:      # only now are all tables known
-        said = tuple(content.link(one, lang) for one in item.sentences)
-        return replace(item, sentences=said, html="".join(f'<p class="reading">{one.html}</p>' for one in said)
-                       ) if said else item
-
+    # Only now are all tables known.
     content.state = [content.link(line, lang) for line in content.state]
-    content.chapters = [replace(one, items=tuple(map(read, one.items))) for one in content.chapters]
-    content.appendix = list(map(read, content.appendix))
+    for item in content.items:
+        if item.sentences:
+            item.sentences = tuple(content.link(one, lang) for one in item.sentences)
+            item.html = "".join(f'<p class="reading">{one.html}</p>' for one in item.sentences)
     return content
 
 
@@ -174,16 +172,14 @@ def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Con
     content.executed.append(executed)
     other = {f"lang-{x}" for x in LANGUAGES if x != lang}
     aside = bool(book.cells) and "appendix" in tags(book.cells[0])
-    parts: list[list[Item]] = [[]]
-    recorded: list[list[str]] = [[]]
+    parts: list[tuple[list[Item], list[str]]] = [([], [])]      # what is shown, and the names of recorded tables
     for cell in book.cells:
         marks = tags(cell)
         if marks & other:
             continue
         if "chapter" in marks:
-            parts.append([])
-            recorded.append([])
-        items = content.appendix if aside or "appendix" in marks else parts[-1]
+            parts.append(([], []))
+        items = content.appendix if aside or "appendix" in marks else parts[-1][0]
         if cell.cell_type == "markdown":
             items.append(Item("prose", set_prose(cell.source)))
         elif cell.cell_type == "code":
@@ -192,25 +188,25 @@ def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Con
                 continue
             known = len(content.tables)
             made = _cell_items(cell, lang, fills, origin, content)
-            recorded[-1] += [table["name"] for table in content.tables[known:] if table["rows"]]
-            if "not-on-page" not in marks:
-                items += [replace(x, number=next(numbers[x.kind])) if x.kind in numbers else x for x in made]
+            parts[-1][1].extend(table["name"] for table in content.tables[known:] if table["rows"])
+            for item in made if "not-on-page" not in marks else ():
+                item.number = next(numbers[item.kind]) if item.kind in numbers else 0
+                items.append(item)
             if "first-screen" in marks:
-                content.first_screen += [replace(item, brief=cell.metadata.get("ebank", {}).get("brief", ""))
-                                         for item in made if item.kind == "figure"]
+                content.first_screen += [item for item in made if item.kind == "figure"]
             if any(map(stopped_by_data, cell.get("outputs", ()))):
                 sentence = t("report.not_done", lang, prompt=origin.prompt, message=executed.not_done["message"])
                 items.append(Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin))
                 break
     content.chapters += [_chapter(f"s{len(content.chapters) + n:02d}", path.stem, part, names)
-                         for n, (part, names) in enumerate(zip(parts, recorded, strict=True), 1) if part]
+                         for n, (part, names) in enumerate(parts, 1) if part]
 
 
 def _chapter(anchor: str, name: str, items: list[Item], tables: list[str]) -> Chapter:
     """Return a chapter; its first heading is its title, which does not stand in it once more."""
     title = _HEADING.search(items[0].html)
     if title:
-        items = [replace(items[0], html=items[0].html.replace(title[0], "", 1)), *items[1:]]
+        items[0].html = items[0].html.replace(title[0], "", 1)
     said = [one for item in items for one in item.sentences]
     finding = next((one.text for one in said if one.kind == "state"), said[0].text if said else next(
         (item.caption for item in items if item.caption), ""))
@@ -235,14 +231,15 @@ def _cell_items(cell, lang, fills, origin, content) -> list[Item]:
         said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), origin)
                      for one in ([noted["state"]] if kind == "state" else noted.get("readings", ())))
         content.state += said if kind == "state" else ()
-        items += [Item("block", "", sentences=said, origin=origin)] if said else _output_items(output, origin)
-    tables = [n for n, item in enumerate(items) if item.kind == "table"]
-    for at, n in enumerate([n for n, item in enumerate(items) if item.kind == "figure"] or tables):
-        caption = items[n].caption or (captions[min(at, len(captions) - 1)] if captions else "")
-        alt = alts[min(at, len(alts) - 1)] if alts else caption
-        items[n] = replace(items[n], caption=caption, alt=alt or t("report.figure_without_text", lang))
+        items += [Item("block", "", sentences=said)] if said else _output_items(output)
+    for item in items:
+        item.origin, item.brief = origin, own.get("brief", "")
+    tables, figures = ([item for item in items if item.kind == kind] for kind in ("table", "figure"))
+    for at, item in enumerate(figures or tables):
+        item.caption = item.caption or (captions[min(at, len(captions) - 1)] if captions else "")
+        item.alt = (alts[min(at, len(alts) - 1)] if alts else item.caption) or t("report.figure_without_text", lang)
     if records and tables:
-        items[tables[-1]] = replace(items[tables[-1]], records=tuple(records))
+        tables[-1].records = tuple(records)
     return items
 
 
@@ -252,25 +249,25 @@ def _several(text: str | list[str], fills: Mapping[str, str]) -> list[str]:
     return [re.sub(r"\{(\w+)\}", lambda m: fills.get(m[1], m[0]), str(one)) for one in texts if one]
 
 
-def _output_items(output: Mapping[str, Any], origin: Origin) -> list[Item]:
+def _output_items(output: Mapping[str, Any]) -> list[Item]:
     if output["output_type"] == "stream":
         text = "".join(output["text"]).strip()
         shown = output["name"] == "stdout" and text
-        return [Item("block", f"<pre>{html.escape(text)}</pre>", origin=origin)] if shown else []
+        return [Item("block", f"<pre>{html.escape(text)}</pre>")] if shown else []
     data = {mime: "".join(value) if isinstance(value, list) else value
             for mime, value in output.get("data", {}).items()}
     if "image/svg+xml" in data:
         source = base64.b64encode(data["image/svg+xml"].encode("utf-8")).decode("ascii")
-        return [Item("figure", _image("svg+xml", source, {}), origin=origin)]
+        return [Item("figure", _image("svg+xml", source, {}))]
     if "image/png" in data:
         source = re.sub(r"\s", "", data["image/png"])
-        return [Item("figure", _image("png", source, output.get("metadata", {}).get("image/png", {})), origin=origin)]
+        return [Item("figure", _image("png", source, output.get("metadata", {}).get("image/png", {})))]
     if "text/html" in data:
-        return list(_html_items(data["text/html"], origin))
+        return list(_html_items(data["text/html"]))
     if "text/latex" in data:
-        return [Item("block", _svg_of(data["text/latex"].strip().strip("$"), True), origin=origin)]
+        return [Item("block", _svg_of(data["text/latex"].strip().strip("$"), True))]
     if "text/markdown" in data:
-        return [Item("prose", set_prose(data["text/markdown"]), origin=origin)]
+        return [Item("prose", set_prose(data["text/markdown"]))]
     return []
 
 
@@ -283,7 +280,7 @@ def _image(kind: str, source: str, said: Mapping[str, Any]) -> str:
     return f'src="data:image/{kind};base64,{source}"{extent}'
 
 
-def _html_items(text: str, origin: Origin) -> Iterator[Item]:
+def _html_items(text: str) -> Iterator[Item]:
     """Yield the tables of an output and what stands between them."""
     without = re.sub(r"<(style|script)\b.*?</\1\s*>", "", text, flags=re.S | re.I)
     for part in re.split(r"(<table\b.*?</table>(?:\s*<p class=\"note\">.*?</p>)*)", _clean(without), flags=re.S):
@@ -291,11 +288,10 @@ def _html_items(text: str, origin: Origin) -> Iterator[Item]:
             caption = re.search(r"<caption>(.*?)</caption>", part, flags=re.S)
             body = with_scopes(part.replace(caption[0], "", 1) if caption else part)
             columns = len(re.findall(r"<th\b", body.split("</thead>")[0]))
-            yield Item("table", body, caption=words_of(caption[1]) if caption else "", wide=columns > _WIDE,
-                       origin=origin)
+            yield Item("table", body, caption=words_of(caption[1]) if caption else "", wide=columns > _WIDE)
         # The wrapper around a table is opened in one part and closed in another.
         elif rest := re.sub(r"</?div\b[^>]*>", "", part).strip():
-            yield Item("block", rest, origin=origin)
+            yield Item("block", rest)
 
 
 def words_of(text: str) -> str:
@@ -322,18 +318,15 @@ class _Renderer(IPythonRenderer):
         super().__init__(escape=True, exclude_anchor_links=True)
         self.formulas: list[str] = []
 
-    def _aside(self, body: str, block: bool) -> str:
+    def inline_math(self, body: str, block: bool = False) -> str:
         self.formulas.append(_svg_of(html.unescape(body), block))
         return f"\ue000{len(self.formulas) - 1}\ue001"
 
     def block_math(self, body: str) -> str:
-        return self._aside(body, True)
-
-    def inline_math(self, body: str) -> str:
-        return self._aside(body, False)
+        return self.inline_math(body, True)
 
     def latex_environment(self, name: str, body: str) -> str:
-        return self._aside(body, True)
+        return self.inline_math(body, True)
 
 
 def set_prose(source: str) -> str:

@@ -232,24 +232,20 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any], lang: st
     where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text}]``,
     what else differs; ``size``: the largest move of a forecast; ``differs``: there is something to say.
     """
-    made = {"page": _href(now["branch"], "report.html"), "label": now["label"][lang], "indicator": now["indicator"],
-            "first": previous is None, "forecasts": [], "came": [], "grade": None, "odds": [], "why": [], "size": 0.0,
-            "differs": False}
-    if previous is None:
-        return made
+    first, previous = previous is None, previous or now     # nothing differs from itself
     same = previous["indicator"] == now["indicator"]
-    if same:
-        made |= {"forecasts": _forecasts(previous, now), "came": _came(previous, now)}
-        grades = [(one["trust"] or {}).get("grade") for one in (previous, now)]
-        made["grade"] = grades if grades[0] != grades[1] else None
+    forecasts, came = (_forecasts(previous, now), _came(previous, now)) if same else ([], [])
+    grades = [(one["trust"] or {}).get("grade") for one in (previous, now)]
+    grade = grades if same and grades[0] != grades[1] else None
     before = {(one["key"], one["deadline"]): one["said"] for one in previous["targets"]}
-    odds = [(one["label"][lang], [before.get((one["key"], one["deadline"])), one["said"]]) for one in now["targets"]]
-    made["odds"] = [{"label": label, "said": said} for label, said in odds if said[0] not in (None, said[1])]
-    made["why"] = [{"code": code, "text": t(f"index.because_{code}", lang, **values)}
-                   for code, values in _why(previous, now, lang)]
-    made["size"] = max((abs(row["size"]) for row in made["forecasts"]), default=0.0)
-    made["differs"] = bool(not same or made["grade"] or made["odds"] or made["came"] or made["size"] > STILL)
-    return made
+    odds = [{"label": one["label"][lang], "said": [said, one["said"]]} for one in now["targets"]
+            if (said := before.get((one["key"], one["deadline"]))) not in (None, one["said"])]
+    size = max((abs(row["size"]) for row in forecasts), default=0.0)
+    return {"page": _href(now["branch"], "report.html"), "label": now["label"][lang], "indicator": now["indicator"],
+            "first": first, "forecasts": forecasts, "came": came, "grade": grade, "odds": odds, "size": size,
+            "why": [{"code": code, "text": t(f"index.because_{code}", lang, **values)}
+                    for code, values in _why(previous, now, lang)],
+            "differs": bool(not same or grade or odds or came or size > STILL)}
 
 
 def _forecasts(previous, now) -> list[dict[str, Any]]:
@@ -268,10 +264,9 @@ def _came(previous, now) -> list[dict[str, Any]]:
     known = dict(zip(now["spark"]["months"], now["spark"]["y"], strict=True))
     rows = []
     for row in previous["forecast"]:
-        actual = known.get(row["month"])
-        if actual is not None:
+        if (actual := known.get(row["month"])) is not None:
             limits = {level: (row[f"lo-{level}"], row[f"hi-{level}"]) for level in ("80", "95")}
-            where = next((level for level, (lo, hi) in limits.items() if None not in (lo, hi) and lo <= actual <= hi),
+            where = next((level for level, ends in limits.items() if None not in ends and ends[0] <= actual <= ends[1]),
                          "outside")
             rows.append({"month": row["month"], "actual": actual, "old": row["y_hat"], "where": where})
     return rows

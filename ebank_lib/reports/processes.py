@@ -49,16 +49,14 @@ _ENVIRONMENT = {
 def _environment() -> Iterator[None]:
     """The variables that a process reads as it begins, and the fork server whenever it does: it may begin again. A
     batch keeps them while it lasts."""
-    before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, "PYTHONWARNINGS")}
+    before = dict(os.environ)
     os.environ.update(_ENVIRONMENT)
     os.environ.pop("PYTHONWARNINGS", None)
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Processes:

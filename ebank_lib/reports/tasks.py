@@ -40,8 +40,6 @@ def perform(do: str, cache: str | None, given: Mapping[str, Any]) -> dict[str, A
         os.environ[VARIABLE] = cache
     try:
         result = _TASKS[do](**given)
-    except SourceChanged as error:
-        result = {"failure": failure("changed", "", str(error))}
     except Exception as error:  # a branch that fails costs only itself
         result = {"failure": failure_of(error)}
     return {"state": "failed" if "failure" in result else "done", "seconds": time.monotonic() - begun, **result}
@@ -66,7 +64,9 @@ def failure(kind: str, error: str, message: str, notebook: str | None = None,
 def failure_of(error: Exception) -> dict[str, Any]:
     """Return the failure that an error is."""
     causes = list(_causes(error))
-    if any(isinstance(one, OSError) and one.errno in _FULL for one in causes):
+    if isinstance(error, SourceChanged):
+        kind = "changed"
+    elif any(isinstance(one, OSError) and one.errno in _FULL for one in causes):
         kind = "disk"
     elif any(isinstance(one, MemoryError) for one in causes):
         kind = "memory"
