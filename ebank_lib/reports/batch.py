@@ -92,6 +92,11 @@ class _Report:
     begun: float | None = None
     left: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """How long it has been worked on."""
+        return 0.0 if self.begun is None else time.monotonic() - self.begun
+
 
 def run_batch(order: Order, say: Say) -> Outcome:
     """Make the reports, and `say` dictionaries whose ``event`` is ``waiting, plan, prepared, learnt, start, stage,
@@ -286,7 +291,7 @@ class _Run:
         if report.begun is None:
             report.begun = time.monotonic()
             self._tell("start", report, stage="")
-        left = max(0.1, order.job_timeout - (time.monotonic() - report.begun))
+        left = max(0.1, order.job_timeout - report.seconds)
         given = {"out": str(order.out), "key": report.key}
         if notebook is None:
             return self._submit("page", given | {
@@ -318,7 +323,7 @@ class _Run:
         shutil.rmtree(tasks.partial(self._order.out, report.name, report.key).parent, ignore_errors=True)
         self._outcome.done.append(report.name)
         self._outcome.warned += [f"{report.name} {line}" for line in result["warnings"]]
-        self._tell("done", report, seconds=_since(report),
+        self._tell("done", report, seconds=report.seconds,
                    **{name: result[name] for name in ("page", "warnings", "not_done")})
         return False
 
@@ -327,7 +332,7 @@ class _Run:
         report.failure = {"branch": report.name, "label": dict(report.label), "command": order.command(report.branch),
                           "older": (order.out / report.name / "report.html").is_file(), **failed}
         self._outcome.failed[report.name] = report.failure
-        self._tell("failed", report, seconds=_since(report), message=tasks.reason(failed),
+        self._tell("failed", report, seconds=report.seconds, message=tasks.reason(failed),
                    command=report.failure["command"], kind=failed["kind"])
         if failed["kind"] == "disk":        # the next one would fail as well
             raise tasks.Unfinished(t("cli.disk_full", order.lang, message=failed["message"], command=order.asked))
@@ -342,7 +347,3 @@ class _Run:
         failed = {one.name: self._outcome.failed[one.name] for one in reports if one.name in self._outcome.failed}
         self._alone("index", out=str(self._order.out), request=self._order.request, failed=failed, about=about,
                     reports=[{"name": one.name, "label": dict(one.label)} for one in reports])
-
-
-def _since(report: _Report) -> float:
-    return 0.0 if report.begun is None else time.monotonic() - report.begun

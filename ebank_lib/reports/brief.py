@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..display import plain_cells
 from ..wording import Text, cell, cite, join, t
 from .cells import Sentence
 from .content import Content, Item
@@ -39,16 +38,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A heading and its sentences; ``text`` is all of them."""
+    """A heading and its sentences."""
 
     name: str
     title: str
-    sentences: tuple[Text, ...]
-
-    @cached_property
-    def text(self) -> Text:
-        """Return the sentences in one."""
-        return join(self.sentences)
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -60,11 +54,6 @@ class Picture:
     caption: Text
     html: str
     table: str
-
-    @property
-    def alt(self) -> str:
-        """Return the message as plain text."""
-        return str(self.caption)
 
     @property
     def png(self) -> bytes:
@@ -96,12 +85,12 @@ def make_brief(content: Content, about) -> Brief:
     """Return the brief of a report; what its tables do not tell is not in it."""
     facts = Facts(content, about)
     fills = about.fills
-    paragraphs = [Paragraph(name, t(f"brief.{name}", about.lang), tuple(
-        facts.say("sentence", text=text) for text in made(facts) if text))
+    paragraphs = [Paragraph(name, t(f"brief.{name}", about.lang),
+                            join(facts.say("sentence", text=text) for text in made(facts) if text))
                   for name, made in (("stand", stand), ("act", act), ("sure", sure))]
     return Brief(t("report.title", about.lang, branch=about.branch_label),
                  t("brief.line", about.lang, source=about.source_title, first=fills["start"], last=fills["end"]),
-                 about.simulated, about.lang, tuple(_tiles(facts)), tuple(one for one in paragraphs if one.sentences),
+                 about.simulated, about.lang, tuple(_tiles(facts)), tuple(one for one in paragraphs if one.text),
                  tuple(_pictures(facts, content.first_screen)))
 
 
@@ -112,7 +101,7 @@ def said_in(brief: Brief, content: Content) -> list[Sentence]:
 
 def linked_text(text: Text, content: Content, lang: str) -> Sentence:
     """Return a text of a brief as a sentence whose numbers lead to their cells."""
-    return content.link(Sentence("brief", str(text), plain_cells(text)), lang)
+    return content.link(Sentence("brief", text), lang)
 
 
 # ---------------------------------------------------------------- tiles

@@ -24,7 +24,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..wording import Ref, t
+from ..display import missing
+from ..wording import Ref, Text, t
 
 _ORDER = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
 _ID = re.compile(r"([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:\.([^\[\]]+))?", re.S | re.A)
@@ -222,14 +223,13 @@ class Citation:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence as a notebook said it, of its ``state`` (with a name) or a ``reading``.
+    """A sentence as a notebook said it, of its ``state`` (with a name) or a ``reading``; or a text of the ``brief``.
 
-    ``refs`` are references as they travelled in the notebook; ``citations`` what they are in the recorded tables.
+    ``citations`` are what the text's references are in the recorded tables.
     """
 
     kind: str
-    text: str
-    refs: tuple[Any, ...] = ()
+    text: Text
     name: str = ""
     origin: Origin | None = None
     citations: tuple[Citation, ...] = ()
@@ -241,6 +241,12 @@ class Sentence:
         return list(dict.fromkeys(cell.id for one in self.citations for cell in one.cells))
 
 
+def told(said: Mapping[str, Any]) -> Text:
+    """Return a text as it travelled in a notebook, see :func:`ebank_lib.display.plain_cells`."""
+    return Text(said["text"], [(start, end, tuple(Ref(one["table"], one["column"], tuple(one["rows"].items()))
+                                                  for one in refs)) for start, end, refs in said.get("cells", ())])
+
+
 def linked(sentence: Sentence, tables: Mapping[str, list[Row]], numbers: Iterator[int], lang: str) -> Sentence:
     """Return a sentence with its citations, and as HTML in which each leads to its cell and names it on hover.
 
@@ -248,7 +254,7 @@ def linked(sentence: Sentence, tables: Mapping[str, list[Row]], numbers: Iterato
     rows, `numbers` those of tooltips. A page has hundreds of such links: a keyboard need not walk through them.
     """
     found = [Citation(start, end, tuple(cell for ref in refs for cell in _cells_of(tables, ref)))
-             for start, end, refs in sentence.refs]
+             for start, end, refs in sentence.text.cells]
     found = [one for one in found if one.cells]
     text, done, parts = sentence.text, 0, []
     for one in found:
@@ -262,19 +268,17 @@ def linked(sentence: Sentence, tables: Mapping[str, list[Row]], numbers: Iterato
     return replace(sentence, citations=tuple(found), html="".join(parts) + html.escape(text[done:]))
 
 
-def _cells_of(tables: Mapping[str, list[Row]], ref: Mapping[str, Any]) -> list[Cell]:
-    """Return the one cell that a reference (see :func:`ebank_lib.display.plain_cells`) names, or the number of rows
-    that it counts; [] for none."""
-    name, column = ref["table"], ref["column"]
-    if name not in tables or not all(ref["rows"].keys() <= row.keys() for row in tables[name]):
+def _cells_of(tables: Mapping[str, list[Row]], ref: Ref) -> list[Cell]:
+    """Return the one cell that a reference names, or the number of rows that it counts; [] for none."""
+    picks = [(one, "" if missing(value) else str(value)) for one, value in ref.rows]
+    if ref.table not in tables or not all(one in row for row in tables[ref.table] for one, _ in picks):
         return []
     # What picks a cell is a value, even one that begins with a sign.
-    conditions = [(one, "=", said or "") if column else (one, *_SIGN.fullmatch(said or "").groups("="))
-                  for one, said in ref["rows"].items()]
-    rows = [row for row in tables[name] if all(_is(row[one], sign, text) for one, sign, text in conditions)]
-    if column:
-        return rows[0].cells(column) if len(rows) == 1 else []
-    return [Cell(name, ",".join(map("".join, conditions)), "", len(rows))]
+    conditions = [(one, "=", text) if ref.column else (one, *_SIGN.fullmatch(text).groups("=")) for one, text in picks]
+    rows = [row for row in tables[ref.table] if all(_is(row[one], sign, text) for one, sign, text in conditions)]
+    if ref.column:
+        return rows[0].cells(ref.column) if len(rows) == 1 else []
+    return [Cell(ref.table, ",".join(map("".join, conditions)), "", len(rows))]
 
 
 def _tip(cell: Cell, lang: str) -> str:

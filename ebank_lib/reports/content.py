@@ -23,7 +23,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 
 from ..errors import ConfigError
 from ..wording import LANGUAGES, t
-from .cells import Origin, Reader, Row, Sentence, linked, rows_of
+from .cells import Origin, Reader, Row, Sentence, linked, rows_of, told
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
 from .seal import text_sha256
 
@@ -228,7 +228,7 @@ def _cell_items(cell, lang, fills, origin, content) -> list[Item]:
             content.tables.append({**noted["table"], "notebook": origin.notebook, "prompt": origin.prompt})
             records.append(noted["table"]["name"])
         kind = "state" if "state" in noted else "reading"
-        said = tuple(Sentence(kind, one["text"], one.get("cells", ()), one.get("name", ""), origin)
+        said = tuple(Sentence(kind, told(one), one.get("name", ""), origin)
                      for one in ([noted["state"]] if kind == "state" else noted.get("readings", ())))
         content.state += said if kind == "state" else ()
         items += [Item("block", "", sentences=said)] if said else _output_items(output)

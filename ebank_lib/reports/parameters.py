@@ -12,7 +12,7 @@ import ast
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +34,17 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook."""
     import nbformat
 
+    return _of_notebook(path, lambda text: nbformat.reads(text, as_version=4), nbformat.ValidationError)
+
+
+def _of_notebook(path: Path, read: Callable[[str], Any], *errors: type[Exception]) -> Any:
+    """Return what is read from a notebook's text; what is none is an error that names the file."""
+    text = read_text(path, "a notebook", _MOST_BYTES)
     try:
-        return nbformat.reads(read_text(path, "a notebook", _MOST_BYTES), as_version=4)
-    except ConfigError:
-        raise
-    except (ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise _no_notebook(path, error) from error
-
-
-def _no_notebook(path: Path, error: Exception) -> ConfigError:
-    return ConfigError("is no notebook", file=str(path), found=f"{type(error).__name__}: {one_line(error)}",
-                       expected="Jupyter's JSON, version 4")
+        return read(text)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, *errors) as error:
+        raise ConfigError("is no notebook", file=str(path), found=f"{type(error).__name__}: {one_line(error)}",
+                          expected="Jupyter's JSON, version 4") from error
 
 
 def numbered_notebooks(folder: Path | None = None) -> tuple[list[Path], list[Path]]:
@@ -58,7 +58,8 @@ def numbered_notebooks(folder: Path | None = None) -> tuple[list[Path], list[Pat
 
 def parameters_of(path: Path) -> dict[str, Any]:
     """Return the parameters of a notebook with their defaults."""
-    sources = [source for source, tagged in _code(path) if tagged]
+    sources = _of_notebook(path, lambda text: ["".join(cell["source"]) for cell in json.loads(text)["cells"]
+                                               if cell["cell_type"] == "code" and TAG in tags(cell)])
     if not sources:
         raise ConfigError("has no parameters", file=path.name, expected=f"a code cell tagged {TAG!r}")
     try:
@@ -75,16 +76,6 @@ def learners(notebooks: Iterable[Path], extra: Mapping[str, str]) -> list[dict[s
              for path in notebooks}
     asked = [default | typed for default, typed in zip(known.values(), plan(known, {}, extra).values())]
     return [one for n, one in enumerate(asked) if len(one) == 2 and one not in asked[:n]]
-
-
-def _code(path: Path) -> list[tuple[str, bool]]:
-    """Return the code of a notebook's cells, and whether each holds the parameters."""
-    text = read_text(path, "a notebook", _MOST_BYTES)
-    try:
-        return [("".join(cell["source"]), TAG in cell["metadata"].get("tags", ()))
-                for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _no_notebook(path, error) from error
 
 
 def tags(cell: Mapping[str, Any]) -> set[str]:

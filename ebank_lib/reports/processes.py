@@ -59,7 +59,7 @@ def _environment() -> Iterator[None]:
         os.environ.update(before)
 
 
-class Processes:
+class Processes(contextlib.AbstractContextManager):
     """Processes of this machine, so many at once: forks of a server that has everything loaded, or (without `fork`) new
     ones. They work in `root`, else in the project's folder; the server's socket lies in `work`, so that the next run
     finds what a killed one left, unless its name is too long for that.
@@ -95,9 +95,6 @@ class Processes:
         except (OSError, EOFError):     # the fork server has ended below us
             raise tasks.Unfinished(_GONE) from None
 
-    def __enter__(self) -> Processes:
-        return self
-
     def __exit__(self, *_: object) -> None:
         for process in multiprocessing.active_children():
             if process.name == _NAME:
@@ -122,12 +119,6 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def _perform(environ: Mapping[str, str], cwd: str, *task: Any) -> dict[str, Any]:
-    """Do one task, as the whole life of a process."""
-    _begin(environ, cwd)
-    return tasks.perform(*task)
-
-
 _server = ""      # the folder of this process's fork server
 
 
@@ -144,9 +135,9 @@ def server_folder(work: Path | None = None, make: bool = False) -> str:
     return _server
 
 
-def _begin(environ: Mapping[str, str], cwd: str) -> None:
-    """Make this process ready for its task, with the whole environment and the folder to work in. It ends with the one
-    that started it."""
+def _perform(environ: Mapping[str, str], cwd: str, *task: Any) -> dict[str, Any]:
+    """Do one task, as the whole life of a process, with this environment and in this folder. The process ends with the
+    one that started it."""
     def leave() -> None:
         if hasattr(os, "killpg"):
             os.killpg(0, signal.SIGKILL)    # with all that a notebook has started
@@ -168,6 +159,7 @@ def _begin(environ: Mapping[str, str], cwd: str) -> None:
 
     random.seed()
     np.random.seed()    # noqa: NPY002  the generator that forks would share
+    return tasks.perform(*task)
 
 
 def outcome_of(future: Future, limit: float = 0.0) -> dict[str, Any]:
@@ -191,7 +183,7 @@ def outcome_of(future: Future, limit: float = 0.0) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- on a cluster
 
-class Cluster:
+class Cluster(contextlib.AbstractContextManager):
     """The workers of a Dask cluster whose scheduler has the address `scheduler`, ``tcp://host:8786``."""
 
     def __init__(self, scheduler: str):
@@ -216,9 +208,6 @@ class Cluster:
     def submit(self, do: str, cache: str | None, given: dict[str, Any], timeout: float) -> Future:
         """Begin a task as soon as a worker is free."""
         return self._executor.submit(run_here, do, cache, given, timeout, code_version(), str(project_root()))
-
-    def __enter__(self) -> Cluster:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown(wait=False)

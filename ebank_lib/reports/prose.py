@@ -44,12 +44,8 @@ class Facts:
         return t(f"brief.{key}", self.lang, **values)
 
     def stated(self, name: str) -> Iterable[Text]:
-        """Yield what a notebook said as its line of that name, without its full stop."""
-        for line in self.lines:
-            if line.name == name:
-                yield Text(line.text.rstrip("。. "), [(start, end, tuple(
-                    Ref(one["table"], one["column"], tuple(one["rows"].items())) for one in refs))
-                    for start, end, refs in line.refs])
+        """Return what a notebook said as its line of that name, without its full stop."""
+        return (Text(line.text.rstrip("。. "), line.text.cells) for line in self.lines if line.name == name)
 
     def month(self, month: str | pd.Period) -> str:
         return month_name(pd.Period(month, "M"), self.lang)

@@ -146,11 +146,10 @@ def plain(value: object) -> object:
     """Return a value as JSON has it; what is missing or infinite is null."""
     if missing(value):
         return None
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()

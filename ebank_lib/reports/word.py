@@ -46,7 +46,7 @@ def docx_bytes(brief: Brief) -> bytes:
         inline = shown.add_run().add_picture(io.BytesIO(picture.png), width=_WIDE)
         if inline.height > _HIGH:
             inline.width, inline.height = round(inline.width * _HIGH / inline.height), _HIGH
-        inline._inline.docPr.set("descr", _safe(picture.alt))
+        inline._inline.docPr.set("descr", _safe(picture.caption))
         caption, label = document.add_paragraph(style="Caption"), t("report.figure", brief.lang, n="").strip()
         caption.add_run(f"{label} ")
         _field(caption, f"SEQ {label} \\* ARABIC", str(n))

@@ -101,8 +101,8 @@ def _sheet(book: _Book, page, sheet: Sheet, first: str, notes: Sequence[str], la
             total = sheet.total and n == rows
             if missing(value):
                 page.write_blank(n + 2, at, None, book.style(kind, total))
-            elif column.kind == "month" and (day := _day(value)):
-                page.write_datetime(n + 2, at, day, book.style(kind))
+            elif column.kind == "month":
+                page.write_datetime(n + 2, at, pd.Period(value, "M").to_timestamp(), book.style(kind))
             elif column.worded:
                 page.write_string(n + 2, at, _safe(value), book.style("text", total))
                 lines[n] = max(lines[n], _lines(str(value), width))
@@ -122,12 +122,6 @@ def _printed(page, wide: int) -> None:
     page.set_landscape()
     page.set_paper(9)
     page.fit_to_pages(wide, 0)
-
-
-def _day(text: str) -> dt.datetime | None:
-    """Return a month as Excel's date; None for what Excel's calendar does not have."""
-    month = pd.Period(text, "M")
-    return dt.datetime(month.year, month.month, 1) if month.year >= 1900 else None
 
 
 def _width(column: Column, kinds: Sequence[str]) -> float:

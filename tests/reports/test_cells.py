@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ebank_lib.display import plain_cells
-from ebank_lib.reports.cells import Sentence, cells_at, cited_tables, linked, row_ids, rows_of, value_text
+from ebank_lib.reports.cells import Sentence, cells_at, cited_tables, linked, row_ids, rows_of, told, value_text
 from ebank_lib.reports.content import read_content
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.trace import open_report
@@ -83,7 +83,7 @@ TABLE = {**table_of("t", FRAME, lang="en"), "notebook": "02_x", "prompt": 3}
 
 
 def said(text):
-    one = Sentence("reading", str(text), tuple(plain_cells(text)))
+    one = Sentence("reading", told({"text": str(text), "cells": plain_cells(text)}))
     return linked(one, {"t": rows_of(TABLE)}, itertools.count(7), "en")
 
 

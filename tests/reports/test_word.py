@@ -23,7 +23,7 @@ def brief(make):
         rows = (("同比", Text("+5.0%")), ("目标", Text("80.0%")))
         tiles = [Tile(f"{hard}指标{n}", "2011年8月", Text(f"{n}万户"), rows, tone)
                  for n, tone in enumerate(("", "good", "bad", ""))]
-        said = [Paragraph(name, f"{hard}{name}", (Text(f"{name}一句。"), Text("又一句。")))
+        said = [Paragraph(name, f"{hard}{name}", Text(f"{name}一句。又一句。"))
                 for name in ("stand", "act", "sure")]
         shown = [Picture(name, Text(f"{hard}图说{name}"), f'src="data:image/png;base64,{make.png(40, 20)}"', "forecast")
                  for name in ("course", "targets")]
@@ -62,7 +62,7 @@ def test_headings_captions_and_pictures_are_real_ones(brief):
     assert [style for _, style in told(document)] == ["Title", *["Heading 1", "Normal"] * 3, *["Caption"] * 2]
     fields = [field.get(qn("w:instr")) for field in document.element.body.iter(qn("w:fldSimple"))]
     assert fields == ["SEQ 图 \\* ARABIC"] * 2
-    assert [shape._inline.docPr.get("descr") for shape in document.inline_shapes] == [p.alt for p in one.pictures]
+    assert [shape._inline.docPr.get("descr") for shape in document.inline_shapes] == [p.caption for p in one.pictures]
     for shape in document.inline_shapes:
         assert shape.width <= Mm(172) and shape.height <= Mm(68)
         assert shape.width / shape.height == pytest.approx(2, 1e-4)
