@@ -96,12 +96,7 @@ def make_brief(content: Content, about) -> Brief:
 
 def said_in(brief: Brief, content: Content) -> list[Sentence]:
     """Return what a page says: the texts of its brief, lines of state, readings."""
-    return [*(linked_text(text, content, brief.lang) for text in brief.texts), *content.sentences]
-
-
-def linked_text(text: Text, content: Content, lang: str) -> Sentence:
-    """Return a text of a brief as a sentence whose numbers lead to their cells."""
-    return content.link(Sentence("brief", text), lang)
+    return [*(content.link(Sentence("brief", text)) for text in brief.texts), *content.sentences]
 
 
 # ---------------------------------------------------------------- tiles
@@ -145,7 +140,7 @@ def _pictures(facts: Facts, items: Iterable[Item]) -> Iterable[Picture]:
 
 
 def _course(facts: Facts) -> Text | None:
-    row, ahead = next(iter(facts.standing), None), facts.ahead(facts.main)
+    row, ahead = next((row for row in facts.standing if row["indicator"] == facts.main), None), facts.ahead(facts.main)
     if row is None or ahead is None:
         return None
     return facts.say("course", indicator=facts.label(facts.main), month=facts.month(ahead["month"]),

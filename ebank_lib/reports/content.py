@@ -96,12 +96,14 @@ class Content:
     """A whole report before it is set."""
 
     executed: list[Executed] = field(default_factory=list)
+    lang: str = "zh"
     chapters: list[Chapter] = field(default_factory=list)
     appendix: list[Item] = field(default_factory=list)
     state: list[Sentence] = field(default_factory=list)
     first_screen: list[Item] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+    numbers: Mapping[str, Iterator[int]] = field(
+        default_factory=lambda: {kind: itertools.count(1) for kind in ("figure", "table", "cell")}, repr=False)
 
     @property
     def items(self) -> list[Item]:
@@ -118,9 +120,9 @@ class Content:
         """Return the rows of every recorded table by its name."""
         return {table["name"]: rows_of(table) for table in self.tables}
 
-    def link(self, sentence: Sentence, lang: str) -> Sentence:
+    def link(self, sentence: Sentence) -> Sentence:
         """Let every number that a sentence cites lead to its cell."""
-        return linked(sentence, self.rows, self._numbers, lang)
+        return linked(sentence, self.rows, self.numbers["cell"], self.lang)
 
 
 def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | None = None) -> Content:
@@ -133,9 +135,9 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
     a cell that the data did not allow, with a sentence that says so. `fills` is what ``{branch}``, ``{indicator}`` and
     so on in captions stand for.
     """
-    content, numbers = Content(), {kind: itertools.count(1) for kind in ("figure", "table")}
+    content = Content(lang=lang)
     for path in paths:
-        _read_chapters(path, lang, fills or {}, content, numbers)
+        _read_chapters(path, fills or {}, content)
     for kind, names in (("table", [x["name"].lower() for x in content.tables]),
                         ("state", [x.name for x in content.state])):
         twice = next((name for name, many in Counter(names).items() if many > 1), None)
@@ -143,10 +145,10 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
             raise ConfigError(f"two records of one name ({kind})", found=twice, expected="each name once in a report")
 
     # Only now are all tables known.
-    content.state = [content.link(line, lang) for line in content.state]
+    content.state = list(map(content.link, content.state))
     for item in content.items:
         if item.sentences:
-            item.sentences = tuple(content.link(one, lang) for one in item.sentences)
+            item.sentences = tuple(map(content.link, item.sentences))
             item.html = "".join(f'<p class="reading">{one.html}</p>' for one in item.sentences)
     return content
 
@@ -165,12 +167,11 @@ def executed_from(name: str, book: Mapping[str, Any]) -> Executed:
               if stopped_by_data(output)), None))
 
 
-def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Content,
-                   numbers: Mapping[str, Iterator[int]]) -> None:
+def _read_chapters(path: Path, fills: Mapping[str, str], content: Content) -> None:
     book, reader = read_notebook(path), Reader(path.stem)
     executed = executed_from(path.stem, book)
     content.executed.append(executed)
-    other = {f"lang-{x}" for x in LANGUAGES if x != lang}
+    other = {f"lang-{x}" for x in LANGUAGES if x != content.lang}
     aside = bool(book.cells) and "appendix" in tags(book.cells[0])
     parts: list[tuple[list[Item], list[str]]] = [([], [])]      # what is shown, and the names of recorded tables
     for cell in book.cells:
@@ -187,15 +188,16 @@ def _read_chapters(path: Path, lang: str, fills: Mapping[str, str], content: Con
             if marks & {TAG, INJECTED}:
                 continue
             known = len(content.tables)
-            made = _cell_items(cell, lang, fills, origin, content)
+            made = _cell_items(cell, fills, origin, content)
             parts[-1][1].extend(table["name"] for table in content.tables[known:] if table["rows"])
             for item in made if "not-on-page" not in marks else ():
-                item.number = next(numbers[item.kind]) if item.kind in numbers else 0
+                item.number = next(content.numbers[item.kind]) if item.kind in content.numbers else 0
                 items.append(item)
             if "first-screen" in marks:
                 content.first_screen += [item for item in made if item.kind == "figure"]
             if any(map(stopped_by_data, cell.get("outputs", ()))):
-                sentence = t("report.not_done", lang, prompt=origin.prompt, message=executed.not_done["message"])
+                sentence = t("report.not_done", content.lang, prompt=origin.prompt,
+                             message=executed.not_done["message"])
                 items.append(Item("block", f'<p class="reading">{html.escape(sentence)}</p>', origin=origin))
                 break
     content.chapters += [_chapter(f"s{len(content.chapters) + n:02d}", path.stem, part, names)
@@ -216,10 +218,10 @@ def _chapter(anchor: str, name: str, items: list[Item], tables: list[str]) -> Ch
 
 # ---------------------------------------------------------------- outputs
 
-def _cell_items(cell, lang, fills, origin, content) -> list[Item]:
+def _cell_items(cell, fills, origin, content) -> list[Item]:
     """Return what a code cell shows; its records go to the content."""
     own = cell.metadata.get("ebank", {})
-    captions, alts = (_several(own.get(f"{name}_{lang}", ""), fills) for name in ("caption", "alt"))
+    captions, alts = (_several(own.get(f"{name}_{content.lang}", ""), fills) for name in ("caption", "alt"))
     items: list[Item] = []
     records: list[str] = []
     for output in cell.get("outputs", ()):
@@ -237,7 +239,8 @@ def _cell_items(cell, lang, fills, origin, content) -> list[Item]:
     tables, figures = ([item for item in items if item.kind == kind] for kind in ("table", "figure"))
     for at, item in enumerate(figures or tables):
         item.caption = item.caption or (captions[min(at, len(captions) - 1)] if captions else "")
-        item.alt = (alts[min(at, len(alts) - 1)] if alts else item.caption) or t("report.figure_without_text", lang)
+        item.alt = alts[min(at, len(alts) - 1)] if alts else item.caption
+        item.alt = item.alt or t("report.figure_without_text", content.lang)
     if records and tables:
         tables[-1].records = tuple(records)
     return items

@@ -21,8 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .. import __version__
 from ..errors import ConfigError
 from ..wording import language, month_name, t
-from .brief import Brief, linked_text, said_in
-from .cells import cited_tables, value_text
+from .brief import Brief, said_in
+from .cells import Sentence, cited_tables, value_text
 from .content import Content, Item
 
 MAX_BYTES = 3_000_000
@@ -100,7 +100,7 @@ def build_page(content: Content, about: About, brief: Brief) -> str:
                             links=((_INDEX,) if about.indexed else ()) + _LINKS,
                             chapters=[replace(one, items=kept(one.items)) for one in content.chapters],
                             appendix=kept(content.appendix), origins=list(items.values()), cited=cited,
-                            value_text=value_text, html=lambda text: linked_text(text, content, lang).html)
+                            value_text=value_text, html=lambda text: content.link(Sentence("brief", text)).html)
         except ConfigError:
             if not largest:
                 raise

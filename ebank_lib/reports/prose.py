@@ -6,6 +6,7 @@ states already (``state``) is taken from there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -137,6 +138,9 @@ class Facts:
     def listed(self, parts: Iterable[str]) -> Text:
         return listed(parts, self.lang)
 
+    def targets_named(self, rows: Iterable[Row]) -> Text:
+        return self.listed(self.say("target", target=self.name("targets", row["target"])) for row in rows)
+
 
 # ---------------------------------------------------------------- where we stand
 
@@ -208,8 +212,7 @@ def _reached(facts: Facts) -> Text:
     if len(likely) == len(facts.targets):
         return facts.say("targets_all", n=n)
     odds = [row.ref("p_at") for row in likely]
-    return facts.say("targets_some", n=n, k=cite(len(likely), *odds), list=facts.listed(
-        facts.say("target", target=facts.name("targets", row["target"])) for row in likely))
+    return facts.say("targets_some", n=n, k=cite(len(likely), *odds), list=facts.targets_named(likely))
 
 
 # ---------------------------------------------------------------- what to do
@@ -219,34 +222,30 @@ def act(facts: Facts) -> Iterable[Text]:
         yield from facts.stated("carriers")
         yield from _slowest(facts)
         yield facts.say("each_branch")
-    elif not facts.open:
-        yield facts.say("no_targets") if not facts.targets else facts.say("keep")
-    elif not facts.unlikely:
-        yield facts.say("keep")
-    else:
+    elif facts.unlikely:
         yield from _measures(facts)
+    else:
+        yield facts.say("keep" if facts.targets else "no_targets")
 
 
 def _measures(facts: Facts) -> Iterable[Text]:
     """Which measure closes which gap: first where it does, then where it does not, then what all together would do."""
-    best = {row["target"]: _best(facts, row["target"]) for row in facts.unlikely}
-    ranked = [row for row in reversed(facts.ranked_targets()) if row["target"] in best]     # the nearest first
-    does = [row for row in ranked if (best[row["target"]] or row)["p_at"] >= EVEN]
-    helps = [row for row in ranked if row not in does and best[row["target"]]]
-    for row in does:
-        yield facts.say("does", **_lever_said(facts, row, best[row["target"]]), goal=facts.goal(row),
-                        gap=facts.gap(row))
-    for row in (does or helps)[:1]:
-        yield from _effect(facts, row, best[row["target"]]["scenario"])
+    best = [(row, _best(facts, row["target"])) for row in reversed(facts.ranked_targets())      # the nearest first
+            if row in facts.unlikely]
+    does = [(row, lever) for row, lever in best if lever and lever["p_at"] >= EVEN]
+    helps = [(row, lever) for row, lever in best if lever and lever["p_at"] < EVEN]
+    for row, lever in does:
+        yield facts.say("does", **_lever_said(facts, row, lever), goal=facts.goal(row), gap=facts.gap(row))
+    for row, lever in (does or helps)[:1]:
+        yield from _effect(facts, row, lever["scenario"])
     if helps:
         one = facts.say("helps_one") if len(helps) == 1 else facts.say(
-            "helps_rest", n=cite(len(helps), *(row.ref("p_at") for row in helps)))
-        yield facts.say("helps", one=one, list=join([facts.say("helped", **_lever_said(
-            facts, row, best[row["target"]])) for row in helps], facts.say("semicolon")))
-    if nothing := [row for row in ranked if best[row["target"]] is None]:
-        yield facts.say("nothing_helps", list=facts.listed(
-            facts.say("target", target=facts.name("targets", row["target"])) for row in nothing[:NAMED]))
-    yield from _together(facts, [row for row in ranked if row not in does], helps)
+            "helps_rest", n=cite(len(helps), *(row.ref("p_at") for row, _ in helps)))
+        yield facts.say("helps", one=one, list=join(
+            [facts.say("helped", **_lever_said(facts, *pair)) for pair in helps], facts.say("semicolon")))
+    if nothing := [row for row, lever in best if lever is None]:
+        yield facts.say("nothing_helps", list=facts.targets_named(nothing[:NAMED]))
+    yield from _together(facts, [pair[0] for pair in best if pair not in does], [row for row, _ in helps])
 
 
 def _best(facts: Facts, target: str) -> dict[str, Any] | None:
@@ -296,16 +295,15 @@ def _size(facts: Facts, effect: Row, row: Row, *columns: str) -> Text:
 
 def _together(facts: Facts, rows: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, Any]]) -> Iterable[Text]:
     """What remains out of reach with the measures that do most together; of those just `told` of, the odds alone."""
-    bundles = {row["scenario"]: 0.0 for row in facts["scenarios"] if row["kind"] == "bundle"}
+    bundles = Counter()
     for row in facts["scenarios"]:
-        if row["scenario"] in bundles and row["p_at"] is not None:
-            bundles[row["scenario"]] += row["p_at"]
+        if row["kind"] == "bundle":
+            bundles[row["scenario"]] += row["p_at"] or 0.0
     if not bundles:
         return
     bundle = max(bundles, key=bundles.get)
     reached = {row["target"]: row for row in facts["scenarios"] if row["scenario"] == bundle}
-    short = [reached[row["target"]] for row in rows if reached[row["target"]]["p_at"] is not None
-             and reached[row["target"]]["p_at"] < EVEN]
+    short = [one for row in rows if (one := reached[row["target"]])["p_at"] is not None and one["p_at"] < EVEN]
     odds = list(map(facts.odds, short))
     if short and [row["target"] for row in short] == [row["target"] for row in told]:
         yield facts.say("together_same", bundle=facts.name("levers", bundle), list=facts.listed(odds))
@@ -345,13 +343,13 @@ def sure(facts: Facts) -> Iterable[Text]:
 
 def _doubt(facts: Facts) -> Iterable[Text]:
     """Which numbers are in doubt."""
-    doubt, several = facts["doubtful"], len({row["branch"] for row in facts["doubtful"]}) > 1
+    doubt, named = facts["doubtful"], []
+    for row in doubt[-NAMED:]:
+        said = facts.say("doubtful", month=facts.month(row["month"]), indicator=facts.label(row["indicator"]),
+                         value=facts.value(row, "value"))
+        if len({row["branch"] for row in doubt}) > 1:
+            said = facts.say("doubtful_of", branch=facts.name("branches", row["branch"]), doubtful=said)
+        named.append(said)
     if doubt:
-        rows = doubt[-NAMED:]
-        named = [facts.say("doubtful", month=facts.month(row["month"]), indicator=facts.label(row["indicator"]),
-                           value=facts.value(row, "value")) for row in rows]
-        if several:
-            named = [facts.say("doubtful_of", branch=facts.name("branches", row["branch"]), doubtful=said)
-                     for row, said in zip(rows, named, strict=True)]
         yield facts.say("doubt" if len(doubt) <= NAMED else "doubt_more", n=cite(len(doubt), cell("doubtful")),
                         list=facts.listed(named))
