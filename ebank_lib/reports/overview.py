@@ -51,7 +51,7 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
     ``simulated`` of the source, where there is no summary to say it; both may be left out.
     """
     summaries, failed = list(summaries), list(failed)
-    gone, old = {one["branch"] for one in failed}, {one["branch"] for one in summaries}
+    gone = {one["branch"] for one in failed}
     made = [one for one in summaries if one["branch"] not in gone]
     branches = [one for one in made if one["role"] == "branch"]
     whole = next((_row(one, lang) for one in made if one["role"] == "total"), None)
@@ -59,13 +59,13 @@ def build_index(summaries: Iterable[Mapping[str, Any]], failed: Iterable[Mapping
     about = summaries[0]["source"] if summaries else run
     title = about.get("title")
     rows = _ranked([_row(one, lang) for one in branches])
-    rows = [_failed_row(one, lang, one["branch"] in old) for one in failed] + rows
+    rows = [_failed_row(one, lang) for one in failed] + rows
     # What all have tells none from the others.
     common = [chip for chip in rows[0]["chips"] if all(chip in row["chips"] for row in rows)] if len(rows) > 1 else []
     for row in rows:
         row["chips"] = [chip for chip in row["chips"] if chip not in common]
     return _set(
-        "index.html.j2", lang, about, script="index.js", changes=run.get("changes", True), rows=rows, months=months,
+        "index.html.j2", lang, about, script="index.js", rows=rows, months=months,
         title=t("index.title", lang, source=title[lang]) if title else t("index.title_bare", lang),
         reasons=_reasons(branches, failed, lang), whole=whole, said=_said(whole, rows, lang), failed=len(failed),
         mixed=len({row["indicator"]["key"] for row in rows if row["indicator"]}) > 1,
@@ -137,13 +137,12 @@ def _said(whole: Mapping[str, Any] | None, rows: list[dict[str, Any]], lang: str
     return said
 
 
-def _failed_row(one: Mapping[str, Any], lang: str, older: bool) -> dict[str, Any]:
+def _failed_row(one: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """Return the row of a branch without a report of this run: everything a dash, and the way to what is there."""
     nothing = {"forecast": [], "latest": None, "trust": None, "targets": [], "indicator": None,
                "attention": [{"code": "failed", "level": "act"}]}
     row = _row({**one, **nothing}, lang) | {"bar_short": 0, "bar_against": 0, "failed": True}
-    return row | {"page": _href(one["branch"], "failed", "index.html"),
-                  "older": row["page"] if one.get("older", older) else ""}
+    return row | {"page": _href(one["branch"], "failed", "index.html"), "older": row["page"] if one["older"] else ""}
 
 
 def _reasons(branches, failed, lang: str) -> list[dict[str, Any]]:

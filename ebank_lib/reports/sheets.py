@@ -191,22 +191,18 @@ class _Sheets:
 
     def _shown(self, f: pd.DataFrame, column: str, what: str) -> tuple[Sequence[Any], str | Sequence[str]]:
         """Return the values of a column and what kind of number each is."""
-        y = f[column]
+        y, catalog, lang = f[column], self.catalog, self.lang
+        worded = {"indicator": lambda key: catalog.indicator(key).label(lang),
+                  "unit": lambda key: "%" if is_share(catalog, key) else catalog.unit_label(key, lang),
+                  "branch": lambda one: one and name_of(catalog, one, lang),
+                  "target": lambda key: self.named.get(key, key),
+                  "verdict": lambda one: t(f"scenarios.short_{one}", lang)}
+        if what in worded:
+            return list(map(worded[what], y)), "text"
         keys = f["indicator"] if "indicator" in f else [self.about.indicator] * len(f)
-        share = [is_share(self.catalog, key) for key in keys] if what in ("unit", "pace", "rate", "change") else []
+        share = [is_share(catalog, key) for key in keys] if what in ("pace", "rate", "change") else []
         times, points = [100 if of else 1 for of in share], '+{0}"{1}";-{0}"{1}";{0}"{1}"'
         match what:
-            case "indicator":
-                return [self.catalog.indicator(key).label(self.lang) for key in y], "text"
-            case "unit":
-                units = [self.catalog.unit_label(key, self.lang) for key in y]
-                return ["%" if of else unit for unit, of in zip(units, share, strict=True)], "text"
-            case "branch":
-                return [one and name_of(self.catalog, one, self.lang) for one in y], "text"
-            case "target":
-                return [self.named.get(key, key) for key in y], "text"
-            case "verdict":
-                return [t(f"scenarios.short_{one}", self.lang) for one in y], "text"
             case "value":
                 kinds = f["kind"] if "kind" in f else ["level"] * len(f)
                 return y, [self.kind(*pair) for pair in zip(keys, kinds, strict=True)]
