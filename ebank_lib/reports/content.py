@@ -238,27 +238,24 @@ def _cell_items(cell, fills, origin, content) -> list[Item]:
         item.origin, item.brief = origin, own.get("brief", "")
     tables, figures = ([item for item in items if item.kind == kind] for kind in ("table", "figure"))
     for at, item in enumerate(figures or tables):
-        item.caption = item.caption or (captions[min(at, len(captions) - 1)] if captions else "")
-        item.alt = alts[min(at, len(alts) - 1)] if alts else item.caption
-        item.alt = item.alt or t("report.figure_without_text", content.lang)
+        item.caption = item.caption or captions[min(at, len(captions) - 1)]
+        item.alt = alts[min(at, len(alts) - 1)] or item.caption or t("report.figure_without_text", content.lang)
     if records and tables:
         tables[-1].records = tuple(records)
     return items
 
 
 def _several(text: str | list[str], fills: Mapping[str, str]) -> list[str]:
-    """Return captions with ``{names}`` filled; one caption or a list of them."""
+    """Return captions with ``{names}`` filled, one at least; one caption or a list of them."""
     texts = [text] if isinstance(text, str) else text
-    return [re.sub(r"\{(\w+)\}", lambda m: fills.get(m[1], m[0]), str(one)) for one in texts if one]
+    return [re.sub(r"\{(\w+)\}", lambda m: fills.get(m[1], m[0]), str(one)) for one in texts if one] or [""]
 
 
 def _output_items(output: Mapping[str, Any]) -> list[Item]:
     if output["output_type"] == "stream":
-        text = "".join(output["text"]).strip()
-        shown = output["name"] == "stdout" and text
-        return [Item("block", f"<pre>{html.escape(text)}</pre>")] if shown else []
-    data = {mime: "".join(value) if isinstance(value, list) else value
-            for mime, value in output.get("data", {}).items()}
+        text = output["text"].strip() if output["name"] == "stdout" else ""
+        return [Item("block", f"<pre>{html.escape(text)}</pre>")] if text else []
+    data = output.get("data", {})
     if "image/svg+xml" in data:
         source = base64.b64encode(data["image/svg+xml"].encode("utf-8")).decode("ascii")
         return [Item("figure", _image("svg+xml", source, {}))]

@@ -89,10 +89,6 @@ def _xlsx(result: object, lang: str) -> bytes:
     return buffer.getvalue()
 
 
-def _parquet(result: object, lang: str) -> bytes:
-    return _plain(result, lang).to_parquet(index=False, compression="zstd")
-
-
 def _written(result: object, lang: str) -> tuple[pd.DataFrame, list[bool]]:
     """The table as a page writes it, under headings in the language, and which columns are numbers."""
     frame = _table(result, lang)
@@ -108,14 +104,14 @@ def _tex(result: object, lang: str) -> bytes:
     return lines.encode("utf-8", "replace")
 
 
-def _docx(result: object, lang: str) -> bytes:
-    return table_docx(*_written(result, lang))
-
-
 def _html(result: object, lang: str) -> bytes:
     own = not isinstance(result, pd.DataFrame | pd.Series) and hasattr(result, "to_html")
     table = result.to_html(lang=lang) if own else html_table(_table(result, lang), lang=lang)
     return f'<!doctype html>\n<html lang="{lang}">\n<meta charset="utf-8">\n{table}\n'.encode("utf-8", "replace")
 
 
-_WRITERS = {".csv": _csv, ".xlsx": _xlsx, ".tex": _tex, ".html": _html, ".docx": _docx, ".parquet": _parquet}
+_WRITERS = {
+    ".csv": _csv, ".xlsx": _xlsx, ".tex": _tex, ".html": _html,
+    ".docx": lambda result, lang: table_docx(*_written(result, lang)),
+    ".parquet": lambda result, lang: _plain(result, lang).to_parquet(index=False, compression="zstd"),
+}

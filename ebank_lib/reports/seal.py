@@ -124,11 +124,13 @@ def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict
     The source is the one that ``run.json`` names, where it is at hand, if none is given. The whole run's verdict comes
     first, then each report's; a folder without any is a ConfigError.
     """
+    from .branch import open_province
+
     folder = Path(folder)
     below = sorted(p.parent for p in folder.glob("*/run.json")) if folder.is_dir() else []
     if not (folder / "run.json").is_file() and not below:
         raise ConfigError("is no report", file=str(folder), found="no run.json", expected="a report's folder")
-    links = functools.cache(_computed)      # each source is read once for all reports
+    links = functools.cache(lambda source: open_province(source).links)     # each is read once for all reports
 
     def report(folder: Path) -> Verdict:
         return _verdict(folder, _OF_THE_RUN.fullmatch, lambda verdict, run: _source(verdict, run, source, links))
@@ -219,10 +221,3 @@ def _source(verdict: Verdict, run: Mapping[str, Any], given: str | Path | None,
         verdict.broken.append(Broken("source", str(run["source"]), "source", str(error)))
         return
     verdict.remarks.append(("source_held", {"n": len(run["files"])}))
-
-
-def _computed(source: Path) -> list[dict[str, Any]]:
-    """Return the steps from a source's files to the panel, computed now."""
-    from .branch import open_province
-
-    return open_province(source).links
