@@ -146,12 +146,19 @@ class Shown:
         return plain_text(self._repr_html_())
 
 
-def plain_text(page: str) -> str:
-    """Return tables made by :func:`html_table` as a terminal shows them, with what stands above and below."""
+def lines_of(page: str) -> list[tuple[str, list[tuple[bool, str]]]]:
+    """Return what :func:`html_table` made, line by line: ``caption``, ``tr`` or ``p``, and its texts, each with whether
+    it stands at the right."""
     lines = []
     for tag, inside in re.findall(r"(?s)<(caption|tr|p)\b[^>]*>(.*?)</\1>", page):
         cells = re.findall(r"(?s)<t[hd]( class=\"n\")?[^>]*>(.*?)</t[hd]>", inside) if tag == "tr" else [("", inside)]
         lines.append((tag, [(bool(right), html.unescape(re.sub("<[^>]*>", "", text))) for right, text in cells]))
+    return lines
+
+
+def plain_text(page: str) -> str:
+    """Return tables made by :func:`html_table` as a terminal shows them, with what stands above and below."""
+    lines = lines_of(page)
     rows = [cells for tag, cells in lines if tag == "tr"]
     widths = [max(columns_of(text) for _, text in column) for column in zip(*rows)]
 

@@ -1,15 +1,16 @@
-"""Any result as a file that a paper or a colleague takes: the suffix says which."""
+"""Any result as a file that a paper or a colleague takes, its table or its picture: the suffix says which."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from ..cleaning.ledger import inert, safe_for_spreadsheets
-from ..display import html_table, written
+from ..display import html_table, lines_of
 from ..errors import ConfigError
 from ..files import write_atomically
 from ..monthly import checked_name
@@ -20,7 +21,7 @@ from .workbook import EPOCH
 
 
 def export(result: object, path: str | Path, lang: str | None = None) -> Path:
-    """Write a result as a file: CSV, Excel, LaTeX, HTML, Word or Parquet, as the suffix says.
+    """Write a result as a file, as the suffix says: CSV, Excel, LaTeX, HTML, Word, Parquet, or its picture.
 
     Parameters
     ----------
@@ -28,10 +29,12 @@ def export(result: object, path: str | Path, lang: str | None = None) -> Path:
         What has a ``table``, or :meth:`Cleaned.to_frame`. Of several, the tables stand one below the other, their names
         in the first column.
     path : str or Path
-        Ends in ``.csv``, ``.xlsx``, ``.tex``, ``.html``, ``.docx`` or ``.parquet``; a file of that name is replaced.
+        Ends in ``.csv``, ``.xlsx``, ``.tex``, ``.html``, ``.docx`` or ``.parquet``, or for what the result's ``plot()``
+        draws in ``.svg``, ``.pdf`` or ``.png``; a file of that name is replaced.
     lang : {"zh", "en"}, optional
-        Of headings and texts. CSV, Excel and Parquet keep the names of the columns and all digits; LaTeX, HTML and Word
-        are written as a page writes them, in LaTeX with the lines of the package booktabs.
+        Of headings and texts. CSV, Excel and Parquet have the whole table, the names of its columns and all digits;
+        LaTeX, HTML and Word have what the result shows of itself, as a page writes it, in LaTeX with the lines of the
+        package booktabs.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def export(result: object, path: str | Path, lang: str | None = None) -> Path:
     UnknownNameError
         Another suffix.
     ConfigError
-        What has no table; for LaTeX and Word more than 100,000 rows; a file that cannot be written.
+        What has no table, or no picture; a file that cannot be written.
 
     Examples
     --------
@@ -89,13 +92,21 @@ def _xlsx(result: object, lang: str) -> bytes:
     return buffer.getvalue()
 
 
-def _written(result: object, lang: str) -> tuple[pd.DataFrame, list[bool]]:
-    """The table as a page writes it, under headings in the language, and which columns are numbers."""
+def _page(result: object, lang: str) -> str:
+    """The table as HTML: what a result shows of itself, else all of it, under headings in the language."""
+    if not isinstance(result, pd.DataFrame | pd.Series) and hasattr(result, "to_html"):
+        return result.to_html(lang=lang)
     frame = _table(result, lang)
     columns = table_of("table", frame, lang=lang)["columns"]
-    formats = {column["name"]: percent for column in columns if column["kind"] == "percent"}
-    return (written(frame, formats, lang).set_axis([column["head"] for column in columns], axis=1),
-            [column["kind"] in ("number", "integer", "percent") for column in columns])
+    return html_table(frame, lang=lang, heads={column["name"]: column["head"] for column in columns}, formats={
+        column["name"]: percent for column in columns if column["kind"] == "percent"})
+
+
+def _written(result: object, lang: str) -> tuple[pd.DataFrame, list[bool]]:
+    """The texts of that table, and which columns stand at the right."""
+    heads, *rows = (cells for tag, cells in lines_of(_page(result, lang)) if tag == "tr")
+    return (pd.DataFrame([[text for _, text in row] for row in rows], columns=[text for _, text in heads]),
+            [right for right, _ in heads])
 
 
 def _tex(result: object, lang: str) -> bytes:
@@ -105,13 +116,28 @@ def _tex(result: object, lang: str) -> bytes:
 
 
 def _html(result: object, lang: str) -> bytes:
-    own = not isinstance(result, pd.DataFrame | pd.Series) and hasattr(result, "to_html")
-    table = result.to_html(lang=lang) if own else html_table(_table(result, lang), lang=lang)
-    return f'<!doctype html>\n<html lang="{lang}">\n<meta charset="utf-8">\n{table}\n'.encode("utf-8", "replace")
+    page = f'<!doctype html>\n<html lang="{lang}">\n<meta charset="utf-8">\n{_page(result, lang)}\n'
+    return page.encode("utf-8", "replace")
+
+
+def _drawn(kind: str, result: object, lang: str) -> bytes:
+    """What a result's ``plot()`` draws, with its faces, without the time and without chance in its names."""
+    import matplotlib.pyplot as plt
+
+    if not hasattr(result, "plot") or isinstance(result, pd.DataFrame | pd.Series):
+        raise ConfigError("has no picture", found=type(result).__name__, expected="a result with plot()")
+    buffer, untimed = io.BytesIO(), {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
+    drawn = result.plot(lang=lang)
+    figure = getattr(drawn, "figure", drawn)
+    with plt.rc_context({"svg.hashsalt": "ebank", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=kind, metadata=untimed, dpi=300)
+    plt.close(figure)
+    return buffer.getvalue()
 
 
 _WRITERS = {
     ".csv": _csv, ".xlsx": _xlsx, ".tex": _tex, ".html": _html,
     ".docx": lambda result, lang: table_docx(*_written(result, lang)),
     ".parquet": lambda result, lang: _plain(result, lang).to_parquet(index=False, compression="zstd"),
+    **{f".{kind}": partial(_drawn, kind) for kind in ("svg", "pdf", "png")},
 }

@@ -98,6 +98,24 @@ def test_a_result_is_shown_as_it_shows_itself_and_a_source_is_its_panel(cleaned,
     assert found["value"].tolist() == cleaned.to_frame(lang="en")["value"].tolist()
 
 
+@pytest.mark.parametrize("suffix", ["tex", "docx"])
+def test_in_a_paper_a_result_is_the_table_that_it_shows_with_names_and_no_ids(suffix, cleaned, tmp_path):
+    f = eb.forecast_indicator(cleaned, "rizhao", "mobile_txn", 3, models=["drift", "naive"])
+    found = read(eb.export(f, tmp_path / f"a.{suffix}", "en"))
+    assert [name.strip() for name in found.columns][:3] == ["Month", "Months ahead", "Forecast"] and len(found) == 3
+    assert found.iloc[0, 0].strip() == "Sep 2011"
+    assert not found.map(lambda text: "mobile" in text or "_" in text).to_numpy().any()
+
+
+@pytest.mark.parametrize("suffix, opening", [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
+def test_a_picture_has_its_chinese_and_the_same_bytes_again(suffix, opening, cleaned, tmp_path):
+    growth = eb.analyse_growth(cleaned, "rizhao")
+    first = eb.export(growth, tmp_path / f"a.{suffix}", "zh").read_bytes()
+    assert first.startswith(opening) and len(first) > 20_000
+    assert eb.export(growth, tmp_path / f"b.{suffix}", "zh").read_bytes() == first
+    assert suffix != "pdf" or (b"/FontFile" in first and b"Noto" in first)
+
+
 def test_a_forecast_of_every_branch_goes_into_one_sheet(cleaned, tmp_path):
     all_of_them = {b: eb.forecast_indicator(cleaned, b, "mobile_txn", 2, models=["drift"]) for b in ("rizhao", "jinan")}
     found = read(eb.export(all_of_them, tmp_path / "a.xlsx"))
@@ -106,7 +124,8 @@ def test_a_forecast_of_every_branch_goes_into_one_sheet(cleaned, tmp_path):
 
 
 @pytest.mark.parametrize("result, name, error, said", [
-    (TABLE, "a.pdf", UnknownNameError, "unknown kind of file '.pdf'. Known: .csv, .xlsx, .tex, .html, .docx, .parquet"),
+    (TABLE, "a.odt", UnknownNameError, "unknown kind of file '.odt'.+Known: .csv, .xlsx, .tex, .html, .docx, "),
+    (TABLE, "a.pdf", ConfigError, "has no picture; found 'DataFrame'; expected a result with plot()"),
     (TABLE, "a", UnknownNameError, "unknown kind of file ''"), (5, "a.csv", ConfigError, "is no table; found 'int'"),
     ({}, "a.csv", ConfigError, "nothing to write; expected at least one result"),
     (TABLE, "none/a.csv", ConfigError, "cannot be written")])
