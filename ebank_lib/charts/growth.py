@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
 
 from ..errors import UnknownNameError
 from ..growth import GrowthAnalysis, volatility
@@ -26,27 +25,28 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     """Draw the growth of a branch's indicators, of all groups that have data or of one.
 
     ``mom``: one panel an indicator, one scale for a group, so that panels compare; months beyond the scale are marked
-    with their value. ``base`` and ``yoy``: lines labelled at their ends, one axis a group. ``ratio``: levels. Where
-    there is nothing to draw, a sentence says so. Of more than 48 indicators the first of each group are drawn, which
-    the picture says; a group has a picture of its own.
+    with their value. ``base`` and ``yoy``: lines labelled at their ends, one axis a group. ``ratio``: levels, shares of
+    one on axes of their own. Where there is nothing to draw, a sentence says so. Of more than 48 indicators the first
+    of each group are drawn, which the picture says; a group has a picture of its own.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind of picture", kind, (*KINDS, "volatility"))
     kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)
     by_group = {g: [k for k in result.keys(kinds, g) if result.series(k, column).notna().any()]
                 for g in ([group] if group else result.groups(kinds))}
-    title, total = _title(result, kind, group, lang), sum(len(keys) for keys in by_group.values())
-    if not total:
+    keys = [k for members in by_group.values() for k in members]
+    title = _title(result, kind, group, lang)
+    if not keys:
         return style.sentence(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang)).figure
+    if kind == "ratio":
+        bounded = [k for k in keys if result.catalog.indicators[k].bounded]
+        by_group = {"bounded": bounded, "free": [k for k in keys if k not in bounded]}
     by_group = _first_of_each(by_group)
-    keys, note = [k for members in by_group.values() for k in members], ""
     if kind == "mom":
         fig, note = _panels(result, by_group, lang)
-    elif kind == "ratio":
-        fig, keys = _ratio(result, keys, lang)
     else:
-        fig = _lines(result, by_group, kind, lang, bool(group))
-    return style.headline(fig, title, note, style.some_of(len(keys), total, lang))
+        fig, note = _lines(result, by_group, kind, lang, titled=kind != "ratio" and not group), ""
+    return style.headline(fig, title, note, style.some_of(sum(map(len, by_group.values())), len(keys), lang))
 
 
 def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> str:
@@ -60,17 +60,6 @@ def _first_of_each(by_group: dict[str, list[str]]) -> dict[str, list[str]]:
     order = sorted((n, at, key) for at, keys in enumerate(by_group.values()) for n, key in enumerate(keys))
     chosen = {key for _, _, key in order[:style.MOST]}
     return {group: kept for group, keys in by_group.items() if (kept := [key for key in keys if key in chosen])}
-
-
-def _draw(ax: Axes, result: GrowthAnalysis, series: dict[str, pd.Series], lang: str) -> None:
-    """Draw each indicator's line in a colour of its own, under its short label."""
-    for (key, y), colour in zip(series.items(), style.colours, strict=False):
-        style.dots_and_lines(ax, y, color=colour, label=result.catalog.indicators[key].short_label(lang))
-
-
-def _mark_events(ax: Axes, result: GrowthAnalysis, keys: Sequence[str], lang: str) -> None:
-    for event in result.events_for(keys):
-        style.mark_event(ax, event["month"], event[lang])
 
 
 # --- 环比: small multiples
@@ -140,65 +129,52 @@ def _panel(ax: Axes, result: GrowthAnalysis, key: str, limits: tuple[float, floa
     return not outside.empty
 
 
-# --- 定基, 同比: lines by group
+# --- 定基, 同比, ratios: lines by group
 
-def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, lang: str, alone: bool) -> Figure:
+def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, lang: str, titled: bool) -> Figure:
     axes_keys = [(group, keys[i:i + MAX_LINES]) for group, keys in by_group.items()
                  for i in range(0, len(keys), MAX_LINES)]
     columns = 1 if len(axes_keys) == 1 else 2
     rows = math.ceil(len(axes_keys) / columns)
-    fig = style.figure((4.0 if columns == 1 else 3.2) * rows)
+    fig = style.figure((4.0 if rows == 1 else 3.2) * rows)
     grid = fig.add_gridspec(rows, columns)
     for n, (group, keys) in enumerate(axes_keys):
         last_alone = n == len(axes_keys) - 1 and n % columns == 0
         ax = fig.add_subplot(grid[n // columns, :] if last_alone else grid[n // columns, n % columns])
-        _group_lines(ax, result, keys, kind, lang)
-        if not alone:
+        _lines_on(ax, result, {k: result.series(k, "y" if kind == "ratio" else kind) for k in keys}, kind, lang)
+        if titled:
             ax.set_title(result.catalog.groups[group](lang))
     return fig
 
 
-def _group_lines(ax: Axes, result: GrowthAnalysis, keys: list[str], kind: str, lang: str) -> None:
-    series = {k: result.series(k, kind) for k in keys}
-    values = np.concatenate([s.dropna().to_numpy() for s in series.values()])
-    log = kind == "base" and values.min() > 0 and values.max() / values.min() >= LOG_FROM
-    _draw(ax, result, series, lang)
+def _lines_on(ax: Axes, result: GrowthAnalysis, series: dict[str, pd.Series], kind: str, lang: str) -> None:
+    """Draw each indicator's line in a colour of its own, its label at its end, with the events that concern any."""
+    for (key, y), colour in zip(series.items(), style.colours, strict=False):
+        style.dots_and_lines(ax, y, color=colour, label=result.catalog.indicators[key].short_label(lang))
+    values = np.concatenate([y.dropna().to_numpy() for y in series.values()])
+    log = kind in ("base", "volatility") and values.min() > 0 and values.max() / values.min() >= LOG_FROM
     if log:
         ax.set_yscale("log")
-    style.month_axis(ax, lang, result.months if kind == "base" else result.months[12:])
-    if kind == "base":
-        ax.axhline(1, color=style.MUTED, lw=0.8, zorder=1)
-        word = "charts.multiple_log" if log else "charts.multiple"
-        style.value_axis(ax, "", t(word, lang, month=month_name(result.base_month, lang)), lang)
-    else:
+    elif kind == "volatility":
+        ax.set_ylim(bottom=0)
+    elif kind == "ratio":
+        # From zero, and to 100% where that is the most there can be: a steady rise must not look like a leap.
+        low, high = ax.get_ylim()
+        whole = high > 0.6 and result.catalog.indicators[next(iter(series))].bounded
+        ax.set_ylim(low if values.min() < 0 else 0.0, 1.0 if whole else high)
+    elif kind == "yoy":
         low, high = np.quantile(values, [0.02, 0.98])
         room = max(high - low, 0.02) * 0.5
         ax.set_ylim(min(max(values.min(), low - room), 0) - room / 8, max(min(values.max(), high + room), 0) + room / 8)
-        ax.axhline(0, color=style.MUTED, lw=0.8, zorder=1)
-        style.value_axis(ax, "ratio", "", lang, t("charts.rate_yoy", lang), sign=True)
-    _mark_events(ax, result, keys, lang)
+    if kind in ("base", "yoy"):
+        ax.axhline(1 if kind == "base" else 0, color=style.MUTED, lw=0.8, zorder=1)
+    style.month_axis(ax, lang, result.months if kind in ("base", "ratio") else result.months[12:])
+    word = {"base": "multiple", "yoy": "rate_yoy", "volatility": "rolling_sd"}.get(kind)
+    label = t(f"charts.{word}{'_log' if log else ''}", lang, month=month_name(result.base_month, lang)) if word else ""
+    style.value_axis(ax, "" if kind == "base" else "ratio", "", lang, label, sign=kind == "yoy")
+    for event in result.events_for(list(series)):
+        style.mark_event(ax, event["month"], event[lang])
     style.label_lines(ax)
-
-
-def _ratio(result: GrowthAnalysis, keys: list[str], lang: str) -> tuple[Figure, list[str]]:
-    """Draw shares of one on one axis, ratios without a bound on another; return which had room."""
-    bounded = [k for k in keys if result.catalog.indicators[k].bounded]
-    free = [k for k in keys if k not in bounded]
-    sets = [s for s in (bounded[:MAX_LINES], bounded[MAX_LINES:2 * MAX_LINES], free[:MAX_LINES]) if s]
-    fig, axes = style.panels(1, len(sets), 4.2, width_ratios=[3 if s[0] in bounded else 2 for s in sets])
-    for ax, members in zip(axes.flat, sets, strict=True):
-        _draw(ax, result, {key: result.series(key) for key in members}, lang)
-        # From zero, and to 100% where that is the most there can be: a steady rise must not look like a leap.
-        top = 1.0 if members[0] in bounded and ax.get_ylim()[1] > 0.6 else ax.get_ylim()[1]
-        ax.set_ylim(min(0.0, ax.get_ylim()[0] if ax.dataLim.y0 < 0 else 0.0), top)
-        style.month_axis(ax, lang, result.months)
-        style.value_axis(ax, "ratio", "", lang)
-        _mark_events(ax, result, members, lang)
-        if len(members) > 1:
-            style.label_lines(ax)
-        else:
-            ax.set_title(result.catalog.indicators[members[0]].label(lang), fontsize=9.5, pad=6)
-    return fig, [key for members in sets for key in members]
 
 
 @style.in_style
@@ -212,8 +188,8 @@ def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str 
     title = _title(result, "volatility", group, lang)
     if not rolling:
         return style.sentence(title, lang).figure
-    rows = result.summary.set_index("indicator").loc[list(rolling)].sort_values("robust", kind="stable")
-    rows = rows.iloc[-style.MOST:]
+    rows = result.summary.set_index("indicator").loc[list(rolling)]
+    rows = rows.sort_values("robust", ascending=False, kind="stable").iloc[:style.MOST]
     lines = len(rows) <= MAX_LINES
     fig, axes = style.panels(1, 2 if lines else 1, max(3.2, 0.26 * len(rows) + 1.3),
                              width_ratios=[2, 3] if lines else [1])
@@ -221,22 +197,8 @@ def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str 
     _ranking(axes[0, 0], rows, [result.catalog.indicators[k].short_label(lang) for k in rows.index],
              [colour[k] for k in rows.index], lang)
     if lines:
-        _rolling(axes[0, 1], result, rolling, lang)
+        _lines_on(axes[0, 1], result, rolling, "volatility", lang)
     return style.headline(fig, title, style.some_of(len(rows), len(rolling), lang))
-
-
-def _rolling(ax: Axes, result: GrowthAnalysis, rolling: dict[str, pd.Series], lang: str) -> None:
-    _draw(ax, result, rolling, lang)
-    seen = pd.concat([sd.dropna() for sd in rolling.values()])
-    log = seen.min() > 0 and seen.max() / seen.min() >= LOG_FROM
-    if log:
-        ax.set_yscale("log")
-    else:
-        ax.set_ylim(bottom=0)
-    style.month_axis(ax, lang, pd.period_range(seen.index.min(), seen.index.max(), freq="M"))
-    style.value_axis(ax, "ratio", "", lang, t("charts.rolling_sd_log" if log else "charts.rolling_sd", lang))
-    _mark_events(ax, result, list(rolling), lang)
-    style.label_lines(ax)
 
 
 def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str], lang: str) -> None:
@@ -247,19 +209,14 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     ax.hlines(at, robust, sd, colors=colours, lw=1.2, alpha=0.5, zorder=2)
     ax.scatter(robust, at, 36, colours, zorder=2)
     ax.scatter(sd, at, 36, "white", edgecolors=colours, lw=1.3, zorder=2)
-    ax.set_yticks(at, names)
-    ax.set_ylim(-0.7, len(rows) - 0.3)
+    style.name_rows(ax, names)
     ax.set_xscale("log")
     low, high = floor / 1.3, max(float(values.max().max()), floor) * 1.3
     ax.set_xlim(low, high)
     ticks = [v for v in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10) if low <= v <= high]
     ax.set_xticks(ticks, [f"{v * 100:g}%" for v in ticks])
     ax.set_xticks([], minor=True)
-    ax.grid(axis="x")
-    ax.grid(axis="y", visible=False)
     ax.set_title(t("charts.whole_sd", lang), fontsize=9, color=style.MUTED, pad=6)
     handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],
                ax.plot([], [], "o", ms=6, mfc="white", mec=style.MUTED, label=t("charts.sd", lang))[0]]
-    below = ax.transAxes + ScaledTranslation(0, -20 / 72, ax.figure.dpi_scale_trans)
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=2, fontsize=8,
-              handletextpad=0.2, columnspacing=1.0)
+    style.legend_below(ax, handles=handles, ncols=2, handletextpad=0.2)
