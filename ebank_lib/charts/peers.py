@@ -21,6 +21,30 @@ OTHERS = "#B9B9B9"
 _COLUMNS = {"rank": 1.05, "percentile": 1.17, "months": 1.43}      # what stands beside each row, and where
 
 
+def _rows(places: list[pd.Series], branch: str, names: list[str], top: float, inches: float) -> Axes:
+    """Draw a row an indicator: where each branch lies between the lowest (0) and the highest (1), one of them marked,
+    the median as a stroke."""
+    ax = style.axes_of(None, inches)
+    for at, place in enumerate(places):
+        others = place.drop(branch)
+        ax.plot(others, [at] * len(others), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
+        ax.plot(place[branch], at, "o", ms=7, color=style.BAND, zorder=4)
+    at = np.arange(len(places))
+    ax.hlines(at, 0, 1, color=style.GRID, lw=0.8, zorder=1)
+    ax.vlines([place.median() for place in places], at - 0.3, at + 0.3, color=style.MUTED, lw=1.1, zorder=2)
+    style.name_rows(ax, names, top, 8.5)
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+    ax.grid(visible=False)
+    return ax
+
+
+def _placed(y: pd.Series) -> pd.Series:
+    """Return where each branch lies between the lowest (0) and the highest (1)."""
+    low, high = float(y.min()), float(y.max())
+    return (y - low) / (high - low) if high > low else y * 0 + 0.5
+
+
 @style.in_style
 def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     """Draw a row an indicator: every branch from the lowest to the highest, this one marked; rank and months beside.
@@ -33,46 +57,24 @@ def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     if rows.empty:
         return style.sentence(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
     total, rows = len(rows), rows.iloc[:style.MOST]
-    fig, axes = style.panels(height=0.235 * len(rows) + 1.3)
-    ax = axes[0, 0]
-    drawn = peers.everyone.set_index(["indicator", "measure"]).sort_index()
-    dots, own, middles = [], [], []
+    drawn = peers.everyone.set_index(["indicator", "measure", "branch"])["y"].sort_index()
+    places, names = [], []
+    for row in rows.itertuples():
+        y, name = drawn[row.indicator, row.measure].dropna(), catalog.indicators[row.indicator].short_label(lang)
+        growth = row.measure == "growth"
+        # Of multiples the same factor is the same distance.
+        places.append(_placed(np.log(y) if growth and y.min() > 0 else y))
+        names.append(t("peers.what_growth", lang, indicator=name) if growth else name)
+    ax = _rows(places, peers.branch, names, -1.4, 0.235 * len(rows) + 1.3)
     for at, row in enumerate(rows.itertuples()):
-        place, middle = _strip(drawn.loc[(row.indicator, row.measure)], row)
-        dots += [(x, at) for x in place.drop(peers.branch)]
-        own.append(place[peers.branch])
-        middles.append(middle)
         for x, text in zip(_COLUMNS.values(), _beside(row, lang), strict=True):
             ax.text(x, at, text, va="center", fontsize=8.5)
-    at = np.arange(len(rows))
-    ax.hlines(at, 0, 1, color=style.GRID, lw=0.8, zorder=1)
-    ax.vlines(middles, at - 0.3, at + 0.3, color=style.MUTED, lw=1.1, zorder=2)
-    ax.plot(*zip(*dots, strict=True), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
-    ax.plot(own, at, "o", ms=7, color=style.BAND, zorder=4)
     for word, x in _COLUMNS.items():
         ax.text(x, -0.9, t(f"peers.plot_{word}", lang), va="center", fontsize=8.5, color=style.MUTED)
-    names = [catalog.indicators[k].short_label(lang) for k in rows["indicator"]]
-    style.name_rows(ax, [n if m == "level" else t("peers.what_growth", lang, indicator=n)
-                         for n, m in zip(names, rows["measure"], strict=True)], -1.4, 8.5)
     ax.set_xlim(-0.03, 1.85 if lang == "en" else 1.75)
-    ax.set_xticks([])
-    ax.spines["bottom"].set_visible(False)
-    ax.grid(visible=False)
     ax.text(0.5, -0.9, t("peers.plot_axis", lang), ha="center", va="center", fontsize=8.5, color=style.MUTED)
-    return style.headline(fig, t("peers.plot_title", lang, branch=who), t(
+    return style.headline(ax.figure, t("peers.plot_title", lang, branch=who), t(
         "peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang))
-
-
-def _strip(everyone: pd.DataFrame, row) -> tuple[pd.Series, float]:
-    """Return where each branch and the median lie between the lowest (0) and the highest (1)."""
-    y = everyone.set_index("branch")["y"].dropna()
-    middle = row.median
-    if row.measure == "growth" and y.min() > 0:      # multiples: the same factor, the same distance
-        y, middle = np.log(y), math.log(middle)
-    low, high = float(y.min()), float(y.max())
-    if high <= low:
-        return y * 0 + 0.5, 0.5
-    return (y - low) / (high - low), (middle - low) / (high - low)
 
 
 def _beside(row, lang: str) -> tuple[str, str, str]:
@@ -98,29 +100,18 @@ def plot_standing(standing: Standing, lang: str | None = None) -> Figure:
     who = catalog.branch(standing.branch).label(lang) if standing.branch else ""
     if rows.empty:
         return style.sentence(t("peers.standing_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
-    fig, axes = style.panels(height=0.36 * len(rows) + 1.1)
-    ax = axes[0, 0]
-    for at, row in enumerate(rows.itertuples()):
-        y = standing.everyone.loc[row.indicator].dropna()
-        low, high = float(y.min()), float(y.max())
-        place = (y - low) / (high - low) if high > low else y * 0 + 0.5
-        ax.plot(place.drop(standing.branch), [at] * (len(y) - 1), "o", ms=4, color=OTHERS, alpha=0.8, mew=0, zorder=3)
-        ax.plot(place[standing.branch], at, "o", ms=8, color=style.BAND, zorder=4)
-        ax.plot([place.median()] * 2, [at - 0.3, at + 0.3], color=style.MUTED, lw=1.1, zorder=2)
-        own = t("peers.standing_own", lang, value=standing.said(row.indicator, row.compared, lang),
-                rank=f"{row.rank:.0f}", n=row.n)
-        for x, text, side in ((-0.04, standing.said(row.indicator, low, lang), "right"), (1.44, own, "left"),
-                              (1.04, standing.said(row.indicator, high, lang), "left")):
-            ax.text(x, at, text, va="center", ha=side, fontsize=8.5, color=style.INK if text == own else style.MUTED)
-    ax.hlines(range(len(rows)), 0, 1, color=style.GRID, lw=0.8, zorder=1)
-    style.name_rows(ax, [t(f"peers.standing_{'level' if row.kind == 'ratio' else 'growth'}", lang,
-                           indicator=catalog.indicators[row.indicator].short_label(lang)) for row in rows.itertuples()],
-                    -0.7, 9)
+    fields = [standing.everyone.loc[key].dropna() for key in rows["indicator"]]
+    names = [t(f"peers.standing_{'level' if row.kind == 'ratio' else 'growth'}", lang,
+               indicator=catalog.indicators[row.indicator].short_label(lang)) for row in rows.itertuples()]
+    ax = _rows([_placed(y) for y in fields], standing.branch, names, -0.7, 0.36 * len(rows) + 1.1)
+    for at, (row, y) in enumerate(zip(rows.itertuples(), fields, strict=True)):
+        low, own, high = (standing.said(row.indicator, value, lang) for value in (y.min(), row.compared, y.max()))
+        own = t("peers.standing_own", lang, value=own, rank=f"{row.rank:.0f}", n=row.n)
+        for x, text, side, colour in ((-0.04, low, "right", style.MUTED), (1.04, high, "left", style.MUTED),
+                                      (1.44, own, "left", style.INK)):
+            ax.text(x, at, text, va="center", ha=side, fontsize=8.5, color=colour)
     ax.set_xlim(-0.4, 2.1)
-    ax.set_xticks([])
-    ax.spines["bottom"].set_visible(False)
-    ax.grid(visible=False)
-    return style.headline(fig, "", t("peers.standing_key", lang, branch=who))
+    return style.headline(ax.figure, "", t("peers.standing_key", lang, branch=who))
 
 
 @style.in_style
