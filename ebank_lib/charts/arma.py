@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import MaxNLocator
 from scipy.signal import lfilter
 from scipy.stats import norm
 from statsmodels.tsa.stattools import levinson_durbin
@@ -51,27 +51,23 @@ def plot_stationarity(result: Battery, lang: str | None = None, unit: str = "") 
     style.value_axis(level, "ratio" if unit == "%" else "", unit, lang)
     change.axhline(0, color=style.MUTED, lw=0.8)
     style.value_axis(change, "ratio" if result.log or unit == "%" else "", unit, lang, sign=True)
-    _white(first, scaled.to_numpy(dtype=float), lang)
-    _white(second, scaled.diff().to_numpy(dtype=float)[1:], lang)
+    for ax, x in ((first, scaled), (second, scaled.diff().iloc[1:])):
+        _correlogram(ax, x.to_numpy(dtype=float), lang)
+        ax.set_ylim(-1, 1)
+        ax.set_title(t("arma.acf", lang), fontsize=9.5, pad=7)
     first.set_xlabel("")
     return style.headline(fig, result.name)
 
 
-def _white(ax: Axes, x: np.ndarray, lang: str) -> None:
+def _correlogram(ax: Axes, x: np.ndarray, lang: str) -> None:
     """Draw the autocorrelations of a series without gaps, with the limits of white noise."""
     lags = min(LAGS, x.size // 2)
     if lags and np.ptp(x) > 0:
-        ax.vlines(np.arange(1, lags + 1), 0, autocorrelations(x, lags), color=style.colours[0], lw=2.2)
-    for side in (-1, 1) if x.size else ():
-        ax.axhline(side * 1.96 / math.sqrt(x.size), color=style.MUTED, lw=0.8, ls=(0, (4, 3)))
+        ax.vlines(np.arange(1, lags + 1), 0, autocorrelations(x, lags), color=style.INK, lw=1.8)
+    for side in (-1, 1):
+        ax.axhline(side * 1.96 / math.sqrt(max(x.size, 1)), color=style.MUTED, lw=0.8, ls=(0, (4, 3)))
     ax.axhline(0, color=style.MUTED, lw=0.8)
-    ax.set_ylim(-1, 1)
-    ax.set_yticks([-1, -0.5, 0, 0.5, 1], ["-1", "-0.5", "0", "0.5", "1"])
-    last = max(lags, 1)
-    ax.set_xlim(0, last + 1)
-    ax.set_xticks(range(0, last + 1, 6 if last > 8 else 1))
-    ax.set_xlabel(t("stationarity.acf_lag", lang))
-    ax.set_title(t("stationarity.acf", lang), fontsize=9.5, pad=7)
+    _lag_axis(ax, max(lags, 1), t("arma.acf_lag", lang))
 
 
 @style.in_style
@@ -131,7 +127,7 @@ def plot_correlations(model: ARMA, lang: str | None = None) -> Figure:
         ax.plot(x, sample, "o", color=style.INK, ms=3.5, label=t("arma.sample", lang))
         ax.axhline(0, color=style.MUTED, lw=0.8)
         ax.set_title(t(f"arma.{kind}", lang))
-        _lag_axis(ax, lags, lang)
+        _lag_axis(ax, lags, t("arma.lag", lang))
     axes[0, 0].legend(fontsize=8)
     return fig
 
@@ -173,14 +169,8 @@ def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
     ax.set_title(t("arma.standardised", lang))
     if monthly:
         style.month_axis(ax, lang, e.index)
-    lags = min(LAGS, seen.size // 2 - 1)
-    lag, r, band = np.arange(1, lags + 1), autocorrelations(seen, lags), 1.96 / np.sqrt(seen.size)
-    lagged.axhspan(-band, band, color=style.BAND, alpha=0.15, lw=0)
-    lagged.vlines(lag, 0, r, color=style.INK, lw=1.6)
-    lagged.axhline(0, color=style.MUTED, lw=0.8)
+    _correlogram(lagged, seen, lang)
     lagged.set_title(t("arma.acf", lang))
-    _lag_axis(lagged, lags, lang)
-    lagged.set_ylim(*(np.array([-1, 1]) * max(2 * band, 1.1 * np.abs(r).max())))
     quantiles = norm.ppf((np.arange(1, seen.size + 1) - 0.5) / seen.size)
     against.plot(quantiles, np.sort(seen), "o", color=style.colours[0], ms=3)
     against.axline((0, 0), slope=1, color=style.MUTED, lw=0.8)
@@ -188,9 +178,9 @@ def plot_residuals(model: ARMA, lang: str | None = None) -> Figure:
     return fig
 
 
-def _lag_axis(ax: Axes, lags: int, lang: str) -> None:
-    ax.set(xlabel=t("arma.lag", lang), xlim=(0, lags + 1))
-    ax.xaxis.set_major_locator(MultipleLocator(6))
+def _lag_axis(ax: Axes, lags: int, label: str) -> None:
+    ax.set(xlabel=label, xlim=(0, lags + 1))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 3, 6, 10], integer=True))
 
 
 def _both(w: np.ndarray, lags: int) -> np.ndarray:
