@@ -21,18 +21,15 @@ def share_table(cleaned: Cleaned) -> pd.DataFrame:
 
     NaN before a branch's first figure and after its last.
     """
-    absent, judged = cleaned.panel.isna(), cleaned.judged
+    absent, e = cleaned.panel.isna(), cleaned.judged
     absent = absent.loc[:, ~absent.all()]
-    e = judged[judged["decision"].isin(["corrected", "flagged", "filled"]) & judged["indicator"].isin(absent.columns)]
+    e = e[e["decision"].isin(["corrected", "flagged", "filled"])]
     heirs = {b.id: b.merged_into for b in cleaned.catalog.branches.values() if b.merged_into}
-    rows = absent.index.get_indexer(pd.MultiIndex.from_arrays([e["branch"].astype(object).replace(heirs), e["month"]]))
-    marked = absent.to_numpy(bool, copy=True)
-    marked[rows[rows >= 0], absent.columns.get_indexer(e["indicator"])[rows >= 0]] = True
-    shape = len(cleaned.branches), len(cleaned.months)
-    there, share = (~absent).any(axis=1), pd.DataFrame(marked).mean(axis=1)
-    there, share = there.to_numpy().reshape(shape), share.to_numpy().reshape(shape)
-    own = np.logical_or.accumulate(there, axis=1) & np.logical_or.accumulate(there[:, ::-1], axis=1)[:, ::-1]
-    return pd.DataFrame(np.where(own, share, np.nan), index=cleaned.branches, columns=cleaned.months)
+    treated = pd.crosstab([e["branch"].astype(object).replace(heirs), e["month"]], e["indicator"].astype(object))
+    treated = treated.reindex(index=absent.index, columns=absent.columns, fill_value=0) > 0
+    share, there = (pd.DataFrame(rows.to_numpy().reshape(len(cleaned.branches), -1), cleaned.branches, cleaned.months)
+                    for rows in ((absent | treated).mean(axis=1), ~absent.all(axis=1)))
+    return share.where(there.cummax(axis=1) & there.loc[:, ::-1].cummax(axis=1))
 
 
 @style.in_style

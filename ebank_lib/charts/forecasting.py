@@ -50,14 +50,12 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     x, origin, now = month_numbers(ahead), month_numbers(past)[-1], float(f.y.iloc[-1])
     key = style.fan(ax, (origin, now), x, {lv: (lead[f"lo-{lv:g}"], lead[f"hi-{lv:g}"]) for lv in f.level}, lang)
     ax.plot(month_numbers(past), y.to_numpy(), color=INK, lw=1.6, label="_history", zorder=3)
-    lines = []
     for n, model in enumerate(m for m in f.models if m in f.parts and (m == f.headline or not brief)):
         path, first = f.block(model)["y_hat"], model == f.headline
         last = path.iloc[-1]
         said = number(last, "", lang) if brief and f.kind != "ratio" else f.said(last, lang)
-        lines += ax.plot(np.r_[origin, x], np.r_[now, path], ls="-" if first else (0, (4, 2)), zorder=4 if first else 2,
-                         label=said if brief else f"{t('forecasting.model_' + model, lang)} {said}",
-                         **_look(model, n, first))
+        ax.plot(np.r_[origin, x], np.r_[now, path], ls="-" if first else (0, (4, 2)), zorder=4 if first else 2,
+                label=said if brief else f"{t('forecasting.model_' + model, lang)} {said}", **_look(model, n, first))
     if not brief:
         ax.set_title(t("forecasting.title", lang, label=in_language(f.label, lang) or f.unique_id, n=f.horizon))
     style.value_axis(ax, f.kind, in_language(f.unit, lang), lang)
@@ -74,7 +72,7 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
         ax.legend(handles=key, loc="upper left", handlelength=1.6)
     else:
         legend_above(ax, key)
-    label_lines(ax, lines)
+    label_lines(ax)
     ax.plot([origin], [now], "o", color=INK, ms=4, zorder=5)    # the value the reader knows: the last one observed
     return ax
 
@@ -136,17 +134,16 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
     error = (known["y"] - known["y_hat"]).abs()
     simple = error.groupby(known["model"]).mean().reindex(SIMPLE).sort_values()
     error = error.groupby([known["model"], known["horizon"]], sort=False).mean() / (simple.iloc[0] or np.nan)
-    lines = []
     shown = [m for m in b.models if m in error.index and (m not in simple.index[1:] or m == b.models[0])]
     for n, model in enumerate(shown):
         path, first = error[model].sort_index(), model == b.models[0]
-        lines += ax.plot(path.index, path.to_numpy(), marker="o", ms=3, zorder=3 if first else 2,
-                         label=model_name(model, lang), **_look(model, n, first))
+        ax.plot(path.index, path.to_numpy(), marker="o", ms=3, zorder=3 if first else 2,
+                label=model_name(model, lang), **_look(model, n, first))
     ax.set_title(t("forecasting.accuracy_title", lang, label=_label(b, lang), n=b.origins))
     ax.set_ylim(bottom=0)
     _horizon_axis(ax, b, lang)
     style.value_axis(ax, "", "", lang, t("forecasting.ratio", lang))
-    label_lines(ax, lines)
+    label_lines(ax)
     return ax
 
 
@@ -189,14 +186,14 @@ def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | N
     x_came = month_numbers(_as_months(came.index))
     start = (x_came[-1], float(came.iloc[-1])) if len(came) else origin
     ax.plot(month_numbers(past), history.to_numpy(), color=INK, lw=1.6, zorder=3)
-    lines, limits = [], []
+    limits = []
     for name, f, begin, rows, look in (
             ("before", r.before, origin, old, {"color": MUTED, "lw": 1.4, "ls": (0, (4, 2)), "zorder": 3}),
             ("after", r.after, start, now, {"color": BAND, "lw": 2.0, "zorder": 4})):
         x = np.r_[begin[0], month_numbers(_as_months(rows["month"]))]
         low, high, path = (np.r_[begin[1], rows[column]] for column in (f"lo-{widest}", f"hi-{widest}", "y_hat"))
         ax.fill_between(x, low, high, color=look["color"], alpha=0.15, lw=0, zorder=1)
-        lines += ax.plot(x, path, label=f"{t('forecasting.' + name, lang)} {f.said(path[-1], lang)}", **look)
+        ax.plot(x, path, label=f"{t('forecasting.' + name, lang)} {f.said(path[-1], lang)}", **look)
         limits.append(Patch(color=look["color"], alpha=0.25, lw=0,
                             label=t(f"forecasting.limits_{name}", lang, level=widest)))
     ax.plot(np.r_[origin[0], x_came], np.r_[origin[1], came], color=INK, lw=1.6, zorder=4)
@@ -212,5 +209,5 @@ def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | N
     style.value_axis(ax, r.before.kind, in_language(r.before.unit, lang), lang)
     month_axis(ax, lang, past.union(_as_months(old["month"])).union(_as_months(now["month"])))
     legend_above(ax, dotted + limits)
-    label_lines(ax, lines)
+    label_lines(ax)
     return ax

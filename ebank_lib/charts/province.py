@@ -205,7 +205,7 @@ def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lan
 def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw each branch's expected increase with its 80% limits and its share of the province's; of more than 24
     branches the first, and the sum of the others as a figure."""
-    rows = found.table[found.table["reason"] == ""].sort_values("increase", ascending=False, kind="stable")
+    rows = found.ranked
     names = [found.catalog.branch(b).label(lang) for b in rows["branch"]]
     if len(rows) > MOST:
         rest = {name: rows[name].iloc[MOST:].sum(min_count=1) for name in ("increase", "share")}

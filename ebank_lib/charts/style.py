@@ -221,10 +221,14 @@ def month_numbers(months: pd.PeriodIndex | Sequence[pd.Period]) -> np.ndarray:
     return mdates.date2num(pd.PeriodIndex(months, freq="M").asi8.astype("datetime64[M]"))
 
 
+# What a log axis of more than so many decades marks, in each of them.
+_LOG_MARKS = ((4, (1,)), (2, (1, 3)), (0.7, (1, 2, 5)), (0.35, np.arange(1, 10)), (0, np.arange(1, 10, 0.5)))
+
+
 def value_axis(ax: Axes, kind: str, unit: str, lang: str, label: str = "", sign: bool = False) -> None:
     """Write the vertical axis' values: a ratio's as per cent (growth rates with their sign), others as 1.2亿 or 12 m.
 
-    What is measured and the unit stand level above the axis' upper end, where they are read without turning the head.
+    What is measured, or else the unit, stands level above the axis' upper end, to be read without turning the head.
     Call it after drawing and after choosing a linear or log scale; a log axis of few decades also labels 2 and 5.
     """
     def rate(value: float) -> str:
@@ -239,13 +243,10 @@ def value_axis(ax: Axes, kind: str, unit: str, lang: str, label: str = "", sign:
     if ax.get_yscale() == "log":
         low, high = ax.get_ylim()
         decades = math.log10(high / low) if low > 0 and high > low else 1.0
-        subs = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2 else (1.0, 2.0, 5.0)
-        if decades < 0.7:
-            subs = tuple(np.arange(1.0, 10.0, 0.5 if decades < 0.35 else 1.0))
+        subs = next(marks for more, marks in _LOG_MARKS if decades > more)
         ax.yaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
         ax.set_yticks([], minor=True)
-    unit = "" if kind == "ratio" else unit
-    text = ("{}（{}）" if lang == "zh" else "{} ({})").format(label, unit) if label and unit else label or unit
+    text = label or ("" if kind == "ratio" else unit)
     up = ScaledTranslation(0, 4 / 72, ax.figure.dpi_scale_trans)
     ax.yaxis.set_label_coords(0, 1, transform=ax.transAxes + up)
     ax.set_ylabel(text, rotation=0, ha="left", va="bottom")
@@ -286,13 +287,10 @@ def month_axis(ax: Axes, lang: str, months: pd.PeriodIndex | None = None) -> Non
     step = next((s for s in _STEPS if len(shown) / s <= fits), _STEPS[-1])
     # 24 months and more: years that divide evenly, whatever month the data begin with.
     ticks = [p for p in shown if (p.year * 12 + p.month - 1) % step == 0] or list(shown[:1])
-    ax.set_xticks(month_numbers(ticks), [_tick_name(p, p == ticks[0], lang) for p in ticks])
+    names = [(f"{p.month}月", f"{p.year}年") if lang == "zh" else month_name(p, "en").split() for p in ticks]
+    ax.set_xticks(month_numbers(ticks), [year if p.month == 1 else f"{month}\n{year}" if p == ticks[0] else month
+                                         for p, (month, year) in zip(ticks, names, strict=True)])
     ax.set_xticks([], minor=True)
-
-
-def _tick_name(month: pd.Period, first: bool, lang: str) -> str:
-    name, year = (f"{month.month}月", f"{month.year}年") if lang == "zh" else month_name(month, "en").split()
-    return year if month.month == 1 else f"{name}\n{year}" if first else name
 
 
 # --- words that find their own place: labels at line ends, events at the top of their month
