@@ -42,9 +42,8 @@ def plot_quality(cleaned: Cleaned, ax: Axes | None = None, lang: str | None = No
     table = share_table(cleaned)
     title = t("cleaning.chart_trouble", lang)
     if len(table) > 40:
-        worst = table.sum(axis=1).nlargest(40, keep="all").index[:40]
         title = style.wrap(t("cleaning.chart_worst", lang, title=title, n=40, total=len(table)), 84)
-        table = table.loc[[b for b in table.index if b in set(worst)]]
+        table = table[table.index.isin(table.sum(axis=1).nlargest(40).index)]
     ax = style.axes_of(ax, 0.9 + 0.23 * len(table))
     colours = LinearSegmentedColormap.from_list("trouble", ["#F4F4F4", "#F1C27D", style.colours[1], "#7A2E00"])
     x = style.month_numbers(table.columns)
@@ -57,10 +56,7 @@ def plot_quality(cleaned: Cleaned, ax: Axes | None = None, lang: str | None = No
     ax.grid(False)
     style.month_axis(ax, lang, table.columns)
     ax.set_xlim(edges[0], edges[-1])
-    if "\n" in title:
-        ax.figure.suptitle(title, x=0.01, ha="left", fontsize=11)   # longer than the axes are wide
-    else:
-        ax.set_title(title)
+    style.headline(ax.figure, title)
     bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.025, pad=0.01, ticks=[0, 0.5, 1], format=lambda v, _: f"{v:.0%}")
     bar.outline.set_visible(False)
     return ax

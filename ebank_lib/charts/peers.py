@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
+from scipy.special import expit, logit
 
 from ..peers.clusters import Clusters
 from ..peers.convergence import Convergence
@@ -144,7 +145,7 @@ def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, lang: str)
     ax.plot(ends, level, color=style.EVENT, lw=1.3, ls="-" if sure else (0, (3, 2)))
     bounded = ind.kind == "ratio" and ind.bounded
     ticks = _round_figures(*ends, bounded)
-    ax.set_xticks([math.log(v / (1 - v)) if bounded else math.log(v) for v in ticks],
+    ax.set_xticks(logit(ticks) if bounded else np.log(ticks),
                   [percent(v, 0) if bounded else number(v, "", lang) for v in ticks])
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.yaxis.set_major_formatter(lambda v, _: percent(v, 1, abs(v) >= 5e-4))
@@ -157,14 +158,10 @@ def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, lang: str)
 
 def _round_figures(low: float, high: float, bounded: bool) -> list[float]:
     """Return at most three round levels between two logs (or log odds)."""
-    if bounded:
-        ends = [1 / (1 + math.exp(-v)) for v in (low, high)]
-        step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (ends[1] - ends[0]) / s <= 4), 0.25)
-        return [round(k * step, 2) for k in range(math.ceil(ends[0] / step), math.floor(ends[1] / step) + 1)
-                if 0 < k * step < 1]
-    figures = [m * 10.0**k for k in range(math.floor(low / math.log(10)), math.ceil(high / math.log(10)) + 1)
-               for m in (1, 2, 5) if low <= math.log(m * 10.0**k) <= high]
-    return figures[::math.ceil(len(figures) / 3)] if figures else [math.exp((low + high) / 2)]
+    low, high = expit([low, high]) if bounded else np.exp([low, high])
+    locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]) if bounded else LogLocator(subs=(1, 2, 5), numticks=99)
+    figures = [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
+    return figures[::math.ceil(len(figures) / 3)] if figures else [float(low + high) / 2]
 
 
 @style.in_style
