@@ -26,21 +26,19 @@ _VERDICT = ("at_risk", "slowing", "behind", "far", "away", "past")
 # --- where the targets stand
 
 @style.in_style
-def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool = False) -> Figure:
+def plot_targets(targets: Targets, lang: str | None = None, brief: bool = False) -> Figure:
     """Draw each target as a bar to its present state with a year ago, trend and goal, and its pace beside it.
 
-    Shares are drawn in per cent; other indicators in per cent of their goal, which their label says. Given axes are a
-    pair: for the state and for the pace. With `brief` the state is drawn alone, under the indicators' short names: the
-    picture for a first screen.
+    Shares are drawn in per cent; other indicators in per cent of their goal, which their label says. With `brief` the
+    state is drawn alone, under the indicators' short names: the picture for a first screen.
     """
     catalog = targets.catalog
     branch = catalog.branch(targets.branch).label(lang)
     rows = targets.table.to_dict("records")
-    if not rows and ax is None:
+    if not rows:
         return style.sentence(t("scenarios.caption", lang, branch=branch), lang, targets.reading(lang)).figure
-    if ax is None:
-        side = {"columns": 1} if brief else {"columns": 2, "width_ratios": (2.2, 1), "sharey": True}
-        ax = style.panels(height=1.3 + 0.62 * len(rows), **side)[1][0]
+    side = {"columns": 1} if brief else {"columns": 2, "width_ratios": (2.2, 1), "sharey": True}
+    fig, (ax,) = style.panels(height=1.3 + 0.62 * len(rows), **side)
     names, scales = [], []
     for n, (target, row) in enumerate(zip(targets.targets, rows, strict=True)):
         share = target.kind in ("share", "growth") or catalog.indicator(target.indicator).kind == "ratio"
@@ -55,9 +53,10 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
         name_rows(axis, names, -0.75)
     ax[0].set_xlim(0, max(104.0, ax[0].get_xlim()[1]))
     ax[0].xaxis.set_major_formatter(lambda v, _: f"{v:.0f}%")
-    deadlines = {row["deadline"] for row in rows}
-    when = month_name(deadlines.pop(), lang) if len(deadlines) == 1 else "–"
     if not brief:
+        deadlines = {row["deadline"] for row in rows}
+        when = month_name(deadlines.pop(), lang) if len(deadlines) == 1 else "–"
+        _paces(ax[1], rows, scales, lang)
         ax[0].set_title(t("scenarios.title", lang, branch=branch, deadline=when), fontsize=9.5)
     legend_below(ax[0], handles=[
         Patch(color=_PALE, label=t("scenarios.now", lang)),
@@ -65,9 +64,7 @@ def plot_targets(targets: Targets, ax=None, lang: str | None = None, brief: bool
         Line2D([], [], color=BAND, marker="D", ms=6, ls="", label=t("scenarios.trend", lang)),
         Line2D([], [], color=EVENT, marker="|", ms=13, mew=2.4, ls="", label=t("scenarios.goal", lang))],
         ncols=4, handlelength=1.4)
-    if not brief:
-        _paces(ax[1], rows, scales, lang)
-    return ax[0].figure
+    return fig
 
 
 def _state(ax: Axes, n: int, row: dict, scale: float, kind: str, lang: str, targets: Targets) -> None:
@@ -99,9 +96,8 @@ def _paces(ax: Axes, rows: list[dict], scales: list[float], lang: str) -> None:
     """Draw the pace needed and the pace achieved, a pair of bars a target."""
     pair = {"needed": colours[1], "momentum": MUTED}
     for n, (row, scale) in enumerate(zip(rows, scales, strict=True)):
-        for name, colour, shift in zip(("needed_per_month", "momentum_per_month"), pair.values(), (-0.15, 0.15),
-                                       strict=True):
-            pace = row[name] * scale
+        for (name, colour), shift in zip(pair.items(), (-0.15, 0.15), strict=True):
+            pace = row[f"{name}_per_month"] * scale
             if np.isfinite(pace):
                 ax.barh(n + shift, pace, height=0.26, color=colour, zorder=2)
                 write_beside(ax, f"{pace:+.2f}" if abs(pace) >= 0.005 else "0", (max(pace, 0), n + shift), color=colour)
@@ -131,7 +127,7 @@ def plot_odds(targets: Targets, ax: Axes | None = None, lang: str | None = None)
             ax.barh(n + shift, value, height=0.34, color=colour, zorder=2)
             write_beside(ax, said_odds(value, int(row["n"]), lang), (value, n + shift))
     ax.set_xlim(0, 1.08)
-    ax.set_xticks(np.arange(0, 1.01, 0.25), ["0%", "25%", "50%", "75%", "100%"])
+    _odds_axis(ax)
     return _finish(ax, t("scenarios.odds_title", lang, branch=targets.catalog.branch(targets.branch).label(lang)),
                    [f"{wrap(target.label(lang), 34)}\n{month_name(row['deadline'], lang)}"
                     for target, row in zip(targets.targets, rows, strict=True)],
@@ -230,7 +226,7 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
     if not all(isinstance(m, Measure) for m in measures):
         return style.sentence(title, lang, t("scenarios.no_odds_short", lang), ax)
     ax = axes_of(ax, 3.6)
-    past = measures[0].history.dropna().iloc[-_PAST:]
+    past = scenarios.base.past_of(goal).dropna().iloc[-_PAST:]
     ax.plot(month_numbers(past.index), past.to_numpy(), color=INK, lw=1.5)
     for m, colour, name in zip(measures, (MUTED, BAND), ("baseline", scenario), strict=False):
         keep = m.months <= by

@@ -120,11 +120,11 @@ class Targets(Shown):
             return "slowing"
         return "quickening" if row["verdict"] == "on_course" and row["ratio"] > 1 else "change"
 
-    def plot(self, ax=None, lang: str | None = None, **options):
+    def plot(self, lang: str | None = None, brief: bool = False):
         """Draw the targets with trend and goal, and needed against achieved pace; see ``charts.scenarios``."""
         from ..charts.scenarios import plot_targets
 
-        return plot_targets(self, ax=ax, lang=lang, **options)
+        return plot_targets(self, lang, brief)
 
     def plot_odds(self, ax=None, lang: str | None = None):
         """Draw both odds of every target; see :func:`ebank_lib.charts.scenarios.plot_odds`."""
