@@ -94,12 +94,8 @@ def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFr
 
 
 def _pooled(paths: JointPaths, indicators: list[str], events: pd.DataFrame | None) -> Pooled:
-    history, reporting, origin = paths.history, paths.catalog.reporting, paths.origin
-    codes, names = pd.factorize(history.index.get_level_values("branch"))
-    months = pd.PeriodIndex(history.index.get_level_values("month"), freq="M")
-    made_from = (history[indicators].to_numpy(float), codes, list(map(str, names)), months, indicators, reporting,
-                 origin, events)
-    pushes = kept_frames("evidence", made_from, lambda: _pushes(history, reporting, indicators, origin, events))
+    made_from = paths.history[indicators], paths.catalog.reporting, paths.origin, events
+    pushes = kept_frames("evidence", made_from, lambda: _pushes(*made_from))
     named = len(pushes["named"]) >= LEAST
     table = pushes["named" if named else "found"]
     if len(table) < LEAST:
@@ -109,12 +105,11 @@ def _pooled(paths: JointPaths, indicators: list[str], events: pd.DataFrame | Non
     return Pooled(table, *pool(log, (log / table["t"].to_numpy()) ** 2), named)
 
 
-def _pushes(history: pd.DataFrame, reporting: list[str], indicators: list[str], origin, events) \
-        -> dict[str, pd.DataFrame]:
+def _pushes(history: pd.DataFrame, reporting: list[str], origin: pd.Period, events) -> dict[str, pd.DataFrame]:
     """Return what is known of the pushes that the source names, and of the upward shifts that the search found."""
     named, found = [], []
-    there = dict(iter(history[indicators].groupby(level="branch", sort=False)))
-    for key in indicators:
+    there = dict(iter(history.groupby(level="branch", sort=False)))
+    for key in history.columns:
         place = by_branch(history, key).reindex(columns=reporting).rank(axis=1, pct=True).shift()
         for branch in (b for b in reporting if b in there):
             y = there[branch][key].droplevel("branch")
