@@ -4,6 +4,7 @@ tornado of assumptions, five sentences for a manager."""
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 
@@ -15,9 +16,9 @@ from ..display import Shown, describe, html_table, show
 from ..errors import SeriesError, UnknownNameError
 from ..forecasting.joint import JointPaths
 from ..monthly import checked_seed
-from ..wording import Text, cell, cite, goal_text, join, language, month_name, t
+from ..wording import Text, cell, cite, goal_text, join, language, listed, month_name, t
 from .evidence import Evidenced, learn_evidence
-from .levers import Z90, Drawn, Effect, apply_lever, draw, needed_for, said_overlap, said_range
+from .levers import Z90, Drawn, apply_lever, draw, needed_for, said_range
 from .odds import REASONS, Odds, Pace, View, hardest_of, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
@@ -136,9 +137,8 @@ class Scenarios(Shown):
         wanted = needed_for([goal], self.strategy.pulled, self.base.paths)
         for key in (key for key in self.drawn if key in able.index):
             views = [apply_lever(self.base, self.drawn[key].at(z), wanted) for z in (-Z90, Z90)]
-            sides = [judged(view, goal, by) for view in views if view.changes(goal)]
-            if len(sides) == 2 and not any(isinstance(m, str) for m in sides):
-                low, high = (odds_of(m, by) for m in sides)
+            if any(view.changes(goal) for view in views):
+                low, high = (odds_of(judged(view, goal, by), by) for view in views)
                 rows.append((key, able[key], low.p_at, high.p_at, low.expected, high.expected,
                              abs(high.p_at - low.p_at), abs(high.expected - low.expected), self.drawn[key].assumed))
         table = pd.DataFrame(rows, columns=["scenario", "kind", "p_low", "p_high", "expected_low", "expected_high",
@@ -258,16 +258,12 @@ class Scenarios(Shown):
         if sign * row["change_vs_baseline"] <= 2 * row["change_se"] or said[0] == said[1]:
             return t(f"scenarios.first_{kind}_nothing", lang)
         return t(f"scenarios.first_{kind}", lang, name=self.label(best, lang), target=self.target(target).label(lang),
-                 before=said[0], after=said[1],
-                 mark=self._because(best, self._effect_on(best, row["indicator"]), lang))
+                 before=said[0], after=said[1], mark=self._because(best, row["indicator"], lang))
 
-    def _effect_on(self, key: str, indicator: str) -> Effect:
-        """Which effect of a lever matters for an indicator, or for what it follows from."""
+    def _because(self, key: str, indicator: str, lang: str) -> str:
+        """The range, and whence it is, of a lever's effect on an indicator or on what that follows from."""
         wanted, effects = self.base.paths.plan.movers(indicator), self.drawn[key].effects
-        return next((one for one in effects if one.move.indicator in wanted), effects[0])
-
-    def _because(self, key: str, effect: Effect, lang: str) -> str:
-        """The range of an effect and whence it is."""
+        effect = next((one for one in effects if one.move.indicator in wanted), effects[0])
         move, pooled = effect.move, effect.pooled
 
         def refer(column: str):
@@ -329,11 +325,14 @@ class Scenarios(Shown):
                               t("scenarios.scenarios_note", lang, n=self.n)])
 
     def _overlaps(self, lang: str) -> list[str]:
-        """Which measures of a bundle move the same indicator."""
-        bundles = [(key, [self.drawn[m].lever for m in members if m in self.drawn])
-                   for kind, key, members in self.strategy.cases if kind == "bundle"]
-        return [said for key, levers in bundles for said in said_overlap(self.catalog, levers, self.label(key, lang),
-                                                                         lang)]
+        """A sentence for each bundle whose measures move the same indicator."""
+        said = []
+        for bundle in self.strategy.bundles:
+            moved = Counter(move.indicator for key in bundle.levers if key in self.drawn
+                            for move in self.drawn[key].lever.moves)
+            if twice := [self.catalog.indicator(key).short_label(lang) for key, n in sorted(moved.items()) if n > 1]:
+                said.append(t("scenarios.overlap", lang, scenario=bundle.label(lang), indicators=listed(twice, lang)))
+        return said
 
     def failures(self, rows: pd.DataFrame, lang: str, marked: bool = True) -> list[str]:
         """Return a sentence for each row that says why it has no odds."""
@@ -426,8 +425,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
             rows.append({"scenario": key, "kind": kind, "target": target.key, "indicator": target.indicator,
                          "deadline": by, "assumed": any(drawn[part].assumed for part in parts if part in drawn),
                          **_counted(here, base[target.key], by, reason)})
-    paces = {key: pace_of(m, view.past[m.target.indicator], dates[key], yearly(m.target, paths.catalog))
-             for key, m in base.items() if not isinstance(m, str)}
+    paces = {key: pace_of(m, dates[key]) for key, m in base.items() if not isinstance(m, str)}
     table = describe(pd.DataFrame(rows, columns=_COLUMNS), kinds=dict.fromkeys(
         ("p_at", "p_by", "se_at", "se_by", "change_vs_baseline", "change_se"), "percent"), indicator="indicator",
         pooled=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +13,7 @@ from scipy.stats import norm
 from ..catalog import Catalog
 from ..errors import SeriesError
 from ..forecasting.joint import JointPaths
-from ..wording import Ref, cite, listed, percent, t
+from ..wording import Ref, cite, percent, t
 from .evidence import Evidenced, Pooled
 from .odds import View
 from .strategy import Lever, Move, is_share
@@ -67,9 +66,10 @@ class Drawn:
     def times(self, factor) -> Drawn:
         """Return the same lever with every size drawn so many times as large, one factor or one a path; no more than
         a whole gap is closed, and no more lost than there is."""
-        most = [1.0 if effect.move.how == "ceiling" else np.inf for effect in self.effects]
-        return replace(self, effects=tuple(replace(effect, size=np.clip(effect.size * factor, 1e-9 - 1, top))
-                                           for effect, top in zip(self.effects, most, strict=True)))
+        def grown(effect: Effect) -> np.ndarray:
+            return np.clip(effect.size * factor, 1e-9 - 1, 1.0 if effect.move.how == "ceiling" else np.inf)
+
+        return replace(self, effects=tuple(replace(effect, size=grown(effect)) for effect in self.effects))
 
 
 def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
@@ -143,13 +143,6 @@ def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) 
             loser = new.get(name, view[name])
             new[name] = np.maximum(loser - part * gain, np.minimum(loser, 0.0))
     return view.with_free(new)
-
-
-def said_overlap(catalog: Catalog, levers: Sequence[Lever], name: str, lang: str) -> list[str]:
-    """Return a sentence where several of the levers pulled together move one indicator; none where none do."""
-    moved = Counter(key for lever in levers for key in {move.indicator for move in lever.moves})
-    twice = [catalog.indicator(key).short_label(lang) for key, n in sorted(moved.items()) if n > 1]
-    return [t("scenarios.overlap", lang, scenario=name, indicators=listed(twice, lang))] if twice else []
 
 
 def needed_for(targets: Iterable, levers: Iterable[Lever], paths: JointPaths) -> frozenset[str]:

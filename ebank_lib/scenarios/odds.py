@@ -125,11 +125,6 @@ class Measure:
     shown: np.ndarray = field(repr=False)
 
     @property
-    def history(self) -> pd.Series:
-        """The past in the terms of the goal."""
-        return self.view.past_of(self.target)
-
-    @property
     def reached(self) -> np.ndarray:
         """Where it is reached, (h, n)."""
         return self.value >= self.needed
@@ -142,11 +137,15 @@ def measure(view: View, target: Target, deadline: pd.Period) -> Measure:
     missing one among them leaves NaN.
     """
     paths, key = view.paths, target.indicator
-    months, y = paths.months, view[key]
+    months, y, needed = paths.months, view[key], view.threshold(target)
+    value = shown = y
     if yearly(target, paths.catalog):
-        return _of_year(view, target, deadline)
-    value, shown, needed = y, y, view.threshold(target)
-    if target.kind == "growth":
+        months = months[(months.year == deadline.year) & (months <= deadline)]
+        value = shown = _so_far(view, key, deadline)
+        if target.kind == "growth":
+            before = _so_far(view, key, deadline - 12)[-1]
+            shown, needed = _over(value, before) - 1, (1 + needed) * before
+    elif target.kind == "growth":
         # The same months a year before: observed for the first twelve, simulated after.
         observed = view.past[key].reindex(months[:12] - 12).to_numpy(float)[:, None]
         before = np.vstack([np.broadcast_to(observed, (len(observed), y.shape[1])), y[:-12]])
@@ -165,28 +164,13 @@ def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=np.broadcast_to(below > 0, above.shape))
 
 
-def _of_year(view: View, target: Target, deadline: pd.Period) -> Measure:
-    months, past, y = view.paths.months, view.past[target.indicator], view[target.indicator]
-    keep = (months.year == deadline.year) & (months <= deadline)
-    value = _so_far(past, y, months, deadline)
-    if target.kind == "total":
-        return Measure(view, target, months[keep], value, np.broadcast_to(target.threshold, value.shape), value)
-    before = _so_far(past, y, months, deadline - 12)[-1] if deadline - 12 in months else np.full(
-        y.shape[1], _observed(past, deadline - 12))
-    needed = np.broadcast_to((1 + view.threshold(target)) * before, value.shape)
-    return Measure(view, target, months[keep], value, needed, _over(value, before) - 1)
-
-
-def _observed(past: pd.Series, end: pd.Period) -> float:
-    """Return the observed sum from January to a month; NaN when a month is missing."""
-    return float(past.reindex(pd.period_range(f"{end.year}-01", end, freq="M")).sum(skipna=False))
-
-
-def _so_far(past: pd.Series, y: np.ndarray, months: pd.PeriodIndex, end: pd.Period) -> np.ndarray:
-    """The sum from January of ``end``'s year, observed or simulated, up to each simulated month of it until `end`."""
-    within = (months.year == end.year) & (months <= end)
-    first = months[within][0]
-    return (_observed(past, first - 1) if first.month > 1 else 0.0) + np.cumsum(y[within], axis=0)
+def _so_far(view: View, key: str, end: pd.Period) -> np.ndarray:
+    """The sum from January of ``end``'s year, observed or simulated, up to each simulated month of it until `end`; of
+    a year without one a row, the observed sum, which is NaN when a month is missing."""
+    months, y = view.paths.months, view[key]
+    simulated = y[(months.year == end.year) & (months <= end)]
+    observed = view.past[key].reindex(pd.period_range(f"{end.year}-01", end - len(simulated), freq="M"))
+    return observed.sum(skipna=False) + np.cumsum(simulated if len(simulated) else np.zeros((1, y.shape[1])), axis=0)
 
 
 # ---------------------------------------------------------------- odds and pace
@@ -250,11 +234,8 @@ def binomial_se(p: float, n: int) -> float:
 def hardest_of(odds: Sequence[float], ratios: Sequence[float | None]) -> int:
     """Return the place of the hardest of some targets: the lowest odds in per cent; of those alike, the one that needs
     most of today's pace (`ratios`, needed to achieved; unknown counts as most)."""
-    def ease(n: int) -> tuple[float, float]:
-        ratio = ratios[n]
-        return round(odds[n], 2), -math.inf if ratio is None or math.isnan(ratio) else -ratio
-
-    return min(range(len(odds)), key=ease)
+    most = [math.inf if ratio is None or math.isnan(ratio) else ratio for ratio in ratios]
+    return min(range(len(odds)), key=lambda n: (round(odds[n], 2), -most[n]))
 
 
 def odds_of(m: Measure, deadline: pd.Period) -> Odds:
@@ -290,29 +271,30 @@ def judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
     return "missing_months" if np.isnan(m.value[at]).any() or np.isnan(m.needed[at]).any() else m
 
 
-def pace_of(m: Measure, y: pd.Series, deadline: pd.Period, yearly: bool) -> Pace:
-    """Return the pace that a target needs and the one of the last twelve months; `y` is the indicator's past.
+def pace_of(m: Measure, deadline: pd.Period) -> Pace:
+    """Return the pace that a target needs and the one of the last twelve months.
 
     Where months add up to a year's total, it is the average month from the first simulated one of the year to the
     deadline, against the average of the last twelve; else the change a month, see :class:`Pace`.
     """
-    if m.target.kind == "rank":
+    target, catalog, y = m.target, m.view.paths.catalog, m.view.past[m.target.indicator]
+    if target.kind == "rank":
         return Pace()
     at = m.months.get_loc(deadline)
     needed = float(np.median(m.needed[at]))
-    if yearly:
+    if yearly(target, catalog):
         first, left = m.months[0], at + 1
         last, before = y.iloc[-12:].mean(), y.iloc[-24:-12].mean() if len(y) >= 24 else np.nan
         rest = max(needed - y[(y.index.year == deadline.year) & (y.index < first)].sum(), 0.0)
         return Pace(rest / left, float(last), float(last),
                     steady_growth(float(last), rest, (first - y.index[-1]).n, left),
                     _root(last / before, 12) if before > 0 else np.nan)
-    seen = m.history.dropna() if m.target.kind == "share" else y.dropna()
+    share = target.kind == "share" or is_share(catalog, target.indicator)
+    seen = (m.view.past_of(target) if target.kind == "share" else y).dropna()
     if seen.empty:
         return Pace()
     current, left = float(seen.iloc[-1]), (deadline - seen.index[-1]).n
     before = float(seen.get(seen.index[-1] - 12, np.nan))
-    share = m.target.kind == "share" or is_share(m.view.paths.catalog, m.target.indicator)
     scale = choose_transform(seen, "ratio" if share and seen.between(0, 1).all() else None)
     then, now = scale.forward([before, current])
     carried = float(scale.back(now + (now - then) / 12 * left))

@@ -11,11 +11,11 @@ import pandas as pd
 from scipy.stats import beta
 
 from ..display import Shown, describe, html_table
-from ..errors import ConfigError, SeriesError
+from ..errors import ConfigError
 from ..wording import language, t
 from .comparison import Scenarios
 from .levers import Drawn, apply_lever, needed_for, said_range, said_size
-from .odds import View, judged, said_odds
+from .odds import View, measure, said_odds
 from .strategy import Target
 
 _MOST = 20.0            # times as high: what bisection tries of a count
@@ -115,13 +115,9 @@ def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odd
     paths, lever = view.paths, drawn.lever
     wanted = needed_for([target], [lever], paths)
     medians = [float(effect.at(0.0)) for effect in drawn.effects]
-    if not any(medians):
-        raise ConfigError("a lever without effect cannot be scaled", key=lever.key, found=0, expected="a range above 0")
 
     def reached(times) -> np.ndarray:
-        m = judged(apply_lever(view, drawn.times(times), wanted), target, by)
-        if isinstance(m, str):
-            raise SeriesError("the target has no odds on these paths", key=target.key, found=m)
+        m = measure(apply_lever(view, drawn.times(times), wanted), target, by)
         return m.reached[m.months.get_loc(by)]
 
     limits = [1.0 if move.how == "ceiling" or paths.catalog.indicator(move.indicator).kind == "ratio" else _MOST
@@ -141,9 +137,11 @@ def required_effect(view: View, drawn: Drawn, target: Target, by: pd.Period, odd
     about = [target.key, lever.key, odds, float(now.mean()), float(then.mean()), *times]
     rows = []
     for effect, median in zip(drawn.effects, medians, strict=True):
-        move, sizes = effect.move, [median * one for one in times]
+        move, sizes = effect.move, np.multiply(median, times)
         # What moves the target is the answer; the lever's other effects grow in step and do not help it.
         if not wanted.isdisjoint((move.indicator, *move.takes_from)):
-            sizes = [min(size, 1.0) if move.how == "ceiling" and math.isfinite(size) else size for size in sizes]
-            rows.append(dict(zip(_COLUMNS, [*about, move.indicator, move.how, *sizes, drawn.assumed], strict=True)))
+            if move.how == "ceiling":
+                sizes = np.where(np.isfinite(sizes), np.minimum(sizes, 1.0), sizes)
+            rows.append(dict(zip(_COLUMNS, [*about, move.indicator, move.how, *sizes.tolist(), drawn.assumed],
+                                 strict=True)))
     return rows

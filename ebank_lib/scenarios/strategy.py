@@ -4,7 +4,6 @@ in, read and held against the catalogue: what names nothing, passes 100% or cont
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal
@@ -14,10 +13,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 from scipy.optimize import linprog
 
-from .. import growth
-from ..catalog import Catalog, Id, Texts
+from ..catalog import Catalog, Id, Texts, as_period
 from ..config import Strict, read_yaml, validate
-from ..errors import ConfigError, SeriesError, UnknownNameError
+from ..errors import ConfigError, UnknownNameError
 from ..files import named_file
 from ..forecasting import kind_of
 from ..wording import language
@@ -143,32 +141,19 @@ class Bundle(_Named):
     levers: list[str] = Field(min_length=1, max_length=50)
 
 
-class StrategyFile(Strict):
-    """A strategy file as it is written."""
-
-    lines: dict[str, Texts] = {}
-    channels: dict[str, Texts] = {}
-    targets: list[Target] = Field(default=[], max_length=200)
-    levers: list[Lever] = Field(default=[], max_length=100)
-    bundles: list[Bundle] = Field(default=[], max_length=50)
-    stress: list[Stress] = Field(default=[], max_length=50)
-    yardsticks: list[Target] = Field(default=[], max_length=200)
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """A checked strategy; see :func:`load_strategy`.
+class Strategy(Strict):
+    """A strategy as its file states it; see :func:`load_strategy`.
 
     ``yardsticks`` are targets that the strategy does not set itself, by which its channels are measured.
     """
 
-    targets: tuple[Target, ...] = ()
-    levers: tuple[Lever, ...] = ()
-    bundles: tuple[Bundle, ...] = ()
-    stress: tuple[Stress, ...] = ()
-    lines: dict[str, Texts] = field(default_factory=dict)
-    channels: dict[str, Texts] = field(default_factory=dict)
-    yardsticks: tuple[Target, ...] = ()
+    lines: dict[str, Texts] = {}
+    channels: dict[str, Texts] = {}
+    targets: list[Target] = Field(default=[], max_length=200, strict=False)
+    levers: list[Lever] = Field(default=[], max_length=100, strict=False)
+    bundles: list[Bundle] = Field(default=[], max_length=50, strict=False)
+    stress: list[Stress] = Field(default=[], max_length=50, strict=False)
+    yardsticks: list[Target] = Field(default=[], max_length=200, strict=False)
 
     @property
     def pulled(self) -> tuple[Lever, ...]:
@@ -185,7 +170,7 @@ class Strategy:
     @property
     def by_yardsticks(self) -> Strategy:
         """The same measures held against the channels' yardsticks instead of the targets."""
-        return replace(self, targets=self.yardsticks, yardsticks=())
+        return self.model_copy(update={"targets": self.yardsticks, "yardsticks": []})
 
 
 def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
@@ -209,9 +194,7 @@ def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
         if path is None:
             return Strategy()
         catalog = catalog or source.catalog
-    spec = validate(StrategyFile, read_yaml(path), path)
-    strategy = Strategy(tuple(spec.targets), tuple(spec.levers), tuple(spec.bundles), tuple(spec.stress), spec.lines,
-                        spec.channels, tuple(spec.yardsticks))
+    strategy = validate(Strategy, read_yaml(path), path)
     check_strategy(strategy, catalog, str(path))
     return strategy
 
@@ -253,10 +236,10 @@ def yearly(target: Target, catalog: Catalog) -> bool:
 
 def as_month(text, **where) -> pd.Period:
     """Return a month, or an error that says where it stands."""
-    try:
-        return growth.as_month(text)
-    except SeriesError as error:
-        raise ConfigError("is no month", found=text, expected="YYYY-MM", **where) from error
+    month = as_period(text)
+    if month is None:
+        raise ConfigError("is no month", found=text, expected="YYYY-MM", **where)
+    return month
 
 
 def is_share(catalog: Catalog, indicator: str) -> bool:

@@ -218,7 +218,7 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
         check_target(target, catalog, at=target.key)
     usual, dates = dates_of(targets, cleaned.panel.index.get_level_values("month").max(), deadline)
     if paths is None and targets:
-        paths = simulate_for(cleaned, branch, Strategy(targets), usual, n=n, seed=seed)
+        paths = simulate_for(cleaned, branch, Strategy(targets=targets), usual, n=n, seed=seed)
     view = View.of(paths, branch) if targets else None
     table = pd.DataFrame([_evaluate(target, cleaned.series(branch, target.indicator), by, view)
                           for target, by in zip(targets, dates, strict=True)], columns=_COLUMNS)
@@ -291,7 +291,7 @@ def _evaluate(target: Target, y: pd.Series, by: pd.Period, view: View) -> dict:
     if isinstance(m, str):
         return row | {"verdict": "no_data", "reason": m}
     total = yearly(target, view.paths.catalog)
-    odds, pace = odds_of(m, by), pace_of(m, y, by, total)
+    odds, pace = odds_of(m, by), pace_of(m, by)
     row |= asdict(odds) | asdict(pace) | {"ratio": pace.ratio, "trend_at_deadline": odds.median}
     return row | {"verdict": _verdict(target, row["gap"], odds.p_at, pace, total)}
 

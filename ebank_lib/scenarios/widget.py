@@ -9,7 +9,7 @@ import html
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from ..wording import language, t
 from .comparison import Scenarios, both_odds, run_scenarios, said_timing
 from .levers import said_range
 from .odds import said_value
-from .strategy import Lever, Move, Stress
+from .strategy import Lever, Move, Strategy, Stress
 
 _MONTHS = 36        # as far as the sliders of delay and ramp go, or farther where the strategy says so
 _STEP = 0.005       # of an effect: half a per cent, half a point
@@ -40,11 +40,11 @@ def moved(scenarios: Scenarios, lever: str, sizes: Sizes | None = None, ramp: in
     an error here too.
     """
     changed = _changed(scenarios.lever(lever), sizes or {}, ramp, delay)
-    strategy = replace(scenarios.strategy, levers=(), bundles=(), stress=(), yardsticks=())
-    part = "stress" if isinstance(changed, Stress) else "levers"
-    usual = next((scenarios.deadlines[target.key] for target in strategy.targets if target.deadline is None), None)
-    return run_scenarios(scenarios.base.paths, scenarios.branch, replace(strategy, **{part: (changed,)}),
-                         deadline=usual, seed=scenarios.seed, evidence=scenarios.evidence)
+    targets = scenarios.strategy.targets
+    strategy = Strategy(targets=targets, **{"stress" if isinstance(changed, Stress) else "levers": [changed]})
+    usual = next((scenarios.deadlines[target.key] for target in targets if target.deadline is None), None)
+    return run_scenarios(scenarios.base.paths, scenarios.branch, strategy, deadline=usual, seed=scenarios.seed,
+                         evidence=scenarios.evidence)
 
 
 def _changed(lever: Lever, sizes: Sizes, ramp: int | None, delay: int | None) -> Lever:
@@ -91,11 +91,9 @@ class LeverBoard(Shown):
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the table with what the lever is said to do below it, or the sentence that there is none."""
-        if lang not in (None, self.lang):
-            return replace(self, lang=lang).to_html()
+        lang, scenarios, rows = language(lang or self.lang), self.scenarios, []
         if not self.lever:
-            return f'<p class="note">{html.escape(t("scenarios.board_empty", self.lang))}</p>'
-        scenarios, lang, rows = self.scenarios, self.lang, []
+            return f'<p class="note">{html.escape(t("scenarios.board_empty", lang))}</p>'
         for row in self.table.to_dict("records"):
             target = scenarios.target(row["target"])
             same = t("scenarios.untouched", lang) if row["expected"] == row["expected_before"] else ""
@@ -110,7 +108,7 @@ class LeverBoard(Shown):
                     branch=scenarios.catalog.branch(scenarios.branch).label(lang))
         failed = self.table[self.table["reason"] != ""].drop_duplicates("reason").assign(scenario=self.lever)
         return html_table(pd.DataFrame(rows, columns=list(heads)), caption=caption, lang=lang, heads=heads,
-                          notes=[*self._effects(), *scenarios.failures(failed, lang, marked=False)])
+                          notes=[*self._effects(lang), *scenarios.failures(failed, lang, marked=False)])
 
     def plot(self, ax=None):
         """Draw the fans of the baseline and of the lever for one target; see ``charts.scenarios.plot_paths``.
@@ -123,19 +121,19 @@ class LeverBoard(Shown):
         return plot_paths(self.scenarios, self.lever if self.lever in known else "baseline",
                           self.target if "baseline" in known else "", ax=ax, lang=self.lang)
 
-    def _effects(self) -> list[str]:
+    def _effects(self, lang: str) -> list[str]:
         """What the lever is taken to do, and when, in a sentence."""
-        said, when = [], []
+        said, when, catalog = [], [], self.scenarios.catalog
         for row in self.scenarios.levers_table().to_dict("records"):
-            size = t("scenarios.board_no_effect", self.lang) if row["low"] == row["high"] == 0 else said_range(
-                self.scenarios.catalog, row["indicator"], row["how"], row["low"], row["high"], self.lang)
-            source = "assumed" if row["source"] == "assumed" else "estimated"
-            said.append(t("scenarios.board_effect", self.lang, range=size, source=t(f"scenarios.{source}", self.lang),
-                          indicator=self.scenarios.catalog.indicator(row["indicator"]).short_label(self.lang)))
-            when.append(said_timing(row, self.lang))
-        sep = "；" if self.lang == "zh" else "; "
-        return [t("scenarios.board_effects", self.lang, effects=sep.join(said),
-                  timing=sep.join(dict.fromkeys(when)))] if said else []
+            size = t("scenarios.board_no_effect", lang) if row["low"] == row["high"] == 0 else said_range(
+                catalog, row["indicator"], row["how"], row["low"], row["high"], lang)
+            source = t(f"scenarios.{'assumed' if row['source'] == 'assumed' else 'estimated'}", lang)
+            said.append(t("scenarios.board_effect", lang, range=size, source=source,
+                          indicator=catalog.indicator(row["indicator"]).short_label(lang)))
+            when.append(said_timing(row, lang))
+        sep = "；" if lang == "zh" else "; "
+        return [t("scenarios.board_effects", lang, effects=sep.join(said), timing=sep.join(dict.fromkeys(when)))] \
+            if said else []
 
     def _ipython_display_(self) -> None:
         """Show table and fan, each an output of its own, as a page needs them."""
@@ -190,8 +188,8 @@ def lever_board(scenarios: Scenarios, lever: str | None = None, target: str | No
 
 def _helps_most(scenarios: Scenarios, target: str) -> str:
     rows = scenarios.rows("lever").query("target == @target")
-    order = rows.sort_values(["change_vs_baseline", "expected"], ascending=False, kind="stable")
-    return scenarios.strategy.pulled[0].key if rows.empty else str(order["scenario"].iloc[0])
+    best = rows.nlargest(1, ["change_vs_baseline", "expected"])["scenario"]
+    return scenarios.strategy.pulled[0].key if best.empty else str(best.iloc[0])
 
 
 def _widgets(scenarios: Scenarios, board: LeverBoard):

@@ -57,9 +57,9 @@ def result(paths):
                     moves=[Move(indicator=indicator, low=low, high=high)])
 
     return run_scenarios(paths, "rizhao", Strategy(
-        TARGETS, (lever("sign", 0.02, 0.1), lever("pay", 0.1, 0.3, "mobile_txn")),
-        (Bundle(key="all", zh="全部", en="all together", levers=["sign", "pay"]),),
-        (lever("shock", -0.1, -0.02, kind=Stress),)))
+        targets=TARGETS, levers=(lever("sign", 0.02, 0.1), lever("pay", 0.1, 0.3, "mobile_txn")),
+        bundles=(Bundle(key="all", zh="全部", en="all together", levers=["sign", "pay"]),),
+        stress=(lever("shock", -0.1, -0.02, kind=Stress),)))
 
 
 def words(artist):

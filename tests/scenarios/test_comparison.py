@@ -1,14 +1,13 @@
 """Scenarios on common paths: paired changes, stable draws, tornado, the effect that is needed, plain sentences."""
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from ebank_lib.errors import ConfigError, SeriesError, UnknownNameError
+from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.events import known_events
 from ebank_lib.scenarios import (
     Bundle,
@@ -97,7 +96,7 @@ def test_changes_are_paired_and_their_error_is_smaller_than_that_of_two_counts(p
 
 
 def test_other_levers_and_more_paths_leave_a_lever_as_it_was(make_paths, paths, result):
-    alone = run_scenarios(paths, "rizhao", replace(STRATEGY, levers=STRATEGY.levers[:1], bundles=()))
+    alone = run_scenarios(paths, "rizhao", Strategy(targets=STRATEGY.targets, levers=STRATEGY.levers[:1]))
     assert odds(alone, "push").equals(odds(result, "push"))
     more = run_scenarios(many(make_paths, 2 * N), "rizhao", STRATEGY)
     assert (more.drawn["push"].effects[0].size[:N] == result.drawn["push"].effects[0].size).all()
@@ -139,7 +138,7 @@ def test_a_lever_of_the_size_that_is_needed_has_the_odds_asked_for(paths, odds):
     got = needed(paths, lever(low=0.03, high=0.12), target(), odds)
     middle = got["required"] * (1 + 1e-9)
     stated = lever(low=middle / 2, high=middle * 2)
-    result = run_scenarios(paths, "rizhao", Strategy((target(),), (stated,)), seed=0)
+    result = run_scenarios(paths, "rizhao", Strategy(targets=(target(),), levers=(stated,)), seed=0)
     assert result.table.set_index("scenario").loc[stated.key, "p_at"] == odds
     if odds == 0.9:
         sure = np.quantile(np.maximum(110 / View.of(paths, "rizhao")["sms"][-1] - 1, 0), odds)
@@ -163,16 +162,15 @@ def test_needed_is_also_nothing_or_more_than_there_is(paths):
     assert needed(paths, full, target(indicator="coverage", goal=0.9))["required"] < 1
     with pytest.raises(ConfigError, match="odds lie between 0 and 1"):
         needed(paths, lever(), target(), odds=80)
-    with pytest.raises(ConfigError, match="a lever without effect cannot be scaled"):
-        needed(paths, lever(low=0.0, high=0.0), target())
-    with pytest.raises(SeriesError, match="the target has no odds on these paths; found 'beyond_horizon"):
-        needed(paths, lever(), target(deadline="2015-01"))
+    asked = run_scenarios(paths, "rizhao", Strategy(targets=(target(), target(key="late", deadline="2015-01")),
+                                                    levers=(lever(low=0.0, high=0.0),)))
+    assert required_effects(asked).table.empty      # what has no effect, or no odds, is not asked
 
 
 @pytest.mark.parametrize("goal, ceiling, said", [
     (60.0, None, "not needed"), (110.0, 105.0, "not enough at the most it can do ("), (110.0, None, "95% limits")])
 def test_what_is_needed_is_said(paths, goal, ceiling, said):
-    asked = run_scenarios(paths, "rizhao", Strategy((target(goal=goal),), (lever(ceiling=ceiling),)))
+    asked = run_scenarios(paths, "rizhao", Strategy(targets=(target(goal=goal),), levers=(lever(ceiling=ceiling),)))
     assert said in required_effects(asked).to_html("en")
 
 
@@ -189,14 +187,14 @@ def test_every_lever_that_touches_a_target_is_asked_what_it_needs(result, paths)
 def test_levers_of_a_bundle_that_move_one_indicator_are_said_to_overlap(paths):
     pushes = (lever("push"), lever("again"), lever("p", indicator="coverage"))
     for bundled, said in ((["push", "again"], True), (["push", "p"], False)):
-        shown = run_scenarios(paths, "rizhao", Strategy((target(),), pushes, (both(*bundled),)))
+        shown = run_scenarios(paths, "rizhao", Strategy(targets=(target(),), levers=pushes, bundles=(both(*bundled),)))
         assert ("They likely overlap" in shown.to_html("en")) == ("多半有重叠" in shown.to_html("zh")) == said
 
 
 def test_what_cannot_be_answered_keeps_its_row_with_the_reason(paths):
     goals = (target(), target(key="late", deadline="2016-01"), target(key="gone", deadline="2010-01"),
              target(key="other", indicator="phone"))
-    got = run_scenarios(paths, "rizhao", Strategy(goals, (lever(), lever("p", indicator="phone"))))
+    got = run_scenarios(paths, "rizhao", Strategy(targets=goals, levers=(lever(), lever("p", indicator="phone"))))
     reasons = got.table.set_index(["scenario", "target"])["reason"]
     assert reasons["baseline", "late"] == "beyond_horizon" and reasons["baseline", "gone"] == "past"
     assert reasons["baseline", "other"] == "needs_paths" and "phone" in reasons["p", "goal"]
@@ -209,9 +207,9 @@ def test_wrong_questions_are_errors(paths):
     with pytest.raises(UnknownNameError, match="unknown indicator of the simulated paths 'phone'"):
         View.of(paths, "rizhao")["phone"]
     with pytest.raises(ConfigError, match="follows from other indicators and is not moved by itself"):
-        run_scenarios(paths, "rizhao", Strategy((target(),), (lever(indicator="affluent_signed"),)))
+        run_scenarios(paths, "rizhao", Strategy(targets=(target(),), levers=(lever(indicator="affluent_signed"),)))
     with pytest.raises(ConfigError, match="ceiling of a share"):
-        run_scenarios(paths, "rizhao", Strategy((target(indicator="coverage", goal=1.3),)))
+        run_scenarios(paths, "rizhao", Strategy(targets=(target(indicator="coverage", goal=1.3),)))
     with pytest.raises(UnknownNameError, match="target"):
         run_scenarios(paths, "rizhao", STRATEGY).tornado("gaol")
 
@@ -237,13 +235,13 @@ def test_an_effect_with_evidence_is_not_called_assumed(make_paths, catalog):
     one = Lever(key="push", zh="推广", en="push", moves=[learnt])
     two = Lever(key="mixed", zh="乙", en="mixed", moves=[learnt, Move(indicator="phone", low=0.1, high=0.2)])
     goal = target(goal=float(1.3 * np.exp(y[0, -1])))
-    got = run_scenarios(paths, branches[0], Strategy((goal,), (one,)), events=events)
+    got = run_scenarios(paths, branches[0], Strategy(targets=(goal,), levers=(one,)), events=events)
     assert "estimated from 6 past pushes" in got.sentences("en")[3] and "lowest third" not in got.sentences("en")[3]
     assert "estimated from the past" in got.name("push", "en")
     assert got.levers_table()["k"].tolist() == [6] and not got.table["assumed"].any()
     mixed = run_scenarios(make_paths({"sms": paths.values["sms"], "phone": paths.values["sms"]},
                                      {"sms": np.exp(y), "phone": np.exp(y)}, branches=branches),
-                          branches[0], Strategy((goal,), (two,)), events=events)
+                          branches[0], Strategy(targets=(goal,), levers=(two,)), events=events)
     assert "partly assumed" in mixed.name("mixed", "en") and "estimated from 6" in mixed.sentences("en")[3]
 
 
@@ -256,7 +254,8 @@ def test_pushes_of_branches_that_lagged_are_called_catching_up(make_paths, catal
     events = pd.DataFrame([{"month": paths.history.index[20][1], "zh": "推广", "en": "push",
                             "branches": ";".join(branches[:5]), "indicators": "sms"}])
     move = Move(indicator="sms", evidence=Evidence(interventions=["sms"]))
-    strategy = Strategy((target(goal=float(1.3 * np.exp(y[0, -1]))),), (Lever(key="a", zh="甲", en="a", moves=[move]),))
+    strategy = Strategy(targets=(target(goal=float(1.3 * np.exp(y[0, -1]))),),
+                        levers=(Lever(key="a", zh="甲", en="a", moves=[move]),))
     got = run_scenarios(paths, branches[0], strategy, events=events)
     assert "5 of them were in branches then among the lowest third" in got.sentences("en")[3]
     assert "其中5次" in got.sentences("zh")[3] and got.levers_table()["lagged"].tolist() == [5]
@@ -323,7 +322,7 @@ def test_five_sentences_and_no_certainty(result, lang):
 
 def test_nothing_to_say_is_said(paths):
     stress = lever("s", Stress, -0.1, -0.05)
-    got = run_scenarios(paths, "rizhao", Strategy((target(goal=1e4),), (lever(),), (), (stress,)))
+    got = run_scenarios(paths, "rizhao", Strategy(targets=(target(goal=1e4),), levers=(lever(),), stress=(stress,)))
     said = got.sentences("en")
     assert "less than even" in said[0] and "No single measure" in said[-2] and "None of the stresses" in said[-1]
     none = run_scenarios(paths, "rizhao", Strategy())
@@ -332,7 +331,7 @@ def test_nothing_to_say_is_said(paths):
 
 
 def test_a_bundle_of_independent_effects_is_wider_than_each(paths):
-    strategy = Strategy((target(),), (lever(), lever("other")), (both("push", "other"),))
+    strategy = Strategy(targets=(target(),), levers=(lever(), lever("other")), bundles=(both("push", "other"),))
     got = run_scenarios(paths, "rizhao", strategy)
     a, b = (np.log1p(got.drawn[k].effects[0].size) for k in ("push", "other"))
     together = np.log(got.view("both")["sms"][-1] / got.base["sms"][-1])
@@ -343,7 +342,7 @@ def test_a_walk_with_a_lever_has_the_odds_of_its_closed_form(make_paths):
     n = 20_000
     y = 100 * np.exp(np.cumsum(0.004 + 0.02 * np.random.default_rng(4).standard_normal((H, n)), axis=0))
     got = run_scenarios(make_paths({"sms": y}, {"sms": PAST["sms"]}), "rizhao",
-                        Strategy((target(),), (lever(low=-0.02 + 0.04, high=0.08),)))
+                        Strategy(targets=(target(),), levers=(lever(low=-0.02 + 0.04, high=0.08),)))
     # log y is normal; log(size) is normal, so the odds are its mean over sizes, taken at 400 equally likely points.
     size = np.exp((np.log(0.02) + np.log(0.08)) / 2 + norm.ppf((np.arange(400) + 0.5) / 400)
                   * np.log(0.08 / 0.02) / (2 * norm.ppf(0.9)))

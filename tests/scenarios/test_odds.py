@@ -153,7 +153,7 @@ def test_growth_of_a_stock_is_against_the_same_month_and_of_a_flow_against_the_y
         m = measure(view, target(indicator=key, kind="growth", goal=0.2), END)
         # Of a stock also in the months whose year before was observed.
         assert np.allclose(m.shown[0 if key == "sms" else -1:], 1.02**12 - 1)
-        assert np.allclose(m.history.dropna().iloc[-1], 1.02**12 - 1)
+        assert np.allclose(m.view.past_of(m.target).dropna().iloc[-1], 1.02**12 - 1)
     assert len(measure(view, target(indicator="mobile_txn", kind="growth", goal=0.2), END).months) == 12
 
 
@@ -175,7 +175,7 @@ def test_share_and_rank(make_paths):
     assert share.value.tolist() == [[0.75, 0.25]] and odds_of(share, by).p_at == 0.5
     rank = measure(view, target(kind="rank", goal=1), by)
     assert rank.shown.tolist() == [[1, 2]] and odds_of(rank, by).p_at == 0.5
-    assert rank.history.iloc[-1] == 1 and odds_of(rank, by).expected == 1.5
+    assert rank.view.past_of(rank.target).iloc[-1] == 1 and odds_of(rank, by).expected == 1.5
 
 
 @pytest.mark.parametrize("deadline, why", [("2011-08", "past"), ("2013-01", "beyond_horizon")])
@@ -213,7 +213,7 @@ def test_the_standard_error_is_that_of_repeated_draws(make_paths):
 
 def test_the_pace_in_units_and_per_cent(make_paths):
     paths = make_paths({"sms": walk(n=50)}, {"sms": PAST})
-    got = pace_of(measure(View.of(paths, "rizhao"), target(), END), pd.Series(PAST, index=MONTHS), END, False)
+    got = pace_of(measure(View.of(paths, "rizhao"), target(), END), END)
     assert np.isclose(got.needed_per_month, 10 / 16)
     assert np.isclose(got.achieved_per_month_12m, 10 / 43)
     assert np.isclose(100 * (1 + got.needed_percent_per_month) ** 16, 110)

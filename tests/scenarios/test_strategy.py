@@ -3,7 +3,7 @@
 import pytest
 
 from ebank_lib.errors import ConfigError, UnknownNameError
-from ebank_lib.scenarios import load_strategy
+from ebank_lib.scenarios import Strategy, load_strategy
 
 
 @pytest.fixture(scope="module")
@@ -132,4 +132,4 @@ def test_a_source_without_strategies_has_none(shandong):
         class config:
             strategies = None
 
-    assert load_strategy(Bare).targets == () and len(load_strategy(shandong).targets) == 5
+    assert load_strategy(Bare) == Strategy() and len(load_strategy(shandong).targets) == 5

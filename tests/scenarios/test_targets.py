@@ -152,10 +152,10 @@ def test_what_a_strategy_needs_is_simulated(cleaned, catalog):
 
     lever = Lever(key="l", zh="甲", en="a", moves=[Move(indicator="sms", low=0.1, high=0.2, takes_from={"phone": 0.1})])
     far = target(key="far", deadline="2014-08")
-    paths = simulate_for(cleaned, "rizhao", Strategy((target(),), (lever,), yardsticks=(far,)), n=10)
+    paths = simulate_for(cleaned, "rizhao", Strategy(targets=(target(),), levers=(lever,), yardsticks=(far,)), n=10)
     assert {"coverage", "sms", "phone"} <= set(paths.values) and paths.branches == ("rizhao",)
     assert (paths.horizon, paths.n) == (36, 10)
-    ranked = simulate_for(cleaned, "rizhao", Strategy((target(indicator="phone", kind="rank", goal=1),)), n=10)
+    ranked = simulate_for(cleaned, "rizhao", Strategy(targets=(target(indicator="phone", kind="rank", goal=1),)), n=10)
     assert len(ranked.branches) == 16 and ranked.horizon == 24 and "coverage" not in ranked.values
     nothing = simulate_for(cleaned, "rizhao", Strategy(), n=10)
     assert set(catalog.headline) <= set(nothing.values)

@@ -3,7 +3,6 @@
 import re
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,12 +40,13 @@ def strategy(push=None):
     """Two levers, one of them of two effects, together and with a stress; `push` in place of the first."""
     push = push or Lever(key="push", zh="推广", en="Push", delay=2, ramp=6, moves=[MOVES["sms"], MOVES["coverage"]])
     return Strategy(
-        (Target(key="more", line="a", indicator="sms", zh="短信", en="More SMS", goal=110.0),
-         Target(key="cover", line="a", indicator="coverage", zh="覆盖", en="Cover", goal=0.7, deadline="2012-10"),
-         Target(key="call", line="a", indicator="phone", zh="电话", en="Calls", goal=53.0)),
-        (push, Lever(key="other", zh="其他", en="Other", moves=[MOVES["coverage"]])),
-        (Bundle(key="both", zh="一起", en="Both", levers=["push", "other"]),),
-        (Stress(key="fall", zh="下跌", en="Fall", moves=[MOVES["phone"]]),))
+        targets=(Target(key="more", line="a", indicator="sms", zh="短信", en="More SMS", goal=110.0),
+                 Target(key="cover", line="a", indicator="coverage", zh="覆盖", en="Cover", goal=0.7,
+                        deadline="2012-10"),
+                 Target(key="call", line="a", indicator="phone", zh="电话", en="Calls", goal=53.0)),
+        levers=(push, Lever(key="other", zh="其他", en="Other", moves=[MOVES["coverage"]])),
+        bundles=(Bundle(key="both", zh="一起", en="Both", levers=["push", "other"]),),
+        stress=(Stress(key="fall", zh="下跌", en="Fall", moves=[MOVES["phone"]]),))
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,8 @@ def test_what_the_lever_does_not_touch_is_the_same_and_its_range_is_said(scenari
 
 @pytest.mark.parametrize("interactive", [False, True])
 def test_nothing_to_move_is_a_sentence(paths, interactive):
-    for empty in (Strategy(), replace(strategy(), levers=(), bundles=(), stress=()), replace(strategy(), targets=())):
+    whole = strategy()
+    for empty in (Strategy(), Strategy(targets=whole.targets), whole.model_copy(update={"targets": []})):
         board = lever_board(run_scenarios(paths, "rizhao", empty), interactive=interactive, lang="en")
         html = board.children[0].value if interactive else board.to_html()
         assert "lists no measure to move" in html
@@ -186,7 +187,7 @@ def test_nothing_to_move_is_a_sentence(paths, interactive):
 
 def test_a_target_without_paths_and_a_lever_without_result_say_why(paths):
     mobile = Target(key="t", line="a", indicator="mobile", zh="手机", en="Mobile", goal=1.0)
-    lost = replace(strategy(), targets=(mobile,))
+    lost = strategy().model_copy(update={"targets": [mobile]})
     board = lever_board(run_scenarios(paths, "rizhao", lost), lang="en")
     assert "needs simulated paths" in board.to_html() and board.table["p_at"].isna().all()
     bare = Lever(key="push", zh="推广", en="Push",
