@@ -18,19 +18,18 @@ _WIDTH = 62          # columns of the text of a problem's figure
 _LINE = 0.165        # inches of a line of small text
 
 
-def _strip(height: float, rows: float, room: float) -> tuple[Figure, Axes]:
+def _strip(height: float, rows: float, room: float) -> Axes:
     """Return axes that are a sheet of paper: rows from the top down, nothing drawn yet."""
-    fig, axes = style.panels(height=height)
-    ax = axes[0, 0]
+    ax = style.axes_of(None, height)
     ax.set(xlim=(0, 1), ylim=(rows - room, -room))
     ax.set_axis_off()
-    return fig, ax
+    return ax
 
 
-def _finish(fig: Figure, title: str, note: str) -> Figure:
-    for text in fig.axes[0].texts:
+def _finish(ax: Axes, title: str, note: str) -> Figure:
+    for text in ax.texts:
         text.set_in_layout(False)       # the sheet is as wide as the figure, and its words lie within
-    return style.headline(fig, title, note)
+    return style.headline(ax.figure, title, note)
 
 
 @style.in_style
@@ -43,7 +42,7 @@ def plot_facts(result: Facts, lang: str | None = None) -> Figure:
     if result.numbers.empty:
         return style.sentence(title, lang, result.reading(lang)).figure
     rows = list(result.numbers.itertuples())
-    fig, ax = _strip(0.42 * len(rows) + 1.0, len(rows), 0.5)
+    ax = _strip(0.42 * len(rows) + 1.0, len(rows), 0.5)
     for n, (row, text) in enumerate(zip(rows, result.labelled(lang)["statistic"], strict=True)):
         if row.part == "a":
             ax.axhline(n - 0.5, color=style.GRID, lw=0.8)
@@ -51,7 +50,7 @@ def plot_facts(result: Facts, lang: str | None = None) -> Figure:
         ax.text(0.025, n, style.wrap(text, 56), va="center", fontsize=8.5, linespacing=1.1)
         _interval(ax, row, n)
         ax.text(0.885, n, t(f"facts.verdict_{row.verdict}", lang), va="center", fontsize=9, color=_COLOURS[row.verdict])
-    return _finish(fig, title, t("charts.facts_note", lang, level=percent(result.spec.level, 0)))
+    return _finish(ax, title, t("charts.facts_note", lang, level=percent(result.spec.level, 0)))
 
 
 def _interval(ax: Axes, row, n: int, middle: float = 0.56, reach: float = 0.15) -> None:
@@ -103,7 +102,7 @@ def plot_problems(result: Assessment, lang: str | None = None, kind: str | None 
                for a, b in zip(statements, told, strict=True)]
     heads = {n: r["kind"] for n, r in enumerate(rows) if kind is None and (n == 0 or rows[n - 1]["kind"] != r["kind"])}
     total = sum(heights) + 0.3 * len(heads)
-    fig, ax = _strip(total + 0.75, total, 0.0)
+    ax = _strip(total + 0.75, total, 0.0)
     y = 0.0
     for n, row in enumerate(rows):
         if n in heads:
@@ -117,7 +116,7 @@ def plot_problems(result: Assessment, lang: str | None = None, kind: str | None 
             ax.text(x, middle, text, fontsize=8.5, va="center", linespacing=1.15, color=colour)
         y += heights[n]
         ax.axhline(y, color=style.GRID, lw=0.6)
-    return _finish(fig, title, t("problems.plot_note", lang))
+    return _finish(ax, title, t("problems.plot_note", lang))
 
 
 def _told(row: dict, words: dict, lang: str) -> str:

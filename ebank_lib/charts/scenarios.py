@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from ..scenarios import Scenarios, Targets, said_odds
-from ..scenarios.odds import Measure, judged, said_value
+from ..scenarios.odds import judged, said_value
 from ..scenarios.strategy import yearly
 from ..wording import month_name, t
 from . import style
@@ -221,14 +221,13 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
     goal, by = scenarios.target(target), scenarios.deadlines[target]
     ind = catalog.indicator(goal.indicator)
     title = t("scenarios.paths_title", lang, indicator=ind.short_label(lang), scenario=scenarios.label(scenario, lang))
-    views = [scenarios.base, *([] if scenario == "baseline" else [scenarios.view(scenario)])]
-    measures = [judged(view, goal, by) for view in views]
-    if not all(isinstance(m, Measure) for m in measures):
+    measures = {name: judged(scenarios.view(name), goal, by) for name in ("baseline", scenario)}
+    if any(isinstance(m, str) for m in measures.values()):
         return style.sentence(title, lang, t("scenarios.no_odds_short", lang), ax)
     ax = axes_of(ax, 3.6)
     past = scenarios.base.past_of(goal).dropna().iloc[-_PAST:]
     ax.plot(month_numbers(past.index), past.to_numpy(), color=INK, lw=1.5)
-    for m, colour, name in zip(measures, (MUTED, BAND), ("baseline", scenario), strict=False):
+    for (name, m), colour in zip(measures.items(), (MUTED, BAND), strict=False):
         keep = m.months <= by
         x, (low, middle, high) = month_numbers(m.months[keep]), np.quantile(m.shown[keep], [0.1, 0.5, 0.9], axis=1)
         if past.index[-1] + 1 == m.months[0] and not yearly(goal, catalog):     # the fan opens at today

@@ -82,25 +82,18 @@ def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFr
     whatever they brought, so that nothing is chosen by its size; only when there are fewer than five are level shifts
     upward taken that the search found. With fewer than five of either a lever's effect is assumed.
     """
-    learnt: dict[tuple[str, ...], Pooled | str] = {}
-    for move in (move for lever in levers for move in lever.moves if move.evidence is not None):
-        key = tuple(move.evidence.interventions)
-        if key not in learnt:
-            try:
-                learnt[key] = _pooled(paths, list(key), events)
-            except SeriesError as error:
-                learnt[key] = str(error)
-    return learnt
+    named = (tuple(move.evidence.interventions) for lever in levers for move in lever.moves if move.evidence)
+    return {key: _pooled(paths, list(key), events) for key in dict.fromkeys(named)}
 
 
-def _pooled(paths: JointPaths, indicators: list[str], events: pd.DataFrame | None) -> Pooled:
+def _pooled(paths: JointPaths, indicators: list[str], events: pd.DataFrame | None) -> Pooled | str:
     made_from = paths.history[indicators], paths.catalog.reporting, paths.origin, events
     pushes = kept_frames("evidence", made_from, lambda: _pushes(*made_from))
     named = len(pushes["named"]) >= LEAST
     table = pushes["named" if named else "found"]
     if len(table) < LEAST:
-        raise SeriesError("too few comparable interventions to learn from", found=len(table),
-                          expected=f"at least {LEAST} of {', '.join(indicators)}")
+        return str(SeriesError("too few comparable interventions to learn from", found=len(table),
+                               expected=f"at least {LEAST} of {', '.join(indicators)}"))
     log = np.log1p(table["size"].to_numpy())
     return Pooled(table, *pool(log, (log / table["t"].to_numpy()) ** 2), named)
 
