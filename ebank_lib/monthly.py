@@ -56,9 +56,19 @@ def month_index(index: pd.Index) -> pd.Index:
     return months
 
 
-def regular(y: pd.Series) -> pd.Series:
-    """Return floats, finite or missing, on every month (or number of a month) from the first to the last."""
-    months = y.index if len(y) and isinstance(y.index, pd.RangeIndex) else month_index(y.index)
+def regular(y) -> pd.Series:
+    """Return floats, finite or missing, on every month (or number of a month) from the first to the last.
+
+    The values of an array are numbered from 0.
+    """
+    if not isinstance(y, pd.Series):
+        try:
+            if np.ndim(y) == 0:
+                raise ValueError("a single value")
+            y = pd.Series(np.asarray(y))
+        except ValueError as error:
+            raise SeriesError("is no series", found=type(y).__name__, expected="one column of numbers") from error
+    months = month_index(y.index)
     if not months.is_unique:
         raise SeriesError("a month stands twice", found=str(months[months.duplicated()][0]), expected="each month once")
     try:

@@ -32,11 +32,6 @@ def as_series(y) -> pd.Series:
 
     Months that the index leaves out become NaN.
     """
-    if not isinstance(y, pd.Series):
-        values = np.asarray(y)
-        if values.ndim != 1:
-            raise SeriesError("a series has one dimension", found=f"shape {values.shape}")
-        y = pd.Series(values)
     y = regular(y)
     if not y.notna().any():
         raise SeriesError("the series has no value", found=f"{len(y)} missing", expected="at least 3 values")

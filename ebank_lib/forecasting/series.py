@@ -17,15 +17,27 @@ import pandas as pd
 from ..catalog import Indicator
 from ..errors import SeriesError
 from ..events import take_out
-from ..monthly import KINDS, checked_name, month_index
+from ..monthly import KINDS, checked_name, regular
 from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar, growth_share
 
 __all__ = ["SCALES", "Prediction", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of",
            "modelling_scale", "observed", "prepare", "with_calendar"]
 
-SCALES = ("none", "log", "sqrt", "logit")
 _EDGE = 1e-4        # a share of exactly 0 or 1 is moved inside by this much
 _FEWEST = 3         # observed months
+
+
+def _logit(y: np.ndarray) -> np.ndarray:
+    inside = np.clip(y, _EDGE, 1 - _EDGE)
+    return np.log(inside / (1 - inside))
+
+
+# name -> onto the scale, and back
+_SCALES = {
+    "none": (np.copy, np.copy), "log": (np.log, lambda z: np.exp(np.minimum(z, 700.0))),
+    "sqrt": (np.sqrt, lambda z: np.maximum(z, 0.0) ** 2),
+    "logit": (_logit, lambda z: 1 / (1 + np.exp(-np.clip(z, -700, 700))))}
+SCALES = tuple(_SCALES)
 
 
 def kind_of(indicator: Indicator) -> str:
@@ -44,28 +56,11 @@ class Transform:
 
     def forward(self, y):
         """Put values on the scale."""
-        y = np.asarray(y, dtype=float)
-        if self.name == "log":
-            return np.log(y)
-        if self.name == "sqrt":
-            return np.sqrt(y)
-        if self.name == "logit":
-            inside = np.clip(y, _EDGE, 1 - _EDGE)
-            return np.log(inside / (1 - inside))
-        return y.copy()
+        return _SCALES[self.name][0](np.asarray(y, dtype=float))
 
     def back(self, z):
         """Bring values back from the scale; quantiles stay quantiles."""
-        z = np.asarray(z, dtype=float)
-        if self.name == "log":
-            y = np.exp(np.minimum(z, 700.0))
-        elif self.name == "sqrt":
-            y = np.maximum(z, 0.0) ** 2
-        elif self.name == "logit":
-            y = 1 / (1 + np.exp(-np.clip(z, -700, 700)))
-        else:
-            y = z
-        return np.clip(y, self.low, self.high)
+        return np.clip(_SCALES[self.name][1](np.asarray(z, dtype=float)), self.low, self.high)
 
 
 def choose_transform(y: pd.Series | np.ndarray, kind: str | None = None) -> Transform:
@@ -205,46 +200,13 @@ def as_monthly(y) -> tuple[pd.Series, bool]:
 
     Its index may be months (PeriodIndex, or dates, one a month) or consecutive integers (numbered months).
     """
-    if _is_monthly(y):
-        return y.copy(), False
-    if not isinstance(y, pd.Series):
-        try:
-            if np.ndim(y) == 0:
-                raise ValueError("a single value")
-            y = pd.Series(np.asarray(y))
-        except ValueError as error:
-            raise SeriesError("is no series", found=type(y).__name__, expected="one column of numbers") from error
-    try:
-        values = pd.to_numeric(y).astype(float)
-    except (TypeError, ValueError) as error:
-        raise SeriesError("holds something that is no number", found=str(error).splitlines()[0],
-                          expected="numbers") from error
-    if np.isinf(values).any():
-        raise SeriesError("holds an infinite value", found=str(values.index[np.isinf(values)][0]), expected="finite")
-    index, numbered = _months(values.index)
-    if index.has_duplicates:
-        raise SeriesError("a month stands twice", found=str(index[index.duplicated()][0]), expected="each month once")
-    values = pd.Series(values.to_numpy(), index=index, name=y.name).sort_index()
-    if len(values):
-        values = values.reindex(pd.period_range(values.index[0], values.index[-1], freq="M"))
-    return values, numbered
-
-
-def _is_monthly(y) -> bool:
-    """Whether nothing is left to do: the common case, by far the most often asked."""
-    return (isinstance(y, pd.Series) and isinstance(y.index, pd.PeriodIndex) and y.index.freqstr == "M"
-            and y.dtype == np.float64 and len(y) > 0 and bool((np.diff(y.index.asi8) == 1).all())
-            and not np.isinf(y.to_numpy()).any())
-
-
-def _months(index: pd.Index) -> tuple[pd.PeriodIndex, bool]:
-    months = month_index(index)
-    if isinstance(months, pd.PeriodIndex):
-        return months, False
-    if int(months.min()) < 0 or int(months.max()) > 20_000:
-        raise SeriesError("has numbers for months that are none", found=f"{months.min()}..{months.max()}",
+    y = regular(y)
+    if isinstance(y.index, pd.PeriodIndex):
+        return y, False
+    if y.index[0] < 0 or y.index[-1] > 20_000:
+        raise SeriesError("has numbers for months that are none", found=f"{y.index[0]}..{y.index[-1]}",
                           expected="consecutive integers from 0")
-    return pd.PeriodIndex.from_ordinals(np.asarray(months, dtype="int64"), freq="M"), True
+    return y.set_axis(pd.PeriodIndex.from_ordinals(y.index.to_numpy(), freq="M")), True
 
 
 def observed(y: pd.Series) -> pd.Series:

@@ -21,7 +21,7 @@ Y = pd.Series(np.random.default_rng(0).normal(100, 5, 44), index=MONTHS)
     (Y.astype(complex), "no number"),
     (pd.concat([Y, Y.iloc[-1:]]), "a month stands twice"),
     (Y.set_axis([f"m{i:02d}" for i in range(44)]), "has no months"),
-    (np.ones((4, 4)), "a series has one dimension"),
+    (np.ones((4, 4)), "is no series"),
 ])
 @pytest.mark.parametrize("call", [lambda y: fit_arma(y, (1, 0, 1)), lambda y: select_order(y, d=0)])
 def test_series(y, says, call):
