@@ -13,8 +13,6 @@ from ..monthly import KINDS, checked_name
 from .calendar import find_season, fit_calendar
 from .series import Transform, as_monthly, observed
 
-__all__ = ["seasonally_adjust"]
-
 _LEAST = 36         # months: three looks at each, as X-13 asks for
 _LOOKS = 2          # observed values of a calendar month below which its season is only guessed
 

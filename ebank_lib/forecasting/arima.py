@@ -14,8 +14,6 @@ from ..arma.levels import check_order
 from ..wording import has, t
 from .series import Prediction, Work
 
-__all__ = ["arima", "arma", "fixed", "model_name", "order_name", "order_of", "pure_arma"]
-
 _MOST = 5           # p + q of the ARMA: AICc chooses more on 1 of 156 series of the sample, at three times the work
 _NAME = re.compile(r"ARIMA\((\d+),(\d),(\d+)\)(?:\((\d),(\d),(\d)\)\[12\])?", re.ASCII)
 

@@ -18,11 +18,9 @@ from ..errors import ConfigError, EbankError, SeriesError
 from ..monthly import checked_count, each
 from ..wording import cell, cite, join, language, listed, percent, t
 from .arima import model_name, order_name
-from .forecast import DEFAULT, Forecast, checked, distribution, forecast, in_language, reason_in_words
+from .forecast import DEFAULT, Forecast, checked, distribution, forecast, heads_of, in_language, reason_in_words
 from .scoring import SIMPLE, SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, observed
-
-__all__ = ["Backtest", "Backtests", "Grade", "backtest", "cutoffs_of"]
 
 _LEAST = 24         # months known at the first origin: two years
 _BETTER = 0.8       # share of the first method's MASE from which another is said to be better
@@ -64,6 +62,15 @@ class Backtest(Shown):
         failed = self.table[self.table["reason"].fillna("") != ""].groupby("model", sort=False)
         return failed.agg(origins=("cutoff", "nunique"), reason=("reason", "last")).reset_index()
 
+    @property
+    def reason(self) -> str:
+        """Why nothing could be scored, "" where something could."""
+        if len(self._scored):
+            return ""
+        if self.table.empty:
+            return f"too few months for an origin; found {len(self.y.dropna())}; expected at least 25"
+        return next((r for r in self.table["reason"] if r), "no month after an origin is known")
+
     def scored(self) -> pd.DataFrame:
         """Return the rows that every method that worked at all can be compared on."""
         return self._scored.copy()
@@ -102,11 +109,10 @@ class Backtest(Shown):
     def _by_model(self) -> pd.DataFrame:
         return scores_of(self._scored, self.level)
 
-    def grade(self, model: str | None = None, scores: pd.DataFrame | None = None) -> Grade:
-        """Return the trust grade of a method (default: the first), from its scores where they are known already."""
+    def grade(self, model: str | None = None) -> Grade:
+        """Return the trust grade of a method (default: the first)."""
         model = self.models[0] if model is None else model
-        scores = self._by_model if scores is None else scores
-        row = scores[scores["model"] == model]
+        row = self._by_model[self._by_model["model"] == model]
         widest = max(self.level)
         if row.empty:
             return Grade("E", np.nan, np.nan, np.nan, widest, self.origins)
@@ -158,16 +164,12 @@ class Backtest(Shown):
         scores = self.scores()
         scores["model"] = [model_name(m, lang) for m in scores["model"]]
         scores = scores.drop(columns=[f"msis-{lv:g}" for lv in self.level if lv != max(self.level)])
-        cover, msis = ([c for c in scores.columns if c.startswith(start)] for start in ("coverage-", "msis-"))
-        heads = {c: t(f"forecasting.{c}", lang) for c in scores.columns if c not in (*cover, *msis)}
-        heads |= {c: t("forecasting.coverage", lang, level=c[9:]) for c in cover}
-        heads |= {c: t("forecasting.msis", lang, level=c[5:]) for c in msis}
-        formats = dict.fromkeys(("mase", "rmsse", "crps", *msis, "ratio"), "{:.2f}")
+        formats = dict.fromkeys(("mase", "rmsse", "crps", f"msis-{max(self.level):g}", "ratio"), "{:.2f}")
         formats |= dict.fromkeys(("smape", "wape", "bias"), "{:.1f}")
-        formats |= dict.fromkeys(cover, lambda v: percent(v, 0))
+        formats |= {f"coverage-{lv:g}": lambda v: percent(v, 0) for lv in self.level}
         caption = t("forecasting.backtest_caption", lang, n=self.origins, horizon=self.horizon,
                     label=in_language(self.label, lang) or str(self.y.name or "y"))
-        return html_table(scores, caption=caption, heads=heads, formats=formats, lang=lang,
+        return html_table(scores, caption=caption, heads=heads_of(scores, lang), formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang), *(
                               t("forecasting.failed_origins", lang, model=model_name(row.model, lang), n=row.origins,
                                 reason=reason_in_words(row.reason, lang)) for row in self.failures.itertuples())])
@@ -179,20 +181,18 @@ class Backtests(Shown):
 
     Attributes
     ----------
-    table : DataFrame
-        The tables of :class:`Backtest`, one below the other.
     parts : mapping of unique_id to Backtest
-    reasons : mapping of unique_id to str
-        Why a series could not be tested, "" where it could.
+    table : DataFrame
+        Their tables, one below the other.
     """
 
-    table: pd.DataFrame
-    models: tuple[str, ...]
-    level: tuple[float, ...]
-    horizon: int
     parts: Mapping[str, Backtest]
-    reasons: Mapping[str, str]
     label: object = ""
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        tables = [part.table for part in self.parts.values()]
+        return pd.concat([x for x in tables if len(x)] or tables, ignore_index=True)
 
     def grades(self, model: str | None = None) -> pd.DataFrame:
         """Return the trust grade of one method (default: the first) on each series.
@@ -204,27 +204,16 @@ class Backtests(Shown):
             that of the better simple rule, ``smape`` in per cent, ``coverage`` the share within the widest limits,
             ``n`` the origins.
         """
-        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.reasons[uid]}
-                for uid, grade in self._grades(model).items()]
+        grades = {uid: part.grade(model) for uid, part in self.parts.items()}
+        rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.parts[uid].reason}
+                for uid, grade in grades.items()]
         table = pd.DataFrame(rows, columns=["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"])
         return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, indicator="unique_id", pooled=True)
-
-    def _grades(self, model: str | None = None) -> dict[str, Grade]:
-        by = dict(iter(self._scores.groupby("unique_id", sort=False)))
-        return {uid: part.grade(model, by.get(uid, self._scores.iloc[:0])) for uid, part in self.parts.items()}
-
-    # All series in one call, and once: the measures cost as much for one series as for twenty.
-    @cached_property
-    def _scores(self) -> pd.DataFrame:
-        rows = [part.scored().assign(unique_id=uid) for uid, part in self.parts.items()]
-        rows = [known for known in rows if len(known)] or [empty_table(self.level)]
-        out = scores_of(pd.concat(rows, ignore_index=True), self.level, "unique_id")
-        return out[["unique_id", *out.columns.drop("unique_id")]]
 
     def reading(self, lang: str | None = None) -> str:
         """Return how many series got which grade, and why the most and the least trusted ones got theirs."""
         lang = language(lang)
-        grades = self._grades()
+        grades = {uid: part.grade() for uid, part in self.parts.items()}
         ranked = sorted(grades, key=lambda uid: (grades[uid].letter, np.nan_to_num(grades[uid].ratio, nan=np.inf)))
         letters = pd.Series([g.letter for g in grades.values()]).value_counts().sort_index()
         said = [t("forecasting.grades_count", lang, counts=listed((f"{k} {n}" for k, n in letters.items()), lang))]
@@ -246,13 +235,13 @@ class Backtests(Shown):
         shown = self.grades()
         shown["unique_id"] = [self._label(uid, lang) for uid in shown["unique_id"]]
         shown = shown if shown["reason"].any() else shown.drop(columns="reason")
-        heads = {"unique_id": t("general.indicator", lang), "letter": t("forecasting.letter", lang),
-                 "ratio": t("forecasting.ratio", lang), "smape": t("forecasting.smape", lang),
-                 "coverage": t("forecasting.coverage", lang, level=f"{max(self.level):g}"),
-                 "n": t("forecasting.origins", lang), "reason": t("forecasting.reason", lang)}
-        formats = {"ratio": "{:.2f}", "smape": "{:.1f}", "coverage": lambda v: percent(v, 0)}
+        first = next(iter(self.parts.values()))
+        cover = f"coverage-{max(first.level):g}"
+        shown = shown.rename(columns={"coverage": cover})
+        formats = {"ratio": "{:.2f}", "smape": "{:.1f}", cover: lambda v: percent(v, 0)}
         caption = t("forecasting.grades_caption", lang, label=in_language(self.label, lang),
-                    model=model_name(self.models[0], lang))
+                    model=model_name(first.models[0], lang))
+        heads = heads_of(shown, lang, unique_id="general.indicator", n="forecasting.origins")
         return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
 
@@ -271,8 +260,7 @@ def cutoffs_of(n: int, horizon: int, origins: int) -> list[int]:
 
 def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80, 95),
              kind: str | None = None, unit: object = "", label: object = "", unique_id: str | None = None,
-             calendar: str = "none", past: Callable[[pd.Period], pd.Series] | None = None,
-             forecaster: Callable[..., Forecast] | None = None) -> Backtest:
+             calendar: str = "none", forecaster: Callable[..., Forecast] | None = None) -> Backtest:
     """Test methods on the past of one series, as it is known now, by a rolling origin.
 
     Parameters
@@ -290,8 +278,6 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
         the last year foretold at its beginning; twelve and horizon 1 are its months, each foretold the month before.
     level, kind, unit, label, unique_id, calendar
         As of :func:`ebank_lib.forecast`.
-    past : callable, optional
-        Says of a month how the series was known at its end.
     forecaster : callable, optional
         ``(cutoff, horizon, level, models) -> Forecast`` in the place of ``forecast``, for what is known beside the
         series; it must look at nothing after the cutoff.
@@ -336,11 +322,10 @@ def backtest(y, models=DEFAULT, horizon: int = 12, origins: int = 12, level=(80,
     uid = str(unique_id if unique_id is not None else y.name or "y")
     blocks = []
     for known in cutoffs_of(len(y), horizon, origins):
-        cutoff = y.index[known - 1]
-        then = y.iloc[:known] if past is None else past(cutoff)
+        cutoff, then = y.index[known - 1], y.iloc[:known]
         # An unobserved month just before the cutoff: the forecast reaches further, and counts from the cutoff.
         last = then.last_valid_index()
-        reach = horizon + (0 if last is None else (cutoff - last).n)
+        reach = horizon + (cutoff - last).n
         months = pd.period_range(end=cutoff + horizon, periods=reach)
         try:
             f = (forecast(then, reach, level, named, kind, unique_id=uid, calendar=calendar) if forecaster is None

@@ -29,9 +29,6 @@ from ..events import calendar_regressors, festival_dates
 if TYPE_CHECKING:
     from .series import Prepared
 
-__all__ = ["LATE", "NOTHING", "CalendarEffect", "Pooled", "Season", "drawn_to", "find_season", "fit_calendar",
-           "growth_evidence", "growth_share", "learn_pooled"]
-
 EFFECTS = ("festival", "working_days", "quarter_end", "quarter_start")
 WINDOWS = ((3, 7), (10, 10), (20, 10), (5, 25))    # days before and after the festival
 _FIXED = 15         # columns before the festival's windows: the series, drift, three effects, five waves

@@ -31,9 +31,6 @@ from .calendar import LATE, NOTHING
 from .ets import ETS, FORMS, fit_ets, select_ets
 from .series import Prediction, Prepared, Work
 
-__all__ = ["CANDIDATES", "COMBINATIONS", "MEMBERS", "ErrorShape", "Prediction", "own_shape", "panel_shape", "predict",
-           "run_models", "shape_of", "smoothed", "tried"]
-
 # Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
 # takes MASE from 0.805 to 0.804 at six times the work, so it stands beside them instead.
 MEMBERS = ("ets", "theta", "damped", "snaive_drift")

@@ -25,8 +25,6 @@ from .joint import Dependence, Plan, dependence_of, plan_of
 from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
 from .simulation import follow_forecast
 
-__all__ = ["Context", "Grid", "Known"]
-
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD = 12         # months after them
 _LEAST = 24         # figures that a branch must have by then

@@ -17,8 +17,6 @@ import numpy as np
 
 from ..compiled import compiled
 
-__all__ = ["ETS", "FORMS", "fit_ets", "select_ets"]
-
 FORMS = ("ANN", "AAN", "AAdN", "ANA", "AAA", "AAdA")
 _EDGE = 1e-4
 

@@ -20,10 +20,6 @@ from .arima import model_name, order_name, order_of
 from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
 from .series import Prepared, Transform, prepare
 
-__all__ = ["DEFAULT", "LONGEST", "PATHS", "Forecast", "assemble", "checked", "checked_paths", "distribution",
-           "forecast", "forecast_ready", "in_language", "paths_from", "quantiles", "remarks_of",
-           "said_of", "simulate_paths"]
-
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
 PATHS = 1000        # equally likely values of a month: a forecast's quantiles and mean are theirs, as of its paths
@@ -151,13 +147,10 @@ class Forecast(Shown):
         lang = language(lang)
         shown = self.block().drop(columns=["unique_id", "model", "mean", "reason"])
         limits = [c for c in shown.columns if c[:3] in ("lo-", "hi-")]
-        heads = {"month": t("general.month", lang), "horizon": t("forecasting.horizon", lang),
-                 "y_hat": t("forecasting.y_hat", lang)}
-        heads |= {c: t("forecasting." + c[:2], lang, level=c[3:]) for c in limits}
         formats = {c: lambda v: self.said(v, lang) for c in ["y_hat", *limits]}
         caption = t("forecasting.caption", lang, label=in_language(self.label, lang) or self.unique_id,
                     model=model_name(self.headline, lang))
-        return html_table(shown, caption=caption, formats=formats, heads=heads, lang=lang,
+        return html_table(shown, caption=caption, formats=formats, heads=heads_of(shown, lang), lang=lang,
                           notes=[self.reading(lang), *self.remarks(lang)])
 
 
@@ -169,6 +162,14 @@ def reason_in_words(reason: str, lang: str | None = None) -> str:
     known = {"the method failed": "failed", "the method returned no finite": "not_finite"}
     key = next((name for start, name in known.items() if reason.startswith(start)), "other")
     return t(f"forecasting.reason_{key}", lang)
+
+
+def heads_of(frame: pd.DataFrame, lang: str, **other: str) -> dict[str, str]:
+    """Return how the columns of a table are headed, ``lo-80`` with its level; `other` are entries by other names."""
+    other = {"month": "general.month", "actual": "forecasting.history", **other}
+    named = {column: column.partition("-") for column in frame.columns}
+    return {column: t(other.get(name, f"forecasting.{name}"), lang, level=level)
+            for column, (name, _, level) in named.items()}
 
 
 def in_language(text: object, lang: str | None = None) -> str:
@@ -321,18 +322,13 @@ def distribution(f: Forecast, model: str, points: int) -> np.ndarray:
     return _points(f.parts[model], f.shapes[model], _scale_of(model, f.transform), f.horizon, points)
 
 
-def checked_paths(n: int) -> None:
-    """Say what is wrong with a number of paths."""
-    checked_count(n, "number of paths", 100_000)
-
-
 def simulate_paths(f: Forecast, n: int = PATHS, model: str | None = None, seed: int = 0) -> pd.DataFrame:
     """Draw future paths (horizon, n): each month distributed as the limits say, months hanging together as errors do.
 
     Of the method that is read out, if no other is named. Those of an indicator that follows from others are as many as
     were made of theirs (:func:`ebank_lib.forecasting.simulate_joint` makes more).
     """
-    checked_paths(n)
+    checked_count(n, "number of paths", 100_000)
     seed, model = checked_seed(seed), checked_name(f.headline if model is None else model, "forecast model", f.parts)
     if model in f.paths:
         paths = f.paths[model][:n]

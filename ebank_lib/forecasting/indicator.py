@@ -19,14 +19,11 @@ from ..store import store
 from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
-from .forecast import DEFAULT, LONGEST, PATHS, Forecast, checked_paths, forecast_ready
+from .forecast import DEFAULT, LONGEST, PATHS, Forecast, forecast_ready
 from .joint import JointPaths
 from .revision import Revision, revise
-from .series import observed, prepare
+from .series import kind_of, observed, prepare
 from .simulation import draw_paths, plan_for
-
-__all__ = ["PEERS", "backtest_indicator", "backtest_many", "forecast_indicator", "interventions_indicator", "learn",
-           "revise_indicator", "simulate_joint"]
 
 PEERS = 12          # branches that a backtest learns from at each origin
 
@@ -84,11 +81,18 @@ def backtest_indicator(cleaned, branch: str, indicator: str = "", horizon: int =
     # All branches together are made of all.
     context = Context.of(cleaned, most=None if branch == cleaned.catalog.total else peers)
 
+    return _backtest(cleaned, branch, key, models, horizon, origins, level, context)
+
+
+def _backtest(cleaned, branch: str, key: str, models, horizon: int, origins: int, level,
+              context: Context | None) -> Backtest:
+    """Test the forecasts that are made with what a context knows at each origin, or those of the series alone."""
     def with_all(cutoff: pd.Period, horizon: int, level, models) -> Forecast:
         return context.until(cutoff).forecast(branch, key, horizon, level, models)
 
-    return backtest(cleaned.series(branch, key), models, horizon, origins, level, context[key].kind,
-                    forecaster=with_all, **_about(cleaned, key))
+    return backtest(cleaned.series(branch, key), models, horizon, origins, level,
+                    kind_of(cleaned.catalog.indicator(key)), forecaster=with_all if context else None,
+                    **_about(cleaned, key))
 
 
 def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1, horizon: int = 12, level=(80, 95),
@@ -159,7 +163,7 @@ def simulate_joint(cleaned, horizon: int = 24, n: int = PATHS, seed: int = 0, br
         An unknown branch or indicator.
     """
     horizon, seed = checked_count(horizon, "horizon", LONGEST), checked_seed(seed)
-    checked_paths(n)
+    checked_count(n, "number of paths", 100_000)
     catalog, context = cleaned.catalog, Context.of(cleaned)
     chosen = context.branches if branches is None else list(dict.fromkeys(catalog.branch(b).id for b in each(branches)))
     unknown = [b for b in chosen if b not in context.present]
@@ -226,13 +230,9 @@ def backtest_many(cleaned, branch: str, indicators: Iterable[str] | None = None,
     branch, keys = cleaned.branch_id(branch), _keys(cleaned.catalog, indicators)
     if not keys:
         raise SeriesError("no series to test", expected="at least one")
-    parts = {key: backtest(models=models, horizon=horizon, origins=origins, level=level, unique_id=key,
-                           **_asked(cleaned, branch, key, beside)) for key in keys}
-    tables = [part.table for part in parts.values()]
-    first = next(iter(parts.values()))
-    return Backtests(pd.concat([x for x in tables if len(x)] or tables, ignore_index=True), first.models, first.level,
-                     first.horizon, parts, {key: _why_empty(part) for key, part in parts.items()},
-                     cleaned.catalog.branch(branch).label)
+    context = Context.of(cleaned) if beside else None
+    parts = {key: _backtest(cleaned, branch, key, models, horizon, origins, level, context) for key in keys}
+    return Backtests(parts, cleaned.catalog.branch(branch).label)
 
 
 def _keys(catalog, indicators) -> list[str]:
@@ -241,30 +241,6 @@ def _keys(catalog, indicators) -> list[str]:
         group = [key for key, what in catalog.indicators.items() if what.group == name]
         found += group or [catalog.indicator(name).key]
     return list(dict.fromkeys(found))
-
-
-def _asked(cleaned, branch: str, key: str, beside: bool) -> dict:
-    """What ``backtest`` is asked with: an indicator as it was known at each origin, and who forecasts it."""
-    whole, y = Context.of(cleaned), cleaned.series(branch, key)
-
-    def past(cutoff: pd.Period) -> pd.Series:
-        then = whole.until(cutoff)
-        return then[key].series(branch) if branch in then.present else y.iloc[:0]
-
-    def with_all(cutoff: pd.Period, horizon: int, level, models):
-        return whole.until(cutoff).forecast(branch, key, horizon, level, models)
-
-    return {"y": y, "kind": whole[key].kind, "past": past, "forecaster": with_all if beside else None,
-            **_about(cleaned, key)}
-
-
-def _why_empty(b: Backtest) -> str:
-    """Why nothing of a series could be scored, "" where something could."""
-    if len(b.scored()):
-        return ""
-    if b.table.empty:
-        return f"too few months for an origin; found {len(b.y.dropna())}; expected at least 25"
-    return next((r for r in b.table["reason"] if r), "no month after an origin is known")
 
 
 def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEERS, indicator: str | None = None,

@@ -31,8 +31,6 @@ from .forecast import said_of
 if TYPE_CHECKING:
     from .forecast import Forecast
 
-__all__ = ["JointPaths", "Plan", "dependence_of", "follow", "last_of", "plan_of"]
-
 _LEAST = 12     # months that two series must share before their correlation counts
 _LATEST = 1000  # months that a series may have ended before the others: places of streams are no less than 0
 

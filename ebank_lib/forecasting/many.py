@@ -9,8 +9,6 @@ import pandas as pd
 from ..errors import SeriesError, UnknownNameError
 from .forecast import DEFAULT, checked, forecast
 
-__all__ = ["forecast_many"]
-
 
 def forecast_many(data, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | None = None,
                   calendar: str = "none") -> pd.DataFrame:

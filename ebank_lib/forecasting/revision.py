@@ -12,10 +12,8 @@ from scipy.special import ndtr, ndtri
 from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..wording import language, percent, t
-from .forecast import Forecast, distribution, forecast, in_language
+from .forecast import Forecast, distribution, forecast, heads_of, in_language
 from .series import as_monthly, observed
-
-__all__ = ["Revision", "revise"]
 
 _OFF = 0.05         # probability, were the forecast right, of a departure that is called off track
 _POINTS = 2000      # of the old distribution, in which a new month's place is looked up
@@ -143,8 +141,8 @@ class Revision(Shown):
         f, label = self.before, in_language(self.before.label, lang) or self.before.unique_id
         caption = t("forecasting.revision_caption", lang, label=label)
         if self.check.empty and self.table.empty:
-            return html_table(self.table, caption=caption, lang=lang, heads=self._heads(lang),
-                              notes=[self.reading(lang)])
+            return html_table(self.table, caption=caption, lang=lang, notes=[self.reading(lang)],
+                              heads=heads_of(self.table, lang))
         limits = [c for c in self.check if c[:3] in ("lo-", "hi-")]
         said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", "was", "now", *limits)}
         said |= {c: lambda v: ("+" if v > 0 else "") + f.said(v, lang) for c in ("change", "contribution")}
@@ -153,26 +151,18 @@ class Revision(Shown):
         parts = []
         if len(self.check):
             parts.append(html_table(self.check, caption=t("forecasting.check_caption", lang, label=label), lang=lang,
-                                    heads=self._heads(lang), formats=said, notes=last))
+                                    heads=heads_of(self.check, lang), formats=said, notes=last))
         if len(self.table):
             shown = self.table if f.kind != "ratio" else self.table.drop(columns="change_pct")
-            parts.append(html_table(shown, caption=caption, lang=lang, heads=self._heads(lang), formats=said))
+            parts.append(html_table(shown, caption=caption, lang=lang, heads=heads_of(shown, lang), formats=said))
             rows = self.contributions()
             rows["cause"] = [self._cause(row, lang) for _, row in rows.iterrows()]
+            rows = rows.drop(columns="datum")
             month = f._month(self.table["month"].iloc[-1], lang)
-            parts.append(html_table(rows.drop(columns="datum"), lang=lang, formats=said, heads=self._heads(lang),
+            parts.append(html_table(rows, lang=lang, formats=said, heads=heads_of(rows, lang),
                                     caption=t("forecasting.moved_caption", lang, month=month),
                                     notes=[self.reading(lang), t("forecasting.moved_note", lang)]))
         return "".join(parts)
-
-    def _heads(self, lang: str) -> dict[str, str]:
-        heads = {"month": t("general.month", lang), "y_hat": t("forecasting.y_hat", lang),
-                 "actual": t("forecasting.history", lang)}
-        heads |= {c: t(f"forecasting.{c}", lang) for c in ("old", "new", "change", "change_pct", "pit", "cause", "was",
-                                                           "now", "contribution")}
-        for lv in self.before.level:
-            heads |= {f"{c}-{lv:g}": t(f"forecasting.{c}", lang, level=f"{lv:g}") for c in ("lo", "hi", "inside")}
-        return heads
 
 
 def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revision:

@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
-from utilsforecast import losses
 
 from ..display import Shown, describe, html_table
 from ..monthly import checked_name
 from ..wording import Text, cell, cite, join, language, percent, t
 from .arima import model_name
+from .forecast import heads_of
 
 if TYPE_CHECKING:
     from .backtest import Backtest
-
-__all__ = ["SIMPLE", "SURE", "Comparison", "Grade", "LossTest", "compare", "crps", "diebold_mariano", "grade_rule",
-           "scores_of"]
 
 SIMPLE = ("snaive", "drift")
 SURE = 0.05         # p below which a difference is called more than chance
@@ -46,51 +43,36 @@ def crps(points: np.ndarray, y) -> np.ndarray:
 def scores_of(known: pd.DataFrame, level, by: str | None = None) -> pd.DataFrame:
     """Return the accuracy of each method on rows of :meth:`Backtest.scored`, see :meth:`Backtest.scores`."""
     keys = ["model"] if by is None else ["model", by]
-    if known.empty:
-        return pd.DataFrame(columns=[
-            *keys, "n", "mase", "rmsse", "smape", "wape", "bias", "crps", *(f"msis-{lv:g}" for lv in level),
-            *(f"coverage-{lv:g}" for lv in level), "ratio"])
-    out = _measures(known, keys, level)
-    simple = out[out["model"].isin(SIMPLE)]
-    base = out[by].map(simple.groupby(by)["mae"].min()) if by else pd.Series(simple["mae"].min(), index=out.index)
-    out["ratio"] = out["mae"] / base.where(base > 0)        # none where a simple rule has no error
-    return out.drop(columns="mae")
+    groups = pd.concat([known[keys], _losses(known, level)], axis=1).groupby(keys, sort=False)
+    out = groups.mean().assign(n=groups.size()).reset_index()
+    size, error, y = (out.pop(name) for name in ("size", "error", "y"))
+    out["rmsse"], out["smape"] = np.sqrt(out["rmsse"]), 200 * out["smape"]
+    out["wape"], out["bias"] = (100 * mean / y.where(y > 0) for mean in (size, error))
+    simple = size[out["model"].isin(SIMPLE)]
+    base = out[by].map(simple.groupby(out[by]).min()) if by else pd.Series(simple.min(), out.index)
+    out["ratio"] = size / base.where(base > 0)        # none where a simple rule has no error
+    measures = ["mase", "rmsse", "smape", "wape", "bias", "crps", *(
+        f"{name}-{lv:g}" for name in ("msis", "coverage") for lv in level)]
+    return out[[*keys, "n", *measures, "ratio"]]
 
 
-def _measures(rows: pd.DataFrame, keys: list[str], level) -> pd.DataFrame:
-    """The accuracy of each group of rows, in their order; by the functions of utilsforecast where it has them."""
-    uid = rows.groupby(keys, sort=False).ngroup().to_numpy()
+def _losses(known: pd.DataFrame, level) -> pd.DataFrame:
+    """What each row adds to the measures; a row without a scale adds nothing to the scaled ones."""
     limits = [f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")]
-    frame = pd.DataFrame({"unique_id": uid, "y": rows["y"].to_numpy(float), "m": rows["y_hat"].to_numpy(float)}
-                         | {f"m-{c}": rows[c].to_numpy(float) for c in limits})
-    scale, power = (np.where(c > 0, c, np.nan) for c in (rows[name].to_numpy(float) for name in ("scale", "scale2")))
-    # Divided row by row first, the library's plain means are the scaled ones; a row without a scale counts for nothing.
-    scaled = frame.div(scale, axis=0).assign(unique_id=uid)[np.isfinite(scale)]
-    error = frame["m"] - frame["y"]
-    by = pd.DataFrame({"error": error, "size": error.abs(), "y": frame["y"].abs(), "power": error**2 / power,
-                       "crps": rows["crps"].to_numpy(float) / scale}).groupby(uid).mean()
-    found = rows[keys].drop_duplicates().reset_index(drop=True)
-    found["n"] = np.bincount(uid)
-    found["mase"] = _of(losses.mae, scaled, found.index)
-    found["rmsse"] = np.sqrt(by["power"])
-    found["smape"] = 200 * _of(losses.smape, frame, found.index)
-    found["wape"], found["bias"] = (100 * by[c] / by["y"].where(by["y"] > 0) for c in ("size", "error"))
-    found["crps"] = by["crps"]
-    whole = {lv: lv if lv % 1 else int(lv) for lv in level}
+    rows = known[["y", "y_hat", "crps", "scale", "scale2", *limits]].astype(float)
+    y, said, power = rows["y"], rows["y_hat"], rows["scale2"].where(rows["scale2"] > 0)
+    scaled = rows.div(rows["scale"].where(rows["scale"] > 0), axis=0)
+    error, whole = said - y, said.abs() + y.abs()
+    out = {"size": error.abs(), "error": error, "y": y.abs(), "mase": (scaled["y"] - scaled["y_hat"]).abs(),
+           "rmsse": error**2 / power, "smape": (error.abs() / whole).mask(whole == 0, 0.0), "crps": scaled["crps"]}
     for lv in level:
-        found[f"msis-{lv:g}"] = _of(losses.winkler_score, scaled, found.index, whole[lv])
-    for lv in level:
-        stated = frame[frame[f"m-lo-{lv:g}"].notna()]      # who states no limits has none that hold or do not
-        found[f"coverage-{lv:g}"] = _of(losses.coverage, stated, found.index, whole[lv])
-    found["mae"] = by["size"]
-    return found
-
-
-def _of(measure, frame: pd.DataFrame, groups: pd.Index, *options) -> np.ndarray:
-    """A measure of utilsforecast for each group; none for a group without rows."""
-    if frame.empty:
-        return np.full(len(groups), np.nan)
-    return measure(frame, ["m"], *options).set_index("unique_id")["m"].reindex(groups).to_numpy(float)
+        low, high = rows[f"lo-{lv:g}"], rows[f"hi-{lv:g}"]
+        # Who states no limits has none that hold or do not.
+        out[f"coverage-{lv:g}"] = y.between(low, high).astype(float).where(low.notna())
+        low, high = scaled[f"lo-{lv:g}"], scaled[f"hi-{lv:g}"]
+        beyond = (low - scaled["y"]).clip(lower=0) + (scaled["y"] - high).clip(lower=0)
+        out[f"msis-{lv:g}"] = high - low + 2 / ((100 - lv) / 100) * beyond
+    return pd.DataFrame(out)
 
 
 @dataclass(frozen=True)
@@ -219,10 +201,8 @@ class Comparison(Shown):
         shown = self.table[["other", "n", "horizon", "difference", "statistic", "p_value"]]
         shown = shown.assign(other=[model_name(m, lang) for m in shown["other"]], verdict=[
             t(f"forecasting.verdict_{_verdict(row)}", lang) for row in self.table.itertuples()])
-        heads = {"other": t("forecasting.against", lang), "n": t("forecasting.origins", lang),
-                 "horizon": t("forecasting.months_judged", lang), "difference": t("forecasting.loss_difference", lang),
-                 "statistic": t("forecasting.statistic", lang), "p_value": t("forecasting.p_value", lang),
-                 "verdict": t("forecasting.verdict", lang)}
+        heads = heads_of(shown, lang, other="forecasting.against", n="forecasting.origins",
+                         horizon="forecasting.months_judged", difference="forecasting.loss_difference")
         model = self.table["model"].iloc[0] if len(self.table) else ""
         return html_table(shown, heads=heads, lang=lang,
                           formats={"difference": "{:+.2f}", "statistic": "{:.2f}"},

@@ -20,9 +20,6 @@ from ..events import take_out
 from ..monthly import KINDS, checked_name, regular
 from .calendar import NOTHING, CalendarEffect, Season, find_season, fit_calendar, growth_share
 
-__all__ = ["SCALES", "Prediction", "Prepared", "Transform", "Work", "as_monthly", "choose_transform", "kind_of",
-           "modelling_scale", "observed", "prepare", "with_calendar"]
-
 _EDGE = 1e-4        # a share of exactly 0 or 1 is moved inside by this much
 _FEWEST = 3         # observed months
 

@@ -21,8 +21,6 @@ from .joint import JointPaths, Plan, dependence_of, last_of
 if TYPE_CHECKING:
     from .context import Context
 
-__all__ = ["draw_paths", "follow_forecast", "plan_for"]
-
 
 def draw_paths(context: Context, branches: Sequence[str], plan: Plan, horizon: int, n: int, seed: int) -> JointPaths:
     """Draw the futures of some branches, and of what a plan models and what follows from it."""
