@@ -11,8 +11,8 @@ from pathlib import Path
 
 _SUFFIXES = (".py", ".yaml", ".csv", ".j2", ".css", ".js", ".json")
 # Those that make numbers, then those that execute, draw and write.
-_LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "pyarrow", "holidays", "utilsforecast",
-              "matplotlib", "seaborn", "pillow", "papermill", "nbconvert", "ipython", "jinja2", "xlsxwriter")
+_LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "arch", "numba", "pyarrow", "holidays", "matplotlib",
+              "seaborn", "pillow", "papermill", "nbconvert", "ipython", "jinja2", "xlsxwriter")
 
 
 def library_versions() -> dict[str, str]:
