@@ -38,8 +38,7 @@ from ebank_lib.forecasting import Context  # noqa: E402
 from ebank_lib.forecasting.candidates import shape_of  # noqa: E402
 from ebank_lib.forecasting.context import surprises_of  # noqa: E402
 from ebank_lib.forecasting.forecast import PATHS, forecast_ready, quantiles  # noqa: E402
-from ebank_lib.forecasting.joint import shrunk_correlation  # noqa: E402
-from ebank_lib.forecasting.simulation import draw_paths, plan_for  # noqa: E402
+from ebank_lib.forecasting.joint import draw_paths, plan_for, shrunk_correlation  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 HORIZON, MONTHS = 12, 44

@@ -6,7 +6,8 @@ indicator missed by in all of them, and the surprises that they shared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,14 +22,25 @@ from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
 from .candidates import ErrorShape, own_shape, panel_shape, run_models, shape_of, smoothed
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
-from .joint import Dependence, Plan, dependence_of, plan_of
+from .joint import Dependence, Plan, dependence_of, follow_forecast, plan_of
 from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
-from .simulation import follow_forecast
 
 _BACK = (18, 12, 6) # months before the end, of the origins whose errors the limits are learnt from
 _AHEAD = 12         # months after them
 _LEAST = 24         # figures that a branch must have by then
 _SURPRISING = 12    # months of a series whose surprises are looked at
+
+
+class _Lazily(dict):
+    """Values that are made when they are first asked for; what cannot be made raises whenever it is."""
+
+    def __init__(self, make: Callable):
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, key):
+        self[key] = found = self.make(key)
+        return found
 
 
 class Grid:
@@ -102,9 +114,8 @@ class Context:
         return made[most] if until is None else made[most].until(until)
 
     @cached_property
-    def _earlier(self) -> dict[pd.Period, Context]:
-        now = self.now or self
-        return {month: replace(self, last=month, now=now) for month in self.grid.months if month < self.last}
+    def _earlier(self) -> Mapping[pd.Period, Context]:
+        return _Lazily(lambda month: replace(self, last=month, now=self))
 
     def until(self, month: pd.Period) -> Context:
         """Return what was known at the end of a month, this one's last or an earlier one."""
@@ -130,11 +141,6 @@ class Context:
         return np.array([self.grid.branches[b] for b in self.branches], dtype=int)
 
     @cached_property
-    def names(self) -> str:
-        """The hash of the branches that are learnt from."""
-        return digest(self.branches)
-
-    @cached_property
     def available(self) -> list[str]:
         """Indicators that the panel says anything of."""
         return [k for k in self.catalog.indicators
@@ -151,23 +157,38 @@ class Context:
         return {n: self.last - back for n, back in enumerate(_BACK) if self.last.ordinal - back >= self.grid.first}
 
     @cached_property
-    def _indicators(self) -> dict[str, Known]:
-        return {key: Known(self, key) for key in self.grid.keys}
+    def _indicators(self) -> Mapping[str, Known]:
+        return _Lazily(lambda key: Known(self, key))
 
     def __getitem__(self, key: str) -> Known:
         return self._indicators[key]
 
     @cached_property
-    def shapes(self) -> dict[str, Kind]:
-        """The shape of the combination's errors on the indicators of each kind."""
-        return {known.kind: Kind(self, known.kind) for known in self._indicators.values()}
+    def _shapes(self) -> Mapping[str, ErrorShape]:
+        """The shape of the combination's errors on the indicators of each kind that are modelled by themselves: they
+        learn from one another's errors, as all branches have made them."""
+        return _Lazily(self._learn_shape)
+
+    def _learn_shape(self, kind: str) -> ErrorShape:
+        shipped = shape_of("combination")
+        alike = [self[key] for key in self.plan.free if self[key].kind == kind]
+        origins = [self.until(then)[one.key] for one in alike for then in self.origins.values()
+                   if self.grid.able(one.key, then.ordinal)[self.rows].any()]
+
+        def learn() -> dict[str, np.ndarray]:
+            of = [(b, one.errors[n]) for n, b in enumerate(self.branches) for one in alike]
+            found = panel_shape([e for _, e in of], [b for b, _ in of], shipped)
+            return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
+
+        return own_shape(shipped, **kept_arrays("forecasting-shape", (
+            [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn))
 
     def shape(self, key: str) -> ErrorShape:
         """Return the shape of the combination's errors on an indicator, as all branches have made them.
 
         Of an indicator that follows from others it is the shipped one: its forecast is made of theirs.
         """
-        return self.shapes[self[key].kind].shape if key in self.plan.free else shape_of("combination")
+        return self._shapes[self[key].kind] if key in self.plan.free else shape_of("combination")
 
     def forecast(self, branch: str, key: str, horizon: int = 12, level=(80, 95), models=DEFAULT, **about) -> Forecast:
         """Return the forecast of a series, see :func:`ebank_lib.forecasting.forecast_indicator`.
@@ -226,29 +247,35 @@ class Known:
         """The hash of all that is learnt from: branches, figures, calendar, listed events."""
         context = self.context
         return digest(context.grid.first, self.values[context.rows], self.able, context.calendar, self.kind,
-                      context.names, [self.listed(b) for b in context.branches] if self.events else [])
-
-    @cached_property
-    def _members(self) -> dict[str, _Member]:
-        return {branch: _Member(self, branch) for branch in self.context.grid.branches}
+                      digest(context.branches), [self.listed(b) for b in context.branches] if self.events else [])
 
     def series(self, branch: str) -> pd.Series:
         """Return one series (T,)."""
         values = self.values[self.context.grid.branches[branch]]
         return pd.Series(values, index=self.context.grid.months[: values.size], name=self.key)
 
+    @cached_property
+    def _alone(self) -> Mapping[str, Prepared]:
+        """Each branch's series prepared by itself."""
+        return _Lazily(lambda branch: prepare(self.series(branch), self.kind, self.context.calendar,
+                                              events=self.listed(branch)))
+
+    @cached_property
+    def _ready(self) -> Mapping[str, Prepared]:
+        return _Lazily(lambda branch: with_calendar(self._alone[branch], self.context.calendar, self.pooled))
+
     def ready(self, branch: str) -> Prepared:
         """Return a series prepared with all of this; the total of all branches counts as a branch."""
-        found = self._members[branch].ready
-        if isinstance(found, EbankError):
-            raise found
-        return found
+        return self._ready[branch]
 
     @cached_property
     def bases(self) -> dict[str, Prepared]:
         """The series as each branch alone has them, of those branches where it can be forecast."""
-        found = {branch: self._members[branch].base for branch in self.context.branches}
-        return {branch: ready for branch, ready in found.items() if isinstance(ready, Prepared)}
+        found = {}
+        for branch in self.context.branches:
+            with suppress(EbankError):
+                found[branch] = self._alone[branch]
+        return found
 
     @cached_property
     def pooled(self) -> Pooled | None:
@@ -260,13 +287,10 @@ class Known:
     @cached_property
     def plain(self) -> dict[str, np.ndarray]:
         """The branches' forecasts from here, of those whose errors are learnt from."""
-        def make() -> dict[str, np.ndarray]:
-            # What could not be forecast then has no error.
-            ready = [self._members[b].ready if able else None
-                     for b, able in zip(self.context.branches, self.able, strict=True)]
-            return plain_forecasts([r if isinstance(r, Prepared) else None for r in ready], _AHEAD)
-
-        return kept_arrays("forecasting-plain", (self.content,), make)
+        # What could not be forecast then has no error.
+        return kept_arrays("forecasting-plain", (self.content,), lambda: plain_forecasts(
+            [self.ready(b) if able and b in self.bases else None
+             for b, able in zip(self.context.branches, self.able, strict=True)], _AHEAD))
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -295,52 +319,6 @@ class Known:
         """The one-step errors in every branch, (branches, months), NaN where there are none."""
         return kept_arrays("forecasting-surprises", (self.content,), lambda: {"errors": surprises_of(
             self.bases, self.context.branches, self.context.grid.months)})["errors"]
-
-
-class _Member:
-    """One branch's series of an indicator: prepared, or why it cannot be."""
-
-    def __init__(self, known: Known, branch: str):
-        self.known, self.branch = known, branch
-
-    @cached_property
-    def base(self) -> Prepared | EbankError:
-        """The series prepared by itself."""
-        known = self.known
-        try:
-            return prepare(known.series(self.branch), known.kind, known.context.calendar,
-                           events=known.listed(self.branch))
-        except EbankError as error:
-            return error
-
-    @cached_property
-    def ready(self) -> Prepared | EbankError:
-        """The same with what the branches say of calendar and growth."""
-        return self.base if isinstance(self.base, EbankError) else with_calendar(
-            self.base, self.known.context.calendar, self.known.pooled)
-
-
-class Kind:
-    """The indicators of a kind that are modelled by themselves: they learn from one another's errors."""
-
-    def __init__(self, context: Context, kind: str):
-        self.context, self.kind = context, kind
-
-    @cached_property
-    def shape(self) -> ErrorShape:
-        """The shape of the combination's errors on them, as all branches have made them."""
-        context, shipped = self.context, shape_of("combination")
-        alike = [context[key] for key in context.plan.free if context[key].kind == self.kind]
-        origins = [context.until(then)[one.key] for one in alike for then in context.origins.values()
-                   if context.grid.able(one.key, then.ordinal)[context.rows].any()]
-
-        def learn() -> dict[str, np.ndarray]:
-            of = [(b, one.errors[n]) for n, b in enumerate(context.branches) for one in alike]
-            found = panel_shape([e for _, e in of], [b for b, _ in of], shipped)
-            return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
-
-        return own_shape(shipped, **kept_arrays("forecasting-shape", (
-            [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn))
 
 
 def plain_forecasts(series: Sequence[Prepared | None], horizon: int) -> dict[str, np.ndarray]:
@@ -392,7 +370,6 @@ def surprises_of(prepared: Mapping[str, Prepared], branches: Sequence[str], mont
             at = months.get_loc(ready.y.index[0])
             row[at: at + len(e)] = e
     return errors
-
 
 
 def _applies(name: str, listed: str) -> bool:

@@ -20,10 +20,9 @@ from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
 from .forecast import DEFAULT, LONGEST, PATHS, Forecast, forecast_ready
-from .joint import JointPaths
+from .joint import JointPaths, draw_paths, plan_for
 from .revision import Revision, revise
 from .series import kind_of, observed, prepare
-from .simulation import draw_paths, plan_for
 
 PEERS = 12          # branches that a backtest learns from at each origin
 
