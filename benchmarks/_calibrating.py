@@ -19,15 +19,13 @@ _EXTREME = 3.5
 _SHARES = np.arange(0.0, 0.51, 0.05)
 
 
-def learn_shape(errors: np.ndarray, source: str, weights: np.ndarray | None = None) -> ErrorShape:
+def learn_shape(errors: np.ndarray, weights: np.ndarray | None = None) -> ErrorShape:
     """Learn a shape from scaled errors.
 
     Parameters
     ----------
     errors : array (n, horizon)
         (actual - forecast) / stated standard deviation, on the modelling scale; NaN where none. A row an origin.
-    source : str
-        What they are errors of.
     weights : array (n,), optional
         Of the origins; one over a series' number of origins lets every series count once.
 
@@ -40,7 +38,7 @@ def learn_shape(errors: np.ndarray, source: str, weights: np.ndarray | None = No
     rows = []
     for h in range(errors.shape[1]):
         rows.append(centred(near_quantiles(errors, h, weights)))
-    return ErrorShape(source, PROBS, np.array(rows))
+    return ErrorShape(PROBS, np.array(rows))
 
 
 def shape_table(shapes: dict[str, ErrorShape]) -> pd.DataFrame:

@@ -83,10 +83,10 @@ def run(series, models, workers: int) -> list:
     return done
 
 
-def learn(errors: list[np.ndarray], source: str) -> candidates.ErrorShape:
+def learn(errors: list[np.ndarray]) -> candidates.ErrorShape:
     """Learn the shape of errors; every series counts once, however long it is."""
     weights = np.concatenate([np.full(len(e), 1 / max(len(e), 1)) for e in errors])
-    return learn_shape(np.concatenate(errors), source, weights)
+    return learn_shape(np.concatenate(errors), weights)
 
 
 def tables(results, models) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def tables(results, models) -> pd.DataFrame:
     frames = []
     fold = np.arange(len(results)) % FOLDS
     for k in range(FOLDS):
-        learnt = learn([r[5] for r, f in zip(results, fold, strict=True) if f != k], f"all folds but {k}")
+        learnt = learn([r[5] for r, f in zip(results, fold, strict=True) if f != k])
         for (name, ready, parts, reasons, test, _), f in zip(results, fold, strict=True):
             if f != k:
                 continue
@@ -135,7 +135,7 @@ def main(argv=None) -> int:
     models = FAST if args.fast else FAST + SLOW
     results = run(read(args.data, args.series), models, args.workers)
     if args.learn:
-        shape = learn([r[5] for r in results], "M3")
+        shape = learn([r[5] for r in results])
         shape_table({"combination": shape}).to_csv(candidates.TABLE, index=False, lineterminator="\n")
     table = tables(results, models)
     scores = pd.DataFrame({m: measure(rows[rows["reason"] == ""].assign(reason="")) | {

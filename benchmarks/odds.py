@@ -278,7 +278,7 @@ def learn(said: list[Said]) -> list[tuple[candidates.ErrorShape, candidates.Erro
     for k in sorted(set(fold.values())):
         others = [s for s in said if s.case.name in fold and fold[s.case.name] != k and len(s.past)]
         if others:
-            shape = m3.learn([s.past for s in others], f"all folds but {k}")
+            shape = m3.learn([s.past for s in others])
             weights = np.concatenate([np.full(len(s.past), 1 / len(s.past)) for s in others])
             scores = normal_scores(np.concatenate([s.past for s in others]), shape)
             common = learn_common(scores, np.concatenate([s.corr for s in others]), weights)

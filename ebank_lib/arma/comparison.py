@@ -13,6 +13,7 @@ import pandas as pd
 from ..display import Shown, describe, html_table
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
+from .levels import name_of
 from .model import LABELS
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ class Comparison(Shown):
 
 def _name(season: int, row) -> str:
     """An order as it is written, of a row of the table."""
-    text = "({p},{d},{q})".format(**row[[*"pdq"]])
-    return text + ("({P},{D},{Q})".format(**row[[*"PDQ"]]) + f"[{season}]") * bool((row[[*"PDQ"]] > 0).any())
+    return name_of(row[[*"pdq"]], [*row[[*"PDQ"]], season]).removeprefix("ARIMA")
 
 
 def compare(selection: OrderSelection, max_order: int | None = None) -> Comparison:

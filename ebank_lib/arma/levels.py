@@ -64,6 +64,12 @@ def check_order(order, seasonal) -> tuple[tuple[int, int, int], tuple[int, int, 
     return (p, d, q), (sp, sd, sq, season if sp or sd or sq else 1)
 
 
+def name_of(order, seasonal) -> str:
+    """Return ``ARIMA(p,d,q)(P,D,Q)[s]``, without the second part where there is no season."""
+    season = "({},{},{})[{}]".format(*seasonal) if any(seasonal[:3]) else ""
+    return "ARIMA({},{},{})".format(*order) + season
+
+
 @dataclass(frozen=True)
 class Design:
     """A series `y` (T,) made ready for the likelihood.
@@ -295,3 +301,12 @@ def ahead(space, a, p, horizon: int) -> tuple[np.ndarray, np.ndarray]:
         a = transition @ a
         p = transition @ p @ transition.T + np.outer(disturbance, disturbance)
     return mean, variance
+
+
+def shock_weights(space, horizon: int) -> np.ndarray:
+    """Weights (horizon,) in a month of its own shock and of those before: 1, psi_1, psi_2, ..."""
+    transition, state, observe, _ = space
+    weights = np.empty(horizon)
+    for h in range(horizon):
+        weights[h], state = observe @ state, transition @ state
+    return weights

@@ -18,7 +18,7 @@ from ..display import describe
 from ..errors import SeriesError
 from ..monthly import checked_count, checked_levels
 from ..wording import t as words
-from .levels import Design, ahead, check_order, designs, filter_columns, future_index, state_space
+from .levels import Design, ahead, check_order, designs, filter_columns, future_index, name_of, state_space
 from .likelihood import expanded, natural, objective
 from .search import Optimum, climb_grid
 
@@ -173,13 +173,18 @@ class ARMA:
         return np.block([[arma, cross.T], [cross, self._gls_covariance + cross @ jacobian.T]]), ""
 
     @cached_property
+    def space(self) -> tuple[np.ndarray, ...]:
+        """Its state space, as of `levels.state_space`."""
+        return state_space(self.ar_polynomial, self.ma_polynomial, self.delta)
+
+    @cached_property
     def _filtered(self):
         """Innovations, their variances, last state and its covariance: of y - x beta and of every column of x."""
         d, lost = self.design, len(self.delta)
         missing, x = d.y.isna().to_numpy(), d.x.to_numpy()
         y = self._smoothed() if missing[:lost].any() else d.y.to_numpy()
         columns = np.vstack([(y - x @ self._beta)[None], x.T])
-        return filter_columns(*state_space(self.ar_polynomial, self.ma_polynomial, self.delta), columns, missing, lost)
+        return filter_columns(*self.space, columns, missing, lost)
 
     def _smoothed(self) -> np.ndarray:
         """y with every missing month at its expectation given all the others: a gap estimated as a regressor."""
@@ -226,10 +231,19 @@ class ARMA:
         out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
         return out
 
-    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
-        """Mean and exact Gaussian limits of the months after the sample.
+    def ahead(self, horizon: int, exog=None) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (horizon,) of the months after the sample.
 
         The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
+        """
+        _, _, a, p = self._filtered
+        mean, variance = ahead(self.space, a[0], p, horizon)
+        spare = self.nobs - self.k + 1
+        return mean + self.design.future(horizon, exog) @ self._beta, np.sqrt(
+            self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
+
+    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
+        """Mean and exact Gaussian limits of the months after the sample, see :meth:`ahead`.
 
         Parameters
         ----------
@@ -244,12 +258,7 @@ class ARMA:
         DataFrame
             ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
         """
-        horizon = checked_count(horizon, "horizon", 600)
-        _, _, a, p = self._filtered
-        mean, variance = ahead(state_space(self.ar_polynomial, self.ma_polynomial, self.delta), a[0], p, horizon)
-        mean = mean + self.design.future(horizon, exog) @ self._beta
-        spare = self.nobs - self.k + 1
-        se = np.sqrt(self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
+        mean, se = self.ahead(checked_count(horizon, "horizon", 600), exog)
         out = {"y_hat": mean}
         for lv in checked_levels(level):
             z = ndtri(0.5 + lv / 200)
@@ -266,8 +275,7 @@ class ARMA:
 
     def name(self) -> str:
         """``ARIMA(p,d,q)(P,D,Q)[s]``."""
-        text = "ARIMA({},{},{})".format(*self.order)
-        return text + ("({},{},{})[{}]".format(*self.seasonal_order) if self.seasonal_order[3] > 1 else "")
+        return name_of(self.order, self.seasonal_order)
 
     def _repr_latex_(self) -> str:
         ar, ma, sar, sma = np.split(self._coefficients, np.cumsum(self.shape[:3]))

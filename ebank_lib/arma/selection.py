@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,7 @@ from ..errors import SeriesError, UnknownNameError
 from ..monthly import checked_count, checked_name, checked_seed
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
-from .levels import MAX_ORDER, MONTHS, Design, as_series, check_order, designs, prepare
+from .levels import MAX_ORDER, MONTHS, Design, as_series, check_order, designs, prepare, state_space
 from .likelihood import natural
 from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests, tail
 from .search import MODES, Optimum, climb_grid
@@ -39,8 +40,10 @@ class OrderSelection(Shown):
     ----------
     order, seasonal_order : (p, d, q), (P, D, Q, s)
         The chosen one: lowest criterion among the regular orders.
-    raw_order, raw_seasonal_order : (p, d, q), (P, D, Q, s)
+    raw_order : (p, d, q)
         What the criterion alone would have chosen.
+    chosen, raw : (p, q, P, Q)
+        Both again, as the orders of the grid are called.
     criterion : str
     best : ARMA
         The chosen model.
@@ -52,12 +55,9 @@ class OrderSelection(Shown):
     """
 
     design: Design
-    order: tuple[int, int, int]
-    raw_order: tuple[int, int, int]
-    seasonal_order: tuple[int, int, int, int]
-    raw_seasonal_order: tuple[int, int, int, int]
+    chosen: tuple[int, int, int, int]
+    raw: tuple[int, int, int, int]
     criterion: str
-    mode: str
     audit: np.recarray  # what the choice needs of the table, a record an order that was fitted
     season: tuple[str, int] | None  # how a season was looked for, in a word, and in how many months
     _optima: dict[tuple[int, ...], Optimum]
@@ -65,14 +65,16 @@ class OrderSelection(Shown):
     _allowed: np.ndarray
 
     @property
-    def chosen(self) -> tuple[int, int, int, int]:
-        """The chosen order as (p, q, P, Q)."""
-        return _key(self.order, self.seasonal_order)
+    def order(self) -> tuple[int, int, int]:
+        return _orders(self.chosen, self.design)[0]
 
     @property
-    def raw(self) -> tuple[int, int, int, int]:
-        """The order of the lowest criterion as (p, q, P, Q)."""
-        return _key(self.raw_order, self.raw_seasonal_order)
+    def seasonal_order(self) -> tuple[int, int, int, int]:
+        return _orders(self.chosen, self.design)[1]
+
+    @property
+    def raw_order(self) -> tuple[int, int, int]:
+        return _orders(self.raw, self.design)[0]
 
     def fit(self, p: int, q: int, P: int | None = None, Q: int | None = None) -> ARMA:
         """Return the fitted model of any order of the grid; P and Q are, where left out, those of the chosen one."""
@@ -172,8 +174,6 @@ class OrderSelection(Shown):
         DataFrame
             ``p, q, P, Q, share, picks``, most frequent first.
         """
-        from .uncertainty import picks
-
         model, d = self.best, self.design
         found = kept_arrays("order-uncertainty", (
             d.columns, d.gaps, d.nobs, d.scale, d.x.shape[1], d.season, self._allowed, self.criterion,
@@ -223,6 +223,36 @@ class OrderSelection(Shown):
         return html_table(**self._shown(rows, caption, lang), notes=[
             self.why(lang), t("arma.one_d", lang, d=self.order[1], D=self.design.big_d)])
 
+
+# --- the choice repeated on series drawn from the chosen model
+
+def draws(selection: OrderSelection, n: int, seed: int) -> np.ndarray:
+    """Draw `n` series (n, T) from the best model, each scaled to unit variance, without regressors."""
+    model = selection.best
+    transition, disturbance, observe, initial = state_space(model.ar_polynomial, model.ma_polynomial, np.zeros(0))
+    value, vector = np.linalg.eigh(initial)
+    normal = np.random.default_rng(seed).standard_normal((n, len(value) + selection.design.columns.shape[1]))
+    state = (np.sqrt(np.maximum(value, 0)) * normal[:, :len(value)]) @ vector.T
+    shocks = normal[:, len(value):]
+    w = np.empty(shocks.shape)
+    for s, shock in enumerate(shocks.T):
+        w[:, s] = state @ observe
+        state = state @ transition.T + shock[:, None] * disturbance
+    return w / w.std(axis=1, keepdims=True)
+
+
+def picks(selection: OrderSelection, n: int, seed: int) -> np.ndarray:
+    """Return p, q, P, Q and how often the order was chosen among `n` drawn series, an order a row."""
+    d, count = selection.design, Counter()
+    if selection._allowed.sum() == 1:
+        return np.array([[*selection.chosen, n]])
+    for series in draws(selection, n, seed):
+        found = climb_grid(np.vstack([d.columns[:-1], series]), d.gaps, selection._allowed, d.season)
+        count[choose(audit_of(d, found), selection.criterion)[0]] += 1
+    return np.array([(*order, c) for order, c in count.items()], np.int64)
+
+
+# --- the choice
 
 def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", exog=None,
                  mode: str = "fast", trend: str = "auto", seasonal="auto", seed: int = 0,
@@ -342,13 +372,7 @@ def _season_of(y: pd.Series, x) -> tuple[str, int]:
 def _select(design, grid, allowed, criterion, mode, seed, said) -> OrderSelection:
     found = climb_grid(design.columns, design.gaps, allowed, design.season, MODES[mode], seed)
     audit = audit_of(design, found)
-    (order, seasonal), (raw, raw_seasonal) = (_orders(key, design) for key in choose(audit, criterion))
-    return OrderSelection(design, order, raw, seasonal, raw_seasonal, criterion, mode, audit, said, found, grid,
-                          allowed)
-
-
-def _key(order, seasonal) -> tuple[int, int, int, int]:
-    return order[0], order[2], seasonal[0], seasonal[2]
+    return OrderSelection(design, *choose(audit, criterion), criterion, audit, said, found, grid, allowed)
 
 
 def _orders(key, design) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:

@@ -81,14 +81,30 @@ def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, 
     the regressor holds only what moves (it sums to about zero over any long stretch). A month outside the years known
     is a SeriesError.
     """
-    months, known = monthly(months), festival_dates(calendar)
-    first, last = min(known), max(known)
-    if len(months) and not (first <= months.min().year and months.max().year <= last):
-        raise SeriesError("festival dates are not known for these months", found=f"{months.min()}..{months.max()}",
-                          expected=f"{first}..{last}")
+    months = monthly(months)
+    if len(months):
+        place_of(months.min().ordinal, months.max().ordinal, calendar)
     shares, usual = window_shares(calendar, before, after)
     values = [shares.get((year, month), 0.0) - usual[month - 1] for year, month in _pairs(months)]
     return pd.Series(values, index=months, name=f"festival_{calendar}", dtype=float)
+
+
+@cache
+def known_months(calendar: str) -> pd.PeriodIndex:
+    """Return the months of the years in which the festival's day is known."""
+    years = festival_dates(calendar)
+    return pd.period_range(f"{min(years)}-01", f"{max(years)}-12", freq="M")
+
+
+def place_of(first: int, last: int, calendar: str) -> int:
+    """Return where months, given by their ordinals, begin among those known; others are a SeriesError."""
+    known = known_months(calendar)
+    start, end = known[0].ordinal, known[-1].ordinal
+    if not start <= first <= last <= end:
+        asked = pd.PeriodIndex.from_ordinals([first, last], freq="M")
+        raise SeriesError("festival dates are not known for these months", found=f"{asked[0]}..{asked[1]}",
+                          expected=f"{known[0].year}..{known[-1].year}")
+    return first - start
 
 
 def _pairs(months: pd.PeriodIndex) -> list[tuple[int, int]]:

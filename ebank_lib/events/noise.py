@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..compiled import compiled
-from .calendar import festival, festival_dates, window_shares
+from .calendar import festival, festival_dates, known_months, place_of, window_shares
 
 KINDS = ("outlier", "level_shift", "temporary")
 FADE = 0.7                  # of a temporary change, what is left a month later (Chen & Liu 1993)
@@ -176,23 +176,20 @@ def _festivals(n: int, first: int, calendar: str) -> tuple[np.ndarray, np.ndarra
     nothing = np.zeros((0, n)), np.zeros((0, n))
     if calendar == "none":
         return nothing
-    start, known, festivals = _known(calendar)
-    if not start <= first <= first + n <= start + known.shape[1]:
-        festival(pd.PeriodIndex.from_ordinals([first, first + n - 1], freq="M"), calendar)      # raises
-    if ((festivals >= first) & (festivals < first + n)).sum() < 2:
+    at, (known, festivals) = place_of(first, first + n - 1, calendar), _known(calendar)
+    if festivals[at:at + n].sum() < 2:
         return nothing
     touched = [month for month, usual in enumerate(window_shares(calendar, 20, 20)[1]) if usual > 0.01]
     months = np.arange(first, first + n) % 12
-    return known[:, first - start:first - start + n], np.stack([2.0 * (months == month) for month in touched])
+    return known[:, at:at + n], np.stack([2.0 * (months == month) for month in touched])
 
 
 @cache
-def _known(calendar: str) -> tuple[int, np.ndarray, np.ndarray]:
-    """The first month of the years known, the windows' regressors from there on, the festivals' months."""
-    days = festival_dates(calendar)
-    months = pd.period_range(f"{min(days)}-01", f"{max(days)}-12", freq="M")
-    return (months[0].ordinal, np.stack([festival(months, calendar, *window).to_numpy() for window in WINDOWS]),
-            np.array([pd.Period(day, "M").ordinal for day in days.values()]))
+def _known(calendar: str) -> tuple[np.ndarray, np.ndarray]:
+    """The windows' regressors in all months known, and which of them hold the festival's day."""
+    months = known_months(calendar)
+    days = pd.PeriodIndex(list(festival_dates(calendar).values()), freq="M")
+    return np.stack([festival(months, calendar, *window).to_numpy() for window in WINDOWS]), months.isin(days)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

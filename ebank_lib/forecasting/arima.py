@@ -7,10 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 from scipy.linalg import toeplitz
-from scipy.special import ndtri
 
 from ..arma import ARMA, fit_arma, select_order
-from ..arma.levels import check_order
+from ..arma.levels import check_order, name_of, shock_weights
 from ..wording import has, t
 from .series import Prediction, Work
 
@@ -22,8 +21,7 @@ def order_name(model) -> str:
     """Return how a method is called: an order (p, d, q), or ((p, d, q), (P, D, Q)) with a season, as R writes it."""
     if not isinstance(model, tuple | list):
         return model
-    (p, d, q), (*season, months) = check_order(*(model if len(model) == 2 else (model, None)))
-    return f"ARIMA({p},{d},{q})" + (f"({season[0]},{season[1]},{season[2]})[{months}]" if any(season) else "")
+    return name_of(*check_order(*(model if len(model) == 2 else (model, None))))
 
 
 def order_of(name: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
@@ -64,25 +62,7 @@ def _arma(work: Work, values: np.ndarray, horizon: int, **search) -> Prediction:
 
 
 def _ahead(model: ARMA, horizon: int) -> Prediction:
-    table = model.forecast(horizon, level=(95,))
-    sd = (table["hi-95"] - table["lo-95"]).to_numpy(dtype=float) / (2 * ndtri(0.975))
-    lags = [1] * model.order[1] + [model.seasonal_order[3]] * model.seasonal_order[1]
-    psi = _psi(model.ar_polynomial, model.ma_polynomial, lags, horizon)
-    shape = toeplitz(psi, np.zeros(horizon))
+    mean, sd = model.ahead(horizon)
+    shape = toeplitz(shock_weights(model.space, horizon), np.zeros(horizon))
     shape = shape / np.linalg.norm(shape, axis=1, keepdims=True)
-    corr = shape @ shape.T
-    return Prediction(table["y_hat"].to_numpy(dtype=float), np.outer(sd, sd) * corr)
-
-
-def _psi(ar: np.ndarray, ma: np.ndarray, lags: list[int], horizon: int) -> np.ndarray:
-    """Weights of past shocks in an ARIMA that is differenced at these lags."""
-    psi = np.zeros(horizon)
-    psi[0] = 1.0
-    for h in range(1, horizon):
-        psi[h] = ma[h - 1] if h <= ma.size else 0.0
-        for j in range(1, min(h, ar.size) + 1):
-            psi[h] += ar[j - 1] * psi[h - j]
-    for lag in lags:
-        for h in range(lag, horizon):
-            psi[h] += psi[h - lag]
-    return psi
+    return Prediction(mean, np.outer(sd, sd) * (shape @ shape.T))

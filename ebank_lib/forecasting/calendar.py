@@ -20,11 +20,10 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from scipy.special import fdtrc
 
 from ..compiled import compiled
-from ..events import calendar_regressors, festival_dates
+from ..events.calendar import calendar_regressors, known_months, place_of
 
 if TYPE_CHECKING:
     from .series import Prepared
@@ -61,29 +60,24 @@ class CalendarEffect:
         """Return what the calendar adds in `n` months, the first one given by its ordinal, (n,)."""
         if not self.used.any():
             return np.zeros(n)
-        return _columns(first, first + n - 1, self.calendar, self.window) @ self.used
+        return _columns(first, n, self.calendar, self.window) @ self.used
 
 
 NOTHING = CalendarEffect()
 
 
-@lru_cache(maxsize=4096)
-def _columns(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
-    """The columns of :data:`EFFECTS` from one month to another, (T, 4): a month's row is the same in any span."""
-    years = festival_dates(calendar)
-    start, end = (min(years) - 1970) * 12, (max(years) - 1970) * 12 + 11
-    if start <= first <= last <= end:
-        return _worked_out(start, end, calendar, window)[first - start: last + 1 - start]
-    return _worked_out(first, last, calendar, window)       # which says that the festival's date is not known
+def _columns(first: int, n: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
+    """The columns of :data:`EFFECTS` in `n` months, (n, 4): a month's row is the same in any span."""
+    at = place_of(first, first + n - 1, calendar)
+    return _worked_out(calendar, window)[at: at + n]
 
 
 @lru_cache(maxsize=64)
-def _worked_out(first: int, last: int, calendar: str, window: tuple[int, int]) -> np.ndarray:
-    months = pd.PeriodIndex.from_ordinals(np.arange(first, last + 1), freq="M")
+def _worked_out(calendar: str, window: tuple[int, int]) -> np.ndarray:
+    months = known_months(calendar)
     moving = calendar_regressors(months, calendar, *window)
-    column = moving["festival"].to_numpy() if "festival" in moving else np.zeros(len(months))
-    start = (months.month % 3 == 1) - 1 / 3
-    return np.column_stack([column, moving["working_days"] * 0.21, moving["quarter_end"], start])
+    return np.column_stack([moving["festival"], moving["working_days"] * 0.21, moving["quarter_end"],
+                            (months.month % 3 == 1) - 1 / 3])
 
 
 def fit_calendar(values: np.ndarray, first: int, calendar: str = "none",
@@ -140,8 +134,8 @@ def _filtered(first: int, n: int, calendar: str) -> np.ndarray:
     """The regressors as each theta's noise sees them, (thetas, n - 1, k): drift, effects, waves, windows."""
     steps = np.arange(n)
     turns = 2 * np.pi * steps[:, None] / 12 * np.arange(1, 6)
-    fixed = _columns(first, first + n - 1, calendar, WINDOWS[0])[:, 1:]
-    moving = [_columns(first, first + n - 1, calendar, w)[:, 0] for w in WINDOWS]
+    fixed = _columns(first, n, calendar, WINDOWS[0])[:, 1:]
+    moving = [_columns(first, n, calendar, w)[:, 0] for w in WINDOWS]
     stack = np.diff(np.column_stack([steps, fixed, np.sin(turns), np.cos(turns), *moving]), axis=0)
     return _recursive(stack, np.array(_THETAS))
 

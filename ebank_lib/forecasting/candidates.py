@@ -281,12 +281,11 @@ class ErrorShape:
     """Quantiles of errors divided by the model's standard deviation.
 
     ``probs`` (P,) and ``quantiles`` (H, P), rows for 1..H months ahead, the last used beyond; without them the normal
-    distribution. ``source`` says what the shape was learnt from. ``common`` is the share of each month's variance that
+    distribution. ``common`` is the share of each month's variance that
     is common to all months ahead, beyond what the model says: its level and slope are taken for known, and are as wrong
     in one month as in the next. ``branches`` counts those whose own errors it holds.
     """
 
-    source: str = "normal"
     probs: np.ndarray | None = None
     quantiles: np.ndarray | None = None
     common: float = 0.0
@@ -295,10 +294,6 @@ class ErrorShape:
     def hanging_together(self, corr: np.ndarray) -> np.ndarray:
         """Return the correlation of errors over the months ahead, from the model's (horizon, horizon)."""
         return (1 - self.common) * corr + self.common
-
-    def quantile(self, p: float, horizon: int) -> np.ndarray:
-        """Return the quantile of probability `p` for each month ahead, (horizon,)."""
-        return self.warp(np.full((1, horizon), ndtri(p)))[0]
 
     def warp(self, shocks: np.ndarray) -> np.ndarray:
         """Give standard normal draws (n, horizon) this shape, month by month."""
@@ -344,7 +339,7 @@ def shape_of(model: str) -> ErrorShape:
     if rows.empty:
         return GAUSSIAN
     wide = rows.pivot_table("quantile", "horizon", "prob")
-    return ErrorShape("M3", wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float), _COMMON.get(model, 0.0))
+    return ErrorShape(wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float), _COMMON.get(model, 0.0))
 
 
 def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorShape:
@@ -375,7 +370,7 @@ def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorS
 def own_shape(shipped: ErrorShape, quantiles: np.ndarray, branches) -> ErrorShape:
     """Return the shape of a panel whose quantiles are known, from so many branches [n]; without any the shipped one."""
     n = int(branches[0])
-    return replace(shipped, source=f"{n} branches", branches=n, quantiles=quantiles) if n else shipped
+    return replace(shipped, branches=n, quantiles=quantiles) if n else shipped
 
 
 def _straight(x, xp, fp):

@@ -74,7 +74,7 @@ def test_what_the_store_has_of_a_series_is_what_was_worked_out(y, tmp_path, monk
         kept = select_order(y, 1, 1, d=1)
         for a, b in zip((kept.selection_uncertainty(n=5), kept.against_statsmodels().table), wanted, strict=True):
             pd.testing.assert_frame_equal(a, b, check_exact=True)
-        monkeypatch.setattr("ebank_lib.arma.uncertainty.picks", None)   # not asked again
+        monkeypatch.setattr("ebank_lib.arma.selection.picks", None)   # not asked again
         monkeypatch.setattr("ebank_lib.arma.comparison._theirs", None)
     other = select_order(y, 1, 1, d=1, criterion="bic")
     with pytest.raises(TypeError):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.arma import select_order
-from ebank_lib.arma.uncertainty import draws, picks
+from ebank_lib.arma.selection import draws, picks
 
 
 def test_drawn_series_are_those_of_the_model_and_what_is_clear_is_picked_each_time():
