@@ -33,7 +33,7 @@ import pandas as pd  # noqa: E402
 from ebank_lib.errors import EbankError  # noqa: E402
 from ebank_lib.forecasting import Context, forecast  # noqa: E402
 from ebank_lib.forecasting.calendar import LATE  # noqa: E402
-from ebank_lib.forecasting.candidates import MEMBERS, predict, smoothed  # noqa: E402
+from ebank_lib.forecasting.candidates import MEMBERS, predict  # noqa: E402
 from ebank_lib.forecasting.ets import select_ets  # noqa: E402
 from ebank_lib.forecasting.series import Work, prepare  # noqa: E402
 
@@ -76,7 +76,7 @@ def former(y: pd.Series, kind: str | None, horizon: int = HORIZON) -> np.ndarray
     ready = prepare(y, kind)
 
     def said(work: Work, horizon: int) -> np.ndarray:
-        ets = select_ets(work.values, fit=smoothed).forecast(horizon)[0]
+        ets = select_ets(work.values).forecast(horizon)[0]
         others = [predict(m, work, horizon).mean for m in ("theta", "damped")]
         return np.array([ets, *others, *([half_growth(work, horizon)] if len(work.values) > 24 else [])])
 

@@ -18,17 +18,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import toeplitz
 from scipy.special import ndtri
 
 from ..errors import EbankError, SeriesError
 from .arima import arima, arma, fixed, order_of, pure_arma
 from .calendar import LATE, NOTHING
-from .ets import ETS, FORMS, fit_ets, select_ets
+from .ets import FORMS, fit_ets, select_ets
 from .series import Prediction, Prepared, Work
 
 # Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
@@ -46,16 +47,6 @@ _NEAR = 3           # months ahead on each side that lend their errors: neighbou
 _COMMON = {"combination": 0.15}
 _PRIOR = 15         # a panel's own record counts n / (n + 15) with n branches (benchmarks/odds.py)
 TABLE = Path(__file__).with_name("shapes.csv")
-
-
-def smoothed(y: np.ndarray, form: str) -> ETS:
-    """Return exponential smoothing of a series (T,), fitted once: several methods begin with it."""
-    return _fitted(y.tobytes(), form)
-
-
-@lru_cache(maxsize=2048)    # the late months of one origin are another origin's own: a quarter of a backtest's fits
-def _fitted(values: bytes, form: str) -> ETS:
-    return fit_ets(np.frombuffer(values), form)
 
 
 def predict(name: str, work: Work, horizon: int) -> Prediction:
@@ -80,14 +71,9 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
         got.mean + work.calendar.between(work.first + len(work.values), horizon), got.cov)
 
 
-@cache
-def _lags(horizon: int) -> np.ndarray:
-    return np.subtract.outer(np.arange(horizon), np.arange(horizon))
-
-
 def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float) -> Prediction:
     """Errors that are sums of past shocks: e_h = shock_h + psi_1 shock_(h-1) + ..."""
-    below = np.where(_lags(len(psi)) >= 0, psi[_lags(len(psi))], 0.0)
+    below = toeplitz(psi, np.zeros(len(psi)))
     return Prediction(mean, sigma2 * below @ below.T)
 
 
@@ -116,7 +102,7 @@ def _yearly_errors(changes: np.ndarray, horizon: int) -> np.ndarray:
         return np.zeros((horizon, horizon))
     lag1 = float(np.mean(changes[1:] * changes[:-1])) / power if changes.size > 2 else 0.0
     steps = np.arange(horizon)
-    lags = _lags(horizon)
+    lags = np.subtract.outer(steps, steps)
     one = (np.clip(lag1, 0.0, 0.95) ** steps)[np.abs(lags)]
     # The error h months ahead adds up the yearly changes of its calendar month.
     adds = (lags % 12 == 0) & (lags >= 0)
@@ -147,18 +133,18 @@ def naive(work: Work, horizon: int) -> Prediction:
 def ets(work: Work, horizon: int) -> Prediction:
     """Exponential smoothing, the form of least AICc."""
     if work.lasts is None or not work.season.kept:
-        fit = select_ets(work.values, FORMS, smoothed)
+        fit = select_ets(work.values)
         return _from_weights(*fit.forecast(horizon), fit.sigma2)
     # A panel's series are fitted by the thousand: a season of the form's own is five times the work, and is not better
     # there than the one that has been found.
-    fit = select_ets(work.adjusted, FORMS[:3], smoothed)
+    fit = select_ets(work.adjusted, FORMS[:3])
     mean, psi = fit.forecast(horizon)
     return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2)
 
 
 def damped(work: Work, horizon: int) -> Prediction:
     """Damped trend on the series less its shrunk season (Gardner & McKenzie 1985)."""
-    fit = smoothed(work.adjusted, "AAdN")
+    fit = fit_ets(work.adjusted, "AAdN")
     mean, psi = fit.forecast(horizon)
     return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2)
 
@@ -171,7 +157,7 @@ def theta(work: Work, horizon: int) -> Prediction:
     """
     x = work.adjusted
     slope = np.polyfit(np.arange(x.size), x, 1)[0]
-    fit = smoothed(x, "ANN")
+    fit = fit_ets(x, "ANN")
     alpha = fit.weights[0]
     level, psi = fit.forecast(horizon)
     lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
@@ -198,27 +184,26 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if ready.constant:
         still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
         return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
-    combined = any(model in COMBINATIONS for model in models)
-    alone = dict.fromkeys([*(m for m in models if m not in COMBINATIONS), *(MEMBERS if combined else ())])
-    worked, failed = tried(ready.work, horizon, alone)
+    combined = [model for model in models if model in COMBINATIONS]
+    worked, failed = tried(ready.work, horizon, dict.fromkeys([
+        *(m for m in models if m not in COMBINATIONS), *(MEMBERS if combined else ())]))
     members = {m: worked[m] for m in MEMBERS if m in worked}
-    parts: dict[str, Prediction] = {}
-    reasons: dict[str, str] = {}
-    for model in models:
-        if model in worked:
-            parts[model] = worked[model]
-        elif model in COMBINATIONS and len(members) > 1:
-            parts[model] = COMBINATIONS[model](ready, members)
+    missing = [m for m in MEMBERS if m in failed]
+    for model in combined:
+        if len(members) > 1:
+            worked[model] = COMBINATIONS[model](ready, members)
         else:
-            reasons[model] = failed[model] if model in failed else next(failed[m] for m in MEMBERS if m in failed)
+            failed[model] = failed[missing[0]]
+    parts = {m: worked[m] for m in models if m in worked}
+    reasons = {m: failed[m] for m in models if m in failed}
     if not parts:
         return {"naive": predict("naive", ready.work, horizon)}, reasons, (
             ("forecasting.fallback", {"n": len(ready.y)}),)
     notes: list[tuple[str, dict]] = []
-    if any(model in COMBINATIONS for model in parts):
+    if any(model in parts for model in combined):
         if "snaive_drift" in members:
             notes.append(("forecasting.growth_share", {"share": ready.work.growth_share}))
-        if missing := [m for m in MEMBERS if m in failed]:
+        if missing:
             notes.append(("forecasting.members_missing", {"members": missing}))
     return parts, reasons, tuple(notes)
 

@@ -20,7 +20,8 @@ from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
-from .candidates import ErrorShape, own_shape, panel_shape, run_models, shape_of, smoothed
+from .candidates import ErrorShape, own_shape, panel_shape, run_models, shape_of
+from .ets import fit_ets
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
 from .joint import Dependence, Plan, dependence_of, follow_forecast, plan_of
 from .series import SCALES, Prepared, Transform, kind_of, prepare, with_calendar
@@ -365,7 +366,7 @@ def surprises_of(prepared: Mapping[str, Prepared], branches: Sequence[str], mont
         ready = prepared.get(branch)
         if ready is not None and not ready.constant and len(ready.y) >= _SURPRISING:
             x = ready.work.adjusted
-            e = np.where(ready.y.notna(), smoothed(x, "AAdN").residuals(x), np.nan)
+            e = np.where(ready.y.notna(), fit_ets(x, "AAdN").residuals(x), np.nan)
             e[:2] = np.nan      # the start is fitted to the first months
             at = months.get_loc(ready.y.index[0])
             row[at: at + len(e)] = e

@@ -10,8 +10,8 @@ together, at 60 ms a form and more; this takes about a millisecond and does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -210,8 +210,13 @@ def _shape(form: str) -> tuple[int, bool]:
 
 
 def fit_ets(y: np.ndarray, form: str = "ANN") -> ETS:
-    """Fit one form to a series (T,), NaN where a month is missing."""
-    y = np.ascontiguousarray(y, dtype=float)
+    """Fit one form to a series (T,), NaN where a month is missing; once, for several methods begin with it."""
+    return _fitted(np.asarray(y, dtype=float).tobytes(), form)
+
+
+@lru_cache(maxsize=2048)    # the late months of one origin are another origin's own: a quarter of a backtest's fits
+def _fitted(values: bytes, form: str) -> ETS:
+    y = np.frombuffer(values)
     trend, season = _shape(form)
     # Without gaps the plain functions give the same, at a third of the time.
     centre, scale = (np.nanmean(y), np.nanstd(y)) if np.isnan(y).any() else (np.mean(y), np.std(y))
@@ -229,12 +234,9 @@ def fit_ets(y: np.ndarray, form: str = "ANN") -> ETS:
     return ETS(form, weights, float(sse) * scale**2, int(np.isfinite(y).sum()), k, start, last, y.size)
 
 
-def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS, fit: Callable[[np.ndarray, str], ETS] = fit_ets) -> ETS:
-    """Fit every form that the length admits and return the one of least AICc; a season needs 24 months.
-
-    `fit` does it, where another keeps what has been fitted.
-    """
+def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS) -> ETS:
+    """Fit every form that the length admits and return the one of least AICc; a season needs 24 months."""
     n = int(np.isfinite(y).sum())
-    fits = [fit(y, form) for form in forms if form[-1] == "N" or (len(y) >= 24 and n >= 20)]
+    fits = [fit_ets(y, form) for form in forms if form[-1] == "N" or (len(y) >= 24 and n >= 20)]
     best = min(fits, key=lambda found: (found.aicc, found.k))
     return best if np.isfinite(best.aicc) else min(fits, key=lambda found: found.k)

@@ -77,10 +77,7 @@ def _series_of(data):
                               expected="unique_id, ds, y, or an index of months and a column a series",
                               hint=f"df.assign(unique_id='y') makes one series, df.set_index('{found[0]}') many")
         _apart(data)
-        for uid, y in data.items():
-            dates = isinstance(y, pd.Series) and not pd.api.types.is_numeric_dtype(y.dtype) and y.dtype != object
-            y = SeriesError("holds no numbers", found=str(y.dtype), expected="numbers") if dates else y
-            yield str(uid), y, None
+        yield from ((str(uid), y, None) for uid, y in data.items())
     else:
         raise SeriesError("is neither a frame nor a mapping", found=type(data).__name__, expected="a DataFrame")
 
@@ -95,14 +92,10 @@ def _apart(names: Iterable) -> None:
 
 def _dates(index: pd.Series) -> pd.Index:
     """Months as they are written: periods, dates, integers, or texts such as 2008-01, 200801 and 2008-01-31."""
-    if isinstance(index.dtype, pd.PeriodDtype):
-        return pd.PeriodIndex(index)
-    if pd.api.types.is_integer_dtype(index.dtype):
-        return pd.Index(index.to_numpy())
-    texts = index.astype(str)
-    together = texts.str.fullmatch(r"(19|20)\d{2}(0[1-9]|1[0-2])").all()
+    if index.dtype != object and not isinstance(index.dtype, pd.StringDtype):
+        return pd.Index(index)
     try:
-        return pd.DatetimeIndex(pd.to_datetime(texts, format="%Y%m") if together else pd.to_datetime(index))
-    except (ValueError, TypeError) as error:
+        return pd.PeriodIndex(index.astype(str), freq="M")
+    except ValueError as error:
         raise SeriesError("holds something that is no date", found=str(error).splitlines()[0],
                           expected="dates, months or integers") from error

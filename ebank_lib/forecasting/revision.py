@@ -18,9 +18,6 @@ from .series import as_monthly, observed
 _OFF = 0.05         # probability, were the forecast right, of a departure that is called off track
 _POINTS = 2000      # of the old distribution, in which a new month's place is looked up
 
-Forecaster = Callable[[pd.Series, tuple[str, ...]], Forecast]
-
-
 @dataclass(frozen=True, repr=False)
 class Revision(Shown):
     """What new data did to a forecast; see :func:`revise`.
@@ -63,9 +60,7 @@ class Revision(Shown):
 
     def contributions(self) -> pd.DataFrame:
         """Return one row a datum and cause: ``datum, cause, was, now, contribution``, that to the last month ahead."""
-        if self.moved.empty:
-            return self.moved.drop(columns="month")
-        last = self.moved[self.moved["month"] == self.moved["month"].iloc[-1]]
+        last = self.moved[self.moved["month"] == self.moved["month"].max()]
         return last.drop(columns="month").reset_index(drop=True)
 
     def reading(self, lang: str | None = None) -> str:
@@ -105,18 +100,15 @@ class Revision(Shown):
         by = rows["contribution"].groupby(whose, sort=False)
         rows = rows[whose == by.sum().abs().idxmax()]
         parts = {row["cause"]: self._change(row["contribution"], last["old"], lang) for _, row in rows.iterrows()}
+        row = rows.iloc[0]
+        month = f._month(row["datum"], lang)
         if by.ngroups > 1:
-            said.append(t("forecasting.revision_most", lang, cause=self._datum(rows.iloc[0], lang),
+            cause = month if row["cause"] in ("passing", "news") else self._cause(row, lang)
+            said.append(t("forecasting.revision_most", lang, cause=cause,
                           change=self._change(rows["contribution"].sum(), last["old"], lang)))
         if "passing" in parts:
-            said.append(t("forecasting.revision_parts", lang, datum=self._datum(rows.iloc[0], lang), **{
-                key: parts[key] for key in ("passing", "news")}))
+            said.append(t("forecasting.revision_parts", lang, datum=month, **parts))
         return said
-
-    def _datum(self, row, lang: str) -> str:
-        if row["cause"] in ("revised", "beside", "parts"):
-            return self._cause(row, lang)
-        return self.before._month(row["datum"], lang)
 
     def _change(self, change: float, old: float, lang: str) -> str:
         if self.before.kind == "ratio":
@@ -125,8 +117,6 @@ class Revision(Shown):
         return said + (f", {change / old:+.1%}" if old else "")
 
     def _cause(self, row, lang: str) -> str:
-        if row["cause"] in ("beside", "parts"):
-            return t(f"forecasting.cause_{row['cause']}", lang)
         return t(f"forecasting.cause_{row['cause']}", lang, month=self.before._month(row["datum"], lang))
 
     def plot(self, ax=None, lang: str | None = None, **options):
@@ -165,7 +155,7 @@ class Revision(Shown):
         return "".join(parts)
 
 
-def revise(before: Forecast, y, forecaster: Forecaster | None = None) -> Revision:
+def revise(before: Forecast, y, forecaster: Callable[[pd.Series, tuple[str, ...]], Forecast] | None = None) -> Revision:
     """Say what new data do to a forecast made before.
 
     `before` was made from the series as it was known then; `y` is the same series as it is known now: new months,
