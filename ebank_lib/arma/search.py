@@ -9,7 +9,7 @@ grid then carry every improvement to the neighbours until nothing changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -266,12 +266,6 @@ class Search:
         if starts:
             self.visit(order, starts)
 
-    def optimum(self, order) -> Optimum:
-        """The last climb of an order."""
-        x = self.angles[order].copy()
-        value, norm, converged = minimise(x, (*order, self.season), self.columns, self.gaps, POLISH, x, np.nan)
-        return Optimum(x, value, norm, converged, 1, 1)
-
 
 def neighbours(order, step: int):
     """Yield the orders with one coefficient more or less, each with that coefficient's place among the angles."""
@@ -306,6 +300,7 @@ def climb_grid(columns, gaps, allowed, season=1, random=0, seed=0) -> dict[tuple
         search.sweep()
     found = {}
     for order, ends in search.ends.items():
-        best = search.optimum(order)
-        found[order] = replace(best, starts=len(ends), starts_agreeing=sum(f < best.value + SAME_VALUE for f in ends))
+        x = search.angles[order].copy()
+        value, norm, converged = minimise(x, (*order, season), columns, gaps, POLISH, x, np.nan)    # the last climb
+        found[order] = Optimum(x, value, norm, converged, len(ends), sum(f < value + SAME_VALUE for f in ends))
     return found

@@ -369,22 +369,17 @@ def _against(said: pd.DataFrame, y, then, cutoff, horizon, level, models) -> pd.
     change = seen[12:] - seen[:-12]
     change = change[~np.isnan(change)]
     months = pd.PeriodIndex(said["month"], freq="M")
-    ahead, at = months.asi8 - cutoff.ordinal, y.index.get_indexer(months)
-    rows = np.flatnonzero(np.isin(said["model"].to_numpy(), models) & (at >= 0) & (ahead > 0) & (ahead <= horizon))
-    columns = empty_table(level).columns
-    about = {"cutoff": pd.PeriodIndex.from_ordinals(np.full(rows.size, cutoff.ordinal), freq="M"),
-             "horizon": ahead[rows], "y": y.to_numpy()[at[rows]],
-             "scale": np.abs(change).mean() if change.size else np.nan,
-             "scale2": (change**2).mean() if change.size else np.nan}
-    said = said.reindex(columns=columns).take(rows)
-    return pd.DataFrame({c: about[c] if c in about else said[c].array for c in columns}, index=said.index)
+    said = said.assign(cutoff=cutoff, horizon=months.asi8 - cutoff.ordinal, y=y.reindex(months).to_numpy(),
+                       scale=np.abs(change).mean() if change.size else np.nan,
+                       scale2=(change**2).mean() if change.size else np.nan)
+    judged = said["model"].isin(models) & months.isin(y.index) & said["horizon"].between(1, horizon)
+    return said[judged].reindex(columns=empty_table(level).columns)
 
 
 def _crps_of(f: Forecast, y: pd.Series) -> np.ndarray:
     """Scores of a forecast's rows against what came; none where a method failed or the month is not known."""
     score, models = np.full(len(f.table), np.nan), f.table["model"].to_numpy()
-    at = y.index.get_indexer(pd.PeriodIndex(f.table["month"], freq="M"))
-    came = np.where(at >= 0, y.to_numpy(float)[at], np.nan)
+    came = y.reindex(pd.PeriodIndex(f.table["month"], freq="M")).to_numpy()
     for model in f.parts:
         rows = models == model
         score[rows] = crps(distribution(f, model, _POINTS), came[rows])

@@ -213,32 +213,25 @@ def observed(y: pd.Series) -> pd.Series:
 
 def prepare(y, kind: str | None = None, calendar: str = "none", pooled=None, events=()) -> Prepared:
     """Return a series ready for the methods; all as in :func:`ebank_lib.forecasting.forecast`."""
-    y, numbered = as_monthly(y)
-    values = y.to_numpy()
-    seen = np.flatnonzero(~np.isnan(values))
-    if seen.size < _FEWEST:
-        raise SeriesError("too few months to forecast", found=int(seen.size), expected=f"at least {_FEWEST} observed")
-    late = len(y) - 1 - int(seen[-1])
-    known, first = values[seen], y.index[0].ordinal + int(seen[0])
-    if seen.size < len(y):
-        y, values = y.iloc[seen[0]: seen[-1] + 1], values[seen[0]: seen[-1] + 1]
+    given, numbered = as_monthly(y)
+    y = observed(given)
+    known = y.dropna().to_numpy()
+    if known.size < _FEWEST:
+        raise SeriesError("too few months to forecast", found=known.size, expected=f"at least {_FEWEST} observed")
     constant = bool((known == known[0]).all())
     transform = choose_transform(known, kind)       # which refuses what is no share, constant or not
     transform = Transform("none") if constant else transform
     if kind == "stock" and not constant and len(y) >= 24 and (np.diff(known) >= 0).all():
         # A stock that never fell in two years and more is not forecast to fall.
-        transform = Transform(transform.name, float(values[-1]), transform.high, monotone=True)
-    z = transform.forward(values)
-    missing = np.flatnonzero(np.isnan(z))
-    if missing.size:
-        there = np.flatnonzero(~np.isnan(z))
-        z[missing] = np.interp(missing, there, z[there])
+        transform = Transform(transform.name, float(known[-1]), transform.high, monotone=True)
+    z = transform.forward(y)
+    missing, there = np.flatnonzero(np.isnan(z)), np.flatnonzero(~np.isnan(z))
+    z[missing] = np.interp(missing, there, z[there])
     adjusted, events = (z, []) if constant else take_out(
         z, y.index, listed=() if numbered else events, calendar="none" if numbered else calendar)
-    work = Work(adjusted, z, first)
     told = tuple((kind, y.index[at], size) for kind, at, size in events)
-    gaps = tuple(y.index[missing]) if missing.size else ()
-    ready = Prepared(y, work, transform, gaps, late, numbered, constant, told)
+    ready = Prepared(y, Work(adjusted, z, y.index[0].ordinal), transform, tuple(y.index[missing]),
+                     (given.index[-1] - y.index[-1]).n, numbered, constant, told)
     return with_calendar(ready, calendar, pooled)
 
 
