@@ -39,17 +39,16 @@ def _weights(theta, trend, season):
 
 @compiled
 def _passes(y, alpha, beta, gamma, phi, season, states):
-    """Residuals (T, m), 0 where y is missing, from m starting states, which end as the final ones.
+    """Residuals (T, m) from m starting states, which end as the final ones.
 
     A state is level, trend, then 12 seasonal terms. The first sees the series, the others nothing but zeros.
     """
     e = np.zeros((y.size, states.shape[0]))
     for t in range(y.size):
-        known, at = not np.isnan(y[t]), 2 + t % 12
+        at = 2 + t % 12
         for k in range(states.shape[0]):
-            ahead, error = states[k, 0] + phi * states[k, 1], 0.0
-            if known:
-                error = (y[t] if k == 0 else 0.0) - (ahead + states[k, at] if season else ahead)
+            ahead = states[k, 0] + phi * states[k, 1]
+            error = (y[t] if k == 0 else 0.0) - (ahead + states[k, at] if season else ahead)
             states[k, 0], states[k, 1] = ahead + alpha * error, phi * states[k, 1] + beta * error
             if season:
                 states[k, at] += gamma * error
@@ -177,7 +176,6 @@ class ETS:
     k: int
     start: np.ndarray
     last: np.ndarray
-    length: int
 
     @property
     def sigma2(self) -> float:
@@ -196,13 +194,13 @@ class ETS:
         return np.inf if spare <= 0 else -2 * self.loglik + 2 * self.k + 2 * self.k * (self.k + 1) / spare
 
     def residuals(self, y: np.ndarray) -> np.ndarray:
-        """Return the one-step errors (T,) of the series it was fitted to, 0 where a month is missing."""
+        """Return the one-step errors (T,) of the series it was fitted to."""
         _, season = _shape(self.form)
         return _passes(np.ascontiguousarray(y, dtype=float), *self.weights, season, self.start[None].copy())[:, 0]
 
     def forecast(self, horizon: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean forecast (horizon,) and the error weights psi (horizon,), psi[0] = 1."""
-        return _ahead(self.last, self.weights, *_shape(self.form), self.length % 12, horizon)
+        return _ahead(self.last, self.weights, *_shape(self.form), self.nobs % 12, horizon)
 
 
 def _shape(form: str) -> tuple[int, bool]:
@@ -210,7 +208,7 @@ def _shape(form: str) -> tuple[int, bool]:
 
 
 def fit_ets(y: np.ndarray, form: str = "ANN") -> ETS:
-    """Fit one form to a series (T,), NaN where a month is missing; once, for several methods begin with it."""
+    """Fit one form to a complete series (T,); once, for several methods begin with it."""
     return _fitted(np.asarray(y, dtype=float).tobytes(), form)
 
 
@@ -218,25 +216,22 @@ def fit_ets(y: np.ndarray, form: str = "ANN") -> ETS:
 def _fitted(values: bytes, form: str) -> ETS:
     y = np.frombuffer(values)
     trend, season = _shape(form)
-    # Without gaps the plain functions give the same, at a third of the time.
-    centre, scale = (np.nanmean(y), np.nanstd(y)) if np.isnan(y).any() else (np.mean(y), np.std(y))
-    scale = scale or 1.0
+    centre, scale = np.mean(y), np.std(y) or 1.0
     weights, sse, start, last = _fit((y - centre) / scale, trend, season)
     start, last = start * scale, last * scale
     start[0] += centre
     last[0] += centre
     if trend:       # steeper than all steps but one: that one is a jump, and does not go on
-        steps = np.abs(np.diff(y[np.isfinite(y)]))
+        steps = np.abs(np.diff(y))
         most = np.partition(steps, -2)[-2] if steps.size > 1 else np.inf
         last[1] = np.clip(last[1], -most, most)
     # smoothing weights, initial states, variance
     k = (1 + (trend > 0) + season + (trend == 2)) + (1 + (trend > 0) + 11 * season) + 1
-    return ETS(form, weights, float(sse) * scale**2, int(np.isfinite(y).sum()), k, start, last, y.size)
+    return ETS(form, weights, float(sse) * scale**2, y.size, k, start, last)
 
 
 def select_ets(y: np.ndarray, forms: tuple[str, ...] = FORMS) -> ETS:
     """Fit every form that the length admits and return the one of least AICc; a season needs 24 months."""
-    n = int(np.isfinite(y).sum())
-    fits = [fit_ets(y, form) for form in forms if form[-1] == "N" or (len(y) >= 24 and n >= 20)]
+    fits = [fit_ets(y, form) for form in forms if form[-1] == "N" or len(y) >= 24]
     best = min(fits, key=lambda found: (found.aicc, found.k))
     return best if np.isfinite(best.aicc) else min(fits, key=lambda found: found.k)

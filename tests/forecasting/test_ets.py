@@ -65,13 +65,6 @@ def test_scale_and_shift_change_nothing_but_scale_and_shift():
     assert np.allclose(b.forecast(6)[0], 1e6 * a.forecast(6)[0] - 4e7, rtol=1e-9)
 
 
-def test_missing_months_are_left_out_of_the_likelihood():
-    y = series(8)
-    y[[10, 20]] = np.nan
-    fit = fit_ets(y, "ANN")
-    assert fit.nobs == 46 and np.isfinite(fit.forecast(3)[0]).all()
-
-
 def test_the_season_is_chosen_where_there_is_one():
     t = np.arange(48)
     assert select_ets(np.cos(t * np.pi / 6) + 0.01 * np.random.default_rng(0).normal(size=48)).form[-1] == "A"
