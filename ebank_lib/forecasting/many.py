@@ -92,10 +92,14 @@ def _apart(names: Iterable) -> None:
 
 def _dates(index: pd.Series) -> pd.Index:
     """Months as they are written: periods, dates, integers, or texts such as 2008-01, 200801 and 2008-01-31."""
-    if index.dtype != object and not isinstance(index.dtype, pd.StringDtype):
-        return pd.Index(index)
+    if isinstance(index.dtype, pd.PeriodDtype):
+        return pd.PeriodIndex(index)
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Index(index.to_numpy())
+    texts = index.astype(str)
+    together = texts.str.fullmatch(r"(19|20)\d{2}(0[1-9]|1[0-2])").all()
     try:
-        return pd.PeriodIndex(index.astype(str), freq="M")
-    except ValueError as error:
+        return pd.DatetimeIndex(pd.to_datetime(texts, format="%Y%m") if together else pd.to_datetime(index))
+    except (ValueError, TypeError) as error:
         raise SeriesError("holds something that is no date", found=str(error).splitlines()[0],
                           expected="dates, months or integers") from error
