@@ -28,7 +28,7 @@ from ebank_lib.arma.comparison import STUDY
 from ebank_lib.arma.levels import prepare
 from ebank_lib.arma.likelihood import objective
 from ebank_lib.arma.model import ARMA, CRITERIA
-from ebank_lib.arma.search import climb_from
+from ebank_lib.arma.search import POLISH, minimise
 from ebank_lib.arma.selection import choose
 
 MODELS = {"AR(1) 0.6": ([0.6], []), "AR(2) 1.2 -0.5": ([1.2, -0.5], []), "MA(1) 0.6": ([], [0.6]),
@@ -110,8 +110,9 @@ def profile_of(model: ARMA, term: str):
         def drop(value):
             moved = d.y - value * column
             new = prepare(moved, d.d, d.big_d, d.season, "n")
-            found = climb_from(new.columns, new.gaps, model.shape, model.optimum.angles)
-            return -new.loglik(found.value) + d.loglik(0.0)
+            x = model.optimum.angles.copy()
+            lowest = minimise(x, model.shape, new.columns, new.gaps, POLISH, x, np.nan)[0]
+            return -new.loglik(lowest) + d.loglik(0.0)
 
         return drop
     start = np.delete(c, at)
