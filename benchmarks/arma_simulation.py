@@ -109,7 +109,7 @@ def profile_of(model: ARMA, term: str):
 
         def drop(value):
             moved = d.y - value * column
-            new = prepare(moved, d.d, d.big_d, d.season, "n")
+            new = prepare(moved, d.d, d.big_d, d.season, trend="n")
             x = model.optimum.angles.copy()
             lowest = minimise(x, model.shape, new.columns, new.gaps, POLISH, x, np.nan)[0]
             return -new.loglik(lowest) + d.loglik(0.0)
