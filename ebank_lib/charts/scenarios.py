@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..scenarios import Scenarios, Targets, said_odds
 from ..scenarios.odds import judged, said_value
 from ..scenarios.strategy import yearly
-from ..wording import month_name, t
+from ..wording import goal_text, month_name, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, axes_of, colours, legend_below, month_numbers, name_rows, wrap, write_beside
 
@@ -238,7 +238,8 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
     level = scenarios.base.threshold(goal)
     ax.plot(month_numbers([by]), [level], marker="D", ms=7, color=EVENT, ls="", zorder=4)
     ax.axhline(level, color=EVENT, lw=1.0, ls=(0, (4, 2)), zorder=1)
-    ax.annotate(t("scenarios.goal_line", lang, value=said_value(catalog, goal.indicator, level, lang, goal.kind)),
+    ax.annotate(t("scenarios.goal_line", lang, value=goal_text(
+        said_value(catalog, goal.indicator, level, lang, goal.kind))),
                 (month_numbers(past.index[:1])[0], level), (0, 4), textcoords="offset points", fontsize=8.5,
                 color=EVENT)
     if goal.kind == "rank":

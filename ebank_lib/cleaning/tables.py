@@ -40,14 +40,20 @@ def table_files(name: str, frame: pd.DataFrame) -> dict[str, bytes]:
 
 
 def packed(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the tables as they are kept: what a decision was based on as JSON."""
+    """Return the tables as they are kept: the panel's index as columns, for Arrow reads a column of months back as
+    months, and a level of them as numbers where nothing asked for months before; what a decision was based on as JSON.
+    """
     entries = tables["entries"]
     texts = [json.dumps(detail, ensure_ascii=False) for detail in entries["detail"]]
-    return tables | {"entries": entries.assign(detail=pd.Series(texts, dtype="str"))}
+    return tables | {"panel": tables["panel"].reset_index(),
+                     "entries": entries.assign(detail=pd.Series(texts, dtype="str"))}
 
 
 def unpacked(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return tables as :func:`packed` had them."""
     codes, texts = pd.factorize(tables["entries"]["detail"])
     details = np.array([*map(json.loads, texts), None], object)
-    return tables | {"entries": tables["entries"].assign(detail=details[codes])}
+    panel = tables["panel"]
+    index = [pd.Index(panel["branch"].unique(), name="branch"), pd.PeriodIndex(panel["month"].unique(), name="month")]
+    return tables | {"panel": panel.drop(columns=["branch", "month"]).set_axis(pd.MultiIndex.from_product(index)),
+                     "entries": tables["entries"].assign(detail=details[codes])}

@@ -38,10 +38,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A heading and its sentences."""
+    """A heading and its sentences: the first, which is what it comes to, and the rest."""
 
     name: str
     title: str
+    lead: Text
     text: Text
 
 
@@ -78,19 +79,21 @@ class Brief:
     def texts(self) -> tuple[Text, ...]:
         """Return all texts that state cells, in the order of the page."""
         return (*(text for tile in self.tiles for text in (tile.figure, *(value for _, value in tile.rows))),
-                *(one.text for one in self.paragraphs), *(one.caption for one in self.pictures))
+                *(text for one in self.paragraphs for text in (one.lead, one.text)),
+                *(one.caption for one in self.pictures))
 
 
 def make_brief(content: Content, about) -> Brief:
     """Return the brief of a report; what its tables do not tell is not in it."""
     facts = Facts(content, about)
     fills = about.fills
-    paragraphs = [Paragraph(name, t(f"brief.{name}", about.lang),
-                            join(facts.say("sentence", text=text) for text in made(facts) if text))
-                  for name, made in (("stand", stand), ("act", act), ("sure", sure))]
+    paragraphs = []
+    for name, made in (("stand", stand), ("act", act), ("sure", sure)):
+        if said := [facts.say("sentence", text=text) for text in made(facts) if text]:
+            paragraphs.append(Paragraph(name, t(f"brief.{name}", about.lang), join(said[:1]), join(said[1:])))
     return Brief(t("report.title", about.lang, branch=about.branch_label),
                  t("brief.line", about.lang, source=about.source_title, first=fills["start"], last=fills["end"]),
-                 about.simulated, about.lang, tuple(_tiles(facts)), tuple(one for one in paragraphs if one.text),
+                 about.simulated, about.lang, tuple(_tiles(facts)), tuple(paragraphs),
                  tuple(_pictures(facts, content.first_screen)))
 
 

@@ -234,15 +234,22 @@ def _measures(facts: Facts) -> Iterable[Text]:
             if row in facts.unlikely]
     does = [(row, lever) for row, lever in best if lever and lever["p_at"] >= EVEN]
     helps = [(row, lever) for row, lever in best if lever and lever["p_at"] < EVEN]
-    for row, lever in does:
-        yield facts.say("does", **_lever_said(facts, row, lever), goal=facts.goal(row), gap=facts.gap(row))
-    for row, lever in (does or helps)[:1]:
-        yield from _effect(facts, row, lever["scenario"])
+    for n, (row, lever) in enumerate(does):
+        said = _lever_said(facts, row, lever) | {"goal": facts.goal(row), "gap": facts.gap(row)}
+        if n:
+            yield facts.say("does", **said)
+        else:
+            yield facts.say("begin", **said)
+            yield facts.say("begun", **said)
+            yield from _effect(facts, row, lever["scenario"], facts.say("the_measure"))
     if helps:
         one = facts.say("helps_one") if len(helps) == 1 else facts.say(
             "helps_rest", n=cite(len(helps), *(row.ref("p_at") for row, _ in helps)))
         yield facts.say("helps", one=one, list=join(
             [facts.say("helped", **_lever_said(facts, *pair)) for pair in helps], facts.say("semicolon")))
+        if not does:
+            row, name = helps[0][0], helps[0][1]["scenario"]
+            yield from _effect(facts, row, name, facts.say("target", target=facts.name("levers", name)))
     if nothing := [row for row, lever in best if lever is None]:
         yield facts.say("nothing_helps", list=facts.targets_named(nothing[:NAMED]))
     yield from _together(facts, [pair[0] for pair in best if pair not in does], [row for row, _ in helps])
@@ -262,14 +269,15 @@ def _lever_said(facts: Facts, row: Row, lever: Row) -> dict[str, object]:
             "after": facts.value(lever, "median", of=row), "p0": facts.odds(row), "p1": facts.odds(lever)}
 
 
-def _effect(facts: Facts, row: Row, lever: str) -> Iterable[Text]:
+def _effect(facts: Facts, row: Row, lever: str, called: Text) -> Iterable[Text]:
     """From when a measure works, how much is supposed of it and on what grounds, and how much it takes."""
     key = row["indicator"]
     effect = next((one for one in facts["effects"] if (one["scenario"], one["indicator"]) == (lever, key)), None)
     if effect is None:
         return
     last, delay = pd.Period(row["month"], "M"), int(effect["delay"])
-    yield facts.say("when", start=facts.month(last + 1), begin=facts.month(last + delay + 1),
+    yield facts.say("when", lever=called, start=facts.month(last + 1),
+                    begin=facts.month(last + delay + 1),
                     full=facts.month(last + delay + max(int(effect["ramp"]), 1)),
                     indicator=facts.label(key, short=True), effect=_size(facts, effect, effect, "low", "high")
                     ) + facts.say({"interventions": "evidenced", "jumps": "jumped"}.get(effect["source"], "assumed"),

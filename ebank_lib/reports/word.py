@@ -39,7 +39,9 @@ def docx_bytes(brief: Brief) -> bytes:
         _tiles(document, brief)
     for one in brief.paragraphs:
         _write(document.add_paragraph(style="Heading 1"), one.title)
-        _write(document.add_paragraph(), one.text)
+        said = document.add_paragraph()
+        _write(said, one.lead, bold=True)
+        _write(said, one.text)
     for n, picture in enumerate(brief.pictures, start=1):
         shown = document.add_paragraph()
         shown.paragraph_format.keep_with_next = True
