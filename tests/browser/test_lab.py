@@ -19,7 +19,7 @@ OUTPUTS = """jupyterapp.shell.currentWidget.content.model.sharedModel.cells.filt
 
 
 @pytest.fixture
-def lab(root, tmp_path):
+def lab(root, tmp_path, browser):
     """JupyterLab on a copy of the notebooks: its address."""
     shutil.copytree(root / "notebooks", tmp_path / "notebooks")
     (tmp_path / "data").symlink_to(root / "data")
@@ -33,6 +33,7 @@ def lab(root, tmp_path):
             env=environment, stdout=log, stderr=log, cwd=tmp_path)
         try:
             yield until(lambda: re.search(r"http://127\.0\.0\.1:\d+/", (tmp_path / "log").read_text()))[0]
+            browser.open("about:blank")     # what JupyterLab has to say on leaving is not the next page's
         finally:
             server.terminate()
             server.wait(30)
