@@ -78,8 +78,8 @@ def load_problems(source, catalog: Catalog | None = None) -> list[Entry]:
     path = Path(source) if isinstance(source, (str, Path)) else named_file(source, "problems")
     if path is None:
         return []
-    catalog = catalog or source.catalog
     spec = validate(_File, read_yaml(path), path)
+    catalog = catalog or source.catalog
     seen: set[object] = set()
     for n, entry in enumerate(spec.entries):
         at = {"file": str(path), "key": f"entries.{n}"}
