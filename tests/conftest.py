@@ -172,13 +172,13 @@ def failures():
 
 @pytest.fixture(autouse=True)
 def _language_and_store_restored():
-    """A test that changes the language or the store does not change the next test's."""
-    from ebank_lib.wording import language, use_language
+    """A test, or a command that a module's fixture ran, does not change the language or the store of the next test."""
+    from ebank_lib.wording import use_language
 
-    before = language()
+    use_language("zh")
     os.environ["EBANK_CACHE"] = STORE
     yield
-    use_language(before)
+    use_language("zh")
 
 
 @pytest.fixture(scope="session")

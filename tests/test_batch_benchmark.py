@@ -73,7 +73,7 @@ def options(root) -> set[str]:
     from ebank_lib.cli import report
 
     parser = argparse.ArgumentParser()
-    report.add_options(parser, int)
+    report.add_options(parser)
     return {name for action in parser._actions for name in action.option_strings} | {"--source", "--lang"}
 
 
