@@ -251,3 +251,9 @@ def test_a_folder_that_is_no_environment_is_left_alone(place):
     (place / ".venv" / "thesis.txt").touch()
     done = set_up(place)
     assert "move it away" in done.stderr and (place / ".venv" / "thesis.txt").exists()
+
+
+def test_no_pattern_repeats_a_group_possessively(root):
+    """Python 3.11 before .5, which Debian 12 has, takes away what stands after one (CPython's issue 106052)."""
+    group = re.compile(r"\)(?:[*+?]|\{[\d,]+\})\+|\(\?>")
+    assert [str(path) for path in (root / "ebank_lib").rglob("*.py") if group.search(path.read_text("utf-8"))] == []

@@ -86,8 +86,9 @@ def _parse(content: bytes) -> ElementTree.Element:
 # no prefix, its address first, no sign in an attribute that might end it. A sheet that has one written otherwise, or a
 # comment that might hide one, is first written anew.
 
-_PLACE, _MORE = rb' r="([A-Z]{1,3}+)([0-9]{1,7}+)"', rb'(?: [\w:]++="[^"<>]*+")*+ ?'
-_BLANKS = re.compile(rb'(?:<c r="[A-Z]{1,3}+[0-9]{1,7}+"' + _MORE + rb"(?:/>|></c>)\s*+)++")
+# Python 3.11 before .5 loses what stands after a group that is repeated possessively: single signs only are here.
+_PLACE, _MORE = rb' r="([A-Z]{1,3}+)([0-9]{1,7}+)"', rb'(?: [\w:]++="[^"<>]*+")* ?'
+_BLANK = re.compile(rb'<c r="[A-Z]{1,3}+[0-9]{1,7}+"' + _MORE + rb"(?:/>|></c>)\s*+")
 # Without an address where it is an odd one.
 _CELLS = re.compile(rb"<(?:c(?![a-z])(?:" + _PLACE + _MORE + rb'/?>)?|row(?! r="[0-9]{1,7}+"' + _MORE
                     + rb"/?>|[a-zA-Z])|!|[^\s<>/:]++:(?:c|row)[\s/>])")
@@ -111,10 +112,10 @@ def xlsx_extras(parts: dict[str, bytes], name: str, limits: Limits) -> dict[str,
     extent, found = Extent(name, limits), {}
     for part in [p for p in parts if p.startswith("xl/worksheets/")]:
         extent.begin(part)
-        written, parts[part] = parts[part], _BLANKS.sub(b"", parts[part])
+        written, parts[part] = parts[part], _BLANK.sub(b"", parts[part])
         columns, rows = _reach(parts[part])
         if None in columns:
-            parts[part] = _BLANKS.sub(b"", _plainly(written, name, part))
+            parts[part] = _BLANK.sub(b"", _plainly(written, name, part))
             columns, rows = _reach(parts[part])
         if rows:
             extent.reach(max(map(int, rows)), max(map(_number, columns)))
