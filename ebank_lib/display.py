@@ -148,12 +148,13 @@ class Shown:
 
 def lines_of(page: str) -> list[tuple[str, list[tuple[bool, str]]]]:
     """Return what :func:`html_table` made, line by line: ``caption``, ``tr`` or ``p``, and its texts, each with whether
-    it stands at the right."""
+    it stands at the right. A cell over several columns stands in the first."""
     lines = []
     for tag, inside in re.findall(r"(?s)<(caption|tr|p)\b[^>]*>(.*?)</\1>", page):
         cells = re.findall(r"(?s)<t[hd]( class=\"n\")?[^>]*>(.*?)</t[hd]>", inside) if tag == "tr" else [("", inside)]
         lines.append((tag, [(bool(right), html.unescape(re.sub("<[^>]*>", "", text))) for right, text in cells]))
-    return lines
+    wide = max((len(cells) for tag, cells in lines if tag == "tr"), default=0)
+    return [(tag, cells + [(False, "")] * (wide - len(cells)) if tag == "tr" else cells) for tag, cells in lines]
 
 
 def plain_text(page: str) -> str:

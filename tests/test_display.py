@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ebank_lib.display import html_table, show
+from ebank_lib.display import html_table, plain_text, show
 
 
 def frame():
@@ -55,3 +55,10 @@ def test_a_long_word_may_be_broken_and_stays_whole_in_text():
     name = "2016/RTGS16112016ACB4064CDD064613B7E3B9ADD29A9191.XLS"
     made = html_table(pd.DataFrame({"file": [name]}))
     assert "<wbr>" in made and name in made.replace("<wbr>", "")
+
+
+def test_in_a_terminal_no_column_is_lost_where_tables_differ_in_width():
+    narrow, wide = pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1], "b": [2], "c": [3]})
+    lines = plain_text(html_table(narrow, lang="en") + html_table(wide, lang="en")).splitlines()
+    assert [line.split() for line in lines] == [["a"], ["1"], ["a", "b", "c"], ["1", "2", "3"]]
+    assert plain_text(html_table(wide.iloc[:0], lang="en")).splitlines()[0].split() == ["a", "b", "c"]

@@ -107,6 +107,11 @@ def test_in_a_paper_a_result_is_the_table_that_it_shows_with_names_and_no_ids(su
     assert not found.map(lambda text: "mobile" in text or "_" in text).to_numpy().any()
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_table_without_rows_is_a_file_too(suffix, tmp_path):
+    assert eb.export(TABLE.iloc[:0], tmp_path / f"a.{suffix}", "en").stat().st_size > 0
+
+
 @pytest.mark.parametrize("suffix, opening", [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_a_picture_has_its_chinese_and_the_same_bytes_again(suffix, opening, cleaned, tmp_path):
     growth = eb.analyse_growth(cleaned, "rizhao")
