@@ -11,7 +11,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, wraps
 from pathlib import Path
 
@@ -102,6 +102,12 @@ def use_style() -> None:
     mpl.rcParams.update(_rules())
 
 
+def styled() -> AbstractContextManager:
+    """Return what a picture is drawn and saved in: our style, whatever matplotlib is set to, the same bytes again."""
+    # Set for the whole session, or for this picture.
+    return nullcontext() if mpl.rcParams["svg.hashsalt"] == "ebank" else mpl.rc_context(_rules())
+
+
 def in_style(plot: Callable) -> Callable:
     """Let a function draw in our style, whatever matplotlib is set to where it is called, in the reader's language."""
     signature = inspect.signature(plot)
@@ -110,8 +116,7 @@ def in_style(plot: Callable) -> Callable:
     def drawn(*args, **options):
         given = signature.bind(*args, **options)
         given.arguments["lang"] = language(given.arguments.get("lang"))
-        # Set for the whole session, or for this picture.
-        with nullcontext() if mpl.rcParams["svg.hashsalt"] == "ebank" else mpl.rc_context(_rules()):
+        with styled():
             return plot(*given.args, **given.kwargs)
     return drawn
 

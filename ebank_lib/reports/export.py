@@ -124,12 +124,14 @@ def _drawn(kind: str, result: object, lang: str) -> bytes:
     """What a result's ``plot()`` draws, with its faces, without the time and without chance in its names."""
     import matplotlib.pyplot as plt
 
+    from ..charts.style import styled
+
     if not hasattr(result, "plot") or isinstance(result, pd.DataFrame | pd.Series):
         raise ConfigError("has no picture", found=type(result).__name__, expected="a result with plot()")
     buffer, untimed = io.BytesIO(), {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
-    drawn = result.plot(lang=lang)
-    figure = getattr(drawn, "figure", drawn)
-    with plt.rc_context({"svg.hashsalt": "ebank", "pdf.fonttype": 42}):
+    with styled():
+        drawn = result.plot(lang=lang)
+        figure = getattr(drawn, "figure", drawn)
         figure.savefig(buffer, format=kind, metadata=untimed, dpi=300)
     plt.close(figure)
     return buffer.getvalue()
