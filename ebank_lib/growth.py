@@ -152,16 +152,16 @@ def trend(x: pd.Series, level: float = 0.95) -> Trend:
     inflation, rho = _variance_inflation(values - slope * np.arange(values.size))
     if rho > WALK:
         slope, se = _mean_change(v, here)
-        reach, p = stats.t.ppf((1 + level) / 2, n - 2) * se, float(2 * stats.t.sf(abs(slope) / se, n - 2))
-        verdict = "none" if p >= 1 - level else "rises" if slope > 0 else "falls"
-        return Trend(slope, slope - reach, slope + reach, p, n, verdict)
-    var *= inflation
-    p = float(2 * stats.norm.sf(max(abs(s) - 1, 0) / math.sqrt(var))) if var > 0 else 1.0
-    reach = stats.norm.ppf((1 + level) / 2) * math.sqrt(var)
-    lo, hi = (slopes[int(np.clip(round(k), 0, slopes.size - 1))]
-              for k in ((slopes.size - reach) / 2 - 1, (slopes.size + reach) / 2))
-    verdict = "none" if p >= 1 - level else "rises" if s > 0 else "falls"
-    return Trend(slope, float(lo), float(hi), p, n, verdict)
+        p, up = float(2 * stats.t.sf(abs(slope) / se, n - 2)), slope
+        reach = stats.t.ppf((1 + level) / 2, n - 2) * se
+        lo, hi = slope - reach, slope + reach
+    else:
+        var *= inflation
+        p, up = float(2 * stats.norm.sf(max(abs(s) - 1, 0) / math.sqrt(var))) if var > 0 else 1.0, s
+        reach = stats.norm.ppf((1 + level) / 2) * math.sqrt(var)
+        lo, hi = (slopes[int(np.clip(round(k), 0, slopes.size - 1))]
+                  for k in ((slopes.size - reach) / 2 - 1, (slopes.size + reach) / 2))
+    return Trend(slope, float(lo), float(hi), p, n, "none" if p >= 1 - level else "rises" if up > 0 else "falls")
 
 
 def _mean_change(v: np.ndarray, months: np.ndarray) -> tuple[float, float]:
