@@ -191,7 +191,7 @@ def _ahead(facts: Facts, row: Mapping[str, Any]) -> Text | None:
     if ahead is None:
         return None
     said = facts.say("ahead", month=facts.month(ahead["month"]), y=facts.value(ahead, "y_hat"),
-                     lo=facts.value(ahead, "lo-80", bare=True), hi=facts.value(ahead, "hi-80"))
+                     limits=facts.limits(ahead))
     if row["kind"] == "ratio" or row["yoy"] is None or row["y"] <= 0 or (
             pd.Period(ahead["month"], "M") - pd.Period(row["month"], "M")).n != YEAR:
         return said
