@@ -445,4 +445,3 @@ def plan_for(context: Context, indicators: Iterable[str] | None) -> Plan:
         raise SeriesError("no indicator to simulate", expected="at least one with data")
     derived = {k: r for k, r in plan.derived.items() if free.issuperset(plan.movers(k))}
     return Plan(tuple(k for k in plan.free if k in free), derived)
-

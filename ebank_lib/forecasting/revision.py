@@ -18,6 +18,7 @@ from .series import as_monthly, observed
 _OFF = 0.05         # probability, were the forecast right, of a departure that is called off track
 _POINTS = 2000      # of the old distribution, in which a new month's place is looked up
 
+
 @dataclass(frozen=True, repr=False)
 class Revision(Shown):
     """What new data did to a forecast; see :func:`revise`.

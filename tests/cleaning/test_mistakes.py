@@ -8,6 +8,7 @@ from ebank_lib.cleaning.series import expect
 
 # --- columns in another unit, by hand
 
+
 def columns(moves, months=24, units=5, noise=0.0):
     """Return (units, months, 1) of about 1,000 that are `moves[unit]` powers of ten larger in some months."""
     rng = np.random.default_rng(1)

@@ -61,6 +61,7 @@ def test_the_distribution_is_the_one_of_the_limits(model):
     for column, q in (("lo-95", 0.025), ("lo-80", 0.1), ("y_hat", 0.5), ("hi-80", 0.9), ("hi-95", 0.975)):
         assert np.allclose(np.quantile(points, q, axis=0), f.block()[column], rtol=2e-3)
 
+
 A = [2.1, 2.4, 3.3, 2.9, 2.7, 1.8, 1.2, 0.9, 1.1, 1.5, 3.1, 3.6]
 B = [1.9, 1.7, 2.4, 2.2, 2.1, 1.9, 1.6, 1.1, 1.5, 1.8, 2.2, 2.4]
 

@@ -245,6 +245,7 @@ def test_the_sentence_of_who_carries_knows_its_cells(paths):
     shown = {c[2]: c[0] for c in cells(said)}
     assert shown["order"] == str(half) and shown["share"] == f"{ranked['share'].iloc[0] * 100:.0f}%"
 
+
 def test_shares_of_the_expected_increase_add_up(paths):
     found = who_carries(ending(paths, 12), "mobile")
     now = paths.history["mobile"].xs(paths.origin, level="month")

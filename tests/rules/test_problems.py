@@ -176,6 +176,7 @@ def test_position_in_the_province(judge, catalog):
 
 def test_volatility_needs_its_whole_interval_beyond_the_threshold(judge):
     rng = np.random.default_rng(2)
+
     def path(first, second):
         return 1e5 * np.exp(np.cumsum(np.r_[0, first * rng.normal(size=21), second * rng.normal(size=22)]))
     ask = rule("volatility_change", ["sms_income"], "above", 1)
@@ -222,8 +223,6 @@ def test_without_an_event_one_branch_in_ten_is_called_unstable_at_most(judge, mo
     at = MONTHS.get_loc(pd.Period(month, "M")) + 1
     logs[:, at:, 0] -= 0.8
     assert np.mean([chance(one).value < 0.1 for one in logs[:100]]) > 0.5
-
-
 
 
 # --- verdicts come together
