@@ -131,7 +131,7 @@ class FileSpec(Strict):
     last: Annotated[str, AfterValidator(_year_and_month)] | None = Field(None, alias="to")
     month: Annotated[Month, _COLUMN] | None = None
     revision: Revision | None = None
-    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
+    encoding: Literal["utf-8", "gb18030", "utf-16", "cp1252"] | None = None
 
     @cached_property
     def span(self) -> tuple[int, int]:

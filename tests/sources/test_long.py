@@ -36,6 +36,14 @@ def test_a_line_that_names_the_separator_is_followed_and_not_counted():
     assert rows("\ufeffsep=\t\na,b\tc\n") == [["a,b", "c"]]
 
 
+def test_western_european_text_is_not_taken_for_chinese():
+    table = "Filial;Mês;Clientes\nSão Paulo;2010-01;5\nBrasília;2010-01;6\n"
+    with pytest.raises(SourceError, match="no likely GB18030.* save it as UTF-8, or declare its `encoding`: .*cp1252"):
+        rows(table, "cp1252")
+    assert csv_rows(table.encode("cp1252"), "t.csv", "cp1252", Limits()) == rows(table)
+    assert rows("机构;客户\n東城（元）;5\n", "gb18030") == [["机构", "客户"], ["東城（元）", "5"]]
+
+
 def test_notes_above_and_below_a_wide_csv_are_notes(folder):
     folder.write("2010-03.csv", "全省客户情况表;;\n单位：户;;\n机构;客户数;备注\n东城;12,345;\n西城;7;x\n"
                  "注：模拟数据，仅供测试\n制表：张三\n")
