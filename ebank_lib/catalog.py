@@ -176,6 +176,14 @@ class Branch:
         return getattr(self, language(lang))
 
 
+def _one_of_a_name(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return what goes by each name, as :func:`fold` compares them; a name that two have is left out."""
+    found: dict[str, set[str]] = {}
+    for name, one in named:
+        found.setdefault(fold(name), set()).add(one)
+    return {name: ones.pop() for name, ones in found.items() if len(ones) == 1}
+
+
 @dataclass(frozen=True)
 class Catalog:
     """Indicators, units, identities and branches of one source, each by its key."""
@@ -189,27 +197,32 @@ class Catalog:
     headline: tuple[str, ...]
 
     def indicator(self, key: str) -> Indicator:
-        """Return an indicator; "" is the first of the `headline` ones, those a reader asks about first.
+        """Return an indicator by its key or one of its labels; "" is the first of the `headline` ones, those a reader
+        asks about first.
 
         Raises
         ------
         UnknownNameError
             Naming the nearest key and all that exist.
         """
-        found = self.indicators.get(key or self.headline[0]) if isinstance(key, str) else None
+        name = (key or self.headline[0]) if isinstance(key, str) else ""
+        found = name if name in self.indicators else self._labels.get(fold(name))
         if found is None:
-            raise UnknownNameError("indicator", key, self.indicators)
-        return found
+            near = nearest(fold(name), self._labels)
+            raise UnknownNameError("indicator", key, self.indicators, suggestion=self._labels[near] if near else None)
+        return self.indicators[found]
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        """The keys of the indicators by their labels."""
+        return _one_of_a_name((text, one.key) for one in self.indicators.values() for text in (
+            one.key, one.zh, one.en, *((one.short.zh, one.short.en) if one.short else ())))
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The ids of the branches by every name they go by, as :func:`fold` compares them; a name that two
-        branches have is left out."""
-        found: dict[str, set[str]] = {}
-        for one in self.branches.values():
-            for text in (one.id, one.zh, one.en, *one.aliases):
-                found.setdefault(fold(text), set()).add(one.id)
-        return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
+        """The ids of the branches by every name they go by."""
+        return _one_of_a_name((text, one.id) for one in self.branches.values()
+                              for text in (one.id, one.zh, one.en, *one.aliases))
 
     def branch(self, branch: str) -> Branch:
         """Return a branch by its id or one of its names; a number is taken as its digits (papermill turns ``0351`` into
@@ -260,6 +273,7 @@ class Catalog:
             The indicator does not exist, or it does not follow from others.
         """
         ind = self.indicator(key)
+        key = ind.key
         for identity in self.identities:
             if (identity.kind, identity.total) == ("sum", key):
                 return panel[identity.parts].sum(axis=1, skipna=False).rename(key)
@@ -280,15 +294,16 @@ class Catalog:
                               expected="numerator and denominator, or parts")
         of = [self.indicator(one) for one in (
             parts or [numerator, *([denominator] if isinstance(denominator, str) else denominator)])]
-        if parts and ({one.kind for one in of} != {of[0].kind} or of[0].kind == "ratio" or len({*parts}) < len(parts)
+        keys = [one.key for one in of]
+        if parts and ({one.kind for one in of} != {of[0].kind} or of[0].kind == "ratio" or len({one.key for one in of}) < len(of)
                       or {one.unit for one in of} != {of[0].unit}):
             raise ConfigError("the parts do not add up", key=str(key), found=", ".join(
                 f"{one.key} ({one.kind}, {one.unit})" for one in of), expected="stocks or flows, of one kind and unit")
         made = validate(Indicator, {"key": key, "zh": zh or key, "en": en or key, "group": of[0].group, **(
             {"kind": of[0].kind, "unit": of[0].unit} if parts else {
-                "kind": "ratio", "unit": "1", "numerator": numerator, "denominator": denominator,
+                "kind": "ratio", "unit": "1", "numerator": keys[0], "denominator": keys[1:] if keys[2:] else keys[1],
                 "bounded": bounded})}, "with_indicator")
-        sums = (Identity(kind="sum", total=key, parts=parts),) if parts else ()
+        sums = (Identity(kind="sum", total=key, parts=keys),) if parts else ()
         return replace(self, indicators={**self.indicators, key: made}, identities=(*self.identities, *sums),
                        base_units={"1": Labels(zh="", en=""), **self.base_units})
 

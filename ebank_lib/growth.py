@@ -360,9 +360,10 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     frame = (data.xs(branch, level="branch") if whole else data.block(branch)).sort_index()
     if not whole:
         events = events or data.source.config.events
-    keys = [k for k in catalog.indicators if k in frame.columns] if indicators is None else list(indicators)
+    keys = [k for k in catalog.indicators if k in frame.columns] if indicators is None else [
+        catalog.indicator(key).key for key in indicators]
     for key in keys:
-        if catalog.indicator(key).key not in frame.columns:
+        if key not in frame.columns:
             raise UnknownNameError("indicator", key, frame.columns)
     share = (frame[keys].loc[:, (frame[keys] > 0).any()] > 0).mean(axis=1).fillna(0.0)
     first = frame.index[share >= min(0.5, share.max())][0]     # the first month in which half of what there is begins

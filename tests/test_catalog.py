@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import os
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -30,6 +31,20 @@ def test_sixteen_branches_report_and_one_was_merged(catalog):
     assert catalog.total == "shandong"
     assert catalog.branch("shengli").merged_into == "dongying"
     assert catalog.branch("shengli").merged_month == pd.Period("2009-07", "M")
+
+
+def test_an_indicator_goes_by_its_labels_too(catalog):
+    one = catalog.indicators["mobile_txn"]
+    for text in (one.zh, one.en, one.short_label("zh"), one.en.upper(), f" {one.zh}　"):
+        assert catalog.indicator(text) is one, text
+    with pytest.raises(UnknownNameError, match="Did you mean 'mobile_txn'"):
+        catalog.indicator(one.zh + "数")
+    other = catalog.indicators["counter_txn"].model_copy(update={"zh": one.zh})
+    both = replace(catalog, indicators={**catalog.indicators, "counter_txn": other})
+    with pytest.raises(UnknownNameError):
+        both.indicator(one.zh)
+    own = catalog.with_indicator("both", parts=[one.zh, catalog.indicators["counter_txn"].en])
+    assert own.identities[-1].parts == ["mobile_txn", "counter_txn"]
 
 
 def test_chart_labels_are_unambiguous_within_a_language(catalog):

@@ -85,7 +85,7 @@ def plot_before_after(cleaned: Cleaned, branch: str, indicator: str, ax: Axes | 
 
     A log axis where what was printed spans more than a factor of thirty.
     """
-    ax = style.axes_of(ax, 3.4)
+    ax, indicator = style.axes_of(ax, 3.4), cleaned.catalog.indicator(indicator).key
     y, before = cleaned.series(branch, indicator, doubtful="keep"), printed_series(cleaned, branch, indicator)
     x = style.month_numbers(y.index)
     ax.plot(x, before.to_numpy(), color="#9A9A9A", lw=1.2, ls=(0, (4, 2)), label=t("cleaning.chart_printed", lang))

@@ -286,9 +286,10 @@ class JointPaths:
 
     def array(self, indicator: str) -> np.ndarray:
         """Return the paths of an indicator in every branch, (branches, horizon, n)."""
-        if indicator not in self.values:
-            raise UnknownNameError("indicator with paths", indicator, self.values)
-        return self.values[indicator]
+        key = self.catalog.indicator(indicator).key
+        if key not in self.values:
+            raise UnknownNameError("indicator with paths", key, self.values)
+        return self.values[key]
 
     def of(self, branch: str, indicator: str) -> pd.DataFrame:
         """Return the paths of one series, (horizon, n), by month."""
@@ -305,7 +306,7 @@ class JointPaths:
         """
         ind = self.catalog.indicator(indicator)
         if ind.kind != "ratio":
-            return pd.DataFrame(_over_branches(self.array(indicator)), index=self.months)
+            return pd.DataFrame(_over_branches(self.array(ind.key)), index=self.months)
         if ind.numerator is None:
             raise SeriesError("a ratio without parts has no total", found=indicator,
                               expected="an indicator with numerator and denominator")

@@ -38,9 +38,8 @@ def comparable_keys(panel: pd.DataFrame, catalog: Catalog, indicators: Sequence[
     """Return the indicators to compare: those asked for, else all with a value but net new customers, which are the
     growth of a stock that is compared itself."""
     if indicators is not None:
-        for key in indicators:
-            checked_name(catalog.indicator(key).key, "indicator", panel.columns)
-        return list(dict.fromkeys(indicators))
+        return list(dict.fromkeys(
+            checked_name(catalog.indicator(key).key, "indicator", panel.columns) for key in indicators))
     new = {part for i in catalog.identities if i.kind == "change" for part in i.parts}
     return [k for k in catalog.indicators if k in panel.columns and k not in new and panel[k].notna().any()]
 

@@ -42,13 +42,15 @@ class League(Shown):
         UnknownNameError
             The indicator is not in the table.
         """
-        key = checked_name(indicator or self.indicators[0], "indicator in the table", self.indicators)
+        key = self.catalog.indicator(indicator or self.indicators[0]).key
+        checked_name(key, "indicator in the table", self.indicators)
         return self.table[self.table["indicator"] == key].sort_values("rank", kind="stable", ignore_index=True)
 
     def largest(self, indicator: str = "", n: int = 3) -> pd.DataFrame:
         """Return what the largest branches together have of an indicator: ``indicator, branches, share``."""
-        ranked = self.of(indicator).dropna(subset=["rank"])
-        return describe(pd.DataFrame({"indicator": [indicator or self.indicators[0]],
+        rows = self.of(indicator)
+        ranked = rows.dropna(subset=["rank"])
+        return describe(pd.DataFrame({"indicator": rows["indicator"].iloc[:1].tolist(),
                                       "branches": [min(n, len(ranked))], "share": [ranked["share"].iloc[:n].sum()]}),
                         kinds={"share": "percent"}, branch="*", indicator="indicator", months={"share": "window"})
 

@@ -114,11 +114,12 @@ def scope_of(province: Province, branch: str | None, lang: str = "zh", indicator
             raise UnknownNameError("branch with data", name, with_data)
         panel = panel.xs(name, level="branch")
     reported = [str(column) for column in panel.columns if panel[column].notna().any()]
-    if indicator is not None and catalog.indicator(indicator).key not in reported:
-        raise UnknownNameError(what, indicator, reported)
+    chosen = None if indicator is None else catalog.indicator(indicator).key
+    if chosen is not None and chosen not in reported:
+        raise UnknownNameError(what, chosen, reported)
     if not reported:
         raise ConfigError("the branch has no data")
-    chosen = indicator or next((key for key in catalog.headline if key in reported), reported[0])
+    chosen = chosen or next((key for key in catalog.headline if key in reported), reported[0])
     months = [known.min() if start is None else as_period(start), known.max() if end is None else as_period(end)]
     for month, text in zip(months, (start, end), strict=True):
         if month not in known:
