@@ -127,7 +127,7 @@ def work(job) -> pd.DataFrame:
                 continue        # too short or no share yet: nothing to compare
             found.append(rows_of(f, whole[key].series(branch), old, series=f"{branch} {key}", cutoff=cutoff,
                                  panel=f"{name}, ratios" if known.kind == "ratio" else name))
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()     # mobile banking was too young
 
 
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
