@@ -216,8 +216,10 @@ def test_wrong_questions_are_errors(cleaned, paths):
         simulate_joint(cleaned, indicators=["mobil"])
     with pytest.raises(UnknownNameError, match="unknown branch with paths 'zibo'.*jinan"):
         paths.of("zibo", "sms")
-    with pytest.raises(UnknownNameError, match="unknown indicator with paths"):
+    with pytest.raises(UnknownNameError, match="unknown indicator .nowhere"):
         paths.array("nowhere")
+    with pytest.raises(UnknownNameError, match="unknown indicator with paths"):
+        paths.array("phone")
 
 
 def known(rho, own, months=120, branches=12, seed=0):
