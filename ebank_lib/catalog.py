@@ -295,7 +295,7 @@ class Catalog:
         of = [self.indicator(one) for one in (
             parts or [numerator, *([denominator] if isinstance(denominator, str) else denominator)])]
         keys = [one.key for one in of]
-        if parts and ({one.kind for one in of} != {of[0].kind} or of[0].kind == "ratio" or len({one.key for one in of}) < len(of)
+        if parts and ({one.kind for one in of} != {of[0].kind} or of[0].kind == "ratio" or len({*keys}) < len(keys)
                       or {one.unit for one in of} != {of[0].unit}):
             raise ConfigError("the parts do not add up", key=str(key), found=", ".join(
                 f"{one.key} ({one.kind}, {one.unit})" for one in of), expected="stocks or flows, of one kind and unit")
