@@ -1,5 +1,8 @@
 """Each method against its formula, the combination's weights by hand, the shape of errors: quantiles, draws, limits."""
 
+from dataclasses import replace
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ from statsmodels.tsa.arima_process import arma2ma
 from ebank_lib.arma import fit_arma
 from ebank_lib.arma.levels import shock_weights, state_space
 from ebank_lib.errors import SeriesError
-from ebank_lib.forecasting import forecast
+from ebank_lib.forecasting import candidates, forecast
 from ebank_lib.forecasting.calendar import CalendarEffect, growth_evidence
 from ebank_lib.forecasting.candidates import (
     CANDIDATES,
@@ -189,6 +192,23 @@ def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late
     assert parts["combination"].weights == {m: round(w, 2) for m, w in zip(MEMBERS, weights, strict=True)}
     assert np.allclose(parts["median"].mean, np.median([p.mean for p in members], axis=0))
     assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))
+
+
+@pytest.mark.parametrize("n", [27, 60])
+@pytest.mark.parametrize("lasts", [-0.3, 0.4, 1.2])
+def test_how_far_growth_has_lasted_in_the_branches_tips_the_weights(n, lasts):
+    ready = prepare(growth(5, n=n), "flow")
+    work = replace(ready.work, lasts=lasts)
+    with patch.dict(candidates._TIPPED, dict.fromkeys(MEMBERS, lambda lasts: 1.0)):
+        untipped, _ = candidates._weights(work, MEMBERS)
+    weights, late = candidates._weights(work, MEMBERS)
+    g = min(max(lasts, 0), 1)
+    tipped = untipped * [g, 2 - g, 1 - g, 1]
+    assert MEMBERS == ("ets", "theta", "damped", "snaive_drift") and np.allclose(weights, tipped / tipped.sum())
+    assert (late > 0) == (n > 27)
+    _, _, notes = run_models(replace(ready, work=work), 6, ("combination",))
+    assert ("forecasting.tipped", {}) in notes
+    assert ("forecasting.tipped", {}) not in run_models(ready, 6, ("combination",))[2]
 
 
 def test_with_too_few_late_months_weights_are_equal_and_one_origin_is_enough():
