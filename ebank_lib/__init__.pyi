@@ -7,6 +7,9 @@ from .display import say as say
 from .display import show as show
 from .forecasting import backtest as backtest
 from .forecasting import (
+    backtest_branches as backtest_branches,
+)
+from .forecasting import (
     backtest_indicator as backtest_indicator,
 )
 from .forecasting import (

@@ -5,6 +5,7 @@ from .backtest import Backtest, Backtests, backtest
 from .context import Context
 from .forecast import Forecast, forecast, simulate_paths
 from .indicator import (
+    backtest_branches,
     backtest_indicator,
     backtest_many,
     forecast_indicator,
@@ -20,6 +21,6 @@ from .scoring import Comparison, Grade, compare, diebold_mariano
 from .series import kind_of, modelling_scale
 
 __all__ = ["Backtest", "Backtests", "Comparison", "Context", "Forecast", "Grade", "JointPaths", "Revision", "backtest",
-           "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast", "forecast_indicator",
-           "forecast_many", "interventions_indicator", "kind_of", "learn", "modelling_scale", "revise",
-           "revise_indicator", "seasonally_adjust", "simulate_joint", "simulate_paths"]
+           "backtest_branches", "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast",
+           "forecast_indicator", "forecast_many", "interventions_indicator", "kind_of", "learn", "modelling_scale",
+           "revise", "revise_indicator", "seasonally_adjust", "simulate_joint", "simulate_paths"]

@@ -177,22 +177,55 @@ class Backtest(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Backtests(Shown):
-    """Backtests of many series; see :func:`backtest_many`.
+    """Backtests of many series; see :func:`backtest_many` and :func:`backtest_branches`.
 
     Attributes
     ----------
     parts : mapping of unique_id to Backtest
     table : DataFrame
         Their tables, one below the other.
+    what : {"indicator", "branch"}
+        What a series is one of.
     """
 
     parts: Mapping[str, Backtest]
     label: object = ""
+    what: str = "indicator"
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        tables = [part.table for part in self.parts.values()]
-        return pd.concat([x for x in tables if len(x)] or tables, ignore_index=True)
+        return _stacked([part.table for part in self.parts.values()])
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The methods, the same for all series."""
+        return next(iter(self.parts.values())).models
+
+    @property
+    def horizon(self) -> int:
+        """Months ahead."""
+        return next(iter(self.parts.values())).horizon
+
+    def scored(self) -> pd.DataFrame:
+        """Return the rows that the methods can be compared on, of all series."""
+        return _stacked([part.scored() for part in self.parts.values()])
+
+    def sums(self) -> pd.DataFrame:
+        """Return how far the series' forecasts, added up, were from what came; of branches, from what came of all.
+
+        Returns
+        -------
+        DataFrame
+            ``model, origins, wape, bias``, the last two in per cent of the actual sums: of the first method and of the
+            two simple rules. A month is added up over the series that all of them forecast and whose figure is known.
+        """
+        names = list(dict.fromkeys([self.models[0], *SIMPLE]))
+        said = self.scored().pivot_table("y_hat", ["unique_id", "cutoff", "horizon", "y"], "model")
+        sums = said.reindex(columns=names).dropna().reset_index("y").groupby(level=["cutoff", "horizon"]).sum()
+        off, whole = sums[names].sub(sums["y"], axis=0), sums["y"].mean() / 100
+        table = pd.DataFrame({"wape": off.abs().mean() / whole, "bias": off.mean() / whole})
+        table.insert(0, "origins", sums.index.get_level_values("cutoff").nunique())
+        return describe(table.rename_axis("model").reset_index(), pooled=True)
 
     def grades(self, model: str | None = None) -> pd.DataFrame:
         """Return the trust grade of one method (default: the first) on each series.
@@ -208,11 +241,15 @@ class Backtests(Shown):
         rows = [{"unique_id": uid, **asdict(grade), "n": grade.origins, "reason": self.parts[uid].reason}
                 for uid, grade in grades.items()]
         table = pd.DataFrame(rows, columns=["unique_id", "letter", "ratio", "smape", "coverage", "n", "reason"])
-        return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, indicator="unique_id", pooled=True)
+        return describe(table.astype({"n": int}), kinds={"coverage": "percent"}, pooled=True,
+                        **{self.what: "unique_id"})
 
     def reading(self, lang: str | None = None) -> str:
-        """Return how many series got which grade, and why the most and the least trusted ones got theirs."""
+        """Return how many series got which grade, and why the most and the least trusted ones got theirs; of branches
+        by how much their forecasts missed the sum of all."""
         lang = language(lang)
+        if self.what == "branch":
+            return self._together(lang)
         grades = {uid: part.grade() for uid, part in self.parts.items()}
         ranked = sorted(grades, key=lambda uid: (grades[uid].letter, np.nan_to_num(grades[uid].ratio, nan=np.inf)))
         letters = pd.Series([g.letter for g in grades.values()]).value_counts().sort_index()
@@ -226,6 +263,23 @@ class Backtests(Shown):
                               why=grades[uid].reading(lang)))
         return ("" if lang == "zh" else " ").join(said)
 
+    def _together(self, lang: str) -> str:
+        grades, sums = self.grades(), self.sums().set_index("model")
+        able = grades[grades["letter"] != "E"]
+        if able.empty:
+            return t("forecasting.trusted_none_branch", lang)
+        said = []
+        if self.parts[able["unique_id"].iloc[0]].kind in ("stock", "flow"):
+            rule = sums.loc[list(SIMPLE), "wape"].idxmin()
+            mine, others = (cite(f"{sums.loc[m, 'wape']:.1f}", cell("accuracy", "wape", model=m))
+                            for m in (self.models[0], rule))
+            said.append(t("forecasting.sum_missed", lang, mine=mine, others=others, rule=model_name(rule, lang),
+                          horizon=self.horizon, n=cite(sums["origins"].iloc[0], cell("accuracy", "origins"))))
+        said.append(t("forecasting.branches_better", lang,
+                      n=cite(len(able), cell("trust_branches", letter="!=E")),
+                      k=cite((able["ratio"] < 1).sum(), cell("trust_branches", letter="!=E", ratio="<1"))))
+        return join(said, "" if lang == "zh" else " ")
+
     def _label(self, uid: str, lang: str) -> str:
         return in_language(self.parts[uid].label, lang) or uid
 
@@ -235,15 +289,18 @@ class Backtests(Shown):
         shown = self.grades()
         shown["unique_id"] = [self._label(uid, lang) for uid in shown["unique_id"]]
         shown = shown if shown["reason"].any() else shown.drop(columns="reason")
-        first = next(iter(self.parts.values()))
-        cover = f"coverage-{max(first.level):g}"
+        cover = f"coverage-{max(next(iter(self.parts.values())).level):g}"
         shown = shown.rename(columns={"coverage": cover})
         formats = {"ratio": "{:.2f}", "smape": "{:.1f}", cover: lambda v: percent(v, 0)}
-        caption = t("forecasting.grades_caption", lang, label=in_language(self.label, lang),
-                    model=model_name(first.models[0], lang))
-        heads = heads_of(shown, lang, unique_id="general.indicator", n="forecasting.origins")
+        caption = t(f"forecasting.grades_caption_{self.what}", lang, label=in_language(self.label, lang),
+                    model=model_name(self.models[0], lang))
+        heads = heads_of(shown, lang, unique_id=f"general.{self.what}", n="forecasting.origins")
         return html_table(shown, caption=caption, heads=heads, formats=formats, lang=lang,
                           notes=[self.reading(lang), t("forecasting.grade_rule", lang)])
+
+
+def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([x for x in tables if len(x)] or tables, ignore_index=True)
 
 
 def cutoffs_of(n: int, horizon: int, origins: int) -> list[int]:

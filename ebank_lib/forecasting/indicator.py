@@ -234,6 +234,42 @@ def backtest_many(cleaned, branch: str, indicators: Iterable[str] | None = None,
     return Backtests(parts, cleaned.catalog.branch(branch).label)
 
 
+def backtest_branches(cleaned, indicator: str = "", models=DEFAULT, horizon: int = 12, origins: int = 12,
+                      level=(80, 95), branches: Iterable[str] | None = None, peers: int | None = PEERS) -> Backtests:
+    """Backtest an indicator in every branch: what one branch's few origins leave open, all together may tell.
+
+    Parameters
+    ----------
+    cleaned : Cleaned
+    indicator : str
+        "" is the catalogue's first headline indicator.
+    models, horizon, origins, level, peers
+        As in :func:`backtest_indicator`, whose backtests these are.
+    branches : names, optional
+        Default: all that report the indicator.
+
+    Returns
+    -------
+    Backtests
+        For :func:`compare` too, which tests the mean loss over the branches.
+
+    Raises
+    ------
+    SeriesError
+        Options out of range, no branch.
+    UnknownNameError
+        An unknown branch, indicator or model.
+    """
+    catalog, key, context = cleaned.catalog, cleaned.catalog.indicator(indicator).key, Context.of(cleaned)
+    there = [b for b in context.branches if key in context.available and context[key].series(b).notna().any()]
+    chosen = there if branches is None else list(dict.fromkeys(cleaned.branch_id(b) for b in each(branches)))
+    if not chosen:
+        raise SeriesError("no branch to test", found=key, expected="at least one with figures of it")
+    parts = {b: backtest_indicator(cleaned, b, key, horizon, origins, level, models, peers) for b in chosen}
+    return Backtests({b: replace(part, label=catalog.branch(b).label) for b, part in parts.items()},
+                     catalog.indicator(key).short_label, "branch")
+
+
 def _keys(catalog, indicators) -> list[str]:
     found = []
     for name in catalog.indicators if indicators is None else each(indicators):

@@ -21,7 +21,7 @@ from .arima import model_name
 from .forecast import heads_of
 
 if TYPE_CHECKING:
-    from .backtest import Backtest
+    from .backtest import Backtest, Backtests
 
 SIMPLE = ("snaive", "drift")
 SURE = 0.05         # p below which a difference is called more than chance
@@ -216,15 +216,17 @@ def _verdict(row) -> str:
     return "chance" if row.p_value >= SURE else "better" if row.difference < 0 else "worse"
 
 
-def compare(backtest: Backtest, model: str | None = None, other: str | None = None) -> Comparison:
+def compare(backtest: Backtest | Backtests, model: str | None = None, other: str | None = None) -> Comparison:
     """Test one method of a backtest against another, or against all others, by :func:`diebold_mariano`.
 
     What is judged is the mean absolute error over the first months ahead of each origin, scaled as MASE: as many months
-    as there are four times as many origins of, since forecasts that overlap hardly count as new evidence.
+    as there are four times as many origins of, since forecasts that overlap hardly count as new evidence. Of many
+    series it is the mean over those that can be compared at an origin (Timmermann & Zhu 2019, "Comparing forecasting
+    performance with panel data"): what moves all of them in one month counts once.
 
     Parameters
     ----------
-    backtest : Backtest
+    backtest : Backtest or Backtests
     model : str, optional
         Default: the first.
     other : str, optional
@@ -241,7 +243,7 @@ def compare(backtest: Backtest, model: str | None = None, other: str | None = No
         checked_name(name, "forecast model", backtest.models)
     known = backtest.scored()
     loss = (known["y"] - known["y_hat"]).abs() / known["scale"].where(known["scale"] > 0)
-    wide = known.assign(loss=loss.astype(float)).pivot_table("loss", ["cutoff", "horizon"], "model")
+    wide = known.assign(loss=loss.astype(float)).pivot_table("loss", ["unique_id", "cutoff", "horizon"], "model")
     rows = [{"model": model, "other": name, **asdict(diebold_mariano(*_pair(wide, model, name, backtest.horizon)))}
             for name in others]
     table = pd.DataFrame(rows, columns=["model", "other", *(f.name for f in fields(LossTest))])
@@ -252,7 +254,7 @@ def _pair(wide: pd.DataFrame, model: str, other: str, most: int):
     """Two methods' mean losses over the months ahead, an origin a number, and how many months ahead those are."""
     if model not in wide or other not in wide:
         return [], [], 1
-    both = wide[[model, other]].dropna()
+    both = wide[[model, other]].dropna().groupby(level=["cutoff", "horizon"]).mean()
     ahead = both.index.get_level_values("horizon")
     best = ([], [], 1)
     for h in range(1, most + 1):

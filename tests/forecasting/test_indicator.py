@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.errors import UnknownNameError
+from ebank_lib.errors import SeriesError, UnknownNameError
 from ebank_lib.forecasting import (
     Context,
+    backtest_branches,
     backtest_indicator,
     backtest_many,
+    compare,
     forecast_indicator,
     learn,
     revise_indicator,
@@ -175,3 +177,40 @@ def test_without_a_store_nothing_is_done(few, monkeypatch):
     no_more(monkeypatch)
     learn(few)
     assert few.contexts == {}
+
+
+def test_the_branches_forecasts_are_added_up_and_compared_together(cleaned):
+    few = replace(of_few(cleaned), contexts={})
+    asked = {"models": ("theta",), "horizon": 3, "origins": 9}
+    b = backtest_branches(few, few.catalog.indicator("counter_txn").zh, **asked)
+    assert b.what == "branch" and list(b.parts) == Context.of(few).branches and len(b.parts) > 2
+    one = backtest_indicator(few, "rizhao", "counter_txn", **asked)
+    pd.testing.assert_frame_equal(b.parts["rizhao"].table, one.table)
+    rows = b.table[b.table["y"].notna()]
+    sums = rows.groupby(["model", "cutoff", "horizon"])[["y", "y_hat"]].sum()
+    off = (sums["y_hat"] - sums["y"]).groupby("model")
+    whole = sums["y"].groupby("model").mean()
+    found = b.sums().set_index("model")
+    assert found.index.tolist() == ["theta", "snaive", "drift"] and (found["origins"] == 9).all()
+    assert np.allclose(found["wape"], (100 * off.agg(lambda x: x.abs().mean()) / whole)[found.index])
+    assert np.allclose(found["bias"], (100 * off.mean() / whole)[found.index])
+    # What moves all branches counts once: one mean loss an origin.
+    rows = rows.assign(loss=(rows["y"] - rows["y_hat"]).abs() / rows["scale"])
+    loss = rows[rows["horizon"] <= 2].pivot_table("loss", ["cutoff", "horizon"], "model").groupby("cutoff").mean()
+    t = compare(b, other="drift").table.iloc[0]
+    assert (t["n"], t["horizon"]) == (9, 2) and np.isclose(t["difference"], (loss["theta"] - loss["drift"]).mean())
+    better = int((b.grades()["ratio"] < 1).sum())
+    assert f"Of the {len(b.parts)} branches that can be judged, in {better}" in b.reading("en")
+    assert f"{found['wape']['theta']:.1f}%" in b.reading("zh") and few.catalog.branch("rizhao").zh in b.to_html("zh")
+    ratio = backtest_branches(cleaned, "mobile_activity", branches=["rizhao", "jinan"], **asked)
+    assert "added up" not in ratio.reading("en") and "Of the 2 branches that can be judged" in ratio.reading("en")
+
+
+def test_branches_of_no_history_are_not_judged_and_none_is_an_error(cleaned):
+    few = of_few(cleaned)
+    young = replace(few, panel=few.panel[few.panel.index.get_level_values("month") > few.months[-10]], contexts={})
+    b = backtest_branches(young, "counter_txn", models=("theta",), origins=2)
+    assert "历史太短" in b.reading("zh") and "too short" in b.to_html("en")
+    assert (b.sums()["origins"] == 0).all() and b.sums()["wape"].isna().all()
+    with pytest.raises(SeriesError, match="no branch to test; found 'counter_txn'"):
+        backtest_branches(young, "counter_txn", branches=[])
