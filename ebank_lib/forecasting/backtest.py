@@ -201,11 +201,6 @@ class Backtests(Shown):
         """The methods, the same for all series."""
         return next(iter(self.parts.values())).models
 
-    @property
-    def horizon(self) -> int:
-        """Months ahead."""
-        return next(iter(self.parts.values())).horizon
-
     def scored(self) -> pd.DataFrame:
         """Return the rows that the methods can be compared on, of all series."""
         return _stacked([part.scored() for part in self.parts.values()])
@@ -271,10 +266,11 @@ class Backtests(Shown):
         said = []
         if self.parts[able["unique_id"].iloc[0]].kind in ("stock", "flow"):
             rule = sums.loc[list(SIMPLE), "wape"].idxmin()
-            mine, others = (cite(f"{sums.loc[m, 'wape']:.1f}", cell("accuracy", "wape", model=m))
-                            for m in (self.models[0], rule))
-            said.append(t("forecasting.sum_missed", lang, mine=mine, others=others, rule=model_name(rule, lang),
-                          horizon=self.horizon, n=cite(sums["origins"].iloc[0], cell("accuracy", "origins"))))
+            n, mine = (cite(text, cell("accuracy", column, model=self.models[0])) for column, text in (
+                ("origins", sums["origins"].iloc[0]), ("wape", f"{sums['wape'].iloc[0]:.1f}")))
+            others = cite(f"{sums.loc[rule, 'wape']:.1f}", cell("accuracy", "wape", model=rule))
+            said.append(t("forecasting.sum_missed", lang, n=n, mine=mine, others=others, rule=model_name(rule, lang),
+                          horizon=next(iter(self.parts.values())).horizon))
         said.append(t("forecasting.branches_better", lang,
                       n=cite(len(able), cell("trust_branches", letter="!=E")),
                       k=cite((able["ratio"] < 1).sum(), cell("trust_branches", letter="!=E", ratio="<1"))))

@@ -244,20 +244,20 @@ def compare(backtest: Backtest | Backtests, model: str | None = None, other: str
     known = backtest.scored()
     loss = (known["y"] - known["y_hat"]).abs() / known["scale"].where(known["scale"] > 0)
     wide = known.assign(loss=loss.astype(float)).pivot_table("loss", ["unique_id", "cutoff", "horizon"], "model")
-    rows = [{"model": model, "other": name, **asdict(diebold_mariano(*_pair(wide, model, name, backtest.horizon)))}
+    rows = [{"model": model, "other": name, **asdict(diebold_mariano(*_pair(wide, model, name)))}
             for name in others]
     table = pd.DataFrame(rows, columns=["model", "other", *(f.name for f in fields(LossTest))])
     return Comparison(describe(table, pooled=True))
 
 
-def _pair(wide: pd.DataFrame, model: str, other: str, most: int):
+def _pair(wide: pd.DataFrame, model: str, other: str):
     """Two methods' mean losses over the months ahead, an origin a number, and how many months ahead those are."""
     if model not in wide or other not in wide:
         return [], [], 1
     both = wide[[model, other]].dropna().groupby(level=["cutoff", "horizon"]).mean()
     ahead = both.index.get_level_values("horizon")
     best = ([], [], 1)
-    for h in range(1, most + 1):
+    for h in sorted(set(ahead)):
         groups = both[ahead <= h].groupby(level="cutoff")
         mean = groups.mean()[groups.size() == h]
         if h == 1 or len(mean) >= 4 * h:

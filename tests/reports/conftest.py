@@ -210,7 +210,7 @@ def sample_reports(root, cleaned, tmp_path_factory) -> dict[str, Path]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         run = {"code": package_sha256(), "versions": library_versions(), "about": about.plain, "files": files,
-               "stages": [p.stem for p in books], "source": "data/shandong", "data": [],
+               "stages": [p.stem for p in books], "source": "data/shandong", "data": [], "simulated": True,
                "parameters": {p.stem: {"branch": branch, "indicator": indicator.key} for p in books}}
         (folder / "run.json").write_bytes(run_json_bytes(run, written))
     return made

@@ -175,7 +175,8 @@ def small(tmp_path_factory):
     from benchmarks.batch import add_source, project
 
     folder = project(tmp_path_factory.mktemp("six") / "p")
-    return folder, {"source": add_source(folder, 3), "branch": "jinan", "lang": "en"}
+    return folder, {"source": add_source(folder, 3), "branch": "jinan", "lang": "en",
+                    "max_p": 2, "max_q": 2, "horizon": 6, "origins": 3, "paths": 200}      # as quick as it can be
 
 
 @pytest.mark.slow
