@@ -24,7 +24,8 @@ _FIT = 3.0          # and what is left must be this ordinary,
 _NEAR = 0.15        # in logs this close to what the neighbours suggest,
 _NEAR_TELLING = 0.5  # or this, where the digits themselves speak for a moved point
 _SMOOTH = 0.02      # (a smoother series is not asked for more)
-_MANIFOLD, _BEYOND, _SIDE = 8.0, 2.5, 4     # times both sides, and their own spreads, in so many months
+_MANIFOLD, _BEYOND, _SIDE = 8.0, 2.5, 4     # times both sides, and their own spreads, in so many months;
+_UNUSUAL = 3.0      # standard deviations that it must be as well: of a series that does so by itself nothing is known
 _NEWS = 0.25        # in logs: the least by which a newest month may be off
 
 
@@ -153,6 +154,7 @@ def find_spikes(x: np.ndarray, step: np.ndarray, expected: Expectation) -> list[
     z = expected.z(x.ravel(), np.arange(x.size)).reshape(x.shape)
     size = np.where(comes_back(x, expected), np.abs(z), 0.0)
     far, near = _far(x, step)
+    far &= np.abs(z) >= _UNUSUAL
     odd = (size > ODD) & (size >= maximum_filter1d(size, 3, axis=1))
     likely = np.where(odd, expected.likely(), near)
     step = _usual(step)
@@ -174,9 +176,11 @@ def _usual(step: np.ndarray) -> np.ndarray:
 
 
 def _far(x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers many times (or a small part of) what stands on both sides, however restless the series, and
-    the level of the nearer side. Each side is judged by its own four months, so that a new level hides nothing; counts
-    of a few digits are too small to tell."""
+    """Return the numbers many times (or a small part of) what stands on both sides, and the level of the nearer side.
+
+    Each side is judged by its own four months, so that a new level hides nothing; counts of a few digits are too small
+    to tell.
+    """
     log = np.log(np.where((x > 0) & ~(x < 0).any(axis=1, keepdims=True), x + 10 * step, np.nan))
     away, level = np.full((2, *x.shape), np.nan), np.full((2, *x.shape), np.nan)
     for n, side in enumerate((log, log[:, ::-1])):

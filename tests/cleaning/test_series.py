@@ -51,6 +51,15 @@ def test_a_level_that_moves_and_stays_is_only_said(policy, at, times, seed):
     assert said == {("level_break", "flagged", at)} and np.array_equal(got, values)
 
 
+@pytest.mark.parametrize("spread", [0.3, 1.6])
+def test_a_jump_of_many_times_is_odd_only_where_the_series_does_not_do_so_by_itself(spread):
+    rng = np.random.default_rng(4)
+    values = np.round(2e5 * np.exp(spread * rng.normal(size=len(MONTHS))))
+    values[14:19] = 1e5, 1e5, 4e6, 1e5, 1e5
+    got, said = clean_one(values)
+    assert (("spike", "flagged", 16) in said) == (spread == 0.3) and np.array_equal(got, values)
+
+
 @pytest.mark.parametrize(("policy", "at", "times"), [
     ("conservative", 1, 3.0), ("conservative", 35, 0.3), ("none", 2, 0.3), ("none", 34, 3.0), ("interpolate", 1, 0.3),
     ("interpolate", 2, 3.0), ("interpolate", 34, 0.3), ("interpolate", 35, 3.0)])
