@@ -76,7 +76,8 @@ class Facts:
         one = self.indicator(about.get("indicator", self.main))
         named = self.lang == "en" and one["unit"] and one["unit"] in one["label"]
         unit = "" if bare or named else one["unit"]
-        return cite(value_text({**one, "unit": {self.lang: unit}}, value, self.lang), *refs)
+        said = value_text({**one, "unit": {self.lang: unit}}, value, self.lang)
+        return cite(said.replace(" ", "\u00a0"), *refs)      # a figure and its unit stay on one line
 
     def change(self, key: str, change: float, *refs: Ref, sign: bool = False) -> Text:
         """A growth rate, or the points of a ratio."""
