@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebank_lib.cleaning.ledger import Book, for_reading, inert, phrase, with_reasons
+from ebank_lib.cleaning.ledger import Book, _once, for_reading, inert, phrase, with_reasons
 
 from .conftest import small_catalog
 
@@ -70,6 +70,11 @@ def test_numbers_of_a_month_treated_alike_share_a_row_and_a_proof_is_said_once()
     assert got["after"].tolist() == ["45.67%", "7 customers", "9 customers"]
     assert got["text"].tolist()[1:] == ["5", "5"] and pd.isna(got["text"][0]) and pd.isna(got["address"][0])
     assert got["reason"][2].count("which makes it hold") == 1
+
+
+def test_only_the_first_of_several_reasons_keeps_a_proof_that_they_share():
+    given = [("unit, by the total", "by the total"), ("slip, by the total", "by the total"), ("doubt", "")]
+    assert _once(given) == ["unit, by the total", "slip", "doubt"]
 
 
 def test_a_formula_gets_an_apostrophe_and_a_carriage_return_ends_no_line():

@@ -41,6 +41,13 @@ def test_four_of_five_rows_must_agree(rows, found):
     assert bool(slips(x)) == found
 
 
+@pytest.mark.parametrize("blank, found", [(3, True), (4, False)])
+def test_a_jump_is_seen_over_three_blank_months_and_no_more(blank, found):
+    x = columns({(u, m): 4 for u in range(5) for m in range(14, 24)})
+    x[:, 14 - blank: 14] = np.nan
+    assert bool(slips(x)) == found
+
+
 @pytest.mark.parametrize("size, found", [(0.72, True), (0.69, False), (-0.72, True)])
 def test_less_than_seven_tenths_of_a_power_of_ten_is_no_unit(size, found):
     assert bool(slips(columns({(u, 9): size for u in range(5)}))) == found

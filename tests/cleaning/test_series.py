@@ -51,6 +51,16 @@ def test_a_level_that_moves_and_stays_is_only_said(policy, at, times, seed):
     assert said == {("level_break", "flagged", at)} and np.array_equal(got, values)
 
 
+@pytest.mark.parametrize(("times", "found"), [(1.12, [18]), (1.08, [])])
+def test_a_level_breaks_by_a_tenth_at_least_however_smooth_the_series(times, found):
+    """Nine times the least noise, a hundredth."""
+    values = 2000 * np.exp(0.03 * np.arange(36))
+    values[18:] *= times
+    x = values[None, :, None]
+    expected = expect(x, np.full(x.shape, 0.005), np.ones(x.shape), np.array([True]))
+    assert [odd.place for odd in find_breaks(x, expected, np.array([True]))] == found
+
+
 @pytest.mark.parametrize("spread", [0.3, 1.6])
 def test_a_jump_of_many_times_is_odd_only_where_the_series_does_not_do_so_by_itself(spread):
     rng = np.random.default_rng(4)
