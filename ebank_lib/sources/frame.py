@@ -116,7 +116,8 @@ def from_frame(df: pd.DataFrame, *, catalog: Catalog | str | Path | None = None,
         column ``branch``. *Long*: columns ``branch, month, indicator, value``, and ``unit`` if there is one; or
         Nixtla's ``unique_id, ds, y``, where each ``unique_id`` is ``branch/indicator``, else a branch. Months are a
         PeriodIndex, a DatetimeIndex (any day of the month), or a column ``month``, ``ds``, ``date`` or 月份 of dates or
-        texts, in any order. NaN is what was not reported.
+        texts, in any order. Branches may be in the one column of names, whatever it is called. NaN is what was not
+        reported.
     catalog : Catalog or path, optional
         A ``catalog.yaml``, with ``branches.csv`` beside it if there is one. Columns are keys or names of its
         indicators. Without it all is drafted from names and values: `drafted` of the source says how and why.

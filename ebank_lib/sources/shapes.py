@@ -35,6 +35,7 @@ _UNIT = ("unit", "单位")
 _KEYS = {*_MONTH, *_BRANCH, *_INDICATOR, *_UNIT}
 _OURS = ("doubtful",)       # of a panel.csv that a report leaves
 _NO_NUMBER = re.compile(r"(?i)[\W_]*|#?n/?a|nan|null|none|无|未报|缺报?")
+_NUMBER = re.compile(r"[\W_]*\d")
 _OFTEN = {3: "quarterly", 6: "half-yearly", 12: "yearly"}
 TO_MONTHS = "Make months of it first: sums of flows, last values of stocks, as df.resample('ME').sum() and .last() do"
 _TOO_FEW = "Months are needed: a quarter's sum or level does not say them"
@@ -63,6 +64,8 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
     month, place, indicator, value, unit = (
         _column(table.names, names) for names in (_MONTH, _BRANCH, _INDICATOR, _VALUE, _UNIT))
     month = month or _dated(table)
+    if place is None and branch is None:
+        place = _telling_apart(table, [month, *filter(None, [indicator, unit])])
     if place is not None and branch is not None:
         raise ConfigError("goes with a table without branches", key="branch", found=branch,
                           expected=f"nothing: the branches are in column {place}")
@@ -117,6 +120,15 @@ def _dated(table: Table) -> str:
         raise SourceError("has no months", file=table.file, found=", ".join(table.names) or "no column",
                           expected="a PeriodIndex or DatetimeIndex, or a column month, ds, date or 月份")
     return dated[0]
+
+
+def _telling_apart(table: Table, known: list[str]) -> str | None:
+    """Return the one column of names, whatever it is called, where the `known` ones leave rows alike: the branches."""
+    if len(set(zip(*map(table.column, known), strict=True))) == len(table.columns[0]):
+        return None
+    named = [name for name, values in zip(table.names, table.values, strict=True) if name not in known
+             and all(isinstance(v, str) and not _NUMBER.match(v) and not _NO_NUMBER.fullmatch(v) for v in values)]
+    return named[0] if len(named) == 1 else None
 
 
 def _flat(df: object, file: str) -> pd.DataFrame:

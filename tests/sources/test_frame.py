@@ -82,6 +82,24 @@ def test_a_panel_comes_back_as_it_was(shape):
     assert long.sort_index().equals(LONG.dropna().set_index(keys)["value"].sort_index())
 
 
+@pytest.mark.parametrize("shape", ["panel", "long"])
+def test_the_one_column_of_names_is_the_branches_whatever_it_is_called(shape):
+    frame = {"panel": PANEL.reset_index(), "long": LONG.assign(unit="户").query("indicator != 'fee'")}[shape]
+    cleaned = eb.clean(from_frame(frame.rename(columns={"branch": "网点"})))
+    assert cleaned.branches == ["east", "west"]
+    assert np.array_equal(cleaned.series("west", "mobile"), PANEL.loc["west", "mobile"])
+    two = frame.rename(columns={"branch": "网点"}).assign(经理="甲")
+    with pytest.raises(SourceError, match="网点|经理"):
+        from_frame(two)
+
+
+def test_a_remark_beside_the_months_of_one_branch_is_no_branch():
+    with pytest.raises(SourceError, match="column 'remark': holds no number"):
+        from_frame(WIDE.assign(remark="as reported"), branch="east")
+    with pytest.raises(SourceError, match="column 'remark': holds no number"):
+        from_frame(WIDE.assign(remark="as reported"))
+
+
 def test_one_series_is_a_frame_of_one_column():
     y = WIDE["mobile"]
     assert eb.clean(y).series("branch", "mobile").equals(y.rename_axis("month"))
