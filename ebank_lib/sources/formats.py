@@ -112,16 +112,21 @@ def xlsx_extras(parts: dict[str, bytes], name: str, limits: Limits) -> dict[str,
     extent, found = Extent(name, limits), {}
     for part in [p for p in parts if p.startswith("xl/worksheets/")]:
         extent.begin(part)
-        written, parts[part] = parts[part], _BLANK.sub(b"", parts[part])
+        written, parts[part] = parts[part], _without_blanks(parts[part])
         columns, rows = _reach(parts[part])
         if None in columns:
-            parts[part] = _BLANK.sub(b"", _plainly(written, name, part))
+            parts[part] = _without_blanks(_plainly(written, name, part))
             columns, rows = _reach(parts[part])
         if rows:
             extent.reach(max(map(int, rows)), max(map(_number, columns)))
         extent.copy(longest, parts[part].count(b'"s"') + parts[part].count(b"'s'"))
         found[part] = _left_out(parts[part], styles)
     return {sheet: found[part] for sheet, part in _sheet_parts(parts, name).items() if part in found}
+
+
+def _without_blanks(sheet: bytes) -> bytes:
+    """Cut the blank cells out, a row at a time: the pieces between a million of them take four times the sheet."""
+    return b"</row>".join(_BLANK.sub(b"", row) for row in sheet.split(b"</row>"))
 
 
 def _reach(sheet: bytes) -> tuple[set[bytes | None], set[bytes | None]]:
