@@ -1,12 +1,14 @@
 """Policies, mergers and counting on a grid made by hand, to the number."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ebank_lib.cleaning.assembling import Grid
 from ebank_lib.cleaning.ledger import Book, ConservationError
-from ebank_lib.cleaning.panel import Finding, build_panel, check_origins, mergers, repair
+from ebank_lib.cleaning.panel import Finding, _note_fill, build_panel, check_origins, mergers, repair
 
 from .conftest import MONTHS, small_catalog
 
@@ -153,3 +155,14 @@ def test_a_number_from_nowhere_is_a_bug():
     book = Book()
     book.add_loose("lake", MONTHS[3], "sales", "filled", "from_identity", 1.0)
     check_origins(g, book.entries(cells_of(g), np.repeat("lake", g.value.size)))
+
+
+@pytest.mark.parametrize(("hole", "where"), [(0, "cell"), (3, "cell"), (-1, "place")])
+def test_what_is_filled_stands_on_its_cell_the_first_one_too_or_on_its_place(hole, where):
+    said = []
+    book = SimpleNamespace(add=lambda cell, *_: said.append(("cell", cell)),
+                           add_loose=lambda unit, month, key, *_: said.append(("place", unit, month, key)))
+    place = SimpleNamespace(hole=np.array([[[hole]]]), value=np.zeros((1, 1, 1)), units=["east"], months=["2010-01"],
+                            indicators=["sales"])
+    _note_fill(place, book, 0, "from_identity", 5.0)
+    assert said == [("cell", hole) if where == "cell" else ("place", "east", "2010-01", "sales")]
