@@ -199,11 +199,11 @@ def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late
 def test_how_far_growth_has_lasted_in_the_branches_tips_the_weights(n, lasts):
     ready = prepare(growth(5, n=n), "flow")
     work = replace(ready.work, lasts=lasts)
-    with patch.dict(candidates._TIPPED, dict.fromkeys(MEMBERS, lambda lasts: 1.0)):
+    with patch.dict(candidates._TIPPED, clear=True):
         untipped, _ = candidates._weights(work, MEMBERS)
     weights, late = candidates._weights(work, MEMBERS)
     g = min(max(lasts, 0), 1)
-    tipped = untipped * [g, 2 - g, 1 - g, 1]
+    tipped = untipped * [g, 2 - g, 1, 1]
     assert MEMBERS == ("ets", "theta", "damped", "snaive_drift") and np.allclose(weights, tipped / tipped.sum())
     assert (late > 0) == (n > 27)
     _, _, notes = run_models(replace(ready, work=work), 6, ("combination",))
