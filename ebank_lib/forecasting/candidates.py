@@ -39,9 +39,9 @@ MEMBERS = ("ets", "theta", "damped", "snaive_drift")
 # 3% where growth slackens; without, 5% are lost on the sample, where it does not.
 _NEARLY = 6
 # What members count for by how far growth has lasted in the branches: ETS carries it on, Theta halves it. On the banks
-# of benchmarks/domain.py that are chosen by, this takes the error from 1.014 of the former combination's to 0.982 (NEFT)
-# and from 1.040 to 1.029 (mobile banking). The damped trend without its weight where growth has lasted is better on the
-# sample's ratios (0.288 for 0.320) and worse where a slope wanders (benchmarks/shares.py, Brier 0.157 for 0.139).
+# of benchmarks/domain.py that are chosen by, this takes the error from 1.014 of the former combination's to 0.982
+# (NEFT) and from 1.040 to 1.029 (mobile banking). The damped trend without its weight where growth has lasted is better
+# on the sample's ratios (0.288 for 0.320), worse where a slope wanders (benchmarks/shares.py, Brier 0.157 for 0.139).
 _TIPPED = {"ets": lambda lasts: lasts, "theta": lambda lasts: 2 - lasts}
 # Of the logarithm of the combination's spread: a start, and the shares of the members' spread, of its own late errors,
 # of the months ahead; fitted on the training part of M3. The shape is learnt with them, which makes the start free.
