@@ -206,17 +206,19 @@ class Catalog:
             Naming the nearest key and all that exist.
         """
         name = (key or self.headline[0]) if isinstance(key, str) else ""
-        found = name if name in self.indicators else self._labels.get(fold(name))
+        found = name if name in self.indicators else self.labels.get(fold(name))
         if found is None:
-            near = nearest(fold(name), self._labels)
-            raise UnknownNameError("indicator", key, self.indicators, suggestion=self._labels[near] if near else None)
+            near = nearest(fold(name), self.labels)
+            raise UnknownNameError("indicator", key, self.indicators, suggestion=self.labels[near] if near else None)
         return self.indicators[found]
 
     @cached_property
-    def _labels(self) -> dict[str, str]:
-        """The keys of the indicators by their labels."""
-        return _one_of_a_name((text, one.key) for one in self.indicators.values() for text in (
-            one.key, one.zh, one.en, *((one.short.zh, one.short.en) if one.short else ())))
+    def labels(self) -> dict[str, str]:
+        """The keys of the indicators by every name they go by: a key comes before a label, that before a short one."""
+        every = self.indicators.values()
+        return {**_one_of_a_name((text, i.key) for i in every if i.short for text in (i.short.zh, i.short.en)),
+                **_one_of_a_name((text, i.key) for i in every for text in (i.zh, i.en)),
+                **_one_of_a_name((i.key, i.key) for i in every)}
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -260,11 +260,7 @@ def _ids(names: pd.Series, catalog: Catalog) -> pd.Series:
 
 def _found(table: pd.DataFrame, names: list[str], catalog: Catalog, units: Mapping[str, str]) -> pd.DataFrame:
     """Return the table with the catalogue's keys and units."""
-    naming, known = Naming(catalog), {}
-    for called in (lambda i: [i.key], lambda i: [i.zh, i.en], lambda i: [i.short.zh, i.short.en] if i.short else []):
-        for indicator in catalog.indicators.values():
-            for name in called(indicator):
-                known.setdefault(fold(name), indicator.key)
+    naming, known = Naming(catalog), catalog.labels
     keys, printed = {}, {}
     for name in names:
         bare, unit = naming.split(name)
