@@ -1,7 +1,8 @@
 """Each method alone, their combination, and the shape of their errors: a series on its modelling scale -> forecast.
 
 The combination weighs four methods by what each missed by in the last year, and in a panel by how far growth has lasted
-in its branches; one of them, last year's month plus a share of last year's growth, takes as much of the growth as that.
+in its branches; one of them, last year's month plus a share of last year's growth, takes as much of the growth as has
+lasted before.
 
 Every method returns the covariance of its errors over the months ahead, not only their spread: an annual total and
 "reached by December" depend on how errors hang together.
@@ -208,7 +209,7 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if any(model in parts for model in combined):
         if "snaive_drift" in members:
             notes.append(("forecasting.growth_share", {"share": ready.work.growth_share}))
-        if ready.work.lasts is not None:
+        if "combination" in parts and ready.work.lasts is not None:
             notes.append(("forecasting.tipped", {}))
         if missing:
             notes.append(("forecasting.members_missing", {"members": missing}))
@@ -257,19 +258,19 @@ def _weights(work: Work, members: tuple[str, ...]) -> tuple[np.ndarray, float]:
     In a panel they are tipped by how far growth has lasted in its branches. With the weights comes the root of the mean
     squared error that they would have left at those origins, 0 where there is none.
     """
-    equal = np.full(len(members), 1 / len(members))
-    tip = 1.0 if work.lasts is None else np.array(
-        [_TIPPED[m](float(np.clip(work.lasts, 0, 1))) if m in _TIPPED else 1.0 for m in members])
+    weights = equal = np.full(len(members), 1 / len(members))
     late = [np.array([said[m].mean - work.plain[-back:] for m in members])
             for back in LATE if len(work.values) - back >= 24
             for said, _ in [tried(work.until(back), back, members)] if len(said) == len(members)]
-    if not late:
-        return equal * tip / (equal * tip).sum(), 0.0
-    error = np.mean([np.abs(missed).mean(axis=1) for missed in late], axis=0)
-    own = (error.min() / error) ** 2 if error.min() > 0 else equal
-    weights = (0.25 * equal + 0.75 * own / own.sum()) * tip
-    weights = weights / weights.sum()
-    return weights, float(np.sqrt(np.mean([np.mean((weights @ missed) ** 2) for missed in late])))
+    if late:
+        error = np.mean([np.abs(missed).mean(axis=1) for missed in late], axis=0)
+        own = (error.min() / error) ** 2 if error.min() > 0 else equal
+        weights = 0.25 * equal + 0.75 * own / own.sum()
+    if work.lasts is not None:
+        lasts = float(np.clip(work.lasts, 0, 1))
+        weights = weights * [_TIPPED[m](lasts) if m in _TIPPED else 1.0 for m in members]
+        weights = weights / weights.sum()
+    return weights, float(np.sqrt(np.mean([np.mean((weights @ missed) ** 2) for missed in late]))) if late else 0.0
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,8 @@ def test_how_far_growth_has_lasted_in_the_branches_tips_the_weights(n, lasts):
     _, _, notes = run_models(replace(ready, work=work), 6, ("combination",))
     assert ("forecasting.tipped", {}) in notes
     assert ("forecasting.tipped", {}) not in run_models(ready, 6, ("combination",))[2]
+    # The median weighs nothing.
+    assert ("forecasting.tipped", {}) not in run_models(replace(ready, work=work), 6, ("median",))[2]
 
 
 def test_with_too_few_late_months_weights_are_equal_and_one_origin_is_enough():
