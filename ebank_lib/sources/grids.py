@@ -300,7 +300,7 @@ def _decode(data: bytes, name: str, encoding: str | None) -> str:
             if encoding or one != "gb18030" or _chinese(text):
                 return text
     raise SourceError("is in another encoding", file=name,
-                      found=f"bytes that are no {encoding or 'UTF-8 and no likely GB18030'}",
+                      found=f"bytes that are no {' and no likely '.join(map(str.upper, tried))}",
                       expected="UTF-8, GB18030 or the one declared as encoding",
                       hint=f"save it as UTF-8, or declare its `encoding`: {', '.join(_ENCODINGS)}")
 

@@ -41,6 +41,8 @@ def test_western_european_text_is_not_taken_for_chinese():
     with pytest.raises(SourceError, match="no likely GB18030.* save it as UTF-8, or declare its `encoding`: .*cp1252"):
         rows(table, "cp1252")
     assert csv_rows(table.encode("cp1252"), "t.csv", "cp1252", Limits()) == rows(table)
+    with pytest.raises(SourceError, match="found bytes that are no UTF-16;|found 'bytes that are no UTF-16'"):
+        csv_rows(b"\xff\xfea", "t.csv", None, Limits())
     assert rows("机构;客户\n東城（元）;5\n", "gb18030") == [["机构", "客户"], ["東城（元）", "5"]]
 
 
