@@ -197,9 +197,14 @@ class Backtests(Shown):
         return _stacked([part.table for part in self.parts.values()])
 
     @property
+    def _first(self) -> Backtest:
+        """One of them: methods, horizon and levels are the same for all."""
+        return next(iter(self.parts.values()))
+
+    @property
     def models(self) -> tuple[str, ...]:
-        """The methods, the same for all series."""
-        return next(iter(self.parts.values())).models
+        """The methods."""
+        return self._first.models
 
     def scored(self) -> pd.DataFrame:
         """Return the rows that the methods can be compared on, of all series."""
@@ -265,12 +270,11 @@ class Backtests(Shown):
             return t("forecasting.trusted_none_branch", lang)
         said = []
         if self.parts[able["unique_id"].iloc[0]].kind in ("stock", "flow"):
-            rule = sums.loc[list(SIMPLE), "wape"].idxmin()
-            n, mine = (cite(text, cell("accuracy", column, model=self.models[0])) for column, text in (
-                ("origins", sums["origins"].iloc[0]), ("wape", f"{sums['wape'].iloc[0]:.1f}")))
-            others = cite(f"{sums.loc[rule, 'wape']:.1f}", cell("accuracy", "wape", model=rule))
+            first, rule, wape = self.models[0], sums.loc[list(SIMPLE), "wape"].idxmin(), sums["wape"]
+            mine, others = (cite(f"{wape[m]:.1f}", cell("accuracy", "wape", model=m)) for m in (first, rule))
+            n = cite(sums.loc[first, "origins"], cell("accuracy", "origins", model=first))
             said.append(t("forecasting.sum_missed", lang, n=n, mine=mine, others=others, rule=model_name(rule, lang),
-                          horizon=next(iter(self.parts.values())).horizon))
+                          horizon=self._first.horizon))
         said.append(t("forecasting.branches_better", lang,
                       n=cite(len(able), cell("trust_branches", letter="!=E")),
                       k=cite((able["ratio"] < 1).sum(), cell("trust_branches", letter="!=E", ratio="<1"))))
@@ -285,7 +289,7 @@ class Backtests(Shown):
         shown = self.grades()
         shown["unique_id"] = [self._label(uid, lang) for uid in shown["unique_id"]]
         shown = shown if shown["reason"].any() else shown.drop(columns="reason")
-        cover = f"coverage-{max(next(iter(self.parts.values())).level):g}"
+        cover = f"coverage-{max(self._first.level):g}"
         shown = shown.rename(columns={"coverage": cover})
         formats = {"ratio": "{:.2f}", "smape": "{:.1f}", cover: lambda v: percent(v, 0)}
         caption = t(f"forecasting.grades_caption_{self.what}", lang, label=in_language(self.label, lang),

@@ -265,9 +265,9 @@ def backtest_branches(cleaned, indicator: str = "", models=DEFAULT, horizon: int
     chosen = there if branches is None else list(dict.fromkeys(cleaned.branch_id(b) for b in each(branches)))
     if not chosen:
         raise SeriesError("no branch to test", found=key, expected="at least one with figures of it")
-    parts = {b: backtest_indicator(cleaned, b, key, horizon, origins, level, models, peers) for b in chosen}
-    return Backtests({b: replace(part, label=catalog.branch(b).label) for b, part in parts.items()},
-                     catalog.indicator(key).short_label, "branch")
+    parts = {b: replace(backtest_indicator(cleaned, b, key, horizon, origins, level, models, peers),
+                        label=catalog.branch(b).label) for b in chosen}
+    return Backtests(parts, catalog.indicator(key).short_label, "branch")
 
 
 def _keys(catalog, indicators) -> list[str]:
