@@ -1,4 +1,4 @@
-"""Mistakes planted in published tables: how many of them cleaning finds, and what it makes of them.
+"""Mistakes planted in published tables: how many of them cleaning finds.
 
     python -m benchmarks.planted [--data FOLDER] [--plants 200] [--seed 1]
 
@@ -41,17 +41,20 @@ def plant(rows: pd.DataFrame, figures: list[str], doubted: set, n: int, rng: np.
     values = rows[figures].apply(lambda c: pd.to_numeric(c.str.replace(",", ""), errors="coerce"))
     able = rows["row_type"].eq("bank") & (values > 0).all(axis=1)
     months = pd.PeriodIndex(rows["month"], freq="M").asi8
-    at = {(bank, month): n for n, (bank, month, good) in enumerate(zip(rows["bank_raw"], months, able, strict=True))
-          if good}
-    steady = [(bank, month) for bank, month in at if not {month + k for k in range(-AROUND, AROUND + 1)} - {
-        m for m in range(month - AROUND, month + AROUND + 1) if (bank, m) in at and (bank, m) not in doubted}]
+    every = enumerate(zip(rows["bank_raw"], months, strict=True))
+    at = {place: row for (row, place), good in zip(every, able, strict=True) if good}
+
+    def steady(bank: str, month: int) -> bool:
+        return all((bank, m) in at and (bank, m) not in doubted for m in range(month - AROUND, month + AROUND + 1))
+
+    places = [place for place in at if steady(*place)]
     done, used, columns = [], set(), [rows.columns.get_loc(c) for c in figures]
-    for pick in rng.permutation(len(steady)):
-        bank, month = steady[pick]
+    for pick in rng.permutation(len(places)):
+        bank, month = places[pick]
         kind, row = list(RULES)[len(done) % len(RULES)], at[bank, month]
         other = rows["bank_raw"].iloc[row + 1] if row + 1 < len(rows) else ""
         banks = (bank, other) if kind == "swap" else (bank,)
-        if used & {*banks} or (kind == "swap" and (other, month) not in steady):
+        if used & {*banks} or (kind == "swap" and not steady(other, month)):
             continue
         if kind == "swap":
             rows.iloc[[row, row + 1], columns] = rows.iloc[[row + 1, row], columns].to_numpy()

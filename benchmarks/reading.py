@@ -119,10 +119,9 @@ def main() -> int:
                     best[how] = min(best.get(how, found), found)
             times, memory = (own / other for own, other in zip(best["ebank"], best["pandas"], strict=True))
             missed |= times > TIMES or memory > MEMORY
-            print(f"{name}: {best['ebank'][0]:.2f} s, pandas {best['pandas'][0]:.2f} s, {times:.1f} times (goal "
-                  f"{TIMES:g}); "
-                  f"{best['ebank'][1]:.0f} MB, pandas {best['pandas'][1]:.0f} MB, {memory:.2f} times (goal {MEMORY:g})"
-                  f"{'  MISSED' if times > TIMES or memory > MEMORY else ''}", flush=True)
+            print(f"{name}: {best['ebank'][0]:.2f} s, pandas {best['pandas'][0]:.2f} s, {times:.1f} times "
+                  f"(goal {TIMES:g}); {best['ebank'][1]:.0f} MB, pandas {best['pandas'][1]:.0f} MB, {memory:.2f} times "
+                  f"(goal {MEMORY:g}){'  MISSED' if times > TIMES or memory > MEMORY else ''}", flush=True)
     return int(missed)
 
 
