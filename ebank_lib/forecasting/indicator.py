@@ -19,10 +19,10 @@ from ..store import store
 from ..wording import cell, cite, t
 from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
-from .forecast import DEFAULT, LONGEST, PATHS, Forecast, forecast_ready
+from .forecast import DEFAULT, LONGEST, PATHS, Forecast
 from .joint import JointPaths, draw_paths, plan_for
 from .revision import Revision, revise
-from .series import kind_of, observed, prepare
+from .series import kind_of, observed
 
 PEERS = 12          # branches that a backtest learns from at each origin
 
@@ -120,16 +120,7 @@ def revise_indicator(cleaned, branch: str, indicator: str = "", months: int = 1,
     months = checked_count(months, "number of months back", len(y) - 3)
     now, about = Context.of(cleaned), _about(cleaned, key)
     before = now.until(y.index[-1 - months]).forecast(branch, key, horizon, level, models, **about)
-
-    def again(series: pd.Series, models: tuple[str, ...]) -> Forecast:
-        if before.paths:    # made of others: no figure of its own decides
-            return now.forecast(branch, key, before.horizon, before.level, models, **about)
-        ready = prepare(series, before.kind, now.calendar, now[key].pooled, now[key].listed(branch))
-        shape = now.shape(key) if "combination" in models else None
-        return forecast_ready(ready, before.horizon, before.level, models, shape, kind=before.kind, unique_id=key,
-                              **about)
-
-    return revise(before, y, again)
+    return revise(before, now.forecast(branch, key, horizon, level, models, **about))
 
 
 def simulate_joint(cleaned, horizon: int = 24, n: int = PATHS, seed: int = 0, branches: Iterable[str] | None = None,

@@ -78,7 +78,7 @@ def pictures(cleaned):
         return [found.plot, lambda: charts.plot_accuracy(found), lambda: charts.plot_coverage(found)]
 
     def revised():
-        return [revise(forecast(y.iloc[:-2], models=("snaive",), kind="stock"), y).plot]
+        return [revise(*(forecast(x, models=("snaive",), kind="stock") for x in (y.iloc[:-2], y))).plot]
 
     def targets():
         found = evaluate_targets(cleaned, "rizhao")

@@ -81,10 +81,9 @@ def test_the_coverage_picture_shows_what_was_held_beside_what_should_be(y, lang,
 @pytest.mark.parametrize("lang, said", [("zh", ("原预测", "新预测", "95%区间外")),
                                         ("en", ("Before", "Now", "outside 95% limits"))])
 def test_the_revision_picture_marks_what_came_outside(y, lang, said):
-    before = forecast(y.iloc[:-2], models=("theta",), kind="stock", unit="户")
     now = y.copy()
     now.iloc[-1] *= 3
-    r = revise(before, now)
+    r = revise(*(forecast(x, models=("theta",), kind="stock", unit="户") for x in (y.iloc[:-2], now)))
     ax = plot_revision(r, lang=lang)
     ax.figure.canvas.draw()
     assert all(text in words(ax) for text in said)

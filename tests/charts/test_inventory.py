@@ -49,7 +49,7 @@ def pictures(cleaned):
     yield "backtest", tried.plot
     yield "accuracy", lambda: plot_accuracy(tried)
     yield "coverage", lambda: plot_coverage(tried)
-    yield "revision", revise(forecast(y.iloc[:-2], models=("theta",), kind="stock", unit="户"), y).plot
+    yield "revision", revise(*(forecast(x, models=("theta",), kind="stock", unit="户") for x in (y.iloc[:-2], y))).plot
     yield "peers", compare_peers(cleaned, "rizhao").plot
     yield "convergence", convergence(cleaned).plot
     yield "clusters", growth_clusters(cleaned, replications=19).plot
