@@ -392,7 +392,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     Raises
     ------
     ConfigError
-        A lever on an indicator that follows from others; a strategy that contradicts itself or the catalogue.
+        A lever on an indicator that follows from others; a strategy that does not fit the catalogue.
     UnknownNameError
         The branch has no paths; an indicator that the catalogue does not know.
     """

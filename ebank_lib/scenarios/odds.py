@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
 from ..catalog import Catalog
 from ..errors import ConfigError, UnknownNameError
@@ -181,10 +180,9 @@ class Odds:
 
     ``p_at, p_by`` are the shares of the ``n`` paths on which it is reached in the deadline's month, and on which it is
     reached in at least one month from the first simulated one to the deadline; ``se_at, se_by`` their standard errors.
-    ``expected, median`` are of the value at the deadline, in the goal's terms; ``shortfall, shortfall_if_missed`` the
-    mean of what is missing at the deadline (0 on paths that reach it), and its mean over those that do not, both in the
-    indicator's unit. ``month_50, month_80``: the first month with such odds of being reached in it, NaT when there is
-    none on the paths.
+    ``expected, median`` are of the value at the deadline, in the goal's terms; ``shortfall_if_missed`` the mean of what
+    is missing at the deadline over the paths that do not reach it, in the indicator's unit. ``month_50, month_80``: the
+    first month with such odds of being reached in it, NaT when there is none on the paths.
     """
 
     p_at: float
@@ -193,7 +191,6 @@ class Odds:
     se_by: float
     expected: float
     median: float
-    shortfall: float
     shortfall_if_missed: float
     month_50: pd.Period
     month_80: pd.Period
@@ -202,8 +199,8 @@ class Odds:
 
 @dataclass(frozen=True)
 class Pace:
-    """The pace that a target needs and that of the last twelve months, in the indicator's unit (a share's: fractions)
-    and as steady growth a month; NaN for a rank.
+    """The pace that a target needs and that of the last twelve months, in the indicator's unit (a share's: fractions);
+    NaN for a rank.
 
     ``momentum_per_month`` is what the pace of the last twelve months brings a month until the deadline if it is kept up
     on the scale that is modelled: growth in per cent, of a share in logits.
@@ -212,8 +209,6 @@ class Pace:
     needed_per_month: float = math.nan
     achieved_per_month_12m: float = math.nan
     momentum_per_month: float = math.nan
-    needed_percent_per_month: float = math.nan
-    achieved_percent_per_month_12m: float = math.nan
 
     @property
     def ratio(self) -> float:
@@ -252,7 +247,7 @@ def odds_of(m: Measure, deadline: pd.Period) -> Odds:
         return m.months[passed[0]] if len(passed) else pd.NaT
 
     return Odds(p_at, p_by, binomial_se(p_at, n), binomial_se(p_by, n), float(shown.mean()), float(np.median(shown)),
-                float(missing.mean()), float(missing[~ok[at]].mean()) if p_at < 1 else 0.0, first(0.5), first(0.8), n)
+                float(missing[~ok[at]].mean()) if p_at < 1 else 0.0, first(0.5), first(0.8), n)
 
 
 def judged(view: View, target: Target, deadline: pd.Period) -> Measure | str:
@@ -284,11 +279,9 @@ def pace_of(m: Measure, deadline: pd.Period) -> Pace:
     needed = float(np.median(m.needed[at]))
     if yearly(target, catalog):
         first, left = m.months[0], at + 1
-        last, before = y.iloc[-12:].mean(), y.iloc[-24:-12].mean() if len(y) >= 24 else np.nan
+        last = y.iloc[-12:].mean()
         rest = max(needed - y[(y.index.year == deadline.year) & (y.index < first)].sum(), 0.0)
-        return Pace(rest / left, float(last), float(last),
-                    steady_growth(float(last), rest, (first - y.index[-1]).n, left),
-                    _root(last / before, 12) if before > 0 else np.nan)
+        return Pace(rest / left, float(last), float(last))
     share = target.kind == "share" or is_share(catalog, target.indicator)
     seen = (m.view.past_of(target) if target.kind == "share" else y).dropna()
     if seen.empty:
@@ -298,27 +291,7 @@ def pace_of(m: Measure, deadline: pd.Period) -> Pace:
     scale = choose_transform(seen, "ratio" if share and seen.between(0, 1).all() else None)
     then, now = scale.forward([before, current])
     carried = float(scale.back(now + (now - then) / 12 * left))
-    return Pace(max(needed - current, 0.0) / left, (current - before) / 12, (carried - current) / left,
-                _root(max(needed, current) / current, left) if current > 0 else np.nan,
-                _root(current / before, 12) if before > 0 else np.nan)
-
-
-def _root(times: float, months: int) -> float:
-    return float(times ** (1 / months) - 1) if times > 0 else np.nan
-
-
-def steady_growth(base: float, total: float, wait: int, months: int) -> float:
-    """Return the growth a month from `base` at which `months` months, the first `wait` months on, add up to `total`."""
-    if not base > 0 or not np.isfinite(total):
-        return np.nan
-    powers = wait + np.arange(months)
-
-    def over(g: float) -> float:
-        return base * float(((1 + g) ** powers).sum()) - total
-
-    if over(-0.99) >= 0:
-        return -0.99
-    return float(brentq(over, -0.99, 10.0)) if over(10.0) > 0 else np.nan
+    return Pace(max(needed - current, 0.0) / left, (current - before) / 12, (carried - current) / left)
 
 
 # ---------------------------------------------------------------- in words

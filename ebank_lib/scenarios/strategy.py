@@ -1,17 +1,14 @@
 """A strategy: targets, levers, bundles and stresses, each a small record that refuses nonsense; and the file they stand
-in, read and held against the catalogue: what names nothing, passes 100% or contradicts itself."""
+in, read and held against the catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
-from scipy.optimize import linprog
 
 from ..catalog import Catalog, Id, Texts, as_period
 from ..config import Strict, read_yaml, validate
@@ -185,7 +182,7 @@ def load_strategy(source, catalog: Catalog | None = None) -> Strategy:
     Raises
     ------
     ConfigError, UnknownNameError
-        What names nothing, passes 100% or contradicts itself, by its place in the file.
+        What names nothing or passes 100%, by its place in the file.
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
@@ -222,9 +219,6 @@ def check_strategy(strategy: Strategy, catalog: Catalog | None = None, file: str
             elif catalog is not None:
                 for m, move in enumerate(item.moves):
                     _check_move(move, catalog, file, f"{at}.moves.{m}")
-    _no_cycle(strategy.levers, file)
-    if catalog is not None:
-        _no_contradiction(strategy.targets, catalog, file)
 
 
 def yearly(target: Target, catalog: Catalog) -> bool:
@@ -319,36 +313,3 @@ def _check_move(move: Move, catalog: Catalog, file, at: str) -> None:
         *((catalog.indicator(name).unit != ind.unit or ratio or name == move.indicator,
            "units gained can only be taken from another indicator in the same unit", "takes_from",
            f"{move.indicator} from {name}", f"another count in {ind.unit}") for name in move.takes_from))
-
-
-def _no_contradiction(targets: Iterable[Target], catalog: Catalog, file) -> None:
-    """Is there a division of the whole that gives every share its goal? The least whole that would do is a linear
-    programme, and it must not pass 100%."""
-    wholes: dict[tuple, list[Target]] = {}
-    for target in targets:
-        if target.kind == "share":
-            whole = frozenset().union(*(leaves(key, catalog) for key in target.of))
-            wholes.setdefault((whole, target.deadline), []).append(target)
-    for (whole, _), same in wholes.items():
-        parts = sorted(whole)
-        inside = np.array([[part in leaves(target.indicator, catalog) for part in parts] for target in same], float)
-        least = linprog(np.ones(len(parts)), A_ub=-inside, b_ub=[-target.threshold for target in same])
-        if least.fun > 1 + 1e-9:
-            binding = [t.key for t, dual in zip(same, least.ineqlin.marginals, strict=True) if abs(dual) > 1e-9]
-            raise ConfigError("targets contradict each other: their shares of one whole pass 100%", file=file,
-                              key="targets", found=f"{' + '.join(binding)} = {least.fun * 100:.1f}%",
-                              expected="at most 100%")
-
-
-def _no_cycle(levers: Iterable[Lever], file) -> None:
-    """Nothing may take, over however many steps and levers, from what takes from it."""
-    takes: dict[str, list[str]] = {}
-    for lever in levers:
-        for move in lever.moves:
-            takes.setdefault(move.indicator, []).extend(move.takes_from)
-    try:
-        TopologicalSorter(takes).prepare()
-    except CycleError as error:
-        raise ConfigError("a cycle of cannibalisation", file=file, key="levers",
-                          found=" takes from ".join(error.args[1][::-1]),
-                          expected="an order of who takes from whom") from error

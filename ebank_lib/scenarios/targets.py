@@ -50,7 +50,7 @@ class Targets(Shown):
     table : DataFrame
         A row a target: ``target, line, indicator, kind, goal, reached_from, month`` (last observed), ``current,
         deadline, months_left, gap`` (what is missing to ``reached_from``, 0 when reached), ``needed_per_month,
-        achieved_per_month_12m``, both also in per cent, ``momentum_per_month`` (what the latter brings if kept up),
+        achieved_per_month_12m, momentum_per_month`` (what the latter brings if kept up),
         ``ratio`` (needed to that), ``trend_at_deadline`` (the median path), the odds
         (:class:`ebank_lib.scenarios.odds.Odds`), ``months_seen, verdict, reason``. Shares are fractions, so paces are
         fractions a month.

@@ -87,46 +87,6 @@ def test_what_is_wrong_is_named(tmp_path, catalog, text, error, words):
         load_strategy(path, catalog)
 
 
-def test_a_cycle_of_cannibalisation_is_named_in_full(tmp_path, catalog):
-    def takes(key, one, other):
-        return (f"  - {{key: {key}, zh: 甲, en: a, moves: [{{indicator: {one}, low: 0.1, high: 0.2, "
-                f"takes_from: {{{other}: 0.1}}}}]}}\n")
-
-    path = tmp_path / "strategies.yaml"
-    chain = "levers:\n" + takes("a", "mobile", "sms") + takes("b", "sms", "phone")
-    path.write_text(chain + takes("c", "phone", "mobile"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="a cycle of cannibalisation.*mobile takes from sms takes from phone"):
-        load_strategy(path, catalog)
-    path.write_text(chain + takes("c", "mobile", "phone"), encoding="utf-8")
-    assert len(load_strategy(path, catalog).levers) == 3
-
-
-def shares(*goals):
-    return HEAD + "targets:\n" + "".join(
-        f"  - {{key: t{n}, line: a, zh: 甲, en: a, indicator: {key}, kind: share, of: [{whole}], goal: {goal}}}\n"
-        for n, (key, whole, goal) in enumerate(goals))
-
-
-PARTS = "personal_online_txn, corporate_online_txn, phone_txn, mobile_txn, key_customer_txn"
-
-
-@pytest.mark.parametrize("goals, fits", [
-    ([("mobile_txn", PARTS, 0.6), ("phone_txn", PARTS, 0.4)], True),
-    ([("mobile_txn", PARTS, 0.6), ("phone_txn", "etxn_total", 0.41)], False),         # the same whole by its other name
-    ([("mobile_txn", "etxn_total", 0.6), ("phone_txn", "etxn_total, counter_txn", 0.6)], True),
-    ([("etxn_total", "etxn_total, counter_txn", 0.9), ("counter_txn", "etxn_total, counter_txn", 0.2)], False),
-    ([("etxn_total", "etxn_total, counter_txn", 0.9), ("mobile_txn", "etxn_total, counter_txn", 0.8)], True),
-])
-def test_shares_of_one_whole_may_not_pass_a_hundred_per_cent(tmp_path, catalog, goals, fits):
-    path = tmp_path / "strategies.yaml"
-    path.write_text(shares(*goals), encoding="utf-8")
-    if fits:
-        assert len(load_strategy(path, catalog).targets) == len(goals)
-    else:
-        with pytest.raises(ConfigError, match="targets contradict each other: their shares of one whole pass 100%"):
-            load_strategy(path, catalog)
-
-
 def test_a_source_without_strategies_has_none(shandong):
     class Bare:
         class config:
