@@ -182,16 +182,6 @@ class OrderSelection(Shown):
         out.insert(4, "share", out["picks"] / n)
         return out.sort_values(["picks", *"pqPQ"], ascending=[False, *[True] * 4], ignore_index=True)
 
-    def against_statsmodels(self, max_order: int | None = None):
-        """Fit the same orders by statsmodels as it comes, and compare; see `comparison.Comparison`.
-
-        The grid of 36 takes seconds, one with seasons minutes; with `max_order` only orders with the chosen P and Q and
-        p + q up to it are compared.
-        """
-        from .comparison import compare
-
-        return compare(self, max_order)
-
     def plot(self, ax=None, lang: str | None = None):
         """The criterion over the grid as a picture; see `charts.arma.plot_criteria`."""
         from ..charts.arma import plot_criteria
