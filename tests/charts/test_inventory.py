@@ -19,7 +19,7 @@ from ebank_lib.forecasting import backtest, forecast, revise
 from ebank_lib.growth import analyse_growth
 from ebank_lib.peers import compare_peers
 from ebank_lib.province import growth_decomposition, league_table
-from ebank_lib.rules import assess_problems, stylised_facts
+from ebank_lib.rules import stylised_facts
 from ebank_lib.stationarity import unit_root_battery
 
 KEPT = Path(__file__).with_name("inventory.json")
@@ -51,7 +51,6 @@ def pictures(cleaned):
     yield "coverage", lambda: plot_coverage(tried)
     yield "revision", revise(forecast(y.iloc[:-2], models=("theta",), kind="stock", unit="户"), y).plot
     yield "peers", compare_peers(cleaned, "rizhao").plot
-    yield "problems", assess_problems(cleaned, "rizhao").plot
     for key in ("mobile", "coverage"):
         yield f"multiples_{key}", lambda key=key: plot_multiples(cleaned, key)
         yield f"league_{key}", lambda key=key: league_table(cleaned, key).plot(key)
