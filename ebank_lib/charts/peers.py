@@ -54,10 +54,10 @@ def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     if rows.empty:
         return style.sentence(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
     total, rows = len(rows), rows.iloc[:style.MOST]
-    drawn = peers.everyone.set_index(["indicator", "measure", "branch"])["y"].sort_index()
     places, names = [], []
     for row in rows.itertuples():
-        y, name = drawn[row.indicator, row.measure].dropna(), catalog.indicators[row.indicator].short_label(lang)
+        y = peers.everyone.loc[(row.indicator, row.measure)].dropna()
+        name = catalog.indicators[row.indicator].short_label(lang)
         growth = row.measure == "growth"
         # Of multiples the same factor is the same distance.
         places.append(_placed(np.log(y) if growth and y.min() > 0 else y))
@@ -71,7 +71,7 @@ def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     ax.set_xlim(-0.03, 1.85 if lang == "en" else 1.75)
     ax.text(0.5, -0.9, t("peers.plot_axis", lang), ha="center", va="center", fontsize=8.5, color=style.MUTED)
     return style.headline(ax.figure, t("peers.plot_title", lang, branch=who), t(
-        "peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang))
+        "peers.plot_note", lang, branch=who, level="95%"), style.some_of(len(rows), total, lang))
 
 
 def _beside(row, lang: str) -> tuple[str, str, str]:
@@ -79,8 +79,8 @@ def _beside(row, lang: str) -> tuple[str, str, str]:
     share = percent(row.percentile, 0)
     if math.isfinite(row.lo):
         share += f" [{row.lo * 100:.0f}, {row.hi * 100:.0f}]"
-    if row.leader_state in ("leader", "equal"):
-        return rank, share, t(f"peers.{'leader_leader' if row.leader_state == 'leader' else 'cell_equal'}", lang)
+    if row.leader_state == "leader":
+        return rank, share, t("peers.leader_leader", lang)
     few = t(f"peers.months_{int(row.leader_months)}" if row.leader_months < 2 else "peers.months_n", lang,
             n=int(row.leader_months))
     return rank, share, t(f"peers.cell_{row.leader_state}", lang, months=few)

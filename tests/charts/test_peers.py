@@ -1,4 +1,4 @@
-"""Pictures of peers and problems: what the tables say, both languages, no text upon another."""
+"""Pictures of peers: what the tables say, both languages, no text upon another."""
 
 import importlib.util
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ebank_lib.peers import compare_peers
-from ebank_lib.rules import assess_problems
 
 _spec = importlib.util.spec_from_file_location("charts_style_test", Path(__file__).with_name("test_style.py"))
 _style = importlib.util.module_from_spec(_spec)
@@ -14,15 +13,9 @@ _spec.loader.exec_module(_style)
 assert_readable, texts_of = _style.assert_readable, _style.texts_of
 
 
-@pytest.fixture(scope="module")
-def results(cleaned):
-    return {"peers": compare_peers(cleaned, "rizhao"), "problems": assess_problems(cleaned, "rizhao")}
-
-
 @pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("which", ["peers", "problems"])
-def test_pictures_are_readable_in_both_languages(results, which, lang):
-    assert_readable(results[which].plot(lang))
+def test_pictures_are_readable_in_both_languages(cleaned, lang):
+    assert_readable(compare_peers(cleaned, "rizhao").plot(lang))
 
 
 def test_a_row_of_dots_is_every_branch_and_the_large_one_is_the_branch(cleaned):
@@ -31,21 +24,12 @@ def test_a_row_of_dots_is_every_branch_and_the_large_one_is_the_branch(cleaned):
     ax = fig.axes[0]
     small = next(line for line in ax.get_lines() if line.get_markersize() == 4 and line.get_marker() == "o")
     large = next(line for line in ax.get_lines() if line.get_markersize() == 7)
-    y = peers.everyone.query("indicator == 'personal_online_activity'").set_index("branch")["y"]
+    y = peers.everyone.loc[("personal_online_activity", "level")]
     scaled = (y - y.min()) / (y.max() - y.min())
     assert large.get_xdata()[0] == pytest.approx(scaled["rizhao"])
     assert sorted(small.get_xdata()) == pytest.approx(sorted(scaled.drop("rizhao")))
     row = peers.latest.query("indicator == 'personal_online_activity'").iloc[0]
     assert f"{row['leader_months']:.0f} months behind" in [text for text, _ in texts_of(fig)]
-
-
-def test_a_strip_has_a_mark_for_every_entry(results):
-    found = results["problems"]
-    fig = found.plot("en", "problem")
-    marks = [line for line in fig.axes[0].get_lines() if line.get_marker() == "s"]
-    assert len(marks) == 11
-    colours = dict(zip([row["verdict"] for _, row in found.of_kind("problem")], [m.get_color() for m in marks]))
-    assert len(set(colours.values())) == len(colours)
 
 
 def test_where_there_is_nothing_to_draw_a_sentence_stands(cleaned):
