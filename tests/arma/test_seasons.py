@@ -118,7 +118,7 @@ def test_everything_that_follows_knows_the_season():
 
 def test_a_seasonal_root_is_judged_as_a_factor_of_its_own():
     """A seasonal coefficient of -0.9 has twelve roots at 0.991, and is no root on the circle."""
-    slow, on = ({(0, 0, 0, 1): Optimum(np.array([np.arcsin(value)]), 0.0, 0.0, True, 1, 1)} for value in (0.9, 0.995))
+    slow, on = ({(0, 0, 0, 1): Optimum(np.array([np.arcsin(value)]), 0.0, True)} for value in (0.9, 0.995))
     assert [marks(one, 12)[0][3] for one in (slow, on)] == [False, True]
     assert marks(slow, 12)[0][1] == pytest.approx(0.9 ** (-1 / 12))
 
