@@ -12,9 +12,9 @@ from ..cleaning import reporting, trusted_panel
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..forecasting.forecast import said_of
-from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
+from ..province.contributions import Carriers, GrowthDecomposition, points_text
 from ..province.league import League
-from ..province.sums import full_years
+from ..province.sums import TENTH, add_up, full_years
 from ..wording import month_name, number, percent, t
 from . import style
 from .style import BAND, INK, MUTED, month_axis, month_numbers
@@ -153,7 +153,7 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
     if not np.isfinite(found.growth):
         return style.sentence(ind.label(lang), lang, found.reading(lang))
     drawn = rows.index.isin(rows["change"].abs().nlargest(MOST).index)
-    wide, points = found.wide()[drawn] * 100, found.points().iloc[:-1, -1][drawn]
+    wide, points = found.wide()[drawn] * 100, add_up(rows[["points"]], TENTH)["points"].iloc[:-1][drawn]
     ax, up, down = _bar_axes(len(wide), ax), wide.clip(lower=0), wide.clip(upper=0)
     start = (up.cumsum(axis=1) - up).where(wide >= 0, down.cumsum(axis=1) - down)
     for key, colour in zip(found.parts, style.colours if len(found.parts) > 1 else [BAND], strict=False):
@@ -162,7 +162,7 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
     ax.set_xlabel(t("province.axis_points", lang))
     _finish(ax, found.catalog, wide.index, up.sum(axis=1), map(points_text, points), len(rows), lang)
     ax.set_title(t("province.title_growth", lang, label=ind.short_label(lang), growth=percent(found.growth, sign=True),
-                   span=span_text(ind, found.end, found.months, lang)))
+                   span=found.span(lang)))
     if len(found.parts) > 1:
         ax.legend(loc="lower right", handlelength=1.2)
     return ax
