@@ -249,9 +249,9 @@ class GrowthAnalysis(Shown):
 
     def plot(self, kind: str = "mom", group: str | None = None, lang: str | None = None):
         """Draw ``mom`` (figure 4-1), ``base`` (4-3), ``ratio`` (4-4), ``yoy`` or ``volatility``; returns the Figure."""
-        from .charts.growth import plot_growth, plot_volatility
+        from .charts.growth import plot_growth
 
-        return plot_volatility(self, group, lang) if kind == "volatility" else plot_growth(self, kind, group, lang)
+        return plot_growth(self, kind, group, lang)
 
     def reading(self, lang: str | None = None, kind: str = "yoy") -> str:
         """Say in one sentence what the picture of this kind shows."""
@@ -284,8 +284,7 @@ class GrowthAnalysis(Shown):
         who = self.catalog.branch(self.branch).label(lang)
         rows = self.summary[self.summary["of"] == "ratio"].set_index("indicator")
         if rows.empty:
-            known = any(self.catalog.indicators[k].kind == "ratio" for k in self.summary["indicator"])
-            return t("growth.reading_no_ratio" if known else "growth.reading_without_ratio", lang, branch=who)
+            return t("growth.reading_no_ratio", lang, branch=who)
         bounded = [key for key in rows.index if self.catalog.indicators[key].bounded]
         best = rows.loc[bounded or rows.index, "gain"].idxmax()
         first, last = (cite(percent(rows.loc[best, column]), cell("growth", column, indicator=best))
@@ -310,8 +309,8 @@ class GrowthAnalysis(Shown):
                           formats=formats, lang=lang, notes=[t("growth.method", lang), *self.notes])
 
 
-def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators: Sequence[str] | None = None,
-                   base_month: pd.Period | str | None = None, events: Sequence = ()) -> GrowthAnalysis:
+def analyse_growth(data, branch: str, catalog: Catalog | None = None, base_month: pd.Period | str | None = None,
+                   events: Sequence = ()) -> GrowthAnalysis:
     """Analyse the growth of a branch's indicators.
 
     Parameters
@@ -319,8 +318,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     data : Cleaned or DataFrame
         What cleaning hands on; or a panel with index ``(branch, month)`` and a float column an indicator, in base
         units, which needs `catalog`.
-    branch, indicators : str, sequence of str
-        Default: every indicator of the catalogue that the panel has.
+    branch : str
     base_month : Period or str, optional
         Of 定基; default the first month in which at least half of the branch's indicators are above zero.
     events : sequence, optional
@@ -340,7 +338,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     Raises
     ------
     UnknownNameError
-        Branch or indicator; lists what exists.
+        Branch or base month; lists what exists.
     """
     catalog = data.catalog if catalog is None else catalog
     whole = isinstance(data, pd.DataFrame)
@@ -349,8 +347,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     frame = (data.xs(branch, level="branch") if whole else data.block(branch)).sort_index()
     if not whole:
         events = events or data.source.config.events
-    keys = [k for k in catalog.indicators if k in frame.columns] if indicators is None else [
-        checked_name(catalog.indicator(key).key, "indicator", frame.columns) for key in indicators]
+    keys = [k for k in catalog.indicators if k in frame.columns]
     share = (frame[keys].loc[:, (frame[keys] > 0).any()] > 0).mean(axis=1).fillna(0.0)
     first = frame.index[share >= min(0.5, share.max())][0]     # the first month in which half of what there is begins
     base = as_month(base_month) if base_month is not None else first

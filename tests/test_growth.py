@@ -299,7 +299,7 @@ def test_wrong_names_list_what_exists(analysis, root):
     with pytest.raises(UnknownNameError, match="unknown branch in the panel 'jinan'"):
         analyse_growth(panel, "jinan", catalog)
     with pytest.raises(UnknownNameError, match="phone"):
-        analyse_growth(panel, "rizhao", catalog, ["fone"])
+        analyse_growth(panel, "rizhao", catalog).series("fone")
     with pytest.raises(UnknownNameError, match="unknown base month 2007-01.*2008-01"):
         analyse_growth(panel, "rizhao", catalog, base_month="2007-01")
 

@@ -43,7 +43,7 @@ def pictures(cleaned):
     yield "roots", lambda: plot_roots(model)
     yield "residuals", lambda: plot_residuals(model)
     made = forecast(y, models=("theta", "snaive"), kind="stock", unit="户")
-    yield "forecast", lambda: made.plot(events=[("2010-03", "push")])
+    yield "forecast", lambda: made.plot()
     yield "forecast_brief", lambda: made.plot(months=24, brief=True)
     tried = backtest(y, ("theta",), kind="stock", unit="户")
     yield "backtest", tried.plot
