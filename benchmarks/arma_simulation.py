@@ -4,8 +4,7 @@
 
 Series of known order and T = 44, 120: the share of right choices by criterion (raw, and passing over irregular orders,
 which is the default), the coverage of 95% Wald and profile intervals of the true model's parameters, and of 80% and
-95% forecast limits of the chosen and of the true model, 1 and 12 months ahead. Writes `arma_simulation.md` and, with
-`--store`, the table that `ebank_lib.arma.simulation_study` reads and notebook 03 shows.
+95% forecast limits of the chosen and of the true model, 1 and 12 months ahead. Writes `arma_simulation.md`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from scipy.optimize import brentq, minimize
 from scipy.special import ndtri
 
 from ebank_lib.arma import fit_arma, select_order
-from ebank_lib.arma.comparison import STUDY
 from ebank_lib.arma.levels import prepare
 from ebank_lib.arma.likelihood import objective
 from ebank_lib.arma.model import ARMA, CRITERIA
@@ -137,7 +135,6 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=1000, help="in all, spread over models and lengths")
     parser.add_argument("--seed", type=int, default=20110831)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--store", action="store_true", help="overwrite the table in the package too")
     args = parser.parse_args()
     cells = [(name, n) for name in MODELS for n in LENGTHS]
     each, rows = max(args.series // len(cells), 1), []
@@ -147,13 +144,8 @@ def main() -> None:
             rows += [(name, n, *r) for r in one(rng, *MODELS[name], n)]
         print(f"{name}, T = {n}: {each} series", flush=True)
     hits = pd.DataFrame(rows, columns=["model", "T", "measure", "of", "share"])
-    table = hits.groupby(["measure", "of", "model", "T"], sort=False)["share"].agg(["mean", "size"]).reset_index()
-    table = table.rename(columns={"mean": "share", "size": "series"})
-    table["std_error"] = np.sqrt(table["share"] * (1 - table["share"]) / table["series"])
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.store:
-        table.round(4).to_csv(STUDY, index=False, lineterminator="\n")
-    wide = table.pivot_table(index=["measure", "of"], columns=["model", "T"], values="share", sort=False)
+    wide = hits.pivot_table(index=["measure", "of"], columns=["model", "T"], values="share", sort=False)
     text = (100 * wide).round(0).fillna(-1).astype(int).astype(str).replace("-1", "")
     lines = ["| measure | of | " + " | ".join(f"{m}, T={n}" for m, n in text.columns) + " |",
              "|---|---|" + "---:|" * text.shape[1]]

@@ -46,8 +46,6 @@ from .forecasting import (
 from .growth import analyse_growth as analyse_growth
 from .growth import growth_rates as growth_rates
 from .peers import compare_peers as compare_peers
-from .peers import convergence as convergence
-from .peers import growth_clusters as growth_clusters
 from .peers import standing as standing
 from .province import (
     growth_decomposition as growth_decomposition,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -79,12 +78,8 @@ def growth_rates(y: pd.Series, kind: str = "mom", base_month: pd.Period | str | 
         base = y.get(as_month(base_month), math.nan) if base_month is not None else (
             there.iloc[0] if len(there) else math.nan)
         return (y / base).where(y >= 0) if base > 0 else y * np.nan
-    lag, v = 1 if kind == "mom" else 12, y.to_numpy()
-    earlier, out = np.full(len(v), np.nan), np.full(len(v), np.nan)
-    earlier[lag:] = v[:-lag]
-    with np.errstate(all="ignore"):     # as pandas has it, whose own operations take ten times as long
-        np.divide(v, earlier, out=out, where=(earlier > 0) & (v >= 0))
-    return pd.Series(out - 1, y.index, name=y.name)
+    earlier = y.shift(1 if kind == "mom" else 12)
+    return (y / earlier.where(earlier > 0)).where(y >= 0) - 1
 
 
 def as_month(month: pd.Period | str) -> pd.Period:
@@ -98,8 +93,7 @@ def as_month(month: pd.Period | str) -> pd.Period:
 def log_growth(y: pd.Series) -> pd.Series:
     """Return the difference of logs, NaN where a value is missing or not above zero."""
     y = as_months(y)
-    v = y.to_numpy()
-    return pd.Series(np.diff(np.log(np.where(v > 0, v, np.nan)), prepend=np.nan), y.index, name=y.name)
+    return np.log(y.where(y > 0)).diff()
 
 
 def robust_sd(x: Sequence[float]) -> float:
@@ -201,9 +195,8 @@ class GrowthAnalysis(Shown):
 
     Attributes
     ----------
-    table : DataFrame
-        ``indicator, month, y, mom, base, yoy, note``: one row an indicator and month; ``note`` says why ``mom`` is
-        missing.
+    y : DataFrame
+        The figures, months x indicators.
     summary : DataFrame
         One row an indicator, see :func:`analyse_growth`.
     notes : tuple of str
@@ -213,35 +206,33 @@ class GrowthAnalysis(Shown):
     branch: str
     catalog: Catalog
     base_month: pd.Period
-    table: pd.DataFrame
+    y: pd.DataFrame
     summary: pd.DataFrame
     notes: tuple[str, ...] = ()
     events: tuple = ()
 
     def series(self, indicator: str, column: str = "y") -> pd.Series:
-        """Return one column of the table for one indicator, by month."""
-        if indicator not in self._rows_of:
-            raise UnknownNameError("indicator", indicator, self.summary["indicator"])
-        rows, months = self._rows_of[indicator]
-        return pd.Series(self.table[column].to_numpy()[rows], months, name=indicator)
+        """Return one indicator by month: its figures (``y``) or their growth (``mom``, ``base``, ``yoy``)."""
+        y = self.y[checked_name(indicator, "indicator", self.y.columns)]
+        return y if column == "y" else growth_rates(y, column, self.base_month)
 
-    @cached_property
-    def _rows_of(self) -> dict[str, tuple[np.ndarray, pd.PeriodIndex]]:
-        """Each indicator's rows of the table and its months: pictures and readings ask hundreds of times."""
-        months = pd.PeriodIndex(self.table["month"], freq="M")
-        return {key: (rows, months[rows]) for key, rows in self.table.groupby("indicator", sort=False).indices.items()}
+    @property
+    def table(self) -> pd.DataFrame:
+        """``indicator, month, y, mom, base, yoy``: one row an indicator and month."""
+        return pd.concat([pd.DataFrame({"indicator": key, "month": self.y.index} | {
+            name: self.series(key, name).to_numpy() for name in ("y", *KINDS)}) for key in self.y], ignore_index=True)
 
-    @cached_property
+    @property
     def months(self) -> pd.PeriodIndex:
         """The months from the first to the last in which the branch has a figure."""
-        there = self.table.loc[self.table["y"].notna(), "month"]
+        there = self.y.dropna(how="all").index
         return pd.period_range(there.min(), there.max(), freq="M")
 
     def keys(self, kinds: Sequence[str] = ("stock", "flow"), group: str | None = None) -> list[str]:
         """Return the analysed indicators of these kinds (and group) that have a value, without net new customers,
         which have no growth of their own."""
-        if group is not None and group not in self.catalog.groups:
-            raise UnknownNameError("group", group, self.catalog.groups)
+        if group is not None:
+            checked_name(group, "group", self.catalog.groups)
         rows = self.summary[self.summary["of"].isin(("size", "ratio"))]
         return [key for key in rows["indicator"] if self.catalog.indicators[key].kind in kinds
                 and group in (None, self.catalog.indicators[key].group)]
@@ -258,9 +249,9 @@ class GrowthAnalysis(Shown):
 
     def plot(self, kind: str = "mom", group: str | None = None, lang: str | None = None):
         """Draw ``mom`` (figure 4-1), ``base`` (4-3), ``ratio`` (4-4), ``yoy`` or ``volatility``; returns the Figure."""
-        from .charts.growth import plot_growth, plot_volatility
+        from .charts.growth import plot_growth
 
-        return plot_volatility(self, group, lang) if kind == "volatility" else plot_growth(self, kind, group, lang)
+        return plot_growth(self, kind, group, lang)
 
     def reading(self, lang: str | None = None, kind: str = "yoy") -> str:
         """Say in one sentence what the picture of this kind shows."""
@@ -281,7 +272,7 @@ class GrowthAnalysis(Shown):
             if kind == "base":
                 text = t(f"growth.times_{'up' if value >= 1 else 'down'}", lang, value=text)
             values |= {name: self.catalog.indicators[key].short_label(lang), f"{name}_value": text}
-        months = self.table.loc[self.table["indicator"].isin(sizes.index) & self.table["y"].notna(), "month"]
+        months = self.y[sizes.index].dropna(how="all").index
         counted, more = {"of": "size", column: "!="}, int((rows["vol_verdict"] == "rises").sum())
         return t(f"growth.reading_{kind}" + ("_none" if kind == "volatility" and not more else ""), lang, branch=who,
                  n=cite(len(rows), cell("growth", **counted)), base=month_name(self.base_month, lang),
@@ -293,8 +284,7 @@ class GrowthAnalysis(Shown):
         who = self.catalog.branch(self.branch).label(lang)
         rows = self.summary[self.summary["of"] == "ratio"].set_index("indicator")
         if rows.empty:
-            known = any(self.catalog.indicators[k].kind == "ratio" for k in self.summary["indicator"])
-            return t("growth.reading_no_ratio" if known else "growth.reading_without_ratio", lang, branch=who)
+            return t("growth.reading_no_ratio", lang, branch=who)
         bounded = [key for key in rows.index if self.catalog.indicators[key].bounded]
         best = rows.loc[bounded or rows.index, "gain"].idxmax()
         first, last = (cite(percent(rows.loc[best, column]), cell("growth", column, indicator=best))
@@ -309,8 +299,8 @@ class GrowthAnalysis(Shown):
         shown = self.summary.loc[self.summary["n"] > 0, keep]
         shown = shown.assign(indicator=[self.catalog.indicators[key].label(lang) for key in shown["indicator"]], **{
             name: [t(f"growth.{name}_{value}", lang) for value in shown[name]] for name in ("verdict", "vol_verdict")})
-        there = self.table["y"].notna()
-        months = self.table.loc[there if there.any() else slice(None), "month"]
+        there = self.y.dropna(how="all").index
+        months = self.y.index if there.empty else there
         caption = t("growth.caption", lang, branch=self.catalog.branch(self.branch).label(lang),
                     first=month_name(months.min(), lang), last=month_name(months.max(), lang))
         formats = {"mean_index": "{:.3f}", "last_yoy": lambda v: percent(v, sign=True), "volatility": percent,
@@ -319,8 +309,8 @@ class GrowthAnalysis(Shown):
                           formats=formats, lang=lang, notes=[t("growth.method", lang), *self.notes])
 
 
-def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators: Sequence[str] | None = None,
-                   base_month: pd.Period | str | None = None, events: Sequence = ()) -> GrowthAnalysis:
+def analyse_growth(data, branch: str, catalog: Catalog | None = None, base_month: pd.Period | str | None = None,
+                   events: Sequence = ()) -> GrowthAnalysis:
     """Analyse the growth of a branch's indicators.
 
     Parameters
@@ -328,8 +318,7 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     data : Cleaned or DataFrame
         What cleaning hands on; or a panel with index ``(branch, month)`` and a float column an indicator, in base
         units, which needs `catalog`.
-    branch, indicators : str, sequence of str
-        Default: every indicator of the catalogue that the panel has.
+    branch : str
     base_month : Period or str, optional
         Of 定基; default the first month in which at least half of the branch's indicators are above zero.
     events : sequence, optional
@@ -349,31 +338,24 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     Raises
     ------
     UnknownNameError
-        Branch or indicator; lists what exists.
+        Branch or base month; lists what exists.
     """
     catalog = data.catalog if catalog is None else catalog
-    branch = catalog.branch(branch).id
     whole = isinstance(data, pd.DataFrame)
     known = data.index.get_level_values("branch").unique() if whole else data.branches
-    if branch not in known:
-        raise UnknownNameError("branch in the panel", branch, known)
+    branch = checked_name(catalog.branch(branch).id, "branch in the panel", known)
     frame = (data.xs(branch, level="branch") if whole else data.block(branch)).sort_index()
     if not whole:
         events = events or data.source.config.events
-    keys = [k for k in catalog.indicators if k in frame.columns] if indicators is None else [
-        catalog.indicator(key).key for key in indicators]
-    for key in keys:
-        if key not in frame.columns:
-            raise UnknownNameError("indicator", key, frame.columns)
+    keys = [k for k in catalog.indicators if k in frame.columns]
     share = (frame[keys].loc[:, (frame[keys] > 0).any()] > 0).mean(axis=1).fillna(0.0)
     first = frame.index[share >= min(0.5, share.max())][0]     # the first month in which half of what there is begins
     base = as_month(base_month) if base_month is not None else first
     if base not in frame.index:
         raise UnknownNameError("base month", base, [str(frame.index[0]), "…", str(frame.index[-1])])
-    table = pd.concat([_rows(frame[key], key, base) for key in keys], ignore_index=True)
+    y = pd.DataFrame({key: as_months(frame[key]) for key in keys})
     new = {part for identity in catalog.identities if identity.kind == "change" for part in identity.parts}
-    summary = pd.DataFrame([_summary(rows["y"], rows["base"].dropna(), key, catalog.indicators[key].kind, key in new)
-                            for key, rows in table.set_index("month").groupby("indicator", sort=False)])
+    summary = pd.DataFrame([_summary(y[key], base, catalog.indicators[key].kind, key in new) for key in keys])
     describe(summary, indicator="indicator", exact=("y_first", "y_last"),
              kinds=dict.fromkeys(("last_yoy", "volatility", "robust", "vol_first", "vol_last"), "percent"),
              months={"y_first": "first", "y_last": "last", "last_yoy": "yoy", "gain": "ends", "base": "ends"})
@@ -381,28 +363,19 @@ def analyse_growth(data, branch: str, catalog: Catalog | None = None, indicators
     if not whole and (doubts := data.left_out(branch, keys)):
         notes.append(doubts)
     mine = tuple(e for e in events if not e.branches or branch in e.branches)
-    return GrowthAnalysis(branch, catalog, base, table, summary, tuple(notes), mine)
+    return GrowthAnalysis(branch, catalog, base, y, summary, tuple(notes), mine)
 
 
-def _rows(y: pd.Series, key: str, base: pd.Period) -> pd.DataFrame:
-    y = as_months(y)
-    mom, base, yoy = (growth_rates(y, *how).to_numpy() for how in (("mom",), ("base", base), ("yoy",)))
-    earlier = y.shift(1)
-    why = np.select([y.isna(), np.arange(len(y)) == 0, earlier.isna(), (earlier <= 0) | (y < 0)],
-                    ["missing", "first", "earlier_missing", "not_positive"], default="").astype(object)
-    return pd.DataFrame({
-        "indicator": key, "month": y.index, "y": y.to_numpy(), "mom": mom, "base": base, "yoy": yoy, "note": why})
-
-
-def _summary(y: pd.Series, base: pd.Series, key: str, kind: str, new: bool) -> dict:
+def _summary(y: pd.Series, base: pd.Period, kind: str, new: bool) -> dict:
     dlog, there, vol = log_growth(y), y.dropna(), volatility(y).dropna()
+    multiple = growth_rates(y, "base", base).dropna()
     drift = trend(dlog)
     time = pd.Series(np.arange(len(dlog), dtype=float), dlog.index)
     centred = dlog - drift.slope * time if drift.n >= MIN_TREND else dlog
     spread = trend((centred - centred.median()).abs())
     first, last, vol_first, vol_last, _, of_base = (
-        float(x.iloc[at]) if len(x) else math.nan for x in (there, vol, base) for at in (0, -1))
-    return {"indicator": key, "n": len(there), "missing": len(y) - len(there),
+        float(x.iloc[at]) if len(x) else math.nan for x in (there, vol, multiple) for at in (0, -1))
+    return {"indicator": y.name, "n": len(there), "missing": len(y) - len(there),
             "mean_index": float(growth_rates(y).mean() + 1), "geo_mean": float(np.exp(dlog.mean())),
             "last_yoy": float(growth_rates(y, "yoy").iloc[-1]), "volatility": float(dlog.std()),
             "robust": robust_sd(dlog), "vol_first": vol_first, "vol_last": vol_last, "slope": drift.slope,

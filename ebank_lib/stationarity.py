@@ -18,13 +18,13 @@ from scipy.stats import kruskal
 from statsmodels.tsa.seasonal import STL
 
 from .display import Shown, describe, html_table
-from .errors import SeriesError
 from .growth import as_months
 from .wording import cell, cite, has, join, language, month_name, t
 
 LEVEL = 0.05
 MIN_MONTHS = 24          # the tests' tables begin about here
 BRIDGED = 3              # missing months in a row that a test looks past
+YEAR = 12                # months of a season
 STRONG = 0.64            # seasonal strength from which one differences (Hyndman's rule in R's forecast::nsdiffs)
 
 
@@ -69,31 +69,29 @@ def _constant(x: np.ndarray) -> bool:
     return bool(np.ptp(x) <= 1e-9 * max(1.0, float(np.abs(x).max())))
 
 
-def seasonal_strength(y: pd.Series, period: int = 12) -> float:
+def seasonal_strength(y: pd.Series) -> float:
     """Return Wang, Smith and Hyndman's (2006) strength of seasonality: 0 none .. 1 nothing but season.
 
-    ``1 - var(remainder) / var(seasonal + remainder)`` of STL, not below 0; NaN with fewer than two periods
+    ``1 - var(remainder) / var(seasonal + remainder)`` of STL, not below 0; NaN with fewer than two years
     and a month. The settings are those of R's ``forecast::mstl`` (a constant per month, not a line: with
     a line, a third of all series of 44 months of noise would seem seasonal).
     """
     x = without_gaps(y).to_numpy()
-    if x.size <= 2 * period or _constant(x):
+    if x.size <= 2 * YEAR or _constant(x):
         return math.nan
-    jumps = {"seasonal_jump": 2, "trend_jump": 3, "low_pass_jump": math.ceil((period + 1) / 10)}
-    parts = STL(_scaled(x), period=period, seasonal=11, seasonal_deg=0, **jumps).fit(inner_iter=2)
+    parts = STL(_scaled(x), period=YEAR, seasonal=11, seasonal_deg=0, seasonal_jump=2, trend_jump=3,
+                low_pass_jump=2).fit(inner_iter=2)
     whole = float(np.var(parts.resid + parts.seasonal))
     return max(0.0, 1 - float(np.var(parts.resid)) / whole) if whole > 0 else math.nan
 
 
-def choose_D(y: pd.Series, period: int = 12) -> int:
+def choose_D(y: pd.Series) -> int:
     """Return 1 when the season is so strong that one should difference over a year, else 0.
 
     Strength above 0.64, the rule of R's ``forecast::nsdiffs``; three whole years are needed. Of 600 series of 44 months
     without any season it calls 0.2% (noise) to 1.3% (random walks) seasonal.
     """
-    if len(without_gaps(y)) < 3 * period:
-        return 0
-    return int(seasonal_strength(y, period) > STRONG)
+    return int(len(without_gaps(y)) >= 3 * YEAR and seasonal_strength(y) > STRONG)
 
 
 @dataclass(frozen=True, repr=False)
@@ -217,7 +215,7 @@ def _note(codes: str, lang: str | None) -> str:
     return "; ".join(texts)
 
 
-def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -> Battery:
+def unit_root_battery(y: pd.Series, name: str | None = None) -> Battery:
     """Test a monthly series for unit roots and season, on its level and log and on their differences.
 
     Parameters
@@ -225,8 +223,6 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
     y : Series of float, monthly PeriodIndex
         Missing months are bridged by a straight line on the log scale (on the level where a figure is not positive),
         up to three in a row; else the longest stretch without such a gap is tested. The notes say so.
-    period : int
-        Months of a season.
     name : str, optional
         For captions; default the series' own name.
 
@@ -247,8 +243,6 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
     tested about a trend (KPSS about a level as well), differences about a level. Season: strength (Wang, Smith and
     Hyndman 2006) and Kruskal-Wallis. HEGY and OCSB are not used: on three and a half years they have next to no power.
     """
-    if period < 2:
-        raise SeriesError("season is too short", found=period, expected="at least 2 months")
     y = as_months(y)
     known = y.dropna()
     positive = len(known) > 0 and bool((known > 0).all())
@@ -264,13 +258,13 @@ def unit_root_battery(y: pd.Series, period: int = 12, name: str | None = None) -
     rows = []
     for transform, x in {"level": run, "log": logs, "diff": run.diff().iloc[1:], "dlog": logs.diff().iloc[1:]}.items():
         bar = short or ("not_positive" if transform in ("log", "dlog") and not positive else "")
-        rows += _root_rows(transform, x, bar) + _season_rows(transform, x, period, bar)
+        rows += _root_rows(transform, x, bar) + _season_rows(transform, x, bar)
     table = pd.DataFrame(rows).astype({"rejects": object})
     table["rejects"] = table["rejects"].where(table["rejects"].notna(), None)
     base = logs if positive else run
     title = name if name is not None else "" if y.name is None else str(y.name)
-    return Battery(title, y, describe(table), positive, choose_d(base), choose_D(base, period),
-                   choose_d(base.diff(period)), tuple(notes))
+    return Battery(title, y, describe(table), positive, choose_d(base), choose_D(base),
+                   choose_d(base.diff(YEAR)), tuple(notes))
 
 
 def _row(transform: str, test: str, null: str, trend: str, n: int, note: str) -> dict:
@@ -326,13 +320,13 @@ def _message(said: object) -> str:
     return "singular" if "singular" in text.lower() or "rank-deficient" in text else text
 
 
-def _season_rows(transform: str, x: pd.Series, period: int, bar: str) -> list[dict]:
-    note = bar or ("constant" if _constant(x.to_numpy()) else f"short:{2 * period + 1}" if len(x) < 2 * period else "")
+def _season_rows(transform: str, x: pd.Series, bar: str) -> list[dict]:
+    note = bar or ("constant" if _constant(x.to_numpy()) else f"short:{2 * YEAR + 1}" if len(x) < 2 * YEAR else "")
     if _trend(transform) == "ct":
         row = _row(transform, "seasonal_strength", "no_season", "", len(x), note or f"strong:{STRONG}")
-        return [row | {"statistic": math.nan if note else seasonal_strength(x, period)}]
+        return [row | {"statistic": math.nan if note else seasonal_strength(x)}]
     row = _row(transform, "kruskal", "no_season", "", len(x), note)
     if note:
         return [row]
-    statistic, p = kruskal(*(x[x.index.month % period == k] for k in range(period)))
+    statistic, p = kruskal(*(x[x.index.month % YEAR == k] for k in range(YEAR)))
     return [row | {"statistic": float(statistic), "p_value": float(p), "rejects": bool(p < LEVEL)}]

@@ -225,9 +225,8 @@ class ARMA:
         DataFrame
             ``test, null, lag, df, statistic, p_value, rejects`` (at 5%; NA where the test cannot be done).
         """
-        out = pd.DataFrame(residual_tests(self), columns=["test", "null", "lag", "df", "statistic"])
+        out = pd.DataFrame(residual_tests(self), columns=["test", "null", "lag", "df", "statistic", "p_value"])
         out["null"] = [words(f"arma.null_{null}", lang) for null in out["null"]]
-        out["p_value"] = tail(out["statistic"], out["df"])
         out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
         return out
 
@@ -296,48 +295,33 @@ class ARMA:
         return rf"${left} = {right},\quad a_t \sim N(0,\ {self.sigma2:.4g})$"
 
 
-def autocorrelations(e: np.ndarray, lags: int) -> np.ndarray:
-    """Sample autocorrelations (lags,) of e (n,) about its mean, at lags 1, 2, ..."""
-    x = e - e.mean()
-    return np.array([x[k:] @ x[:-k] for k in range(1, lags + 1)]) / (x @ x)
-
-
 def default_lag(n: int, fitted: int, season: int = 1) -> int:
     """Hyndman's rule: min(10, n / 5), or two seasons, and at least three more than the fitted coefficients."""
     return min(max(min(2 * season if season > 1 else 10, n // 5), fitted + 3), n - 2)
 
 
-def ljung_box(e: np.ndarray, lags: int, fitted: int = 0) -> tuple[float, int]:
-    """Ljung & Box (1978, Biometrika 65) statistic and its degrees of freedom, `lags` less `fitted`."""
-    r, n = autocorrelations(e, lags), e.size
-    return float(n * (n + 2) * np.sum(r**2 / (n - np.arange(1, lags + 1)))), lags - fitted
-
-
-def arch_lm(e: np.ndarray, lags: int) -> tuple[float, int]:
-    """Engle's (1982) LM test: n R^2 of the squares on their own lags."""
+def arch_lm(e: np.ndarray, lags: int) -> tuple[float, float]:
+    """Engle's (1982) LM test, n R^2 of the squares on their own lags, and its p value."""
     z = e**2
     x = np.column_stack([np.ones(z.size - lags), *(z[lags - k:z.size - k] for k in range(1, lags + 1))])
     y = z[lags:]
     rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     total = np.sum((y - y.mean()) ** 2)
-    return float(y.size * (1 - rest @ rest / total)) if total > 0 else 0.0, lags
+    statistic = float(y.size * (1 - rest @ rest / total)) if total > 0 else 0.0
+    return statistic, float(chdtrc(lags, statistic))
 
 
-def tail(statistic, df):
-    """p values; NaN without a degree of freedom."""
-    df = np.asarray(df, dtype=float)
-    return np.where(df > 0, chdtrc(np.maximum(df, 1), np.asarray(statistic, dtype=float)), np.nan)
+def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float, float]]:
+    """Return test, null, lags, degrees of freedom, statistic and p value of each test, NaN where it cannot be done."""
+    from statsmodels.stats.diagnostic import acorr_ljungbox  # slow to import, and used here only
 
-
-def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float]]:
-    """Return test, null, lags, degrees of freedom (0 where it cannot be done) and statistic of each test."""
     e, fitted = model.resid.dropna().to_numpy(), sum(model.shape[:4])
     lag, arch = default_lag(e.size, fitted, model.seasonal_order[3]), min(4, (e.size - 4) // 4) if e.size >= 8 else 0
-    none, varies = (np.nan, 0), model.design.scale > 0
-    rows = [("Ljung-Box", "white", lag, *(ljung_box(e, lag, fitted) if varies and 0 < lag < e.size else none)),
-            ("Jarque-Bera", "normal", 0, *((jarque_bera(e).statistic, 2) if varies else none)),
-            ("ARCH-LM", "arch", arch, *(arch_lm(e, arch) if varies and arch else none))]
-    return [(*about, df, statistic) for *about, statistic, df in rows]
+    none, varies = (np.nan, np.nan), model.design.scale > 0
+    return [("Ljung-Box", "white", lag, max(lag - fitted, 0), *(
+                acorr_ljungbox(e, [lag], model_df=fitted).iloc[0] if varies and 0 < lag < e.size else none)),
+            ("Jarque-Bera", "normal", 0, 2, *(jarque_bera(e) if varies else none)),
+            ("ARCH-LM", "arch", arch, arch, *(arch_lm(e, arch) if varies and arch else none))]
 
 
 def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto") -> ARMA:

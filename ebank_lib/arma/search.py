@@ -19,7 +19,6 @@ MODES = {"fast": 0, "thorough": 12}  # random starts for every order
 
 LONGEST_STEP = 0.6  # in any angle: a longer one jumps over the valley it should follow
 SAME_PLACE = 0.03  # partial autocorrelations this near to the best known optimum's will end there
-SAME_VALUE = 1e-3  # log-likelihoods this near agree
 CLIMB, POLISH = 1e-6, 1e-9  # expected gain of log-likelihood below which a climb, the last climb, stops
 MORE = 3  # times as many random starts for an order that may be chosen
 UNIT_ROOT, COMMON_ROOT = 0.99, 0.95  # inverse roots that are added to a neighbour's optimum
@@ -40,7 +39,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
 
     Stops early where it is about to arrive at the optimum `best`, of value `f_best`, that is known already, and
     where it is settling on a much worse one; never where `f_best` is NaN.
-    Returns the value, the gradient's norm and whether the expected gain fell below `tolerance`.
+    Returns the value and whether the expected gain fell below `tolerance`.
     """
     k = x.size
     beta = np.empty(columns.shape[0] - gaps)
@@ -48,7 +47,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
     g, g_new, x_new, y, d, hy = work[0], work[1], work[2], work[3], work[4], work[5]
     f = objective(x, shape, False, columns, gaps, beta, g)
     if k == 0 or not f < np.inf:
-        return f, 0.0, f < np.inf
+        return f, f < np.inf
     # The information about a partial autocorrelation is about the number of months.
     h, first = np.zeros((k, k)), 1.0 / columns.shape[1]
     set_diagonal(h, first)
@@ -106,7 +105,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
             for i in range(k):
                 for j in range(k):
                     h[i, j] += c * d[i] * d[j] - (hy[i] * d[j] + d[i] * hy[j]) / sy
-    return f, np.sqrt(dot(g, g)), converged
+    return f, converged
 
 
 def times(angles, factor) -> np.ndarray:
@@ -158,16 +157,12 @@ class Optimum:
     """Where the search of one order ended.
 
     `angles` (p + q + P + Q,) are arguments of `objective`, `value` is the concentrated negative log-likelihood there;
-    `gradient_norm` is by the angles; `converged` says that a further step promises less than 1e-12 of log-likelihood;
-    `starts` are the climbs there were, `starts_agreeing` those that ended within 0.001 of the best.
+    `converged` says that a further step promises less than 1e-9 of log-likelihood.
     """
 
     angles: np.ndarray
     value: float
-    gradient_norm: float
     converged: bool
-    starts: int
-    starts_agreeing: int
 
 
 class Search:
@@ -175,8 +170,8 @@ class Search:
 
     `columns` (gaps + regressors + 1, T) are dummies of the missing months, regressors, and last the series, scaled to
     about unit variance; `allowed` (max_p + 1, max_q + 1, max_P + 1, max_Q + 1) are the orders to fit. `angles` and
-    `values` are the best place of every order and its concentrated negative log-likelihood, infinite where not tried;
-    `ends` the values at which the climbs of an order ended, smaller orders first.
+    `values` are the best place of every order, smaller ones first, and its concentrated negative log-likelihood,
+    infinite where not tried.
     """
 
     def __init__(self, columns, gaps, allowed, season=1):
@@ -189,15 +184,13 @@ class Search:
         self._innovations = long_autoregression(z, self._lags)
         self._version = dict.fromkeys(self._orders, 0)
         self._seen: dict = {}
-        self.ends: dict[tuple[int, ...], list[float]] = {order: [] for order in self._orders}
 
     def visit(self, order, starts) -> None:
         """Climb an order from every start."""
         before, best = self.values[order], self.angles[order]
         for start in starts:
             x = start.copy()
-            f, _, _ = minimise(x, (*order, self.season), self.columns, self.gaps, CLIMB, best, self.values[order])
-            self.ends[order].append(f)
+            f, _ = minimise(x, (*order, self.season), self.columns, self.gaps, CLIMB, best, self.values[order])
             if f < self.values[order]:
                 self.values[order], best[:] = f, x
         self._version[order] += self.values[order] < before - 1e-6
@@ -278,7 +271,7 @@ def climb_grid(columns, gaps, allowed, season=1, random=0, seed=0) -> dict[tuple
     """Optimum of every allowed order (p, q, P, Q); `random` starts for each, drawn with `seed`, the rest as of
     `Search`."""
     if not columns[-1].any():       # nothing varies: no coefficient has anything to say
-        return {order: Optimum(np.zeros(sum(order)), 0.0, 0.0, True, 1, 1)
+        return {order: Optimum(np.zeros(sum(order)), 0.0, True)
                 for order in map(tuple, np.argwhere(allowed).tolist())}
     search, rng = Search(columns, gaps, allowed, season), np.random.default_rng(seed)
     search.grow(random, rng)
@@ -286,7 +279,7 @@ def climb_grid(columns, gaps, allowed, season=1, random=0, seed=0) -> dict[tuple
     if random:
         # A sharp peak of the spectrum is a narrow hill of the likelihood: look for one at every frequency.
         pairs = [((1.0, -2 * PAIR * c, PAIR**2), (1.0, -2 * c, 1.0)) for c in np.cos(FREQUENCIES)]
-        for p, q, *seasonal in search.ends:
+        for p, q, *seasonal in search.angles:
             if search.tried(smaller := (p - 2, q - 2, *seasonal)):
                 search.visit((p, q, *seasonal), search.pairs(smaller, pairs))
         search.sweep()
@@ -299,8 +292,7 @@ def climb_grid(columns, gaps, allowed, season=1, random=0, seed=0) -> dict[tuple
                 search.visit(order, rng.uniform(-1.4, 1.4, (MORE * random, sum(order))))
         search.sweep()
     found = {}
-    for order, ends in search.ends.items():
-        x = search.angles[order].copy()
-        value, norm, converged = minimise(x, (*order, season), columns, gaps, POLISH, x, np.nan)    # the last climb
-        found[order] = Optimum(x, value, norm, converged, len(ends), sum(f < value + SAME_VALUE for f in ends))
+    for order, x in search.angles.items():
+        value, converged = minimise(x, (*order, season), columns, gaps, POLISH, x, np.nan)      # the last climb
+        found[order] = Optimum(x, value, converged)
     return found

@@ -16,7 +16,7 @@ from ..store import kept_arrays
 from ..wording import cell, cite, join, t
 from .levels import MAX_ORDER, MONTHS, Design, as_series, check_order, designs, prepare, state_space
 from .likelihood import natural
-from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests, tail
+from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests
 from .search import MODES, Optimum, climb_grid
 
 NEAR_UNIT = 1 / 1.01  # inverse roots beyond this modulus make an order irregular, as in R's auto.arima
@@ -27,9 +27,8 @@ LARGEST = 5  # p + q + P + Q of orders with a seasonal coefficient, where R's au
 # at 44 months that costs 12 to 15% of the error up to 12 months ahead, where a true one (AR 0.5 at lag 12) gains 4%; at
 # 60 months 3% against 10%.
 LONG = 60
-COLUMNS = [*"pdqPDQ", "k", "loglik", "sigma2", *CRITERIA, "delta", "weight", "converged", "gradient_norm", "starts",
-           "starts_agreeing", "min_ar_root", "min_ma_root", "cancelling", "near_unit", "ljung_box_p", "jarque_bera_p",
-           "arch_p", "regular", "rank", "reason"]
+COLUMNS = [*"pdqPDQ", "k", "loglik", "sigma2", *CRITERIA, "delta", "weight", "converged", "min_ar_root",
+           "min_ma_root", "cancelling", "near_unit", "ljung_box_p", "jarque_bera_p", "arch_p", "regular", "rank"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,9 +48,9 @@ class OrderSelection(Shown):
         The chosen model.
     table : DataFrame
         One row an order: ``p, d, q, P, D, Q, k, loglik, sigma2, aic, aicc, bic, hqic, delta, weight, converged,
-        gradient_norm, starts, starts_agreeing, min_ar_root, min_ma_root, cancelling, near_unit, ljung_box_p,
-        jarque_bera_p, arch_p, regular, rank, reason``. `delta`, `weight` (Akaike) and `rank` are by the criterion over
-        all fitted rows; roots are moduli, above 1; `reason` says why an order was not fitted.
+        min_ar_root, min_ma_root, cancelling, near_unit, ljung_box_p, jarque_bera_p, arch_p, regular, rank``. `delta`,
+        `weight` (Akaike) and `rank` are by the criterion; roots are moduli, above 1. Orders too large for the length
+        of the series have none.
     """
 
     design: Design
@@ -61,8 +60,7 @@ class OrderSelection(Shown):
     audit: np.recarray  # what the choice needs of the table, a record an order that was fitted
     season: tuple[str, int] | None  # how a season was looked for, in a word, and in how many months
     _optima: dict[tuple[int, ...], Optimum]
-    _grid: np.ndarray  # of orders (p, q, P, Q): those asked for, and of them those fitted
-    _allowed: np.ndarray
+    _allowed: np.ndarray  # of orders (p, q, P, Q): those that were fitted
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -94,22 +92,11 @@ class OrderSelection(Shown):
         value = out[self.criterion].where(np.isfinite(out[self.criterion]))
         delta = value - value.min()
         weight = np.exp(-delta / 2)
-        tests = np.array([[row[:2:-1] for row in residual_tests(m)] for m in models])     # statistics and their df
+        tests = np.array([[row[-1] for row in residual_tests(m)] for m in models])
         out = out.assign(
             d=self.order[1], D=self.design.big_d, sigma2=[m.sigma2 for m in models], delta=delta,
-            weight=weight / weight.sum(), reason="", rank=value.rank(method="first").astype("Int64"),
-            **{name: tail(*tests[:, i].T) for i, name in enumerate(("ljung_box_p", "jarque_bera_p", "arch_p"))})
-        rest = np.argwhere(self._grid & ~self._allowed)
-        if len(rest):
-            k = rest.sum(axis=1) + self.design.x.shape[1] + 1
-            have = self.design.nobs + self.design.lost
-            need = k + 2 + self.design.lost
-            impossible = pd.DataFrame({**dict(zip("pqPQ", rest.T)), "d": self.order[1], "D": self.design.big_d, "k": k,
-                                       "starts": 0, "starts_agreeing": 0, "converged": False, "cancelling": False,
-                                       "near_unit": False, "regular": False, "rank": pd.NA})
-            beyond = "arma.beyond_max_order" if self.design.scale else "arma.nothing_varies"
-            impossible["reason"] = [t("arma.too_short", need=n, have=have) if have < n else t(beyond) for n in need]
-            out = pd.concat([out, impossible.reindex(columns=out.columns).astype({"rank": "Int64"})])
+            weight=weight / weight.sum(), rank=value.rank(method="first").astype("Int64"),
+            **dict(zip(("ljung_box_p", "jarque_bera_p", "arch_p"), tests.T)))
         return describe(out[COLUMNS].sort_values(["P", "Q", "p", "q"], ignore_index=True))
 
     @property
@@ -151,16 +138,15 @@ class OrderSelection(Shown):
                 self.fit(*key).name().removeprefix("ARIMA") for key in others[list("pqPQ")].values.tolist())))
         else:
             said.append(t("arma.no_rivals", lang))
-        (*_, df, statistic), *_ = residual_tests(self.best)
-        if df > 0:
-            p_value = float(tail(statistic, df))
+        p_value = float(residual_tests(self.best)[0][-1])
+        if np.isfinite(p_value):
             said.append(t("arma.residuals_reject" if p_value < 0.05 else "arma.residuals_fine", lang,
                           p=self._said(chosen, "ljung_box_p", ".3f", p_value)))
         if self.season:
             how, months = self.season
             found = t(f"arma.season_found_{'yes' if sum(chosen[2:]) else 'no'}", lang)
             said.append(t(f"arma.season_{how}", lang, months=cite(months, cell("series")), long=LONG,
-                          found=found, top=self._grid.shape[2] - 1))
+                          found=found, top=self._allowed.shape[2] - 1))
         return join(said, " " if said[0].isascii() else "")
 
     def selection_uncertainty(self, n: int = 100, seed: int = 0) -> pd.DataFrame:
@@ -181,16 +167,6 @@ class OrderSelection(Shown):
         out = pd.DataFrame(found["picks"], columns=[*"pqPQ", "picks"])
         out.insert(4, "share", out["picks"] / n)
         return out.sort_values(["picks", *"pqPQ"], ascending=[False, *[True] * 4], ignore_index=True)
-
-    def against_statsmodels(self, max_order: int | None = None):
-        """Fit the same orders by statsmodels as it comes, and compare; see `comparison.Comparison`.
-
-        The grid of 36 takes seconds, one with seasons minutes; with `max_order` only orders with the chosen P and Q and
-        p + q up to it are compared.
-        """
-        from .comparison import compare
-
-        return compare(self, max_order)
 
     def plot(self, ax=None, lang: str | None = None):
         """The criterion over the grid as a picture; see `charts.arma.plot_criteria`."""
@@ -264,7 +240,7 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     y : Series (T,)
         Monthly PeriodIndex; a RangeIndex or an array will do, its values then count as months. NaN where missing.
     max_p, max_q : int
-        Up to 12. Orders too large for the length keep their row, with the reason.
+        Up to 12. Orders too large for the length are left out.
     d : int, optional
         Order of differencing; None lets `stationarity.choose_d` decide, after the differencing over the season.
     criterion : {"aicc", "aic", "bic", "hqic"}
@@ -332,16 +308,16 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     check_order((0, d, 0), None)
     order = np.indices((max_p + 1, max_q + 1, sp + 1, sq + 1))
     if auto:
-        grid = (order[2] + order[3] == 0) | (order.sum(axis=0) <= LARGEST)
+        meant = (order[2] + order[3] == 0) | (order.sum(axis=0) <= LARGEST)
     else:
-        grid = (order[2] == sp) & (order[3] == sq)
-    meant = grid & (order[0] + order[1] <= max_order)
+        meant = (order[2] == sp) & (order[3] == sq)
+    meant &= order[0] + order[1] <= max_order
     tried = []
     for design in designs(y, int(d), big_d, season, exog, trend):
         spare = design.nobs - design.x.shape[1] - 3
         allowed = meant & (order.sum(axis=0) <= (spare if design.scale else 0))
         if allowed.any():
-            tried.append(_select(design, grid, allowed, criterion, mode, seed, said))
+            tried.append(_select(design, allowed, criterion, mode, seed, said))
         elif not tried:
             least = order.sum(axis=0)[meant].min()
             raise SeriesError("the series is too short for this seasonal order",
@@ -363,16 +339,16 @@ def _season_of(y: pd.Series, x) -> tuple[str, int]:
     months = len(without_gaps(y))
     if months < 3 * MONTHS:
         return "few", months
-    if not seasonal_strength(y, MONTHS) > STRONG:
+    if not seasonal_strength(y) > STRONG:
         return "weak" if months >= LONG else "short", months
     repeated = x is not None and (np.ptp(x[MONTHS:] - x[:-MONTHS], axis=0) == 0).any()
     return "repeated" if repeated else "strong", months
 
 
-def _select(design, grid, allowed, criterion, mode, seed, said) -> OrderSelection:
+def _select(design, allowed, criterion, mode, seed, said) -> OrderSelection:
     found = climb_grid(design.columns, design.gaps, allowed, design.season, MODES[mode], seed)
     audit = audit_of(design, found)
-    return OrderSelection(design, *choose(audit, criterion), criterion, audit, said, found, grid, allowed)
+    return OrderSelection(design, *choose(audit, criterion), criterion, audit, said, found, allowed)
 
 
 def _orders(key, design) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
@@ -394,8 +370,7 @@ def audit_of(design, found) -> np.recarray:
     out = dict(zip("pqPQ", orders.T)) | {"k": orders.sum(axis=1) + design.x.shape[1] + 1}
     out["loglik"] = design.loglik(0.0) - np.array([one.value for one in found.values()])
     out |= {name: penalty(name, out["k"], design.nobs) - 2 * out["loglik"] for name in CRITERIA}
-    out |= {name: np.array([getattr(one, name) for one in found.values()])
-            for name in ("converged", "gradient_norm", "starts", "starts_agreeing")}
+    out["converged"] = np.array([one.converged for one in found.values()])
     names = ("min_ar_root", "min_ma_root", "cancelling", "near_unit")
     out |= dict(zip(names, map(np.array, zip(*marks(found, design.season), strict=True)), strict=True))
     out["regular"] = out["converged"] & ~out["near_unit"] & ~out["cancelling"]

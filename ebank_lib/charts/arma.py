@@ -11,10 +11,10 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator
 from scipy.signal import lfilter
 from scipy.stats import norm
-from statsmodels.tsa.stattools import levinson_durbin
+from statsmodels.tsa.stattools import acf, pacf
 
 from ..arma import ARMA, OrderSelection
-from ..arma.model import LABELS, autocorrelations
+from ..arma.model import LABELS
 from ..stationarity import Battery, without_gaps
 from ..wording import t
 from . import style
@@ -63,7 +63,7 @@ def _correlogram(ax: Axes, x: np.ndarray, lang: str) -> None:
     """Draw the autocorrelations of a series without gaps, with the limits of white noise."""
     lags = min(LAGS, x.size // 2)
     if lags and np.ptp(x) > 0:
-        ax.vlines(np.arange(1, lags + 1), 0, autocorrelations(x, lags), color=style.INK, lw=1.8)
+        ax.vlines(np.arange(1, lags + 1), 0, acf(x, nlags=lags, fft=False)[1:], color=style.INK, lw=1.8)
     for side in (-1, 1):
         ax.axhline(side * 1.96 / math.sqrt(max(x.size, 1)), color=style.MUTED, lw=0.8, ls=(0, (4, 3)))
     ax.axhline(0, color=style.MUTED, lw=0.8)
@@ -185,5 +185,4 @@ def _lag_axis(ax: Axes, lags: int, label: str) -> None:
 
 def _both(w: np.ndarray, lags: int) -> np.ndarray:
     """Sample ACF and PACF (Durbin-Levinson), (2, lags)."""
-    r = autocorrelations(w, lags)
-    return np.stack([r, levinson_durbin(np.r_[1, r], lags, isacov=True)[2][1:]])
+    return np.stack([acf(w, nlags=lags, fft=False)[1:], pacf(w, nlags=lags, method="ldb")[1:]])

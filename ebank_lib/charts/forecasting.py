@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -29,22 +27,19 @@ def _look(model: str, n: int, first: bool) -> dict:
 
 
 @style.in_style
-def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | None = 36,
-                  events: Sequence[tuple[pd.Period, str]] = (), brief: bool = False):
+def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int = 36, brief: bool = False):
     """Draw the history, the fan of the forecast that is read out, and the other methods' lines beside it.
 
     Parameters
     ----------
-    months : int, optional
-        How much history; None for all.
-    events : (month, text) pairs
-        Marked on the history.
+    months : int
+        How much history.
     brief : bool
         For a small picture under a caption: the forecast that is read out alone, without a title, the key on the
         history, the unit on the axis only.
     """
     ax = style.axes_of(ax)
-    y = f.y if months is None else f.y.iloc[-months:]
+    y = f.y.iloc[-months:]
     past, lead = _as_months(y.index), f.block()
     ahead = _as_months(lead["month"])
     x, origin, now = month_numbers(ahead), month_numbers(past)[-1], float(f.y.iloc[-1])
@@ -61,9 +56,6 @@ def plot_forecast(f: Forecast, ax=None, lang: str | None = None, months: int | N
     style.value_axis(ax, f.kind, in_language(f.unit, lang), lang)
     month_axis(ax, lang, past.append(ahead))
     ax.axvline(origin, color=MUTED, lw=0.8, zorder=0)
-    for month, text in events:
-        if pd.Period(month, "M") >= past[0]:
-            style.mark_event(ax, month, text)
     low, high = ax.get_ylim()
     ax.annotate(t("forecasting.origin", lang, month=f._month(f.y.index[-1], lang)), (origin, low), (4, 3),
                 textcoords="offset points", fontsize=8.5, color=MUTED, va="bottom", path_effects=style.HALO)
@@ -88,10 +80,9 @@ def _label(b: Backtest, lang: str) -> str:
 
 
 @style.in_style
-def plot_backtest(b: Backtest, ax=None, lang: str | None = None, model: str | None = None):
-    """Draw what one method (default: the first) said at each origin, with its widest limits at the last month, over
-    what came."""
-    model = b.models[0] if model is None else model
+def plot_backtest(b: Backtest, ax=None, lang: str | None = None):
+    """Draw what the first method said at each origin, with its widest limits at the last month, over what came."""
+    model = b.models[0]
     rows = b.table[(b.table["model"] == model) & b.table["y_hat"].notna()]
     title = t("forecasting.backtest_title", lang, label=_label(b, lang), model=model_name(model, lang))
     if rows.empty:
@@ -172,14 +163,12 @@ def plot_coverage(b: Backtest, ax=None, lang: str | None = None):
 
 
 @style.in_style
-def plot_revision(r: Revision, ax=None, lang: str | None = None, months: int | None = 24):
-    """Draw the forecast made before with its widest limits, the new months as they came, and the forecast of now.
-
-    Before them stand so many `months` of history; None for all.
-    """
+def plot_revision(r: Revision, ax=None, lang: str | None = None):
+    """Draw the forecast made before with its widest limits, after two years of history, the new months as they came,
+    and the forecast of now."""
     ax = style.axes_of(ax)
     widest = f"{max(r.before.level):g}"
-    history = r.before.y if months is None else r.before.y.iloc[-months:]
+    history = r.before.y.iloc[-24:]
     past, old, now = _as_months(history.index), r.before.block(), r.after.block()
     origin = month_numbers(past)[-1], float(history.iloc[-1])
     came = r.after.y.loc[r.after.y.index > r.before.y.index[-1]]

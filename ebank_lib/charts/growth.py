@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
-from ..errors import UnknownNameError
 from ..growth import GrowthAnalysis, volatility
+from ..monthly import checked_name
 from ..wording import month_name, percent, t
 from . import style
 
-KINDS = ("mom", "base", "yoy", "ratio")
+KINDS = ("mom", "base", "yoy", "ratio", "volatility")
 LOG_FROM = 8.0        # a base-period multiple as large as this is drawn on a log axis
 MAX_LINES = 8         # more lines than colours: panels instead
 
@@ -29,8 +30,8 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     one on axes of their own. Where there is nothing to draw, a sentence says so. Of more than 48 indicators the first
     of each group are drawn, which the picture says; a group has a picture of its own.
     """
-    if kind not in KINDS:
-        raise UnknownNameError("kind of picture", kind, (*KINDS, "volatility"))
+    if checked_name(kind, "kind of picture", KINDS) == "volatility":
+        return plot_volatility(result, group, lang)
     kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)
     by_group = {g: [k for k in result.keys(kinds, g) if result.series(k, column).notna().any()]
                 for g in ([group] if group else result.groups(kinds))}
@@ -211,10 +212,9 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     ax.scatter(sd, at, 36, "white", edgecolors=colours, lw=1.3, zorder=2)
     style.name_rows(ax, names)
     ax.set_xscale("log")
-    low, high = floor / 1.3, max(float(values.max().max()), floor) * 1.3
-    ax.set_xlim(low, high)
-    ticks = [v for v in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10) if low <= v <= high]
-    ax.set_xticks(ticks, [f"{v * 100:g}%" for v in ticks])
+    ax.set_xlim(floor / 1.3, max(float(values.max().max()), floor) * 1.3)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter(lambda v, _: f"{v * 100:g}%")
     ax.set_xticks([], minor=True)
     ax.set_title(t("charts.whole_sd", lang), fontsize=9, color=style.MUTED, pad=6)
     handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],

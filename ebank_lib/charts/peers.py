@@ -1,4 +1,4 @@
-"""Pictures of a branch among its peers: where it stands, whether the branches converge, which grow alike."""
+"""Pictures of a branch among its peers: where it stands."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
-from scipy.special import expit, logit
 
-from ..peers.clusters import Clusters
-from ..peers.convergence import Convergence
 from ..peers.position import Peers
 from ..peers.standing import Standing
-from ..wording import number, percent, t
+from ..wording import percent, t
 from . import style
 
 OTHERS = "#B9B9B9"
@@ -58,10 +54,10 @@ def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     if rows.empty:
         return style.sentence(t("peers.plot_title", lang, branch=who), lang, t("peers.nothing", lang)).figure
     total, rows = len(rows), rows.iloc[:style.MOST]
-    drawn = peers.everyone.set_index(["indicator", "measure", "branch"])["y"].sort_index()
     places, names = [], []
     for row in rows.itertuples():
-        y, name = drawn[row.indicator, row.measure].dropna(), catalog.indicators[row.indicator].short_label(lang)
+        y = peers.everyone.loc[(row.indicator, row.measure)].dropna()
+        name = catalog.indicators[row.indicator].short_label(lang)
         growth = row.measure == "growth"
         # Of multiples the same factor is the same distance.
         places.append(_placed(np.log(y) if growth and y.min() > 0 else y))
@@ -75,7 +71,7 @@ def plot_peers(peers: Peers, lang: str | None = None) -> Figure:
     ax.set_xlim(-0.03, 1.85 if lang == "en" else 1.75)
     ax.text(0.5, -0.9, t("peers.plot_axis", lang), ha="center", va="center", fontsize=8.5, color=style.MUTED)
     return style.headline(ax.figure, t("peers.plot_title", lang, branch=who), t(
-        "peers.plot_note", lang, branch=who, level=percent(peers.level, 0)), style.some_of(len(rows), total, lang))
+        "peers.plot_note", lang, branch=who, level="95%"), style.some_of(len(rows), total, lang))
 
 
 def _beside(row, lang: str) -> tuple[str, str, str]:
@@ -83,8 +79,8 @@ def _beside(row, lang: str) -> tuple[str, str, str]:
     share = percent(row.percentile, 0)
     if math.isfinite(row.lo):
         share += f" [{row.lo * 100:.0f}, {row.hi * 100:.0f}]"
-    if row.leader_state in ("leader", "equal"):
-        return rank, share, t(f"peers.{'leader_leader' if row.leader_state == 'leader' else 'cell_equal'}", lang)
+    if row.leader_state == "leader":
+        return rank, share, t("peers.leader_leader", lang)
     few = t(f"peers.months_{int(row.leader_months)}" if row.leader_months < 2 else "peers.months_n", lang,
             n=int(row.leader_months))
     return rank, share, t(f"peers.cell_{row.leader_state}", lang, months=few)
@@ -113,86 +109,3 @@ def plot_standing(standing: Standing, lang: str | None = None) -> Figure:
             ax.text(x, at, text, va="center", ha=side, fontsize=8.5, color=colour)
     ax.set_xlim(-0.4, 2.1)
     return style.headline(ax.figure, "", t("peers.standing_key", lang, branch=who))
-
-
-@style.in_style
-def plot_convergence(result: Convergence, lang: str | None = None) -> Figure:
-    """Draw mean growth against the start, a dot a branch, with regression line and both verdicts.
-
-    Of the catalogue's headline indicators those that were tested, else the first four tested.
-    """
-    tested = result.table.loc[result.table["status"] == "ok"].set_index("indicator")
-    wanted = [k for k in result.catalog.headline if k in tested.index] or list(tested.index[:4])
-    if not wanted:
-        return style.sentence(t("peers.convergence_title", lang), lang, t("peers.convergence_nothing", lang)).figure
-    columns = min(len(wanted), 4)
-    lines = math.ceil(len(wanted) / columns)
-    fig, axes = style.panels(lines, columns, 2.5 * lines + 0.9)
-    for ax, key in zip(axes.flat, wanted, strict=False):
-        _scatter(ax, result, tested.loc[key], key, lang)
-    for ax in axes.flat[len(wanted):]:
-        ax.set_axis_off()
-    return style.headline(fig, t("peers.convergence_title", lang), t("peers.convergence_axes", lang))
-
-
-def _scatter(ax: Axes, result: Convergence, row: pd.Series, key: str, lang: str) -> None:
-    ind = result.catalog.indicators[key]
-    points = result.points[result.points["indicator"] == key]
-    ax.plot(points["initial"], points["growth"], "o", ms=4.5, color=style.MUTED, alpha=0.7, mew=0)
-    ends = np.array([points["initial"].min(), points["initial"].max()])
-    sure = row["beta_verdict"] in ("converges", "diverges")
-    level = points["growth"].mean() + row["b"] * (ends - points["initial"].mean())
-    ax.plot(ends, level, color=style.EVENT, lw=1.3, ls="-" if sure else (0, (3, 2)))
-    bounded = ind.kind == "ratio" and ind.bounded
-    ticks = _round_figures(*ends, bounded)
-    ax.set_xticks(logit(ticks) if bounded else np.log(ticks),
-                  [percent(v, 0) if bounded else number(v, "", lang) for v in ticks])
-    ax.yaxis.set_major_locator(MaxNLocator(4))
-    ax.yaxis.set_major_formatter(lambda v, _: percent(v, 1, abs(v) >= 5e-4))
-    ax.grid(axis="x")
-    ax.margins(0.08)
-    words = [t(f"peers.verdict_{row[f'{test}_verdict']}", lang) for test in ("beta", "sigma")]
-    ax.set_title(f"{ind.short_label(lang)}\n" + t("peers.convergence_panel", lang, beta=words[0], sigma=words[1]),
-                 fontsize=9, pad=5, linespacing=1.35)
-
-
-def _round_figures(low: float, high: float, bounded: bool) -> list[float]:
-    """Return at most three round levels between two logs (or log odds)."""
-    low, high = expit([low, high]) if bounded else np.exp([low, high])
-    locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]) if bounded else LogLocator(subs=(1, 2, 5), numticks=99)
-    figures = [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
-    return figures[::math.ceil(len(figures) / 3)] if figures else [float(low + high) / 2]
-
-
-@style.in_style
-def plot_clusters(result: Clusters, lang: str | None = None) -> Figure:
-    """Draw each cluster's growth, indicator by indicator, against the mean of all branches: a panel a cluster.
-
-    The thick line is the cluster's mean, the thin ones its branches.
-    """
-    catalog = result.catalog
-    if result.verdict == "few":
-        return style.sentence(t("peers.clusters_title", lang), lang, result.reading(lang)).figure
-    logs = np.log1p(result.profiles)
-    z = (logs - logs.mean()) / logs.std().where(lambda s: s > 0)
-    z = z.dropna(axis=1, how="all")
-    total, z = z.shape[1], z.iloc[:, :style.MOST]
-    at = np.arange(z.shape[1])
-    fig, axes = style.panels(1, result.k, max(2.4, 0.21 * len(at) + 1.3), sharex=True, sharey=True)
-    edge = max(2.5, float(z.abs().max().max())) * 1.05
-    for n, ax in enumerate(axes.flat, 1):
-        members = result.members(n)
-        colour = style.colours[(n - 1) % len(style.colours)] if result.verdict == "clusters" else style.MUTED
-        ax.axvline(0, color=style.MUTED, lw=0.8)
-        for b in members:
-            ax.plot(z.loc[b], at, color=colour, lw=0.7, alpha=0.35)
-        if result.verdict == "clusters":
-            ax.plot(z.loc[members].mean(), at, "o-", color=colour, lw=2, ms=4)
-        ax.set_xlim(-edge, edge)
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.grid(axis="x")
-        word = "panel" if result.verdict == "clusters" else "one"
-        ax.set_title(t(f"peers.clusters_{word}", lang, cluster=n, n=len(members)), fontsize=9.5, pad=5)
-    style.name_rows(axes[0, 0], [catalog.indicators[k].short_label(lang) for k in z.columns], size=8.5)
-    notes = [t("peers.clusters_x", lang), *filter(None, [style.some_of(len(at), total, lang)])]
-    return style.headline(fig, t("peers.clusters_title", lang), ("；" if lang == "zh" else "; ").join(notes))

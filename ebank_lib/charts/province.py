@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..catalog import Catalog
 from ..cleaning import reporting, trusted_panel
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..forecasting.forecast import said_of
-from ..province.contributions import Carriers, GrowthDecomposition, points_text, span_text
+from ..province.contributions import Carriers, GrowthDecomposition, points_text
 from ..province.league import League
-from ..province.sums import full_years
+from ..province.sums import TENTH, add_up, full_years
 from ..wording import month_name, number, percent, t
 from . import style
 from .style import BAND, INK, MUTED, month_axis, month_numbers
@@ -145,35 +146,23 @@ def _total_history(paths: JointPaths, ind) -> pd.Series:
 def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw each branch's contribution to the province's growth, divided by channel where the indicator is a sum.
 
-    Of more than 24 branches those that moved it most, and the sum of the others as a figure. A sentence instead of bars
-    where the province began at nothing.
+    Of more than 24 branches those that moved it most. A sentence instead of bars where the province began at nothing.
     """
     rows = found.by()
     ind = found.catalog.indicator(found.indicator)
     if not np.isfinite(found.growth):
         return style.sentence(ind.label(lang), lang, found.reading(lang))
-    wide, points = found.wide() * 100, found.points().iloc[:-1, -1]
-    names = [found.catalog.branch(b).label(lang) for b in rows.index]
-    if len(rows) > MOST:
-        most = rows["change"].abs().sort_values(ascending=False, kind="stable").index[:MOST]
-        drawn = rows.index.isin(most)
-        names = [name for name, here in zip(names, drawn, strict=True) if here] + [_others(len(rows), lang)]
-        # Together they are much longer than any: written, not drawn.
-        wide = pd.concat([wide[drawn], pd.DataFrame(0.0, [""], wide.columns)])
-        points = [*points[drawn], points[~drawn].sum()]
-    ax = _bar_axes(len(names), ax)
-    at = np.arange(len(names))
-    right, left = np.zeros(len(names)), np.zeros(len(names))
+    drawn = rows.index.isin(rows["change"].abs().nlargest(MOST).index)
+    wide, points = found.wide()[drawn] * 100, add_up(rows[["points"]], TENTH)["points"].iloc[:-1][drawn]
+    ax, up, down = _bar_axes(len(wide), ax), wide.clip(lower=0), wide.clip(upper=0)
+    start = (up.cumsum(axis=1) - up).where(wide >= 0, down.cumsum(axis=1) - down)
     for key, colour in zip(found.parts, style.colours if len(found.parts) > 1 else [BAND], strict=False):
-        width = wide[key].to_numpy()
-        ax.barh(at, width, left=np.where(width >= 0, right, left), height=0.68, color=colour, lw=0,
+        ax.barh(np.arange(len(wide)), wide[key], left=start[key], height=0.68, color=colour, lw=0,
                 label=found.catalog.indicator(key).short_label(lang))
-        right += np.maximum(width, 0)
-        left += np.minimum(width, 0)
-    _finish(ax, names, right, [points_text(v) for v in points])
-    ax.set_title(t("province.title_growth", lang, label=ind.short_label(lang), growth=percent(found.growth, sign=True),
-                   span=span_text(ind, found.end, found.months, lang)))
     ax.set_xlabel(t("province.axis_points", lang))
+    _finish(ax, found.catalog, wide.index, up.sum(axis=1), map(points_text, points), len(rows), lang)
+    ax.set_title(t("province.title_growth", lang, label=ind.short_label(lang), growth=percent(found.growth, sign=True),
+                   span=found.span(lang)))
     if len(found.parts) > 1:
         ax.legend(loc="lower right", handlelength=1.2)
     return ax
@@ -183,64 +172,53 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
 def plot_league(league: League, indicator: str = "", ax: Axes | None = None, lang: str | None = None) -> Axes:
     """Draw an indicator's ranking (of more than 24 branches the first), each bar with its figure and its growth on the
     year."""
-    ranked = league.of(indicator).dropna(subset=["rank"])
+    ranked = league.of(indicator)
+    ind = league.catalog.indicator(ranked["indicator"].iloc[0])
+    ranked = ranked.dropna(subset=["rank"])
     rows = ranked.iloc[:MOST]
-    ind = league.catalog.indicator(league.of(indicator)["indicator"].iloc[0])
     ax = _bar_axes(len(rows), ax)
     ax.barh(np.arange(len(rows)), rows["value"], height=0.68, color=BAND, lw=0)
-    ratio, unit = ind.kind == "ratio", league.catalog.unit_label(ind.key, lang)
+    ratio = ind.kind == "ratio"
     ax.xaxis.set_major_formatter(lambda v, _: percent(v, 0) if ratio else number(v, "", lang))
-    ax.set_xlabel("" if ratio else unit)
-    _finish(ax, [league.catalog.branch(b).label(lang) for b in rows["branch"]], rows["value"].clip(lower=0),
-            [_written(v, g, ind, lang) for v, g in zip(rows["value"], rows["growth"], strict=True)])
+    ax.set_xlabel("" if ratio else league.catalog.unit_label(ind.key, lang))
+    _finish(ax, league.catalog, rows["branch"], rows["value"].clip(lower=0),
+            [_written(v, g, ind, lang) for v, g in zip(rows["value"], rows["growth"], strict=True)], len(ranked), lang)
     ax.set_title(t("province.title_league", lang, label=ind.short_label(lang), when=t(
         f"province.when_{'flow' if ind.kind == 'flow' else 'stock'}", lang, end=month_name(league.end, lang))))
-    if len(ranked) > len(rows):
-        some = style.some_of(len(rows), len(ranked), lang, "province.chart_some")
-        ax.set_xlabel(f"{ax.get_xlabel()}\n{some}".strip())
     return ax
 
 
 @style.in_style
 def plot_carriers(found: Carriers, ax: Axes | None = None, lang: str | None = None) -> Axes:
-    """Draw each branch's expected increase with its 80% limits and its share of the province's; of more than 24
-    branches the first, and the sum of the others as a figure."""
-    rows = found.ranked
-    names = [found.catalog.branch(b).label(lang) for b in rows["branch"]]
-    if len(rows) > MOST:
-        rest = {name: rows[name].iloc[MOST:].sum(min_count=1) for name in ("increase", "share")}
-        names = [*names[:MOST], _others(len(rows), lang)]
-        rows = pd.concat([rows.iloc[:MOST], pd.DataFrame([rest])], ignore_index=True)
+    """Draw each branch's expected increase (of more than 24 branches the first) with its 80% limits and its share of
+    the province's."""
+    rows = found.ranked.iloc[:MOST]
     ax = _bar_axes(len(rows), ax)
-    at = np.arange(len(rows))
-    ind = found.catalog.indicator(found.indicator)
-    ends = np.maximum(rows["hi-80"].to_numpy(), 0)
-    drawn = np.isfinite(ends)                 # the others together would be much longer than any: written, not drawn
-    ax.barh(at[drawn], rows["increase"][drawn], height=0.68, color=BAND, lw=0)
+    at, ind = np.arange(len(rows)), found.catalog.indicator(found.indicator)
+    ax.barh(at, rows["increase"], height=0.68, color=BAND, lw=0)
     ax.hlines(at, rows["lo-80"], rows["hi-80"], color=INK, lw=1.0)
-    _finish(ax, names, np.where(drawn, ends, 0),
-            [number(v, "", lang) + (f"  {percent(s, 0)}" if np.isfinite(s) else "")
-             for v, s in zip(rows["increase"], rows["share"], strict=True)])
     ax.xaxis.set_major_formatter(lambda v, _: number(v, "", lang))
     ax.set_xlabel(found.catalog.unit_label(ind.key, lang))
+    _finish(ax, found.catalog, rows["branch"], rows["hi-80"].clip(lower=0),
+            [number(v, "", lang) + (f"  {percent(s, 0)}" if np.isfinite(s) else "")
+             for v, s in zip(rows["increase"], rows["share"], strict=True)], len(found.ranked), lang)
     ax.set_title(t("province.title_carry", lang, label=ind.short_label(lang), when=found.when(lang)))
     return ax
-
-
-def _others(total: int, lang: str) -> str:
-    return t("province.chart_others", lang, n=total - MOST)
 
 
 def _bar_axes(rows: int, ax: Axes | None) -> Axes:
     return style.axes_of(ax, 1.2 + 0.27 * max(rows, 2))
 
 
-def _finish(ax: Axes, names: list[str], ends, texts: list[str]) -> None:
-    """Name the bars, write at each one's end, and make room for the longest text."""
+def _finish(ax: Axes, catalog: Catalog, branches, ends, texts, total: int, lang: str) -> None:
+    """Name the branches, write at each bar's end with room for the longest text, and say how many of all are drawn."""
+    texts = list(texts)
     low, high = ax.get_xlim()
-    longest = max((len(text) for text in texts), default=0)
+    longest = max(map(len, texts), default=0)
     ax.set_xlim(low, high + (high - low) * min(0.03 + 0.011 * longest, 0.4))
     for y, (x, text) in enumerate(zip(ends, texts, strict=True)):
         style.write_beside(ax, text, (x, y), color=MUTED, path_effects=style.HALO)
-    style.name_rows(ax, names)
+    style.name_rows(ax, [catalog.branch(b).label(lang) for b in branches])
     ax.axvline(0, color=MUTED, lw=0.8)
+    if some := style.some_of(len(texts), total, lang, "province.chart_some"):
+        ax.set_xlabel(f"{ax.get_xlabel()}\n{some}".strip())

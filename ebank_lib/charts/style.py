@@ -28,9 +28,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator
-from matplotlib.transforms import Affine2D, IdentityTransform, ScaledTranslation
+from matplotlib.transforms import ScaledTranslation
 from scipy.optimize import isotonic_regression
 
 from ..wording import columns_of, language, month_name, number, t
@@ -315,56 +315,35 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> np.n
     return placed
 
 
-class _EndLabel(Annotation):
-    """A label beside a line's last point; asked for its place, it lets all labels of the axes find theirs."""
-
-    def __init__(self, ax: Axes, text: str, point: tuple[float, float], colour: str):
-        super().__init__(text, xy=point, xycoords="data", xytext=(0, 0), textcoords="axes pixels", color=colour,
-                         fontsize=9.0, ha="left", va="center_baseline", annotation_clip=False,
-                         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 3,
-                                     "shrinkB": 1, "relpos": (0, 0.5), "patchA": None})
-        self.siblings: list[_EndLabel] = [self]
-        self.set_transform(IdentityTransform())
-        ax.add_artist(self)
-        self.set_clip_on(False)     # add_artist clips to the axes, and these stand outside
-
-    def update_positions(self, renderer):
-        self._place()
-        super().update_positions(renderer)
-
-    def get_tightbbox(self, renderer=None):
-        # The words only: their pointer lies between the axes and them, and its shape takes longer than all else here.
-        self._place()
-        self.set_transform(Affine2D().translate(*self.axes.bbox.p0))
-        return Text.get_window_extent(self, renderer)
-
-    def _place(self) -> None:
-        # At drawing time, in pixels: right whatever layout, limits or scale were set after the call.
-        ax, pixel = self.axes, self.axes.figure.dpi / 72
-        ends = [ax.transData.transform(label.xy)[1] - ax.bbox.y0 for label in self.siblings]
-        lines = max(label.get_text().count("\n") + 1 for label in self.siblings)
-        gap = self.get_fontsize() * pixel * 1.4 * lines
-        for label, y in zip(self.siblings, spread(np.clip(ends, 0.0, ax.bbox.height), gap, 0.0, ax.bbox.height),
-                            strict=True):
-            label.set_position((ax.bbox.width + 8 * pixel, float(y)))
-
-
 def label_lines(ax: Axes, lines: Sequence[Line2D] | None = None) -> list[Text]:
     """Write each line's label beside its end, in its colour, moved apart until none covers another.
 
-    Default: every line of the axes that was given a label. A line without a finite point gets none.
+    Default: every line of the axes that was given a label. A line without a finite point gets none. Call it after
+    the axis' limits and scale are settled.
     """
     if lines is None:
         lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    made = []
+    ends = {}
     for line in lines:
         x, y = (np.asarray(data, dtype=float) for data in line.get_data())
         finite = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log")))
         if finite.size:
-            point = (float(x[finite[-1]]), float(y[finite[-1]]))
-            made.append(_EndLabel(ax, str(line.get_label()), point, to_hex(line.get_color())))
-    for label in made:
-        label.siblings = made
+            ends[line] = float(x[finite[-1]]), float(y[finite[-1]])
+    if not ends:
+        return []
+    ax.get_ylim()       # limits that drawing has left to be worked out
+    wanted = ax.transLimits.transform(ax.transScale.transform(list(ends.values())))[:, 1]
+    # The layout may yet take from the height of the axes, and the words must not meet then.
+    points = 0.85 * ax.get_position().height * ax.figure.get_size_inches()[1] * 72
+    rows = max(str(line.get_label()).count("\n") + 1 for line in ends)
+    beside = ax.transAxes + ScaledTranslation(8 / 72, 0, ax.figure.dpi_scale_trans)
+    made = []
+    for (line, end), y in zip(ends.items(), spread(np.clip(wanted, 0, 1), 12 * rows / points, 0, 1), strict=True):
+        colour = to_hex(line.get_color())
+        made.append(ax.annotate(line.get_label(), end, (1, y), textcoords=beside, color=colour, fontsize=9.0,
+                                va="center_baseline", annotation_clip=False, arrowprops={
+                                    "arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.7, "shrinkA": 3,
+                                    "shrinkB": 1, "relpos": (0, 0.5), "patchA": None}))
     return made
 
 

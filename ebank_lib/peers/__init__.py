@@ -1,9 +1,6 @@
-"""A branch among its peers: where it stands and how many months behind, whether branches converge, which grow alike."""
+"""A branch among its peers: where it stands, and how many months behind."""
 
-from .clusters import Clusters, growth_clusters
-from .convergence import Convergence, convergence
 from .position import Peers, compare_peers
 from .standing import Standing, standing
 
-__all__ = ["Clusters", "Convergence", "Peers", "Standing", "compare_peers", "convergence", "growth_clusters",
-           "standing"]
+__all__ = ["Peers", "Standing", "compare_peers", "standing"]

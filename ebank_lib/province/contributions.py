@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..catalog import Catalog, Indicator
+from ..catalog import Catalog
 from ..cleaning import reporting, trusted_panel
 from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, listed, month_name, number, percent, t
-from .sums import TENTH, add_up, additive, full_years, name_of, table_unit, total_of
+from .sums import TENTH, YEAR, add_up, additive, full_years, name_of, table_unit, total_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +34,6 @@ class GrowthDecomposition(Shown):
     table: pd.DataFrame
     indicator: str
     parts: tuple[str, ...]
-    months: int
     start: pd.Period
     end: pd.Period
     catalog: Catalog
@@ -50,6 +49,11 @@ class GrowthDecomposition(Shown):
         before = self.known["before"].sum()
         return float(self.known["change"].sum() / before) if before > 0 else np.nan
 
+    def span(self, lang: str | None = None) -> str:
+        """Return what is compared with what, in words."""
+        kind = self.catalog.indicator(self.indicator).kind
+        return t(f"province.span_{kind}", lang, end=month_name(self.end, language(lang)), n=YEAR)
+
     def by(self) -> pd.DataFrame:
         """Return ``before, after, change, points`` by branch, the largest change first."""
         sums = self.known.groupby("branch", sort=False)[["before", "after", "change", "points"]].sum()
@@ -61,15 +65,6 @@ class GrowthDecomposition(Shown):
         total = {"branch": total_of(self.catalog), "before": rows["before"].sum(), "after": rows["after"].sum(),
                  "change": rows["change"].sum(), "points": self.growth}
         return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch", **_SOURCES)
-
-    def points(self) -> pd.DataFrame:
-        """Return the contributions rounded to tenths of a percentage point, branches by parts with margins, adding up.
-
-        Empty where the province began at nothing.
-        """
-        if not np.isfinite(self.growth):
-            return pd.DataFrame(columns=[*self.parts, total_of(self.catalog)], dtype=float)
-        return add_up(self.wide(), TENTH, total_of(self.catalog))
 
     def wide(self) -> pd.DataFrame:
         """Return the contributions as they are, branches by parts, the largest change first."""
@@ -83,7 +78,7 @@ class GrowthDecomposition(Shown):
         """
         lang, table = language(lang), "contributions_branches"
         ind, rows = self.catalog.indicator(self.indicator), self.by()
-        values = {"label": ind.short_label(lang), "span": span_text(ind, self.end, self.months, lang)}
+        values = {"label": ind.short_label(lang), "span": self.span(lang)}
         change = rows["change"].sum()
         if not np.isfinite(self.growth) or change == 0:
             return t("province.growth_none", lang, **values)
@@ -106,14 +101,14 @@ class GrowthDecomposition(Shown):
         return plot_decomposition(self, ax, lang)
 
     def to_html(self, lang: str | None = None) -> str:
-        """Return branch by branch what was, what came and what it contributed; below it the same by channel."""
+        """Return branch by branch what was, what came and what it contributed."""
         lang, ind = language(lang), self.catalog.indicator(self.indicator)
-        rows, points = self.by(), self.points()
+        rows, total = self.by(), total_of(self.catalog)
         unit = table_unit(rows[["before", "after"]].sum().abs().max(), self.catalog.unit_label(ind.key, lang), lang)
-        shown = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": total_of(self.catalog)})
+        shown = add_up(rows[["before", "change"]], unit.step, "after").rename(index={"after": total})
         shown = shown[["before", "after", "change"]]
         if np.isfinite(self.growth):
-            shown["points"] = points.iloc[:, -1].to_numpy()
+            shown["points"] = add_up(rows[["points"]], TENTH, total)["points"]
         shown = shown.rename(index=lambda b: name_of(self.catalog, b, lang)).reset_index(names="branch")
         notes, filled = [self.reading(lang), t("province.adds_up", lang)], int((self.known["filled"] > 0).sum())
         without = self.table.loc[self.table["reason"] != "", "branch"].unique()
@@ -121,36 +116,26 @@ class GrowthDecomposition(Shown):
             notes.append(t("province.filled", lang, n=filled))
         if len(without):
             notes.append(t("province.without", lang, names=_names(self.catalog, without, lang)))
-        caption = t("province.growth_caption", lang, label=ind.short_label(lang), unit=unit.text,
-                    span=span_text(ind, self.end, self.months, lang))
-        html = html_table(shown, caption=caption, notes=notes, lang=lang,
+        caption = t("province.growth_caption", lang, label=ind.short_label(lang), unit=unit.text, span=self.span(lang))
+        return html_table(shown, caption=caption, notes=notes, lang=lang,
                           heads={k: t(f"province.{k}", lang) for k in ("before", "after", "change", "points")},
                           formats=dict.fromkeys(("before", "after", "change"), unit.write) | {"points": points_text})
-        if len(self.parts) < 2 or "points" not in shown:
-            return html
-        wide = points.rename(columns={k: self.catalog.indicator(k).short_label(lang) for k in self.parts}
-                             | {total_of(self.catalog): t("province.total", lang)},
-                             index=lambda b: name_of(self.catalog, b, lang))
-        wide = wide.reset_index(names="branch")
-        return html + html_table(wide, caption=t("province.points_caption", lang, label=ind.short_label(lang)),
-                                 formats=dict.fromkeys(wide.columns[1:], points_text), lang=lang)
 
 
 _SOURCES = {"months": {"before": "before", "after": "window", "change": "windows", "points": "windows"},
             "across": ["points"]}
 
 
-def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> GrowthDecomposition:
+def growth_decomposition(cleaned, indicator: str = "") -> GrowthDecomposition:
     """Divide the province's growth among its branches and, where the indicator is a sum, among its channels.
 
-    A stock is compared with itself `months` earlier; of a flow the last `months` with the `months` before.
+    A stock is compared with itself twelve months earlier; of a flow the last twelve months with the twelve before.
 
     Parameters
     ----------
     cleaned : Cleaned
     indicator : str
         A stock or flow; default the first of the catalogue's headline.
-    months : int
 
     Returns
     -------
@@ -168,16 +153,14 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
     ind = additive(catalog, indicator)
     reported = panel.index.get_level_values("month")
     first, end = reported.min(), reported.max()
-    start = end - months
-    needs = first + (months - 1 if ind.kind == "flow" else 0)
-    if months < 1 or start < needs:
-        raise SeriesError("too few months to compare", found=f"{first} to {end}",
-                          expected=f"{months * (2 if ind.kind == 'flow' else 1) + (ind.kind != 'flow')} months")
+    start, needed = end - YEAR, 2 * YEAR if ind.kind == "flow" else YEAR + 1
+    if (end - first).n + 1 < needed:
+        raise SeriesError("too few months to compare", found=f"{first} to {end}", expected=f"{needed} months")
     branches = reporting(catalog, panel)
     known = set(panel.columns[panel.notna().any()])
     parts = _leaves({i.total: i.parts for i in catalog.identities if i.kind == "sum" and known >= {i.total, *i.parts}},
                     ind.key)
-    values, filled = full_years(panel, [(b, k) for b in branches for k in parts], ind, months)
+    values, filled = full_years(panel, [(b, k) for b in branches for k in parts], ind)
     table = pd.DataFrame({
         "branch": [b for b in branches for _ in parts], "indicator": [k for _ in branches for k in parts],
         "before": values.loc[start].to_numpy(), "after": values.loc[end].to_numpy()})
@@ -190,7 +173,7 @@ def growth_decomposition(cleaned, indicator: str = "", months: int = 12) -> Grow
     table["filled"] = (filled.loc[start] + filled.loc[end]).to_numpy()
     table["reason"] = np.where(lost, "missing", "")
     describe(table, branch="branch", indicator="indicator", **_SOURCES)
-    return GrowthDecomposition(table, ind.key, parts, months, start, end, catalog)
+    return GrowthDecomposition(table, ind.key, parts, start, end, catalog)
 
 
 @dataclass(frozen=True, repr=False)
@@ -344,11 +327,6 @@ def _leaves(sums: Mapping[str, Sequence[str]], key: str) -> tuple[str, ...]:
     """Return what an indicator is in the end the sum of, itself where it is no sum."""
     rest = {total: parts for total, parts in sums.items() if total != key}
     return tuple(dict.fromkeys(leaf for part in sums.get(key, ()) for leaf in _leaves(rest, part))) or (key,)
-
-
-def span_text(ind: Indicator, end: pd.Period, months: int, lang: str) -> str:
-    """Return what is compared with what, in words."""
-    return t(f"province.span_{ind.kind}", lang, end=month_name(end, lang), n=months)
 
 
 def points_text(value: float) -> str:

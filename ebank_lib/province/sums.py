@@ -18,6 +18,7 @@ from ..catalog import Catalog, Indicator
 from ..errors import SeriesError
 from ..wording import language, t
 
+YEAR = 12
 TENTH = 0.001       # shares and contributions are written in tenths of a per cent or point
 _NEAR = 1e-9        # of the largest figure: nearer to a unit than this is on it
 
@@ -32,9 +33,10 @@ def name_of(catalog: Catalog, branch: str, lang: str) -> str:
     return t("province.total", lang) if branch == total_of(catalog) else catalog.branch(branch).label(lang)
 
 
-def complete(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fill what sums need and branches did not report; returns two frames, months x nodes: the figures, and where one
-    between two reported ones was put in.
+def full_years(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]], ind: Indicator, months: int = YEAR) \
+        -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return, by month, the stock or the sum of the flow over the last `months`, complete, and how many of them were
+    filled: two frames, months x nodes.
 
     A missing month between two reported ones lies on the line between them (of the logarithms where all are positive).
     Before its first month a branch that reported nothing at all was not there and counts as 0; an indicator missing
@@ -50,19 +52,10 @@ def complete(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]]) -> tuple[pd.
         y = y.where(~gaps, np.exp(line) if positive else line)
         begun = there.loc[branch].cummax()
         full[branch, key] = y.where(begun | ~begun.any(), 0.0)
-    return pd.DataFrame(full), pd.DataFrame(filled)
-
-
-def full_years(panel: pd.DataFrame, nodes: list[tuple[str, str]], ind: Indicator, months: int = 12) \
-        -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return, by month, the stock or the sum of the flow over the last `months`, and how many of them were filled.
-
-    Both months x nodes; see :func:`complete` for what is filled.
-    """
-    full, filled = complete(panel, nodes)
-    if ind.kind == "flow":
-        return full.rolling(months).sum(), filled.astype(float).rolling(months).sum().fillna(0).astype(int)
-    return full, filled.astype(int)
+    full, filled = pd.DataFrame(full), pd.DataFrame(filled).astype(int)
+    if ind.kind != "flow":
+        return full, filled
+    return full.rolling(months).sum(), filled.rolling(months, min_periods=1).sum().astype(int)
 
 
 def additive(catalog: Catalog, indicator: str) -> Indicator:

@@ -203,12 +203,6 @@ class Assessment(Shown):
         caption = t("problems.caption", lang, branch=self.catalog.branch(self.branch).label(lang))
         return html_table(shown, caption=caption, heads=heads, notes=[t("problems.method", lang)], lang=lang)
 
-    def plot(self, lang: str | None = None, kind: str | None = None):
-        """Draw a strip: a row an entry, its verdict as a mark, its figure against the threshold; returns the Figure."""
-        from ..charts.rules import plot_problems
-
-        return plot_problems(self, lang, kind)
-
 
 def assess_problems(cleaned, branch: str, problems: str | Path | None = None) -> Assessment:
     """Hold a register of problems, strengths, weaknesses and risks against a branch's figures.

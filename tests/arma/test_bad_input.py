@@ -96,12 +96,9 @@ def test_names_are_suggested():
         fit_arma(Y, (1, 0, 0), trend="linear")
 
 
-def test_six_months_keep_the_rows_of_impossible_orders():
+def test_six_months_bear_only_the_smallest_orders():
     chosen = select_order(Y.iloc[:6], d=0)
-    table = chosen.table
-    assert len(table) == 36 and (table["reason"] != "").sum() > 20
-    assert table.loc[table["reason"] != "", ["loglik", "aicc", "rank"]].isna().all(axis=None)
-    assert table.loc[table["reason"] == "", "loglik"].notna().all()
+    assert len(chosen.table) < 16 and chosen.table["loglik"].notna().all()
     assert "(0,0,0)" in chosen.why("en")
 
 

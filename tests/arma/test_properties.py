@@ -213,8 +213,5 @@ def test_the_filter_starts_exactly_where_roots_crowd_the_circle():
 
 def test_the_largest_order_can_be_limited():
     y = np.random.default_rng(4).standard_normal(60).cumsum()
-    full, limited = select_order(y, d=1), select_order(y, d=1, max_order=3)
-    rows = limited.table
-    tried = rows[rows["reason"] == ""]
-    assert (tried["p"] + tried["q"]).max() == 3 and len(rows) == len(full.table)
-    assert rows.loc[rows["p"] + rows["q"] > 3, "reason"].str.contains("limit|上限").all()
+    rows = select_order(y, d=1, max_order=3).table
+    assert (rows["p"] + rows["q"]).max() == 3

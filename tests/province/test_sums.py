@@ -1,6 +1,8 @@
 """What sums need of incomplete reports; tables that add up to the last unit: every cell and margin on a neighbouring
 whole number, all sums exact."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from ebank_lib.errors import SeriesError
 from ebank_lib.province import add_up
-from ebank_lib.province.sums import complete, table_unit
+from ebank_lib.province.sums import full_years, table_unit
 
 
 def panel_of(**branches):
@@ -23,7 +25,7 @@ def panel_of(**branches):
 def test_gaps_lie_between_their_neighbours_and_a_new_branch_began_at_nothing():
     nan = np.nan
     panel = panel_of(a={"x": [1, nan, 4, 8], "y": [0, nan, 2, 3]}, b={"x": [nan, nan, 5, nan], "y": [nan, 1, 1, 1]})
-    full, filled = complete(panel, [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")])
+    full, filled = full_years(panel, [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")], SimpleNamespace(kind="stock"))
     assert full["a", "x"].tolist() == pytest.approx([1, 2, 4, 8])       # positive: on the line of the logarithms
     assert full["a", "y"].tolist() == [0, 1, 2, 3]                      # a zero: on the straight line
     assert full["b", "y"].tolist() == [0, 1, 1, 1]                      # b reported nothing in the first month

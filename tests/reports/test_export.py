@@ -11,7 +11,6 @@ import pytest
 from docx import Document
 
 import ebank_lib as eb
-from ebank_lib.arma import simulation_study
 from ebank_lib.display import describe
 from ebank_lib.errors import ConfigError, UnknownNameError
 from ebank_lib.events import find_interventions
@@ -19,8 +18,6 @@ from ebank_lib.events import find_interventions
 RESULTS = {
     "tests": lambda cleaned, y: eb.unit_root_battery(y),
     "orders": lambda cleaned, y: eb.select_order(y, 1, 1),
-    "statsmodels": lambda cleaned, y: eb.select_order(y, 1, 0).against_statsmodels(),
-    "study": lambda cleaned, y: simulation_study(),
     "interventions": lambda cleaned, y: find_interventions(y),
     "growth": lambda cleaned, y: eb.analyse_growth(cleaned, "rizhao"),
     "facts": lambda cleaned, y: eb.stylised_facts(cleaned, "rizhao"),
