@@ -159,7 +159,11 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
             there = {key: [np.where(months, at[key][unit], -1) for unit, months in group]
                      for key in (identity.total, *identity.parts)}
             if identity.kind == "change":
-                add(_CHANGE, _change(there, identity), needed=2)
+                terms = []      # stock(t) - stock(t-1) = new(t), where both months belong to the group
+                for n, stock in enumerate(there[identity.total]):
+                    terms += [(stock[1:], -1.0, 0, 0), (stock[:-1], 1.0, 0, 0)]
+                    terms += [(there[part][n][1:], 1.0, 0, 0) for part in identity.parts]
+                add(_CHANGE, terms, needed=2)
             elif identity.kind == "sum" or len(group) == 1:
                 weight = Counter({identity.total: -1})
                 weight.update(identity.parts)
@@ -198,15 +202,6 @@ def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
         groups[heir] = [(heir, mask[heir] & (month < until))]
         groups.append([(heir, mask[heir]), *groups[gone]])
     return groups
-
-
-def _change(there: dict[str, list[np.ndarray]], identity) -> list[tuple]:
-    """stock(t) - stock(t-1) = new(t), where both months belong to the group."""
-    terms = []
-    for n, stock in enumerate(there[identity.total]):
-        terms += [(stock[1:], -1.0, 0, 0), (stock[:-1], 1.0, 0, 0)]
-        terms += [(there[part][n][1:], 1.0, 0, 0) for part in identity.parts]
-    return terms
 
 
 def learn(system: System, grid: Grid) -> np.ndarray:

@@ -284,10 +284,6 @@ class Statistic:
     decides: bool = False
     together: bool = False
 
-    def figures(self, asked: Asked) -> list[Figure]:
-        """Return the figure of each indicator of the rule, or of all of them together."""
-        return [self.compute(asked)] if self.together else [self.compute(asked, k) for k in asked.rule.indicators]
-
 
 def _last_year(y: pd.Series) -> float:
     """Return the mean of the last twelve months that end with the last value; NaN with fewer than nine."""
