@@ -174,7 +174,6 @@ class Assessment(Shown):
         return [(entry, row) for entry, row in pairs if kind in (None, entry.kind)]
 
     def _figure(self, rule: Rule | None, row: dict, lang: str) -> str:
-        """The figure of a row as it is said, with the indicator it is of."""
         if not math.isfinite(row["value"]):
             return "–"
         form = PROBLEMS[row["statistic"]].form

@@ -146,7 +146,6 @@ def _drawn(items: str, values: Callable, statistic: Callable) -> Callable[[Data]
 
 
 def _monthly(items: str, statistic: Callable, transform: Callable = lambda dlog: dlog) -> Callable[[Data], Estimate]:
-    """A figure of monthly growths."""
     def values(data: Data):
         dlog = data.dlog()
         return transform(dlog.to_numpy()), np.flatnonzero(dlog.index.isin(pd.PeriodIndex(list(data.fixed), freq="M")))
