@@ -31,7 +31,7 @@ from scipy.signal import lfilter
 
 from ebank_lib.events import festival, find_interventions
 from ebank_lib.events.calendar import window_shares
-from ebank_lib.events.noise import KINDS, shape, whitened
+from ebank_lib.events.noise import KINDS, shape, whitening
 
 MONTHS, UNIT, SIZE = 44, 0.03, 4.0
 RECALL, ALARMS = 0.85, 0.15
@@ -80,8 +80,8 @@ def plant(rng, kind: str, taken: list[int]) -> tuple[np.ndarray, int, float, np.
 
 def own_t(effect: np.ndarray, form: str) -> float:
     """Return the t of an effect beside constant and drift when the noise is known."""
-    base = whitened(NOISES[form], np.stack([np.ones(MONTHS), np.arange(MONTHS, dtype=float)]))
-    q, x = np.linalg.qr(base.T)[0], whitened(NOISES[form], effect[None])[0]
+    white = whitening(*NOISES[form], MONTHS)
+    q, x = np.linalg.qr(white @ np.vander(np.arange(MONTHS), 2))[0], white @ effect
     return float(np.linalg.norm(x - q @ (q.T @ x)))
 
 

@@ -5,9 +5,7 @@ Nothing here knows a province: a source names its own catalogue and its own bran
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -28,11 +26,6 @@ from .wording import language
 # Ids become folder names, URLs and papermill parameters; some names are no folder's on Windows.
 ID = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST_LABEL = 200
-# Letters of other scripts that look like Latin ones, once case is folded.
-_ALIKE = str.maketrans(
-    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u0456\u0458\u0501\u04bb"
-    "\u03b1\u03b2\u03b5\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03b6",
-    "abekmhopctyxsijdh" "abehikmvoptyxz")
 
 
 def as_period(month: object) -> pd.Period | None:
@@ -184,6 +177,14 @@ def _one_of_a_name(named: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: ones.pop() for name, ones in found.items() if len(ones) == 1}
 
 
+def _known(what: str, said: object, name: str, known: Iterable[str], names: dict[str, str]) -> str:
+    found = name if name in known else names.get(fold(name))
+    if found is None:
+        near = nearest(fold(name), names)
+        raise UnknownNameError(what, said, known, suggestion=names[near] if near else None)
+    return found
+
+
 @dataclass(frozen=True)
 class Catalog:
     """Indicators, units, identities and branches of one source, each by its key."""
@@ -206,11 +207,7 @@ class Catalog:
             Naming the nearest key and all that exist.
         """
         name = (key or self.headline[0]) if isinstance(key, str) else ""
-        found = name if name in self.indicators else self.labels.get(fold(name))
-        if found is None:
-            near = nearest(fold(name), self.labels)
-            raise UnknownNameError("indicator", key, self.indicators, suggestion=self.labels[near] if near else None)
-        return self.indicators[found]
+        return self.indicators[_known("indicator", key, name, self.indicators, self.labels)]
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -236,15 +233,10 @@ class Catalog:
             Naming the nearest branch and all that exist.
         """
         name = str(branch)
-        found = name if name in self.branches else self.names.get(fold(name))
-        if found is not None:
-            return self.branches[found]
-        if name.isdigit():
-            same = [b for b in self.branches if b.isdigit() and int(b) == int(name)]
-            if len(same) == 1:
-                return self.branches[same[0]]
-        near = nearest(fold(name), self.names)
-        raise UnknownNameError("branch", name, self.branches, suggestion=self.names[near] if near else None)
+        if name.isdecimal() and fold(name) not in self.names:
+            same = [b for b in self.branches if b.isdecimal() and int(b) == int(name)]
+            name = same[0] if len(same) == 1 else name
+        return self.branches[_known("branch", name, name, self.branches, self.names)]
 
     @property
     def reporting(self) -> list[str]:
@@ -324,11 +316,7 @@ class Catalog:
 
 def branches_csv(rows: Iterable[dict[str, str]]) -> str:
     """Return a ``branches.csv`` of rows by their columns, of which some may be missing."""
-    lines = io.StringIO()
-    writer = csv.DictWriter(lines, BRANCH_COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return lines.getvalue()
+    return pd.DataFrame(list(rows), columns=BRANCH_COLUMNS, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def load_catalog(catalog: str | Path, branches: str | Path) -> Catalog:
@@ -395,7 +383,7 @@ def _branches(rows: Iterable[dict[str, str]], file: str) -> dict[str, Branch]:
                 _plain_label(name)
             except ValueError as fault:
                 raise ConfigError("is no name", found=name, expected=str(fault), **where) from fault
-            if not name.strip() or names.setdefault(fold(name).translate(_ALIKE), branch) != branch:
+            if not name.strip() or names.setdefault(fold(name), branch) != branch:
                 raise ConfigError("a name must belong to one branch", found=name,
                                   expected="names used once, and none that looks like another", **where)
         if not (role == "merged") == bool(into) == bool(since):

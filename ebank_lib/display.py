@@ -81,13 +81,6 @@ def missing(value: object) -> bool:
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
-class _Description(dict):
-    """What :func:`describe` says: never changed, so that what pandas copies for each column taken may be shared."""
-
-    def __deepcopy__(self, _):
-        return self
-
-
 def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, heads: Mapping[str, str] | None = None,
              branch: str = "@", indicator: str = "@", months: Mapping[str, str] | None = None,
              exact: Iterable[str] = (), across: Iterable[str] = (), pooled: bool = False) -> pd.DataFrame:
@@ -114,9 +107,9 @@ def describe(frame: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, hea
     pooled : bool
         Whether the numbers rest on forecasts, which learn from the other branches too.
     """
-    frame.attrs["ebank"] = _Description(
-        kinds=dict(kinds or {}), heads=dict(heads or {}), branch=branch, indicator=indicator,
-        months=dict(months or {}), exact=list(exact), across=list(across), pooled=pooled)
+    frame.attrs["ebank"] = {
+        "kinds": dict(kinds or {}), "heads": dict(heads or {}), "branch": branch, "indicator": indicator,
+        "months": dict(months or {}), "exact": list(exact), "across": list(across), "pooled": pooled}
     return frame
 
 

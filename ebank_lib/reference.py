@@ -20,8 +20,6 @@ from .wording import language, month_name, percent, t
 
 COLUMNS = ("id", "time", "subject", "indicator", "measure", "value", "unit", "kind", "zh", "en", "source_zh",
            "source_en")
-KINDS = ("published", "stated", "computed")     # in the source named; by the study; from a published series
-MEASURES = ("milestone", "level", "total", "annual_growth", "rank")
 MIN_MONTHS = 10      # of a year, for its figure to be that year's
 
 

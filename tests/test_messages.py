@@ -17,7 +17,7 @@ import pytest
 
 import ebank_lib as eb
 from ebank_lib.arma import fit_arma, select_order
-from ebank_lib.cleaning.corrections import stated_cells
+from ebank_lib.cleaning.parsing import stated_cells
 from ebank_lib.cli.new import new
 from ebank_lib.cli.trace import trace
 from ebank_lib.drafting import draft_into

@@ -61,7 +61,10 @@ def assemble(cells: pd.DataFrame, catalog: Catalog, book: Book, stated: np.ndarr
     for why in FAILED:
         alive &= ~_reject(book, alive & (texts.failed == why), why)
     value, half, factor, noted, alive = _convert(cells, catalog, texts, alive, book)
-    alive = _merged_branches(cells, catalog, name, alive, book)
+    for b in catalog.branches.values():
+        if b.role == "merged":      # after its merger its numbers would count twice: its heir reports them
+            late = alive & (name == b.id) & (pd.PeriodIndex(cells["month"]) >= b.merged_month)
+            alive &= ~_reject(book, late, "merger", {"heir": in_both(catalog.branches[b.merged_into])})
     # Two numbers of one place are compared by their own digits, which may be more than their column's.
     own = np.fmin(half, 0.5 * 10.0 ** -texts.decimals.astype(float) * factor)
     grid = _grid(cells, catalog, unit, foreign, value, half, own, alive, book)
@@ -246,17 +249,6 @@ def _note_readings(texts: _Texts, alive, chosen, merged, stated, value, book: Bo
 
 
 # --- one cell for each place -----------------------------------------------------------------------------------------
-
-def _merged_branches(cells, catalog: Catalog, name, alive, book: Book) -> np.ndarray:
-    """A merged branch's numbers after its merger would count twice: its heir reports them."""
-    months = pd.PeriodIndex(cells["month"])
-    for b in catalog.branches.values():
-        if b.role == "merged":
-            late = alive & (name == b.id) & (months >= b.merged_month)
-            heir = catalog.branches[b.merged_into]
-            alive = alive & ~_reject(book, late, "merger", {"heir": in_both(heir)})
-    return alive
-
 
 def _grid(cells, catalog: Catalog, unit, foreign, value, half, own, alive, book: Book) -> Grid:
     # A branch that inherits has a place even if it prints no row.

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .assembling import tidy
-from .identities import RULES, Sums, System, holds
+from .identities import RULES, Sums, System
 from .series import Expectation
 
 # Log-odds, in the units of half a squared z: an identity restored to the digit by chance is rarer than e^-12.
@@ -74,7 +74,9 @@ def explain(system: System, ev: Evidence, expected: Expectation) -> list[Verdict
             verdicts += _last_resort(system, ev, expected, best, failing)
             break
         for c in accepted:
-            verdicts.append(_verdict(best, c))
+            mine = best.touched[(best.pair == c) & best.failed]
+            verdicts.append(Verdict(int(best.cell[c]), float(best.value[c]), bool(best.proven[c]), tuple(mine.tolist()),
+                                    int(best.power[c]), bool(best.stale[c]), float(best.z[c]), bool(best.exact[c])))
             ev.x[best.cell[c]] = best.value[c]
             ev.settled[best.cell[c]] = True
             ev.doubtful[best.cell[c]] = not best.proven[c]
@@ -200,8 +202,9 @@ def _hold_after(system: System, s: Sums, entry, q, delta, half, power):
     """Whether each touched equation holds once its cell has moved by `delta`."""
     n, d, r = system.n[entry], system.d[entry], system.r[entry]
     extra = half * (10.0 ** np.maximum(power, 0) - 1)
-    return holds(s.n[q] + n * delta, s.d[q] + d * delta, s.r[q] + r * delta, s.hn[q] + np.abs(n) * extra,
-                 s.hd[q] + np.abs(d) * extra, s.hr[q] + r * extra, s.size[q] + np.abs(n * delta), system.is_within[q])
+    moved = Sums(s.n[q] + n * delta, s.d[q] + d * delta, s.r[q] + r * delta, s.hn[q] + np.abs(n) * extra,
+                 s.hd[q] + np.abs(d) * extra, s.hr[q] + r * extra, s.size[q] + np.abs(n * delta))
+    return moved.holds(system.is_within[q])
 
 
 def copied(system: System, ev: Evidence) -> np.ndarray:
@@ -211,7 +214,7 @@ def copied(system: System, ev: Evidence) -> np.ndarray:
 
 def _sharp(system: System, ev: Evidence, sums: Sums) -> np.ndarray:
     """Equations that leave no room for rounding: they give a cell to its last digit."""
-    return system.is_linear & (sums.hn < 0.5 * np.minimum.reduceat(ev.step[system.cell], system.start))
+    return system.is_linear & (sums.hn < 0.5 * np.minimum.reduceat(ev.step[system.cell], system.start[:-1]))
 
 
 def _others_confirmed(system: System, ev: Evidence, good, sums: Sums, entry: np.ndarray) -> np.ndarray:
@@ -265,12 +268,6 @@ def _leaders(size: int, c: _Candidates) -> tuple[np.ndarray, np.ndarray]:
 
     best = first(order)
     return best, first(order[c.cell[order] != c.cell[best[c.equation[order]]]])
-
-
-def _verdict(c: _Candidates, k: int) -> Verdict:
-    mine = c.touched[(c.pair == k) & c.failed]
-    return Verdict(int(c.cell[k]), float(c.value[k]), bool(c.proven[k]), tuple(int(q) for q in mine), int(c.power[k]),
-                   bool(c.stale[k]), float(c.z[k]), bool(c.exact[k]))
 
 
 def _last_resort(system: System, ev: Evidence, expected: Expectation, c: _Candidates, failing) -> list[Verdict]:

@@ -19,13 +19,20 @@ from ..sources import Source, open_source
 from ..store import kept_frames, store
 from ..wording import cell, cite, join, percent, t
 from .assembling import assemble, tidy
-from .corrections import COLUMNS, cell_name, stated_cells
-from .cumulative import own_months, taken_off
 from .examination import examine
-from .ledger import DECISIONS, JUDGED, Book, for_reading, with_reasons
-from .panel import POLICIES, as_month, build_panel, check_conservation, check_origins, repair, total_frame
-from .parsing import read_number
-from .tables import csv_of, long_panel, packed, table_files, unpacked
+from .ledger import DECISIONS, JUDGED, Book, csv_of, for_reading, packed, table_files, unpacked, with_reasons
+from .panel import (
+    POLICIES,
+    as_month,
+    build_panel,
+    check_conservation,
+    check_origins,
+    own_months,
+    repair,
+    taken_off,
+    total_frame,
+)
+from .parsing import STATED, cell_name, read_number, stated_cells
 
 _NAMED = 4      # numbers in doubt that one sentence names
 # What may be wrong by a factor or stand in the wrong row: kept in the panel, left out of a series unless asked for.
@@ -269,33 +276,25 @@ class Cleaned:
         d = self._doubtful_of(branch)
         value = ["?" if np.isnan(v) else f"{v:.15g}" for v in d["likely"]]
         reason = [t(f"cleaning.about_{rule}", lang) for rule in d["rule"]]
-        return d.assign(value=value, reason=reason, who="")[COLUMNS]
+        return d.assign(value=value, reason=reason, who="")[STATED]
 
-    def to_frame(self, form: str = "long", lang: str | None = None) -> pd.DataFrame:
-        """Return the panel as other libraries take it, in base units.
-
-        Parameters
-        ----------
-        form : {"long", "panel"}
-            ``long``: a row a number, ``branch, month`` (monthly period), ``indicator, unit, value, doubtful`` (whether
-            :meth:`series` leaves it out); what is not known has no row. ``panel``: `panel`, a copy: a row a branch and
-            month, a column an indicator.
-        lang : {"zh", "en"}, optional
-            Of the units.
-        """
-        if checked_name(form, "form", ("long", "panel")) == "panel":
-            return self.panel.copy()
-        return long_panel(self.panel, self.trusted, self.catalog, lang)
+    def to_frame(self, lang: str | None = None) -> pd.DataFrame:
+        """Return the panel as other libraries take it, a row a number in base units: ``branch, month`` (monthly
+        period), ``indicator, unit, value, doubtful`` (whether :meth:`series` leaves it out). What is not known has no
+        row."""
+        values, panel = self.panel.to_numpy(float), self.panel
+        row, column = np.nonzero(~np.isnan(values))
+        units = np.array([self.catalog.unit_label(key, lang) for key in panel.columns], object)
+        found = {name: panel.index.get_level_values(name)[row] for name in ("branch", "month")}
+        return pd.DataFrame({**found, "indicator": panel.columns[column], "unit": units[column],
+                             "value": values[row, column],
+                             "doubtful": self.trusted.isna().to_numpy()[row, column]})
 
     def total(self, doubtful: str = "omit") -> pd.DataFrame:
         """Return all branches together, months x indicators: the printed total where there is one, else the branches'
         sum (only of months in which every branch reports); ratios from their numerators and denominators. Numbers that
         are `doubtful` are left out ("omit") or as the panel has them ("keep")."""
-        return (self._total if doubtful == "omit" else total_frame(self._of(doubtful), self.catalog)).copy()
-
-    @cached_property
-    def _total(self) -> pd.DataFrame:
-        return total_frame(self.trusted, self.catalog)
+        return total_frame(self._of(doubtful), self.catalog)
 
     def with_indicator(self, key: str, numerator: str | None = None, denominator: str | list[str] | None = None, *,
                        parts: Iterable[str] = (), en: str = "", zh: str = "", bounded: bool = True) -> Cleaned:
@@ -419,7 +418,7 @@ class Cleaned:
         return plot_before_after(self, branch, self.catalog.indicator(indicator or "").key, ax, lang)
 
     def save(self, folder: str | Path, lang: str | None = None) -> list[Path]:
-        """Write ``panel.csv`` and ``panel.parquet`` (:meth:`to_frame`, long) and ``ledger.csv``: the same bytes for the
+        """Write ``panel.csv`` and ``panel.parquet`` (:meth:`to_frame`) and ``ledger.csv``: the same bytes for the
         same numbers. Texts a spreadsheet could take for a formula get an apostrophe in front, in CSV files only."""
         files = table_files("panel", self.to_frame(lang=lang))
         files["ledger.csv"] = csv_of(with_reasons(self.entries, lang))

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ..catalog import Catalog
 from .assembling import Grid
@@ -25,20 +26,24 @@ _ENOUGH = 6
 
 @dataclass
 class System:
-    """Equations over the flat grid: entries ``cell, n, d, r`` grouped by equation (``start``), and by cell
-    (``by_cell``, ``cell_start``)."""
+    """Equations over the flat grid: entries ``equation, cell, n, d, r`` in the order of the equations, of each of which
+    there are a `rule` and a `family`; `cells` is the size of the grid."""
 
     rule: np.ndarray
     family: np.ndarray
-    start: np.ndarray
     equation: np.ndarray
     cell: np.ndarray
     n: np.ndarray
     d: np.ndarray
     r: np.ndarray
-    by_cell: np.ndarray
-    cell_start: np.ndarray
-    used: np.ndarray      # equations that are obeyed here
+    cells: int
+
+    def __post_init__(self):
+        self.used = np.ones(self.size, bool)        # equations that are obeyed here
+        self.start = np.searchsorted(self.equation, np.arange(self.size + 1))
+        # The numbers of the entries: a row an equation, and a row a cell.
+        self.by_equation = csr_array((np.arange(len(self.cell)), self.cell, self.start), (self.size, self.cells))
+        self.by_cell = self.by_equation.T.tocsr()
 
     @property
     def size(self) -> int:
@@ -63,18 +68,15 @@ class System:
 
     def sums(self, x: np.ndarray, half: np.ndarray, equations: np.ndarray | None = None) -> Sums:
         """Return N, D, R of every equation (or of some), its rounding, and how many of its cells are unknown."""
-        if equations is None:
-            entries, start, rule = slice(None), self.start, self.rule
-        else:
-            entries, rule = self.entries_of(equations), self.rule[equations]
-            start = np.searchsorted(self.equation[entries], equations)
+        rows = self.by_equation if equations is None else self.by_equation[equations]
+        entries, rule = rows.data, self.rule if equations is None else self.rule[equations]
         cell, n, d, r = self.cell[entries], self.n[entries], self.d[entries], self.r[entries]
         v, h = x[cell], half[cell]
         gone = np.isnan(v)
         v = np.where(gone, 0.0, v)
 
         def total(w):
-            return np.add.reduceat(w, start)
+            return np.add.reduceat(w, rows.indptr[:-1])
 
         linear = (rule != _RATIO).astype(float)
         return Sums(total(n * v), linear + total(d * v), total(r * v), total(np.abs(n) * h), total(np.abs(d) * h),
@@ -82,7 +84,7 @@ class System:
 
     def entries_of(self, equations: np.ndarray) -> np.ndarray:
         """Return the positions of the entries of some equations."""
-        return _ranges(self.start[equations], np.r_[self.start[1:], len(self.cell)][equations])
+        return self.by_equation[equations].data
 
     def around(self, cells: np.ndarray) -> np.ndarray:
         """Return the equations, in order, in which any of some cells stands."""
@@ -90,8 +92,8 @@ class System:
 
     def touching(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return for some cells the pairs (position in `cells`, entry) of all their equations."""
-        low, high = self.cell_start[cells], self.cell_start[cells + 1]
-        return np.repeat(np.arange(len(cells)), high - low), self.by_cell[_ranges(low, high)]
+        rows = self.by_cell[cells]
+        return np.repeat(np.arange(len(cells)), np.diff(rows.indptr)), rows.data
 
     def containing(self, cells: np.ndarray) -> np.ndarray:
         """Return for every equation whether any of the cells marked in `cells` stands in it."""
@@ -99,13 +101,13 @@ class System:
 
     def standing_in(self, equations: np.ndarray) -> np.ndarray:
         """Return for every cell whether it stands in any of the equations marked in `equations`."""
-        found = np.zeros(len(self.cell_start) - 1, bool)
+        found = np.zeros(self.cells, bool)
         found[self.cell[equations[self.equation]]] = True
         return found
 
     def made_of(self, cells: np.ndarray) -> np.ndarray:
         """Return for every equation whether all its cells are marked in `cells`."""
-        return np.logical_and.reduceat(cells[self.cell], self.start)
+        return np.logical_and.reduceat(cells[self.cell], self.start[:-1])
 
 
 @dataclass
@@ -119,28 +121,15 @@ class Sums:
     hd: np.ndarray
     hr: np.ndarray
     size: np.ndarray
-    unknown: np.ndarray
+    unknown: np.ndarray | None = None
 
     def holds(self, within: np.ndarray) -> np.ndarray:
-        """Whether each equation holds within the rounding of the printed digits (unknown cells count as zero)."""
-        return holds(self.n, self.d, self.r, self.hn, self.hd, self.hr, self.size, within)
-
-
-def holds(n, d, r, hn, hd, hr, size, within):
-    """Whether ``N / D = R`` (or ``<=``, where `within`) holds within the rounding of the printed digits."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(within, np.maximum(n / d, 0), n / d - r)
-        room = (hn + np.abs(r) * hd) / np.abs(d) + hr + 1e-9 * (size / np.abs(d) + np.abs(r))
-        return np.abs(gap) <= room
-
-
-def _ranges(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the numbers low[0]..high[0]-1, low[1]..high[1]-1, ... in one array."""
-    size = high - low
-    if not size.sum():
-        return np.empty(0, np.int64)
-    first = np.repeat(low - np.r_[0, np.cumsum(size)[:-1]], size)
-    return first + np.arange(size.sum())
+        """Whether ``N / D = R`` (or ``<=``, where `within`) holds within the rounding of the printed digits (unknown
+        cells count as zero)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            quotient, below, r = self.n / self.d, np.abs(self.d), np.abs(self.r)
+            gap = np.where(within, np.maximum(quotient, 0), quotient - self.r)
+            return np.abs(gap) <= (self.hn + r * self.hd) / below + self.hr + 1e-9 * (self.size / below + r)
 
 
 def build_system(grid: Grid, catalog: Catalog) -> System:
@@ -170,7 +159,11 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
             there = {key: [np.where(months, at[key][unit], -1) for unit, months in group]
                      for key in (identity.total, *identity.parts)}
             if identity.kind == "change":
-                add(_CHANGE, _change(there, identity), needed=2)
+                terms = []      # stock(t) - stock(t-1) = new(t), where both months belong to the group
+                for n, stock in enumerate(there[identity.total]):
+                    terms += [(stock[1:], -1.0, 0, 0), (stock[:-1], 1.0, 0, 0)]
+                    terms += [(there[part][n][1:], 1.0, 0, 0) for part in identity.parts]
+                add(_CHANGE, terms, needed=2)
             elif identity.kind == "sum" or len(group) == 1:
                 weight = Counter({identity.total: -1})
                 weight.update(identity.parts)
@@ -193,7 +186,10 @@ def build_system(grid: Grid, catalog: Catalog) -> System:
                 add(_TOTAL, [(np.where(asked, at[key][total], -1), -1.0, 0, 0), *(
                     (np.where(grid.present[u], at[key][u], -1), 1.0, 0, 0)
                     for u in range(len(grid.units)) if u != total)])
-    return _system(np.array(rules, np.int64), np.array(sizes, np.int64), np.concatenate(entries), grid)
+    rows = np.concatenate(entries)
+    equation, cell, n, d, r = np.ascontiguousarray(rows[np.argsort(rows[:, 0], kind="stable")].T)
+    return System(np.repeat(np.array(rules, np.int64), sizes), np.repeat(np.arange(len(sizes)), sizes),
+                  equation.astype(np.int64), cell.astype(np.int64), n, d, r, grid.size)
 
 
 def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
@@ -206,27 +202,6 @@ def _groups(grid: Grid, catalog: Catalog) -> list[list[tuple[int, np.ndarray]]]:
         groups[heir] = [(heir, mask[heir] & (month < until))]
         groups.append([(heir, mask[heir]), *groups[gone]])
     return groups
-
-
-def _change(there: dict[str, list[np.ndarray]], identity) -> list[tuple]:
-    """stock(t) - stock(t-1) = new(t), where both months belong to the group."""
-    terms = []
-    for n, stock in enumerate(there[identity.total]):
-        terms += [(stock[1:], -1.0, 0, 0), (stock[:-1], 1.0, 0, 0)]
-        terms += [(there[part][n][1:], 1.0, 0, 0) for part in identity.parts]
-    return terms
-
-
-def _system(rule: np.ndarray, size: np.ndarray, entries: np.ndarray, grid: Grid) -> System:
-    """Return the equations of families (`rule` and `size` of each) with their ``equation, cell, n, d, r``."""
-    entries = entries[np.argsort(entries[:, 0], kind="stable")]
-    equation, cell = entries[:, :2].T.astype(np.int64)
-    n, d, r = np.ascontiguousarray(entries[:, 2:].T)
-    by_cell = np.argsort(cell, kind="stable")
-    return System(
-        np.repeat(rule, size), np.repeat(np.arange(len(size)), size), np.searchsorted(equation, np.arange(size.sum())),
-        equation, cell, n, d, r, by_cell, np.searchsorted(cell[by_cell], np.arange(grid.size + 1)),
-        np.ones(size.sum(), bool))
 
 
 def learn(system: System, grid: Grid) -> np.ndarray:

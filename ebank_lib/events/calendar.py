@@ -85,7 +85,8 @@ def festival(months: pd.PeriodIndex, calendar: str = "china", before: int = 10, 
     if len(months):
         place_of(months.min().ordinal, months.max().ordinal, calendar)
     shares, usual = window_shares(calendar, before, after)
-    values = [shares.get((year, month), 0.0) - usual[month - 1] for year, month in _pairs(months)]
+    values = [shares.get((year, month), 0.0) - usual[month - 1]
+              for year, month in zip(months.year, months.month, strict=True)]
     return pd.Series(values, index=months, name=f"festival_{calendar}", dtype=float)
 
 
@@ -105,11 +106,6 @@ def place_of(first: int, last: int, calendar: str) -> int:
         raise SeriesError("festival dates are not known for these months", found=f"{asked[0]}..{asked[1]}",
                           expected=f"{known[0].year}..{known[-1].year}")
     return first - start
-
-
-def _pairs(months: pd.PeriodIndex) -> list[tuple[int, int]]:
-    """Year and month of each, as plain numbers: a Period at a time takes twenty times as long."""
-    return list(zip(months.year.tolist(), months.month.tolist(), strict=True))
 
 
 @cache
@@ -161,7 +157,7 @@ def calendar_regressors(months: pd.PeriodIndex, calendar: str = "china", before:
         columns["festival"] = festival(months, calendar, before, after).to_numpy()
     usual = [_usual_work(month, _moved(calendar)[0]) for month in range(1, 13)]
     columns["working_days"] = [(working_days(year, month, calendar) - usual[month - 1]) / 21.0 * 100
-                               for year, month in _pairs(months)]
+                               for year, month in zip(months.year, months.month, strict=True)]
     columns["quarter_end"] = (months.month % 3 == 0) - 1 / 3
     return pd.DataFrame(columns, index=months)
 

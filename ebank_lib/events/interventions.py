@@ -133,7 +133,8 @@ def find_interventions(y: pd.Series, events: pd.DataFrame | None = None, calenda
             row |= {lang: t(f"events.festival_{calendar}", lang) for lang in LANGUAGES}
         elif i < len(records):
             row |= {"off": off[i], "zh": records[i]["zh"], "en": records[i]["en"],
-                    "found": bool(abs(row["t"]) >= listed_value(n, tried[i]))}
+                    # One test at 5%, of as many kinds and months as were tried.
+                    "found": bool(abs(row["t"]) >= stdtrit(max(n - 4, 2), 1 - 0.025 / tried[i]))}
         rows.append(row)
     table = pd.DataFrame(rows, columns=["month", "kind", "size", "t", "found", "off", "zh", "en"])
     return Interventions(table.sort_values("month", kind="stable", ignore_index=True), critical_value(n), log, window)
@@ -204,11 +205,6 @@ def critical_value(months: int) -> float:
     spare, prior = max(months - 3, 2), SPREAD**2      # a shift's length is one, as the walk's changes see it
     share = -np.expm1(-2 * (required(months) + 0.5 * np.log1p(prior)) / spare) * (1 + prior) / prior
     return float(np.sqrt(share / (1 - share) * (spare - 1)))
-
-
-def listed_value(months: int, tried: int) -> float:
-    """Return the |t| at which an event shows that was named beforehand, `tried` kinds and months being tried (5%)."""
-    return float(stdtrit(max(months - 4, 2), 1 - 0.025 / tried))
 
 
 def _net(state: State, limit: float) -> np.ndarray:

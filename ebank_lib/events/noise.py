@@ -1,9 +1,7 @@
 """What a series without events would do, and how much more likely an event makes it: evidence over many noises.
 
-A noise is described by the recursion that finds its independent shocks. With y the values, or the changes where the
-noise is one of changes, ``e[t] = y[t] - a[t] y[t-1] - m[t] e[t-1]``, and the shock is ``g[t] e[t]``, of variance one.
-Run forwards it whitens a vector, run backwards it gives the products with the shocks of every event at once: no matrix
-over months by months is formed, and memory grows with the months.
+A noise is a matrix that turns values into its independent shocks of variance one: the inverse of the Cholesky factor of
+its covariance, after differencing where the noise is one of changes.
 """
 
 from __future__ import annotations
@@ -13,8 +11,9 @@ from functools import cache, cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import toeplitz
+from scipy.signal import lfilter
 
-from ..compiled import compiled
 from .calendar import festival, festival_dates, known_months, place_of, window_shares
 
 KINDS = ("outlier", "level_shift", "temporary")
@@ -32,7 +31,6 @@ _NOISES = (
     (1, 0.0, 0.0), (1, 0.0, 0.3), (1, 0.0, -0.2), (1, 0.0, -0.4), (1, 0.0, -0.6), (1, 0.0, -0.75), (1, 0.0, -0.9),
     (1, 0.5, 0.0), (1, 0.8, 0.0),
     (0, 0.0, 0.0), (0, -0.3, 0.0), (0, 0.3, 0.0), (0, 0.5, 0.0), (0, 0.7, 0.0), (0, 0.85, 0.0))
-_DIFFERENCED = np.array([d for d, _, _ in _NOISES])
 
 
 def log_sum(x: np.ndarray) -> np.ndarray:
@@ -48,70 +46,30 @@ def shape(kind: str, at: int, n: int) -> np.ndarray:
     return x
 
 
-def _recursion(d: int, phi: float, theta: float, n: int) -> np.ndarray:
-    """Return (3, n): a, m and g of a noise.
+def whitening(d: int, phi: float, theta: float, n: int) -> np.ndarray:
+    """Return (n, n): what turns the values of a noise (differences, autoregression, moving average) into its shocks.
 
     For differenced noise the first shock is the first month itself, which the constant of the base takes up: the
-    likelihood of the rest is that of the differences.
+    likelihood of the rest is that of the differences. No noise has both an autoregression and a moving average.
     """
-    a, m, g = np.zeros(n), np.zeros(n + 1), np.ones(n)
-    a[d + 1:] = phi
-    variance = 1 + theta**2
-    for t in range(d, n):
-        g[t], m[t + 1] = variance**-0.5, theta / variance
-        variance = 1 + theta**2 - theta**2 / variance
-    g[d] *= np.sqrt(1 - phi**2)
-    return np.stack([a, m[:n], g])
+    lags = np.arange(n - d)
+    covariance = np.where(lags == 0, 1 + theta**2, theta * (lags == 1)) if theta else phi**lags / (1 - phi**2)
+    shocks = np.linalg.inv(np.linalg.cholesky(toeplitz(covariance)))
+    return np.vstack([np.eye(1, n), shocks @ np.diff(np.eye(n), axis=0)]) if d else shocks
 
 
-@compiled
-def _shocks(differenced, recursions, x, out):
-    """Write the shocks (noises, k, n) that each noise's recursion finds in the rows of `x` (k, n)."""
-    for s in range(len(recursions)):
-        a, m, g = recursions[s]
-        for k in range(x.shape[0]):
-            level, y, e = 0.0, 0.0, 0.0
-            for t in range(x.shape[1]):
-                before, y = y, x[k, t] - level
-                e = y - a[t] * before - m[t] * e
-                out[s, k, t] = g[t] * e
-                if differenced[s]:
-                    level = x[k, t]
-
-
-@compiled
-def _products(differenced, recursions, u, out):
-    """Write the products (S, 3n) of shocks `u` (S, n), of the noises in turn, with the shocks of every event."""
-    models, n = u.shape
-    for s in range(models):
-        i = s % len(recursions)
-        a, m, g = recursions[i]
-        e, y, level, fading = 0.0, 0.0, 0.0, 0.0
-        for t in range(n - 1, -1, -1):
-            e_later, y_later = e, y
-            e, y = g[t] * u[s, t], g[t] * u[s, t]
-            if t + 1 < n:
-                e -= m[t + 1] * e_later
-                y = e - a[t + 1] * e_later
-            x = y - y_later if differenced[i] else y
-            level += x
-            fading = x + FADE * fading
-            out[s, t], out[s, n + t], out[s, 2 * n + t] = x, level, fading
-
-
-def whitened(noise: tuple[int, float, float], x: np.ndarray) -> np.ndarray:
-    """Return the shocks (k, n) that a noise (differences, autoregression, moving average) needs to make the rows of `x`
-    (k, n)."""
-    out = np.empty((1, *x.shape))
-    _shocks(np.array([noise[0]]), _recursion(*noise, x.shape[1])[None], x, out)
-    return out[0]
+def _products(white: np.ndarray, u: np.ndarray, extra: np.ndarray) -> np.ndarray:
+    """Return the products (S, 3n + k) of shocks `u` (S, n), of the noises in turn, with the shocks of every event."""
+    x = np.matmul(u.reshape(-1, len(white), u.shape[1]).transpose(1, 0, 2), white).transpose(1, 0, 2).reshape(u.shape)
+    back = x[:, ::-1]       # what begins in a month touches all that follow
+    return np.hstack([x, back.cumsum(axis=1)[:, ::-1], lfilter([1.0], [1.0, -FADE], back)[:, ::-1], x @ extra.T])
 
 
 @dataclass(frozen=True)
 class _Bank:
     """All that depends on the months only; models are noises x bases (drift; with waves of a season)."""
 
-    recursions: np.ndarray  # (noises, 3, n)
+    white: np.ndarray       # (noises, n, n)
     base: np.ndarray        # (S, 12, n) orthonormal, whitened; zeros where a base has fewer vectors
     spare: np.ndarray       # (S,) months less vectors
     start: np.ndarray       # (S,) log weight, but for the fit
@@ -120,20 +78,14 @@ class _Bank:
 
     def shocks(self, x: np.ndarray) -> np.ndarray:
         """(S, k, n): the rows of `x` as each model's shocks see them."""
-        out = np.empty((len(_NOISES), *x.shape))
-        _shocks(_DIFFERENCED, self.recursions, x, out)
-        return np.tile(out, (len(self.spare) // len(_NOISES), 1, 1))
+        return np.tile(x @ self.white.transpose(0, 2, 1), (len(self.spare) // len(_NOISES), 1, 1))
 
     def products(self, u: np.ndarray) -> np.ndarray:
         """(S, 3n + k): products of whitened vectors that are off the base with every candidate."""
-        n = u.shape[1]
-        out = np.empty((len(u), 3 * n + len(self.extra)))
-        _products(_DIFFERENCED, self.recursions, u, out)
-        out[:, 3 * n:] = out[:, :n] @ self.extra.T
-        return out
+        return _products(self.white, u, self.extra)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _bank(n: int, first: int, calendar: str) -> _Bank:
     """Return the bank of `n` months from the one of ordinal `first` on; without a calendar that does not matter."""
     steps = np.arange(n)
@@ -145,27 +97,21 @@ def _bank(n: int, first: int, calendar: str) -> _Bank:
     if len(extra):
         bases.append(np.vstack([drift, yearly]))
     width, noises = max(map(len, bases)), len(_NOISES)
-    recursions = np.stack([_recursion(*noise, n) for noise in _NOISES])
-    events = np.stack([shape(kind, at, n) for kind in KINDS for at in range(n)])
-    lengths = np.stack([(whitened(noise, events) ** 2).sum(axis=1) for noise in _NOISES])
+    white = np.stack([whitening(*noise, n) for noise in _NOISES])
+    candidates = np.vstack([*(shape(kind, at, n) for kind in KINDS for at in range(n)), extra])
+    lengths = np.stack([((candidates @ one.T) ** 2).sum(axis=1) for one in white])
     made = []
     for base in bases:
-        white = np.empty((noises, len(base), n))
-        _shocks(_DIFFERENCED, recursions, base, white)
-        q, r = np.linalg.qr(white.transpose(0, 2, 1))
+        q, r = np.linalg.qr(white @ base.T)
         size = np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))).sum(axis=1)
-        rows = q.transpose(2, 0, 1).reshape(-1, n)
-        inside = np.empty((len(rows), 3 * n))
-        _products(_DIFFERENCED, recursions, rows, inside)
+        inside = _products(white, q.transpose(2, 0, 1).reshape(-1, n), extra)
         made.append((np.concatenate([q.transpose(0, 2, 1), np.zeros((noises, width - len(base), n))], axis=1),
                      np.full(noises, float(n - len(base))),
-                     np.log(recursions[:, 2]).sum(axis=1) - size - (len(base) - 2) * np.log(_SEASON),
+                     np.log(np.diagonal(white, axis1=1, axis2=2)).sum(axis=1) - size
+                     - (len(base) - 2) * np.log(_SEASON),
                      np.maximum(lengths - (inside.reshape(len(base), noises, -1) ** 2).sum(axis=0), 0.0)))
     base, spare, start, norms = map(np.concatenate, zip(*made, strict=True))
-    bank = _Bank(recursions, base, spare, start, extra, norms)
-    white = bank.shocks(extra)
-    inside = ((white @ base.transpose(0, 2, 1)) ** 2).sum(axis=2)
-    return replace(bank, norms=np.hstack([norms, np.maximum((white**2).sum(axis=2) - inside, 0.0)]))
+    return _Bank(white, base, spare, start, extra, norms)
 
 
 def _festivals(n: int, first: int, calendar: str) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ import pandas as pd
 from .. import __version__
 from ..catalog import Catalog, as_period
 from ..cleaning import clean
-from ..cleaning.tables import table_files
+from ..cleaning.ledger import table_files
 from ..errors import ConfigError, UnknownNameError
 from ..files import CORRECTIONS, own_folder, portable_source, renew, write_atomically
 from ..scenarios import Strategy, load_strategy

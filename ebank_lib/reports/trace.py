@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..cleaning.cumulative import taken_off
+from ..cleaning.panel import taken_off
 from ..errors import ConfigError
 from ..wording import t
 from .brief import make_brief, said_in

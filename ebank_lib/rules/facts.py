@@ -155,7 +155,6 @@ class Facts(Shown):
         return next(fact for fact in self.spec.facts if fact.fact == number)
 
     def _what(self, row, lang: str) -> str:
-        """Say what is measured."""
         fact = self._fact(row.fact)
         check = fact.checks[ord(row.part) - ord("a")]
         label = {k: self.catalog.indicators[k].short_label(lang) for k in [*check.indicators, *check.against]}

@@ -174,7 +174,6 @@ class Assessment(Shown):
         return [(entry, row) for entry, row in pairs if kind in (None, entry.kind)]
 
     def _figure(self, rule: Rule | None, row: dict, lang: str) -> str:
-        """The figure of a row as it is said, with the indicator it is of."""
         if not math.isfinite(row["value"]):
             return "–"
         form = PROBLEMS[row["statistic"]].form
@@ -251,7 +250,8 @@ def _judge(rule: Rule, cleaned, branch: str) -> dict:
            "compare": rule.compare, "threshold": float(rule.value), "verdict": "unknown", "missing": "too_few"}
     if any(k not in cleaned.panel.columns for k in [*rule.indicators, *rule.of]):
         return out
-    figures = PROBLEMS[rule.statistic].figures(Asked(cleaned, branch, rule))
+    statistic, asked = PROBLEMS[rule.statistic], Asked(cleaned, branch, rule)
+    figures = [statistic.compute(asked, *key) for key in ([()] if statistic.together else zip(rule.indicators))]
     known, missing = [f for f in figures if not f.missing], [f.missing for f in figures if f.missing]
     if not known:
         return out | {"missing": missing[0]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from ..cleaning import reporting, trusted_panel
 from ..events import calendar_regressors
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
 from ..peers.position import MIN_OF_YEAR, YEAR, by_branch, compare_peers, place
-from ..store import kept_arrays
 from ..wording import percent, t
 
 MIN_MONTHS = 10
@@ -105,14 +105,10 @@ class Data:
         return np.hstack([rows, np.tile(kept, (len(rows), 1))])
 
 
+@lru_cache(64)      # no figure goes in: every branch with as many months draws the same ones
 def _positions(n: int, replications: int, seed: int) -> np.ndarray:
-    def make() -> dict[str, np.ndarray]:
-        boot = StationaryBootstrap(max(1.0, n ** (1 / 3)), np.arange(n, dtype=np.int32),
-                                   seed=np.random.default_rng(seed))
-        return {"at": np.array([sample[0][0] for sample in boot.bootstrap(replications)])}
-
-    # No figure goes in: every branch with as many months draws the same ones.
-    return kept_arrays("facts-draws", (n, replications, seed), make)["at"]
+    boot = StationaryBootstrap(max(1.0, n ** (1 / 3)), np.arange(n, dtype=np.int32), seed=np.random.default_rng(seed))
+    return np.array([sample[0][0] for sample in boot.bootstrap(replications)])
 
 
 def _percentiles(replicates: np.ndarray) -> Bounds:
@@ -150,7 +146,6 @@ def _drawn(items: str, values: Callable, statistic: Callable) -> Callable[[Data]
 
 
 def _monthly(items: str, statistic: Callable, transform: Callable = lambda dlog: dlog) -> Callable[[Data], Estimate]:
-    """A figure of monthly growths."""
     def values(data: Data):
         dlog = data.dlog()
         return transform(dlog.to_numpy()), np.flatnonzero(dlog.index.isin(pd.PeriodIndex(list(data.fixed), freq="M")))
@@ -287,10 +282,6 @@ class Statistic:
     whole: str = "none"
     decides: bool = False
     together: bool = False
-
-    def figures(self, asked: Asked) -> list[Figure]:
-        """Return the figure of each indicator of the rule, or of all of them together."""
-        return [self.compute(asked)] if self.together else [self.compute(asked, k) for k in asked.rule.indicators]
 
 
 def _last_year(y: pd.Series) -> float:

@@ -144,9 +144,6 @@ def test_the_panel_as_a_long_table_has_every_number_once_and_says_which_are_in_d
         cleaned.doubtful[keys].itertuples(index=False, name=None)) != set()
     assert set(zip(long["indicator"], long["unit"], strict=True)) == {
         (key, cleaned.catalog.unit_label(key, "en")) for key in reported}
-    assert cleaned.to_frame("panel").equals(cleaned.panel)
-    with pytest.raises(UnknownNameError, match="unknown form 'wide'"):
-        cleaned.to_frame("wide")
 
 
 def test_only_texts_that_begin_a_formula_are_changed():

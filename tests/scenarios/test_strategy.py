@@ -64,7 +64,7 @@ SMS = "moves: [{indicator: sms, low: 0.1, high: 0.2}]}"
     (LEVER + "moves: [{indicator: sms, low: 0.1, high: 0.2, takes_from: {phone: 2.0}}]}", ConfigError,
      "at most 1, not {'phone': 2.0}"),
     (LEVER + "moves: [{indicator: sms, evidence: {interventions: [" + "sms, " * 21 + "]}}]}", ConfigError,
-     "at most 20 of them"),
+     "at most 20 items"),
     (LEVER + "moves: [{indicator: coverage, low: 0.1, high: 1.4}]}", ConfigError, "more than a share has points"),
     (LEVER + "moves: [{indicator: coverage, low: 0.1, high: 0.4, ceiling: 1.2}]}", ConfigError, "ceiling of a share"),
     (LEVER + "moves: [{indicator: sms, how: ceiling, low: 0.1, high: 0.4}]}", ConfigError, "gap to"),

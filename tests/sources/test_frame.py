@@ -70,13 +70,13 @@ def same(found, frame):
 def test_a_frame_of_months_comes_back_as_it_was(shape):
     cleaned = eb.clean(WIDES[shape])
     assert cleaned.branches == ["branch"]
-    same(cleaned.to_frame("panel").loc["branch"], WIDE)
+    same(cleaned.panel.loc["branch"], WIDE)
 
 
 @pytest.mark.parametrize("shape", PANELS)
 def test_a_panel_comes_back_as_it_was(shape):
     cleaned = eb.clean(from_frame(PANELS[shape]))
-    same(cleaned.to_frame("panel"), PANEL)
+    same(cleaned.panel, PANEL)
     keys = ["branch", "month", "indicator"]
     long = cleaned.to_frame().set_index(keys)["value"]
     assert long.sort_index().equals(LONG.dropna().set_index(keys)["value"].sort_index())

@@ -462,7 +462,7 @@ def test_patterns_as_people_write_them_are_fine(pattern):
          "a column of branches, of months or of indicators"),
         ("branch: 机构", "branch: {from: column}", "files.0.sheets.0.branch.column", "goes with"),
         ("files:", "limits: {file_byte: 3}\nfiles:", "limits.file_byte", "Did you mean 'file_bytes'"),
-        ("files:", "limits: {file_bytes: 0}\nfiles:", "limits.file_bytes", "more than 0"),
+        ("files:", "limits: {file_bytes: 0}\nfiles:", "limits.file_bytes", "greater than 0"),
         ("files:", "events: [{month: 2010-13, zh: a, en: b}]\nfiles:", "events.0.month", "found '2010-13'"),
         (
             "files:",
