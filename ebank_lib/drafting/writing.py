@@ -80,7 +80,7 @@ def _listed(source: Source) -> list[Path]:
     found: list[Path] = []
     for part in (part for part in source.parts if not isinstance(part, DatabaseSpec)):
         with suppress(SourceError):     # a file that is gone
-            found += files_under(source.root, part.path, source.config.limits)
+            found += files_under(source.root, part.path)
     return found
 
 

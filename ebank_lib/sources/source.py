@@ -186,7 +186,7 @@ def _listed(source: Source) -> list[tuple[str, Path | None, Part]]:
         if isinstance(part, DatabaseSpec):
             files.append((part.name or part.url_env, None, part))
             continue
-        for path in files_under(source.root, part.path, source.config.limits):
+        for path in files_under(source.root, part.path):
             name = path.relative_to(source.root).as_posix()
             if path in described:
                 continue

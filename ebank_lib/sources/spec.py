@@ -22,15 +22,10 @@ class Limits(Strict):
     """How large an input may be before it is refused, unless ``limits:`` in the ``sources.yaml`` says otherwise; a
     province's workbook has some 50 kB and 2,000 cells."""
 
-    files: PositiveInt = 10_000
     file_bytes: PositiveInt = 64_000_000
-    unpacked_bytes: PositiveInt = 100_000_000     # all parts of a workbook, a .csv.gz, the texts of a Parquet file
-    packing_ratio: PositiveInt = 200              # of a part of more than a megabyte
+    unpacked_bytes: PositiveInt = 100_000_000     # all parts of a workbook, a .csv.gz, a Parquet file
     sheet_cells: PositiveInt = 1_000_000          # rows x columns of a sheet's used area
-    book_cells: PositiveInt = 4_000_000           # of all sheets of a workbook together
-    table_rows: PositiveInt = 2_000_000           # of a long table
     table_cells: PositiveInt = 5_000_000          # rows x columns of a long table
-    text_length: PositiveInt = 32_767             # Excel's own limit of a cell's text
     query_seconds: PositiveInt = 60               # until a query has been answered
 
     def refuse(self, key: str, size: float, message: str, found: object = None, **where) -> None:
