@@ -37,7 +37,7 @@ def files_under(root: Path, pattern: str) -> list[Path]:
     try:
         found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
         there = [] if found else sorted(p.name for p in root.iterdir())[:20]
-    except (OSError, ValueError, IndexError) as error:   # IndexError: "."
+    except (OSError, ValueError, IndexError, NotImplementedError) as error:   # IndexError: "."
         raise SourceError("cannot be searched for", file=pattern, found=str(error),
                           expected="a file or a glob") from None
     if not found:
@@ -45,8 +45,8 @@ def files_under(root: Path, pattern: str) -> list[Path]:
                           hint=f"There are {', '.join(there) or 'no files'}")
     for path in found:
         if not path.resolve().is_relative_to(root):
-            raise SourceError("a link that leaves the source's folder", file=path.relative_to(root).as_posix(),
-                              found="a link to another folder", expected="a file inside the folder")
+            raise SourceError("a path that leaves the source's folder", file=path.relative_to(root).as_posix(),
+                              found="another folder", expected="a file inside the folder")
     return found
 
 
@@ -205,24 +205,11 @@ def _decode(data: bytes, name: str, encoding: str | None) -> str:
     tried = [encoding] if encoding else ["utf-16"] if marked else ["utf-8", "gb18030"]
     for one in tried:
         with suppress(UnicodeDecodeError):
-            text = data.decode(_ENCODINGS[one])
-            if encoding or one != "gb18030" or _chinese(text):
-                return text
+            return data.decode(_ENCODINGS[one])
     raise SourceError("is in another encoding", file=name,
-                      found=f"bytes that are no {' and no likely '.join(map(str.upper, tried))}",
+                      found=f"bytes that are no {' and no '.join(map(str.upper, tried))}",
                       expected="UTF-8, GB18030 or the one declared as encoding",
                       hint=f"save it as UTF-8, or declare its `encoding`: {', '.join(_ENCODINGS)}")
-
-
-def _chinese(text: str) -> bool:
-    """Whether it is likely that a text was written in GB18030.
-
-    Western European text has bytes that are Chinese characters to it, São Paulo is 'S鉶 Paulo', but hardly common ones:
-    those of GB 2312, whose second byte is no letter of ASCII.
-    """
-    said = [c for c in text if ord(c) > 127]
-    common = "".join(said).encode("gb2312", "ignore")       # two bytes each
-    return len(common) >= len(said)
 
 
 def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import zipfile
@@ -224,37 +225,22 @@ def test_an_error_is_one_printable_line(province):
 # ---------------------------------------------------------------- paths
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../*.xlsx",
-        "a/../../*.xlsx",
-        "/etc/*.csv",
-        "C:/x.xlsx",
-        "C:\\x.xlsx",
-        "..\\x.xlsx",
-        "\\\\host\\x.xlsx",
-        "a\0b",
-        "**/**/*.xlsx",
-        "",
-    ],
-)
+@pytest.mark.parametrize("path", ["../x.xlsx", "*/../../x.xlsx", "/etc/*.csv", "C:/x.xlsx", "..\\x.xlsx", "a\0b"])
 def test_a_path_cannot_leave_the_folder(province, path):
-    import json
-
+    (province.path / "sub").mkdir()
+    province.path.joinpath("2010-03.xlsx").rename(province.path.parent / "x.xlsx")
     province.files(
         f"- {{path: {json.dumps(path)}, sheets: [{{branch: 机构, month: {{from: file}}, headings: {{a: online}}}}]}}"
     )
-    with pytest.raises(ConfigError) as caught:
-        province.open()
-    assert caught.value.key in ("files.0.path", None)
+    with pytest.raises(EbankError, match="leaves the source's folder|cannot be searched|no file matches|YAML"):
+        province.cells()
 
 
 def test_a_link_cannot_leave_the_folder(province, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     province.path.joinpath("2010-03.xlsx").rename(other / "secret.xlsx")
     (province.path / "2010-03.xlsx").symlink_to(other / "secret.xlsx")
-    refused(province, "a link that leaves")
+    refused(province, "a path that leaves")
 
 
 def test_a_link_to_a_folder_is_not_walked_into_either(province, tmp_path_factory):
@@ -262,7 +248,7 @@ def test_a_link_to_a_folder_is_not_walked_into_either(province, tmp_path_factory
     province.path.joinpath("2010-03.xlsx").rename(other / "2010-03.xlsx")
     (province.path / "sub").symlink_to(other, target_is_directory=True)
     province.edit('"*.xlsx"', '"sub/*.xlsx"')
-    with pytest.raises(SourceError, match="a link that leaves the source's folder"):
+    with pytest.raises(SourceError, match="a path that leaves the source's folder"):
         province.cells()
 
 

@@ -32,12 +32,8 @@ REVISION = '"修订(?P<revision>\\\\d+)"'
     ("catalog: catalog.yaml\n", "", "key 'catalog': is missing"),
     ("simulated: true", "\tsimulated: true", "row 2: is not plain YAML; found 'found character that cannot start any "
      "token'; expected mappings, lists and plain values indented by spaces. Indent by spaces, never by tabs; a text"),
-    ("*.xlsx", "/data/*.xlsx", "key 'files.0.path': wrong value; found '/data/*.xlsx'; expected a path relative to the "
-     "source's folder"),
-    ("*.xlsx", "../*.xlsx", "found '../*.xlsx'; expected a path that does not leave the source's folder"),
     ("*.xlsx", "*.xls", "file '*.xls': no file matches; found 'nothing'; expected at least one file in the folder. "
      "There are 2010-03.xlsx, branches.csv, catalog.yaml, sources.yaml"),
-    ("*.xlsx", "**/a/**/*.xlsx", "found '**/a/**/*.xlsx'; expected at most one **"),
     ('"*.xlsx"', '"*.xlsx"\n    from: March', "key 'files.0.from': wrong value; found 'March'; expected a month such "
      "as 2010-03"),
     ('"*.xlsx"', '"*.xlsx"\n    from: 2010-03\n    to: 2010-02',
