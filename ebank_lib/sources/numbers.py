@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import struct
 import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
-
-import numpy as np
 
 from ..catalog import fold
 
@@ -19,6 +18,7 @@ _NUMBER = re.compile(r"[约近逾≈~＇'\"(（¥￥$\s]*[-+−－]?[0-9][0-9,.\
 
 _DIGITS = 15           # a double holds every decimal of so many digits, and no spreadsheet stores more
 _LONGEST = 255         # characters of a number format
+_BITS = 5e-16          # two bits of a double: some files keep sixteen digits of it
 _SHORT = 9             # what sums and products leave behind shows when what is left without it is so short
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|[\\!](?P<escaped>.)|[_*].|\[(?P<sign>[<>]=?|=|<>)(?P<bound>-?\d+\.?\d*)\]'
                     r"|\[[^\]]*\]|(?P<mark>[0#?.,%;])|(?P<other>.)", re.DOTALL)
@@ -64,10 +64,10 @@ def decimal(value: float) -> str:
     text = repr(value).removesuffix(".0")
     if len(text) <= _SHORT or value.is_integer() or abs(value) > 1e38:
         return text
-    single = np.float32(value)
-    if float(single) == value:
-        short = repr(float(str(single))).removesuffix(".0")
-        return short if _length(text) > _length(short) + 2 else text
+    single = _single(value)
+    if abs(single - value) <= _BITS * abs(value):
+        short = next(t for n in range(6, 10) if _single(float(t := f"{value:.{n}g}")) == single)
+        return repr(float(short)).removesuffix(".0") if _length(text) > _length(short) + 2 else text
     if _length(text) <= _DIGITS:
         return text
     long, short = (repr(float(f"{value:.{n}g}")).removesuffix(".0") for n in (_DIGITS, _DIGITS - 3))
@@ -77,6 +77,10 @@ def decimal(value: float) -> str:
 def _length(text: str) -> int:
     """How many digits a number has, without the noughts before them."""
     return sum(map(str.isdigit, text.partition("e")[0].lstrip("-0.")))
+
+
+def _single(value: float) -> float:
+    return struct.unpack("f", struct.pack("f", value))[0]
 
 
 def shown(value: float, code: str) -> str:
