@@ -10,16 +10,17 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import IO
 from xml.etree import ElementTree
 
+from xlsxwriter.utility import xl_cell_to_rowcol
+
+from ..errors import SourceError
 from .numbers import scales
 from .spec import Limits
 
 _BUILT_IN = {"9": "0%", "10": "0.00%"}     # number formats that scale and are in no list
 _MAX_COLUMNS = 16_384
-_ADDRESS = re.compile("([A-Z]{1,3})([0-9]{1,7})", re.IGNORECASE)
 
 
 @dataclass
@@ -78,8 +79,10 @@ def _xlsx(content: bytes, styles: Mapping[str, str], name: str, sheet: str, limi
         elif kind == "col" and (hidden or at.get("width") == "0"):
             found.columns.update(range(int(at["min"]) - 1, min(int(at["max"]), _MAX_COLUMNS)))
         elif kind == "c":
-            address = _ADDRESS.fullmatch(at.get("r", ""))       # a cell without one follows the one before it
-            row, column = (int(address[2]), _number(address[1])) if address else (row, column + 1)
+            if "r" in at:       # a cell without an address follows the one before it
+                row, column = (n + 1 for n in xl_cell_to_rowcol(at["r"].upper()))
+            else:
+                column += 1
             if len(element):
                 height, width = max(height, row), max(width, column)
                 place, value, formula = (row - 1, column - 1), element.findtext("{*}v"), element.find("{*}f")
@@ -95,15 +98,6 @@ def _xlsx(content: bytes, styles: Mapping[str, str], name: str, sheet: str, limi
     return found
 
 
-@cache
-def _number(letters: str) -> int:
-    """Return the number of a column, from 1."""
-    number = 0
-    for letter in letters.upper():
-        number = 26 * number + ord(letter) - 64
-    return number
-
-
 def _styles(content: bytes) -> dict[str, str]:
     """Return the number formats that scale by the numbers of the cell styles that have them."""
     root = ElementTree.fromstring(content)
@@ -114,7 +108,6 @@ def _styles(content: bytes) -> dict[str, str]:
 
 
 def _sheet_parts(parts: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-    """Yield the sheets of an ``.xlsx``, each with its part."""
     targets = {}
     for relation in ElementTree.fromstring(parts["xl/_rels/workbook.xml.rels"]):
         target = relation.get("Target", "").replace("\\", "/").lstrip("/").lower()
@@ -129,36 +122,32 @@ def _sheet_parts(parts: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
 def _ods(content: IO[bytes], name: str, limits: Limits) -> dict[str, Extras]:
     """Check the used areas of an ``.ods``, whose rows and cells may be repeated; return what the reader leaves out."""
     sheets: dict[str, Extras] = {}
-    codes: dict[str, str] = {}    # of number styles and of the cell styles that have them
-    usual: dict[int, str] = {}    # the style of a column's cells that name none
     sheet, height, width, bottom, right = "", 0, 0, 0, 0
     for event, element in ElementTree.iterparse(content, ("start", "end")):
         kind, at = _local(element.tag), _attributes(element)
         hidden = at.get("visibility", "visible") != "visible"
+        if at.get("display-factor", "1") != "1" or kind == "embedded-text" or (
+                kind == "number-style" and scales(f'0"{"".join(element.itertext())}"')):
+            raise SourceError("has a number format that scales", file=name, found="a style of an .ods",
+                              expected="numbers shown as they are", hint="Saved as .xlsx it is read as shown")
         if event == "start":
             if kind == "table":
                 sheet, height, width, bottom, right = at.get("name", ""), 0, 0, 0, 0
-                usual, here = {}, sheets.setdefault(sheet, Extras())
-        elif kind in ("number-style", "currency-style"):
-            codes[at.get("name", "")] = "".join(map(_code, element))[:255]
-        elif kind == "style":
-            codes[at.get("name", "")] = codes.get(at.get("data-style-name", ""), "")
+                here = sheets.setdefault(sheet, Extras())
         elif kind == "table-column":
             columns = range(right, min(right := right + _repeated(at, "columns"), _MAX_COLUMNS))
             here.columns.update(columns if hidden else ())
-            usual |= dict.fromkeys(columns, at.get("default-cell-style-name", ""))
         elif kind == "table-row":
             top, bottom = bottom, bottom + _repeated(at, "rows")
             here.rows.update(range(top, min(bottom, limits.sheet_cells)) if hidden else ())
             left = 0
             for cell in element.iterfind("*"):
                 at, place, left = _attributes(cell), (top, left), left + _repeated(_attributes(cell), "columns")
-                if kind := at.get("value-type"):
+                if "value-type" in at:
                     height, width = max(height, bottom), max(width, left)
                     check_area(height, width, name, sheet, limits)
-                    code = "0%" if kind == "percentage" else codes.get(at.get("style-name", usual.get(place[1])), "")
-                    if scales(code):
-                        here.formats |= {(r, c): code for r in range(top, bottom) for c in range(place[1], left)}
+                    if at["value-type"] == "percentage":
+                        here.formats |= {(r, c): "0%" for r in range(top, bottom) for c in range(place[1], left)}
                 elif "formula" in at:
                     here.texts[place] = "=" + at["formula"].partition("=")[2]
             element.clear()
@@ -171,16 +160,3 @@ def _attributes(element: ElementTree.Element) -> dict[str, str]:
 
 def _repeated(attributes: Mapping[str, str], what: str) -> int:
     return int(attributes.get(f"number-{what}-repeated", "1"))
-
-
-def _code(part: ElementTree.Element) -> str:
-    """Return what a part of an ``.ods``'s number style is in the code that another file would have for it."""
-    at = _attributes(part)
-    if _local(part.tag) == "text":
-        return f'"{part.text or ""}"'
-    if _local(part.tag) != "number":
-        return ""
-    # A point among the digits, so many of them before the last.
-    places = [_attributes(inner).get("position", "") for inner in part if inner.text == "."]
-    factor, digits = at.get("display-factor", "1"), [f'0"."{int(p) * "0"}' for p in places if re.fullmatch("[1-9]", p)]
-    return (digits or ["0"])[0] + "," * ((len(factor) - 1) // 3 if re.fullmatch("10*", factor) else 0)
