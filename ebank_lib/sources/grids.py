@@ -17,10 +17,10 @@ from pathlib import Path
 
 import python_calamine
 from python_calamine import SheetVisibleEnum
+from xlsxwriter.utility import xl_col_to_name as letters
 
 from ..errors import EbankError, SourceError
 from ..files import read_limited
-from .blocks import letters
 from .formats import Extras, check_area, package_extras
 from .numbers import as_text, shown
 from .spec import Limits
