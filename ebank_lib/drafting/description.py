@@ -101,7 +101,6 @@ def read_by(texts: dict[str, str], root: Path) -> tuple[Source, pd.DataFrame]:
 # --- what is written --------------------------------------------------------------------------------------------------
 
 def _yaml(value: object) -> str:
-    """Return a text or a record as YAML on one line."""
     text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**9)
     return " ".join(text.removesuffix("...\n").split())
 
@@ -231,7 +230,6 @@ class Writer:
         return lines + [f"  - {_yaml(name)}{_comment(why)}" for name, why in ignored.items()]
 
     def _long(self, one: Found, file: str, branches: Branches) -> list[str]:
-        """Return the entry of a long table."""
         columns = {fold(text) for text in one.tables[0][-1].grid.texts[0]}
         ignored = self._ignored(one, [file], False, branches)
         head, *more = [*one.long, "layout: long", *self._keys(one, {

@@ -76,7 +76,6 @@ def draft_into(folder: Path, given: Sequence[Path], url_env: str | None = None, 
 
 
 def _listed(source: Source) -> list[Path]:
-    """Return the files that a source reads."""
     found: list[Path] = []
     for part in (part for part in source.parts if not isinstance(part, DatabaseSpec)):
         with suppress(SourceError):     # a file that is gone
@@ -112,7 +111,6 @@ def _added(folder: Path, source: Source, texts: dict[str, str], found: Draft) ->
 
 
 def _written(folder: Path, texts: dict[str, str], found: Draft, said: list[str], ending: str = "") -> Written:
-    """Write some of the three texts."""
     for name, text in texts.items():
         write_atomically(folder / f"{name}{ending}", text.encode())
     return Written(found, [folder / f"{name}{ending}" for name in texts], said)

@@ -183,7 +183,6 @@ def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: 
 
 
 def _unit(table: Table, name: str, target: LongColumn | None, naming: Naming) -> str:
-    """Return the unit of a column: the source's, or that of its heading."""
     known, strange = naming.line([name])
     given = target.unit.text if target else ""
     if strange and target and not (known or given):

@@ -164,7 +164,6 @@ def _flat(df: object, file: str) -> pd.DataFrame:
 
 
 def _column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
-    """Return the column that has the first of the wanted names."""
     known = {fold(name): name for name in reversed(list(names))}
     return next((known[name] for name in wanted if name in known), None)
 

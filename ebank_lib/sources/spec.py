@@ -262,7 +262,6 @@ def _file(item: dict[str, Any], key: str, path: Path) -> Part:
 
 
 def _root(spec: SourceSpec, path: Path, root: Path | None) -> Path:
-    """The folder that holds the files: given by the caller, by the environment, or the one of the YAML itself."""
     named = root is None and spec.root_env is not None
     if named and not os.environ.get(spec.root_env):
         raise ConfigError("names an environment variable that is not set", file=str(path), key="root_env",
@@ -299,7 +298,6 @@ def _check(file: Part, key: str, path: Path, catalog: Catalog) -> None:
 
 
 def _check_places(part: SheetSpec | _LongKeys, month: Month | None, at: str, path: Path, catalog: Catalog) -> None:
-    """Check that each place says what it needs, and that a sheet's places make a table."""
     def error(message: str, key: str, expected: str, found: str | None = None) -> ConfigError:
         return ConfigError(message, file=str(path), key=f"{at}.{key}", found=found, expected=expected)
 
