@@ -69,14 +69,13 @@ def _local(tag: str) -> str:
 
 def _xlsx(content: bytes, styles: Mapping[str, str], name: str, sheet: str, limits: Limits) -> Extras:
     found, row, column, height, width = Extras(), 0, 0, 0, 0
-    for event, element in ElementTree.iterparse(io.BytesIO(content), ("start", "end")):
+    for element in ElementTree.fromstring(content).iter():
         kind, at = _local(element.tag), element.attrib
-        hidden = at.get("hidden") in ("1", "true")
-        if event == "start":
-            if kind == "row":
-                row, column = int(at.get("r", row + 1)), 0
-                found.rows.update([row - 1] if hidden or at.get("ht") == "0" else [])
-        elif kind == "col" and (hidden or at.get("width") == "0"):
+        if kind == "row":
+            row, column = int(at.get("r", row + 1)), 0
+            if at.get("hidden") in ("1", "true") or at.get("ht") == "0":
+                found.rows.add(row - 1)
+        elif kind == "col" and (at.get("hidden") in ("1", "true") or at.get("width") == "0"):
             found.columns.update(range(int(at["min"]) - 1, min(int(at["max"]), _MAX_COLUMNS)))
         elif kind == "c":
             if "r" in at:       # a cell without an address follows the one before it
@@ -85,15 +84,13 @@ def _xlsx(content: bytes, styles: Mapping[str, str], name: str, sheet: str, limi
                 column += 1
             if len(element):
                 height, width = max(height, row), max(width, column)
-                place, value, formula = (row - 1, column - 1), element.findtext("{*}v"), element.find("{*}f")
+                place, inside = (row - 1, column - 1), {_local(part.tag): part.text or "" for part in element}
                 if at.get("s") in styles:
                     found.formats[place] = styles[at["s"]]
                 if at.get("t") == "e":
-                    found.texts[place] = value or ""
-                elif formula is not None and not value and at.get("t") != "str":
-                    found.texts[place] = f"={formula.text or ''}"
-        elif kind == "row":
-            element.clear()
+                    found.texts[place] = inside.get("v", "")
+                elif "f" in inside and not inside.get("v") and at.get("t") != "str":
+                    found.texts[place] = f"={inside['f']}"
     check_area(height, width, name, sheet, limits)
     return found
 
