@@ -65,23 +65,26 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
     from pandas import PeriodIndex
 
     pa.array(PeriodIndex(["2000-01"], freq="M"))    # makes pandas register its type, without which months are numbers
+    batches, size = [], 0
     try:
         with pq.ParquetFile(io.BytesIO(data)) as file:
-            meta = file.metadata
+            meta, schema = file.metadata, file.schema_arrow
             limits.refuse("table_cells", meta.num_rows * meta.num_columns, "has too many cells", file=name)
-            size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
-            limits.refuse("unpacked_bytes", size, "unpacks to too much", f"{size} bytes", file=name)
-            table = file.read()
+            odd = next((f for f in schema if not _is_plain(f.type)), None)
+            if odd is not None:
+                raise SourceError("has a column that is no table's", file=name, column=odd.name, found=str(odd.type),
+                                  expected="texts, numbers or dates")
+            for batch in file.iter_batches(1_000):      # a text that is kept once may be that of every row
+                batches.append([c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns])
+                size += sum(column.nbytes for column in batches[-1])
+                limits.refuse("unpacked_bytes", size, "unpacks to too much", file=name)
     except (pa.ArrowException, OSError) as error:
         raise SourceError("is damaged or no Parquet file", file=name, found=(str(error).splitlines() or [""])[0],
                           expected="a Parquet file") from None
-    odd = next((f for f in table.schema if not _is_plain(f.type)), None)
-    if odd is not None:
-        raise SourceError("has a column that is no table's", file=name, column=odd.name, found=str(odd.type),
-                          expected="texts, numbers or dates")
+    columns = [pa.chunked_array(parts) for parts in zip(*batches)] or [pa.chunked_array([], pa.null()) for _ in schema]
     values = [column.to_pandas().tolist() if isinstance(column.type, pa.BaseExtensionType) else column.to_pylist()
-              for column in table.columns]
-    return Table(name, list(table.column_names), values, 1)
+              for column in columns]
+    return Table(name, schema.names, values, 1)
 
 
 def _is_plain(kind) -> bool:

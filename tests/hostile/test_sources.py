@@ -261,9 +261,12 @@ def parquet(folder, **columns):
 
 
 GOOD = {"m": ["2010-01"], "a": ["东城"], "b": ["1"]}
+ONE = pa.array([0] * 300_000, pa.int32())
 
 
 @pytest.mark.parametrize(("columns", "message"), [
+    ({"m": pa.DictionaryArray.from_arrays(ONE, ["2010-01"]), "a": pa.DictionaryArray.from_arrays(ONE, ["x" * 30_000]),
+      "b": pa.DictionaryArray.from_arrays(ONE, ["1"]), "_store_schema": False}, r"limits\.unpacked_bytes"),
     ({**{f"c{n}": pa.nulls(300_000, pa.int32()) for n in range(20)}}, r"limits\.table_cells"),
     ({**GOOD, "b": [b"\x80\x04."]}, "no table's.*binary"), ({**GOOD, "b": [[1]]}, "no table's.*list"),
     ({**GOOD, "b": [{"a": 1}]}, "no table's.*struct"),
