@@ -43,7 +43,7 @@ LINES = ("\t- x", "a: !!python/object/apply:os.system [x]", "b: &a [1]", "c: *a"
          "? :", "{", "[" * 40,
          "---", "...", "'", '"', "a: >", "a: !!binary x", "0: 1", "a: 1:2:3:4", "a: 0o17", "a: 2010-02-30",
          "files: []", "\ufeff",
-         "limits: {files: 0}", "limits: {sheet_cells: 3}", "limits: {text_length: 2}", "root_env: HOME",
+         "limits: {sheet_cells: 0}", "limits: {sheet_cells: 3}", "root_env: HOME",
          "url_env: PATH", "%YAML 9",
          "a: " + "9" * 5000, "a: " + "x" * 50_000, 'a: "\\0"', 'a: "\\ud800"', "k" * 2000 + ": 1")
 FRAGMENTS = (

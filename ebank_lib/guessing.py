@@ -354,5 +354,4 @@ def branch_id(names: Sequence[str], taken: Iterable[str]) -> str:
 
 
 def _mark(name: str) -> str:
-    """Return what tells a name without a translation from others."""
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:4]

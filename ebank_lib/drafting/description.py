@@ -78,7 +78,6 @@ class Draft:
     rows: dict[str, dict[str, str]]
     questions: list[str]
     left_out: list[str]
-    headings: dict[str, str]                    # path -> indicator
 
     def texts(self) -> dict[str, str]:
         """Return the three files."""
@@ -102,7 +101,6 @@ def read_by(texts: dict[str, str], root: Path) -> tuple[Source, pd.DataFrame]:
 # --- what is written --------------------------------------------------------------------------------------------------
 
 def _yaml(value: object) -> str:
-    """Return a text or a record as YAML on one line."""
     text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**9)
     return " ".join(text.removesuffix("...\n").split())
 
@@ -185,8 +183,7 @@ class Writer:
         head = [f"title: {_yaml(dict.fromkeys(('zh', 'en'), title))}", "catalog: catalog.yaml",
                 "branches: branches.csv", *root, *(f"# {reason}" for reason in branches.reasons),
                 *(f"# ? {doubt}" for doubt in branches.doubts)]
-        return Draft(head, entries, self._catalog(found), branches.rows, questions, self.left_out,
-                     {i.path: i.indicator.key for one in found for i in one.items if i.indicator})
+        return Draft(head, entries, self._catalog(found), branches.rows, questions, self.left_out)
 
     def _entries(self, found: Sequence[Found], branches: Branches) -> list[str]:
         """Return the lines of `files`: an entry for all files that hold the same groups of sheets."""
@@ -233,7 +230,6 @@ class Writer:
         return lines + [f"  - {_yaml(name)}{_comment(why)}" for name, why in ignored.items()]
 
     def _long(self, one: Found, file: str, branches: Branches) -> list[str]:
-        """Return the entry of a long table."""
         columns = {fold(text) for text in one.tables[0][-1].grid.texts[0]}
         ignored = self._ignored(one, [file], False, branches)
         head, *more = [*one.long, "layout: long", *self._keys(one, {

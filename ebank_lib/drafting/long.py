@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-import pandas as pd
-
 from ..errors import SourceError
 from ..sources.database import address, answer
 from ..sources.grids import Grid
 from ..sources.long import Table, read_columns
 from ..sources.spec import BranchAt, DatabaseSpec, Limits
 
-_ENOUGH = 20_000      # rows that are looked at, and those with a text not seen before
 _MOST = 500           # texts of a column that names something
 _LISTS = {"sqlite": "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"}
 _LIST = ("SELECT CASE WHEN table_schema IN ('main', 'public') THEN '' ELSE table_schema || '.' END || table_name "
@@ -65,15 +62,9 @@ def _ask(url_env: str, query: str | None = None, table: str | None = None) -> Ta
 
 
 def _grid(table: Table) -> Grid:
-    """Return a table as a sheet; of a long one the rows that tell most."""
-    rows = pd.DataFrame(dict(enumerate(table.columns)), dtype=object)
-    if len(rows) > _ENOUGH:
-        telling = rows.index % (len(rows) // _ENOUGH + 1) == 0
-        for n in rows:
-            telling = telling | (~rows[n].duplicated() & (rows[n].nunique() <= _MOST))
-        rows = rows[telling]
-    texts = [list(table.names), *rows.to_numpy().tolist()]
-    values = [list(table.names), *([column[r] for column in table.values] for r in rows.index)]
+    """Return a table as a sheet."""
+    texts = [list(row) for row in (table.names, *zip(*table.columns))]
+    values = [list(row) for row in (table.names, *zip(*table.values))]
     values = [[float(v) if isinstance(v, Decimal) else v for v in row] for row in values]
     return Grid(table.file, "", values, texts, {})
 

@@ -101,7 +101,6 @@ def _add(found: Branches, main: str, forms: list[str], more: Mapping[str, list[s
 
 
 def _sums(facts: pd.DataFrame, spelled: Mapping[str, list[str]]) -> dict[str, str]:
-    """Return the names that are sums over branches: "total", or why they are left out."""
     said = {}
     for n, forms in spelled.items():
         if words("part").search(forms[0]):
@@ -260,7 +259,6 @@ def name_indicators(facts: pd.DataFrame, naming: Naming, taken: Mapping[str, Ind
 
 
 def _differs(before: pd.DataFrame, mine: pd.DataFrame) -> bool:
-    """Whether two indicators print other figures of the same branches and months."""
     pair = [one.assign(b=one["branch"].map(_core)).groupby(["b", "month"])["number"].first() for one in (before, mine)]
     both = pd.concat(pair, axis=1, keys=["a", "b"], join="inner").dropna()
     return len(both) > 2 and bool(((both["a"] - both["b"]).abs() > 1e-3 * both["a"].abs()).mean() > .2)

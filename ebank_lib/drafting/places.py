@@ -144,7 +144,6 @@ def _carried(facts: pd.DataFrame, place: str, full: pd.Series) -> pd.Series:
 
 
 def _reader(form: dict[str, str]) -> Callable[[str], int | None]:
-    """Return what reads the month of a text by a format or a pattern."""
     return Month(**_at("heading") | form).in_text
 
 
@@ -261,7 +260,6 @@ def _with_branch(b: str, texts: dict[str, pd.Series], liking: dict[str, float], 
 
 
 def _joined(path: list[pd.Series], index: pd.Index) -> pd.Series:
-    """Return the texts of several places as one path."""
     joined = path[0] if path else pd.Series("", index)
     for more in path[1:]:
         joined = joined.where(more == "", joined.where(joined == "", joined + "/") + more)

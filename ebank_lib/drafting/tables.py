@@ -192,7 +192,6 @@ def _are_months(texts: list[str]) -> bool:
 
 
 def _head(grid: Grid, kinds: list[list[str]], waiting: list[int], first: int, before: Table | None) -> list[int]:
-    """Return the heading rows directly above the first row of figures."""
     figures = {c for r in range(first, min(first + 40, len(kinds))) for c, kind in enumerate(kinds[r])
                if kind in ("number", "mark") and kinds[first][c] in ("number", "mark", "")}
     head: list[int] = []

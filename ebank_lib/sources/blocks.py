@@ -10,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 
 @dataclass
@@ -72,20 +71,6 @@ class Block:
         return int(np.count_nonzero((self.texts != "") & ~self.inside))
 
 
-def letters(column: int) -> str:
-    """Return a column's letters."""
-    name, column = "", column + 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(65 + rest) + name
-    return name
-
-
-def range_name(area: tuple[int, int, int, int]) -> str:
-    """Return "C5:C6" for the corners (4, 2, 5, 2)."""
-    return f"{letters(area[1])}{area[0] + 1}:{letters(area[3])}{area[2] + 1}"
-
-
 def cells_frame(blocks: list[Block]) -> pd.DataFrame:
     """Return the cells of all blocks, in their order, row by row: repeated texts are categories, no object a cell."""
     blocks = [b for b in blocks if all(b.shape)]
@@ -95,14 +80,8 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
         return np.concatenate([np.empty(0, kind), *parts])
 
     def texts(values: Callable[[Block], object]) -> pd.Categorical:
-        known: dict[str, int] = {}
-
-        def codes(block: Block) -> np.ndarray:
-            said = np.asarray(values(block), object)
-            return np.array([known.setdefault(text, len(known)) for text in said.flat], np.int32).reshape(said.shape)
-
-        found = every(codes, np.int32)
-        return pd.Categorical.from_codes(found, pd.Index(list(known), dtype="str"))
+        codes, known = pd.factorize(every(values, object))
+        return pd.Categorical.from_codes(codes, pd.Index(known, dtype="str"))
 
     return pd.DataFrame({
         "file": texts(lambda b: b.file if b.files is None else b.files),
@@ -112,8 +91,7 @@ def cells_frame(blocks: list[Block]) -> pd.DataFrame:
         "branch": texts(lambda b: b.branches),
         "month": pd.PeriodIndex.from_ordinals(every(lambda b: b.months, np.int64), freq="M"),
         "indicator": texts(lambda b: b.indicators),
-        "text": pd.array(pa.chunked_array([pa.array(b.texts[b.inside].tolist(), pa.large_string()) for b in blocks],
-                                          pa.large_string()).combine_chunks(), dtype="str"),
+        "text": pd.array([text for b in blocks for text in b.texts[b.inside].tolist()], dtype="str"),
         "unit": texts(lambda b: b.units),
         "revision": every(lambda b: b.revision, np.int64),
         "merged": texts(lambda b: b.merged),

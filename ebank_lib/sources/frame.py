@@ -259,7 +259,6 @@ def _ids(names: pd.Series, catalog: Catalog) -> pd.Series:
 
 
 def _found(table: pd.DataFrame, names: list[str], catalog: Catalog, units: Mapping[str, str]) -> pd.DataFrame:
-    """Return the table with the catalogue's keys and units."""
     naming, known = Naming(catalog), catalog.labels
     keys, printed = {}, {}
     for name in names:
@@ -320,7 +319,6 @@ def _drafted(table: pd.DataFrame, names: list[str], units: Mapping[str, str], ki
 
 
 def _of_kind(draft: Indicator, kind: str, unit: str, values: pd.Series) -> Indicator:
-    """Return a draft of the kind that somebody says it is of."""
     if kind == draft.kind:
         return draft
     plain = {"unit": "1", "group": "ratios"} if kind == "ratio" and not unit else {}

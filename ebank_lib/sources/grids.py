@@ -1,9 +1,4 @@
-"""Files become grids, within limits: rows of cells as printed, from A1 on, with merged ranges where there are any; and
-the block of a table that is read from one.
-
-A workbook is unpacked here and handed on as a fresh archive of only the parts that hold cells, so that what was weighed
-is what is read: no macro, link, picture or second directory gets further.
-"""
+"""Files become grids, within limits: rows of cells as printed, from A1 on, with merged ranges where there are any."""
 
 from __future__ import annotations
 
@@ -11,10 +6,9 @@ import csv
 import gzip
 import io
 import re
-import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,41 +17,36 @@ from pathlib import Path
 
 import python_calamine
 from python_calamine import SheetVisibleEnum
+from xlsxwriter.utility import xl_col_to_name as letters
 
 from ..errors import EbankError, SourceError
 from ..files import read_limited
-from .blocks import letters, range_name
-from .formats import PARTS, Extras, ods_extras, xlsx_extras
+from .formats import Extras, check_area, package_extras
 from .numbers import as_text, shown
 from .spec import Limits
 
-_RATIO_FROM = 1_000_000
-_MAX_PARTS = 5_000
-_MERGED_CELLS = 500_000
 _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16", "cp1252": "cp1252"}
 _SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\r?\n')
 # Programs that export write them, and call them .xls.
 _MISNAMED = {b"urn:schemas-microsoft-com:office:spreadsheet": "XML of Excel 2003", b"<html": "a web page",
              b"<table": "a web page", b"mime-version:": "a web page in one file"}
-_SMALL_PART = 16_000_000     # styles, names and relations: Excel itself stops far below
 
 
-def files_under(root: Path, pattern: str, limits: Limits) -> list[Path]:
+def files_under(root: Path, pattern: str) -> list[Path]:
     """Return the files a glob names below `root`, in the order of their names; none of them lies outside it."""
     try:
         found = sorted(p for p in root.glob(pattern) if p.is_file() and not p.name.startswith(("~$", ".")))
         there = [] if found else sorted(p.name for p in root.iterdir())[:20]
-    except (OSError, ValueError, IndexError, NotImplementedError, RecursionError) as error:   # IndexError: "."
+    except (OSError, ValueError, IndexError, NotImplementedError) as error:   # IndexError: "."
         raise SourceError("cannot be searched for", file=pattern, found=str(error),
                           expected="a file or a glob") from None
     if not found:
         raise SourceError("no file matches", file=pattern, found="nothing", expected="at least one file in the folder",
                           hint=f"There are {', '.join(there) or 'no files'}")
-    limits.refuse("files", len(found), "matches too many files", file=pattern)
     for path in found:
         if not path.resolve().is_relative_to(root):
-            raise SourceError("a link that leaves the source's folder", file=path.relative_to(root).as_posix(),
-                              found="a link to another folder", expected="a file inside the folder")
+            raise SourceError("a path that leaves the source's folder", file=path.relative_to(root).as_posix(),
+                              found="another folder", expected="a file inside the folder")
     return found
 
 
@@ -71,64 +60,14 @@ def read_bytes(path: Path, name: str, limits: Limits) -> bytes:
     return data
 
 
-def unpack_gzip(data: bytes, name: str, limits: Limits) -> bytes:
-    """Return the content of a ``.gz``, unless it would be too large."""
+def _unpack_gzip(data: bytes, name: str, limits: Limits) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             content = stream.read(limits.unpacked_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError("is no gzip file", file=name, found=str(error), expected="a .csv.gz") from None
-    _weigh(name, None, len(data), len(content), len(content), limits)
+    limits.refuse("unpacked_bytes", len(content), "unpacks to too much", file=name)
     return content
-
-
-def _weigh(name: str, part: str | None, packed: int, size: int, total: int, limits: Limits) -> None:
-    limits.refuse("unpacked_bytes", total, "unpacks to too much", f"{total} bytes or more", file=name, sheet=part)
-    if size > _RATIO_FROM:
-        limits.refuse("packing_ratio", size / max(packed, 1), "is packed too tightly for a table",
-                      f"{size} bytes from {packed}", file=name, sheet=part)
-
-
-def open_package(data: bytes, name: str, limits: Limits) -> tuple[bytes, dict[str, Extras]]:
-    """Unpack, weigh, check and repack an ``.xlsx`` or ``.ods``: return what may be opened, and what its reader leaves
-    out, by the sheet's name."""
-    parts = _parts(data, name, limits)
-    lower = {part.lower(): content for part, content in parts.items()}
-    for part, content in lower.items():
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:200] or b"<!DOCTYPE" in content:
-            raise SourceError("is no plain workbook", file=name, sheet=part,
-                              found="a document type or another encoding", expected="XML in UTF-8 as Excel writes it")
-        large = part.startswith("xl/worksheets/") or part in ("xl/sharedstrings.xml", "content.xml")
-        if len(content) > _SMALL_PART and not large:
-            raise SourceError("is no plain workbook", file=name, sheet=part, found=f"{len(content)} bytes",
-                              expected=f"at most {_SMALL_PART}")
-    extras = (ods_extras if "content.xml" in lower else xlsx_extras)(lower, name, limits)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for part in parts:
-            archive.writestr(zipfile.ZipInfo(part), lower[part.lower()])
-    return out.getvalue(), extras
-
-
-def _parts(data: bytes, name: str, limits: Limits) -> dict[str, bytes]:
-    parts: dict[str, bytes] = {}
-    total = 0
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entries = archive.infolist()
-        names = [e.filename.replace("\\", "/").lstrip("/") for e in entries]
-        if len(entries) > _MAX_PARTS or len({part.lower() for part in names}) < len(entries):
-            raise SourceError("is no plain workbook", file=name, found="repeated or too many parts",
-                              expected="each part once")
-        for entry, part in zip(entries, names):
-            if not PARTS.fullmatch(part):
-                continue
-            if entry.flag_bits & 1:
-                raise SourceError("is locked by a password", file=name, expected="a workbook without one")
-            total += entry.file_size
-            _weigh(name, part, entry.compress_size, entry.file_size, total, limits)
-            with archive.open(entry) as stream:
-                parts[part] = stream.read(entry.file_size + 1)
-    return parts
 
 
 # --- grids ------------------------------------------------------------------------------------------------------------
@@ -178,12 +117,12 @@ def workbook_grids(data: bytes, name: str, limits: Limits) -> Iterator[tuple[str
     else:
         sheets = _package_sheets
     for sheet, read in _guarded(lambda: sheets(data, name, limits), name):
-        yield sheet, partial(_grid, read, sheet, name, limits)
+        yield sheet, partial(_grid, read, sheet, name)
 
 
 def _package_sheets(data: bytes, name: str, limits: Limits) -> list[tuple[str, Callable[[], tuple]]]:
-    content, extras = open_package(data, name, limits)
-    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    extras = package_extras(data, name, limits)
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
 
     def read(n: int, extras: Extras) -> tuple:
         table = book.get_sheet_by_index(n)
@@ -199,58 +138,31 @@ def _guarded(read, name: str, sheet: str | None = None):
     """Call the reader; whatever it raises, a Rust panic included, is an error with an address."""
     try:
         return read()
-    except EbankError:
+    except (EbankError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except python_calamine.PasswordError:
-        raise SourceError("is locked by a password", file=name, sheet=sheet,
-                          expected="a workbook without one") from None
     except BaseException as error:  # a panic is no Exception
-        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
-            raise
-        raise SourceError("is damaged or no workbook", file=name, sheet=sheet,
-                          found=str(error) or type(error).__name__, expected="an .xlsx, .xls or .ods file") from None
+        said = str(error) or type(error).__name__
+        locked = isinstance(error, python_calamine.PasswordError) or "encrypted" in said
+        raise SourceError("is locked by a password" if locked else "is damaged or no workbook", file=name, sheet=sheet,
+                          found=None if locked else said, expected="a workbook without one" if locked else
+                          "an .xlsx, .xls or .ods file") from None
 
 
-def _grid(read: Callable[[], tuple], sheet: str, name: str, limits: Limits) -> Grid:
+def _grid(read: Callable[[], tuple], sheet: str, name: str) -> Grid:
     values, ranges, extras = _guarded(read, name, sheet)
     height = max([len(values), *(row + 1 for row, _ in extras.texts)])
     width = max([*map(len, values), *(column + 1 for _, column in extras.texts), 0])
     values = [[*row, *[""] * (width - len(row))] for row in [*values, *[[]] * (height - len(values))]]
     for (row, column), text in extras.texts.items():
-        if min(row, column) >= 0 and values[row][column] == "":
+        if values[row][column] == "":
             values[row][column] = text
     for (row, column), code in extras.formats.items():
         if row < height and column < width and type(values[row][column]) in (int, float):
             values[row][column] = shown(values[row][column], code)
     texts = [[value if type(value) is str else as_text(value) for value in row] for row in values]
-    check_lengths(texts, limits, name, sheet)
-    return Grid(name, sheet, values, texts, _merges(ranges, height, width, name, sheet), extras)
-
-
-def check_lengths(rows: Iterable[Sequence[str]], limits: Limits, name: str, sheet: str | None = None,
-                  first: int = 1, names: list[str] | None = None) -> None:
-    """Refuse too long a text; `first` is the number of the first row, `names` are those of columns without letters."""
-    for n, row in enumerate(rows, first):
-        if max(map(len, row), default=0) > limits.text_length:
-            m, text = max(enumerate(row), key=lambda cell: len(cell[1]))
-            limits.refuse("text_length", len(text), "holds too long a text", text, file=name, sheet=sheet, row=n,
-                          column=names[m] if names else letters(m))
-
-
-def _merges(ranges, height: int, width: int, name: str, sheet: str):
-    merges: dict[tuple[int, int], tuple[int, int, int, int]] = {}
-    for (top, left), (bottom, right) in ranges:
-        inside = range(top, min(bottom, height - 1) + 1), range(left, min(right, width - 1) + 1)
-        if len(merges) + len(inside[0]) * len(inside[1]) > _MERGED_CELLS:
-            raise SourceError("has too many merged cells", file=name, sheet=sheet, expected=f"at most {_MERGED_CELLS}",
-                              found=range_name((top, left, bottom, right)))
-        for row in inside[0]:
-            for column in inside[1]:
-                if merges.setdefault((row, column), (top, left, bottom, right)) != (top, left, bottom, right):
-                    raise SourceError("has merged ranges that overlap", file=name, sheet=sheet, row=row + 1,
-                                      column=letters(column), found=range_name((top, left, bottom, right)),
-                                      expected="ranges apart from each other")
-    return merges
+    merges = {(row, column): (top, left, bottom, right) for (top, left), (bottom, right) in ranges
+              for row in range(top, min(bottom + 1, height)) for column in range(left, min(right + 1, width))}
+    return Grid(name, sheet, values, texts, merges, extras)
 
 
 def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
@@ -260,23 +172,20 @@ def csv_rows(data: bytes, name: str, encoding: str | None, limits: Limits,
     Its text is in the declared encoding, else in UTF-16 with its mark, UTF-8 or GB18030. `most` names the limit on how
     many fields there are.
     """
-    text = _decode(unpack_gzip(data, name, limits) if name.lower().endswith(".gz") else data, name, encoding)
+    text = _decode(_unpack_gzip(data, name, limits) if name.lower().endswith(".gz") else data, name, encoding)
     said = _SEPARATOR.match(text)   # a line that spreadsheets follow, and neither show nor count
     text = text[said.end():] if said else text
-    comma = said[1] if said else _delimiter(text[:100_000])
-    # Counted before they are split: a line of nothing but commas would be sixty million texts.
-    fields = text.count(comma) + text.count("\n")
-    limits.refuse(most, fields / 2, "has too many fields", f"about {fields}", file=name)
+    comma, size = said[1] if said else _delimiter(text[:100_000]), 0
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True):
             # ="0351" is how a spreadsheet is made to show 0351.
             rows.append([field[2:-1] if field[:2] == '="' and field[-1] == '"' else field for field in row])
+            size += max(1, len(row))
+            limits.refuse(most, size, "has too many fields", file=name)
     except csv.Error as error:
         raise SourceError("is no CSV file", file=name, row=len(rows) + 1, found=str(error),
                           expected="quoted fields closed, one record a line") from None
-    limits.refuse("table_rows", len(rows), "has too many rows", f"more than {limits.table_rows}", file=name)
-    limits.refuse(most, sum(map(len, rows)), "has too many fields", f"more than {getattr(limits, most)}", file=name)
     return rows
 
 
@@ -296,32 +205,17 @@ def _decode(data: bytes, name: str, encoding: str | None) -> str:
     tried = [encoding] if encoding else ["utf-16"] if marked else ["utf-8", "gb18030"]
     for one in tried:
         with suppress(UnicodeDecodeError):
-            text = data.decode(_ENCODINGS[one])
-            if encoding or one != "gb18030" or _chinese(text):
-                return text
+            return data.decode(_ENCODINGS[one])
     raise SourceError("is in another encoding", file=name,
-                      found=f"bytes that are no {' and no likely '.join(map(str.upper, tried))}",
+                      found=f"bytes that are no {' and no '.join(map(str.upper, tried))}",
                       expected="UTF-8, GB18030 or the one declared as encoding",
                       hint=f"save it as UTF-8, or declare its `encoding`: {', '.join(_ENCODINGS)}")
-
-
-def _chinese(text: str) -> bool:
-    """Whether it is likely that a text was written in GB18030.
-
-    Western European text has bytes that are Chinese characters to it, São Paulo is 'S鉶 Paulo', but hardly common ones:
-    those of GB 2312, whose second byte is no letter of ASCII.
-    """
-    said = [c for c in text if ord(c) > 127]
-    common = "".join(said).encode("gb2312", "ignore")       # two bytes each
-    return len(common) >= len(said)
 
 
 def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Grid:
     """Return a CSV file saved from a sheet as that sheet's grid; its merged ranges are lost."""
     rows = csv_rows(data, name, encoding, limits, "sheet_cells")
     width = max(map(len, rows), default=0)
-    limits.refuse("sheet_cells", width * len(rows), "has too large a used area", f"{len(rows)} rows x {width} columns",
-                  file=name)
+    check_area(len(rows), width, name, None, limits)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
-    check_lengths(rows, limits, name)
     return Grid(name, "", rows, rows, {})

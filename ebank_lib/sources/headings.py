@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from xlsxwriter.utility import xl_col_to_name as letters
+
 from ..catalog import fold
 from ..errors import SourceError, nearest, quote
-from .blocks import letters
 from .grids import Grid
 from .months import Month, Years
 from .numbers import COUNT, counted, is_number
@@ -192,7 +193,6 @@ def _repeats(grid: Grid, table: Table, above: Table, naming: Naming) -> bool:
 
 def _table(grid: Grid, layout: Layout, row: int, column: int, beside: list[int], found: dict[str, int],
            wanted: dict[str, str]) -> Table:
-    """Return the table whose first key's heading stands here."""
     top, bottom, levels, units = _extend(grid, layout, row, column)
     width = len(grid.texts[row])
     for key, heading in wanted.items():
@@ -346,7 +346,6 @@ def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[Column]:
 
 
 def _marks(grid: Grid, column: Column) -> list[str]:
-    """Return the texts of a heading that say its month, year or branch."""
     return [grid.texts[row][c] for row, c in column.at.values()]
 
 
@@ -379,7 +378,6 @@ def _target(layout: Layout, path: str) -> Heading | None:
 
 
 def _refuse_repeated(grid: Grid, table: Table, layout: Layout, columns: list[Column]) -> None:
-    """Refuse two columns for one indicator, month and branch."""
     where: dict[tuple, Column] = {}
     for column in columns:
         month = column.month and (layout.month_in(*column.month) or fold(column.month[1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -13,14 +12,13 @@ import numpy as np
 from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .blocks import Block
-from .grids import check_lengths, csv_rows
+from .grids import csv_rows
 from .headings import ADD, Layout, not_mapped
 from .numbers import as_text
 from .places import month_of, name_of_branch, year_of
 from .spec import DatabaseSpec, Heading, Limits, LongColumn, LongSpec
 from .units import Naming
 
-_MAX_COLUMNS = 10_000
 _NOBODYS = LongColumn(indicator="")      # a column that is kept
 
 
@@ -28,10 +26,9 @@ class Table:
     """A rectangular table: names of columns, and a list of values a column, as the format types them and as texts.
     `first` is the number of the first row as a reader of the file counts."""
 
-    def __init__(self, file: str, names: list[str], values: list[Sequence[object]], first: int, limits: Limits):
+    def __init__(self, file: str, names: list[str], values: list[Sequence[object]], first: int):
         self.file, self.names, self.values, self.first = file, names, values, first
         self.columns = [[as_text(value) for value in column] for column in values]
-        check_lengths(zip(*self.columns), limits, file, first=first, names=names)
 
     def column(self, name: str) -> list[str]:
         """Return the texts of a column."""
@@ -59,7 +56,7 @@ def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
                               expected=f"{len(names)} as in the first line")
     # A line without anything is no row of the table, but it is counted, as a spreadsheet would.
     filled = [row or [""] * len(names) for row in rows[1:]]
-    return Table(name, names, list(zip(*filled)) or [()] * len(names), 2, limits)
+    return Table(name, names, list(zip(*filled)) or [()] * len(names), 2)
 
 
 def _parquet(data: bytes, name: str, limits: Limits) -> Table:
@@ -68,37 +65,26 @@ def _parquet(data: bytes, name: str, limits: Limits) -> Table:
     from pandas import PeriodIndex
 
     pa.array(PeriodIndex(["2000-01"], freq="M"))    # makes pandas register its type, without which months are numbers
+    batches, size = [], 0
     try:
         with pq.ParquetFile(io.BytesIO(data)) as file:
-            _check_parquet(file.metadata, name, limits)
-            schema = file.schema_arrow
-        odd = next((f for f in schema if not _is_plain(f.type)), None)
-        if odd is not None:
-            raise SourceError("has a column that is no table's", file=name, column=odd.name, found=str(odd.type),
-                              expected="texts, numbers or dates")
-        # Repeated texts stay one text each until it is known how long all of them are.
-        with pq.ParquetFile(io.BytesIO(data), read_dictionary=[f.name for f in schema if _is_text(f.type)]) as file:
-            table = file.read()
-        length = sum(_text_bytes(chunk) for column in table.columns for chunk in column.chunks)
-        limits.refuse("unpacked_bytes", length, "holds too long texts", f"{length} bytes", file=name)
-        values = [column.to_pandas().tolist() if isinstance(column.type, pa.BaseExtensionType) else column.to_pylist()
-                  for column in table.columns]
-    except SourceError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError) as error:
+            meta, schema = file.metadata, file.schema_arrow
+            limits.refuse("table_cells", meta.num_rows * meta.num_columns, "has too many cells", file=name)
+            odd = next((f for f in schema if not _is_plain(f.type)), None)
+            if odd is not None:
+                raise SourceError("has a column that is no table's", file=name, column=odd.name, found=str(odd.type),
+                                  expected="texts, numbers or dates")
+            for batch in file.iter_batches(1_000):      # a text that is kept once may be that of every row
+                batches.append([c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns])
+                size += sum(column.nbytes for column in batches[-1])
+                limits.refuse("unpacked_bytes", size, "unpacks to too much", file=name)
+    except (pa.ArrowException, OSError) as error:
         raise SourceError("is damaged or no Parquet file", file=name, found=(str(error).splitlines() or [""])[0],
                           expected="a Parquet file") from None
-    return Table(name, list(table.column_names), values, 1, limits)
-
-
-def _check_parquet(meta, name: str, limits: Limits) -> None:
-    """Refuse what would be too large once read, by what the file says of itself."""
-    size = sum(max(0, meta.row_group(n).total_byte_size) for n in range(meta.num_row_groups))
-    cells = meta.num_rows * meta.num_columns if meta.num_columns <= _MAX_COLUMNS else math.inf
-    limits.refuse("table_rows", meta.num_rows, "has too many rows", file=name)
-    limits.refuse("table_cells", cells, "has too many cells", f"{meta.num_rows} rows x {meta.num_columns} columns",
-                  file=name)
-    limits.refuse("unpacked_bytes", size, "unpacks to too much", f"{size} bytes", file=name)
+    columns = [pa.chunked_array(parts) for parts in zip(*batches)] or [pa.chunked_array([], pa.null()) for _ in schema]
+    values = [column.to_pandas().tolist() if isinstance(column.type, pa.BaseExtensionType) else column.to_pylist()
+              for column in columns]
+    return Table(name, schema.names, values, 1)
 
 
 def _is_plain(kind) -> bool:
@@ -110,23 +96,6 @@ def _is_plain(kind) -> bool:
         return kind.extension_name == "pandas.period"
     return any(getattr(types, f"is_{name}")(kind) for name in (
         "string", "large_string", "integer", "floating", "decimal", "boolean", "date", "timestamp", "time", "null"))
-
-
-def _is_text(kind) -> bool:
-    from pyarrow import types as is_
-
-    return is_.is_string(kind) or is_.is_large_string(kind)
-
-
-def _text_bytes(chunk) -> int:
-    """Return how many bytes the texts of a chunk of a column have when each is written out."""
-    from pyarrow import compute, types
-
-    coded = types.is_dictionary(chunk.type)
-    if not _is_text(chunk.type.value_type if coded else chunk.type):
-        return 0
-    sizes = compute.binary_length(chunk.dictionary).take(chunk.indices) if coded else compute.binary_length(chunk)
-    return compute.sum(sizes.cast("int64")).as_py() or 0
 
 
 def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, naming: Naming) -> Block:
@@ -217,7 +186,6 @@ def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: 
 
 
 def _unit(table: Table, name: str, target: LongColumn | None, naming: Naming) -> str:
-    """Return the unit of a column: the source's, or that of its heading."""
     known, strange = naming.line([name])
     given = target.unit.text if target else ""
     if strange and target and not (known or given):

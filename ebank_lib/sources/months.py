@@ -104,7 +104,6 @@ def _year(text: str) -> int | None:
 
 
 def _month(text: str) -> int | None:
-    """Return the number of a month in digits, Chinese numerals or by its English name."""
     return int(text) if text.isdecimal() else _MONTHS.get(text[:3].lower() if re.fullmatch(_WORD, text) else text)
 
 

@@ -31,7 +31,6 @@ def one_indicator(grid: Grid, layout: Layout, above: list[list[str]]) -> Heading
 
 def _one(what: str, said: Iterable[Any], texts: Sequence[str], file: str, sheet: str | None, expected: str,
          hint: str | None = None) -> Any:
-    """Return the one thing that some texts say; None is what says nothing."""
     found = {*said} - {None}
     if len(found) != 1:
         raise SourceError(f"names several {what}{'e' * (what == 'branch')}s" if found else f"names no {what}",
@@ -41,7 +40,6 @@ def _one(what: str, said: Iterable[Any], texts: Sequence[str], file: str, sheet:
 
 
 def _texts(source: str, file: str, sheet: str | None, above: Sequence[Sequence[str]]) -> list[str]:
-    """Return the texts of a place that is no part of the table."""
     return {"file": [file.rpartition("/")[2]], "sheet": [sheet or ""],
             "title": [text for row in above for text in row if text]}[source]
 

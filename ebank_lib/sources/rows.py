@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xlsxwriter.utility import xl_col_to_name as letters
+
 from ..catalog import fold
-from .blocks import letters
 from .grids import Grid
 from .headings import Layout, Line, Table, not_mapped, read_columns
 from .months import Years

@@ -24,7 +24,7 @@ from .blocks import Block, cells_frame
 from .long import Table, read_lines
 from .months import month_in_text
 from .numbers import as_text
-from .spec import BranchAt, Heading, IndicatorAt, Limits, LongSpec, Month, UnitAt
+from .spec import BranchAt, Heading, IndicatorAt, LongSpec, Month, UnitAt
 from .units import Naming
 
 # Names of columns that are no indicator, in the order in which they are looked for; case and blanks do not matter.
@@ -51,7 +51,7 @@ def frame_table(df: object, file: str) -> Table:
             raise SourceError("is not monthly", file=file, column=name, found=values.dtype, expected="a period a month",
                               hint=TO_MONTHS.replace("'ME'", "'M'") if often else _TOO_FEW)
     return Table(file, list(frame), [[None if missing(value) else value for value in frame[name].astype(object)]
-                                     for name in frame], 1, Limits())
+                                     for name in frame], 1)
 
 
 def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
@@ -75,7 +75,7 @@ def read_panel(table: Table, branch: str | None) -> tuple[Block, pd.DataFrame]:
         if pairs and all(len(pair) == 2 and all(part.strip() for part in pair) for pair in pairs):
             place, indicator, value, values = "branch", "indicator", "y", dict(zip(table.names, table.values))
             parts = [[pair[n].strip() for pair in pairs] for n in (0, 1)]
-            table = Table(file, [place, indicator, month, value], [*parts, values[month], values[value]], 1, Limits())
+            table = Table(file, [place, indicator, month, value], [*parts, values[month], values[value]], 1)
     if indicator is not None and value is not None:
         rest = [name for name in figures if name not in (indicator, value, unit, *_OURS)]
         if rest:
@@ -164,7 +164,6 @@ def _flat(df: object, file: str) -> pd.DataFrame:
 
 
 def _column(names: Iterable[str], wanted: Iterable[str]) -> str | None:
-    """Return the column that has the first of the wanted names."""
     known = {fold(name): name for name in reversed(list(names))}
     return next((known[name] for name in wanted if name in known), None)
 

@@ -11,9 +11,11 @@ from functools import cache
 from typing import NoReturn
 
 import numpy as np
+from xlsxwriter.utility import xl_col_to_name as letters
+from xlsxwriter.utility import xl_range
 
 from ..errors import nearest
-from .blocks import Block, letters, range_name
+from .blocks import Block
 from .grids import Grid
 from .headings import ADD, Column, Layout, Line, Table, find_tables
 from .months import Month
@@ -100,7 +102,6 @@ def _taken(grid: Grid, bodies: list[Body]) -> np.ndarray:
 # --- the block of a table ---------------------------------------------------------------------------------------------
 
 def _block(body: Body, revision: int, span: tuple[int, int], free: list[int]) -> Block:
-    """Return the cells of a table, each with its branch, indicator, month and unit."""
     grid, table, layout, lines, used = body.grid, body.table, body.layout, body.lines, body.used
     above = [grid.texts[r] for r in free if r < table.top]
 
@@ -204,7 +205,6 @@ def _units(body: Body, indicators: np.ndarray, free: list[int]) -> np.ndarray:
 
 
 def _merged(body: Body) -> object:
-    """Return the merged ranges in which the cells, or the names of their rows, lie without being their first cells."""
     merges, key = body.grid.merges, body.table.key
     if not merges:
         return ""
@@ -212,8 +212,8 @@ def _merged(body: Body) -> object:
     down, across = ({one.place: n for n, one in enumerate(lines)} for lines in (body.lines, body.used))
     for row, n in down.items():
         if (row, key) in merges and merges[row, key][0] != row:
-            found[n] = range_name(merges[row, key])
+            found[n] = xl_range(*merges[row, key])
     for (row, column), area in merges.items():
         if row in down and column in across and area[:2] != (row, column):
-            found[down[row], across[column]] = range_name(area)
+            found[down[row], across[column]] = xl_range(*area)
     return found

@@ -186,7 +186,7 @@ def _listed(source: Source) -> list[tuple[str, Path | None, Part]]:
         if isinstance(part, DatabaseSpec):
             files.append((part.name or part.url_env, None, part))
             continue
-        for path in files_under(source.root, part.path, source.config.limits):
+        for path in files_under(source.root, part.path):
             name = path.relative_to(source.root).as_posix()
             if path in described:
                 continue
@@ -205,7 +205,6 @@ def _listed(source: Source) -> list[tuple[str, Path | None, Part]]:
 
 
 def _revision(rule: Revision | None, file: str, sheet: str) -> int:
-    """Return the number of the revision that a file's or sheet's name tells; 0 where it tells none."""
     match = search(rule.pattern, file.rpartition("/")[2] if rule.source == "file" else sheet) if rule else None
     digits = (match["revision"] or "1") if match else "0"
     if not digits.isdecimal() or len(digits) > 6:
@@ -245,7 +244,6 @@ def _read(source: Source, hashes: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def _sheets(data: bytes, file: str, part: WideSpec, limits: Limits, naming: Naming) -> list[list[Block]]:
-    """Read the sheets of one workbook that the YAML describes, in the workbook's order."""
     if file.lower().endswith(_TEXTS):
         sheets = [("", lambda: csv_grid(data, file, part.encoding, limits))]
     else:

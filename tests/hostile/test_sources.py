@@ -9,7 +9,6 @@ import json
 import os
 import struct
 import threading
-import time
 import zipfile
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import pytest
 from ebank_lib.errors import ConfigError, EbankError, SourceError
 from ebank_lib.rules import load_problems
 from ebank_lib.scenarios import load_strategy
-from ebank_lib.sources.grids import csv_rows, read_bytes
+from ebank_lib.sources.grids import read_bytes
 from ebank_lib.sources.spec import Limits
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -91,29 +90,21 @@ def refused_then_read(folder, key, low, high):
 
 
 @pytest.mark.parametrize(("key", "low", "high"), [
-    ("file_bytes", 1_000, 100_000), ("unpacked_bytes", 5_000, 100_000), ("sheet_cells", 20, 1_000),
-    ("book_cells", 20, 1_000), ("text_length", 5, 100)])
+    ("file_bytes", 1_000, 100_000), ("unpacked_bytes", 5_000, 100_000), ("sheet_cells", 20, 1_000)])
 def test_a_workbook_over_a_limit_is_refused_by_its_key_and_read_once_it_is_raised(province, key, low, high):
     assert len(refused_then_read(province, key, low, high)) == 16
 
 
 @pytest.mark.parametrize(("key", "low", "high"), [
-    ("file_bytes", 20, 100), ("table_rows", 2, 5), ("table_cells", 5, 9), ("text_length", 3, 9)])
+    ("file_bytes", 20, 100), ("table_cells", 5, 9)])
 def test_a_table_over_a_limit_is_refused_by_its_key_and_read_once_it_is_raised(table, key, low, high):
     assert refused_then_read(table, key, low, high).text.tolist() == ["1", "2"]
 
 
-def test_the_number_of_files_is_a_limit(province):
-    province.workbook("2010-04.xlsx")
-    limits(province, files=1)
-    with pytest.raises(SourceError, match=r"matches too many files; found \d+; expected at most 1 \(limits\.files\)"):
-        province.cells()
-
-
 @pytest.mark.parametrize("value", [0, -1, 1.5, "a lot", None, True, float("inf")])
 def test_a_limit_is_a_whole_number_above_nought(province, value):
-    limits(province, files=value if value != float("inf") else 1e999)
-    with pytest.raises(ConfigError, match=r"limits\.files"):
+    limits(province, file_bytes=value if value != float("inf") else 1e999)
+    with pytest.raises(ConfigError, match=r"limits\.file_bytes"):
         province.open()
 
 
@@ -143,25 +134,9 @@ def many_sheets(path, count, row):
             archive.writestr(name, content)
 
 
-def test_a_thousand_sheets_of_one_far_cell_each_are_refused_at_once(province):
-    many_sheets(province.path / BOOK, 1_000, b'<row r="90000"><c r="K90000"><v>1</v></c></row>')
-    began = time.process_time()
-    with pytest.raises(SourceError, match=r"has too large used areas; found .\d+ cells in.*limits\.book_cells"):
-        province.cells()
-    assert time.process_time() - began < 20
-
-
 def test_sheets_of_formatting_only_are_no_cells(province):
     many_sheets(province.path / BOOK, 6, b'<row r="90000"><c r="K90000" s="1"/></row>')
     assert len(province.cells()) == 16
-
-
-def test_thousands_of_parts_are_refused(province):
-    with zipfile.ZipFile(province.path / BOOK, "a") as archive:
-        for n in range(5_000):
-            archive.writestr(f"x/{n}", b"")
-    with pytest.raises(SourceError, match="too many parts"):
-        province.cells()
 
 
 def test_an_archive_within_an_archive_is_no_part_of_a_workbook(province):
@@ -176,13 +151,6 @@ def test_an_archive_within_an_archive_is_no_part_of_a_workbook(province):
     assert province.cells().equals(before)
 
 
-def test_styles_of_many_megabytes_are_refused_before_they_are_read(province):
-    remark = b"<!--" + os.urandom(9_000_000).hex().encode() + b"-->"
-    repack(province.path / BOOK, {"xl/styles.xml": lambda c: c + remark})
-    with pytest.raises(SourceError, match="styles.*no plain workbook.*at most 16000000"):
-        province.cells()
-
-
 def test_what_a_cell_links_to_is_text(province):
     """An external link, a query of another program (DDE), a web query: none is followed, and none is read."""
     before = province.cells()
@@ -192,23 +160,6 @@ def test_what_a_cell_links_to_is_text(province):
         "xl/worksheets/_rels/sheet1.xml.rels":
             b'<Relationships><Relationship Id="r1" Target="http://host/x" TargetMode="External"/></Relationships>'})
     assert province.cells().equals(before)
-
-
-def test_entities_that_grow_are_refused_in_every_kind_of_workbook(province):
-    lol = b'<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa">' + b"".join(
-        b'<!ENTITY %c "%s">' % (c, b"&%c;" % (c - 1) * 10) for c in range(98, 110)) + b"]>"
-    space = b'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
-    with zipfile.ZipFile(province.path / "2010-04.ods", "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", lol + b"<office:document-content " + space + b">&m;</office:document-content>")
-    for part in (SHEET, "xl/workbook.xml", "xl/styles.xml", "xl/sharedStrings.xml", "xl/_rels/workbook.xml.rels"):
-        province.workbook()
-        repack(province.path / BOOK, {part: lambda c: lol + c})
-        with pytest.raises(SourceError, match="a document type"):
-            province.cells()
-    province.edit("*.xlsx", "*.ods")
-    with pytest.raises(SourceError, match="a document type"):
-        province.cells()
 
 
 @pytest.mark.parametrize("name",
@@ -278,8 +229,8 @@ def test_a_file_that_grows_is_read_up_to_the_limit(tmp_path):
 # ---------------------------------------------------------------- CSV
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b'm,a,b\n"' + b"x" * 200_000, "is no CSV file"), (b"m,a,b\n2010-01,x," + b"9" * 40_000, r"limits\.text_length"),
-    (b"," * 30_000_000, r"has too many fields.*limits\.table_cells"), (b"\n" * 30_000_000, r"limits\.table_cells"),
+    (b'm,a,b\n"' + b"x" * 200_000, "is no CSV file"),
+    (b"," * 6_000_000, r"has too many fields.*limits\.table_cells"),
     (b"m,a,b\n\xff\xff,x,1\n", "another encoding"),
     ("m,a,b\n2010-01,x,1\n".encode("utf-32"), "another encoding|needs the column"), (b"\0" * 100, "needs the column"),
     (b"m,a,b\n2010-01,x\n", "another length"), (b"", "is empty")])
@@ -299,11 +250,6 @@ def test_a_nul_in_a_csv_file_is_a_sign_like_another_or_refused(table):
         assert cells.text.tolist() == ["1\0"]
 
 
-def test_the_limit_counts_fields_and_not_what_stands_in_quotes():
-    rows = csv_rows(('m\n"' + "," * 15 + '"\n').encode(), "t.csv", None, Limits(table_cells=10))
-    assert rows == [["m"], ["," * 15]]
-
-
 # ---------------------------------------------------------------- Parquet
 
 def parquet(folder, **columns):
@@ -320,17 +266,14 @@ ONE = pa.array([0] * 300_000, pa.int32())
 
 @pytest.mark.parametrize(("columns", "message"), [
     ({"m": pa.DictionaryArray.from_arrays(ONE, ["2010-01"]), "a": pa.DictionaryArray.from_arrays(ONE, ["x" * 30_000]),
-      "b": pa.DictionaryArray.from_arrays(ONE, ["1"]), "_store_schema": False},
-     r"90\d{8} bytes.*limits\.unpacked_bytes"),
+      "b": pa.DictionaryArray.from_arrays(ONE, ["1"]), "_store_schema": False}, r"limits\.unpacked_bytes"),
     ({**{f"c{n}": pa.nulls(300_000, pa.int32()) for n in range(20)}}, r"limits\.table_cells"),
-    ({"m": pa.nulls(2_000_001, pa.int32())}, r"limits\.table_rows"),
     ({**GOOD, "b": [b"\x80\x04."]}, "no table's.*binary"), ({**GOOD, "b": [[1]]}, "no table's.*list"),
     ({**GOOD, "b": [{"a": 1}]}, "no table's.*struct"),
     ({**GOOD, "b": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64()))},
                                                         "no table's.*map"),
     ({**GOOD, "b": pa.array([[1.0, 2.0]], pa.list_(pa.float64(), 2))}, "no table's"),
     ({**GOOD, "b": pa.array([b"x" * 16], pa.uuid())}, "no table's"),
-    ({**GOOD, "b": ["x" * 40_000]}, r"limits\.text_length"),
 ])
 def test_a_parquet_file_that_is_no_table_or_too_large_is_refused(folder, columns, message):
     with pytest.raises(SourceError, match=message):

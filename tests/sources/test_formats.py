@@ -10,7 +10,6 @@ import pytest
 from ebank_lib.errors import SourceError
 
 from .test_hostile import SHEET, add_rows, repack
-from .test_same import write_ods
 
 FAR = b'r="XFD1048576"'
 
@@ -68,12 +67,10 @@ def test_a_far_cell_is_seen_however_it_is_written(province, path, row):
     b"<c " + FAR + b' x="</"><v>1</v></c>',
     b"<c " + FAR + b' x="<c "><v>1</v></c>',
     b"<c r=A1 " + FAR + b"><v>1</v></c>",
-    b"<c " + FAR + b"><c r='A1'/><v>1</v></c>",
-    b'<c r="XFDD1"><v>1</v></c>',
-    b'<c r="1A"><v>1</v></c>'])
+    b"<c " + FAR + b"><c r='A1'/><v>1</v></c>"])
 def test_a_cell_that_no_program_writes_is_refused(province, path, row):
     repack(path, {SHEET: add_rows(row)})
-    with pytest.raises(SourceError, match="well-formed|damaged|has a cell without an address|used area"):
+    with pytest.raises(SourceError, match="well-formed|damaged|used area"):
         province.cells()
 
 
@@ -95,14 +92,6 @@ def test_an_error_and_the_formula_behind_it(province):
     assert (cells[6, "C"], cells[6, "D"], cells[8, "F"]) == ("#DIV/0!", "#N/A", "#REF!")
     repack(province.path / "2010-03.xlsx", {SHEET: lambda c: c.replace(b"<v>#DIV/0!", b"<f>1/0</f><v>#DIV/0!")})
     assert province.cells().set_index(["row", "column"])["text"][6, "C"] == "#DIV/0!"
-
-
-def test_a_text_that_an_ods_repeats_is_counted(folder):
-    write_ods(folder.path / "2010-03.ods", [["机构", ("x" * 30_000, 'table:number-columns-repeated="16000"')]])
-    folder.workbook()
-    folder.edit("*.xlsx", "*.ods")
-    with pytest.raises(SourceError, match=r"a text of 30... bytes, 16000 times.*limits.unpacked_bytes"):
-        folder.cells()
 
 
 def test_hidden_columns_and_scaled_formats_are_found_where_they_are(province):

@@ -13,7 +13,6 @@ import pytest
 import ebank_lib as eb
 from ebank_lib.errors import EbankError
 from ebank_lib.sources.database import address
-from ebank_lib.sources.grids import _merges
 
 WIDE = pd.DataFrame({"mobile": range(100, 106)}, pd.period_range("2010-01", periods=6, freq="M"))
 LONG = "机构,月份,客户\n东城,2010-03,5\n西城,2010-03,6\n"
@@ -33,12 +32,8 @@ REVISION = '"修订(?P<revision>\\\\d+)"'
     ("catalog: catalog.yaml\n", "", "key 'catalog': is missing"),
     ("simulated: true", "\tsimulated: true", "row 2: is not plain YAML; found 'found character that cannot start any "
      "token'; expected mappings, lists and plain values indented by spaces. Indent by spaces, never by tabs; a text"),
-    ("*.xlsx", "/data/*.xlsx", "key 'files.0.path': wrong value; found '/data/*.xlsx'; expected a path relative to the "
-     "source's folder"),
-    ("*.xlsx", "../*.xlsx", "found '../*.xlsx'; expected a path that does not leave the source's folder"),
     ("*.xlsx", "*.xls", "file '*.xls': no file matches; found 'nothing'; expected at least one file in the folder. "
      "There are 2010-03.xlsx, branches.csv, catalog.yaml, sources.yaml"),
-    ("*.xlsx", "**/a/**/*.xlsx", "found '**/a/**/*.xlsx'; expected at most one **"),
     ('"*.xlsx"', '"*.xlsx"\n    from: March', "key 'files.0.from': wrong value; found 'March'; expected a month such "
      "as 2010-03"),
     ('"*.xlsx"', '"*.xlsx"\n    from: 2010-03\n    to: 2010-02',
@@ -54,12 +49,9 @@ REVISION = '"修订(?P<revision>\\\\d+)"'
     ("客户数: online", "客户数: {indicator: online, cumulative: year}", "客户数.cumulative': goes with flows, which "
      "add up over the year; found 'online, a stock'; expected an indicator of kind: flow"),
     (REVISION, '"(?P<revision>03.*)"', "sheet '客户': names no revision; found '03.xlsx'; expected digits"),
-    (MONTH, '"' + "a" * 201 + '"', "expected a pattern of at most 200 characters"),
     (MONTH, '"(?P<year>"', "expected a regular expression (missing ), unterminated subpattern at position 0)"),
     (MONTH, '"(?P<jahr>.*)-(?P<month>.*)"', "key 'files.0.month.pattern': wrong value; found "
      "'(?P<jahr>.*)-(?P<month>.*)'; expected named groups (?P<year>...)"),
-    (MONTH, '"(?P<year>.{99999})(?P<month>.)"', "expected a pattern whose counted repeats {n} multiply to at most "
-     "10000"),
 ])
 def test_a_line_of_the_yaml_is_answered(province, old, new, read):
     province.edit(old, new)
@@ -136,10 +128,8 @@ def test_a_long_table_is_answered(folder, text, keys, read):
 
 
 @pytest.mark.parametrize(("rows", "limits", "read"), [
-    (2, "table_rows: 1", "file 't.parquet': has too many rows; found 2; expected at most 1 (limits.table_rows)"),
-    (2, "table_cells: 5", "has too many cells; found '2 rows x 3 columns'; expected at most 5 (limits.table_cells)"),
-    (999, "unpacked_bytes: 9000", "holds too long texts; found '17982 bytes'; expected at most 9000 (limits.unpacked"),
-    (0, "files: 1", "is damaged or no Parquet file; found 'Parquet file size is 4 bytes, smaller than"),
+    (2, "table_cells: 5", "file 't.parquet': has too many cells; found 6; expected at most 5 (limits.table_cells)"),
+    (0, "table_cells: 1", "is damaged or no Parquet file; found 'Parquet file size is 4 bytes, smaller than"),
 ])
 def test_a_parquet_file_is_answered(folder, rows, limits, read):
     table = pd.DataFrame({"机构": ["东城"] * rows, "月份": ["2010年10月"] * rows, "客户": [5] * rows})
@@ -206,7 +196,6 @@ def test_a_path_that_is_no_glob_is_answered(province):
 
 @pytest.mark.parametrize(("at", "records", "length", "read"), [
     (20, [0x002F], 2, "file 't.xls': is locked by a password; expected a workbook without one"),
-    (36, [0x00E5] * 1015, 0, "has too many records of one kind; found 1015; expected at most 500 of kind 0x00e5"),
 ])
 def test_an_xls_is_answered(folder, at, records, length, read):
     book = bytearray(Path(__file__).with_name("province.xls").read_bytes())
@@ -217,9 +206,3 @@ def test_an_xls_is_answered(folder, at, records, length, read):
     with pytest.raises(EbankError) as error:
         folder.cells()
     assert read in str(error.value)
-
-
-def test_a_sheet_of_merged_ranges_is_answered():
-    with pytest.raises(EbankError) as error:
-        _merges([((0, 0), (999, 500))], 1_000, 501, "t.xlsx", "S")
-    assert "has too many merged cells; found 'A1:SG1000'; expected at most 500000" in str(error.value)
