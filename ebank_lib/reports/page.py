@@ -1,4 +1,4 @@
-"""Pages set from templates: self-contained, escaped, sealed by a Content-Security-Policy, never above 3 MB.
+"""Pages set from templates: self-contained, escaped, sealed by a Content-Security-Policy.
 
 A page loads nothing. Its one style sheet and its one script, if any, stand inside and are named by their hashes in a
 policy that allows nothing else; pictures stand inside too.
@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .. import __version__
-from ..errors import ConfigError
 from ..wording import language, month_name, t
 from .brief import Brief, said_in
 from .cells import Sentence, cited_tables, value_text
-from .content import Content, Item
+from .content import Content
 
-MAX_BYTES = 3_000_000
 _TEMPLATES = Path(__file__).parent / "templates"
 _INDEX = ("../index.html", "link_index")
 _LINKS = (("brief.docx", "link_word"), ("tables.xlsx", "link_workbook"), ("panel.csv", "link_panel"))
@@ -80,39 +78,13 @@ class About:
 # ---------------------------------------------------------------- the page of a branch
 
 def build_page(content: Content, about: About, brief: Brief) -> str:
-    """Return the page of a branch as HTML: its brief, then the evidence in closed chapters.
-
-    A page that would be too large leaves out its largest picture or table, then the next, and says where they are. One
-    that is too large all the same is a ConfigError.
-    """
-    lang = about.lang
-    items = {item.anchor: item for item in content.items if item.kind in ("figure", "table")}
-    largest, gone = sorted(items, key=lambda anchor: len(items[anchor].html)), set()
-
-    def kept(some: Iterable[Item]) -> tuple[Item, ...]:
-        return tuple(_left_out(item, lang) if item.anchor in gone else item for item in some)
-
-    cited = cited_tables(said_in(brief, content))
-    while True:
-        try:
-            return set_page("report.html.j2", lang, words="report", script="report.js", about=about, brief=brief,
-                            simulated=about.simulated, title=brief.title, tables=content.tables,
-                            links=((_INDEX,) if about.indexed else ()) + _LINKS,
-                            chapters=[replace(one, items=kept(one.items)) for one in content.chapters],
-                            appendix=kept(content.appendix), origins=list(items.values()), cited=cited,
-                            value_text=value_text, html=lambda text: content.link(Sentence("brief", text)).html)
-        except ConfigError:
-            if not largest:
-                raise
-        gone.add(largest.pop())
-
-
-def _left_out(item: Item, lang: str) -> Item:
-    """Return the sentence that stands where a picture or a table stood; what refers to it finds it there."""
-    where = ", ".join(f"tables/{name}.csv" for name in item.records) or t(
-        "report.origin", lang, notebook=item.origin.notebook, prompt=item.origin.prompt)
-    note = t("report.left_out", lang, what=t(f"report.{item.kind}", lang, n=item.number), where=where)
-    return replace(item, kind="block", html=f'<p class="reading" id="{item.anchor}">{note}</p>')
+    """Return the page of a branch as HTML: its brief, then the evidence in closed chapters."""
+    return set_page("report.html.j2", about.lang, words="report", script="report.js", about=about, brief=brief,
+                    simulated=about.simulated, title=brief.title, content=content,
+                    links=((_INDEX,) if about.indexed else ()) + _LINKS,
+                    origins=[item for item in content.items if item.kind in ("figure", "table")],
+                    cited=cited_tables(said_in(brief, content)), value_text=value_text,
+                    html=lambda text: content.link(Sentence("brief", text)).html)
 
 
 # ---------------------------------------------------------------- every page
@@ -127,18 +99,14 @@ def _environment() -> Environment:
 def set_page(template: str, lang: str, words: str = "index", script: str = "", **values: object) -> str:
     """Return a page set from a file of ``templates/``, with its one script, if any; every value is escaped.
 
-    It says the entries of the wording's file `words`. A page above 3 MB is a ConfigError.
+    It says the entries of the wording's file `words`.
     """
     lang = language(lang)
     style = _read_part("style.css") + ("\n" + _read_part("overview.css") if words == "index" else "")
     code = _read_part(script) if script else ""
-    text = _REFUSED.sub("\ufffd", _environment().get_template(template).render(
+    return _REFUSED.sub("\ufffd", _environment().get_template(template).render(
         lang=lang, html_lang={"zh": "zh-CN"}.get(lang, lang), style=style, script=code, policy=_policy(style, code),
         version=__version__, say=lambda key, **named: t(f"{words}.{key}", lang, **named), **values).strip()) + "\n"
-    if (size := len(text.encode("utf-8"))) > MAX_BYTES:
-        raise ConfigError("the page is too large", found=f"{size} bytes", expected=f"at most {MAX_BYTES}",
-                          hint="Show fewer or smaller pictures, or shorter tables.")
-    return text
 
 
 def _policy(style: str, script: str = "") -> str:

@@ -14,9 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebank_lib.errors import ConfigError
 from ebank_lib.reports.overview import CODES, build_changes, build_failed_page, build_index, changes
-from ebank_lib.reports.page import MAX_BYTES
 from ebank_lib.reports.summary import change_text, month_text, value_text
 from ebank_lib.wording import has, percent, t
 
@@ -209,15 +207,11 @@ def test_no_branch_or_only_failures_make_a_page_too(summaries, failures, n, lang
 
 
 def test_340_branches_fit_a_page(summaries, failures, lang):
-    assert len(index(summaries, failures, lang, n=340).encode()) < MAX_BYTES / 2
+    assert len(index(summaries, failures, lang, n=340).encode()) < 1_500_000
 
 
-def test_the_same_summaries_make_the_same_bytes_and_too_large_a_page_is_an_error(summaries, failures, monkeypatch):
-    page = index(summaries, failures, "zh")
-    assert page == index(summaries, failures, "zh")
-    monkeypatch.setattr("ebank_lib.reports.page.MAX_BYTES", len(page.encode()) - 1)
-    with pytest.raises(ConfigError, match="too large"):
-        index(summaries, failures, "zh")
+def test_the_same_summaries_make_the_same_bytes(summaries, failures):
+    assert index(summaries, failures, "zh") == index(summaries, failures, "zh")
 
 
 # --- a failed branch's own page
