@@ -238,8 +238,7 @@ SAID = [
     (swept, ": cannot be cleared; found 'Permission denied'; expected a folder that may be written"),
     (locked_where_there_are_no_locks,
      ": cannot be locked; found 'No locks available'; expected a file system with locks"),
-    (printed, "browser': cannot be run; found 'No such file or directory'; expected a browser. "
-     "Name another in EBANK_CHROMIUM."),
+    (printed, "page.html': was not printed; found \"[Errno 2] No such file or directory: "),
     (lambda g: open_report(written(g.tmp / "run.json", "{}").parent),
      "run.json': is no report of this version; found \"KeyError: 'stages'\". Make it again: ebank report."),
     (lambda g: asked(report="reports/rizhao", branch="rizhao"),

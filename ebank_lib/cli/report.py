@@ -9,7 +9,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -74,8 +73,7 @@ def report(options: argparse.Namespace) -> int:
 
     begun = time.monotonic()
     _agree(options)
-    say = JsonLines() if options.log == "json" else Quiet() if options.quiet else Lines(
-        options.workers, stages=not options.all)
+    say = JsonLines() if options.log == "json" else Quiet() if options.quiet else Lines(not options.all)
 
     def command(branch: str | None) -> str:
         return _again(options, *(("--branch", branch) if branch else ("--province",)))
@@ -169,15 +167,11 @@ def print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
     pages += [out / name / "report.html" for name in names]
     todo = [page for page in pages if page.is_file() and not page.with_suffix(".pdf").exists()]
     failed = 0
-    pool = ThreadPoolExecutor(options.workers)
-    try:
-        for one in [pool.submit(print_pdf, page, page.with_suffix(".pdf")) for page in todo]:
-            try:
-                one.result()
-            except ConfigError as error:
-                failed += 1
-                print(f"ebank: {error}", file=sys.stderr)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for page in todo:
+        try:
+            print_pdf(page, page.with_suffix(".pdf"))
+        except ConfigError as error:
+            failed += 1
+            print(f"ebank: {error}", file=sys.stderr)
     _print(t("cli.printed", options.lang, n=len(todo) - failed, seconds=f"{time.monotonic() - begun:.1f}"))
     return failed

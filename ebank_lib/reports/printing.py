@@ -1,16 +1,12 @@
 """Pages printed to PDF by a Chromium that is installed, headless and without network.
 
-The same page, browser and fonts give the same bytes: the dates that the browser writes are set to 1970. Another
-version of the browser, or other fonts, give other bytes, so a PDF is no part of the chain of hashes.
+Another version of the browser, or other fonts, give other bytes, so a PDF is no part of the chain of hashes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -29,7 +25,6 @@ _FLAGS = (
     # No name is looked up: a report needs none.
     "--host-resolver-rules=MAP * ~NOTFOUND", "--no-pdf-header-footer", "--log-level=3",
 )
-_DATE = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)(\d{14})")
 
 
 def find_chromium() -> Path:
@@ -53,30 +48,18 @@ def print_pdf(page: str | Path, target: str | Path, seconds: float = 120) -> Pat
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="ebank-print-", ignore_cleanup_errors=True) as folder:
         made = Path(folder) / "page.pdf"
-        said = _run([str(browser), *_FLAGS, *root, f"--user-data-dir={Path(folder) / 'profile'}",
-                     f"--print-to-pdf={made}", page.resolve().as_uri()], seconds, page)
-        content = made.read_bytes() if made.is_file() else b""
-    if not content.startswith(b"%PDF-"):
-        lines = [line.strip() for line in said.splitlines() if line.strip() and "dbus" not in line]
-        raise ConfigError("was not printed", file=str(page), found=lines[-1] if lines else "nothing", expected="a PDF")
-    write_atomically(target, _DATE.sub(rb"\g<1>19700101000000", content))
-    return target
-
-
-def _run(command: list[str], seconds: float, page: Path) -> str:
-    """Run the browser in a group of its own, so that none of its processes outlives it; return what it said."""
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   start_new_session=True)
-    except OSError as error:
-        raise ConfigError("cannot be run", file=command[0], found=error.strerror, expected="a browser",
-                          hint=f"Name another in {VARIABLE}.") from error
-    with process:
+        command = [str(browser), *_FLAGS, *root, f"--user-data-dir={Path(folder) / 'profile'}",
+                   f"--print-to-pdf={made}", page.resolve().as_uri()]
         try:
-            return process.communicate(timeout=seconds)[1].decode("utf-8", "replace")
-        except subprocess.TimeoutExpired:
-            raise ConfigError("took too long to print", file=str(page), expected=f"at most {seconds:g} s") from None
-        finally:
-            process.kill()
-            with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):     # no groups on Windows
-                os.killpg(process.pid, signal.SIGKILL)
+            with Path(folder, "said").open("wb") as said:
+                subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                               timeout=seconds, check=False)
+            content = made.read_bytes()
+        except (OSError, subprocess.TimeoutExpired) as error:
+            lines = Path(folder, "said").read_text("utf-8", "replace").split("\n")
+            found = f"nothing after {seconds:g} s" if isinstance(error, subprocess.TimeoutExpired) else next(
+                filter(None, map(str.strip, reversed(lines))), str(error))
+            raise ConfigError("was not printed", file=str(page), found=found, expected="a PDF",
+                              hint=f"Name another browser in {VARIABLE}.") from error
+    write_atomically(target, content)
+    return target
