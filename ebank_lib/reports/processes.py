@@ -33,7 +33,6 @@ from . import tasks
 _KILLED = -9
 _NAME = "ebank-task"
 _GONE = "the batch's processes were ended from outside; the same command goes on from here"
-_LONGEST_FOLDER = 70        # a socket's address has 107 bytes at most
 # Small matrices: a second thread costs more than it brings, and a task keeps a core busy anyway.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
                "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -61,11 +60,9 @@ def _environment() -> Iterator[None]:
 
 class Processes(contextlib.AbstractContextManager):
     """Processes of this machine, so many at once: forks of a server that has everything loaded, or (without `fork`) new
-    ones. They work in `root`, else in the project's folder; the server's socket lies in `work`, so that the next run
-    finds what a killed one left, unless its name is too long for that.
-    """
+    ones. They work in `root`, else in the project's folder."""
 
-    def __init__(self, workers: int, fork: bool = True, root: str | None = None, work: Path | None = None):
+    def __init__(self, workers: int, fork: bool = True, root: str | None = None):
         self.capacity = workers
         how = "forkserver" if fork and sys.platform == "linux" else "spawn"     # on macOS a fork is not safe
         self._processes = multiprocessing.get_context(how)
@@ -75,7 +72,9 @@ class Processes(contextlib.AbstractContextManager):
             from multiprocessing import forkserver
 
             self._processes.set_forkserver_preload([f"{__package__}.preload"])
-            server_folder(work, make=True)
+            usual, tempfile.tempdir = tempfile.tempdir, "/tmp"      # a socket's address has 107 bytes at most
+            util.get_temp_dir()
+            tempfile.tempdir = usual
             forkserver.ensure_running()
         self._about = dict(os.environ), root or str(project_root())
 
@@ -88,10 +87,9 @@ class Processes(contextlib.AbstractContextManager):
 
         task = functools.partial(_perform, *self._about, do, cache, given)
         try:
-            with _uninterrupted():
-                # The type stubs of pebble lack the argument.
-                # pyrefly: ignore [unexpected-keyword]
-                return concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
+            # The type stubs of pebble lack the argument.
+            # pyrefly: ignore [unexpected-keyword]
+            return concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
         except (OSError, EOFError):     # the fork server has ended below us
             raise tasks.Unfinished(_GONE) from None
 
@@ -101,38 +99,6 @@ class Processes(contextlib.AbstractContextManager):
                 process.terminate()
                 process.join()
         self._variables.close()
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put an interruption off until a process has begun: half begun, it ends with a traceback of its own."""
-    came, handlers = [], {}
-    if threading.current_thread() is threading.main_thread():
-        handlers = {number: signal.signal(number, lambda number, _: came.append(number))
-                    for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number in came:
-            signal.raise_signal(number)
-
-
-_server = ""      # the folder of this process's fork server
-
-
-def server_folder(work: Path | None = None, make: bool = False) -> str:
-    """Return the folder with the socket of this process's fork server, made in `work` if that is not too long a name;
-    "" where there is none, or it is another process's."""
-    global _server
-    if make and multiprocessing.parent_process() is None and not _server:
-        before = tempfile.tempdir
-        places = [*([str(work)] if work else []), tempfile.gettempdir(), "/tmp"]    # the usual one may be too long too
-        tempfile.tempdir = next((p for p in places if len(os.fsencode(p)) <= _LONGEST_FOLDER), before)
-        _server = util.get_temp_dir()
-        tempfile.tempdir = before
-    return _server
 
 
 def _perform(environ: Mapping[str, str], cwd: str, *task: Any) -> dict[str, Any]:

@@ -40,8 +40,7 @@ def ours(whole_project, tmp_path, monkeypatch):
 @pytest.fixture
 def done(finished, tmp_path, monkeypatch):
     """A project with all its reports, to change."""
-    sockets = shutil.ignore_patterns("work")
-    monkeypatch.chdir(shutil.copytree(finished, tmp_path / "project", ignore=sockets))
+    monkeypatch.chdir(shutil.copytree(finished, tmp_path / "project"))
     return tmp_path / "project"
 
 
