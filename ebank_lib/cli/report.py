@@ -53,9 +53,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="exit code 0 although a branch failed; it is said and marked all the same")
     add("--pdf", action="store_true", help="print each page beside it too, by an installed Chromium")
     add("--wait", action="store_true", help="wait for another run in DIR instead of refusing")
-    add("--cache", metavar="DIR", help="where intermediate results are kept (default: what EBANK_CACHE names, else DIR "
-                                     "of --out/.ebank/cache)")
-    add("--no-cache", action="store_true", help="keep none; the results are the same")
+    kept = command.add_mutually_exclusive_group()
+    kept.add_argument("--cache", metavar="DIR", help="where intermediate results are kept (default: what EBANK_CACHE "
+                      "names, else DIR of --out/.ebank/cache)")
+    kept.add_argument("--no-cache", action="store_true", help="keep none; the results are the same")
     add("--no-fork", action="store_true", help="start every task as a new process, as where there is no fork server")
     add("--engine", choices=("local", "dask"), default="local", help="where branches run (default: local)")
     add("--scheduler", metavar="ADDRESS", help="of the Dask cluster, which shares this file system")
@@ -123,8 +124,6 @@ def _agree(options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     if options.pdf:
         find_chromium()     # said before the work rather than after it
-    if options.cache and options.no_cache:
-        raise ConfigError("contradicts --no-cache", key="--cache", found=options.cache)
     if options.engine == "dask" and not options.scheduler:
         raise ConfigError("is missing", key="--scheduler", expected="the address of the Dask scheduler")
     if options.scheduler and options.engine != "dask":

@@ -28,7 +28,6 @@ FORMATS = {"count": "#,##0", "rank": "0", "percent": "0.0%", "change": "+0.0%;-0
 EPOCH = dt.datetime(2000, 1, 1)   # a file must name a time; this one says nothing
 _LONGEST = 32_767                  # characters in a cell
 _WIDEST = 48
-_LINE = 16                         # points
 _PAGE = 14                         # columns that can be read on a sheet of A4
 _HEAD = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#EEF1F4"}
 _STYLES = {"title": {"bold": True, "font_size": 14}, "head": {**_HEAD, "indent": 1},
@@ -90,13 +89,10 @@ def _sheet(book: _Book, page, sheet: Sheet, first: str, notes: Sequence[str], la
     page.write_string(0, 0, _safe(sheet.about), book.style("title"))
     page.write_url(1, 0, f"internal:'{first}'!A1", book.style("link"), t("workbook.back", lang))
     rows = len(sheet.columns[0].values)
-    lines = [1] * (rows + 1)
     for at, column in enumerate(sheet.columns):
         kinds = [column.kind] * rows if isinstance(column.kind, str) else column.kind
-        width = _width(column, kinds)
-        page.set_column(at, at, width)
+        page.set_column(at, at, _width(column, kinds))
         page.write_string(2, at, _safe(column.head), book.style("head" if column.worded else "head_right"))
-        lines[0] = max(lines[0], _lines(column.head, width))
         for n, (value, kind) in enumerate(zip(column.values, kinds, strict=True), start=1):
             total = sheet.total and n == rows
             if missing(value):
@@ -105,11 +101,8 @@ def _sheet(book: _Book, page, sheet: Sheet, first: str, notes: Sequence[str], la
                 page.write_datetime(n + 2, at, pd.Period(value, "M").to_timestamp(), book.style(kind))
             elif column.worded:
                 page.write_string(n + 2, at, _safe(value), book.style("text", total))
-                lines[n] = max(lines[n], _lines(str(value), width))
             else:
                 page.write_number(n + 2, at, value, book.style(kind, total))
-    for n, high in enumerate(lines, start=2):       # not every program makes room for a text of several lines
-        page.set_row(n, _LINE * high)
     for n, note in enumerate((*sheet.notes, *notes), start=4 + rows):
         page.write_string(n, 0, _safe(note), book.style("note"))
     page.freeze_panes(3, 1)
@@ -132,10 +125,6 @@ def _width(column: Column, kinds: Sequence[str]) -> float:
     longest = max((columns_of(shown(value, kind)) for value, kind in zip(column.values, kinds, strict=True)
                    if not missing(value)), default=0)
     return min(_WIDEST, max(9, longest + 2, columns_of(column.head) / 3 + 3))
-
-
-def _lines(text: str, width: float) -> int:
-    return sum(-(-columns_of(line) // max(1, int(width) - 1)) for line in text.split("\n"))
 
 
 def _safe(text: object) -> str:
@@ -171,10 +160,9 @@ def parquet_bytes(table: Mapping[str, Any]) -> bytes:
     arrays = []
     for at, column in enumerate(table["columns"]):
         values = [row[at] for row in table["rows"]]
-        try:
-            arrays.append(pa.array(values, kinds.get(column["kind"], pa.string())))
-        except (pa.ArrowException, OverflowError, UnicodeError):     # not every value is what the column's kind says
-            arrays.append(pa.array([None if v is None else str(v).encode("utf-8", "replace").decode() for v in values]))
+        if column["kind"] not in kinds:
+            values = [None if v is None else str(v).encode("utf-8", "replace").decode() for v in values]
+        arrays.append(pa.array(values, kinds.get(column["kind"], pa.string())))
     buffer = io.BytesIO()
     parquet.write_table(pa.table(arrays, [column["name"] for column in table["columns"]]), buffer, compression="zstd",
                         store_schema=False)
