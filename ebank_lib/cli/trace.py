@@ -93,8 +93,8 @@ def _show(one: Any, report: Any, cleaned: Any, remark: str, options: argparse.Na
     print(_stated(one.cells[0]) if alone else one.label)
     if one.origin is not None:
         print("  " + t("report.origin", notebook=f"{one.origin.notebook}.ipynb", prompt=one.origin.prompt))
-        for call in one.origin.calls:
-            print(t("trace.calls", name=call.name, file=call.file, line=call.line))
+        for name, place in one.origin.calls:
+            print(t("trace.calls", name=name, place=place))
     if one.records:
         print(t("trace.in_workbook", names=", ".join(one.records)))
     for cell in () if alone else one.cells:
