@@ -21,10 +21,9 @@ import pandas as pd
 from ..cleaning.cumulative import taken_off
 from ..errors import ConfigError
 from ..wording import t
-from .brief import make_brief, said_in
 from .cells import Cell, Origin, Sentence, cells_at
 from .content import Content, Item, read_content, words_of
-from .page import About
+from .page import About, make_brief, said_in
 from .seal import plain_path
 
 _ITEM = re.compile(r"(?:(?P<fig>图|figures?|fig)|(?:表|tables?|tab))[ \-.]*(?P<n>\d+)", re.I)

@@ -10,9 +10,8 @@ import nbformat
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.brief import make_brief
 from ebank_lib.reports.content import read_content, with_scopes
-from ebank_lib.reports.page import build_page
+from ebank_lib.reports.page import build_page, make_brief
 
 
 def set_page(content, about):
