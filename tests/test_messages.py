@@ -18,7 +18,8 @@ import pytest
 import ebank_lib as eb
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.cleaning.corrections import stated_cells
-from ebank_lib.cli.new import new
+from ebank_lib.cli.answers import new
+from ebank_lib.cli.report import VARIABLE, print_pdf
 from ebank_lib.cli.trace import trace
 from ebank_lib.drafting import draft_into
 from ebank_lib.drafting.long import database_tables
@@ -27,9 +28,8 @@ from ebank_lib.forecasting import backtest, forecast, forecast_many, many, simul
 from ebank_lib.forecasting.candidates import CANDIDATES, Prediction, predict
 from ebank_lib.forecasting.joint import JointPaths
 from ebank_lib.forecasting.series import prepare
-from ebank_lib.reports import state as states
+from ebank_lib.reports import tasks as states
 from ebank_lib.reports.branch import scope_of
-from ebank_lib.reports.printing import VARIABLE, print_pdf
 from ebank_lib.reports.record import state, table_of
 from ebank_lib.reports.trace import open_report
 

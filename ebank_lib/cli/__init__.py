@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--lang", choices=("zh", "en"), default="zh", help="language of what is written (default: zh)")
         return sub
 
-    new = command("new", "draft the description of files that nobody has described", "new", source=False)
+    new = command("new", "draft the description of files that nobody has described", "answers", source=False)
     new.add_argument("folder", metavar="DIR", help="where sources.yaml, catalog.yaml and branches.csv go: best the "
                      "folder of the files; those of an earlier draft are kept if they were edited, and added to")
     new.add_argument("--from", dest="paths", nargs="+", metavar="PATH", help="workbooks, CSV or Parquet files, folders")

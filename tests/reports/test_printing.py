@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from ebank_lib.cli import main
-from ebank_lib.cli.report import print_pages
+from ebank_lib.cli.report import VARIABLE, find_chromium, print_pages, print_pdf
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.printing import VARIABLE, find_chromium, print_pdf
 
 unix = pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
 
