@@ -20,7 +20,7 @@ from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.cleaning.corrections import stated_cells
 from ebank_lib.cli.answers import new
 from ebank_lib.cli.report import VARIABLE, print_pdf
-from ebank_lib.cli.trace import trace
+from ebank_lib.cli.trace import open_report, trace
 from ebank_lib.drafting import draft_into
 from ebank_lib.drafting.long import database_tables
 from ebank_lib.errors import EbankError
@@ -31,7 +31,6 @@ from ebank_lib.forecasting.series import prepare
 from ebank_lib.reports import tasks as states
 from ebank_lib.reports.branch import scope_of
 from ebank_lib.reports.record import state, table_of
-from ebank_lib.reports.trace import open_report
 
 # --- every message stands in a test -----------------------------------------------------------------------------------
 
