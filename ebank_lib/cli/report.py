@@ -220,7 +220,7 @@ def print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
     from ..wording import t
 
     begun, out = time.monotonic(), Path(options.out)
-    pages = [out / "index.html"] if options.all else []
+    pages = [out / "index.html", out / "changes.html"] if options.all else []
     pages += [out / name / "report.html" for name in names]
     todo = [page for page in pages if page.is_file() and not page.with_suffix(".pdf").exists()]
     failed = 0

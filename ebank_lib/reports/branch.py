@@ -5,6 +5,7 @@
     reports/rizhao/
       report.html   brief.docx    tables.xlsx   summary.json   run.json
       panel.csv     panel.parquet  every number of the branch, cleaned, in base units
+      previous.json the last summary that said something else, if there was one
       report.pdf    the page printed, if that was asked for
       notebooks/    01_data_cleaning.ipynb ...     as executed
       tables/       growth.csv growth.parquet ...  every recorded table
@@ -30,7 +31,7 @@ from ..catalog import Catalog, as_period
 from ..cleaning import clean
 from ..cleaning.tables import table_files
 from ..errors import ConfigError, UnknownNameError
-from ..files import CORRECTIONS, own_folder, portable_source, renew
+from ..files import CORRECTIONS, own_folder, portable_source, renew, write_atomically
 from ..scenarios import Strategy, load_strategy
 from ..sources import Source, open_source
 from ..store import kept_frames
@@ -162,7 +163,9 @@ def write_report(province: Province, about: About, notebooks: Sequence[Path], ou
         use_language(before)
     check()
     folder = own_folder(out, about.branch)
-    (folder / "previous.json").unlink(missing_ok=True)      # of an older version
+    last = folder / "summary.json"
+    if last.is_file() and (said := last.read_bytes()) != files["summary.json"]:
+        write_atomically(folder / "previous.json", said)
     for name in ("notebooks", "tables"):        # wholly a report's own: what a run before left there goes
         for old in own_folder(folder, name).glob("*"):
             if f"{name}/{old.name}" not in files and old.is_file():

@@ -1,27 +1,32 @@
-"""The pages around the reports, set from their summaries: ``index.html`` and a failed branch's own page.
+"""The pages around the reports, set from their summaries: ``index.html``, ``changes.html``, a failed branch's own page.
 
 The index ranks the branches: what will be short of the targets, the odds of the hardest, growth against the others; and
 says what is wrong with a report or its data. It is one file that loads nothing, for a file share without a server.
 Without script everything is shown and can be read; the one script, named by its hash, sorts and searches what is there.
+
+The page of changes says which forecasts moved against the previous run, grades and odds too, and what differs behind
+them. A branch is compared with the last summary of it that said something else (``previous.json``). Only forecasts of
+the same indicator and the same month are compared.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from statistics import mean, median
 from typing import Any
 from urllib.parse import quote
 
 from ..scenarios.odds import hardest_of
-from ..wording import has, percent, t
+from ..wording import has, listed, percent, t
 from .page import set_page
 from .record import plain
-from .summary import OPEN, change_text, month_text, range_text, value_text
+from .summary import OPEN, STILL, change_text, month_text, range_text, value_text
 
 # In the order of a reader's worry; see reports/summary.py for the rules.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "suspicious")
 _FILES = {"page": "report.html", "brief": "brief.docx", "workbook": "tables.xlsx"}
+_NAMED = 6
 
 
 def _set(template: str, lang: str, about: Mapping[str, Any], **values: Any) -> str:
@@ -185,3 +190,117 @@ def where_of(one: Mapping[str, Any], lang: str) -> str:
     if one.get("cell"):
         return t("report.origin", lang, notebook=one["notebook"], prompt=one["cell"])
     return t("index.in_notebook", lang, notebook=one["notebook"])
+
+
+# ---------------------------------------------------------------- what moved
+
+def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, Any]]], run: Mapping[str, Any],
+                  lang: str) -> str:
+    """Return the page of changes as HTML: what moved most first, then what stayed as it was and what is new.
+
+    `pairs` are the summaries of each branch, the one before (None where there was none) and today's; `run` is as in
+    :func:`build_index`.
+    """
+    pairs = list(pairs)
+    rows = [changes(*pair, lang) for pair in pairs]
+    moved = sorted((row for row in rows if row["differs"]), key=lambda row: -row["size"])
+    compared = [row for row in rows if not row["first"]]
+    # What is behind every move is said once.
+    common = [line for line in (moved[0]["why"] if len(moved) > 1 else []) if all(line in row["why"] for row in moved)]
+    about = pairs[0][1]["source"] if pairs else run
+    title = about.get("title")
+
+    def by(row: Mapping[str, Any], move: Mapping[str, Any]) -> str:
+        plain = move["share"] is None and row["indicator"]["kind"] != "ratio"       # from nothing to something
+        return (value_text if plain else change_text)(row["indicator"], move["size"], lang)
+
+    return _set("changes.html.j2", lang, about, by=by, moved=moved, common=common, compared=len(compared),
+                title=t("index.changes_title", lang, source=title[lang] if title else ""),
+                n_moved=sum(row["size"] > STILL for row in moved), least=STILL,
+                mixed=len({row["indicator"]["label"][lang] for row in rows}) > 1,
+                still=[row for row in compared if not row["differs"]], first=[row for row in rows if row["first"]])
+
+
+def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """Return what differs between two summaries of a branch.
+
+    ``first``: there is nothing to compare with; ``forecasts``: ``[{month, old, new, change, share, size}]`` of the
+    months that both speak of, ``change`` in the indicator's unit, ``share`` of the old value (None of a ratio or of
+    nothing), ``size`` the one of both that is shown; ``came``: ``[{month, actual, old, where}]``, months that were
+    forecast then and are known now, within the 80% limits, the 95% limits or ``outside``; ``grade``: ``[old, new]``
+    where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text}]``,
+    what else differs; ``size``: the largest move of a forecast; ``differs``: there is something to say.
+    """
+    first, previous = previous is None, previous or now     # nothing differs from itself
+    same = previous["indicator"] == now["indicator"]
+    forecasts, came = (_forecasts(previous, now), _came(previous, now)) if same else ([], [])
+    grades = [(one["trust"] or {}).get("grade") for one in (previous, now)]
+    grade = grades if same and grades[0] != grades[1] else None
+    before = {(one["key"], one["deadline"]): one["said"] for one in previous["targets"]}
+    odds = [{"label": one["label"][lang], "said": [said, one["said"]]} for one in now["targets"]
+            if (said := before.get((one["key"], one["deadline"]))) not in (None, one["said"])]
+    size = max((abs(row["size"]) for row in forecasts), default=0.0)
+    return {"page": _href(now["branch"], "report.html"), "label": now["label"][lang], "indicator": now["indicator"],
+            "first": first, "forecasts": forecasts, "came": came, "grade": grade, "odds": odds, "size": size,
+            "why": [{"code": code, "text": t(f"index.because_{code}", lang, **values)}
+                    for code, values in _why(previous, now, lang)],
+            "differs": bool(not same or grade or odds or came or size > STILL)}
+
+
+def _forecasts(previous, now) -> list[dict[str, Any]]:
+    before, ratio = {row["month"]: row["y_hat"] for row in previous["forecast"]}, now["indicator"]["kind"] == "ratio"
+    rows = []
+    for row in now["forecast"]:
+        old, new = before.get(row["month"]), row["y_hat"]
+        if old is not None and new is not None:
+            change, share = plain(new - old), None if ratio or not old else plain(new / old - 1)
+            rows.append({"month": row["month"], "old": old, "new": new, "change": change, "share": share,
+                         "size": change if share is None else share})
+    return rows
+
+
+def _came(previous, now) -> list[dict[str, Any]]:
+    known = dict(zip(now["spark"]["months"], now["spark"]["y"], strict=True))
+    rows = []
+    for row in previous["forecast"]:
+        if (actual := known.get(row["month"])) is not None:
+            limits = {level: (row[f"lo-{level}"], row[f"hi-{level}"]) for level in ("80", "95")}
+            where = next((level for level, ends in limits.items() if None not in ends and ends[0] <= actual <= ends[1]),
+                         "outside")
+            rows.append({"month": row["month"], "actual": actual, "old": row["y_hat"], "where": where})
+    return rows
+
+
+def _why(previous, now, lang: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield what else differs: a cause of the wording and its values."""
+    def pair(text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
+        return {"old": text(previous), "new": text(now)}
+
+    for code, at in (("months", 1), ("start", 0)):
+        if previous["months"][at] != now["months"][at]:
+            yield code, pair(lambda one, at=at: month_text(one["months"][at], lang))
+    if previous["indicator"] != now["indicator"]:
+        yield "indicator", pair(lambda one: one["indicator"]["label"][lang])
+    was, files = ({file["file"]: file["sha256"] for file in one["files"]} for one in (previous, now))
+    if names := [name for name in files | was if was.get(name) != files.get(name)]:
+        yield "files", {"n": len(names), "files": _first(names, lang)}
+    if previous["hashes"]["panel"] == now["hashes"]["panel"]:
+        if names:
+            yield "others", {}
+    elif not names and previous["months"] == now["months"]:
+        yield "panel", {}
+    for name in sorted({*previous["parameters"], *now["parameters"]} - {"lang", "indicator", "branch", "start", "end"}):
+        before, after = (one["parameters"].get(name, "–") for one in (previous, now))
+        if before != after:
+            yield "parameter", {"name": name, "old": before, "new": after}
+    before, books = (one["hashes"]["notebooks"] for one in (previous, now))
+    if other := sorted(name for name in books if before.get(name, books[name]) != books[name]):
+        yield "notebooks", {"n": len(other), "names": _first(other, lang)}
+    if previous["hashes"]["code"] != now["hashes"]["code"]:
+        yield "code", {}
+
+
+def _first(names: list[str], lang: str) -> str:
+    """Return the first of many names, and how many more there are."""
+    more = [t("index.more", lang, n=len(names) - _NAMED)] if len(names) > _NAMED else []
+    return listed([*names[:_NAMED], *more], lang)

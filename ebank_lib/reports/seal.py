@@ -26,7 +26,7 @@ from ..sources import open_source
 from ..versions import library_versions, package_sha256
 
 # May lie beside what a run.json lists: what a run keeps of itself, PDFs, and what only the whole run's names.
-_BESIDE = re.compile(r"\.ebank/.*|failed/.*|(.*/)?(report|index)\.pdf")
+_BESIDE = re.compile(r"\.ebank/.*|failed/.*|previous\.json|(.*/)?(report|index|changes)\.pdf")
 
 
 # ---------------------------------------------------------------- writing

@@ -1,4 +1,4 @@
-"""One branch in a page of JSON: what the index says of it, and whom to attend to.
+"""One branch in a page of JSON: what the index says of it, what the next run is compared with, whom to attend to.
 
 ``summary.json``::
 
@@ -7,8 +7,9 @@
     source       {title {zh, en}, simulated}
     indicator    {key, label {zh, en}, unit {zh, en}, kind: stock | flow | ratio}: what is forecast
     months       [first, last] of the report
-    latest       {month, y, yoy}; of a ratio yoy is a difference, else a rate; null without any value. A value in
-                 doubt is none
+    spark        {months, y}: the last 36 months, null where nothing is known
+    latest       {month, y, yoy}; of a ratio yoy is a difference, else a rate; null without any value. Neither it nor
+                 `spark` has values in doubt
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
     trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
     targets      [{key, label {zh, en}, deadline, odds, ratio, said, verdict, goal {zh, en}, then {zh, en}, short}];
@@ -17,6 +18,10 @@
     state        [{name, text, cells}]: the lines of the first screen, in the page's language
     attention    [{code, level: act | watch, text {zh, en}, cells}] of a branch; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
+    parameters   {name: value} that the notebooks were run with
+    hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions,
+                 notebooks {name: of its code}}
+    files        [{file, sha256}] of the source
 
 A branch needs attention (``act`` before ``watch``) for what ``rule_*`` in the wording's ``index.yaml`` say.
 
@@ -29,6 +34,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -36,13 +42,16 @@ import pandas as pd
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
 from ..scenarios.odds import said_value
+from ..versions import library_versions, package_sha256
 from ..wording import LANGUAGES, goal_text, listed, month_name, number, percent, t
 from .cells import Row
 from .record import plain
+from .seal import frame_sha256, text_sha256
 
 SCHEMA = 1
 OPEN = ("at_risk", "on_course", "slowing", "behind", "far", "away")     # verdicts of targets that may still be missed
 STILL = 0.0005      # what is below half a per mille is no change
+_SPARK = 36
 _RECENT = 3
 
 
@@ -53,9 +62,10 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
     ``growth`` and ``targets`` are used where they were recorded.
     """
     catalog, source = cleaned.catalog, cleaned.source
-    asked = [book.parameters["indicator"] for book in content.executed if book.parameters.get("indicator")]
-    key = catalog.indicator(asked[-1] if asked else "").key
+    parameters = _parameters(content.executed)
+    key = catalog.indicator(parameters.get("indicator") or "").key
     indicator, one = catalog.indicator(key), catalog.branches.get(about.branch)
+    mine = cleaned.panel[cleaned.panel.index.get_level_values("branch") == about.branch]
     y = _figures(cleaned, about.branch, key).loc[about.first:about.last]
     tables = content.rows
     made = {
@@ -67,12 +77,18 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
         "indicator": {"key": key, "label": both(indicator.label), "kind": indicator.kind,
                       "unit": both(lambda lang: catalog.unit_label(key, lang))},
         "months": [str(about.first), str(about.last)],
+        "spark": {"months": [str(m) for m in y.index[-_SPARK:]], "y": [plain(v) for v in y.iloc[-_SPARK:]]},
         "latest": _latest(y, indicator.kind),
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), catalog, source),
         "state": [{name: getattr(line, name) for name in ("name", "text", "cells")} for line in content.state],
         "not_done": {book.name: book.not_done for book in content.executed if book.not_done},
+        "parameters": parameters,
+        "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),
+                   "code": text_sha256(f"{package_sha256()} {sorted(library_versions().items())}"),
+                   "notebooks": {book.name: book.code for book in content.executed}},
+        "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
     return made | {"attention": [*attention(made, tables, cleaned)] if made["role"] == "branch" else []}
 
@@ -80,6 +96,14 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
     """Return a summary as ``summary.json`` holds it."""
     return (json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")
+
+
+def _parameters(executed) -> dict[str, Any]:
+    """Return what the notebooks were given; of a source outside the project its name only."""
+    given = {name: value for book in executed for name, value in book.parameters.items()}
+    if Path(str(given.get("source", ""))).is_absolute():
+        given["source"] = Path(given["source"]).name
+    return dict(sorted(given.items()))
 
 
 def _figures(cleaned, branch: str, key: str) -> pd.Series:

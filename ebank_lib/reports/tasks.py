@@ -329,7 +329,7 @@ def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any],
 
 def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[str, Mapping[str, Any]],
            about: Mapping[str, Any] | None, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Write the page of each branch that failed and, of a run of all, ``index.html`` and ``run.json``.
+    """Write the page of each branch that failed and, of a run of all, ``index.html``, ``changes.html``, ``run.json``.
 
     `failed` says what went wrong, by the report's name; `about` is the source's ``title`` and ``simulated``, None where
     not all reports were asked for; `reports` are ``{name, label}`` in the order of the index.
@@ -337,7 +337,7 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
     from .. import __version__
     from ..store import store
     from . import summary
-    from .overview import build_failed_page, build_index
+    from .overview import build_changes, build_failed_page, build_index
     from .seal import run_json_bytes
 
     root, lang = Path(out), request["lang"]
@@ -347,10 +347,14 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
     if about is None:
         return {}
     # A summary that an older or newer program wrote is none.
-    now = [found for one in reports if (found := read_json(root / one["name"] / "summary.json", summary.SCHEMA))]
-    index = build_index(now, failed.values(), about, lang).encode("utf-8")
-    renew(root / "index.html", index)
-    (root / "changes.html").unlink(missing_ok=True)     # of an older version
+    now = {one["name"]: found for one in reports
+           if (found := read_json(root / one["name"] / "summary.json", summary.SCHEMA))}
+    pairs = [(read_json(root / name / "previous.json", summary.SCHEMA) or None, one) for name, one in now.items()
+             if name not in failed]
+    files = {"index.html": build_index(now.values(), failed.values(), about, lang).encode("utf-8"),
+             "changes.html": build_changes(pairs, about, lang).encode("utf-8")}
+    for name, page in files.items():
+        renew(root / name, page)
     given = Path(source)
     run = {"ebank": __version__, "source": given.name if given.is_absolute() else source, "lang": lang, **about,
            "request": request,
@@ -358,8 +362,9 @@ def _index(source: str, out: str, request: Mapping[str, Any], failed: Mapping[st
                          "state": "failed" if one["name"] in failed else "done",
                          "run": sha256_of(root / one["name"] / "run.json")} for one in reports]}
     beside = {path.relative_to(root).as_posix(): path.read_bytes() for one in reports
-              for path in sorted((root / one["name"] / "failed").glob("*")) if path.is_file() and path.suffix != ".pdf"}
-    renew(root / "run.json", run_json_bytes(run, {**beside, "index.html": index}))
+              for path in (root / one["name"] / "previous.json", *sorted((root / one["name"] / "failed").glob("*")))
+              if path.is_file() and path.suffix != ".pdf"}
+    renew(root / "run.json", run_json_bytes(run, {**beside, **files}))
     if (kept := store()) is not None:       # a month's results are of no use once all have been made from the next's
         kept.trim()
     return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import select
@@ -20,7 +21,7 @@ from ebank_lib.cli.report import find_chromium
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.branch import Province, names_of
 from ebank_lib.reports.content import read_content
-from ebank_lib.reports.overview import build_failed_page, build_index
+from ebank_lib.reports.overview import build_changes, build_failed_page, build_index
 from ebank_lib.reports.page import About, build_page, make_brief
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -192,7 +193,14 @@ def pages(tmp_path_factory, root, summaries, failures, cleaned):
     folder = tmp_path_factory.mktemp("pages")
     for lang in ("zh", "en"):
         now = summaries(20, total=True)
-        made = {"index": build_index(now, failures, {}, lang),
+        before = copy.deepcopy(now)
+        for at, one in enumerate(before):
+            one["months"][1], one["hashes"]["code"] = "2011-07", str(at)
+            one["trust"]["grade"] = "C"
+            for row in one["forecast"]:
+                row["y_hat"] *= 1 + at / 100
+        pairs = [*[*zip(before, now, strict=True)][:-2], (None, now[-1])]
+        made = {"index": build_index(now, failures, {}, lang), "changes": build_changes(pairs, {}, lang),
                 "failed": build_failed_page(failures[0] | {"kind": "notebook", "code": "eb.forecast(y)\n" * 3}, lang),
                 "branch": notebooks(root, lang, False, cleaned), "province": notebooks(root, lang, True, cleaned)}
         for name, page in made.items():

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-PAGES = ("index", "failed", "branch", "province")
+PAGES = ("index", "changes", "failed", "branch", "province")
 FRAME = """(async () => { await axe.run(document, {resultTypes: ["violations"]}).then((r) => window.found =
   r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.slice(0, 3)
   .map((n) => n.html.slice(0, 160) + " | " + n.failureSummary.slice(0, 200)).join(" ## "))); return window.found })()"""

@@ -49,7 +49,7 @@ def test_one_branch_is_done_and_the_other_fails_by_name(made):
     assert made.code == 1, made.stderr
     assert "1 reports done, 0 unchanged, 1 failed" in made.stdout
     names = {path.relative_to(made.out).as_posix() for path in made.files("*.html")}
-    assert names == {"index.html", "0351/report.html", "west/failed/index.html"}
+    assert names == {"index.html", "changes.html", "0351/report.html", "west/failed/index.html"}
 
 
 def test_pages_run_and_load_nothing(made):
@@ -170,6 +170,7 @@ def test_nothing_lies_outside_the_output_folder(made):
         "0351",
         "west",
         "index.html",
+        "changes.html",
         "run.json",
         ".ebank",
     }

@@ -69,7 +69,7 @@ def test_a_run_of_all_leaves_reports_an_index_and_what_moved_and_then_has_nothin
     code, out, events, _ = told(capsys, "--out", "all")
     assert code == 0 and "3 reports done, 0 unchanged, 0 failed" in out
     made = files_of(ours / "all")
-    assert {name for name in made if "/" not in name} == {"index.html", "run.json"}
+    assert {name for name in made if "/" not in name} == {"index.html", "changes.html", "run.json"}
     assert {name.split("/")[0] for name in made if "/" in name} == {"0351", "west", "province"}
     assert [one["state"] for one in json.loads(made["run.json"])["branches"]] == ["done"] * 3
     assert b"East" in made["index.html"] and len(executed(events)) == 5
@@ -101,7 +101,9 @@ def test_a_changed_cell_does_every_report_again_and_the_bytes_are_a_fresh_runs(f
     assert code == 0 and "3 reports done, 0 unchanged" in out
     assert [path.stat().st_mtime_ns for path in same] == before       # what did not change is not written again
     assert main([*ALL, "--out", "fresh", "--quiet", "--no-cache"]) == 0
-    assert files_of(done / "all") == files_of(done / "fresh")
+    assert files_of(done / "all", history=False) == files_of(done / "fresh", history=False)
+    moved = json.loads((done / "all" / "0351" / "previous.json").read_bytes())
+    assert moved["branch"] == "0351" and not (done / "fresh" / "0351" / "previous.json").exists()
 
 
 def test_a_changed_notebook_or_parameter_runs_again_where_it_counts(done, capsys):
@@ -237,7 +239,7 @@ def test_a_source_that_is_edited_while_it_is_read_is_read_anew_by_the_same_comma
     assert told(capsys, "--out", "all")[0] == 0
     assert "10085" in (done / "all/0351/tables/series.csv").read_text(encoding="utf-8")
     assert main([*ALL, "--out", "fresh", "--quiet", "--no-cache"]) == 0
-    assert files_of(done / "all") == files_of(done / "fresh")
+    assert files_of(done / "all", history=False) == files_of(done / "fresh", history=False)
 
 
 def device(data):

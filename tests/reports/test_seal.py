@@ -187,6 +187,7 @@ def test_what_is_taken_from_a_run_added_or_changed_is_found_from_its_top(run, ch
 
 def test_a_folder_is_as_it_was_written_while_every_file_that_it_lists_is(run):
     report = run / "other"
+    (report / "previous.json").touch()
     assert as_written(run) and as_written(report)
     (report / "tables" / "series.csv").write_text("x")
     assert as_written(run) and not as_written(report)

@@ -4,13 +4,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
 from ebank_lib.cleaning import clean
 from ebank_lib.reports.cells import row_ids
-from ebank_lib.reports.content import Content, Executed
+from ebank_lib.reports.content import Content, Executed, executed_from
 from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import summarise, summary_bytes
@@ -69,6 +70,7 @@ def test_its_figures_are_those_of_the_data_and_of_the_recorded_tables(cleaned):
     said = made(cleaned, forecast(), grade(), targets(0.5))
     y = cleaned.series("0351", "online")
     assert said["latest"] == {"month": "2010-12", "y": y.iloc[-1], "yoy": pytest.approx(y.iloc[-1] / y.iloc[-13] - 1)}
+    assert said["spark"]["months"][0] == "2009-01" and said["spark"]["y"] == list(y)
     assert [row["month"] for row in said["forecast"]] == [f"2011-{m:02d}" for m in range(1, 13)]
     assert said["forecast"][0]["y_hat"] == 11000.12346     # ten significant digits
     assert said["trust"]["grade"] == "B" and "Trust B" in said["trust"]["why"]["en"]
@@ -87,6 +89,20 @@ def test_what_will_be_short_is_a_part_of_the_goal(cleaned, kind, goal, then, sho
 def test_it_is_plain_json_that_repeats(cleaned):
     first, second = (summary_bytes(made(cleaned, forecast(), grade(), targets(0.1))) for _ in range(2))
     assert first == second and json.loads(first)["schema"] == 1
+
+
+def test_a_notebook_is_known_by_its_code_whatever_it_was_run_with():
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    hashes = [executed_from("04", book).code]
+    for tags in (["injected-parameters"], []):
+        told = nbformat.v4.new_code_cell("horizon = 99", metadata={"tags": tags})
+        hashes.append(executed_from("04", book | {"cells": [told, *book["cells"]]}).code)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_source_outside_the_project_is_named_without_its_folder(cleaned):
+    said = made(cleaned, source="/somewhere/else/small")
+    assert said["parameters"]["source"] == "small" and "somewhere" not in summary_bytes(said).decode()
 
 
 @pytest.mark.parametrize("inside", [True, False])
@@ -113,6 +129,7 @@ def test_a_series_that_ends_early_or_is_empty_is_said(cleaned):
     assert codes(early) == [("no_latest", "act")] and early["latest"]["month"] == "2010-11"
     assert early["attention"][0]["text"]["en"] == (
         "Online customers has no value for Dec 2010; the last that can be used is of Nov 2010.")
+    assert early["spark"]["y"][-1] is None
     panel.loc["0351", "online"] = np.nan
     assert made(replace(cleaned, panel=panel))["latest"] is None
 
@@ -125,10 +142,11 @@ def doubted(cleaned, *months, branch="0351", indicator="online"):
     return replace(cleaned, entries=entries)
 
 
-def test_a_number_in_doubt_is_neither_the_latest_nor_compared_with(cleaned):
+def test_a_number_in_doubt_is_neither_the_latest_nor_compared_with_nor_drawn(cleaned):
     y = cleaned.series("0351", "online")
     said = made(doubted(cleaned, LAST, LAST - 13))
     assert said["latest"] == {"month": "2010-11", "y": y[LAST - 1], "yoy": None}
+    assert [month for month, v in zip(*said["spark"].values(), strict=True) if v is None] == ["2009-11", "2010-12"]
 
 
 def test_a_newest_month_in_doubt_is_not_said_to_be_missing(cleaned):
@@ -160,6 +178,6 @@ def test_suspicious_cells_count_for_three_months(cleaned):
 def test_all_branches_together_are_their_sum_and_need_no_attention(cleaned):
     said = made(cleaned, grade("D"), branch="province")
     both = cleaned.series("0351", "online") + cleaned.series("west", "online")
-    assert said["role"] == "total" and said["latest"]["y"] == both[LAST] and said["attention"] == []
+    assert said["role"] == "total" and said["spark"]["y"] == list(both) and said["attention"] == []
     doubt = made(doubted(cleaned, LAST), grade("D"), branch="province")
     assert doubt["latest"]["month"] == "2010-11" and doubt["attention"] == []
