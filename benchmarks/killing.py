@@ -310,6 +310,8 @@ def leftovers(place: Place) -> list[str]:
             left.append(f"left in the project: {name}")
     new = {p.name for p in place.project.iterdir()} - {"data", "notebooks", "reports"}
     left += [f"left in the project: {name}" for name in sorted(new)]
+    work = place.out / ".ebank" / "work"
+    left += [f"left of the work: {p.relative_to(place.out)}" for p in (work.rglob("*") if work.exists() else ())]
     return left
 
 

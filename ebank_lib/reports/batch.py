@@ -25,7 +25,7 @@ from ..versions import code_version
 from ..wording import t
 from . import seal, tasks
 from .parameters import check_extra, learners, numbered_notebooks, parameters_of, plan
-from .processes import Cluster, Processes, outcome_of
+from .processes import Cluster, Processes, outcome_of, server_folder
 
 Say = Callable[[dict], None]
 _HEAR = 1.0         # seconds between two ticks of a clock that somebody looks at
@@ -111,13 +111,13 @@ def run_batch(order: Order, say: Say) -> Outcome:
     with tasks.locked(order.out, None if order.everything else _name_of(order), order.asked, order.wait,
                       lambda who: say({"event": "waiting", "message": who})):
         if order.everything:
-            tasks.sweep(order.out)
+            tasks.sweep(order.out, keep=server_folder())
         try:
             with contextlib.ExitStack() as stack:
                 return _Run(order, say, stack, one, together).reports()
         except BaseException:
             if order.everything:
-                tasks.sweep(order.out)     # what was being written when the tasks were ended
+                tasks.sweep(order.out, keep=server_folder())     # what was being written when the tasks were ended
             raise
 
 
@@ -240,7 +240,8 @@ class _Run:
         order = self._order
         if self._pool is None:
             self._pool = self._stack.enter_context(
-                Cluster(order.scheduler) if order.scheduler else Processes(order.workers, order.fork))
+                Cluster(order.scheduler) if order.scheduler else
+                Processes(order.workers, order.fork, work=own_folder(order.out, tasks.HOME, "work")))
         return self._pool.submit(do, str(order.cache) if order.cache else None, dict(given), timeout)
 
     def _alone(self, do: str, **given: Any) -> dict[str, Any]:

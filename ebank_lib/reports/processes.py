@@ -33,6 +33,7 @@ from . import tasks
 _KILLED = -9
 _NAME = "ebank-task"
 _GONE = "the batch's processes were ended from outside; the same command goes on from here"
+_LONGEST_FOLDER = 70        # a socket's address has 107 bytes at most
 # Small matrices: a second thread costs more than it brings, and a task keeps a core busy anyway.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
                "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -60,9 +61,11 @@ def _environment() -> Iterator[None]:
 
 class Processes(contextlib.AbstractContextManager):
     """Processes of this machine, so many at once: forks of a server that has everything loaded, or (without `fork`) new
-    ones. They work in `root`, else in the project's folder."""
+    ones. They work in `root`, else in the project's folder; the server's socket lies in `work`, so that the next run
+    finds what a killed one left, unless its name is too long for that.
+    """
 
-    def __init__(self, workers: int, fork: bool = True, root: str | None = None):
+    def __init__(self, workers: int, fork: bool = True, root: str | None = None, work: Path | None = None):
         self.capacity = workers
         how = "forkserver" if fork and sys.platform == "linux" else "spawn"     # on macOS a fork is not safe
         self._processes = multiprocessing.get_context(how)
@@ -72,9 +75,7 @@ class Processes(contextlib.AbstractContextManager):
             from multiprocessing import forkserver
 
             self._processes.set_forkserver_preload([f"{__package__}.preload"])
-            usual, tempfile.tempdir = tempfile.tempdir, "/tmp"      # a socket's address has 107 bytes at most
-            util.get_temp_dir()
-            tempfile.tempdir = usual
+            server_folder(work, make=True)
             forkserver.ensure_running()
         self._about = dict(os.environ), root or str(project_root())
 
@@ -99,6 +100,22 @@ class Processes(contextlib.AbstractContextManager):
                 process.terminate()
                 process.join()
         self._variables.close()
+
+
+_server = ""      # the folder of this process's fork server
+
+
+def server_folder(work: Path | None = None, make: bool = False) -> str:
+    """Return the folder with the socket of this process's fork server, made in `work` if that is not too long a name;
+    "" where there is none, or it is another process's."""
+    global _server
+    if make and multiprocessing.parent_process() is None and not _server:
+        before = tempfile.tempdir
+        places = [*([str(work)] if work else []), tempfile.gettempdir(), "/tmp"]    # the usual one may be too long too
+        tempfile.tempdir = next((p for p in places if len(os.fsencode(p)) <= _LONGEST_FOLDER), before)
+        _server = util.get_temp_dir()
+        tempfile.tempdir = before
+    return _server
 
 
 def _perform(environ: Mapping[str, str], cwd: str, *task: Any) -> dict[str, Any]:

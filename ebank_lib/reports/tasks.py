@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -92,9 +93,10 @@ def _take(handle: int, out: Path, how: int, wait: bool, waiting: Callable[[str],
                               expected="a file system with locks") from error
 
 
-def sweep(out: Path) -> None:
-    """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone."""
-    whole = out.resolve()
+def sweep(out: Path, keep: str = "") -> None:
+    """Remove unfinished files of a run that was killed. Only for whoever holds `out` alone; `keep` is a folder of ours.
+    """
+    work, whole = own_folder(out, HOME, "work"), out.resolve()
     try:
         for pattern in (".*", "*/.*", "*/notebooks/.*", "*/tables/.*", "*/failed/.*", f"{HOME}/**/.*"):
             for path in list(out.glob(pattern)):
@@ -102,6 +104,9 @@ def sweep(out: Path) -> None:
                 ours = path.is_file() and path.resolve() == whole / path.relative_to(out)
                 if ours and _TEMPORARY.fullmatch(path.name):
                     path.unlink(missing_ok=True)
+        for old in work.iterdir():
+            if str(old) != keep:
+                shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ConfigError("cannot be cleared", file=str(error.filename or out), found=error.strerror,
                           expected="a folder that may be written") from error

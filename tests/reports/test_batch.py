@@ -40,7 +40,8 @@ def ours(whole_project, tmp_path, monkeypatch):
 @pytest.fixture
 def done(finished, tmp_path, monkeypatch):
     """A project with all its reports, to change."""
-    monkeypatch.chdir(shutil.copytree(finished, tmp_path / "project"))
+    sockets = shutil.ignore_patterns("work")
+    monkeypatch.chdir(shutil.copytree(finished, tmp_path / "project", ignore=sockets))
     return tmp_path / "project"
 
 
