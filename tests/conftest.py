@@ -129,18 +129,17 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
             "schema": 1, "branch": "shandong" if whole else one.id + more, "role": "total" if whole else "branch",
             "label": ({"zh": "山东省分行", "en": "Shandong"} if whole else
                       {"zh": one.zh + more, "en": f"{one.en} {more}".strip()}),
-            "lang": lang, "source": {"title": {"zh": "电子银行月报", "en": "Monthly workbooks"}, "simulated": True},
+            "source": {"title": {"zh": "电子银行月报", "en": "Monthly workbooks"}, "simulated": True},
             "indicator": indicator, "months": [months[0], months[35]], "spark": {"months": months[:36], "y": y},
-            "latest": {"month": months[35], "y": y[-1], "yoy": y[-1] / y[-13] - 1, "mom": y[-1] / y[-2] - 1},
+            "latest": {"month": months[35], "y": y[-1], "yoy": y[-1] / y[-13] - 1},
             "forecast": ahead, "trust": {"grade": grade.letter, "cells": ["grade[combination].letter"],
                                          "why": {lg: grade.reading(lg) for lg in ("zh", "en")}},
             "targets": [{"key": f"t{k}", "label": {"zh": zh, "en": en}, "deadline": "2012-12", "odds": p,
                          "said": f"{p:.0%}", "verdict": "on_course" if p >= 0.5 else "behind",
                          "goal": dict.fromkeys(("zh", "en"), "80.0%"), "short": max(0.0, 0.3 * (0.5 - p)),
-                         "then": dict.fromkeys(("zh", "en"), f"{80 * (1 - max(0.0, 0.3 * (0.5 - p))):.1f}%"),
-                         "cells": [f"targets[t{k}].p_at"]}
+                         "then": dict.fromkeys(("zh", "en"), f"{80 * (1 - max(0.0, 0.3 * (0.5 - p))):.1f}%")}
                         for k, (p, (zh, en)) in enumerate(zip(odds, names, strict=True))],
-            "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12}, "ebank": "0",
+            "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12},
             "hashes": {"panel": f"{at:064d}", "code": "0" * 64,
                        "notebooks": {"04_forecasting": "0" * 64}},
             "files": [{"file": f"{month}.xlsx", "sha256": "0" * 64} for month in months[:36]],

@@ -18,8 +18,9 @@ import pytest
 import ebank_lib as eb
 from ebank_lib.arma import fit_arma, select_order
 from ebank_lib.cleaning.parsing import stated_cells
-from ebank_lib.cli.new import new
-from ebank_lib.cli.trace import trace
+from ebank_lib.cli.answers import new
+from ebank_lib.cli.report import VARIABLE, print_pdf
+from ebank_lib.cli.trace import open_report, trace
 from ebank_lib.drafting import draft_into
 from ebank_lib.drafting.long import database_tables
 from ebank_lib.errors import EbankError
@@ -27,11 +28,9 @@ from ebank_lib.forecasting import backtest, forecast, forecast_many, many, simul
 from ebank_lib.forecasting.candidates import CANDIDATES, Prediction, predict
 from ebank_lib.forecasting.joint import JointPaths
 from ebank_lib.forecasting.series import prepare
-from ebank_lib.reports import state as states
+from ebank_lib.reports import tasks as states
 from ebank_lib.reports.branch import scope_of
-from ebank_lib.reports.printing import VARIABLE, print_pdf
 from ebank_lib.reports.record import state, table_of
-from ebank_lib.reports.trace import open_report
 
 # --- every message stands in a test -----------------------------------------------------------------------------------
 
@@ -237,8 +236,7 @@ SAID = [
     (swept, ": cannot be cleared; found 'Permission denied'; expected a folder that may be written"),
     (locked_where_there_are_no_locks,
      ": cannot be locked; found 'No locks available'; expected a file system with locks"),
-    (printed, "browser': cannot be run; found 'No such file or directory'; expected a browser. "
-     "Name another in EBANK_CHROMIUM."),
+    (printed, "page.html': was not printed; found \"[Errno 2] No such file or directory: "),
     (lambda g: open_report(written(g.tmp / "run.json", "{}").parent),
      "run.json': is no report of this version; found \"KeyError: 'stages'\". Make it again: ebank report."),
     (lambda g: asked(report="reports/rizhao", branch="rizhao"),

@@ -49,7 +49,7 @@ def test_quiet_says_what_went_wrong_and_nothing_else():
 ])
 def test_a_pipe_gets_plain_lines(stages, lines):
     stream = io.StringIO()
-    say = Lines(2, stages, stream)
+    say = Lines(stages, stream)
     for event in EVENTS:
         say(event)
     say.clear()
@@ -57,18 +57,17 @@ def test_a_pipe_gets_plain_lines(stages, lines):
     assert said.splitlines() == [*lines, *TROUBLE] and "\x1b" not in said
 
 
-def test_a_terminal_gets_a_bar_with_what_runs_and_the_time_left_and_it_is_taken_away():
-    stream, now = Terminal(), [0.0]
-    say = Lines(2, False, stream, clock=lambda: now[0])
+def test_a_terminal_gets_a_bar_with_what_runs_and_it_is_taken_away():
+    stream = Terminal()
+    say = Lines(False, stream)
     for event in EVENTS[:4]:
-        now[0] += 2.0
         say(event)
-    assert stream.getvalue().split("\r\x1b[K")[-1] == f"[{'·' * 24}] 0/3 · 甲 01_x 2 s"
+    assert "0/3 [" in stream.getvalue() and stream.getvalue().endswith(", 甲 01_x 0 s")
     for event in EVENTS[4:6]:
         say(event)
-    assert stream.getvalue().split("\r\x1b[K")[-1] == f"[{'█' * 8}{'·' * 16}] 1/3 · about 1:00 min left"
+    assert "1/3 [" in stream.getvalue().rpartition("\n")[2]
     say.clear()
-    assert stream.getvalue().endswith("\r\x1b[K")
+    assert stream.getvalue().rpartition("\n")[2].split("\r")[-2].isspace()
 
 
 def test_machines_get_an_event_a_line():

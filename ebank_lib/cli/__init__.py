@@ -56,23 +56,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-class _Version(argparse.Action):
-    """Looked up when asked for."""
-
-    def __call__(self, parser, *_):
-        from ..versions import library_versions
-
-        found = library_versions()
-        names = ("python", "pandas", "numpy", "statsmodels", "numba")
-        print(f"ebank {__version__}", *(f"{name} {found[name]}" for name in names), sep="\n")
-        parser.exit()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ebank", allow_abbrev=False, epilog=_EXAMPLES,
                      formatter_class=argparse.RawDescriptionHelpFormatter,
                      description="From a province's monthly e-banking workbooks to a report per branch.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="versions of ebank and of what makes numbers")
+    parser.add_argument("--version", action="version", version=f"ebank {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
     def command(name: str, text: str, module: str, source: bool = True) -> argparse.ArgumentParser:
@@ -87,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--lang", choices=("zh", "en"), default="zh", help="language of what is written (default: zh)")
         return sub
 
-    new = command("new", "draft the description of files that nobody has described", "new", source=False)
+    new = command("new", "draft the description of files that nobody has described", "answers", source=False)
     new.add_argument("folder", metavar="DIR", help="where sources.yaml, catalog.yaml and branches.csv go: best the "
                      "folder of the files; those of an earlier draft are kept if they were edited, and added to")
     new.add_argument("--from", dest="paths", nargs="+", metavar="PATH", help="workbooks, CSV or Parquet files, folders")

@@ -1,18 +1,21 @@
-"""The commands that say what a source holds and what cleaning did; tables on a terminal."""
+"""The commands that draft a source, say what it holds and what cleaning did; tables on a terminal."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..cleaning import Cleaned, clean
 from ..display import heading
+from ..errors import ConfigError, EbankError
 from ..files import named_file
 from ..sources import open_source
 from ..wording import columns_of, language, listed, number, t
 
 _MISNAMED = ("unknown_branch", "unknown_unit")
+_ROWS = 8
 
 
 def branches(options: argparse.Namespace) -> int:
@@ -80,6 +83,50 @@ def _print_suspects(cleaned: Cleaned, branch: str | None) -> None:
          f"{one.file} {one.sheet} {one.cell}", one.text,
          *(number(v, catalog.unit_label(one.indicator)) for v in (one.earlier, one.later)),
          t(f"cleaning.about_{one.rule}")] for one in found.itertuples()])
+
+
+# ---------------------------------------------------------------- a source that nobody has described yet
+
+def new(options: argparse.Namespace) -> int:
+    """Draft ``sources.yaml``, ``catalog.yaml`` and ``branches.csv``, and show what is read by them."""
+    from ..drafting import draft_into
+
+    if not options.paths and not options.from_db:
+        raise ConfigError("needs files or a database", found="neither", expected="--from PATH... or --from-db URL_ENV")
+    folder = Path(options.folder)
+    written = draft_into(folder, [Path(path) for path in options.paths or []], options.from_db, options.table)
+    print(*[*written.said, *(t("cli.wrote", file=path) for path in written.files)], sep="\n")
+    read = _preview(folder) if all(path.suffix != ".new" for path in written.files) else True
+    draft = written.draft
+    for left in draft.left_out if draft else []:
+        print(t("cli.left_out", what=left))
+    if draft and draft.questions:
+        print(t("cli.questions", n=len(draft.questions)), *(f"  ? {asked}" for asked in draft.questions), sep="\n")
+    branch = next((key for key, row in draft.rows.items() if row["role"] == "branch"), "") if draft else ""
+    print(t("cli.next", check=f"ebank check --source {folder}",
+            report=f"ebank report --source {folder} --branch {branch or 'B'} --lang {options.lang}"))
+    return 0 if read else 1
+
+
+def _preview(folder: Path) -> bool:
+    """Show how many cells are read, which are not and why, and the first rows of the panel."""
+    try:
+        source = open_source(folder)
+        cleaned = clean(source)
+    except EbankError as error:
+        print(t("cli.not_read", message=error))
+        return False
+    counts = source.accounting()[["printed", "cells", "headings", "notes", "ignored"]].sum()
+    print(t("cli.read", sheets=len(source.accounting()), files=len(source.files()), **counts.to_dict()))
+    rejected = cleaned.rejected
+    for _, rows in rejected.groupby("rule", sort=False):
+        first = rows.iloc[0]
+        print(t("cli.misnamed", reason=first["reason"], n=len(rows), place=f"{first['file']} {first['sheet']}".strip()))
+    panel = cleaned.panel.dropna(how="all").dropna(axis=1, how="all")
+    labels = {key: one.short_label() for key, one in cleaned.catalog.indicators.items()}
+    shown = panel.head(_ROWS).rename(columns=labels).reset_index()
+    print_frame(shown.assign(branch=[f"{b} {cleaned.catalog.branch(b).label()}" for b in shown["branch"]]))
+    return True
 
 
 # ---------------------------------------------------------------- tables on a terminal

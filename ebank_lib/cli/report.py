@@ -1,4 +1,8 @@
-"""The command ``ebank report``: its options made an order of a batch, how it ended told, pages printed if asked."""
+"""The command ``ebank report``: its options made an order of a batch, how it ended told, pages printed if asked.
+
+They are printed by a Chromium that is installed, headless and without network. Another version of the browser, or other
+fonts, give other bytes, so a PDF is no part of the chain of hashes.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,29 @@ import argparse
 import contextlib
 import os
 import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..reports.printing import find_chromium, print_pdf
+from ..files import write_atomically
 
 _CACHE = Path(".ebank") / "cache"
+VARIABLE = "EBANK_CHROMIUM"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+_FLAGS = (
+    "--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check", "--disable-extensions",
+    "--disable-sync", "--disable-background-networking", "--disable-component-update", "--disable-default-apps",
+    "--disable-breakpad",
+    # A container's /dev/shm is too small for a page with pictures.
+    "--disable-dev-shm-usage",
+    # No name is looked up: a report needs none.
+    "--host-resolver-rules=MAP * ~NOTFOUND", "--no-pdf-header-footer", "--log-level=3",
+)
 
 
 def positive(text: str) -> int:
@@ -54,9 +71,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="exit code 0 although a branch failed; it is said and marked all the same")
     add("--pdf", action="store_true", help="print each page beside it too, by an installed Chromium")
     add("--wait", action="store_true", help="wait for another run in DIR instead of refusing")
-    add("--cache", metavar="DIR", help="where intermediate results are kept (default: what EBANK_CACHE names, else DIR "
-                                     "of --out/.ebank/cache)")
-    add("--no-cache", action="store_true", help="keep none; the results are the same")
+    kept = command.add_mutually_exclusive_group()
+    kept.add_argument("--cache", metavar="DIR", help="where intermediate results are kept (default: what EBANK_CACHE "
+                      "names, else DIR of --out/.ebank/cache)")
+    kept.add_argument("--no-cache", action="store_true", help="keep none; the results are the same")
     add("--no-fork", action="store_true", help="start every task as a new process, as where there is no fork server")
     add("--engine", choices=("local", "dask"), default="local", help="where branches run (default: local)")
     add("--scheduler", metavar="ADDRESS", help="of the Dask cluster, which shares this file system")
@@ -67,21 +85,20 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def report(options: argparse.Namespace) -> int:
     """Make reports."""
+    from .. import store
     from ..reports.batch import Order, run_batch
-    from ..store import VARIABLE
     from ..wording import t
     from .progress import JsonLines, Lines, Quiet
 
     begun = time.monotonic()
     _agree(options)
-    say = JsonLines() if options.log == "json" else Quiet() if options.quiet else Lines(
-        options.workers, stages=not options.all)
+    say = JsonLines() if options.log == "json" else Quiet() if options.quiet else Lines(not options.all)
 
     def command(branch: str | None) -> str:
         return _again(options, *(("--branch", branch) if branch else ("--province",)))
 
     asked = _again(options, "--all") if options.all else command(options.branch)
-    cache = options.cache or os.environ.get(VARIABLE) or Path(options.out) / _CACHE
+    cache = options.cache or os.environ.get(store.VARIABLE) or Path(options.out) / _CACHE
     order = Order(
         source=options.source, out=Path(options.out).absolute(), asked=asked, command=command,
         branch=options.branch, whole=options.province, lang=options.lang, indicator=options.indicator,
@@ -125,8 +142,6 @@ def _agree(options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     if options.pdf:
         find_chromium()     # said before the work rather than after it
-    if options.cache and options.no_cache:
-        raise ConfigError("contradicts --no-cache", key="--cache", found=options.cache)
     if options.engine == "dask" and not options.scheduler:
         raise ConfigError("is missing", key="--scheduler", expected="the address of the Dask scheduler")
     if options.scheduler and options.engine != "dask":
@@ -156,6 +171,46 @@ def _again(options: argparse.Namespace, *which: str) -> str:
     return shlex.join(words)
 
 
+# ---------------------------------------------------------------- pages printed
+
+def find_chromium() -> Path:
+    """Return the browser that prints: what ``EBANK_CHROMIUM`` names, else Chromium, Chrome or Edge on the path."""
+    named = os.environ.get(VARIABLE)
+    found = next(filter(None, map(shutil.which, [named] if named else _NAMES)), None)
+    if found is None:
+        raise ConfigError("no browser to print with", key=VARIABLE, found=named or "none on PATH",
+                          expected="chromium or google-chrome", hint="Install Chromium, or name one in "
+                          f"{VARIABLE}; the pages can be printed from any browser.")
+    return Path(found)
+
+
+def print_pdf(page: str | Path, target: str | Path, seconds: float = 120) -> Path:
+    """Print an HTML file on A4; the target is written whole or not at all. What goes wrong is a ConfigError."""
+    page, target = Path(page), Path(target)
+    if not page.is_file():
+        raise ConfigError("no such page", file=str(page))
+    browser = find_chromium()
+    # It refuses to run as root with its sandbox, as in a container; anybody else keeps it.
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="ebank-print-", ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / "page.pdf"
+        command = [str(browser), *_FLAGS, *root, f"--user-data-dir={Path(folder) / 'profile'}",
+                   f"--print-to-pdf={made}", page.resolve().as_uri()]
+        try:
+            with Path(folder, "said").open("wb") as said:
+                subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                               timeout=seconds, check=False)
+            content = made.read_bytes()
+        except (OSError, subprocess.TimeoutExpired) as error:
+            lines = Path(folder, "said").read_text("utf-8", "replace").split("\n")
+            found = f"nothing after {seconds:g} s" if isinstance(error, subprocess.TimeoutExpired) else next(
+                filter(None, map(str.strip, reversed(lines))), str(error))
+            raise ConfigError("was not printed", file=str(page), found=found, expected="a PDF",
+                              hint=f"Name another browser in {VARIABLE}.") from error
+    write_atomically(target, content)
+    return target
+
+
 def print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
     """Print the pages that have no PDF yet, and say how many; one that cannot be printed costs only itself.
 
@@ -169,15 +224,11 @@ def print_pages(options: argparse.Namespace, names: Iterable[str]) -> int:
     pages += [out / name / "report.html" for name in names]
     todo = [page for page in pages if page.is_file() and not page.with_suffix(".pdf").exists()]
     failed = 0
-    pool = ThreadPoolExecutor(options.workers)
-    try:
-        for one in [pool.submit(print_pdf, page, page.with_suffix(".pdf")) for page in todo]:
-            try:
-                one.result()
-            except ConfigError as error:
-                failed += 1
-                print(f"ebank: {error}", file=sys.stderr)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for page in todo:
+        try:
+            print_pdf(page, page.with_suffix(".pdf"))
+        except ConfigError as error:
+            failed += 1
+            print(f"ebank: {error}", file=sys.stderr)
     _print(t("cli.printed", options.lang, n=len(todo) - failed, seconds=f"{time.monotonic() - begun:.1f}"))
     return failed

@@ -23,7 +23,7 @@ from ..files import own_folder, portable_source
 from ..sources import open_source
 from ..versions import code_version
 from ..wording import t
-from . import seal, state, tasks
+from . import seal, tasks
 from .parameters import check_extra, learners, numbered_notebooks, parameters_of, plan
 from .processes import Cluster, Processes, outcome_of, server_folder
 
@@ -107,17 +107,17 @@ def run_batch(order: Order, say: Say) -> Outcome:
         raise ConfigError("holds no such notebook", file=str(order.notebooks),
                           expected=f"notebooks called NN_name.ipynb {what} a parameter branch")
     check_extra(order.extra, [*one, *together] if order.everything else asked)
-    state.source_hash(order.source)     # what cannot be read is said before anything is made
-    with state.locked(order.out, None if order.everything else _name_of(order), order.asked, order.wait,
+    tasks.source_hash(order.source)     # what cannot be read is said before anything is made
+    with tasks.locked(order.out, None if order.everything else _name_of(order), order.asked, order.wait,
                       lambda who: say({"event": "waiting", "message": who})):
         if order.everything:
-            state.sweep(order.out, keep=server_folder())
+            tasks.sweep(order.out, keep=server_folder())
         try:
             with contextlib.ExitStack() as stack:
                 return _Run(order, say, stack, one, together).reports()
         except BaseException:
             if order.everything:
-                state.sweep(order.out, keep=server_folder())     # what was being written when the tasks were ended
+                tasks.sweep(order.out, keep=server_folder())     # what was being written when the tasks were ended
             raise
 
 
@@ -138,8 +138,8 @@ class _Run:
         self._order, self._say, self._stack = order, say, stack
         self._one, self._together = one, together
         self._source = portable_source(order.source)
-        self._inputs = state.source_hash(order.source)
-        self._state = own_folder(order.out, state.HOME, "state")
+        self._inputs = tasks.source_hash(order.source)
+        self._state = own_folder(order.out, tasks.HOME, "state")
         self._outcome = Outcome()
         self._pool: Any = None
         self._about: dict[str, Any] = {}
@@ -148,13 +148,13 @@ class _Run:
     def reports(self) -> Outcome:
         """Make what is asked for and is not as it should be; of a run of all, then the index."""
         order = self._order
-        asked = state.hash_of([self._inputs, code_version(), order.request])
+        asked = tasks.hash_of([self._inputs, code_version(), order.request])
         if order.everything:
-            self._about = state.read_json(self._state / "source.json")
+            self._about = tasks.read_json(self._state / "source.json")
         if self._inputs is None or self._about.get("asked") != asked or order.again:
             self._prepare()
             if order.everything:
-                state.write_json(self._state / "source.json", {**self._about, "asked": asked})
+                tasks.write_json(self._state / "source.json", {**self._about, "asked": asked})
         reports = self._reports()
         if not order.everything and reports[0].failure:
             raise EbankError(tasks.reason(reports[0].failure))     # a wrong request is not a branch that failed
@@ -180,9 +180,9 @@ class _Run:
         """Whether a report is what would come out again: made from what is there today, every file as it was written.
         """
         folder = self._order.out / report.name
-        kept = state.read_json(self._state / f"{report.name}.json")
+        kept = tasks.read_json(self._state / f"{report.name}.json")
         return (not self._order.again and report.failure is None and not (folder / "failed").exists()
-                and kept.get("key") == report.key and kept.get("run") == state.sha256_of(folder / "run.json")
+                and kept.get("key") == report.key and kept.get("run") == tasks.sha256_of(folder / "run.json")
                 and seal.as_written(folder))
 
     def _prepare(self) -> None:
@@ -206,8 +206,8 @@ class _Run:
             given = {"source": self._source, "branch": one["name"], "indicator": one["indicator"],
                      **{name: getattr(self._order, name) for name in ("lang", "start", "end")}}
             planned = plan({path.stem: known[path] for path in paths}, given, self._order.extra)
-            key = state.hash_of([self._about["read"], code_version(), given, planned, self._indexed,
-                                 {path.stem: state.sha256_of(path) for path in paths}])
+            key = tasks.hash_of([self._about["read"], code_version(), given, planned, self._indexed,
+                                 {path.stem: tasks.sha256_of(path) for path in paths}])
             found.append(_Report(one["branch"], one["name"], one["label"], {p: planned[p.stem] for p in paths}, key,
                                  one.get("failure")))
         return found
@@ -241,7 +241,7 @@ class _Run:
         if self._pool is None:
             self._pool = self._stack.enter_context(
                 Cluster(order.scheduler) if order.scheduler else
-                Processes(order.workers, order.fork, work=own_folder(order.out, state.HOME, "work")))
+                Processes(order.workers, order.fork, work=own_folder(order.out, tasks.HOME, "work")))
         return self._pool.submit(do, str(order.cache) if order.cache else None, dict(given), timeout)
 
     def _alone(self, do: str, **given: Any) -> dict[str, Any]:

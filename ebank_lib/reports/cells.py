@@ -39,22 +39,14 @@ _HOUSEKEEPING = ("setup", "show", "say", "record", "state", "t")
 
 
 @dataclass(frozen=True)
-class Call:
-    """A function of the library: how the cell calls it, its file within the project, the line where it begins."""
-
-    name: str
-    file: str
-    line: int
-
-
-@dataclass(frozen=True)
 class Origin:
-    """Where something on the page was made: the notebook, the prompt number that JupyterLab shows, code and calls."""
+    """Where something on the page was made: the notebook, the prompt number that JupyterLab shows, the code, and the
+    library's functions that it calls, each as the cell does and with file and line: ``(name, "file:line")``."""
 
     notebook: str
     prompt: int
     code: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
 
     @property
     def short(self) -> str:
@@ -79,8 +71,8 @@ class Reader:
         for node in tree.body:
             if isinstance(node, ast.Assign) and (pair := next(self._called(node.value), None)):
                 self._made |= {name.id: pair[1] for name in node.targets if isinstance(name, ast.Name)}
-        calls = (_locate(name, function) for name, function in found.items())
-        return Origin(self.notebook, prompt or 0, source, tuple(dict.fromkeys(call for call in calls if call)))
+        return Origin(self.notebook, prompt or 0, source,
+                      tuple((name, _place(function)) for name, function in found.items()))
 
     def _called(self, node: ast.AST) -> Iterator[tuple[str, Callable]]:
         """Yield the verb that a call is of; of a method of a result, the verb that made the result, and the method."""
@@ -93,7 +85,8 @@ class Reader:
         elif owner in self._made:
             verb = self._made[owner]
             yield f"eb.{verb.__name__}", verb
-            if inspect.isfunction(method := getattr(_returned(verb), name, None)):
+            method = getattr(_returned(verb), name, None)
+            if inspect.isfunction(method) and method.__module__.startswith(eb.__name__):
                 yield f"{owner}.{name}", method
 
 
@@ -105,14 +98,9 @@ def _returned(function: Callable) -> type | None:
 
 
 @cache
-def _locate(name: str, function: Callable) -> Call | None:
-    try:
-        file, line = Path(inspect.getsourcefile(function)), inspect.getsourcelines(function)[1]
-    except (OSError, TypeError):
-        return None
-    package = Path(eb.__file__).parent
-    inside = file.is_relative_to(package)
-    return Call(name, file.relative_to(package.parent).as_posix(), line) if inside else None
+def _place(function: Callable) -> str:
+    file, line = Path(inspect.getsourcefile(function)), inspect.getsourcelines(function)[1]
+    return f"{file.relative_to(Path(eb.__file__).parent.parent).as_posix()}:{line}"
 
 
 # ---------------------------------------------------------------- rows and cells

@@ -1,15 +1,15 @@
 """Executed notebooks read as a report: chapters, numbered figures and tables, the lines of state, recorded tables.
 
 Everything that comes out of a notebook is cleaned here: of HTML only what a table and prose need is kept, so that a
-branch called ``<script>`` is shown and not run. Formulas become pictures, so that a page loads no font.
+branch called ``<script>`` is shown and not run. A formula that a cell shows becomes a picture: a page loads no font.
 """
 
 from __future__ import annotations
 
 import base64
 import html
+import io
 import itertools
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,10 +32,8 @@ _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgro
          "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "wbr"]
 # A table of more columns is set smaller, so that it fits the paper.
 _WIDE = 6
-_EM = 20.0          # size in which the outlines of formulas are made; the page scales them by its own font size
-_GROW = 1.1         # their face is small for its size
+_SHARP = 2          # pixels of a formula's picture that a pixel of the page shows
 _HEADING = re.compile(r"<h([1-6])[^>]*>(.*?)</h\1>", re.S)
-_CODES = {1: "M", 2: "L", 3: "Q", 4: "C"}
 
 
 def _attribute(tag: str, name: str, value: str) -> bool:
@@ -265,7 +263,7 @@ def _output_items(output: Mapping[str, Any]) -> list[Item]:
     if "text/html" in data:
         return list(_html_items(data["text/html"]))
     if "text/latex" in data:
-        return [Item("block", _svg_of(data["text/latex"].strip().strip("$"), True))]
+        return [Item("block", _formula(data["text/latex"].strip().strip("$")))]
     if "text/markdown" in data:
         return [Item("prose", set_prose(data["text/markdown"]))]
     return []
@@ -311,68 +309,25 @@ def with_scopes(table: str) -> str:
 
 # ---------------------------------------------------------------- prose and formulas
 
-class _Renderer(IPythonRenderer):
-    """Markdown with formulas put aside: they become pictures after the cleaning, which would take them out."""
-
-    def __init__(self):
-        super().__init__(escape=True, exclude_anchor_links=True)
-        self.formulas: list[str] = []
-
-    def inline_math(self, body: str, block: bool = False) -> str:
-        self.formulas.append(_svg_of(html.unescape(body), block))
-        return f"\ue000{len(self.formulas) - 1}\ue001"
-
-    def block_math(self, body: str) -> str:
-        return self.inline_math(body, True)
-
-    def latex_environment(self, name: str, body: str) -> str:
-        return self.inline_math(body, True)
-
-
 def set_prose(source: str) -> str:
     """Return markdown as clean HTML, one level of headings lower."""
-    renderer = _Renderer()
-    plain = re.sub("[\ue000\ue001]", "", source)
-    body = _clean(MarkdownWithMath(renderer=renderer).render(plain))
-    body = re.sub("\ue000(\\d+)\ue001", lambda m: renderer.formulas[int(m[1])], body)
+    body = _clean(MarkdownWithMath(renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)).render(source))
     # A chapter's own heading is taken out of it, so that what stands below follows on the page's second level.
     return _HEADING.sub(lambda m: f"<h{min(int(m[1]) + 1, 6)}>{m[2]}</h{min(int(m[1]) + 1, 6)}>", body)
 
 
-def _svg_of(latex: str, block: bool) -> str:
-    """Return a formula, given without dollar signs, as an inline SVG that is as high as the text around it.
+def _formula(latex: str) -> str:
+    """Return a formula, given without dollar signs, as a picture; what matplotlib cannot set is shown as its source."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import math_to_image
+    from PIL import Image
 
-    What matplotlib cannot set is shown as its source.
-    """
-    source = " ".join(latex.split())
+    made, source = io.BytesIO(), " ".join(latex.split())
     try:
-        width, height, depth, path = _outline(source)
+        math_to_image(f"${source}$", made, FontProperties(size=13, math_fontfamily="stix"), _SHARP * 96, "png")
     except (ValueError, RuntimeError):
         return f"<code>{html.escape(source, quote=False)}</code>"
-    # The page forbids style attributes; how far a formula hangs below the line is one of a few classes.
-    hang = min(9, max(0, math.ceil(depth / _EM * 10 - 0.3)))
-    svg = (f'<svg class="formula d{hang}" role="img" aria-label="{html.escape(source)}" '
-           f'width="{width / _EM * _GROW:.2f}em" height="{height / _EM * _GROW:.2f}em" '
-           f'viewBox="0 0 {width:.1f} {height:.1f}"><path d="{path}"/></svg>')
+    size = dict(zip(("width", "height"), (round(side / _SHARP) for side in Image.open(made).size)))
     # Wider than a phone, it is moved sideways, by keyboard too.
-    return f'<span class="display" tabindex="0">{svg}</span>' if block else svg
-
-
-def _outline(source: str) -> tuple[float, float, float, str]:
-    """Return width, height, depth below the line and the path of a formula's outline."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
-    from matplotlib.textpath import TextPath
-
-    if not 0 < len(source) <= 500:
-        raise ValueError("no formula")
-    font, text = FontProperties(size=_EM, math_fontfamily="stix"), f"${source}$"
-    width, height, depth, _, _ = MathTextParser("path").parse(text, 72, font)
-    parts = []
-    for points, code in TextPath((0, 0), text, size=_EM, prop=font).iter_segments(simplify=False, curves=True):
-        if code in _CODES:
-            flipped = [f"{v:.1f}" if n % 2 == 0 else f"{height - depth - v:.1f}" for n, v in enumerate(points)]
-            parts.append(_CODES[int(code)] + " ".join(flipped))
-        else:
-            parts.append("Z")
-    return width, height, depth, "".join(parts)
+    return (f'<div class="display" tabindex="0"><img class="formula" alt="{html.escape(source)}" '
+            f'{_image("png", base64.b64encode(made.getvalue()).decode(), size)}></div>')

@@ -16,8 +16,7 @@ from ..files import write_atomically
 from ..monthly import checked_name
 from ..wording import language, percent
 from .record import frame_of, table_of
-from .word import table_docx
-from .workbook import EPOCH
+from .word import EPOCH, table_docx
 
 
 def export(result: object, path: str | Path, lang: str | None = None) -> Path:

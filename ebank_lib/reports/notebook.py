@@ -67,15 +67,8 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_):
-        shown = new_output("display_data", data=_plain(data), metadata=metadata or {})
-        named = (transient or {}).get("display_id")
-        if update:
-            for before in self.shell.named.get(named, ()):
-                before.update(data=shown.data, metadata=shown.metadata)
-            return
-        self.shell.outputs.append(shown)
-        self.shell.named.setdefault(named, []).append(shown)
+    def publish(self, data, metadata=None, **_):
+        self.shell.outputs.append(new_output("display_data", data=_plain(data), metadata=metadata or {}))
 
     def clear_output(self, wait=False):
         self.shell.outputs.clear()
@@ -97,7 +90,6 @@ class InProcessShell(InteractiveShell):
 
     def __init__(self, **settings):
         self.outputs: list = []
-        self.named: dict[str | None, list] = {}
         super().__init__(display_pub_class=_Publisher, displayhook_class=_Hook, **settings)
 
     def _nothing(self, *_):

@@ -276,31 +276,25 @@ def _why(previous, now, lang: str) -> Iterable[tuple[str, dict[str, Any]]]:
     def pair(text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
         return {"old": text(previous), "new": text(now)}
 
-    (start, old), (begin, new) = previous["months"], now["months"]
-    if old != new:
-        yield "months" if new > old else "fewer", pair(lambda one: month_text(one["months"][1], lang))
-    if start != begin:
-        yield "start", pair(lambda one: month_text(one["months"][0], lang))
+    for code, at in (("months", 1), ("start", 0)):
+        if previous["months"][at] != now["months"][at]:
+            yield code, pair(lambda one, at=at: month_text(one["months"][at], lang))
     if previous["indicator"] != now["indicator"]:
         yield "indicator", pair(lambda one: one["indicator"]["label"][lang])
     was, files = ({file["file"]: file["sha256"] for file in one["files"]} for one in (previous, now))
-    for code, names in (("added", [name for name in files if name not in was]),
-                        ("changed", [name for name in files if was.get(name, files[name]) != files[name]]),
-                        ("gone", [name for name in was if name not in files])):
-        if names:
-            yield code, {"n": len(names), "files": _first(names, lang)}
+    if names := [name for name in files | was if was.get(name) != files.get(name)]:
+        yield "files", {"n": len(names), "files": _first(names, lang)}
     if previous["hashes"]["panel"] == now["hashes"]["panel"]:
-        if was != files:
+        if names:
             yield "others", {}
-    elif was == files and previous["months"] == now["months"]:
+    elif not names and previous["months"] == now["months"]:
         yield "panel", {}
     for name in sorted({*previous["parameters"], *now["parameters"]} - {"lang", "indicator", "branch", "start", "end"}):
         before, after = (one["parameters"].get(name, "–") for one in (previous, now))
         if before != after:
             yield "parameter", {"name": name, "old": before, "new": after}
-    before, books = (one["hashes"].get("notebooks", {}) for one in (previous, now))    # an older version named none
-    other = sorted(name for name in before.keys() & books.keys() if before[name] != books[name])
-    if other:
+    before, books = (one["hashes"]["notebooks"] for one in (previous, now))
+    if other := sorted(name for name in books if before.get(name, books[name]) != books[name]):
         yield "notebooks", {"n": len(other), "names": _first(other, lang)}
     if previous["hashes"]["code"] != now["hashes"]["code"]:
         yield "code", {}

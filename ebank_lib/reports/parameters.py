@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TAG, INJECTED = "parameters", "injected-parameters"
 _MOST_BYTES = 50_000_000
-_LONGEST_MESSAGE, _LONGEST_VALUE = 500, 1_000
+_LONGEST_MESSAGE = 500
 
 
 # ---------------------------------------------------------------- notebooks
@@ -146,8 +146,6 @@ def check_extra(extra: Mapping[str, str], notebooks: Iterable[Path]) -> None:
 
 def _like(default: Any, text: str, name: str) -> Any:
     """Read what a user typed as the type of the default: text stays text, whatever it looks like."""
-    if len(text) > _LONGEST_VALUE:
-        raise ConfigError("too long a value", key=name, found=text, expected=f"at most {_LONGEST_VALUE} characters")
     if sign := hidden_sign(text):
         raise ConfigError("holds a control character", key=name, found=sign, expected="text that can be read")
     if default is None or isinstance(default, str):

@@ -88,10 +88,9 @@ class Processes(contextlib.AbstractContextManager):
 
         task = functools.partial(_perform, *self._about, do, cache, given)
         try:
-            with _uninterrupted():
-                # The type stubs of pebble lack the argument.
-                # pyrefly: ignore [unexpected-keyword]
-                return concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
+            # The type stubs of pebble lack the argument.
+            # pyrefly: ignore [unexpected-keyword]
+            return concurrent.process(name=_NAME, timeout=timeout, context=self._processes)(task)()
         except (OSError, EOFError):     # the fork server has ended below us
             raise tasks.Unfinished(_GONE) from None
 
@@ -101,22 +100,6 @@ class Processes(contextlib.AbstractContextManager):
                 process.terminate()
                 process.join()
         self._variables.close()
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put an interruption off until a process has begun: half begun, it ends with a traceback of its own."""
-    came, handlers = [], {}
-    if threading.current_thread() is threading.main_thread():
-        handlers = {number: signal.signal(number, lambda number, _: came.append(number))
-                    for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number in came:
-            signal.raise_signal(number)
 
 
 _server = ""      # the folder of this process's fork server

@@ -25,9 +25,8 @@ from ..files import CORRECTIONS, find_source
 from ..sources import open_source
 from ..versions import library_versions, package_sha256
 
-# Lies in a report's folder and is listed in the run.json of the whole run, if anywhere.
-_OF_THE_RUN = re.compile(r"(?:failed/.*|previous\.json|report\.pdf)")
-_AT_THE_TOP = re.compile(r"(?:\.ebank/.*|index\.pdf|changes\.pdf|[^/]+/failed/index\.pdf)")
+# May lie beside what a run.json lists: what a run keeps of itself, PDFs, and what only the whole run's names.
+_BESIDE = re.compile(r"\.ebank/.*|failed/.*|previous\.json|(.*/)?(report|index|changes)\.pdf")
 
 
 # ---------------------------------------------------------------- writing
@@ -128,34 +127,22 @@ def verify(folder: str | Path, source: str | Path | None = None) -> list[Verdict
 
     folder = Path(folder)
     below = sorted(p.parent for p in folder.glob("*/run.json")) if folder.is_dir() else []
-    if not (folder / "run.json").is_file() and not below:
+    # Around reports that were made one by one nothing lies, and nothing tells of them.
+    loose = below and any(path.is_file() for path in folder.iterdir())
+    around = [folder] if loose or (folder / "run.json").is_file() else []
+    if not around and not below:
         raise ConfigError("is no report", file=str(folder), found="no run.json", expected="a report's folder")
     links = functools.cache(lambda source: open_province(source).links)     # each is read once for all reports
-
-    def report(folder: Path) -> Verdict:
-        return _verdict(folder, _OF_THE_RUN.fullmatch, lambda verdict, run: _source(verdict, run, source, links))
-
-    if not below and not (folder / "index.html").exists():
-        return [report(folder)]
-
-    def inside(name: str) -> bool:      # what is in a report's folder is held against its own run.json
-        return "/" in name and folder / name.split("/")[0] in below and not name.endswith("/run.json")
-
-    # Around reports that were made one by one nothing lies, and nothing tells of them.
-    around = any(p.is_file() for p in folder.iterdir())
-    whole = [_verdict(folder, lambda name: inside(name) or _AT_THE_TOP.fullmatch(name))] if around else []
-    return [*whole, *map(report, below)]
+    return [_verdict(one, lambda verdict, run: _whole(verdict, run, source, links)) for one in [*around, *below]]
 
 
 def as_written(folder: Path) -> bool:
     """Whether the ``run.json`` of a report or a run, and every file that it lists, are as they were written."""
-    return _verdict(folder, lambda name: True).holds
+    return _verdict(folder).holds
 
 
-def _verdict(folder: Path, others: Callable[[str], Any],
-             besides: Callable[[Verdict, dict[str, Any]], None] | None = None) -> Verdict:
-    """Return what a ``run.json`` and the files of its folder say, with no word on unlisted `others`, and on what is to
-    be compared `besides`."""
+def _verdict(folder: Path, besides: Callable[[Verdict, dict[str, Any]], None] | None = None) -> Verdict:
+    """Return what a ``run.json`` says of the files of its folder, and of what is to be compared `besides`."""
     verdict = Verdict(folder)
     try:
         content = (folder / "run.json").read_bytes()
@@ -166,8 +153,10 @@ def _verdict(folder: Path, others: Callable[[str], Any],
         verdict.expect("seal", "run.json", "a sealed run.json", text_sha256(content))
         return verdict
     try:
-        reports = {f"{one['id']}/run.json": one["run"] for one in run.get("branches", ()) if one["run"]}
-        _files(verdict, run["artefacts"] | reports, others)
+        for name, expected in sorted(_listed(run).items()):
+            verdict.files += 1
+            link = (folder / name).is_symlink()
+            verdict.expect("files", name, expected, "missing" if link else _sha256_below(folder, name))
         if besides is not None:
             besides(verdict, run)
     except (KeyError, TypeError, ValueError, AttributeError) as error:    # sealed, but no run.json of ours
@@ -175,16 +164,24 @@ def _verdict(folder: Path, others: Callable[[str], Any],
     return verdict
 
 
-def _files(verdict: Verdict, listed: Mapping[str, str], others: Callable[[str], Any]) -> None:
-    """Compare every listed file with its hash, and find files that are neither listed nor one of the `others`."""
-    for name, expected in sorted(listed.items()):
-        verdict.files += 1
-        link = (verdict.folder / name).is_symlink()
-        verdict.expect("files", name, expected, "missing" if link else _sha256_below(verdict.folder, name))
-    for path in sorted(verdict.folder.rglob("*")):
-        name = path.relative_to(verdict.folder).as_posix()
-        if (path.is_file() or path.is_symlink()) and name not in listed and name != "run.json" and not others(name):
+def _listed(run: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hashes of all files that a run.json lists: of a whole run also each report's run.json."""
+    return run["artefacts"] | {f"{one['id']}/run.json": one["run"] for one in run.get("branches", ()) if one["run"]}
+
+
+def _whole(verdict: Verdict, run: Mapping[str, Any], source: str | Path | None,
+           links: Callable[[Path], list[dict[str, Any]]]) -> None:
+    """Find files that are not listed, except what has a run.json of its own; of a report, compare its source too."""
+    folder, listed = verdict.folder, _listed(run)
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        top = name.split("/")[0]
+        known = name in (*listed, "run.json") or _BESIDE.fullmatch(name) or (
+            name not in (top, f"{top}/run.json") and (folder / top / "run.json").is_file())
+        if (path.is_file() or path.is_symlink()) and not known:
             verdict.expect("files", name, "unlisted", "a link" if path.is_symlink() else text_sha256(path.read_bytes()))
+    if "branches" not in run:
+        _source(verdict, run, source, links)
 
 
 def _sha256_below(folder: Path, name: str) -> str:

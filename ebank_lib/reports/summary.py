@@ -3,26 +3,24 @@
 ``summary.json``::
 
     schema       1
-    branch       id;  role "branch" or "total" (the province's own report);  label {zh, en};  lang of its page
+    branch       id;  role "branch" or "total" (the province's own report);  label {zh, en}
     source       {title {zh, en}, simulated}
     indicator    {key, label {zh, en}, unit {zh, en}, kind: stock | flow | ratio}: what is forecast
     months       [first, last] of the report
     spark        {months, y}: the last 36 months, null where nothing is known
-    latest       {month, y, yoy, mom}; of a ratio yoy and mom are differences, else rates; null without any value
-    left_out     [{month, y}]: printed, but in doubt; neither `spark` nor `latest` has them
+    latest       {month, y, yoy}; of a ratio yoy is a difference, else a rate; null without any value. Neither it nor
+                 `spark` has values in doubt
     forecast     [{month, y_hat, lo-80, hi-80, lo-95, hi-95}]; [] where the stage was not reached
     trust        {grade, why {zh, en}, cells}, of the forecast above; null without a backtest
-    targets      [{key, label {zh, en}, deadline, odds, ratio, said, verdict, goal {zh, en}, then {zh, en}, short,
-                 cells}]; odds that it is reached *in* the deadline's month, how they are said; needed over today's
-                 pace; the goal and what is expected then, as they are said, and the part of the goal that will be short
+    targets      [{key, label {zh, en}, deadline, odds, ratio, said, verdict, goal {zh, en}, then {zh, en}, short}];
+                 odds that it is reached *in* the deadline's month, how they are said; needed over today's pace; the
+                 goal and what is expected then, as they are said, and the part of the goal that will be short
     state        [{name, text, cells}]: the lines of the first screen, in the page's language
-    attention    [{code, level: act | watch, text {zh, en}, cells}]; [] when all is well. The total's says at most
-                 ``no_latest``
+    attention    [{code, level: act | watch, text {zh, en}, cells}] of a branch; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
     parameters   {name: value} that the notebooks were run with
     hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions,
                  notebooks {name: of its code}}
-    ebank        version
     files        [{file, sha256}] of the source
 
 A branch needs attention (``act`` before ``watch``) for what ``rule_*`` in the wording's ``index.yaml`` say.
@@ -41,7 +39,6 @@ from typing import Any
 
 import pandas as pd
 
-from .. import __version__
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
 from ..scenarios.odds import said_value
@@ -69,21 +66,19 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
     key = catalog.indicator(parameters.get("indicator") or "").key
     indicator, one = catalog.indicator(key), catalog.branches.get(about.branch)
     mine = cleaned.panel[cleaned.panel.index.get_level_values("branch") == about.branch]
-    y, printed = (_figures(cleaned, about.branch, key, how).loc[about.first:about.last] for how in ("omit", "keep"))
+    y = _figures(cleaned, about.branch, key).loc[about.first:about.last]
     tables = content.rows
     made = {
         "schema": SCHEMA,
         "branch": about.branch,
         "role": "total" if one is None or one.role == "total" else "branch",
         "label": labels_of(catalog, about.branch),
-        "lang": about.lang,
         "source": {"title": both(source.title), "simulated": bool(source.simulated)},
         "indicator": {"key": key, "label": both(indicator.label), "kind": indicator.kind,
                       "unit": both(lambda lang: catalog.unit_label(key, lang))},
         "months": [str(about.first), str(about.last)],
         "spark": {"months": [str(m) for m in y.index[-_SPARK:]], "y": [plain(v) for v in y.iloc[-_SPARK:]]},
         "latest": _latest(y, indicator.kind),
-        "left_out": [{"month": str(m), "y": plain(v)} for m, v in printed[y.isna()].dropna().items()],
         "forecast": _forecast(tables, key),
         "trust": _trust(tables.get("grade", [])),
         "targets": _targets(tables.get("targets", []), catalog, source),
@@ -93,12 +88,9 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
         "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),
                    "code": text_sha256(f"{package_sha256()} {sorted(library_versions().items())}"),
                    "notebooks": {book.name: book.code for book in content.executed}},
-        "ebank": __version__,
         "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
-    made["attention"] = [one for one in attention(made, tables, cleaned)
-                         if made["role"] == "branch" or one["code"] == "no_latest"]
-    return made
+    return made | {"attention": [*attention(made, tables, cleaned)] if made["role"] == "branch" else []}
 
 
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
@@ -114,11 +106,11 @@ def _parameters(executed) -> dict[str, Any]:
     return dict(sorted(given.items()))
 
 
-def _figures(cleaned, branch: str, key: str, doubtful: str) -> pd.Series:
+def _figures(cleaned, branch: str, key: str) -> pd.Series:
     """Return a branch's figures, or all branches together; a ratio that has no parts to be made from has no sum."""
     if branch in cleaned.branches:
-        return cleaned.series(branch, key, doubtful=doubtful)
-    total, one = cleaned.total(doubtful)[key], cleaned.catalog.indicator(key)
+        return cleaned.series(branch, key)
+    total, one = cleaned.total()[key], cleaned.catalog.indicator(key)
     return total if one.kind != "ratio" or one.denominators else total.where(total.isna())
 
 
@@ -128,11 +120,9 @@ def _latest(y: pd.Series, kind: str) -> dict[str, Any] | None:
     month = y.last_valid_index()
     if month is None:
         return None
-    made, now = {"month": str(month), "y": plain(y[month])}, float(y[month])
-    for name, months in (("yoy", 12), ("mom", 1)):
-        before = float(y.get(month - months, math.nan))
-        made[name] = plain(now - before) if kind == "ratio" else plain(now / before - 1) if before > 0 else None
-    return made
+    now, before = float(y[month]), float(y.get(month - 12, math.nan))
+    yoy = plain(now - before) if kind == "ratio" else plain(now / before - 1) if before > 0 else None
+    return {"month": str(month), "y": plain(y[month]), "yoy": yoy}
 
 
 def _forecast(tables: Mapping[str, list[Row]], key: str) -> list[dict[str, Any]]:
@@ -161,8 +151,7 @@ def _targets(rows: list[Row], catalog, source) -> list[dict[str, Any]]:
              "deadline": row["deadline"], "odds": row["p_at"], "ratio": row["ratio"], "verdict": row["verdict"],
              "said": "–" if row["p_at"] is None else said_odds(row["p_at"], row["n"]).replace(" ", "\u00a0"),
              "goal": said(row, goal_of(row), goal_text), "then": said(row, row["trend_at_deadline"]),
-             "short": _short(row["kind"], goal_of(row), row["trend_at_deadline"]),
-             "cells": row.ids("p_at")}
+             "short": _short(row["kind"], goal_of(row), row["trend_at_deadline"])}
             for row in rows]
 
 
@@ -192,13 +181,12 @@ def attention(made: Mapping[str, Any], tables: Mapping[str, list[Row]], cleaned)
     if latest is None:
         yield item("no_latest", lambda lang: t("index.why_no_value", lang, indicator=indicator["label"][lang]))
     elif latest["month"] < last:
-        doubt = next((one["y"] for one in made["left_out"] if one["month"] == last), None)
+        doubt = next((row for row in tables.get("doubtful", ())
+                      if (row["indicator"], row["month"]) == (indicator["key"], last)), None)
         yield item("no_latest", lambda lang: t(
-            "index.why_no_latest" if doubt is None else "index.why_in_doubt", lang, indicator=indicator["label"][lang],
-            month=month_text(last, lang), value=value_text(indicator, doubt, lang),
-            latest=month_text(latest["month"], lang)), [
-                cell for row in tables.get("doubtful", []) for cell in row.ids("value")
-                if (row["indicator"], row["month"]) == (indicator["key"], last)])
+            "index.why_in_doubt" if doubt else "index.why_no_latest", lang, indicator=indicator["label"][lang],
+            month=month_text(last, lang), value=value_text(indicator, doubt["value"] if doubt else None, lang),
+            latest=month_text(latest["month"], lang)), doubt.ids("value") if doubt else [])
     if made["trust"] and made["trust"]["grade"] in "DE":
         yield item("grade", made["trust"]["why"].get, made["trust"]["cells"])
     check = tables.get("check", [])     # the last month that came, against what was forecast a month before

@@ -6,6 +6,7 @@ with a Chinese face named for Chinese text. No clock and no machine is in it: th
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import zipfile
@@ -20,9 +21,9 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
 from ..wording import t
-from .brief import Brief
-from .workbook import EPOCH
+from .page import Brief
 
+EPOCH = dt.datetime(2000, 1, 1)   # a file must name a time; this one says nothing
 _LATIN, _CHINESE = "Calibri", "微软雅黑"
 _MARGIN, _WIDE, _HIGH = Mm(19), Mm(172), Mm(68)     # of the page; of a picture at most
 _TONES = {"good": "E8F3EC", "bad": "FBEBE6", "": "EEF1F4"}

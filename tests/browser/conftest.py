@@ -17,13 +17,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ebank_lib.cli.report import find_chromium
 from ebank_lib.errors import ConfigError
 from ebank_lib.reports.branch import Province, names_of
-from ebank_lib.reports.brief import make_brief
 from ebank_lib.reports.content import read_content
 from ebank_lib.reports.overview import build_changes, build_failed_page, build_index
-from ebank_lib.reports.page import About, build_page
-from ebank_lib.reports.printing import find_chromium
+from ebank_lib.reports.page import About, build_page, make_brief
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST = 90

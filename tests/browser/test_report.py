@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ebank_lib.reports.printing import print_pdf
+from ebank_lib.cli.report import print_pdf
 
 REPORTS = [f"{name}_{lang}" for name in ("branch", "province") for lang in ("zh", "en")]
 

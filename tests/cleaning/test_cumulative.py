@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ebank_lib.cleaning import clean
-from ebank_lib.reports.trace import Inputs, printed_cells
+from ebank_lib.cli.trace import Inputs, printed_cells
 from ebank_lib.sources.numbers import as_text
 
 

@@ -99,13 +99,13 @@ def test_a_parameter_is_a_literal_in_the_notebook(text, number, flag):
     ],
 )
 def test_a_value_that_is_no_number_is_refused(text):
-    with pytest.raises(ConfigError, match="wrong value|too long"):
+    with pytest.raises(ConfigError, match="wrong value"):
         plan({"nb": {"horizon": 12}}, {}, {"horizon": text})
 
 
-@pytest.mark.parametrize("text", ["\0", "a\x1b[2J", "\u202ex", "\ud800", "x" * 1_001])
-def test_a_text_that_steers_or_never_ends_is_no_value(text):
-    with pytest.raises(ConfigError, match="holds a control character|too long a value"):
+@pytest.mark.parametrize("text", ["\0", "a\x1b[2J", "\u202ex", "\ud800"])
+def test_a_text_that_steers_is_no_value(text):
+    with pytest.raises(ConfigError, match="holds a control character"):
         plan({"nb": {"note": ""}}, {}, {"note": text})
 
 

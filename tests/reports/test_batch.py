@@ -22,7 +22,7 @@ from ebank_lib.cli import main
 from ebank_lib.errors import ConfigError
 from ebank_lib.files import write_atomically
 from ebank_lib.reports import batch, tasks
-from ebank_lib.reports.state import locked
+from ebank_lib.reports.tasks import locked
 
 pytestmark = pytest.mark.notebook
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ebank_lib.cli.trace import open_report
 from ebank_lib.display import plain_cells
 from ebank_lib.reports.cells import Sentence, cells_at, cited_tables, linked, row_ids, rows_of, told, value_text
 from ebank_lib.reports.content import read_content
 from ebank_lib.reports.record import table_of
-from ebank_lib.reports.trace import open_report
 from ebank_lib.wording import cell, cite
 
 words = st.text("abcdefg_123.", min_size=1, max_size=6)

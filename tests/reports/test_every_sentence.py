@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from ebank_lib.cli.trace import open_report
 from ebank_lib.reports.content import words_of
-from ebank_lib.reports.trace import open_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
 

@@ -120,8 +120,7 @@ ebank_lib.setup("en")
 fig, ax = plt.subplots(); ax.set_title("预测");
 ---
 from IPython.display import display
-shown = display("before", display_id="x")
-display("another"); shown.update("after")
+display("one"); display("another")
 print("out"); print("err", file=sys.stderr); print("out again")
 pd.DataFrame({"a": [1.5, 2.0]}, index=pd.period_range("2010-01", periods=2, freq="M"))
 ---

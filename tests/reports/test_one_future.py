@@ -11,10 +11,10 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from ebank_lib.cli.trace import open_report
 from ebank_lib.forecasting import simulate_joint
 from ebank_lib.reports.content import words_of
 from ebank_lib.reports.summary import range_text, value_text
-from ebank_lib.reports.trace import open_report
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
 

@@ -1,7 +1,5 @@
 """Processes of a batch: none outlives the one that started it, and its environment is itself again."""
 
-import contextlib
-import multiprocessing.util
 import os
 import signal
 import subprocess
@@ -58,23 +56,3 @@ def test_the_environment_is_itself_again_after_a_batch(monkeypatch):
     with Processes(1, fork=False):
         assert os.environ["OMP_NUM_THREADS"] == "1"
     assert dict(os.environ) == before
-
-
-@pytest.mark.skipif(os.name != "posix", reason="looks into how processes begin there")
-def test_an_interruption_while_a_process_begins_leaves_it_nothing_to_complain_of(tmp_path, books, monkeypatch, capfd):
-    def begun_and_interrupted(*args, begin=multiprocessing.util.spawnv_passfds):
-        pid = begin(*args)
-        if "spawn_main" in str(args):
-            pids.append(pid)
-            signal.raise_signal(signal.SIGINT)
-        return pid
-
-    pids = []
-    books("1", name="01_short")
-    monkeypatch.setattr("multiprocessing.util.spawnv_passfds", begun_and_interrupted)
-    given = {"out": ".", "name": "b", "path": "01_short.ipynb", "parameters": {}, "key": "k", "cell_timeout": 60}
-    with pytest.raises(KeyboardInterrupt), Processes(1, fork=False, root=str(tmp_path)) as processes:
-        processes.submit("notebook", None, given, 60)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pids[0], 0)
-    assert capfd.readouterr().err == ""

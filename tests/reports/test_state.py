@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ebank_lib.errors import ConfigError
-from ebank_lib.reports.state import locked, read_json, source_hash, sweep, write_json
+from ebank_lib.reports.tasks import locked, read_json, source_hash, sweep, write_json
 
 BUSY = pytest.raises(ConfigError, match="is in use by another run")
 

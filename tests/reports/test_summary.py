@@ -69,8 +69,7 @@ def codes(summary):
 def test_its_figures_are_those_of_the_data_and_of_the_recorded_tables(cleaned):
     said = made(cleaned, forecast(), grade(), targets(0.5))
     y = cleaned.series("0351", "online")
-    assert said["latest"] == {"month": "2010-12", "y": y.iloc[-1], "yoy": pytest.approx(y.iloc[-1] / y.iloc[-13] - 1),
-                              "mom": pytest.approx(y.iloc[-1] / y.iloc[-2] - 1)}
+    assert said["latest"] == {"month": "2010-12", "y": y.iloc[-1], "yoy": pytest.approx(y.iloc[-1] / y.iloc[-13] - 1)}
     assert said["spark"]["months"][0] == "2009-01" and said["spark"]["y"] == list(y)
     assert [row["month"] for row in said["forecast"]] == [f"2011-{m:02d}" for m in range(1, 13)]
     assert said["forecast"][0]["y_hat"] == 11000.12346     # ten significant digits
@@ -130,7 +129,7 @@ def test_a_series_that_ends_early_or_is_empty_is_said(cleaned):
     assert codes(early) == [("no_latest", "act")] and early["latest"]["month"] == "2010-11"
     assert early["attention"][0]["text"]["en"] == (
         "Online customers has no value for Dec 2010; the last that can be used is of Nov 2010.")
-    assert early["spark"]["y"][-1] is None and early["left_out"] == []
+    assert early["spark"]["y"][-1] is None
     panel.loc["0351", "online"] = np.nan
     assert made(replace(cleaned, panel=panel))["latest"] is None
 
@@ -146,10 +145,8 @@ def doubted(cleaned, *months, branch="0351", indicator="online"):
 def test_a_number_in_doubt_is_neither_the_latest_nor_compared_with_nor_drawn(cleaned):
     y = cleaned.series("0351", "online")
     said = made(doubted(cleaned, LAST, LAST - 13))
-    assert said["latest"] == {"month": "2010-11", "y": y[LAST - 1], "yoy": None,
-                              "mom": pytest.approx(y[LAST - 1] / y[LAST - 2] - 1)}
+    assert said["latest"] == {"month": "2010-11", "y": y[LAST - 1], "yoy": None}
     assert [month for month, v in zip(*said["spark"].values(), strict=True) if v is None] == ["2009-11", "2010-12"]
-    assert said["left_out"] == [{"month": "2009-11", "y": y[LAST - 13]}, {"month": "2010-12", "y": y[LAST]}]
 
 
 def test_a_newest_month_in_doubt_is_not_said_to_be_missing(cleaned):
@@ -183,5 +180,4 @@ def test_all_branches_together_are_their_sum_and_need_no_attention(cleaned):
     both = cleaned.series("0351", "online") + cleaned.series("west", "online")
     assert said["role"] == "total" and said["spark"]["y"] == list(both) and said["attention"] == []
     doubt = made(doubted(cleaned, LAST), grade("D"), branch="province")
-    assert doubt["latest"]["month"] == "2010-11" and doubt["left_out"] == [{"month": "2010-12", "y": both[LAST]}]
-    assert codes(doubt) == [("no_latest", "act")]
+    assert doubt["latest"]["month"] == "2010-11" and doubt["attention"] == []

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from ebank_lib.cli import main
+from ebank_lib.cli.trace import _printed, find, inputs_of, open_report, printed_cells
 from ebank_lib.reports.cells import cells_at
-from ebank_lib.reports.trace import _printed, find, inputs_of, open_report, printed_cells
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Mm
 
-from ebank_lib.reports.brief import Brief, Paragraph, Picture, Tile
+from ebank_lib.reports.page import Brief, Paragraph, Picture, Tile
 from ebank_lib.reports.word import docx_bytes
 from ebank_lib.wording import Text, t
 

@@ -13,8 +13,7 @@ from ebank_lib.display import describe
 from ebank_lib.reports.branch import open_province, scope_of
 from ebank_lib.reports.content import read_content
 from ebank_lib.reports.record import table_of
-from ebank_lib.reports.sheets import Column, Sheet, sheets_of
-from ebank_lib.reports.workbook import csv_bytes, export_files, parquet_bytes, workbook_bytes
+from ebank_lib.reports.workbook import Column, Sheet, csv_bytes, export_files, parquet_bytes, sheets_of, workbook_bytes
 from ebank_lib.scenarios import said_odds
 from ebank_lib.wording import t, words
 
