@@ -78,6 +78,7 @@ class Draft:
     rows: dict[str, dict[str, str]]
     questions: list[str]
     left_out: list[str]
+    headings: dict[str, str]                    # path -> indicator
 
     def texts(self) -> dict[str, str]:
         """Return the three files."""
@@ -183,7 +184,8 @@ class Writer:
         head = [f"title: {_yaml(dict.fromkeys(('zh', 'en'), title))}", "catalog: catalog.yaml",
                 "branches: branches.csv", *root, *(f"# {reason}" for reason in branches.reasons),
                 *(f"# ? {doubt}" for doubt in branches.doubts)]
-        return Draft(head, entries, self._catalog(found), branches.rows, questions, self.left_out)
+        return Draft(head, entries, self._catalog(found), branches.rows, questions, self.left_out,
+                     {i.path: i.indicator.key for one in found for i in one.items if i.indicator})
 
     def _entries(self, found: Sequence[Found], branches: Branches) -> list[str]:
         """Return the lines of `files`: an entry for all files that hold the same groups of sheets."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..catalog import branches_csv
+from ..catalog import branches_csv, fold
 from ..errors import ConfigError, EbankError, SourceError
 from ..files import write_atomically
 from ..sources import Source, open_source
@@ -67,7 +67,7 @@ def draft_into(folder: Path, given: Sequence[Path], url_env: str | None = None, 
     known = {part.url_env for part in source.parts if isinstance(part, DatabaseSpec)}
     tables = [one for one in tables if url_env not in known]
     if not new and not tables:
-        return Written(None, said=[t("drafting.nothing_new")])
+        return _grown(folder, source, texts, draft(old, source.root, known=source.catalog) if old else None)
     outside = next((path for path in new if not path.is_relative_to(source.root)), None)
     if outside is not None:
         raise ConfigError("lies outside the source's folder, and its sources.yaml was edited", file=str(outside),
@@ -92,6 +92,24 @@ def _anew(folder: Path, files: Sequence[Path], tables: Sequence[LongTable], said
     folder.mkdir(parents=True, exist_ok=True)     # the reader is asked what it makes of a draft, in this folder
     found = draft(files, root, where, tables=tables)
     return _written(folder, _sealed(found.texts()), found, said)
+
+
+def _grown(folder: Path, source: Source, texts: dict[str, str], found: Draft | None) -> Written:
+    """Add the branches to edited files that are new in what they read already, and say which headings are."""
+    if found is None:
+        return Written(None, said=[t("drafting.nothing_new")])
+    known = source.catalog.branches
+    more = [row["zh"] for key, row in found.rows.items()
+            if key not in known or row["aliases"] != ";".join(known[key].aliases)]
+    parts = [sheet for part in source.parts for sheet in getattr(part, "sheets", [part])]
+    known = {fold(name) for part in parts for name in part.headings}
+    lines = [f"{path}: {key}" for path, key in found.headings.items() if fold(path) not in known]
+    said = [t("drafting.more_branches", names="、".join(more))] if more else []
+    said += [t("drafting.more_headings", lines="; ".join(lines))] if lines else []
+    table = branches_csv(found.rows.values())
+    if table == texts["branches.csv"] or not said:
+        return Written(found, said=said or [t("drafting.nothing_new")])
+    return _written(folder, {"branches.csv": table}, found, said)
 
 
 def _added(folder: Path, source: Source, texts: dict[str, str], found: Draft) -> Written:

@@ -264,7 +264,7 @@ def test_year_to_date_and_change_in_groups_of_their_own(tmp_path, exact):
         book(tmp_path / f"缴费{m.year}{m.month:02}.xlsx", 月报=rows)
     items = ("缴费笔数", "缴费金额")
     drafted = exact(ZH, dict.fromkeys(items, 1e4), {k: [["本月发生", k]] for k in items})
-    assert len(drafted.catalog["indicators"]) == 2
+    assert len(drafted.headings) == 2
 
 
 def test_several_figures_a_row_of_which_one_is_the_months(tmp_path, exact):

@@ -77,6 +77,18 @@ def test_what_was_edited_is_kept_and_what_is_new_is_added(tmp_path):
     assert written.said
 
 
+def test_a_new_branch_in_a_file_that_a_glob_reads_is_added_to_edited_branches(tmp_path):
+    for name, year in (("r 2018.csv", 2018), ("r 2019.csv", 2019)):
+        returns(tmp_path, name, year=year)
+    draft_into(tmp_path, [tmp_path])
+    edit(tmp_path, "branches.csv", "莲湖支行,莲湖支行", "莲湖支行,Lotus Lake")
+    returns(tmp_path, "r 2020.csv", branches=("莲湖支行", "碑林支行", "灞桥支行"), year=2020)
+    written = draft_into(tmp_path, [tmp_path])
+    assert "灞桥支行" in written.said[0]
+    assert "Lotus Lake" in text(tmp_path, "branches.csv")
+    assert "灞桥支行" in text(tmp_path, "branches.csv")
+
+
 def test_what_cannot_be_added_lies_beside_the_edited_files(tmp_path):
     returns(tmp_path)
     draft_into(tmp_path, [tmp_path])
@@ -129,7 +141,7 @@ def test_income_is_counted_in_the_currency_that_a_line_says(tmp_path):
     returns(tmp_path, head="Unit: Rs. lakh,,,\nBranch,Month,Fee income,Card revenue")
     draft = draft_into(tmp_path, [tmp_path]).draft
     assert not draft.questions
-    assert {open_source(tmp_path).catalog.indicators[key].unit for key in draft.catalog["indicators"]} == {"卢比"}
+    assert {open_source(tmp_path).catalog.indicators[key].unit for key in draft.headings.values()} == {"卢比"}
 
 
 def test_a_database_is_drafted_into_a_folder_that_is_not_there_yet(tmp_path, monkeypatch):
