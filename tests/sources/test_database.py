@@ -117,9 +117,10 @@ MORE = {
         "COPY victim TO '{folder}/escaped'", "COPY victim TO PROGRAM 'touch {folder}/escaped'",
         "/* /* */ select */ COPY victim TO PROGRAM 'touch {folder}/escaped'", "DO $$ BEGIN COMMIT; END $$",
         "select $a$ ; $a$; drop table victim", "select E'\\'; drop table victim; --'; drop table victim",
-        "LOAD 'plpgsql'",
+        "SELECT lo_export(lo_creat(-1), '{folder}/escaped')::text AS m, 'x' AS a, 1 AS b", "LOAD 'plpgsql'",
         "SELECT nextval('counted')::text AS m, 'x' AS a, 1 AS b",
-        "SELECT * FROM victim FOR UPDATE", "SELECT erasing()::text AS m, 'x' AS a, 1 AS b",
+        "SELECT pg_read_file('PG_VERSION') AS m, 'x' AS a, 1 AS b", "SELECT * FROM victim FOR UPDATE",
+        "SELECT pg_ls_dir('.') AS m, 'x' AS a, 1 AS b", "SELECT erasing()::text AS m, 'x' AS a, 1 AS b",
         "SELECT query_to_xml('DELETE FROM victim', false, false, '')::text AS m, 'x' AS a, 1 AS b",
         "SELECT set_config('transaction_read_only', 'off', true), erasing()::text AS m, 'x' AS a, 1 AS b",
         "SELECT set_config('session_authorization', 'default', true) AS m, 'x' AS a, erasing() AS b"]}
