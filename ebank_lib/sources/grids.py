@@ -205,11 +205,24 @@ def _decode(data: bytes, name: str, encoding: str | None) -> str:
     tried = [encoding] if encoding else ["utf-16"] if marked else ["utf-8", "gb18030"]
     for one in tried:
         with suppress(UnicodeDecodeError):
-            return data.decode(_ENCODINGS[one])
+            text = data.decode(_ENCODINGS[one])
+            if encoding or one != "gb18030" or _chinese(text):
+                return text
     raise SourceError("is in another encoding", file=name,
-                      found=f"bytes that are no {' and no '.join(map(str.upper, tried))}",
+                      found=f"bytes that are no {' and no likely '.join(map(str.upper, tried))}",
                       expected="UTF-8, GB18030 or the one declared as encoding",
                       hint=f"save it as UTF-8, or declare its `encoding`: {', '.join(_ENCODINGS)}")
+
+
+def _chinese(text: str) -> bool:
+    """Whether it is likely that a text was written in GB18030.
+
+    Western European text has bytes that are Chinese characters to it, São Paulo is 'S鉶 Paulo', but hardly common ones:
+    those of GB 2312, whose second byte is no letter of ASCII.
+    """
+    said = [c for c in text if ord(c) > 127]
+    common = "".join(said).encode("gb2312", "ignore")       # two bytes each
+    return len(common) >= len(said)
 
 
 def csv_grid(data: bytes, name: str, encoding: str | None, limits: Limits) -> Grid:

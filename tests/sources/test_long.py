@@ -36,8 +36,10 @@ def test_a_line_that_names_the_separator_is_followed_and_not_counted():
     assert rows("\ufeffsep=\t\na,b\tc\n") == [["a,b", "c"]]
 
 
-def test_an_encoding_may_be_declared_and_one_that_is_none_is_refused():
+def test_western_european_text_is_not_taken_for_chinese():
     table = "Filial;Mês;Clientes\nSão Paulo;2010-01;5\nBrasília;2010-01;6\n"
+    with pytest.raises(SourceError, match="no likely GB18030.* save it as UTF-8, or declare its `encoding`: .*cp1252"):
+        rows(table, "cp1252")
     assert csv_rows(table.encode("cp1252"), "t.csv", "cp1252", Limits()) == rows(table)
     with pytest.raises(SourceError, match="found bytes that are no UTF-16;|found 'bytes that are no UTF-16'"):
         csv_rows(b"\xff\xfea", "t.csv", None, Limits())
