@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from ..growth import GrowthAnalysis, volatility
 from ..monthly import checked_name
@@ -212,9 +211,10 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     ax.scatter(sd, at, 36, "white", edgecolors=colours, lw=1.3, zorder=2)
     style.name_rows(ax, names)
     ax.set_xscale("log")
-    ax.set_xlim(floor / 1.3, max(float(values.max().max()), floor) * 1.3)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    ax.xaxis.set_major_formatter(lambda v, _: f"{v * 100:g}%")
+    low, high = floor / 1.3, max(float(values.max().max()), floor) * 1.3
+    ax.set_xlim(low, high)
+    ticks = [v for v in (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10) if low <= v <= high]
+    ax.set_xticks(ticks, [f"{v * 100:g}%" for v in ticks])
     ax.set_xticks([], minor=True)
     ax.set_title(t("charts.whole_sd", lang), fontsize=9, color=style.MUTED, pad=6)
     handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],
