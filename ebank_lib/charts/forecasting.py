@@ -133,7 +133,7 @@ def plot_accuracy(b: Backtest, ax=None, lang: str | None = None):
     ax.set_title(t("forecasting.accuracy_title", lang, label=_label(b, lang), n=b.origins))
     ax.set_ylim(bottom=0)
     _horizon_axis(ax, b, lang)
-    style.value_axis(ax, "", "", lang, t("forecasting.ratio", lang))
+    style.value_axis(ax, "", "", lang, t("forecasting.accuracy_axis", lang))
     label_lines(ax)
     return ax
 
