@@ -1,7 +1,7 @@
 """Each method alone, their combination, and the shape of their errors: a series on its modelling scale -> forecast.
 
-The combination weighs four methods by what each missed by in the last year, and in a panel by how far growth has lasted
-in its branches; one of them, last year's month plus a share of last year's growth, takes as much of the growth as has
+The combination weighs four methods by what each missed by in the last year, in a panel by what they missed together in
+all branches; one of them, last year's month plus a share of last year's growth, takes as much of the growth as has
 lasted before.
 
 Every method returns the covariance of its errors over the months ahead, not only their spread: an annual total and
@@ -17,7 +17,7 @@ of the M3 competition; the test part was not looked at.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.linalg import toeplitz
+from scipy.optimize import nnls
 from scipy.special import ndtri
 
 from ..errors import EbankError, SeriesError
@@ -39,11 +40,8 @@ MEMBERS = ("ets", "theta", "damped", "snaive_drift")
 # Theta's trend is the whole history's: on the banks of benchmarks/domain.py that are chosen by, a power below 4 costs
 # 3% where growth slackens; without, 5% are lost on the sample, where it does not.
 _NEARLY = 6
-# What members count for by how far growth has lasted in the branches: ETS carries it on, Theta halves it. On the banks
-# of benchmarks/domain.py that are chosen by, this takes the error from 1.014 of the former combination's to 0.982
-# (NEFT) and from 1.040 to 1.029 (mobile banking). The damped trend without its weight where growth has lasted is better
-# on the sample's ratios (0.288 for 0.320), worse where a slope wanders (benchmarks/shares.py, Brier 0.157 for 0.139).
-_TIPPED = {"ets": lambda lasts: lasts, "theta": lambda lasts: 2 - lasts}
+_EQUAL = 0.25       # part of the weights that is equal whatever was missed
+_FEWEST = 4         # branches below which a panel has no weights of its own
 # Of the logarithm of the combination's spread: a start, and the shares of the members' spread, of its own late errors,
 # of the months ahead; fitted on the training part of M3. The shape is learnt with them, which makes the start free.
 _SPREAD = (-0.30, 0.84, 0.09, 0.09)
@@ -209,8 +207,8 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if any(model in parts for model in combined):
         if "snaive_drift" in members:
             notes.append(("forecasting.growth_share", {"share": ready.work.growth_share}))
-        if "combination" in parts and ready.work.lasts is not None:
-            notes.append(("forecasting.tipped", {}))
+        if "combination" in parts and ready.work.weights is not None:
+            notes.append(("forecasting.weights_panel", {}))
         if missing:
             notes.append(("forecasting.members_missing", {"members": missing}))
     return parts, reasons, tuple(notes)
@@ -252,11 +250,36 @@ def _median(ready: Prepared, members: dict[str, Prediction]) -> Prediction:
 COMBINATIONS = {"combination": _combined, "median": _median}
 
 
-def _weights(work: Work, members: tuple[str, ...]) -> tuple[np.ndarray, float]:
-    """A quarter equal, the rest by what each member missed by lately: inverse squared error at three late origins.
+def panel_weights(works: Iterable[Work]) -> np.ndarray | None:
+    """Return what the members count for in a panel, (4,); None where fewer than four branches tell.
 
-    In a panel they are tipped by how far growth has lasted in its branches. With the weights comes the root of the mean
-    squared error that they would have left at those origins, 0 where there is none.
+    A quarter equal, the rest the weights, none below zero, with which the forecasts of a year ago (of eight or four
+    months ago where the history is short) would have missed least in all branches together (Granger & Ramanathan 1984,
+    J. Forecasting 3, 197-204): members that err to opposite sides make up for one another. Every branch counts once.
+    """
+    powers = []
+    for work in works:
+        back = next((back for back in LATE if len(work.values) - back >= 24), None)
+        if back is None:
+            continue
+        said, _ = tried(work.until(back), back, MEMBERS)
+        missed = np.array([said[m].mean for m in MEMBERS if m in said]) - work.plain[-back:]
+        if len(said) == len(MEMBERS) and missed.any():
+            powers.append(missed @ missed.T / (missed**2).sum())
+    if len(powers) < _FEWEST:
+        return None
+    # Least squares; that the weights add up to one is an equation that outweighs the others.
+    root = np.linalg.cholesky(np.mean(powers, axis=0) + 1e-9 * np.eye(len(MEMBERS))).T
+    best, _ = nnls(np.vstack([root, np.full(len(MEMBERS), 1e3)]), np.r_[np.zeros(len(MEMBERS)), 1e3])
+    return _EQUAL / len(MEMBERS) + (1 - _EQUAL) * best / best.sum()
+
+
+def _weights(work: Work, members: tuple[str, ...]) -> tuple[np.ndarray, float]:
+    """The panel's weights; else a quarter equal, the rest by what each member missed by: inverse squared error at three
+    late origins.
+
+    With the weights comes the root of the mean squared error that they would have left at those origins, 0 where there
+    is none.
     """
     weights = equal = np.full(len(members), 1 / len(members))
     late = [np.array([said[m].mean - work.plain[-back:] for m in members])
@@ -265,10 +288,9 @@ def _weights(work: Work, members: tuple[str, ...]) -> tuple[np.ndarray, float]:
     if late:
         error = np.mean([np.abs(missed).mean(axis=1) for missed in late], axis=0)
         own = (error.min() / error) ** 2 if error.min() > 0 else equal
-        weights = 0.25 * equal + 0.75 * own / own.sum()
-    if work.lasts is not None:
-        lasts = float(np.clip(work.lasts, 0, 1))
-        weights = weights * [_TIPPED[m](lasts) if m in _TIPPED else 1.0 for m in members]
+        weights = _EQUAL * equal + (1 - _EQUAL) * own / own.sum()
+    if work.weights is not None:
+        weights = np.array([work.weights[MEMBERS.index(m)] for m in members])
         weights = weights / weights.sum()
     return weights, float(np.sqrt(np.mean([np.mean((weights @ missed) ** 2) for missed in late]))) if late else 0.0
 

@@ -20,7 +20,7 @@ from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
-from .candidates import ErrorShape, own_shape, panel_shape, run_models, shape_of
+from .candidates import ErrorShape, own_shape, panel_shape, panel_weights, run_models, shape_of
 from .ets import fit_ets
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
 from .joint import Dependence, Plan, dependence_of, follow_forecast, plan_of
@@ -262,8 +262,14 @@ class Known:
                                               events=self.listed(branch)))
 
     @cached_property
-    def _ready(self) -> Mapping[str, Prepared]:
+    def _pooled(self) -> Mapping[str, Prepared]:
+        """Each branch's series with what all say of calendar and growth."""
         return _Lazily(lambda branch: with_calendar(self._alone[branch], self.context.calendar, self.pooled))
+
+    @cached_property
+    def _ready(self) -> Mapping[str, Prepared]:
+        return _Lazily(lambda branch: replace(self._pooled[branch], work=replace(
+            self._pooled[branch].work, weights=self.weights)))
 
     def ready(self, branch: str) -> Prepared:
         """Return a series prepared with all of this; the total of all branches counts as a branch."""
@@ -284,6 +290,17 @@ class Known:
         found = Pooled(**kept_arrays("forecasting-pooled", (self.content,), lambda: vars(
             learn_pooled(self.bases.values(), self.context.calendar) or Pooled())))
         return found if found.branches else None
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """What the combination's members count for in all branches."""
+        def learn() -> dict[str, np.ndarray]:
+            found = panel_weights(self._pooled[b].work for b, able in zip(self.context.branches, self.able, strict=True)
+                                  if able and b in self.bases and not self.bases[b].constant)
+            return {"weights": np.empty(0) if found is None else found}
+
+        found = kept_arrays("forecasting-weights", (self.content,), learn)["weights"]
+        return found if found.size else None
 
     @cached_property
     def plain(self) -> dict[str, np.ndarray]:

@@ -295,7 +295,7 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
     for context, months, keys in asked:
         for key in keys[k::n]:
             for then in _each(context, months):
-                _ = then[key].pooled
+                _ = then[key].weights
                 if key in then.plan.free:
                     _ = then[key].errors
                 if then.most is None and then.last == now.last:

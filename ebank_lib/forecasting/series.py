@@ -113,7 +113,8 @@ class Work:
 
     ``values`` (T,) are without the events that are beyond doubt and without what the calendar adds, ``given`` (T,) is
     as it was; ``first`` is the ordinal of the first month; ``calendar`` says what the calendar adds, ``lasts`` how far
-    growth has lasted in the other branches, see ``growth_evidence``.
+    growth has lasted in the other branches, see ``growth_evidence``, ``weights`` what the combination's members count
+    for in them.
     """
 
     values: np.ndarray
@@ -121,6 +122,7 @@ class Work:
     first: int
     calendar: CalendarEffect = NOTHING
     lasts: float | None = None
+    weights: np.ndarray | None = None
 
     @cached_property
     def months(self) -> pd.PeriodIndex:

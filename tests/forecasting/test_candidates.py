@@ -1,7 +1,7 @@
 """Each method against its formula, the combination's weights by hand, the shape of errors: quantiles, draws, limits."""
 
+import itertools
 from dataclasses import replace
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from ebank_lib.forecasting.candidates import (
     centred,
     near_quantiles,
     panel_shape,
+    panel_weights,
     predict,
     run_models,
     shape_of,
@@ -194,23 +195,30 @@ def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late
     assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))
 
 
-@pytest.mark.parametrize("n", [27, 60])
-@pytest.mark.parametrize("lasts", [-0.3, 0.4, 1.2])
-def test_how_far_growth_has_lasted_in_the_branches_tips_the_weights(n, lasts):
-    ready = prepare(growth(5, n=n), "flow")
-    work = replace(ready.work, lasts=lasts)
-    with patch.dict(candidates._TIPPED, clear=True):
-        untipped, _ = candidates._weights(work, MEMBERS)
-    weights, late = candidates._weights(work, MEMBERS)
-    g = min(max(lasts, 0), 1)
-    tipped = untipped * [g, 2 - g, 1, 1]
-    assert MEMBERS == ("ets", "theta", "damped", "snaive_drift") and np.allclose(weights, tipped / tipped.sum())
-    assert (late > 0) == (n > 27)
-    _, _, notes = run_models(replace(ready, work=work), 6, ("combination",))
-    assert ("forecasting.tipped", {}) in notes
-    assert ("forecasting.tipped", {}) not in run_models(ready, 6, ("combination",))[2]
-    # The median weighs nothing.
-    assert ("forecasting.tipped", {}) not in run_models(replace(ready, work=work), 6, ("median",))[2]
+def test_a_panels_weights_are_those_that_would_have_missed_least_in_all_branches_together():
+    """Against a fine grid of all weights; and where one member alone is right, it gets all that is not equal."""
+    works = [prepare(growth(seed, n=60), "flow").work for seed in range(6)]
+    weights = panel_weights(works)
+    missed = [np.array([predict(m, work.until(12), 12).mean for m in MEMBERS]) - work.plain[-12:] for work in works]
+    power = sum(e @ e.T / (e**2).sum() for e in missed)
+    grid = [np.array(w) / 20 for w in itertools.product(range(21), repeat=4) if sum(w) == 20]
+    best = (weights - 1 / 16) / 0.75
+    assert np.isclose(weights.sum(), 1) and best.min() >= -1e-9
+    assert best @ power @ best <= min(w @ power @ w for w in grid) + 1e-9
+    line = [prepare(monthly(100 * np.exp(0.01 * k * np.arange(60))), "flow").work for k in range(1, 6)]
+    assert panel_weights(works[:3]) is None and panel_weights([work.until(30) for work in works]) is None
+    assert panel_weights(line)[MEMBERS.index("theta")] < 0.1      # which halves what goes on
+
+
+def test_a_panels_weights_are_used_and_said():
+    ready = prepare(growth(5, n=60), "flow")
+    work = replace(ready.work, weights=np.array([0.4, 0.3, 0.2, 0.1]))
+    assert np.allclose(candidates._weights(work, MEMBERS)[0], [0.4, 0.3, 0.2, 0.1])
+    assert np.allclose(candidates._weights(work, ("ets", "damped"))[0], [2 / 3, 1 / 3])
+    for models, panel, said in ((("combination",), work, True), (("combination",), ready.work, False),
+                                (("median",), work, False)):        # the median weighs nothing
+        notes = run_models(replace(ready, work=panel), 6, models)[2]
+        assert (("forecasting.weights_panel", {}) in notes) == said
 
 
 def test_with_too_few_late_months_weights_are_equal_and_one_origin_is_enough():

@@ -83,7 +83,7 @@ def test_shared_out_by_origin_it_says_what_the_indicator_alone_says(cleaned):
     pd.testing.assert_frame_equal(many.parts["sms"].table, one.table, check_dtype=False)
 
 
-LEARNT = ("pooled", "plain", "shape", "surprises")
+LEARNT = ("pooled", "weights", "plain", "shape", "surprises")
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def no_more(monkeypatch):
     def called(*_, **__):
         raise AssertionError("what the store has is learnt again")
 
-    for name in ("learn_pooled", "plain_forecasts", "panel_shape", "surprises_of"):
+    for name in ("learn_pooled", "panel_weights", "plain_forecasts", "panel_shape", "surprises_of"):
         monkeypatch.setattr(context_module, name, called)
 
 
