@@ -157,7 +157,7 @@ def test_of_one_indicator_no_more_is_learnt_than_is_asked_for_of_it(few, place, 
     learn(few, origins=2)
     whole = entries(place)
     # Stocks do not teach flows: what they would be tried out at is learnt when that is asked for.
-    assert kept < whole and {what for what, _ in whole - kept} == {"pooled", "plain", "shape"}
+    assert kept < whole and {what for what, _ in whole - kept} == {"pooled", "weights", "plain", "shape"}
 
 
 def test_learnt_in_parts_it_is_the_same(few, place):

@@ -86,7 +86,7 @@ def test_an_answer_without_end_is_cut_off(folder, database):
                "SELECT '2010-01' AS m, 'x' AS a, b FROM n")
     if database.kind == "duckdb":   # which ends a recursion before it answers
         endless = "SELECT '2010-01' AS m, 'x' AS a, range AS b FROM range(1000000000000)"
-    with pytest.raises(SourceError, match=r"more than 20000.*limits\.table_cells"):
+    with pytest.raises(SourceError, match=r"has too many rows; found .more than 20000.*limits\.table_cells"):
         source(folder, {"query": endless}, "{table_cells: 60000}").cells()
 
 

@@ -89,5 +89,5 @@ def test_an_ods_whose_format_scales_is_refused(folder, style):
     write_ods(folder.path / "2010-03.ods", [["机构", "客户数", "收入"],
                                             ["东城分行", (53498.0, 'table:style-name="ce1"'), 2.5]], styles)
     folder.edit("*.xlsx", "*.ods")
-    with pytest.raises(SourceError, match="a number format that scales.*Saved as .xlsx it is read as shown"):
+    with pytest.raises(SourceError, match="has a number format that scales.*Saved as .xlsx it is read as shown"):
         folder.cells()
