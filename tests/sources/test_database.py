@@ -205,13 +205,16 @@ def test_nobody_waits_for_a_server_that_does_not_answer_the_door(folder, monkeyp
     pytest.importorskip("psycopg")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("EBANK_TEST_URL", f"postgresql://u:s3cret@127.0.0.1:{silent.getsockname()[1]}/x")
-        with pytest.raises(SourceError, match="does not open"):
+        with pytest.raises(SourceError, match="takes too long"):
             source(folder, {"query": "SELECT 1"}, "{query_seconds: 1}").cells()
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             source(folder, {"query": "SELECT 1"}).cells()
         assert time.monotonic() - began < 2
+    for thread in threading.enumerate():
+        if thread.name == "query":
+            thread.join(20)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -239,6 +242,7 @@ ASKED = ("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FETCH%ebank%'
 def _nobody_asks(database):
     if database.kind == "postgresql":
         _wait_until(lambda: database.ask(ASKED) == [(0,)], 5)
+    assert not [one for one in threading.enumerate() if one.name == "query"]
 
 
 def _wait_until(holds, seconds):
