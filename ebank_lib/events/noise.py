@@ -12,7 +12,6 @@ from functools import cache, cached_property, lru_cache
 import numpy as np
 import pandas as pd
 from scipy.linalg import toeplitz
-from scipy.signal import lfilter
 
 from .calendar import festival, festival_dates, known_months, place_of, window_shares
 
@@ -58,11 +57,10 @@ def whitening(d: int, phi: float, theta: float, n: int) -> np.ndarray:
     return np.vstack([np.eye(1, n), shocks @ np.diff(np.eye(n), axis=0)]) if d else shocks
 
 
-def _products(white: np.ndarray, u: np.ndarray, extra: np.ndarray) -> np.ndarray:
+def _products(white: np.ndarray, u: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """Return the products (S, 3n + k) of shocks `u` (S, n), of the noises in turn, with the shocks of every event."""
     x = np.matmul(u.reshape(-1, len(white), u.shape[1]).transpose(1, 0, 2), white).transpose(1, 0, 2).reshape(u.shape)
-    back = x[:, ::-1]       # what begins in a month touches all that follow
-    return np.hstack([x, back.cumsum(axis=1)[:, ::-1], lfilter([1.0], [1.0, -FADE], back)[:, ::-1], x @ extra.T])
+    return x @ candidates.T
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class _Bank:
     base: np.ndarray        # (S, 12, n) orthonormal, whitened; zeros where a base has fewer vectors
     spare: np.ndarray       # (S,) months less vectors
     start: np.ndarray       # (S,) log weight, but for the fit
-    extra: np.ndarray       # (k, n) the festival's windows
+    candidates: np.ndarray  # (3n + k, n) an event of each kind in each month, and the festival's windows
     norms: np.ndarray       # (S, 3n + k) squared length of each candidate, whitened, off the base
 
     def shocks(self, x: np.ndarray) -> np.ndarray:
@@ -82,7 +80,7 @@ class _Bank:
 
     def products(self, u: np.ndarray) -> np.ndarray:
         """(S, 3n + k): products of whitened vectors that are off the base with every candidate."""
-        return _products(self.white, u, self.extra)
+        return _products(self.white, u, self.candidates)
 
 
 @lru_cache(maxsize=16)
@@ -104,14 +102,14 @@ def _bank(n: int, first: int, calendar: str) -> _Bank:
     for base in bases:
         q, r = np.linalg.qr(white @ base.T)
         size = np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))).sum(axis=1)
-        inside = _products(white, q.transpose(2, 0, 1).reshape(-1, n), extra)
+        inside = _products(white, q.transpose(2, 0, 1).reshape(-1, n), candidates)
         made.append((np.concatenate([q.transpose(0, 2, 1), np.zeros((noises, width - len(base), n))], axis=1),
                      np.full(noises, float(n - len(base))),
                      np.log(np.diagonal(white, axis1=1, axis2=2)).sum(axis=1) - size
                      - (len(base) - 2) * np.log(_SEASON),
                      np.maximum(lengths - (inside.reshape(len(base), noises, -1) ** 2).sum(axis=0), 0.0)))
     base, spare, start, norms = map(np.concatenate, zip(*made, strict=True))
-    return _Bank(white, base, spare, start, extra, norms)
+    return _Bank(white, base, spare, start, candidates, norms)
 
 
 def _festivals(n: int, first: int, calendar: str) -> tuple[np.ndarray, np.ndarray]:
@@ -202,8 +200,7 @@ class State:
 
     def column(self, j: int) -> np.ndarray:
         """(n,): candidate `j`, unit size."""
-        kind, at = self.event(j)
-        return self.bank.extra[at] if kind == "festival" else shape(kind, at, self.n)
+        return self.bank.candidates[j]
 
     def take(self, j: int) -> State:
         """Return the state with candidate `j` fitted."""
