@@ -37,7 +37,7 @@ _THETAS = (0.0, -0.2, -0.4, -0.6, -0.8, -0.95)
 _DOUBT = 2.0        # squared t below which an effect is taken for nothing
 _LEVEL = 0.10       # of the season's F test
 _LEAST_SEASON = 28  # months: below, a month has fewer than two looks
-_FEWEST = 4         # branches below which nothing is pooled
+FEWEST = 4          # branches below which nothing is pooled
 _SHARED = 0.5       # part of an estimate's error that the branches are thought to have in common
 
 
@@ -266,18 +266,18 @@ def learn_pooled(series: Iterable[Prepared], calendar: str = "none") -> Pooled |
     """
     ready = [p for p in series if not (p.constant or p.numbered)]
     fitted = [p.work.calendar for p in ready if p.work.calendar.used.size]
-    if len(ready) < _FEWEST:
+    if len(ready) < FEWEST:
         return None
     windows = Counter(f.window for f in fitted)
     window = max(sorted(windows), key=windows.__getitem__) if fitted else (10, 10)
     effects = np.full((len(EFFECTS), 2), np.nan)
-    if len(fitted) >= _FEWEST:
+    if len(fitted) >= FEWEST:
         again = [f if f.window == window else fit_calendar(p.work.plain, p.work.first, calendar, window=window)
                  for p, f in ((p, p.work.calendar) for p in ready) if f.used.size]
         for j in range(len(EFFECTS)):
             said = np.array([[f.estimate[j], f.se[j]] for f in again])
             said = said[(said[:, 1] > 1e-12) & (np.abs(said[:, 0]) < 1e6)]
-            if len(said) >= _FEWEST:
+            if len(said) >= FEWEST:
                 effects[j] = _common(said[:, 0], said[:, 1] ** 2)
     said = np.array([growth_evidence(p.work.values) for p in ready if len(p.work.values) >= 24]).reshape(-1, 3)
     # What two branches of the mean prior would say is added: few branches, or unsure ones, decide little.

@@ -30,7 +30,7 @@ from scipy.special import ndtri
 
 from ..errors import EbankError, SeriesError
 from .arima import arima, arma, fixed, order_of, pure_arma
-from .calendar import LATE, NOTHING
+from .calendar import FEWEST, LATE, NOTHING
 from .ets import FORMS, fit_ets, select_ets
 from .series import Prediction, Prepared, Work
 
@@ -41,7 +41,6 @@ MEMBERS = ("ets", "theta", "damped", "snaive_drift")
 # 3% where growth slackens; without, 5% are lost on the sample, where it does not.
 _NEARLY = 6
 _EQUAL = 0.25       # part of the weights that is equal whatever was missed
-_FEWEST = 4         # branches below which a panel has no weights of its own
 # Of the logarithm of the combination's spread: a start, and the shares of the members' spread, of its own late errors,
 # of the months ahead; fitted on the training part of M3. The shape is learnt with them, which makes the start free.
 _SPREAD = (-0.30, 0.84, 0.09, 0.09)
@@ -266,7 +265,7 @@ def panel_weights(works: Iterable[Work]) -> np.ndarray | None:
         missed = np.array([said[m].mean for m in MEMBERS if m in said]) - work.plain[-back:]
         if len(said) == len(MEMBERS) and missed.any():
             powers.append(missed @ missed.T / (missed**2).sum())
-    if len(powers) < _FEWEST:
+    if len(powers) < FEWEST:
         return None
     # Least squares; that the weights add up to one is an equation that outweighs the others.
     root = np.linalg.cholesky(np.mean(powers, axis=0) + 1e-9 * np.eye(len(MEMBERS))).T
@@ -281,17 +280,17 @@ def _weights(work: Work, members: tuple[str, ...]) -> tuple[np.ndarray, float]:
     With the weights comes the root of the mean squared error that they would have left at those origins, 0 where there
     is none.
     """
-    weights = equal = np.full(len(members), 1 / len(members))
+    weights = np.full(len(members), 1 / len(members))
     late = [np.array([said[m].mean - work.plain[-back:] for m in members])
             for back in LATE if len(work.values) - back >= 24
             for said, _ in [tried(work.until(back), back, members)] if len(said) == len(members)]
-    if late:
-        error = np.mean([np.abs(missed).mean(axis=1) for missed in late], axis=0)
-        own = (error.min() / error) ** 2 if error.min() > 0 else equal
-        weights = _EQUAL * equal + (1 - _EQUAL) * own / own.sum()
     if work.weights is not None:
         weights = np.array([work.weights[MEMBERS.index(m)] for m in members])
         weights = weights / weights.sum()
+    elif late:
+        error = np.mean([np.abs(missed).mean(axis=1) for missed in late], axis=0)
+        own = (error.min() / error) ** 2 if error.min() > 0 else weights
+        weights = _EQUAL * weights + (1 - _EQUAL) * own / own.sum()
     return weights, float(np.sqrt(np.mean([np.mean((weights @ missed) ** 2) for missed in late]))) if late else 0.0
 
 

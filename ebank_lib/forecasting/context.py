@@ -262,14 +262,14 @@ class Known:
                                               events=self.listed(branch)))
 
     @cached_property
-    def _pooled(self) -> Mapping[str, Prepared]:
+    def _unweighted(self) -> Mapping[str, Prepared]:
         """Each branch's series with what all say of calendar and growth."""
         return _Lazily(lambda branch: with_calendar(self._alone[branch], self.context.calendar, self.pooled))
 
     @cached_property
     def _ready(self) -> Mapping[str, Prepared]:
-        return _Lazily(lambda branch: replace(self._pooled[branch], work=replace(
-            self._pooled[branch].work, weights=self.weights)))
+        return _Lazily(lambda branch: replace(self._unweighted[branch], work=replace(
+            self._unweighted[branch].work, weights=self.weights)))
 
     def ready(self, branch: str) -> Prepared:
         """Return a series prepared with all of this; the total of all branches counts as a branch."""
@@ -291,12 +291,16 @@ class Known:
             learn_pooled(self.bases.values(), self.context.calendar) or Pooled())))
         return found if found.branches else None
 
+    def _looked_at(self, prepared: Mapping[str, Prepared]) -> list[Prepared | None]:
+        """The branches' series, None where nothing is learnt from a branch's errors."""
+        return [prepared[b] if able and b in self.bases else None
+                for b, able in zip(self.context.branches, self.able, strict=True)]
+
     @cached_property
     def weights(self) -> np.ndarray | None:
         """What the combination's members count for in all branches."""
         def learn() -> dict[str, np.ndarray]:
-            found = panel_weights(self._pooled[b].work for b, able in zip(self.context.branches, self.able, strict=True)
-                                  if able and b in self.bases and not self.bases[b].constant)
+            found = panel_weights(p.work for p in self._looked_at(self._unweighted) if p and not p.constant)
             return {"weights": np.empty(0) if found is None else found}
 
         found = kept_arrays("forecasting-weights", (self.content,), learn)["weights"]
@@ -307,8 +311,7 @@ class Known:
         """The branches' forecasts from here, of those whose errors are learnt from."""
         # What could not be forecast then has no error.
         return kept_arrays("forecasting-plain", (self.content,), lambda: plain_forecasts(
-            [self.ready(b) if able and b in self.bases else None
-             for b, able in zip(self.context.branches, self.able, strict=True)], _AHEAD))
+            self._looked_at(self._ready), _AHEAD))
 
     @cached_property
     def errors(self) -> np.ndarray:

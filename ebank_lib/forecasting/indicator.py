@@ -273,9 +273,9 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
           part: tuple[int, int] | None = None) -> None:
     """Fill the store with what the forecasts of any branch learn from all branches; without a store nothing is done.
 
-    Of every indicator: what the branches say of calendar and season, what their forecasts missed by (the shape of the
-    limits) and how their surprises hang together, as of every month that is asked for by :func:`forecast_indicator`,
-    :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and :func:`simulate_joint`, of a series that
+    Of every indicator: what the branches say of calendar, growth and the methods' weights, what their forecasts missed
+    by (the shape of the limits) and how their surprises hang together, as of every month that is asked for by
+    :func:`forecast_indicator`, :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and :func:`simulate_joint`, of a series that
     reaches the panel's last month. Those of a series that ended earlier learn, and keep, the rest themselves. What is
     in the store already is not worked out again.
 

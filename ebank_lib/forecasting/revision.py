@@ -96,11 +96,13 @@ class Revision(Shown):
         said |= {"change": lambda v: ("+" if v > 0 else "") + f.said(v, lang), "change_pct": "{:+.1f}",
                  "pit": lambda v: percent(v, 0)}
         shown = self.table if f.kind != "ratio" else self.table.drop(columns="change_pct")
-        came = html_table(self.check, caption=t("forecasting.check_caption", lang, label=label), lang=lang,
-                          heads=heads_of(self.check, lang), formats=said, notes=[t("forecasting.pit_note", lang)])
         moved = html_table(shown, caption=t("forecasting.revision_caption", lang, label=label), lang=lang,
                            heads=heads_of(shown, lang), formats=said, notes=[self.reading(lang)])
-        return moved if self.check.empty else came + moved
+        if self.check.empty:
+            return moved
+        return html_table(self.check, caption=t("forecasting.check_caption", lang, label=label), lang=lang,
+                          heads=heads_of(self.check, lang), formats=said,
+                          notes=[t("forecasting.pit_note", lang)]) + moved
 
 
 def revise(before: Forecast, after: Forecast) -> Revision:
