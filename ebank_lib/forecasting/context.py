@@ -201,8 +201,8 @@ class Context:
         about = {"kind": self[key].kind, "unique_id": key, **about}
         if (followed := follow_forecast(self, branch, key, horizon, level, models, **about)) is not None:
             return followed
-        shape = self.shape(key) if "combination" in models else None
-        ready = self[key].ready(branch)
+        shape, ready = (self.shape(key), self[key].ready(branch)) if "combination" in models else (
+            None, self[key].unweighted[branch])
         horizon = min(horizon + (self.last - ready.y.index[-1]).n, LONGEST)
         return forecast_ready(ready, horizon, level, models, shape, **about)
 
@@ -262,14 +262,14 @@ class Known:
                                               events=self.listed(branch)))
 
     @cached_property
-    def _unweighted(self) -> Mapping[str, Prepared]:
-        """Each branch's series with what all say of calendar and growth."""
+    def unweighted(self) -> Mapping[str, Prepared]:
+        """Each branch's series with what all say of calendar and growth: all that the single methods ask for."""
         return _Lazily(lambda branch: with_calendar(self._alone[branch], self.context.calendar, self.pooled))
 
     @cached_property
     def _ready(self) -> Mapping[str, Prepared]:
-        return _Lazily(lambda branch: replace(self._unweighted[branch], work=replace(
-            self._unweighted[branch].work, weights=self.weights)))
+        return _Lazily(lambda branch: replace(self.unweighted[branch], work=replace(
+            self.unweighted[branch].work, weights=self.weights)))
 
     def ready(self, branch: str) -> Prepared:
         """Return a series prepared with all of this; the total of all branches counts as a branch."""
@@ -300,7 +300,7 @@ class Known:
     def weights(self) -> np.ndarray | None:
         """What the combination's members count for in all branches."""
         def learn() -> dict[str, np.ndarray]:
-            found = panel_weights(p.work for p in self._looked_at(self._unweighted) if p and not p.constant)
+            found = panel_weights(p.work for p in self._looked_at(self.unweighted) if p and not p.constant)
             return {"weights": np.empty(0) if found is None else found}
 
         found = kept_arrays("forecasting-weights", (self.content,), learn)["weights"]

@@ -275,9 +275,9 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
 
     Of every indicator: what the branches say of calendar, growth and the methods' weights, what their forecasts missed
     by (the shape of the limits) and how their surprises hang together, as of every month that is asked for by
-    :func:`forecast_indicator`, :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and :func:`simulate_joint`, of a series that
-    reaches the panel's last month. Those of a series that ended earlier learn, and keep, the rest themselves. What is
-    in the store already is not worked out again.
+    :func:`forecast_indicator`, :func:`revise_indicator` (a month ago), :func:`backtest_indicator` and
+    :func:`simulate_joint`, of a series that reaches the panel's last month. Those of a series that ended earlier learn,
+    and keep, the rest themselves. What is in the store already is not worked out again.
 
     `horizon`, `origins` and `peers` are as they will be asked for. `indicator` is the one that will be tried out at
     past months (default: any): of indicators of another kind, which it learns nothing from, only what forecasts from
@@ -295,9 +295,9 @@ def learn(cleaned, horizon: int = 12, origins: int = 12, peers: int | None = PEE
     for context, months, keys in asked:
         for key in keys[k::n]:
             for then in _each(context, months):
-                _ = then[key].weights
+                _ = then[key].pooled
                 if key in then.plan.free:
-                    _ = then[key].errors
+                    _ = then[key].weights, then[key].errors
                 if then.most is None and then.last == now.last:
                     _ = then[key].surprises
     for context, months, keys in asked if part is None else ():

@@ -406,7 +406,7 @@ def follow_forecast(context: Context, branch: str, key: str, horizon: int, level
     forecast.
     """
     whole = branch == context.catalog.total and branch not in context.branches
-    ready = context[key].ready(branch)
+    ready = context[key].unweighted[branch]
     if "combination" not in models or ready.y.index[-1] != context.last or not (whole or key in context.plan.derived):
         return None
     drawn = draw_paths(context, context.branches if whole else [branch], plan_for(context, [key]), horizon, PATHS, 0)
