@@ -21,8 +21,7 @@ from xlsxwriter.utility import xl_col_to_name as letters
 
 from ..errors import EbankError, SourceError
 from ..files import read_limited
-from .formats import Extras, check_area, package_extras
-from .numbers import as_text, shown
+from .numbers import Extras, as_text, check_area, package_extras, shown
 from .spec import Limits
 
 _ENCODINGS = {"utf-8": "utf-8-sig", "gb18030": "gb18030", "utf-16": "utf-16", "cp1252": "cp1252"}

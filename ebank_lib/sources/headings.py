@@ -122,7 +122,7 @@ class Column(Line):
     texts: Sequence[str] = ()
     names: Sequence[str] = ()
     path: str = ""
-    at: dict[str, tuple[int, int]] = field(default_factory=dict)
+    marked: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -316,10 +316,10 @@ def read_columns(grid: Grid, table: Table, layout: Layout) -> tuple[list[Column]
             column.indicator = "" if layout.spec.unmapped == "keep" else None
             others.append(column)
     years = Years()
-    for column in (c for c in found if c.indicator is not None and "year" in c.at):
-        row, c = column.at["year"]
+    for column in (c for c in found if c.indicator is not None and "year" in c.marked):
+        row, c = column.marked["year"]
         column.year = layout.month.year.in_text(grid.texts[row][c])
-        if column.at["year"] == column.at.get("month"):
+        if column.marked["year"] == column.marked.get("month"):
             column.year = years.along(column.year, layout.month_in(*column.month))
     _refuse_repeated(grid, table, layout, [c for c in found if c.indicator is not None and c not in others])
     _refuse_others(grid, table, layout, others, {column.indicator for column in found})
@@ -337,7 +337,7 @@ def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[Column]:
         if not cells:
             continue
         at = {key: cells_of[row][c] for key, row in levels.items() if row is not None and cells_of[row][c] is not None}
-        column = Column(c, indicator=None, texts=[grid.texts[r][k] for r, k in cells], at=at,
+        column = Column(c, indicator=None, texts=[grid.texts[r][k] for r, k in cells], marked=at,
                         names=[grid.texts[r][k] for r, k in cells if (r, k) not in at.values()])
         said = {key: (grid.values[r][k], grid.texts[r][k]) for key, (r, k) in at.items()}
         column.branch, column.month = said.get("branch", ("", ""))[1], said.get("month")
@@ -346,18 +346,18 @@ def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[Column]:
 
 
 def _marks(grid: Grid, column: Column) -> list[str]:
-    return [grid.texts[row][c] for row, c in column.at.values()]
+    return [grid.texts[row][c] for row, c in column.marked.values()]
 
 
 def _lacks_key(grid: Grid, table: Table, layout: Layout, column: Column) -> bool:
     """Whether a heading says no month, year or branch where headings do; an error unless the source allows it."""
     def says(key: str) -> bool:
-        row, c = column.at[key]
-        if key == "year" and column.at[key] == column.at.get("month"):
+        row, c = column.marked[key]
+        if key == "year" and column.marked[key] == column.marked.get("month"):
             return True         # the year of the months before, maybe
         return key == "branch" or layout.reads(key, grid.values[row][c], grid.texts[row][c])   # cleaning knows branches
 
-    lacking = next((key for key in layout.heading_levels if key not in column.at or not says(key)), None)
+    lacking = next((key for key in layout.heading_levels if key not in column.marked or not says(key)), None)
     if lacking is not None and layout.spec.unmapped == "error":
         why = layout.month.why_not(column.texts[-1]) if lacking == "month" else ""
         leave = f"What is none is left out by `ignore: [{column.texts[-1]}]`"

@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from ..config import Strict
-from .patterns import LONGEST, check_pattern, search
 
+LONGEST = 255           # characters of a text that is searched: as long as a file name may be
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Place = Literal["file", "sheet", "title", "column", "heading", "row", "constant"]
 
@@ -279,6 +279,24 @@ def _date(text: str, form: str, year: int | None) -> dt.datetime:
 
 
 # --- records of the YAML ----------------------------------------------------------------------------------------------
+
+def check_pattern(pattern: str, groups: tuple[str, ...]) -> str:
+    """Return `pattern` if it is a regular expression with these named groups."""
+    try:
+        named = re.compile(pattern).groupindex
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    if missing := [g for g in groups if g not in named]:
+        raise ValueError("named groups " + ", ".join(f"(?P<{g}>...)" for g in missing))
+    return pattern
+
+
+def search(pattern: str, text: str) -> re.Match | None:
+    """Return the match of a pattern in a short text, as written or with full-width signs folded."""
+    if len(text) > LONGEST:
+        return None
+    return re.search(pattern, text) or re.search(pattern, unicodedata.normalize("NFKC", text))
+
 
 class Year(Strict):
     """Where the year is written, for months that are written without one."""

@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_
 from ..catalog import Catalog, Labels, as_period, fold, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
-from .months import Month, Place, Text
-from .patterns import check_pattern
+from .months import Month, Place, Text, check_pattern
 from .units import Naming
 
 

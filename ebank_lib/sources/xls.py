@@ -10,8 +10,7 @@ from functools import partial
 import xlrd
 from xlrd.xldate import XLDateError, xldate_as_datetime
 
-from .formats import Extras, check_area
-from .numbers import scales
+from .numbers import Extras, check_area, scales
 from .spec import Limits
 
 
