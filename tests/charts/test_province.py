@@ -135,16 +135,14 @@ def many(cleaned):
     return replace(cleaned, catalog=catalog, panel=pd.DataFrame(np.concatenate(blocks), index, cleaned.panel.columns))
 
 
-@LANGS
-def test_of_many_branches_the_largest_have_a_panel_and_the_picture_says_so(many, lang):
-    for indicator in ("mobile", "coverage"):
-        fig = plot_multiples(many, indicator, lang=lang)
-        assert_readable(fig)
-        drawn = [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()]
-        size = many.panel[indicator if indicator == "mobile" else "affluent"].groupby(level="branch").last()
-        largest = {many.catalog.branch(b).label(lang) for b in size.nlargest(24).index}
-        assert set(drawn) == largest and len(drawn) == 24
-        assert any("24" in text and "40" in text for text in words(fig))
+@pytest.mark.parametrize(("indicator", "size", "lang"), [("mobile", "mobile", "zh"), ("coverage", "affluent", "en")])
+def test_of_many_branches_the_largest_have_a_panel_and_the_picture_says_so(many, indicator, size, lang):
+    fig = plot_multiples(many, indicator, lang=lang)
+    assert_readable(fig)
+    drawn = [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()]
+    largest = many.panel[size].groupby(level="branch").last().nlargest(24).index
+    assert set(drawn) == {many.catalog.branch(b).label(lang) for b in largest} and len(drawn) == 24
+    assert any("24" in text and "40" in text for text in words(fig))
 
 
 @LANGS
