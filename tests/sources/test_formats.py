@@ -1,107 +1,47 @@
-"""What is found in a workbook's bytes is found however they are written, and nothing that reserves memory is missed."""
+"""What a workbook's reader leaves out is found alike whether a sheet is looked over or walked through."""
 
-from __future__ import annotations
-
-import re
-
-import openpyxl
 import pytest
 
 from ebank_lib.errors import SourceError
+from ebank_lib.sources.formats import Extras, _xlsx
+from ebank_lib.sources.spec import Limits
 
-from .test_hostile import SHEET, add_rows, repack
-
-FAR = b'r="XFD1048576"'
-
-
-@pytest.fixture
-def path(province):
-    return province.path / "2010-03.xlsx"
-
-
-def prefixed(content):
-    content = re.sub(rb"<(/?)(?=[a-zA-Z])", rb"<\1x:", content)
-    return content.replace(b"xmlns=", b"xmlns:x=")
-
-
-ODD = {
-    "with a prefix": prefixed,
-    "with apostrophes": lambda c: re.sub(rb'="([^"]*)"', rb"='\1'", c),
-    "with the address behind": lambda c: re.sub(rb'<c (r="[^"]*")([^<>/]*)(/?)>', rb"<c\2 \1\3>", c),
-    "without addresses": lambda c: re.sub(rb'<row r="[^"]*"', b"<row", c),
-    "with comments": lambda c: c.replace(b"<row", b"<!-- <c r='A1'><v>1</v></c> --><row"),
-    "with spaces": lambda c: c.replace(b"<c ", b"<c  ").replace(b"</row>", b"\n</row >"),
-    "with a sign in an attribute": lambda c: c.replace(b"<c r=", b'<c x=">" r='),
-    "with blank cells": lambda c: c.replace(b"</row>", b'<c r="AA9" s="1"/><c r="AB9" s="1"></c></row>'),
+CELLS = {
+    "nothing": ('<c r="A1"><v>1</v></c><c r="B1" s="2"/>', Extras()),
+    "an error": ('<c r="B1" t="e"><v>#REF!</v></c>', Extras({(0, 1): "#REF!"})),
+    "a formula with its value": ('<c r="A1"><f>B1*2</f><v>4</v></c><c r="B1"><f t="shared" si="0"/><v>2</v></c>',
+                                 Extras()),
+    "a formula without": ('<c r="A1"><f>B1*2</f></c>', Extras({(0, 0): "=B1*2"})),
+    "one with nothing": ('<c r="A1"><f>B1*2</f><v></v></c>', Extras({(0, 0): "=B1*2"})),
+    "a shared one without": ('<c r="A1"><v>1</v></c><c r="B1"><f si="0" t="shared"/></c>', Extras({(0, 1): "="})),
+    "a format that scales": ('<c r="C1" s="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
+    "one behind the type": ('<c r="C1" t="n" s="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
+    "one of a blank cell": ('<c r="C1" s="7"/>', Extras()),
+    "no address": ('<c><v>1</v></c><c s="7"><v>0.5</v></c>', Extras(formats={(0, 1): "0%"})),
+    "other spellings": ("<c r='A1' t = 'e'><v>#N/A</v></c>", Extras({(0, 0): "#N/A"})),
 }
 
 
-@pytest.mark.parametrize("how", ODD)
-def test_a_sheet_that_is_written_in_an_odd_way_is_read_as_any_other(province, path, how):
-    before = province.cells()
-    repack(path, {SHEET: ODD[how]})
-    assert province.cells().equals(before)
+def sheet(cells: str, row: str = '<row r="1">') -> bytes:
+    return f'<worksheet xmlns="m"><cols/><sheetData>{row}{cells}</row></sheetData></worksheet>'.encode()
 
 
-@pytest.mark.parametrize("row", [
-    b"<row r='1048576'><c r='XFD1048576'><v>1</v></c></row>",
-    b"<x:row xmlns:x='a'><x:c " + FAR + b"><v>1</v></x:c></x:row>",
-    b'<row r="1048576"><c x=\' r="A1"\' ' + FAR + b"><v>1</v></c></row>",
-    b'<row r="1048576"><c x=" r=" ' + FAR + b"><v>1</v></c></row>",
-    b"<row r='1048576'><c r='XFC1048576'/><c>r=\"A1\"<v>1</v></c></row>",
-    b"<c\n" + FAR + b"\n><v>1</v></c>",
-    b"<c " + FAR + b' x="/"><v>1</v></c>',
-    b"<c " + FAR + b"><?x </c> ?><v>1</v></c>",
-    b"<c " + FAR + b"><!-- </c> --><v>1</v></c>",
-    b"<!-- <c r='A1' x=\" --><c " + FAR + b'><v y=""/></c>',
-    b"<c " + FAR + b"><f>1</f></c>",
-    b"<c " + FAR + b' t="inlineStr"><is><t>x</t></is></c>',
-    b"<c " + FAR + b"><![CDATA[</c>]]><v>1</v></c>"])
-def test_a_far_cell_is_seen_however_it_is_written(province, path, row):
-    repack(path, {SHEET: add_rows(row)})
-    with pytest.raises(SourceError, match="too large a used area.*limits.sheet_cells"):
-        province.cells()
+@pytest.mark.parametrize("name", CELLS)
+def test_what_the_reader_leaves_out_of_a_cell(name):
+    cells, expected = CELLS[name]
+    for content in (sheet(cells), sheet(f"{cells}<!-- hidden: walked through -->")):
+        assert _xlsx(content, {"7": "0%"}, "a.xlsx", "s", Limits()) == expected
 
 
-@pytest.mark.parametrize("row", [
-    b"<c " + FAR + b' x="</"><v>1</v></c>',
-    b"<c " + FAR + b' x="<c "><v>1</v></c>',
-    b"<c r=A1 " + FAR + b"><v>1</v></c>",
-    b"<c " + FAR + b"><c r='A1'/><v>1</v></c>"])
-def test_a_cell_that_no_program_writes_is_refused(province, path, row):
-    repack(path, {SHEET: add_rows(row)})
-    with pytest.raises(SourceError, match="well-formed|damaged|used area"):
-        province.cells()
+def test_hidden_rows_are_seen():
+    for row in ('<row r="1" hidden="1">', "<row r='1' ht='0'>", '<row ht="0">'):
+        assert _xlsx(sheet('<c r="A1"><v>1</v></c>', row), {}, "a.xlsx", "s", Limits()) == Extras(rows={0})
 
 
-def test_a_formula_that_shows_an_empty_text_has_been_calculated(province, path):
-    before = province.cells()
-    repack(path, {SHEET: add_rows(b'<row r="11"><c r="H11" t="str"><f>IF(A1&gt;1,"","")</f><v></v></c></row>')})
-    assert province.cells().equals(before)
-    assert "=IF" not in "".join(province.open().notes()["text"])
-
-
-def test_an_error_and_the_formula_behind_it(province):
-    def change(sheet):
-        for at, text, kind in (("C6", "#DIV/0!", "e"), ("D6", "#N/A", "e")):
-            sheet[at] = text
-            sheet[at].data_type = kind
-
-    province.workbook(change=change)
-    cells = province.cells().set_index(["row", "column"])["text"]
-    assert (cells[6, "C"], cells[6, "D"], cells[8, "F"]) == ("#DIV/0!", "#N/A", "#REF!")
-    repack(province.path / "2010-03.xlsx", {SHEET: lambda c: c.replace(b"<v>#DIV/0!", b"<f>1/0</f><v>#DIV/0!")})
-    assert province.cells().set_index(["row", "column"])["text"][6, "C"] == "#DIV/0!"
-
-
-def test_hidden_columns_and_scaled_formats_are_found_where_they_are(province):
-    def change(sheet):
-        sheet.column_dimensions["D"].hidden = True
-        sheet["C5"].number_format = "0,"
-
-    province.workbook(change=change)
-    cells = province.cells()
-    assert set(cells.loc[cells["column"] == "D", "hidden"]) == {"column"}
-    assert set(cells.loc[cells["column"] != "D", "hidden"]) == {""}
-    assert cells.set_index(["row", "column"])["text"][5, "C"] == "12.345"
-    assert openpyxl.load_workbook(province.path / "2010-03.xlsx").active["C5"].value == 12345
+@pytest.mark.parametrize("more", ["", "<!-- hidden -->"])
+def test_a_sheet_is_as_large_as_its_cells_reach_and_blank_ones_do_not_count(more):
+    limits = Limits(sheet_cells=20)
+    far = sheet(f'<c r="A1"><v>1</v></c><c r="XFD1048576" s="1"/><c r="b10"><v>2</v></c>{more}')
+    assert _xlsx(far, {}, "a.xlsx", "s", limits) == Extras()
+    with pytest.raises(SourceError, match="has too large a used area; found '11 rows x 2 columns'"):
+        _xlsx(far.replace(b'"b10"', b'"b11"'), {}, "a.xlsx", "s", limits)
