@@ -18,6 +18,7 @@ CELLS = {
     "one behind the type": ('<c r="C1" t="n" s="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
     "one of a blank cell": ('<c r="C1" s="7"/>', Extras()),
     "no address": ('<c><v>1</v></c><c s="7"><v>0.5</v></c>', Extras(formats={(0, 1): "0%"})),
+    "none after a blank one": ('<c r="A1"/><c r="B1" s="7"/><c s="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
     "other spellings": ("<c r='A1' t = 'e'><v>#N/A</v></c>", Extras({(0, 0): "#N/A"})),
 }
 
