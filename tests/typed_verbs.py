@@ -13,7 +13,7 @@ from ebank_lib.cleaning import Cleaned
 from ebank_lib.forecasting import Backtest, Forecast, JointPaths
 from ebank_lib.forecasting.revision import Revision
 from ebank_lib.growth import GrowthAnalysis
-from ebank_lib.peers.position import Peers
+from ebank_lib.peers import Peers
 from ebank_lib.province.league import League
 from ebank_lib.rules.facts import Facts
 from ebank_lib.rules.problems import Assessment

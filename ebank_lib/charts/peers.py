@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..peers.position import Peers
-from ..peers.standing import Standing
+from ..peers import Peers, Standing
 from ..wording import percent, t
 from . import style
 

@@ -14,7 +14,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from ..errors import SeriesError
 from ..events import find_interventions
 from ..forecasting.joint import JointPaths
-from ..peers.position import by_branch
+from ..peers import by_branch
 from ..store import kept_frames
 from .strategy import Lever
 
