@@ -135,7 +135,7 @@ class Peers(Shown):
 
     def plot(self, lang: str | None = None):
         """Draw every branch as a dot on the percentile of its province, this one marked; returns the Figure."""
-        from .charts.peers import plot_peers
+        from .charts.province import plot_peers
 
         return plot_peers(self, lang)
 
@@ -290,7 +290,7 @@ class Standing(Shown):
 
     def plot(self, lang: str | None = None):
         """Draw the branches of each indicator from the lowest to the highest, this one marked; returns the Figure."""
-        from .charts.peers import plot_standing
+        from .charts.province import plot_standing
 
         return plot_standing(self, lang)
 

@@ -19,8 +19,8 @@ from ebank_lib.rules.facts import Facts
 from ebank_lib.rules.problems import Assessment
 from ebank_lib.scenarios import Strategy
 from ebank_lib.scenarios.comparison import Scenarios
-from ebank_lib.scenarios.required import RequiredEffects
 from ebank_lib.scenarios.targets import Targets
+from ebank_lib.scenarios.what_if import RequiredEffects
 from ebank_lib.sources import Source
 from ebank_lib.stationarity import Battery
 

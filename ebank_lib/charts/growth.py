@@ -1,4 +1,5 @@
-"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility."""
+"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility; and the
+study's facts, each figure with its interval beside its limit."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from ..growth import GrowthAnalysis, volatility
 from ..monthly import checked_name
+from ..rules.facts import Facts, written
 from ..wording import month_name, percent, t
 from . import style
 
@@ -26,16 +28,20 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
 
     ``mom``: one panel an indicator, one scale for a group, so that panels compare; months beyond the scale are marked
     with their value. ``base`` and ``yoy``: lines labelled at their ends, one axis a group. ``ratio``: levels, shares of
-    one on axes of their own. Where there is nothing to draw, a sentence says so. Of more than 48 indicators the first
-    of each group are drawn, which the picture says; a group has a picture of its own.
+    one on axes of their own. ``volatility``: how steady growth is. Where there is nothing to draw, a sentence says so.
+    Of more than 48 indicators the first of each group, or the least steady, are drawn, which the picture says; a group
+    has a picture of its own.
     """
-    if checked_name(kind, "kind of picture", KINDS) == "volatility":
-        return plot_volatility(result, group, lang)
+    title = t(f"charts.{checked_name(kind, 'kind of picture', KINDS)}", lang, month=month_name(result.base_month, lang),
+              branch=result.catalog.branch(result.branch).label(lang))
+    if group:
+        title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
+    if kind == "volatility":
+        return _steadiness(result, group, title, lang)
     kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)
     by_group = {g: [k for k in result.keys(kinds, g) if result.series(k, column).notna().any()]
                 for g in ([group] if group else result.groups(kinds))}
     keys = [k for members in by_group.values() for k in members]
-    title = _title(result, kind, group, lang)
     if not keys:
         return style.sentence(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang)).figure
     if kind == "ratio":
@@ -47,12 +53,6 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     else:
         fig, note = _lines(result, by_group, kind, lang, titled=kind != "ratio" and not group), ""
     return style.headline(fig, title, note, style.some_of(sum(map(len, by_group.values())), len(keys), lang))
-
-
-def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> str:
-    title = t(f"charts.{kind}", lang, branch=result.catalog.branch(result.branch).label(lang),
-              month=month_name(result.base_month, lang))
-    return t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang)) if group else title
 
 
 def _first_of_each(by_group: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -177,15 +177,10 @@ def _lines_on(ax: Axes, result: GrowthAnalysis, series: dict[str, pd.Series], ki
     style.label_lines(ax)
 
 
-@style.in_style
-def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str | None = None) -> Figure:
-    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes.
-
-    Of more than 48 indicators the least steady are drawn.
-    """
+def _steadiness(result: GrowthAnalysis, group: str | None, title: str, lang: str) -> Figure:
+    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes."""
     rolling = {k: volatility(result.series(k)) for k in result.keys(("stock", "flow"), group)}
     rolling = {k: sd for k, sd in rolling.items() if sd.notna().any()}
-    title = _title(result, "volatility", group, lang)
     if not rolling:
         return style.sentence(title, lang).figure
     rows = result.summary.set_index("indicator").loc[list(rolling)]
@@ -220,3 +215,53 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],
                ax.plot([], [], "o", ms=6, mfc="white", mec=style.MUTED, label=t("charts.sd", lang))[0]]
     style.legend_below(ax, handles=handles, ncols=2, handletextpad=0.2)
+
+
+# --- the study's facts
+
+_COLOURS = {"holds": style.colours[2], "fails": style.colours[1], "unclear": style.MUTED}
+
+
+@style.in_style
+def plot_facts(result: Facts, lang: str | None = None) -> Figure:
+    """Draw one row a check: what is measured, its interval against the limit, the verdict in words.
+
+    Every row has its own scale, so nothing is compared between rows; the limit is where they all line up.
+    """
+    title = t("charts.facts", lang, branch=result.catalog.branch(result.branch).label(lang))
+    if result.numbers.empty:
+        return style.sentence(title, lang, result.reading(lang)).figure
+    rows = list(result.numbers.itertuples())
+    ax = style.axes_of(None, 0.42 * len(rows) + 1.0)
+    ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
+    ax.set_axis_off()
+    for n, (row, text) in enumerate(zip(rows, result.labelled(lang)["statistic"], strict=True)):
+        if row.part == "a":
+            ax.axhline(n - 0.5, color=style.GRID, lw=0.8)
+            ax.text(0, n, str(row.fact), va="center", fontsize=11)
+        ax.text(0.025, n, style.wrap(text, 56), va="center", fontsize=8.5, linespacing=1.1)
+        _interval(ax, row, n)
+        ax.text(0.885, n, t(f"facts.verdict_{row.verdict}", lang), va="center", fontsize=9, color=_COLOURS[row.verdict])
+    for text in ax.texts:
+        text.set_in_layout(False)       # the axes are as wide as the figure, and their words lie within
+    return style.headline(ax.figure, title, t("charts.facts_note", lang, level=percent(result.spec.level, 0)))
+
+
+def _interval(ax: Axes, row, n: int, middle: float = 0.56, reach: float = 0.15) -> None:
+    above = 1 if row.side == "above" else -1
+    ax.plot([middle, middle], [n - 0.38, n + 0.38], color=style.INK, lw=1.2)
+    ax.annotate("", (middle + 0.02 * above, n - 0.3), (middle, n - 0.3),
+                arrowprops={"arrowstyle": "->", "color": style.INK, "lw": 0.8, "shrinkA": 0, "shrinkB": 0})
+    ax.text(middle - 0.006 * above, n + 0.2, written(row.statistic, row.threshold), va="center",
+            ha="right" if above > 0 else "left", fontsize=7.5, color=style.MUTED)
+    if not np.isfinite(row.value):
+        return
+    ends = [v for v in (row.value, row.lo, row.hi) if np.isfinite(v)]
+    scale = reach / max(max(abs(v - row.threshold) for v in ends), 1e-12)
+    at = {v: middle + (v - row.threshold) * scale for v in ends}
+    text = written(row.statistic, row.value)
+    if np.isfinite(row.lo) and row.hi > row.lo:
+        ax.plot([at[row.lo], at[row.hi]], [n, n], color=_COLOURS[row.verdict], lw=3, alpha=0.45, solid_capstyle="butt")
+        text += f"\n[{written(row.statistic, row.lo)}, {written(row.statistic, row.hi)}]"
+    ax.plot([at[row.value]], [n], "o", ms=6, color=_COLOURS[row.verdict])
+    ax.text(middle + reach + 0.012, n, text, va="center", fontsize=8, color=style.INK)

@@ -158,11 +158,11 @@ class Strategy(Strict):
         return (*self.levers, *self.stress)
 
     @property
-    def cases(self) -> tuple[tuple[str, str, list[str]], ...]:
-        """Every scenario: its kind, its key and the levers pulled in it."""
-        return (("baseline", "baseline", []), *(("lever", one.key, [one.key]) for one in self.levers),
-                *(("bundle", one.key, one.levers) for one in self.bundles),
-                *(("stress", one.key, [one.key]) for one in self.stress))
+    def cases(self) -> dict[str, tuple[str, list[str]]]:
+        """Every scenario by its key: its kind and the levers pulled in it."""
+        return {"baseline": ("baseline", [])} | {one.key: ("lever", [one.key]) for one in self.levers} | {
+            one.key: ("bundle", one.levers) for one in self.bundles} | {
+            one.key: ("stress", [one.key]) for one in self.stress}
 
     @property
     def by_yardsticks(self) -> Strategy:

@@ -25,7 +25,7 @@ from ebank_lib.scenarios import (
     run_scenarios,
     simulate_for,
 )
-from ebank_lib.scenarios.widget import moved
+from ebank_lib.scenarios.what_if import moved
 from ebank_lib.wording import use_language
 
 H, N = 16, 400
