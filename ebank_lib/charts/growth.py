@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], lang: str) -
     blanks = {c: sum(-len(group) % c for group in by_group.values()) for c in (3, 4)}
     columns = min(len(keys), 2) if len(keys) <= 4 else 3 if len(keys) <= 6 or blanks[3] < blanks[4] else 4
     rows = sum(math.ceil(len(group) / columns) for group in by_group.values())
-    fig = style.figure((1.65 if columns < 4 else 1.4) * rows + 0.75)
+    fig = plt.figure(figsize=(style.WIDTH, (1.65 if columns < 4 else 1.4) * rows + 0.75))
     grid, row, off_scale = fig.add_gridspec(rows, columns), 0, False
     for group, members in by_group.items():
         # A stock's months differ by a few per cent, a flow's by dozens: one scale for each kind.
@@ -136,7 +137,7 @@ def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, la
                  for i in range(0, len(keys), MAX_LINES)]
     columns = 1 if len(axes_keys) == 1 else 2
     rows = math.ceil(len(axes_keys) / columns)
-    fig = style.figure((4.0 if rows == 1 else 3.2) * rows)
+    fig = plt.figure(figsize=(style.WIDTH, (4.0 if rows == 1 else 3.2) * rows))
     grid = fig.add_gridspec(rows, columns)
     for n, (group, keys) in enumerate(axes_keys):
         last_alone = n == len(axes_keys) - 1 and n % columns == 0

@@ -7,7 +7,6 @@ The board's table and fan are the same with and without widgets: sliders only ch
 from __future__ import annotations
 
 import html
-import io
 import math
 import numbers
 from collections.abc import Mapping
@@ -19,14 +18,14 @@ from pydantic import ValidationError
 from scipy.stats import beta
 
 from ..config import expected_of
-from ..display import Shown, describe, html_table, plain_text
+from ..display import Shown, describe, html_table, plain_text, say
 from ..errors import ConfigError, EbankError
 from ..monthly import checked_name
 from ..wording import language, t
 from .comparison import Scenarios, both_odds, run_scenarios, said_timing
 from .levers import Drawn, apply_lever, needed_for, said_size
 from .odds import View, measure, said_odds, said_value
-from .strategy import Strategy, Stress, Target
+from .strategy import Move, Strategy, Stress, Target
 
 _MOST = 20.0            # times as high: what bisection tries of a count
 _STEPS = 40
@@ -317,7 +316,6 @@ def lever_board(scenarios: Scenarios, lever: str | None = None, target: str | No
 def _widgets(scenarios: Scenarios, board: LeverBoard):
     """The board with sliders that ask :func:`moved`; it keeps its language: a slider is answered outside the cell."""
     import ipywidgets as w
-    import matplotlib.pyplot as plt
 
     if not board.lever:
         return w.VBox([w.HTML(board.to_html())])
@@ -327,58 +325,48 @@ def _widgets(scenarios: Scenarios, board: LeverBoard):
         return w.Dropdown(options=[(one.label(lang), one.key) for one in items], value=value,
                           description=t(f"scenarios.{name}", lang), **wide)
 
-    lever = choice("lever", scenarios.strategy.pulled, board.lever)
-    target = choice("target", scenarios.strategy.targets, board.target or scenarios.strategy.targets[0].key)
-    reset = w.Button(description=t("scenarios.board_reset", lang))
-    sliders, table, picture = w.VBox(), w.HTML(), w.Image(format="png")
-    stated: dict[str, tuple[float, float]] = {}
-
     def months(name: str, value: int):
         return w.IntSlider(value=value, max=max(_MONTHS, value), description=t(f"scenarios.board_{name}", lang),
                            continuous_update=False, **wide)
 
-    def size(how: str, indicator: str, harm: bool):
-        low, high = stated[indicator]
+    def size(move: Move, low: float, high: float, harm: bool):
         # Twice as far as stated, so that there is room on either side.
         least = max(_LEAST, min(-0.2, math.floor(20 * low) / 10)) if harm else 0.0
-        most = 0.99 if how == "ceiling" else 0.0 if harm and high <= 0 else max(0.2, math.ceil(20 * high) / 10)
+        most = 0.99 if move.how == "ceiling" else 0.0 if harm and high <= 0 else max(0.2, math.ceil(20 * high) / 10)
         return w.FloatRangeSlider(value=(low, high), min=min(low, least), max=max(high, most), step=_STEP,
-                                  description=scenarios.catalog.indicator(indicator).short_label(lang),
+                                  description=scenarios.catalog.indicator(move.indicator).short_label(lang),
                                   readout_format=".1%", continuous_update=False, **wide)
+
+    lever = choice("lever", scenarios.strategy.pulled, board.lever)
+    target = choice("target", scenarios.strategy.targets, board.target or scenarios.strategy.targets[0].key)
+    reset = w.Button(description=t("scenarios.board_reset", lang))
+    box = w.VBox([lever, target, reset, w.VBox()])
 
     def choose(_=None) -> None:
         """Lay out the chosen lever's sliders, each at what evidence or the strategy states."""
-        one = scenarios.lever(lever.value)
+        one, old = scenarios.lever(lever.value), box.children[-1]
         effects = scenarios.drawn[one.key].effects if one.key in scenarios.drawn else ()
         learnt = {effect.move.indicator: effect.range_80 for effect in effects if effect.pooled}
-        stated.clear()
-        stated.update({m.indicator: learnt.get(m.indicator, (m.low or 0.0, m.high or 0.0)) for m in one.moves})
-        for old in sliders.children:
-            old.close()
-        sliders.children = (*(size(move.how, move.indicator, isinstance(one, Stress)) for move in one.moves),
-                            months("delay", one.delay), months("ramp", one.ramp))
-        for slider in sliders.children:
-            slider.observe(reckon, "value")
-        reckon()
+        stated = {m.indicator: learnt.get(m.indicator, (m.low or 0.0, m.high or 0.0)) for m in one.moves}
 
-    def reckon(_=None) -> None:
-        """Show what the sliders say; where that cannot be, why stands in its place and no old picture beside it."""
-        *sizes, delay, ramp = (slider.value for slider in sliders.children)
-        sizes = {name: ends for name, ends in zip(stated, sizes, strict=True) if ends != stated[name]}
-        try:
-            now = moved(scenarios, lever.value, sizes, ramp=ramp, delay=delay)
-        except EbankError as error:
-            said = t("scenarios.board_refused", lang, reason=error)
-            table.value, picture.value = f'<p class="note">{html.escape(said)}</p>', b""
-            return
-        answer, file = LeverBoard(now, lever.value, target.value, lang), io.BytesIO()
-        figure = answer.plot().figure
-        figure.savefig(file, format="png", dpi=100, metadata={"Software": None})
-        plt.close(figure)
-        table.value, picture.value = answer.to_html(), file.getvalue()
+        def answer(**values) -> Shown:
+            *sizes, delay, ramp = values.values()
+            sizes = {name: ends for name, ends in zip(stated, sizes, strict=True) if ends != stated[name]}
+            try:
+                now = moved(scenarios, one.key, sizes, ramp=ramp, delay=delay)
+            except EbankError as error:
+                return say(t("scenarios.board_refused", lang, reason=error))
+            return LeverBoard(now, one.key, target.value, lang)
+
+        sliders = [*(size(move, *stated[move.indicator], isinstance(one, Stress)) for move in one.moves),
+                   months("delay", one.delay), months("ramp", one.ramp)]
+        asked = w.interactive(answer, {"auto_display": True}, **{str(n): slider for n, slider in enumerate(sliders)})
+        box.children = (*box.children[:-1], asked)
+        for part in (*old.children, old):
+            part.close()
 
     choose()
     lever.observe(choose, "value")
     reset.on_click(choose)
-    target.observe(reckon, "value")
-    return w.VBox([lever, target, sliders, reset, table, picture])
+    target.observe(lambda _: box.children[-1].update(), "value")
+    return box
