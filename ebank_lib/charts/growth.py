@@ -48,19 +48,15 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     if kind == "ratio":
         bounded = [k for k in keys if result.catalog.indicators[k].bounded]
         by_group = {"bounded": bounded, "free": [k for k in keys if k not in bounded]}
-    by_group = _first_of_each(by_group)
+    # As many as can be read: the first of each group, then the second of each, and so on.
+    order = sorted((n, at, key) for at, members in enumerate(by_group.values()) for n, key in enumerate(members))
+    chosen = {key for _, _, key in order[:style.MOST]}
+    by_group = {g: kept for g, members in by_group.items() if (kept := [key for key in members if key in chosen])}
     if kind == "mom":
         fig, note = _panels(result, by_group, lang)
     else:
         fig, note = _lines(result, by_group, kind, lang, titled=kind != "ratio" and not group), ""
-    return style.headline(fig, title, note, style.some_of(sum(map(len, by_group.values())), len(keys), lang))
-
-
-def _first_of_each(by_group: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return as many keys as can be read: the first of each group, then the second of each, and so on."""
-    order = sorted((n, at, key) for at, keys in enumerate(by_group.values()) for n, key in enumerate(keys))
-    chosen = {key for _, _, key in order[:style.MOST]}
-    return {group: kept for group, keys in by_group.items() if (kept := [key for key in keys if key in chosen])}
+    return style.headline(fig, title, note, style.some_of(min(style.MOST, len(keys)), len(keys), lang))
 
 
 # --- 环比: small multiples

@@ -147,7 +147,9 @@ def plot_decomposition(found: GrowthDecomposition, ax: Axes | None = None, lang:
     if not np.isfinite(found.growth):
         return style.sentence(ind.label(lang), lang, found.reading(lang))
     drawn = rows.index.isin(rows["change"].abs().nlargest(MOST).index)
-    wide, points = found.wide()[drawn] * 100, add_up(rows[["points"]], TENTH)["points"].iloc[:-1][drawn]
+    wide = found.known.pivot_table(index="branch", columns="indicator", values="points", aggfunc="sum")
+    wide = wide.loc[rows.index[drawn], list(found.parts)] * 100
+    points = add_up(rows[["points"]], TENTH)["points"].iloc[:-1][drawn]
     ax, up, down = style.axes_of(ax, 1.2 + 0.27 * max(len(wide), 2)), wide.clip(lower=0), wide.clip(upper=0)
     start = (up.cumsum(axis=1) - up).where(wide >= 0, down.cumsum(axis=1) - down)
     for key, colour in zip(found.parts, style.colours if len(found.parts) > 1 else [BAND], strict=False):

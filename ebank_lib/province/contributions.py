@@ -65,11 +65,6 @@ class GrowthDecomposition(Shown):
                  "change": rows["change"].sum(), "points": self.growth}
         return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch", **_SOURCES)
 
-    def wide(self) -> pd.DataFrame:
-        """Return the contributions as they are, branches by parts, the largest change first."""
-        wide = self.known.pivot_table(index="branch", columns="indicator", values="points", aggfunc="sum")
-        return wide.loc[self.by().index, list(self.parts)]
-
     def reading(self, lang: str | None = None) -> str:
         """Say in a sentence who made the growth.
 

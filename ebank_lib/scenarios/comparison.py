@@ -392,7 +392,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     check_strategy(strategy, paths.catalog)
     view, targets = View.of(paths, branch), strategy.targets
     seed = paths.seed if seed is None else checked_seed(seed)
-    dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline)[1], strict=True))
+    dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline), strict=True))
     evidence = learn_evidence(paths, strategy.pulled, events) if evidence is None else evidence
     drawn: dict[str, Drawn] = {}
     failed: dict[str, str] = {}

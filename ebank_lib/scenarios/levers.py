@@ -155,8 +155,26 @@ class Effect:
     reason: str = ""
 
     def at(self, z):
-        """Return the size at a point of its distribution, z standard deviations out."""
-        return size_at(self.move, z, self.pooled)
+        """Return the size at a point of its distribution: z = -1.28 and +1.28 are the ends of the 80% range.
+
+        Evidence stands instead of the stated range. A range above 0 is lognormal; of one below 0 the fall,
+        -log(1 + size), is; one from 0 or across it is normal in log(1 + size), and cut at 0 when it begins there; a
+        part of a gap is normal on the logit scale. So what helps never harms and what harms never helps. All effects of
+        a lever rise and fall together.
+        """
+        if self.pooled is not None:
+            return self.pooled.size_at(z)
+        low, high = self.move.low, self.move.high
+        if low == high:
+            return np.zeros_like(np.asarray(z, float))
+        if self.move.how == "ceiling":
+            return expit(_between(logit(low), logit(high), z))
+        if low > 0:
+            return np.exp(_between(np.log(low), np.log(high), z))
+        if high < 0:
+            return np.expm1(-np.exp(_between(np.log(-np.log1p(low)), np.log(-np.log1p(high)), z)))
+        size = np.expm1(_between(np.log1p(low), np.log1p(high), z))
+        return np.maximum(size, 0.0) if low == 0 else size
 
     @property
     def range_80(self) -> tuple[float, float]:
@@ -177,17 +195,16 @@ class Drawn:
         """Whether any effect is a stated range."""
         return any(effect.pooled is None for effect in self.effects)
 
-    def at(self, z: float) -> Drawn:
-        """Return the same lever with every size at one point of its distribution, z standard deviations out."""
+    def at(self, z) -> Drawn:
+        """Return the same lever with every size at a point of its distribution, z standard deviations out."""
         return replace(self, effects=tuple(replace(effect, size=effect.at(z)) for effect in self.effects))
 
     def times(self, factor) -> Drawn:
         """Return the same lever with every size drawn so many times as large, one factor or one a path; no more than
         a whole gap is closed, and no more lost than there is."""
-        def grown(effect: Effect) -> np.ndarray:
-            return np.clip(effect.size * factor, 1e-9 - 1, 1.0 if effect.move.how == "ceiling" else np.inf)
-
-        return replace(self, effects=tuple(replace(effect, size=grown(effect)) for effect in self.effects))
+        most = {"ceiling": 1.0}
+        return replace(self, effects=tuple(replace(one, size=np.clip(
+            one.size * factor, 1e-9 - 1, most.get(one.move.how, np.inf))) for one in self.effects))
 
 
 def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
@@ -195,29 +212,6 @@ def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
     same when n grows."""
     name = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     return np.random.default_rng(np.random.SeedSequence([seed, name])).standard_normal(n)
-
-
-def size_at(move: Move, z, pooled: Pooled | None = None):
-    """Return the size of an effect at a point of its distribution: z = -1.28 and +1.28 are the ends of the 80% range.
-
-    Evidence stands instead of the stated range. A range above 0 is lognormal; of one below 0 the fall, -log(1 + size),
-    is; one from 0 or across it is normal in log(1 + size), and cut at 0 when it begins there; a part of a gap is normal
-    on the logit scale. So what helps never harms and what harms never helps. All effects of a lever rise and fall
-    together.
-    """
-    if pooled is not None:
-        return pooled.size_at(z)
-    low, high = move.low, move.high
-    if low == high:
-        return np.zeros_like(np.asarray(z, float))
-    if move.how == "ceiling":
-        return expit(_between(logit(low), logit(high), z))
-    if low > 0:
-        return np.exp(_between(np.log(low), np.log(high), z))
-    if high < 0:
-        return np.expm1(-np.exp(_between(np.log(-np.log1p(low)), np.log(-np.log1p(high)), z)))
-    size = np.expm1(_between(np.log1p(low), np.log1p(high), z))
-    return np.maximum(size, 0.0) if low == 0 else size
 
 
 def _between(low: float, high: float, z):
@@ -229,7 +223,6 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
 
     A SeriesError says that there is not enough of the evidence asked for and no range stated to fall back on.
     """
-    z = standard_draws(lever.key, view.paths.n, seed)
     effects = []
     for move in lever.moves:
         learnt = evidence[tuple(move.evidence.interventions)] if move.evidence else None
@@ -237,9 +230,8 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
         if reason and move.low is None:
             raise SeriesError(reason, key=lever.key, expected="a range stated as low and high beside the evidence")
         plain = 1.0 if is_share(view.paths.catalog, move.indicator) else np.inf
-        effects.append(Effect(move, size_at(move, z, pooled), plain if move.ceiling is None else move.ceiling, pooled,
-                              reason))
-    return Drawn(lever, tuple(effects))
+        effects.append(Effect(move, np.array(np.nan), plain if move.ceiling is None else move.ceiling, pooled, reason))
+    return Drawn(lever, tuple(effects)).at(standard_draws(lever.key, view.paths.n, seed))
 
 
 def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:

@@ -10,12 +10,16 @@ from scipy.stats import kstest, norm
 
 from ebank_lib.errors import ConfigError, SeriesError
 from ebank_lib.scenarios import Evidence, Lever, Move, Stress, learn_evidence
-from ebank_lib.scenarios.levers import Z90, Pooled, apply_lever, draw, size_at, standard_draws
+from ebank_lib.scenarios.levers import Z90, Effect, Pooled, apply_lever, draw, standard_draws
 from ebank_lib.scenarios.odds import View
 
 H, N = 24, 200
 PAST = {"mobile": np.full(44, 1000.0), "sms": np.full(44, 500.0), "mobile_activity": np.full(44, 0.4),
         "coverage": np.full(44, 0.55), "affluent": np.full(44, 1e4)}
+
+
+def size_at(move, z):
+    return Effect(move, 0.0, np.inf).at(z)
 
 
 def lever(*moves, kind=Lever, **about):
