@@ -28,8 +28,6 @@ from .display import Shown, describe, html_table
 from .monthly import checked_name
 from .wording import cell, cite, language, month_name, number, percent, t
 
-__all__ = ["Peers", "Standing", "compare_peers", "standing"]
-
 YEAR = 12
 MIN_OF_YEAR = 9      # months of the twelve that must be there; one lost workbook must not cost a year
 MIN_OTHERS = 4          # fewer others than this have no percentile worth the name

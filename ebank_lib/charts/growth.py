@@ -36,7 +36,8 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
     title = t(f"charts.{checked_name(kind, 'kind of picture', KINDS)}", lang, month=month_name(result.base_month, lang),
               branch=result.catalog.branch(result.branch).label(lang))
     if group:
-        title = t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang))
+        named = result.catalog.groups[checked_name(group, "group", result.catalog.groups)]
+        title = t("charts.with_group", lang, title=title, group=named(lang))
     if kind == "volatility":
         return _steadiness(result, group, title, lang)
     kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)

@@ -116,8 +116,12 @@ def _pushes(history: pd.DataFrame, reporting: list[str], origin: pd.Period, even
         place = by_branch(history, key).reindex(columns=reporting).rank(axis=1, pct=True).shift()
         for branch in (b for b in reporting if b in there):
             y = there[branch][key].droplevel("branch")
+            # Events that name this indicator, in this branch: a merger that touches everything is no push.
+            aimed = None if events is None else events[np.array([
+                key in indicators.split(";") and (branch in branches.split(";") or not branches)
+                for indicators, branches in zip(events["indicators"], events["branches"], strict=True)], dtype=bool)]
             try:
-                got = find_interventions(y[y.index <= origin], _aimed(events, branch, key))
+                got = find_interventions(y[y.index <= origin], aimed)
             except SeriesError:     # too short or constant: a branch without evidence, not without a history
                 continue
             for row in got.table[got.table["t"] != 0].to_dict("records") if got.log else []:
@@ -127,15 +131,6 @@ def _pushes(history: pd.DataFrame, reporting: list[str], origin: pd.Period, even
                 elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
                     found.append(about)
     return {"named": pd.DataFrame(named, columns=_COLUMNS), "found": pd.DataFrame(found, columns=_COLUMNS)}
-
-
-def _aimed(events: pd.DataFrame | None, branch: str, key: str) -> pd.DataFrame | None:
-    """Events that name this indicator, in this branch: a merger that touches everything is no push."""
-    if events is None or events.empty:
-        return None
-    here = [branch in b.split(";") or not b for b in events["branches"]]
-    aimed = [key in i.split(";") for i in events["indicators"]]
-    return events[np.array(here) & np.array(aimed)].reset_index(drop=True)
 
 
 # ---------------------------------------------------------------- what a lever does
