@@ -264,8 +264,7 @@ def trace(options: argparse.Namespace) -> int:
 
 
 def _value(options: argparse.Namespace) -> int:
-    """Show the printed cells that a value of the panel comes from; of a month that no file has, which months they have.
-    """
+    """Show the printed cells that a value of the panel comes from, or that no file has its month."""
     cleaned = clean(open_source(options.source))
     branch, key = cleaned.catalog.branch(options.branch), cleaned.catalog.indicator(options.indicator)
     month, printed = as_period(options.month), sorted(cleaned.cells["month"].dropna().unique())
