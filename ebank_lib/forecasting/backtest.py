@@ -17,7 +17,7 @@ from ..display import Shown, describe, html_table
 from ..errors import ConfigError, EbankError, SeriesError
 from ..monthly import checked_count, each
 from ..wording import cell, cite, join, language, listed, percent, t
-from .arima import model_name, order_name
+from .candidates import model_name, order_name
 from .forecast import DEFAULT, Forecast, checked, distribution, forecast, heads_of, in_language, reason_in_words
 from .scoring import SIMPLE, SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, observed

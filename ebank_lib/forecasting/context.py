@@ -20,7 +20,7 @@ from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
-from .candidates import ErrorShape, own_shape, panel_shape, panel_weights, run_models, shape_of
+from .candidates import ErrorShape, panel_shape, panel_weights, run_models, shape_of
 from .ets import fit_ets
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
 from .joint import Dependence, Plan, dependence_of, follow_forecast, plan_of
@@ -181,8 +181,9 @@ class Context:
             found = panel_shape([e for _, e in of], [b for b, _ in of], shipped)
             return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
 
-        return own_shape(shipped, **kept_arrays("forecasting-shape", (
-            [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn))
+        found = kept_arrays("forecasting-shape", (
+            [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn)
+        return replace(shipped, quantiles=found["quantiles"], branches=int(found["branches"][0]))
 
     def shape(self, key: str) -> ErrorShape:
         """Return the shape of the combination's errors on an indicator, as all branches have made them.

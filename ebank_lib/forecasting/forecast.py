@@ -16,9 +16,17 @@ from ..display import Shown, html_table
 from ..events import checked_calendar
 from ..monthly import KINDS, checked_count, checked_levels, checked_name, checked_seed, each
 from ..wording import cell, cite, language, listed, month_name, number, percent, t
-from .arima import model_name, order_name, order_of
-from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
-from .series import Prepared, Transform, prepare
+from .candidates import (
+    CANDIDATES,
+    COMBINATIONS,
+    ErrorShape,
+    model_name,
+    order_name,
+    order_of,
+    run_models,
+    shape_of,
+)
+from .series import Prediction, Prepared, Transform, prepare
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120

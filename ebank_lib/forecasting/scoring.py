@@ -17,7 +17,7 @@ from scipy.special import stdtr
 from ..display import Shown, describe, html_table
 from ..monthly import checked_name
 from ..wording import Text, cell, cite, join, language, percent, t
-from .arima import model_name
+from .candidates import model_name
 from .forecast import heads_of
 
 if TYPE_CHECKING:
