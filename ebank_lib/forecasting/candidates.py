@@ -239,26 +239,25 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if ready.constant:
         still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
         return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
-    combined = [model for model in models if model in COMBINATIONS]
+    combined = "combination" in models
     worked, failed = tried(ready.work, horizon, dict.fromkeys([
-        *(m for m in models if m not in COMBINATIONS), *(MEMBERS if combined else ())]))
+        *(m for m in models if m != "combination"), *(MEMBERS if combined else ())]))
     members = {m: worked[m] for m in MEMBERS if m in worked}
     missing = [m for m in MEMBERS if m in failed]
-    for model in combined:
-        if len(members) > 1:
-            worked[model] = COMBINATIONS[model](ready, members)
-        else:
-            failed[model] = failed[missing[0]]
+    if combined and len(members) > 1:
+        worked["combination"] = _combined(ready, members)
+    elif combined:
+        failed["combination"] = failed[missing[0]]
     parts = {m: worked[m] for m in models if m in worked}
     reasons = {m: failed[m] for m in models if m in failed}
     if not parts:
         return {"naive": predict("naive", ready.work, horizon)}, reasons, (
             ("forecasting.fallback", {"n": len(ready.y)}),)
     notes: list[tuple[str, dict]] = []
-    if any(model in parts for model in combined):
+    if "combination" in parts:
         if "snaive_drift" in members:
             notes.append(("forecasting.growth_share", {"share": ready.work.growth_share}))
-        if "combination" in parts and ready.work.weights is not None:
+        if ready.work.weights is not None:
             notes.append(("forecasting.weights_panel", {}))
         if missing:
             notes.append(("forecasting.members_missing", {"members": missing}))
@@ -290,15 +289,6 @@ def _combined(ready: Prepared, members: dict[str, Prediction]) -> Prediction:
         ratio = np.exp(start + lately * np.log(late)) * sd ** (own - 1) * np.arange(1, sd.size + 1) ** ahead
         cov = cov * np.outer(ratio, ratio)
     return Prediction(mean, cov, {m: round(w, 2) for m, w in zip(members, weights.tolist(), strict=True)})
-
-
-def _median(ready: Prepared, members: dict[str, Prediction]) -> Prediction:
-    """Median of the members, month by month: of four, the mean without the highest and the lowest."""
-    return Prediction(np.median([p.mean for p in members.values()], axis=0),
-                      np.mean([p.cov for p in members.values()], axis=0))
-
-
-COMBINATIONS = {"combination": _combined, "median": _median}
 
 
 def panel_weights(works: Iterable[Work]) -> np.ndarray | None:

@@ -201,7 +201,6 @@ class Comparison(Shown):
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the comparison as HTML, the hypotheses below."""
-        lang = language(lang)
         shown = self.table[["other", "n", "horizon", "difference", "statistic", "p_value"]]
         shown = shown.assign(other=[model_name(m, lang) for m in shown["other"]], verdict=[
             t(f"forecasting.verdict_{_verdict(row)}", lang) for row in self.table.itertuples()])
@@ -334,7 +333,6 @@ class Revision(Shown):
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the tables of the revision as HTML: what came, what changed."""
-        lang = language(lang)
         f, label = self.before, in_language(self.before.label, lang) or self.before.unique_id
         limits = [c for c in self.check if c[:3] in ("lo-", "hi-")]
         said = {c: lambda v: f.said(v, lang) for c in ("actual", "y_hat", "old", "new", *limits)}

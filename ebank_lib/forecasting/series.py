@@ -144,7 +144,7 @@ class Work:
     @cached_property
     def adjusted(self) -> np.ndarray:
         """The values less their season, (T,); the very array of the series where there is none."""
-        terms = self.season.at(np.arange(len(self.values)))
+        terms = np.resize(self.season.terms, len(self.values))
         return self.values - terms if terms.any() else self.values
 
     @cached_property
@@ -154,7 +154,7 @@ class Work:
 
     def season_ahead(self, horizon: int) -> np.ndarray:
         """Return the season's terms of the months ahead."""
-        return self.season.at(np.arange(len(self.values), len(self.values) + horizon))
+        return self.season.terms[np.arange(len(self.values), len(self.values) + horizon) % 12]
 
     def until(self, back: int) -> Work:
         """Return the series as it was some months before its end, the calendar's effects as they are known now."""
