@@ -27,6 +27,13 @@ EDGE = 0.9999  # largest partial autocorrelation of a start: on the circle itsel
 
 
 @compiled
+def set_diagonal(a, value):
+    a[:] = 0.0
+    for i in range(a.shape[0]):
+        a[i, i] = value
+
+
+@compiled
 def minimise(x, shape, columns, gaps, tolerance, best, f_best):
     """BFGS (Nocedal & Wright 2006, ch. 6) on `objective` from `x`, overwritten.
 
@@ -42,8 +49,8 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
     if k == 0 or not f < np.inf:
         return f, f < np.inf
     # The information about a partial autocorrelation is about the number of months.
-    first = 1.0 / columns.shape[1]
-    h = first * np.eye(k)
+    h, first = np.zeros((k, k)), 1.0 / columns.shape[1]
+    set_diagonal(h, first)
     fresh, converged = True, False
     for step in range(100 + 20 * k):
         longest = 0.0
@@ -79,7 +86,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
         if not found:
             if fresh:
                 break
-            h = first * np.eye(k)
+            set_diagonal(h, first)
             fresh = True
             continue
         for i in range(k):
@@ -90,7 +97,7 @@ def minimise(x, shape, columns, gaps, tolerance, best, f_best):
         sy, yy = dot(d, y), dot(y, y)
         if sy > 1e-10 * yy:
             if fresh:
-                h = np.sqrt(dot(d, d) / yy) * np.eye(k)
+                set_diagonal(h, np.sqrt(dot(d, d) / yy))
                 fresh = False
             for i in range(k):
                 hy[i] = dot(h[i], y)
