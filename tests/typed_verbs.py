@@ -11,7 +11,7 @@ import ebank_lib as eb
 from ebank_lib.arma import OrderSelection
 from ebank_lib.cleaning import Cleaned
 from ebank_lib.forecasting import Backtest, Forecast, JointPaths
-from ebank_lib.forecasting.revision import Revision
+from ebank_lib.forecasting.scoring import Revision
 from ebank_lib.growth import GrowthAnalysis
 from ebank_lib.peers import Peers
 from ebank_lib.province.league import League

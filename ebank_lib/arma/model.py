@@ -1,7 +1,7 @@
-"""One fitted (seasonal) ARIMA: equation, roots, standard errors, residual tests, forecast, simulation, profiles.
+"""One fitted (seasonal) ARIMA: equation, roots, standard errors, residual tests, forecast.
 
-``y_t = x_t' beta + n_t`` with ``phi(B) Phi(B^s) (1 - B)^d (1 - B^s)^D n_t = theta(B) Theta(B^s) a_t``, ``phi(B) =
-1 - ar1 B - ...``, ``theta(B) = 1 + ma1 B + ...`` (the signs of R and statsmodels) and ``a_t`` independent normal.
+``y_t = x_t' beta + n_t``, x the trend, with ``phi(B) Phi(B^s) (1 - B)^d (1 - B^s)^D n_t = theta(B) Theta(B^s) a_t``,
+``phi(B) = 1 - ar1 B - ...``, ``theta(B) = 1 + ma1 B + ...`` (the signs of R and statsmodels); a_t independent normal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..display import describe
 from ..errors import SeriesError
 from ..monthly import checked_count, checked_levels
 from ..wording import t as words
-from .levels import Design, ahead, check_order, designs, filter_columns, future_index, name_of, state_space
+from .levels import Design, check_order, designs, filter_columns, name_of, state_space
 from .likelihood import expanded, natural, objective
 from .search import Optimum, climb_grid
 
@@ -51,7 +51,7 @@ class ARMA:
     loglik, sigma2 : float
         Exact, at the maximum; of the differenced series, so comparable within one d and D only.
     params, std_errors : Series
-        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``, and the regressors by name.
+        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``.
     """
 
     design: Design = field(repr=False)
@@ -170,7 +170,10 @@ class ARMA:
             return nan, "flat"
         arma = np.linalg.inv(hessian)
         cross = jacobian @ arma
-        return np.block([[arma, cross.T], [cross, self._gls_covariance + cross @ jacobian.T]]), ""
+        v, f, _, _ = self._filtered
+        white = (v[1:] / np.sqrt(f))[:, np.isfinite(f)]
+        gls = self.sigma2 * np.linalg.inv(white @ white.T)
+        return np.block([[arma, cross.T], [cross, gls + cross @ jacobian.T]]), ""
 
     @cached_property
     def space(self) -> tuple[np.ndarray, ...]:
@@ -194,12 +197,6 @@ class ARMA:
         y = d.y.interpolate(limit_direction="both").to_numpy(copy=True)
         y[d.y.isna().to_numpy()] -= d.scale * out[:d.gaps]
         return y
-
-    @cached_property
-    def _gls_covariance(self) -> np.ndarray:
-        v, f, _, _ = self._filtered
-        white = (v[1:] / np.sqrt(f))[:, np.isfinite(f)]
-        return self.sigma2 * np.linalg.inv(white @ white.T) if len(white) else np.zeros((0, 0))
 
     @cached_property
     def std_errors(self) -> pd.Series:
@@ -230,18 +227,21 @@ class ARMA:
         out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
         return out
 
-    def ahead(self, horizon: int, exog=None) -> tuple[np.ndarray, np.ndarray]:
+    def ahead(self, horizon: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (horizon,) of the months after the sample.
 
         The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
         """
-        _, _, a, p = self._filtered
-        mean, variance = ahead(self.space, a[0], p, horizon)
+        (transition, disturbance, observe, _), (_, _, (a, *_), p) = self.space, self._filtered
+        mean, variance = np.empty(horizon), np.empty(horizon)
+        for h in range(horizon):
+            mean[h], variance[h] = observe @ a, observe @ p @ observe
+            a, p = transition @ a, transition @ p @ transition.T + np.outer(disturbance, disturbance)
         spare = self.nobs - self.k + 1
-        return mean + self.design.future(horizon, exog) @ self._beta, np.sqrt(
+        return mean + self.design.future(horizon) @ self._beta, np.sqrt(
             self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
 
-    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
+    def forecast(self, horizon: int = 12, level=(80, 95)) -> pd.DataFrame:
         """Mean and exact Gaussian limits of the months after the sample, see :meth:`ahead`.
 
         Parameters
@@ -249,20 +249,19 @@ class ARMA:
         horizon : int
         level : number or sequence of numbers
             Per cent.
-        exog : DataFrame (horizon, m), optional
-            The months ahead of the regressors that the model was fitted with.
 
         Returns
         -------
         DataFrame
             ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
         """
-        mean, se = self.ahead(checked_count(horizon, "horizon", 600), exog)
+        mean, se = self.ahead(checked_count(horizon, "horizon", 600))
         out = {"y_hat": mean}
         for lv in checked_levels(level):
             z = ndtri(0.5 + lv / 200)
             out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
-        return pd.DataFrame(out, index=future_index(self.y.index, horizon))
+        known = self.y.index
+        return pd.DataFrame(out, index=pd.Index([known[-1] + 1 + h for h in range(int(horizon))], name=known.name))
 
     def tidy(self, lang: str | None = None) -> pd.DataFrame:
         """One row a parameter: ``term, estimate, std_error, statistic, p_value``; ``note`` where errors are absent."""
@@ -287,8 +286,7 @@ class ARMA:
 
         differences = ("(1-B)" + (f"^{self.order[1]}" if self.order[1] > 1 else "")) * bool(self.order[1])
         differences += f"(1-B^{{{season}}})" * self.seasonal_order[1]
-        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + ("" if name in ("mean", "intercept") else
-                    r"\,t" if name in ("slope", "drift") else rf"\,\mathrm{{{name.replace('_', ' ')}}}_t")
+        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + (r"\,t" if name in ("slope", "drift") else "")
                     for name, v in zip(self.design.x.columns, self._beta))
         left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
         right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
@@ -324,14 +322,14 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float, float]]
             ("ARCH-LM", "arch", arch, arch, *(arch_lm(e, arch) if varies and arch else none))]
 
 
-def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto") -> ARMA:
+def fit_arma(y, order, seasonal=None, trend: str = "auto") -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
     The optimum is approached through the smaller orders it contains.
 
     Parameters
     ----------
-    y, exog
+    y
         As of `select_order`.
     order : (p, d, q)
     seasonal : (P, D, Q), optional
@@ -359,7 +357,7 @@ def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto") -> ARMA:
     allowed = np.zeros(np.add(shape, 1), dtype=bool)
     low_p, low_q = (max(p - 3, 0), max(q - 3, 0)) if (p + 1) * (q + 1) > 36 else (0, 0)
     allowed[low_p:, low_q:, sp, sq] = True
-    tried = designs(y, d, big_d, season, exog, trend)
+    tried = designs(y, d, big_d, season, trend)
     for design in tried:
         least = sum(shape) + design.x.shape[1] + 3
         if design.nobs < least:
