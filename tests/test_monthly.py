@@ -94,6 +94,17 @@ def test_a_horizon_is_a_number_of_months_or_refused(horizon):
             verb()
 
 
+def test_a_regressor_goes_by_its_months():
+    x = pd.Series(RNG.standard_normal(60), pd.period_range("2007-01", periods=60, freq="M"), name="x")
+    y = 2 * x.loc["2008-01":"2011-12"] + 0.01 * RNG.standard_normal(48)
+    fit = fit_arma(y, (0, 0, 0), exog=x.set_axis(x.index.to_timestamp()))
+    assert fit.params["x"] == pytest.approx(2, abs=0.02)
+    with pytest.raises(SeriesError, match="exog lacks months of the series"):
+        fit_arma(y, (0, 0, 0), exog=x.set_axis(x.index - 24))
+    with pytest.raises(SeriesError, match="exog lacks months of the series"):
+        fit.forecast(12, exog=x.loc[:"2008-12"])
+
+
 def long(ids, ds, y):
     return pd.DataFrame({"unique_id": ids, "ds": ds, "y": y})
 

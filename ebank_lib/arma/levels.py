@@ -1,7 +1,7 @@
 """Between a series in levels and the differenced one that the likelihood is of, there and back.
 
-There: a series is checked, differenced and scaled, its trend and gaps made columns. Differencing, removing the trend by
-least squares and dividing by the standard deviation change the likelihood by a known constant only.
+There: a series is checked, differenced and scaled, its trend, regressors and gaps made columns. Differencing, removing
+the regressors by least squares and dividing by the standard deviation change the likelihood by a known constant only.
 Scaled so, the search sees the same numbers whatever the unit of the data.
 
 Back: the state space of an ARIMA gives innovations and what is known of the month after the last. The state is that of
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SeriesError
-from ..monthly import regular
+from ..monthly import month_index, regular
 from .likelihood import step_down
 
 MAX_ORDER, MONTHS = 12, 12
@@ -67,8 +67,9 @@ def name_of(order, seasonal) -> str:
 class Design:
     """A series `y` (T,) made ready for the likelihood.
 
-    `x` (T, m) holds what differencing leaves of its trend, in levels. `columns` (gaps + m + 1, T - lost) is what
-    `likelihood.objective` takes: dummies of the missing months, orthonormal columns of `x`, the scaled series.
+    `x` (T, m) holds what is left after differencing of its trend and its regressors, in levels. `columns` (gaps + m +
+    1, T - lost) is what `likelihood.objective` takes: dummies of the missing months, orthonormal columns of `x`, the
+    scaled series.
     `nobs` counts the observed months less those that differencing takes. The coefficients of `x` are ``offset + scale *
     back @ b``, b those of the orthonormal columns. `scale` is 0 where nothing varies about the drift: a straight line.
     """
@@ -92,10 +93,45 @@ class Design:
             return np.inf
         return float(-value - 0.5 * self.nobs * (1 + np.log(2 * np.pi)) - self.nobs * np.log(self.scale))
 
-    def future(self, horizon: int) -> np.ndarray:
-        """Return the trend in the months after the sample, (horizon, m)."""
+    @property
+    def exog(self) -> pd.DataFrame:
+        """The regressors (T, m) without the trend."""
+        return self.x.drop(columns=list(trend_columns(len(self.y), self.trend, self.d + self.big_d)))
+
+    def future(self, horizon: int, exog=None) -> np.ndarray:
+        """Return the trend and the regressors in the months after the sample, (horizon, m)."""
+        names = list(self.exog.columns)
+        if names and exog is None:
+            raise SeriesError("the model has regressors: forecast(exog=...) needs their future", found=None,
+                              expected=f"{horizon} rows of {names}")
         trend = trend_columns(horizon, self.trend, self.d + self.big_d, start=len(self.y) + 1)
-        return np.column_stack([*trend.values(), np.empty((horizon, 0))])
+        frame = exog_frame(exog, future_index(self.y.index, horizon))
+        if list(frame.columns) != names:
+            raise SeriesError("exog has other columns than the fit", found=list(frame.columns), expected=str(names))
+        return np.column_stack([*trend.values(), frame.to_numpy()])
+
+
+def exog_frame(exog, index: pd.Index) -> pd.DataFrame:
+    """Return regressors as a finite float frame on `index`: a Series or frame by its index, an array by its order."""
+    if exog is None:
+        return pd.DataFrame(index=index)
+    if not isinstance(exog, pd.Series | pd.DataFrame):
+        values = np.asarray(exog, dtype=float)
+        if len(values) != len(index):
+            raise SeriesError("exog and series differ in length", found=len(values), expected=str(len(index)))
+        values = values.reshape(len(index), -1)
+        exog = pd.DataFrame(values, index=index, columns=[f"x{i + 1}" for i in range(values.shape[1])])
+    frame = exog.to_frame() if isinstance(exog, pd.Series) else exog
+    if isinstance(index, pd.PeriodIndex):
+        frame = frame.set_axis(month_index(frame.index))
+    lacks = index.difference(frame.index)
+    if len(lacks):
+        raise SeriesError("exog lacks months of the series", found=lacks[0],
+                          expected=f"a value for every label from {index[0]} to {index[-1]}")
+    frame = frame.loc[index].astype(float).rename(columns=str)
+    if not np.isfinite(frame.to_numpy()).all():
+        raise SeriesError("exog holds missing or infinite values", expected="a value for every month")
+    return frame
 
 
 def trend_columns(n: int, trend: str, lost: int, start: int = 1) -> dict[str, np.ndarray]:
@@ -112,16 +148,20 @@ def trend_columns(n: int, trend: str, lost: int, start: int = 1) -> dict[str, np
     return out
 
 
-def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, trend: str = "c") -> Design:
+def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, exog=None, trend: str = "c") -> Design:
     """Check, difference and scale a series; see `Design`."""
-    y = as_series(y)
+    given, y = len(y), as_series(y)
     lost = d + big_d * season
+    if not isinstance(exog, pd.Series | pd.DataFrame | None) and len(exog) == given:
+        exog = exog[given - len(y):]        # an array goes with the series as it was given, leading gaps and all
     x = pd.DataFrame(trend_columns(len(y), trend, d + big_d), index=y.index, dtype=float)
+    exog = exog_frame(exog, y.index)
+    x = pd.concat([x, exog], axis=1)
     missing = y.isna().to_numpy()
     nobs, m = int((~missing).sum()) - lost, x.shape[1]
     if nobs < m + 3:
         raise SeriesError("the series is too short", found=f"{nobs + lost} values",
-                          expected=f"at least {m + 3 + lost} ({m} for the trend, {lost} for differences)")
+                          expected=f"at least {m + 3 + lost} ({m} for trend and regressors, {lost} for differences)")
     filled = y.interpolate(limit_direction="both").to_numpy(copy=True)
 
     def difference(a: np.ndarray) -> np.ndarray:
@@ -134,17 +174,23 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, trend: str = "c") ->
     back, offset = np.zeros((m, m)), np.zeros(m)
     if m:
         size, root = np.sqrt((xw**2).sum(axis=1)), np.sqrt(w.size)
-        norm, r = np.linalg.qr((xw / size[:, None]).T)
+        norm, r = np.linalg.qr((xw / np.where(size > 0, size, 1.0)[:, None]).T)
+        if not size.all() or np.abs(np.diag(r)).min() < 1e-9:
+            raise SeriesError("the regressors are collinear, with one another or with the trend",
+                              found=list(x.columns), expected="a full-rank set (after differencing)")
         back, xw = np.linalg.inv(r) / size[:, None] * root, norm.T * root
         b = xw @ w / w.size
         w, offset = w - b @ xw, back @ b
     scale, least = float(np.sqrt(np.mean(w**2))), 1e-10 * max(np.abs(filled).max(), 1e-300)
     if len(dw) and scale > least:
         known = np.vstack([dw, xw])
-        effects = np.linalg.lstsq(known.T, w, rcond=1e-9)[0]
+        effects, _, rank, _ = np.linalg.lstsq(known.T, w, rcond=1e-9)
+        if rank < len(known):
+            raise SeriesError("the regressors are collinear, in the months that are there", found=list(x.columns),
+                              expected="a full-rank set")
         if np.sqrt(np.mean((w - effects @ known) ** 2)) <= least:   # a line with gaps itself says what is missing
             filled[missing] -= effects[:len(dw)]
-            return prepare(y.where(~missing, filled), d, big_d, season, trend)
+            return prepare(y.where(~missing, filled), d, big_d, season, exog, trend)
     if not scale > least:
         if trend != "ct" or not lost:
             raise SeriesError("the series does not vary" + (" once differenced" if lost else ""), found=f"d = {d}",
@@ -156,21 +202,21 @@ def prepare(y, d: int = 0, big_d: int = 0, season: int = 1, trend: str = "c") ->
                   season)
 
 
-def designs(y, d: int, big_d: int, season: int, trend: str) -> list[Design]:
+def designs(y, d: int, big_d: int, season: int, exog, trend: str) -> list[Design]:
     """Return the series made ready under every trend that `trend` stands for.
 
     "auto" is "c", and with one difference "ct" as well; "ct" alone where the drift is all there is.
     """
     if trend != "auto":
-        return [prepare(y, d, big_d, season, trend)]
+        return [prepare(y, d, big_d, season, exog, trend)]
     drifting = []
     if d + big_d == 1:
         # A drift may be one parameter too many; without it the error is the user's.
         with contextlib.suppress(SeriesError):
-            drifting = [prepare(y, d, big_d, season, "ct")]
+            drifting = [prepare(y, d, big_d, season, exog, "ct")]
         if drifting and drifting[0].scale == 0:
             return drifting
-    return [prepare(y, d, big_d, season, "c"), *drifting]
+    return [prepare(y, d, big_d, season, exog, "c"), *drifting]
 
 
 def state_space(phi, theta, delta):

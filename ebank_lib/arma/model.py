@@ -1,7 +1,7 @@
-"""One fitted (seasonal) ARIMA: equation, roots, standard errors, residual tests, forecast.
+"""One fitted (seasonal) ARIMA: equation, roots, standard errors, residual tests, forecast, simulation, profiles.
 
-``y_t = x_t' beta + n_t``, x the trend, with ``phi(B) Phi(B^s) (1 - B)^d (1 - B^s)^D n_t = theta(B) Theta(B^s) a_t``,
-``phi(B) = 1 - ar1 B - ...``, ``theta(B) = 1 + ma1 B + ...`` (the signs of R and statsmodels); a_t independent normal.
+``y_t = x_t' beta + n_t`` with ``phi(B) Phi(B^s) (1 - B)^d (1 - B^s)^D n_t = theta(B) Theta(B^s) a_t``, ``phi(B) =
+1 - ar1 B - ...``, ``theta(B) = 1 + ma1 B + ...`` (the signs of R and statsmodels) and ``a_t`` independent normal.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ARMA:
     loglik, sigma2 : float
         Exact, at the maximum; of the differenced series, so comparable within one d and D only.
     params, std_errors : Series
-        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``.
+        ``ar1.., ma1.., sar1.., sma1.., mean`` or ``intercept, slope`` or ``drift``, and the regressors by name.
     """
 
     design: Design = field(repr=False)
@@ -227,7 +227,7 @@ class ARMA:
         out["rejects"] = (out["p_value"] < 0.05).astype("boolean").mask(out["p_value"].isna())
         return out
 
-    def ahead(self, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    def ahead(self, horizon: int, exog=None) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (horizon,) of the months after the sample.
 
         The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
@@ -238,10 +238,10 @@ class ARMA:
             mean[h], variance[h] = observe @ a, observe @ p @ observe
             a, p = transition @ a, transition @ p @ transition.T + np.outer(disturbance, disturbance)
         spare = self.nobs - self.k + 1
-        return mean + self.design.future(horizon) @ self._beta, np.sqrt(
+        return mean + self.design.future(horizon, exog) @ self._beta, np.sqrt(
             self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
 
-    def forecast(self, horizon: int = 12, level=(80, 95)) -> pd.DataFrame:
+    def forecast(self, horizon: int = 12, level=(80, 95), exog=None) -> pd.DataFrame:
         """Mean and exact Gaussian limits of the months after the sample, see :meth:`ahead`.
 
         Parameters
@@ -249,13 +249,15 @@ class ARMA:
         horizon : int
         level : number or sequence of numbers
             Per cent.
+        exog : DataFrame (horizon, m), optional
+            The months ahead of the regressors that the model was fitted with.
 
         Returns
         -------
         DataFrame
             ``y_hat, lo-80, hi-80, lo-95, hi-95``, one row a month.
         """
-        mean, se = self.ahead(checked_count(horizon, "horizon", 600))
+        mean, se = self.ahead(checked_count(horizon, "horizon", 600), exog)
         out = {"y_hat": mean}
         for lv in checked_levels(level):
             z = ndtri(0.5 + lv / 200)
@@ -286,7 +288,8 @@ class ARMA:
 
         differences = ("(1-B)" + (f"^{self.order[1]}" if self.order[1] > 1 else "")) * bool(self.order[1])
         differences += f"(1-B^{{{season}}})" * self.seasonal_order[1]
-        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + (r"\,t" if name in ("slope", "drift") else "")
+        x = "".join(f" {'-' if v >= 0 else '+'} {abs(v):.4g}" + ("" if name in ("mean", "intercept") else
+                    r"\,t" if name in ("slope", "drift") else rf"\,\mathrm{{{name.replace('_', ' ')}}}_t")
                     for name, v in zip(self.design.x.columns, self._beta))
         left = factor(ar, -1, 1) + factor(sar, -1, season) + differences + (f"(y_t{x})" if x else " y_t")
         right = (factor(ma, 1, 1) + factor(sma, 1, season) + r"\,a_t").removeprefix(r"\,")
@@ -322,14 +325,14 @@ def residual_tests(model: ARMA) -> list[tuple[str, str, int, int, float, float]]
             ("ARCH-LM", "arch", arch, arch, *(arch_lm(e, arch) if varies and arch else none))]
 
 
-def fit_arma(y, order, seasonal=None, trend: str = "auto") -> ARMA:
+def fit_arma(y, order, seasonal=None, exog=None, trend: str = "auto") -> ARMA:
     """Fit one ARIMA(p, d, q)(P, D, Q)s by exact maximum likelihood.
 
     The optimum is approached through the smaller orders it contains.
 
     Parameters
     ----------
-    y
+    y, exog
         As of `select_order`.
     order : (p, d, q)
     seasonal : (P, D, Q), optional
@@ -357,7 +360,7 @@ def fit_arma(y, order, seasonal=None, trend: str = "auto") -> ARMA:
     allowed = np.zeros(np.add(shape, 1), dtype=bool)
     low_p, low_q = (max(p - 3, 0), max(q - 3, 0)) if (p + 1) * (q + 1) > 36 else (0, 0)
     allowed[low_p:, low_q:, sp, sq] = True
-    tried = designs(y, d, big_d, season, trend)
+    tried = designs(y, d, big_d, season, exog, trend)
     for design in tried:
         least = sum(shape) + design.x.shape[1] + 3
         if design.nobs < least:

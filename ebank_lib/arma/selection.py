@@ -14,7 +14,7 @@ from ..errors import SeriesError, UnknownNameError
 from ..monthly import checked_count, checked_name, checked_seed
 from ..store import kept_arrays
 from ..wording import cell, cite, join, t
-from .levels import MAX_ORDER, MONTHS, Design, as_series, check_order, designs, state_space
+from .levels import MAX_ORDER, MONTHS, Design, as_series, check_order, designs, prepare, state_space
 from .likelihood import natural
 from .model import ARMA, CRITERIA, LABELS, penalty, residual_tests
 from .search import MODES, Optimum, climb_grid
@@ -146,7 +146,7 @@ class OrderSelection(Shown):
     def selection_uncertainty(self, n: int = 100, seed: int = 0) -> pd.DataFrame:
         """How often each order would be chosen, were the chosen model true: a parametric bootstrap.
 
-        `n` series of the same length and gaps are drawn from the best model, and the selection repeated
+        `n` series of the same length, gaps and regressors are drawn from the best model, and the selection repeated
         among the same orders.
 
         Returns
@@ -197,7 +197,7 @@ class OrderSelection(Shown):
 # --- the choice repeated on series drawn from the chosen model
 
 def draws(selection: OrderSelection, n: int, seed: int) -> np.ndarray:
-    """Draw `n` series (n, T) from the best model, each scaled to unit variance, without its trend."""
+    """Draw `n` series (n, T) from the best model, each scaled to unit variance, without regressors."""
     model = selection.best
     transition, disturbance, observe, initial = state_space(model.ar_polynomial, model.ma_polynomial, np.zeros(0))
     value, vector = np.linalg.eigh(initial)
@@ -224,7 +224,7 @@ def picks(selection: OrderSelection, n: int, seed: int) -> np.ndarray:
 
 # --- the choice
 
-def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc",
+def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criterion: str = "aicc", exog=None,
                  mode: str = "fast", trend: str = "auto", seasonal="auto", seed: int = 0,
                  max_order: int | None = None) -> OrderSelection:
     """Fit every ARMA(p, q) up to (max_p, max_q) of the d-th difference by exact ML, with seasons, and choose one.
@@ -238,6 +238,8 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     d : int, optional
         Order of differencing; None lets `stationarity.choose_d` decide, after the differencing over the season.
     criterion : {"aicc", "aic", "bic", "hqic"}
+    exog : DataFrame (T, m), Series or array, optional
+        Regressors in levels, e.g. the share of Spring Festival in each month; a frame is taken by its months.
     mode : {"fast", "thorough"}
         "thorough" adds random starts, drawn with `seed`, to every order.
     trend : {"auto", "n", "c", "ct"}
@@ -283,11 +285,14 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     max_order = 2 * MAX_ORDER if max_order is None else checked_count(max_order, "largest p + q", 2 * MAX_ORDER, 0)
     given = None if auto else seasonal
     (max_p, _, max_q), (sp, big_d, sq, season) = check_order((max_p, 0, max_q), given)
-    months, said = as_series(y), None
+    months, said, x = as_series(y), None, None
+    if exog is not None:        # what the regressors explain is neither a season nor a trend
+        plain = prepare(y, exog=exog)
+        months, x = plain.y - plain.x.to_numpy() @ plain.offset, plain.exog.to_numpy()
     months.index = pd.period_range("2000-01", periods=len(months), freq="M")  # the rules want months, any will do
     if auto:
-        said = _season_of(months)
-        if said[0] in ("strong", "weak"):
+        said = _season_of(months, x)
+        if said[0] in ("strong", "repeated", "weak"):
             big_d, season, sp = int(said[0] == "strong"), MONTHS, min(2, said[1] // (3 * MONTHS))
             sq = sp
     if d is None:
@@ -302,7 +307,7 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
         meant = (order[2] == sp) & (order[3] == sq)
     meant &= order[0] + order[1] <= max_order
     tried = []
-    for design in designs(y, int(d), big_d, season, trend):
+    for design in designs(y, int(d), big_d, season, exog, trend):
         spare = design.nobs - design.x.shape[1] - 3
         allowed = meant & (order.sum(axis=0) <= (spare if design.scale else 0))
         if allowed.any():
@@ -315,10 +320,11 @@ def select_order(y, max_p: int = 5, max_q: int = 5, d: int | None = None, criter
     return min(tried, key=lambda s: s._at(s.chosen, criterion))
 
 
-def _season_of(y: pd.Series) -> tuple[str, int]:
+def _season_of(y: pd.Series, x) -> tuple[str, int]:
     """Return how a season is looked for, in a word, with the months.
 
-    strong: differenced over the year; weak: not; short, few: not at all.
+    strong: differenced over the year; repeated: not, since that would leave nothing of the regressors `x` (T, m); weak:
+    not; short, few: not at all.
     """
     if len(y) < 3 * MONTHS:
         return "few", len(y)
@@ -327,9 +333,10 @@ def _season_of(y: pd.Series) -> tuple[str, int]:
     months = len(without_gaps(y))
     if months < 3 * MONTHS:
         return "few", months
-    if seasonal_strength(y) > STRONG:
-        return "strong", months
-    return "weak" if months >= LONG else "short", months
+    if not seasonal_strength(y) > STRONG:
+        return "weak" if months >= LONG else "short", months
+    repeated = x is not None and (np.ptp(x[MONTHS:] - x[:-MONTHS], axis=0) == 0).any()
+    return "repeated" if repeated else "strong", months
 
 
 def _select(design, allowed, criterion, mode, seed, said) -> OrderSelection:

@@ -49,6 +49,38 @@ def test_too_short_says_the_minimum():
         fit_arma(Y.iloc[:10], (5, 0, 5))
 
 
+@pytest.mark.parametrize(("exog", "says"), [
+    (np.ones(44), "the regressors are collinear, with one another or with the trend"),
+    (np.ones((44, 2)) * np.arange(44)[:, None], "collinear"),
+    (np.where(np.arange(44) == 3, np.nan, 1.0 * np.arange(44)), "exog holds missing or infinite values"),
+    (np.ones(40), "exog and series differ in length"),
+    (pd.Series(1.0, index=MONTHS[:40]), "exog lacks months of the series"),
+    (pd.Series(np.arange(44.0), index=MONTHS + 12), "lacks months"),
+    (pd.Series(np.arange(44.0)), "lacks months"),
+])
+def test_exog(exog, says):
+    with pytest.raises(SeriesError, match=says):
+        fit_arma(Y, (1, 0, 0), exog=exog)
+
+
+def test_exog_goes_by_its_months_not_by_its_order():
+    x = pd.Series(np.sin(np.arange(60)), index=pd.period_range(MONTHS[0] - 8, periods=60, freq="M"), name="x")
+    as_given = fit_arma(Y, (1, 0, 0), exog=x.reindex(MONTHS))
+    shuffled = fit_arma(Y, (1, 0, 0), exog=x.sample(frac=1, random_state=1))
+    pd.testing.assert_series_equal(as_given.params, shuffled.params)
+    ahead = as_given.forecast(6, exog=x.shift(6, freq="M"))
+    with pytest.raises(SeriesError, match="lacks months"):
+        as_given.forecast(12, exog=x)
+    assert ahead.shape == (6, 5)
+
+
+def test_forecast_needs_the_future_of_its_regressors():
+    model = fit_arma(Y, (1, 0, 0), exog=np.sin(np.arange(44)))
+    with pytest.raises(SeriesError, match=r"the model has regressors: forecast\(exog=...\) needs their future"):
+        model.forecast(6)
+    assert model.forecast(6, exog=np.sin(np.arange(44, 50))).shape == (6, 5)
+
+
 @pytest.mark.parametrize("wrong", [0, 1.5, 10**6])
 def test_horizon(wrong):
     with pytest.raises(SeriesError, match="the horizon is out of range"):

@@ -84,11 +84,14 @@ def test_passing_over_is_said():
     assert "passed over" in chosen.why("en")
 
 
-def test_a_drift_is_found():
+def test_regressor_and_drift_are_found():
     rng = np.random.default_rng(5)
-    y = pd.Series(np.cumsum(3 + rng.standard_normal(96)), index=pd.period_range("2003-01", periods=96, freq="M"))
-    chosen = select_order(y, 1, 1, d=1)
+    x = (np.arange(96) % 12 == 1).astype(float)
+    months = pd.period_range("2003-01", periods=96, freq="M")
+    y = pd.Series(np.cumsum(3 + rng.standard_normal(96)) + 20 * x, index=months)
+    chosen = select_order(y, 1, 1, d=1, exog=pd.DataFrame({"festival": x}, index=y.index))
     assert chosen.design.trend == "ct"
+    assert chosen.best.params["festival"] == pytest.approx(20, abs=1.5)
     assert chosen.best.params["drift"] == pytest.approx(3, abs=0.5)
 
 

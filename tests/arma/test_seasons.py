@@ -166,6 +166,14 @@ def test_without_a_season_a_short_series_keeps_its_numbers():
     pd.testing.assert_frame_equal(auto.table, plain.table)
 
 
+def test_a_regressor_that_repeats_every_year_is_not_differenced_away():
+    y = airline(60, 1) / 10
+    festival = months(np.arange(60) % 12 == 1)
+    chosen = select_order(y + 9 * festival, 1, 1, exog=festival.rename("festival"))
+    assert chosen.seasonal_order[1] == 0 and "a regressor repeats every year" in chosen.why("en")
+    assert "festival" in chosen.best.params
+
+
 def test_a_seasonal_order_is_a_triple_of_twelve_months_or_has_its_season():
     y = airline(48, 3)
     assert fit_arma(y, (0, 1, 1), (0, 1, 1)).loglik == fit_arma(y, (0, 1, 1), (0, 1, 1, 12)).loglik
