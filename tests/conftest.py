@@ -139,10 +139,7 @@ def _summaries(n: int, total: bool = False, lang: str = "zh") -> list[dict]:
                          "goal": dict.fromkeys(("zh", "en"), "80.0%"), "short": max(0.0, 0.3 * (0.5 - p)),
                          "then": dict.fromkeys(("zh", "en"), f"{80 * (1 - max(0.0, 0.3 * (0.5 - p))):.1f}%")}
                         for k, (p, (zh, en)) in enumerate(zip(odds, names, strict=True))],
-            "state": [], "not_done": {}, "parameters": {"source": "data/s", "horizon": 12},
-            "hashes": {"panel": f"{at:064d}", "code": "0" * 64,
-                       "notebooks": {"04_forecasting": "0" * 64}},
-            "files": [{"file": f"{month}.xlsx", "sha256": "0" * 64} for month in months[:36]],
+            "state": [], "not_done": {},
         }
         check = [{"month": months[35], "actual": y[-1], "y_hat": y[-2], "lo-95": y[-2] * 0.9, "hi-95": y[-2] * 0.95,
                   "inside-95": bool(at % 7)}]

@@ -143,6 +143,23 @@ def test_what_is_missing_and_what_no_cell_printed_are_said_in_words(capsys, clea
         assert code == 0 and out.splitlines()[0].endswith(f" = {word}")
 
 
+@pytest.mark.parametrize(("month", "lang", "says"), [
+    ("2008-05", "zh", "没有一个源文件有2008年5月的数据：各文件涵盖2008年1月至2011年8月中的43个月，"
+                      "离它最近的是2008年4月、2008年6月"),
+    ("2008-05", "en", "no file of the source has May 2008: they cover 43 months from Jan 2008 to Aug 2011, "
+                      "the nearest of them Apr 2008, Jun 2008"),
+    ("2012-02", "en", "no file of the source has Feb 2012: they cover 43 months from Jan 2008 to Aug 2011, "
+                      "the nearest of them Aug 2011"),
+    ("2007-12", "en", "no file of the source has Dec 2007: they cover 43 months from Jan 2008 to Aug 2011, "
+                      "the nearest of them Jan 2008"),
+])
+@pytest.mark.usefixtures("_cleaned_once")
+def test_of_a_month_that_no_file_has_it_is_said_which_months_they_have(capsys, month, lang, says):
+    words = ["trace", *SAMPLE, "--branch", "rizhao", "--indicator", "sms", "--month", month, "--lang", lang]
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "") and out.splitlines()[1] == says
+
+
 def _with_a_gap(cleaned, branch, month):
     import dataclasses
 

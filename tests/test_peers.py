@@ -13,8 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from ebank_lib.catalog import Branch, Catalog, Indicator, Texts
 from ebank_lib.errors import UnknownNameError
-from ebank_lib.peers import compare_peers
-from ebank_lib.peers.position import matrix, months_since, percentile_interval
+from ebank_lib.peers import compare_peers, matrix, months_since, percentile_interval
 
 MONTHS = pd.period_range("2008-01", periods=44, freq="M")
 

@@ -11,16 +11,16 @@ import ebank_lib as eb
 from ebank_lib.arma import OrderSelection
 from ebank_lib.cleaning import Cleaned
 from ebank_lib.forecasting import Backtest, Forecast, JointPaths
-from ebank_lib.forecasting.revision import Revision
+from ebank_lib.forecasting.scoring import Revision
 from ebank_lib.growth import GrowthAnalysis
-from ebank_lib.peers.position import Peers
+from ebank_lib.peers import Peers
 from ebank_lib.province.league import League
 from ebank_lib.rules.facts import Facts
 from ebank_lib.rules.problems import Assessment
 from ebank_lib.scenarios import Strategy
 from ebank_lib.scenarios.comparison import Scenarios
-from ebank_lib.scenarios.required import RequiredEffects
 from ebank_lib.scenarios.targets import Targets
+from ebank_lib.scenarios.what_if import RequiredEffects
 from ebank_lib.sources import Source
 from ebank_lib.stationarity import Battery
 

@@ -38,13 +38,6 @@ def as_series(y) -> pd.Series:
     return y.iloc[np.flatnonzero(y.notna())[0]:]
 
 
-def future_index(index: pd.Index, horizon: int) -> pd.Index:
-    """Return the `horizon` labels that follow `index`."""
-    if isinstance(index, pd.PeriodIndex):
-        return pd.period_range(index[-1] + 1, periods=horizon, freq=index.freq, name=index.name)
-    return pd.RangeIndex(index[-1] + 1, index[-1] + 1 + horizon, name=index.name)
-
-
 def check_order(order, seasonal) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
     """Return both orders as tuples of int, the season among them, or say what is wrong with them."""
     order, seasonal = (np.atleast_1d(np.asarray(given, dtype=object)).tolist()
@@ -99,11 +92,6 @@ class Design:
         if self.scale == 0:
             return np.inf
         return float(-value - 0.5 * self.nobs * (1 + np.log(2 * np.pi)) - self.nobs * np.log(self.scale))
-
-    @property
-    def lost(self) -> int:
-        """Months that differencing takes."""
-        return self.d + self.big_d * self.season
 
     @property
     def exog(self) -> pd.DataFrame:
@@ -290,17 +278,6 @@ def filter_columns(transition, disturbance, observe, initial, columns, missing, 
             a, p = a + np.outer(v[:, s], covariance / f[s]), p - np.outer(covariance, covariance) / f[s]
         a, p = a @ transition.T, transition @ p @ transition.T + np.outer(disturbance, disturbance)
     return v, f, a, p
-
-
-def ahead(space, a, p, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance / sigma2 (horizon,) of the months after the last, given what is known of its next state."""
-    transition, disturbance, observe, _ = space
-    mean, variance = np.empty(horizon), np.empty(horizon)
-    for h in range(horizon):
-        mean[h], variance[h] = observe @ a, observe @ p @ observe
-        a = transition @ a
-        p = transition @ p @ transition.T + np.outer(disturbance, disturbance)
-    return mean, variance
 
 
 def shock_weights(space, horizon: int) -> np.ndarray:

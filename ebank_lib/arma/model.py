@@ -18,7 +18,7 @@ from ..display import describe
 from ..errors import SeriesError
 from ..monthly import checked_count, checked_levels
 from ..wording import t as words
-from .levels import Design, ahead, check_order, designs, filter_columns, future_index, name_of, state_space
+from .levels import Design, check_order, designs, filter_columns, name_of, state_space
 from .likelihood import expanded, natural, objective
 from .search import Optimum, climb_grid
 
@@ -170,7 +170,10 @@ class ARMA:
             return nan, "flat"
         arma = np.linalg.inv(hessian)
         cross = jacobian @ arma
-        return np.block([[arma, cross.T], [cross, self._gls_covariance + cross @ jacobian.T]]), ""
+        v, f, _, _ = self._filtered
+        white = (v[1:] / np.sqrt(f))[:, np.isfinite(f)]
+        gls = self.sigma2 * np.linalg.inv(white @ white.T)
+        return np.block([[arma, cross.T], [cross, gls + cross @ jacobian.T]]), ""
 
     @cached_property
     def space(self) -> tuple[np.ndarray, ...]:
@@ -194,12 +197,6 @@ class ARMA:
         y = d.y.interpolate(limit_direction="both").to_numpy(copy=True)
         y[d.y.isna().to_numpy()] -= d.scale * out[:d.gaps]
         return y
-
-    @cached_property
-    def _gls_covariance(self) -> np.ndarray:
-        v, f, _, _ = self._filtered
-        white = (v[1:] / np.sqrt(f))[:, np.isfinite(f)]
-        return self.sigma2 * np.linalg.inv(white @ white.T) if len(white) else np.zeros((0, 0))
 
     @cached_property
     def std_errors(self) -> pd.Series:
@@ -235,8 +232,11 @@ class ARMA:
 
         The variance is the residual sum of squares over the degrees of freedom left, as R's forecast package has it.
         """
-        _, _, a, p = self._filtered
-        mean, variance = ahead(self.space, a[0], p, horizon)
+        (transition, disturbance, observe, _), (_, _, (a, *_), p) = self.space, self._filtered
+        mean, variance = np.empty(horizon), np.empty(horizon)
+        for h in range(horizon):
+            mean[h], variance[h] = observe @ a, observe @ p @ observe
+            a, p = transition @ a, transition @ p @ transition.T + np.outer(disturbance, disturbance)
         spare = self.nobs - self.k + 1
         return mean + self.design.future(horizon, exog) @ self._beta, np.sqrt(
             self.sigma2 * (self.nobs / spare if spare > 0 else 1.0) * variance)
@@ -262,7 +262,8 @@ class ARMA:
         for lv in checked_levels(level):
             z = ndtri(0.5 + lv / 200)
             out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
-        return pd.DataFrame(out, index=future_index(self.y.index, horizon))
+        known = self.y.index
+        return pd.DataFrame(out, index=pd.Index([known[-1] + 1 + h for h in range(int(horizon))], name=known.name))
 
     def tidy(self, lang: str | None = None) -> pd.DataFrame:
         """One row a parameter: ``term, estimate, std_error, statistic, p_value``; ``note`` where errors are absent."""

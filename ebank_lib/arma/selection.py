@@ -39,10 +39,8 @@ class OrderSelection(Shown):
     ----------
     order, seasonal_order : (p, d, q), (P, D, Q, s)
         The chosen one: lowest criterion among the regular orders.
-    raw_order : (p, d, q)
-        What the criterion alone would have chosen.
     chosen, raw : (p, q, P, Q)
-        Both again, as the orders of the grid are called.
+        It again, as the orders of the grid are called, and what the criterion alone would have chosen.
     criterion : str
     best : ARMA
         The chosen model.
@@ -69,10 +67,6 @@ class OrderSelection(Shown):
     @property
     def seasonal_order(self) -> tuple[int, int, int, int]:
         return _orders(self.chosen, self.design)[1]
-
-    @property
-    def raw_order(self) -> tuple[int, int, int]:
-        return _orders(self.raw, self.design)[0]
 
     def fit(self, p: int, q: int, P: int | None = None, Q: int | None = None) -> ARMA:
         """Return the fitted model of any order of the grid; P and Q are, where left out, those of the chosen one."""

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..forecasting.arima import model_name
 from ..forecasting.backtest import Backtest
+from ..forecasting.candidates import model_name
 from ..forecasting.forecast import Forecast, in_language
-from ..forecasting.revision import Revision
-from ..forecasting.scoring import SIMPLE
+from ..forecasting.scoring import SIMPLE, Revision
 from ..wording import number, t
 from . import style
 from .style import BAND, EVENT, INK, MUTED, colours, label_lines, legend_above, month_axis, month_numbers

@@ -1,10 +1,12 @@
-"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility."""
+"""Figures 4-1 (环比), 4-3 (定基) and 4-4 (ratios) of the study for any branch; growth on the year; volatility; and the
+study's facts, each figure with its interval beside its limit."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure
 
 from ..growth import GrowthAnalysis, volatility
 from ..monthly import checked_name
+from ..rules.facts import Facts, written
 from ..wording import month_name, percent, t
 from . import style
 
@@ -26,40 +29,35 @@ def plot_growth(result: GrowthAnalysis, kind: str = "mom", group: str | None = N
 
     ``mom``: one panel an indicator, one scale for a group, so that panels compare; months beyond the scale are marked
     with their value. ``base`` and ``yoy``: lines labelled at their ends, one axis a group. ``ratio``: levels, shares of
-    one on axes of their own. Where there is nothing to draw, a sentence says so. Of more than 48 indicators the first
-    of each group are drawn, which the picture says; a group has a picture of its own.
+    one on axes of their own. ``volatility``: how steady growth is. Where there is nothing to draw, a sentence says so.
+    Of more than 48 indicators the first of each group, or the least steady, are drawn, which the picture says; a group
+    has a picture of its own.
     """
-    if checked_name(kind, "kind of picture", KINDS) == "volatility":
-        return plot_volatility(result, group, lang)
+    title = t(f"charts.{checked_name(kind, 'kind of picture', KINDS)}", lang, month=month_name(result.base_month, lang),
+              branch=result.catalog.branch(result.branch).label(lang))
+    if group:
+        named = result.catalog.groups[checked_name(group, "group", result.catalog.groups)]
+        title = t("charts.with_group", lang, title=title, group=named(lang))
+    if kind == "volatility":
+        return _steadiness(result, group, title, lang)
     kinds, column = (("ratio",), "y") if kind == "ratio" else (("stock", "flow"), kind)
     by_group = {g: [k for k in result.keys(kinds, g) if result.series(k, column).notna().any()]
                 for g in ([group] if group else result.groups(kinds))}
     keys = [k for members in by_group.values() for k in members]
-    title = _title(result, kind, group, lang)
     if not keys:
         return style.sentence(title, lang, t(f"charts.{'no_ratio' if kind == 'ratio' else 'nothing'}", lang)).figure
     if kind == "ratio":
         bounded = [k for k in keys if result.catalog.indicators[k].bounded]
         by_group = {"bounded": bounded, "free": [k for k in keys if k not in bounded]}
-    by_group = _first_of_each(by_group)
+    # As many as can be read: the first of each group, then the second of each, and so on.
+    order = sorted((n, at, key) for at, members in enumerate(by_group.values()) for n, key in enumerate(members))
+    chosen = {key for _, _, key in order[:style.MOST]}
+    by_group = {g: kept for g, members in by_group.items() if (kept := [key for key in members if key in chosen])}
     if kind == "mom":
         fig, note = _panels(result, by_group, lang)
     else:
         fig, note = _lines(result, by_group, kind, lang, titled=kind != "ratio" and not group), ""
-    return style.headline(fig, title, note, style.some_of(sum(map(len, by_group.values())), len(keys), lang))
-
-
-def _title(result: GrowthAnalysis, kind: str, group: str | None, lang: str) -> str:
-    title = t(f"charts.{kind}", lang, branch=result.catalog.branch(result.branch).label(lang),
-              month=month_name(result.base_month, lang))
-    return t("charts.with_group", lang, title=title, group=result.catalog.groups[group](lang)) if group else title
-
-
-def _first_of_each(by_group: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return as many keys as can be read: the first of each group, then the second of each, and so on."""
-    order = sorted((n, at, key) for at, keys in enumerate(by_group.values()) for n, key in enumerate(keys))
-    chosen = {key for _, _, key in order[:style.MOST]}
-    return {group: kept for group, keys in by_group.items() if (kept := [key for key in keys if key in chosen])}
+    return style.headline(fig, title, note, style.some_of(min(style.MOST, len(keys)), len(keys), lang))
 
 
 # --- 环比: small multiples
@@ -69,7 +67,7 @@ def _panels(result: GrowthAnalysis, by_group: dict[str, list[str]], lang: str) -
     blanks = {c: sum(-len(group) % c for group in by_group.values()) for c in (3, 4)}
     columns = min(len(keys), 2) if len(keys) <= 4 else 3 if len(keys) <= 6 or blanks[3] < blanks[4] else 4
     rows = sum(math.ceil(len(group) / columns) for group in by_group.values())
-    fig = style.figure((1.65 if columns < 4 else 1.4) * rows + 0.75)
+    fig = plt.figure(figsize=(style.WIDTH, (1.65 if columns < 4 else 1.4) * rows + 0.75))
     grid, row, off_scale = fig.add_gridspec(rows, columns), 0, False
     for group, members in by_group.items():
         # A stock's months differ by a few per cent, a flow's by dozens: one scale for each kind.
@@ -136,7 +134,7 @@ def _lines(result: GrowthAnalysis, by_group: dict[str, list[str]], kind: str, la
                  for i in range(0, len(keys), MAX_LINES)]
     columns = 1 if len(axes_keys) == 1 else 2
     rows = math.ceil(len(axes_keys) / columns)
-    fig = style.figure((4.0 if rows == 1 else 3.2) * rows)
+    fig = plt.figure(figsize=(style.WIDTH, (4.0 if rows == 1 else 3.2) * rows))
     grid = fig.add_gridspec(rows, columns)
     for n, (group, keys) in enumerate(axes_keys):
         last_alone = n == len(axes_keys) - 1 and n % columns == 0
@@ -177,15 +175,10 @@ def _lines_on(ax: Axes, result: GrowthAnalysis, series: dict[str, pd.Series], ki
     style.label_lines(ax)
 
 
-@style.in_style
-def plot_volatility(result: GrowthAnalysis, group: str | None = None, lang: str | None = None) -> Figure:
-    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes.
-
-    Of more than 48 indicators the least steady are drawn.
-    """
+def _steadiness(result: GrowthAnalysis, group: str | None, title: str, lang: str) -> Figure:
+    """Draw how steady growth is: ranked over the whole period, and over the last twelve months as time goes."""
     rolling = {k: volatility(result.series(k)) for k in result.keys(("stock", "flow"), group)}
     rolling = {k: sd for k, sd in rolling.items() if sd.notna().any()}
-    title = _title(result, "volatility", group, lang)
     if not rolling:
         return style.sentence(title, lang).figure
     rows = result.summary.set_index("indicator").loc[list(rolling)]
@@ -220,3 +213,53 @@ def _ranking(ax: Axes, rows: pd.DataFrame, names: list[str], colours: list[str],
     handles = [ax.plot([], [], "o", ms=6, color=style.MUTED, label=t("charts.robust_sd", lang))[0],
                ax.plot([], [], "o", ms=6, mfc="white", mec=style.MUTED, label=t("charts.sd", lang))[0]]
     style.legend_below(ax, handles=handles, ncols=2, handletextpad=0.2)
+
+
+# --- the study's facts
+
+_COLOURS = {"holds": style.colours[2], "fails": style.colours[1], "unclear": style.MUTED}
+
+
+@style.in_style
+def plot_facts(result: Facts, lang: str | None = None) -> Figure:
+    """Draw one row a check: what is measured, its interval against the limit, the verdict in words.
+
+    Every row has its own scale, so nothing is compared between rows; the limit is where they all line up.
+    """
+    title = t("charts.facts", lang, branch=result.catalog.branch(result.branch).label(lang))
+    if result.numbers.empty:
+        return style.sentence(title, lang, result.reading(lang)).figure
+    rows = list(result.numbers.itertuples())
+    ax = style.axes_of(None, 0.42 * len(rows) + 1.0)
+    ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
+    ax.set_axis_off()
+    for n, (row, text) in enumerate(zip(rows, result.labelled(lang)["statistic"], strict=True)):
+        if row.part == "a":
+            ax.axhline(n - 0.5, color=style.GRID, lw=0.8)
+            ax.text(0, n, str(row.fact), va="center", fontsize=11)
+        ax.text(0.025, n, style.wrap(text, 56), va="center", fontsize=8.5, linespacing=1.1)
+        _interval(ax, row, n)
+        ax.text(0.885, n, t(f"facts.verdict_{row.verdict}", lang), va="center", fontsize=9, color=_COLOURS[row.verdict])
+    for text in ax.texts:
+        text.set_in_layout(False)       # the axes are as wide as the figure, and their words lie within
+    return style.headline(ax.figure, title, t("charts.facts_note", lang, level=percent(result.spec.level, 0)))
+
+
+def _interval(ax: Axes, row, n: int, middle: float = 0.56, reach: float = 0.15) -> None:
+    above = 1 if row.side == "above" else -1
+    ax.plot([middle, middle], [n - 0.38, n + 0.38], color=style.INK, lw=1.2)
+    ax.annotate("", (middle + 0.02 * above, n - 0.3), (middle, n - 0.3),
+                arrowprops={"arrowstyle": "->", "color": style.INK, "lw": 0.8, "shrinkA": 0, "shrinkB": 0})
+    ax.text(middle - 0.006 * above, n + 0.2, written(row.statistic, row.threshold), va="center",
+            ha="right" if above > 0 else "left", fontsize=7.5, color=style.MUTED)
+    if not np.isfinite(row.value):
+        return
+    ends = [v for v in (row.value, row.lo, row.hi) if np.isfinite(v)]
+    scale = reach / max(max(abs(v - row.threshold) for v in ends), 1e-12)
+    at = {v: middle + (v - row.threshold) * scale for v in ends}
+    text = written(row.statistic, row.value)
+    if np.isfinite(row.lo) and row.hi > row.lo:
+        ax.plot([at[row.lo], at[row.hi]], [n, n], color=_COLOURS[row.verdict], lw=3, alpha=0.45, solid_capstyle="butt")
+        text += f"\n[{written(row.statistic, row.lo)}, {written(row.statistic, row.hi)}]"
+    ax.plot([at[row.value]], [n], "o", ms=6, color=_COLOURS[row.verdict])
+    ax.text(middle + reach + 0.012, n, text, va="center", fontsize=8, color=style.INK)

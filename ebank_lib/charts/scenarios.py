@@ -166,7 +166,7 @@ def plot_scenarios(scenarios: Scenarios, target: str, ax: Axes | None = None, la
     ax.axvline(rows[0]["p_at"], color=MUTED, lw=0.8, zorder=1)
     ax.set_xlim(0, 1.08)
     _odds_axis(ax)
-    return _finish(ax, title, _names(scenarios, rows, lang),
+    return _finish(ax, title, [wrap(scenarios.name(row["scenario"], lang), 46) for row in rows],
                    _key({f"kind_{row['kind']}": _COLOUR[row["kind"]] for row in rows}, lang))
 
 
@@ -206,7 +206,7 @@ def plot_tornado(scenarios: Scenarios, target: str, ax: Axes | None = None, lang
         _odds_axis(ax)
     else:
         ax.xaxis.set_major_formatter(lambda v, _: written(v))
-    return _finish(ax, title, _names(scenarios, rows, lang), [
+    return _finish(ax, title, [wrap(scenarios.name(row["scenario"], lang), 46) for row in rows], [
         *_key({f"tornado_{side}": colour for side, (colour, _) in ends.items()}, lang),
         Line2D([], [], color=MUTED, label=f"{t('scenarios.baseline', lang)} {written(centre)}")])
 
@@ -257,10 +257,6 @@ def plot_paths(scenarios: Scenarios, scenario: str, target: str, ax: Axes | None
 def _no_target(scenarios: Scenarios, ax: Axes | None, lang: str) -> Axes:
     title = t("scenarios.scenarios_caption", lang, branch=scenarios.catalog.branch(scenarios.branch).label(lang))
     return style.sentence(title, lang, scenarios.sentences(lang)[0], ax)
-
-
-def _names(scenarios: Scenarios, rows: list[dict], lang: str) -> list[str]:
-    return [wrap(scenarios.name(row["scenario"], lang), 46) for row in rows]
 
 
 def _odds_axis(ax: Axes) -> None:

@@ -121,16 +121,10 @@ def in_style(plot: Callable) -> Callable:
     return drawn
 
 
-def figure(height: float, width: float = WIDTH) -> Figure:
-    """Return an empty figure of so many inches."""
-    return plt.figure(figsize=(width, height), layout="constrained")
-
-
 def panels(rows: int = 1, columns: int = 1, height: float = 4.0, width: float = WIDTH,
            **options) -> tuple[Figure, np.ndarray]:
     """Return a figure with rows x columns of axes, as :func:`matplotlib.pyplot.subplots` makes them."""
-    fig = figure(height, width)
-    return fig, fig.subplots(rows, columns, squeeze=False, **options)
+    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", squeeze=False, **options)
 
 
 def some_of(n: int, total: int, lang: str, words: str = "charts.some") -> str:

@@ -31,7 +31,7 @@ from ..reports.cells import Cell, Origin, Sentence, cells_at, value_text
 from ..reports.content import Content, Item, read_content, words_of
 from ..reports.page import About, make_brief, said_in
 from ..sources import open_source
-from ..wording import has, month_name, t
+from ..wording import has, listed, month_name, t
 from .answers import print_ledger
 
 _FEW = 12       # printed cells, and places, that are listed without being asked
@@ -264,17 +264,24 @@ def trace(options: argparse.Namespace) -> int:
 
 
 def _value(options: argparse.Namespace) -> int:
-    """Show the printed cells that a value of the panel comes from."""
+    """Show the printed cells that a value of the panel comes from, or that no file has its month."""
     cleaned = clean(open_source(options.source))
-    rows = cleaned.trace(options.branch, options.month, options.indicator)
     branch, key = cleaned.catalog.branch(options.branch), cleaned.catalog.indicator(options.indicator)
-    value = cleaned.panel[key.key].get((branch.id, as_period(options.month)))
+    month, printed = as_period(options.month), sorted(cleaned.cells["month"].dropna().unique())
+    absent = month is not None and month not in printed
+    rows = cleaned.entries[:0] if absent and month not in cleaned.months else cleaned.trace(
+        options.branch, options.month, options.indicator)
+    value = cleaned.panel[key.key].get((branch.id, month))
     missing = value is None or value != value
     shown = t("cli.missing") if missing else f"{value:,.10g} {cleaned.catalog.unit_label(key.key)}".strip()
     print(f"{branch.label()} · {key.label()} · {options.month} = {shown}")
-    if rows.empty:
+    if absent:
+        near = [[m for m in printed if m < month][-1:], [m for m in printed if m > month][:1]]
+        print(t("cli.no_file", month=month_name(month), n=len(printed), first=month_name(printed[0]),
+                last=month_name(printed[-1]), near=listed(month_name(m) for one in near for m in one)))
+    elif rows.empty:
         print(t("cli.no_cell"))
-    else:
+    if not rows.empty:
         print_ledger(rows[["file", "sheet", "row", "column", "text", "unit", "decision", "rule", "before", "after",
                             "reason"]])
     return 0

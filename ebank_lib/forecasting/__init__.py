@@ -1,6 +1,5 @@
 """Series -> forecast with limits and paths, and a backtest that says how far to trust it."""
 
-from .adjustment import seasonally_adjust
 from .backtest import Backtest, Backtests, backtest
 from .context import Context
 from .forecast import Forecast, forecast, simulate_paths
@@ -16,9 +15,8 @@ from .indicator import (
 )
 from .joint import JointPaths
 from .many import forecast_many
-from .revision import Revision, revise
-from .scoring import Comparison, Grade, compare, diebold_mariano
-from .series import kind_of, modelling_scale
+from .scoring import Comparison, Grade, Revision, compare, diebold_mariano, revise
+from .series import kind_of, modelling_scale, seasonally_adjust
 
 __all__ = ["Backtest", "Backtests", "Comparison", "Context", "Forecast", "Grade", "JointPaths", "Revision", "backtest",
            "backtest_branches", "backtest_indicator", "backtest_many", "compare", "diebold_mariano", "forecast",

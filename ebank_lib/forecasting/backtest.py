@@ -17,7 +17,7 @@ from ..display import Shown, describe, html_table
 from ..errors import ConfigError, EbankError, SeriesError
 from ..monthly import checked_count, each
 from ..wording import cell, cite, join, language, listed, percent, t
-from .arima import model_name, order_name
+from .candidates import model_name, order_name
 from .forecast import DEFAULT, Forecast, checked, distribution, forecast, heads_of, in_language, reason_in_words
 from .scoring import SIMPLE, SURE, Grade, compare, crps, grade_rule, scores_of
 from .series import as_monthly, observed
@@ -138,19 +138,17 @@ class Backtest(Shown):
         if grade.letter != "E":
             scores = self._by_model.set_index("model")
             mine, best = scores.loc[first], scores["mase"].idxmin()
-            if grade.letter in "AB" and not self._sure(scores.reindex(SIMPLE)["ratio"].idxmin()):
-                parts.append(t("forecasting.lead_chance", lang,
-                               n=cite(grade.origins, cell("grade", "origins", model=first))))
+            if grade.letter in "AB":
+                against = compare(self, other=scores.reindex(SIMPLE)["ratio"].idxmin())
+                if not (against.table["p_value"] < SURE).all():
+                    parts.append(t("forecasting.lead_chance", lang,
+                                   n=cite(grade.origins, cell("grade", "origins", model=first))))
             if best not in SIMPLE and scores.loc[best, "mase"] <= _BETTER * mine["mase"]:
                 less, mase = (cite(f"{scores.loc[m, 'mase']:.2f}", cell("backtest", "mase", model=m))
                               for m in (best, first))
                 parts.append(t("forecasting.other_better", lang, other=model_name(best, lang),
                                model=model_name(first, lang), less=less, mase=mase))
         return join(parts, "" if lang == "zh" else " ")
-
-    def _sure(self, other: str) -> bool:
-        """Whether the first method's difference to another is more than chance."""
-        return bool((compare(self, other=other).table["p_value"] < SURE).all())
 
     def plot(self, ax=None, lang: str | None = None, **options):
         """Draw what was said at each origin against what came; see ``charts.forecasting.plot_backtest``."""
@@ -160,7 +158,6 @@ class Backtest(Shown):
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the scores as HTML, with the grade below."""
-        lang = language(lang)
         scores = self.scores()
         scores["model"] = [model_name(m, lang) for m in scores["model"]]
         scores = scores.drop(columns=[f"msis-{lv:g}" for lv in self.level if lv != max(self.level)])
@@ -280,12 +277,11 @@ class Backtests(Shown):
                       k=cite((able["ratio"] < 1).sum(), cell("trust_branches", letter="!=E", ratio="<1"))))
         return join(said, "" if lang == "zh" else " ")
 
-    def _label(self, uid: str, lang: str) -> str:
+    def _label(self, uid: str, lang: str | None) -> str:
         return in_language(self.parts[uid].label, lang) or uid
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the grades as HTML, with the rule below."""
-        lang = language(lang)
         shown = self.grades()
         shown["unique_id"] = [self._label(uid, lang) for uid in shown["unique_id"]]
         shown = shown if shown["reason"].any() else shown.drop(columns="reason")

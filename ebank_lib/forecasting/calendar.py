@@ -171,15 +171,10 @@ def drawn_to(estimate: float, se: float, mean: float, sd: float) -> float:
 
 @dataclass(frozen=True)
 class Season:
-    """Terms to add per calendar position (12,), how much they were shrunk (0 none kept, 1 all), the F test's p."""
+    """Terms to add per calendar position (12,), and how much of them was kept (0 nothing, 1 all)."""
 
     terms: np.ndarray
     kept: float
-    p_value: float
-
-    def at(self, positions: np.ndarray) -> np.ndarray:
-        """Return the terms of positions counted from the first month of the series."""
-        return self.terms[positions % 12]
 
 
 def find_season(z: np.ndarray) -> Season:
@@ -188,7 +183,7 @@ def find_season(z: np.ndarray) -> Season:
     The trend is the centred 2x12 moving average; the terms are the means of what is left, by month.
     """
     if z.size < _LEAST_SEASON:
-        return Season(np.zeros(12), 0.0, np.nan)
+        return Season(np.zeros(12), 0.0)
     weights = np.r_[0.5, np.ones(11), 0.5] / 12
     left = z[6:-6] - np.convolve(z, weights, "valid")
     month = np.arange(6, z.size - 6) % 12
@@ -199,11 +194,11 @@ def find_season(z: np.ndarray) -> Season:
     noise = float(((left - terms[month]) ** 2).sum() / spare) * float(np.mean(1 / looks))
     signal = float((terms**2).sum() / 11)
     if signal <= 1e-20:
-        return Season(np.zeros(12), 0.0, 1.0)
+        return Season(np.zeros(12), 0.0)
     ratio = signal / noise if noise > 1e-12 * signal else np.inf
     p = float(fdtrc(11, spare, ratio)) if np.isfinite(ratio) else 0.0
     kept = max(0.0, 1 - 1 / ratio) if p < _LEVEL else 0.0
-    return Season(terms * kept, kept, p)
+    return Season(terms * kept, kept)
 
 
 def growth_evidence(z: np.ndarray) -> tuple[float, float, float]:

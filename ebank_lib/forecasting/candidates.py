@@ -16,6 +16,7 @@ of the M3 competition; the test part was not looked at.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -28,10 +29,12 @@ from scipy.linalg import toeplitz
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
+from ..arma import ARMA, fit_arma, select_order
+from ..arma.levels import check_order, name_of, shock_weights
 from ..errors import EbankError, SeriesError
-from .arima import arima, arma, fixed, order_of, pure_arma
+from ..wording import has, t
 from .calendar import FEWEST, LATE, NOTHING
-from .ets import FORMS, fit_ets, select_ets
+from .ets import ETS, FORMS, fit_ets, select_ets
 from .series import Prediction, Prepared, Work
 
 # Averaging beats choosing on 44 months; these four err in different ways. On M3 (benchmarks/m3.py) ARIMA as a fifth
@@ -47,9 +50,29 @@ _SPREAD = (-0.30, 0.84, 0.09, 0.09)
 PROBS = np.array([0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995])
 _NEAR = 3           # months ahead on each side that lend their errors: neighbours err alike
 # Greatest likelihood on the training part of M3, and the same in each of five folds (benchmarks/odds.py).
-_COMMON = {"combination": 0.15}
+_COMMON = 0.15      # of the combination's errors
 _PRIOR = 15         # a panel's own record counts n / (n + 15) with n branches (benchmarks/odds.py)
 TABLE = Path(__file__).with_name("shapes.csv")
+_MOST = 5           # p + q of the ARMA: AICc chooses more on 1 of 156 series of the sample, at three times the work
+_NAME = re.compile(r"ARIMA\((\d+),(\d),(\d+)\)(?:\((\d),(\d),(\d)\)\[12\])?", re.ASCII)
+
+
+def order_name(model) -> str:
+    """Return how a method is called: an order (p, d, q), or ((p, d, q), (P, D, Q)) with a season, as R writes it."""
+    if not isinstance(model, tuple | list):
+        return model
+    return name_of(*check_order(*(model if len(model) == 2 else (model, None))))
+
+
+def order_of(name: str) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the orders that a method's name states, None where it states none."""
+    found = _NAME.fullmatch(name)
+    return found and (tuple(map(int, found.groups()[:3])), tuple(map(int, found.groups("0")[3:])))
+
+
+def model_name(model: str, lang: str | None = None) -> str:
+    """Return a method's name in words; an order or a caller's own function has its name only."""
+    return t(f"forecasting.model_{model}", lang) if has(f"forecasting.model_{model}") else model
 
 
 def predict(name: str, work: Work, horizon: int) -> Prediction:
@@ -74,10 +97,12 @@ def predict(name: str, work: Work, horizon: int) -> Prediction:
         got.mean + work.calendar.between(work.first + len(work.values), horizon), got.cov)
 
 
-def _from_weights(mean: np.ndarray, psi: np.ndarray, sigma2: float) -> Prediction:
-    """Errors that are sums of past shocks: e_h = shock_h + psi_1 shock_(h-1) + ..."""
-    below = toeplitz(psi, np.zeros(len(psi)))
-    return Prediction(mean, sigma2 * below @ below.T)
+def _smoothed(fit: ETS, horizon: int, beside: np.ndarray | float = 0.0) -> Prediction:
+    """A smoothing's forecast and what is added to it; errors are sums of past shocks, e_h = shock_h + psi_1 shock_(h-1)
+    + ..."""
+    mean, psi = fit.forecast(horizon)
+    below = toeplitz(psi, np.zeros(horizon))
+    return Prediction(mean + beside, fit.sigma2 * below @ below.T)
 
 
 def snaive(work: Work, horizon: int) -> Prediction:
@@ -136,20 +161,15 @@ def naive(work: Work, horizon: int) -> Prediction:
 def ets(work: Work, horizon: int) -> Prediction:
     """Exponential smoothing, the form of least AICc."""
     if work.lasts is None or not work.season.kept:
-        fit = select_ets(work.values)
-        return _from_weights(*fit.forecast(horizon), fit.sigma2)
+        return _smoothed(select_ets(work.values), horizon)
     # A panel's series are fitted by the thousand: a season of the form's own is five times the work, and is not better
     # there than the one that has been found.
-    fit = select_ets(work.adjusted, FORMS[:3])
-    mean, psi = fit.forecast(horizon)
-    return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2)
+    return _smoothed(select_ets(work.adjusted, FORMS[:3]), horizon, work.season_ahead(horizon))
 
 
 def damped(work: Work, horizon: int) -> Prediction:
     """Damped trend on the series less its shrunk season (Gardner & McKenzie 1985)."""
-    fit = fit_ets(work.adjusted, "AAdN")
-    mean, psi = fit.forecast(horizon)
-    return _from_weights(mean + work.season_ahead(horizon), psi, fit.sigma2)
+    return _smoothed(fit_ets(work.adjusted, "AAdN"), horizon, work.season_ahead(horizon))
 
 
 def theta(work: Work, horizon: int) -> Prediction:
@@ -162,10 +182,42 @@ def theta(work: Work, horizon: int) -> Prediction:
     slope = np.polyfit(np.arange(x.size), x, 1)[0]
     fit = fit_ets(x, "ANN")
     alpha = fit.weights[0]
-    level, psi = fit.forecast(horizon)
     lead = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha
     share = (1 + float(np.clip(work.lasts or 0.0, 0, 1)) ** _NEARLY) / 2
-    return _from_weights(level + share * slope * lead + work.season_ahead(horizon), psi, fit.sigma2)
+    return _smoothed(fit, horizon, share * slope * lead + work.season_ahead(horizon))
+
+
+def arma(work: Work, horizon: int) -> Prediction:
+    """The study's method: ARMA of the suitably differenced series, order by AICc, eight months a coefficient."""
+    return _arma(work, work.plain, horizon)
+
+
+def pure_arma(work: Work, horizon: int) -> Prediction:
+    """The study's method to the letter: ARMA of the series itself, without differencing."""
+    return _arma(work, work.plain, horizon, d=0)
+
+
+def arima(work: Work, horizon: int) -> Prediction:
+    """ARIMA of small order on the series less its shrunk season."""
+    got = _arma(work, work.adjusted, horizon, max_p=3, max_q=3)
+    return Prediction(got.mean + work.season_ahead(horizon), got.cov)
+
+
+def fixed(work: Work, horizon: int, order) -> Prediction:
+    """ARIMA of a stated order, with a season or without, as :func:`ebank_lib.arma.fit_arma` fits it."""
+    return _ahead(fit_arma(pd.Series(work.plain, index=work.months), *order), horizon)
+
+
+def _arma(work: Work, values: np.ndarray, horizon: int, **search) -> Prediction:
+    y = pd.Series(values, index=work.months)
+    return _ahead(select_order(y, max_order=min(_MOST, len(y) // 8), seasonal=False, **search).best, horizon)
+
+
+def _ahead(model: ARMA, horizon: int) -> Prediction:
+    mean, sd = model.ahead(horizon)
+    shape = toeplitz(shock_weights(model.space, horizon), np.zeros(horizon))
+    shape = shape / np.linalg.norm(shape, axis=1, keepdims=True)
+    return Prediction(mean, np.outer(sd, sd) * (shape @ shape.T))
 
 
 # name -> method and the fewest months it is used on
@@ -187,26 +239,25 @@ def run_models(ready: Prepared, horizon: int, models) -> tuple[dict[str, Predict
     if ready.constant:
         still = Prediction(np.full(horizon, ready.work.values[-1]), np.zeros((horizon, horizon)))
         return dict.fromkeys(models, still), {}, (("forecasting.constant", {}),)
-    combined = [model for model in models if model in COMBINATIONS]
+    combined = "combination" in models
     worked, failed = tried(ready.work, horizon, dict.fromkeys([
-        *(m for m in models if m not in COMBINATIONS), *(MEMBERS if combined else ())]))
+        *(m for m in models if m != "combination"), *(MEMBERS if combined else ())]))
     members = {m: worked[m] for m in MEMBERS if m in worked}
     missing = [m for m in MEMBERS if m in failed]
-    for model in combined:
-        if len(members) > 1:
-            worked[model] = COMBINATIONS[model](ready, members)
-        else:
-            failed[model] = failed[missing[0]]
+    if combined and len(members) > 1:
+        worked["combination"] = _combined(ready, members)
+    elif combined:
+        failed["combination"] = failed[missing[0]]
     parts = {m: worked[m] for m in models if m in worked}
     reasons = {m: failed[m] for m in models if m in failed}
     if not parts:
         return {"naive": predict("naive", ready.work, horizon)}, reasons, (
             ("forecasting.fallback", {"n": len(ready.y)}),)
     notes: list[tuple[str, dict]] = []
-    if any(model in parts for model in combined):
+    if "combination" in parts:
         if "snaive_drift" in members:
             notes.append(("forecasting.growth_share", {"share": ready.work.growth_share}))
-        if "combination" in parts and ready.work.weights is not None:
+        if ready.work.weights is not None:
             notes.append(("forecasting.weights_panel", {}))
         if missing:
             notes.append(("forecasting.members_missing", {"members": missing}))
@@ -238,15 +289,6 @@ def _combined(ready: Prepared, members: dict[str, Prediction]) -> Prediction:
         ratio = np.exp(start + lately * np.log(late)) * sd ** (own - 1) * np.arange(1, sd.size + 1) ** ahead
         cov = cov * np.outer(ratio, ratio)
     return Prediction(mean, cov, {m: round(w, 2) for m, w in zip(members, weights.tolist(), strict=True)})
-
-
-def _median(ready: Prepared, members: dict[str, Prediction]) -> Prediction:
-    """Median of the members, month by month: of four, the mean without the highest and the lowest."""
-    return Prediction(np.median([p.mean for p in members.values()], axis=0),
-                      np.mean([p.cov for p in members.values()], axis=0))
-
-
-COMBINATIONS = {"combination": _combined, "median": _median}
 
 
 def panel_weights(works: Iterable[Work]) -> np.ndarray | None:
@@ -299,9 +341,9 @@ class ErrorShape:
     """Quantiles of errors divided by the model's standard deviation.
 
     ``probs`` (P,) and ``quantiles`` (H, P), rows for 1..H months ahead, the last used beyond; without them the normal
-    distribution. ``common`` is the share of each month's variance that
-    is common to all months ahead, beyond what the model says: its level and slope are taken for known, and are as wrong
-    in one month as in the next. ``branches`` counts those whose own errors it holds.
+    distribution. ``common`` is the share of each month's variance that is common to all months ahead, beyond what the
+    model says: its level and slope are taken for known, and are as wrong in one month as in the next. ``branches``
+    counts those whose own errors it holds.
     """
 
     probs: np.ndarray | None = None
@@ -352,12 +394,10 @@ def centred(quantiles: np.ndarray) -> np.ndarray:
 @cache
 def shape_of(model: str) -> ErrorShape:
     """Return the shape that was learnt for a method, or the normal one when none was."""
-    table = pd.read_csv(TABLE, comment="#")
-    rows = table[table["model"] == model]
-    if rows.empty:
+    if model != "combination":
         return GAUSSIAN
-    wide = rows.pivot_table("quantile", "horizon", "prob")
-    return ErrorShape(wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float), _COMMON.get(model, 0.0))
+    wide = pd.read_csv(TABLE, comment="#").pivot_table("quantile", "horizon", "prob")
+    return ErrorShape(wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float), _COMMON)
 
 
 def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorShape:
@@ -372,7 +412,7 @@ def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorS
     months only, are no better.
     """
     seen = [(e, b) for e, b in zip(errors, branch, strict=True) if np.isfinite(e).any()]
-    if not seen or shipped.probs is None:
+    if not seen:
         return shipped
     owner = pd.Series(np.repeat([b for _, b in seen], [len(e) for e, _ in seen]))
     weights = (1 / owner.map(owner.value_counts())).to_numpy()
@@ -382,13 +422,7 @@ def panel_shape(errors: list[np.ndarray], branch, shipped: ErrorShape) -> ErrorS
         own[h] = own[h] if found is None else centred(found)
     n = owner.nunique()
     share = n / (n + _PRIOR)
-    return own_shape(shipped, (1 - share) * shipped.quantiles + share * own, [n])
-
-
-def own_shape(shipped: ErrorShape, quantiles: np.ndarray, branches) -> ErrorShape:
-    """Return the shape of a panel whose quantiles are known, from so many branches [n]; without any the shipped one."""
-    n = int(branches[0])
-    return replace(shipped, branches=n, quantiles=quantiles) if n else shipped
+    return replace(shipped, branches=n, quantiles=(1 - share) * shipped.quantiles + share * own)
 
 
 def _straight(x, xp, fp):

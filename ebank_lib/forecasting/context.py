@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from ..errors import EbankError
 from ..events import known_events
 from ..store import digest, kept_arrays
 from .calendar import Pooled, learn_pooled
-from .candidates import ErrorShape, own_shape, panel_shape, panel_weights, run_models, shape_of
+from .candidates import ErrorShape, panel_shape, panel_weights, run_models, shape_of
 from .ets import fit_ets
 from .forecast import DEFAULT, LONGEST, Forecast, checked, forecast_ready
 from .joint import Dependence, Plan, dependence_of, follow_forecast, plan_of
@@ -30,18 +30,6 @@ _BACK = (18, 12, 6) # months before the end, of the origins whose errors the lim
 _AHEAD = 12         # months after them
 _LEAST = 24         # figures that a branch must have by then
 _SURPRISING = 12    # months of a series whose surprises are looked at
-
-
-class _Lazily(dict):
-    """Values that are made when they are first asked for; what cannot be made raises whenever it is."""
-
-    def __init__(self, make: Callable):
-        super().__init__()
-        self.make = make
-
-    def __missing__(self, key):
-        self[key] = found = self.make(key)
-        return found
 
 
 class Grid:
@@ -115,13 +103,13 @@ class Context:
         return made[most] if until is None else made[most].until(until)
 
     @cached_property
-    def _earlier(self) -> Mapping[pd.Period, Context]:
-        return _Lazily(lambda month: replace(self, last=month, now=self))
+    def _earlier(self) -> Callable[[pd.Period], Context]:
+        return cache(lambda month: replace(self, last=month, now=self))
 
     def until(self, month: pd.Period) -> Context:
         """Return what was known at the end of a month, this one's last or an earlier one."""
         now = self.now or self
-        return now if month >= now.last else now._earlier[month]
+        return now if month >= now.last else now._earlier(month)
 
     @cached_property
     def present(self) -> set[str]:
@@ -158,17 +146,17 @@ class Context:
         return {n: self.last - back for n, back in enumerate(_BACK) if self.last.ordinal - back >= self.grid.first}
 
     @cached_property
-    def _indicators(self) -> Mapping[str, Known]:
-        return _Lazily(lambda key: Known(self, key))
+    def _indicators(self) -> Callable[[str], Known]:
+        return cache(lambda key: Known(self, key))
 
     def __getitem__(self, key: str) -> Known:
-        return self._indicators[key]
+        return self._indicators(key)
 
     @cached_property
-    def _shapes(self) -> Mapping[str, ErrorShape]:
+    def _shapes(self) -> Callable[[str], ErrorShape]:
         """The shape of the combination's errors on the indicators of each kind that are modelled by themselves: they
         learn from one another's errors, as all branches have made them."""
-        return _Lazily(self._learn_shape)
+        return cache(self._learn_shape)
 
     def _learn_shape(self, kind: str) -> ErrorShape:
         shipped = shape_of("combination")
@@ -181,15 +169,16 @@ class Context:
             found = panel_shape([e for _, e in of], [b for b, _ in of], shipped)
             return {"quantiles": found.quantiles, "branches": np.array([found.branches])}
 
-        return own_shape(shipped, **kept_arrays("forecasting-shape", (
-            [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn))
+        found = kept_arrays("forecasting-shape", (
+            [one.key for one in alike], [one.content for one in (*alike, *origins)]), learn)
+        return replace(shipped, quantiles=found["quantiles"], branches=int(found["branches"][0]))
 
     def shape(self, key: str) -> ErrorShape:
         """Return the shape of the combination's errors on an indicator, as all branches have made them.
 
         Of an indicator that follows from others it is the shipped one: its forecast is made of theirs.
         """
-        return self._shapes[self[key].kind] if key in self.plan.free else shape_of("combination")
+        return self._shapes(self[key].kind) if key in self.plan.free else shape_of("combination")
 
     def forecast(self, branch: str, key: str, horizon: int = 12, level=(80, 95), models=DEFAULT, **about) -> Forecast:
         """Return the forecast of a series, see :func:`ebank_lib.forecasting.forecast_indicator`.
@@ -202,7 +191,7 @@ class Context:
         if (followed := follow_forecast(self, branch, key, horizon, level, models, **about)) is not None:
             return followed
         shape, ready = (self.shape(key), self[key].ready(branch)) if "combination" in models else (
-            None, self[key].unweighted[branch])
+            None, self[key].unweighted(branch))
         horizon = min(horizon + (self.last - ready.y.index[-1]).n, LONGEST)
         return forecast_ready(ready, horizon, level, models, shape, **about)
 
@@ -256,24 +245,21 @@ class Known:
         return pd.Series(values, index=self.context.grid.months[: values.size], name=self.key)
 
     @cached_property
-    def _alone(self) -> Mapping[str, Prepared]:
+    def _alone(self) -> Callable[[str], Prepared]:
         """Each branch's series prepared by itself."""
-        return _Lazily(lambda branch: prepare(self.series(branch), self.kind, self.context.calendar,
-                                              events=self.listed(branch)))
+        return cache(lambda branch: prepare(self.series(branch), self.kind, self.context.calendar,
+                                            events=self.listed(branch)))
 
     @cached_property
-    def unweighted(self) -> Mapping[str, Prepared]:
+    def unweighted(self) -> Callable[[str], Prepared]:
         """Each branch's series with what all say of calendar and growth: all that the single methods ask for."""
-        return _Lazily(lambda branch: with_calendar(self._alone[branch], self.context.calendar, self.pooled))
+        return cache(lambda branch: with_calendar(self._alone(branch), self.context.calendar, self.pooled))
 
     @cached_property
-    def _ready(self) -> Mapping[str, Prepared]:
-        return _Lazily(lambda branch: replace(self.unweighted[branch], work=replace(
-            self.unweighted[branch].work, weights=self.weights)))
-
-    def ready(self, branch: str) -> Prepared:
-        """Return a series prepared with all of this; the total of all branches counts as a branch."""
-        return self._ready[branch]
+    def ready(self) -> Callable[[str], Prepared]:
+        """Each series prepared with all of this; the total of all branches counts as a branch."""
+        return cache(lambda branch: replace(self.unweighted(branch), work=replace(
+            self.unweighted(branch).work, weights=self.weights)))
 
     @cached_property
     def bases(self) -> dict[str, Prepared]:
@@ -281,7 +267,7 @@ class Known:
         found = {}
         for branch in self.context.branches:
             with suppress(EbankError):
-                found[branch] = self._alone[branch]
+                found[branch] = self._alone(branch)
         return found
 
     @cached_property
@@ -291,9 +277,9 @@ class Known:
             learn_pooled(self.bases.values(), self.context.calendar) or Pooled())))
         return found if found.branches else None
 
-    def _looked_at(self, prepared: Mapping[str, Prepared]) -> list[Prepared | None]:
+    def _looked_at(self, prepared: Callable[[str], Prepared]) -> list[Prepared | None]:
         """The branches' series, None where nothing is learnt from a branch's errors."""
-        return [prepared[b] if able and b in self.bases else None
+        return [prepared(b) if able and b in self.bases else None
                 for b, able in zip(self.context.branches, self.able, strict=True)]
 
     @cached_property
@@ -311,7 +297,7 @@ class Known:
         """The branches' forecasts from here, of those whose errors are learnt from."""
         # What could not be forecast then has no error.
         return kept_arrays("forecasting-plain", (self.content,), lambda: plain_forecasts(
-            self._looked_at(self._ready), _AHEAD))
+            self._looked_at(self.ready), _AHEAD))
 
     @cached_property
     def errors(self) -> np.ndarray:

@@ -15,10 +15,9 @@ from ..compiled import compiled
 from ..display import Shown, html_table
 from ..events import checked_calendar
 from ..monthly import KINDS, checked_count, checked_levels, checked_name, checked_seed, each
-from ..wording import cell, cite, language, listed, month_name, number, percent, t
-from .arima import model_name, order_name, order_of
-from .candidates import CANDIDATES, COMBINATIONS, ErrorShape, Prediction, run_models, shape_of
-from .series import Prepared, Transform, prepare
+from ..wording import cell, cite, listed, month_name, number, percent, t
+from .candidates import CANDIDATES, ErrorShape, model_name, order_name, order_of, run_models, shape_of
+from .series import Prediction, Prepared, Transform, prepare
 
 DEFAULT = ("combination", "arma", "snaive")
 LONGEST = 120
@@ -88,7 +87,7 @@ class Forecast(Shown):
 
     def reading(self, lang: str | None = None) -> str:
         """Return the forecast in a sentence."""
-        lang, ratio = language(lang), self.kind == "ratio"
+        ratio = self.kind == "ratio"
         last, widest, now = self.block().iloc[-1], max(self.level), self.y.iloc[-1]
         ahead, lo, hi = (cell("forecast", column, month=last["month"], model=self.headline)
                          for column in ("y_hat", f"lo-{widest:g}", f"hi-{widest:g}"))
@@ -103,13 +102,11 @@ class Forecast(Shown):
         if not np.isfinite(change):     # nothing to divide by
             return t("forecasting.reading_level", lang, **values)
         size = cite(f"{abs(change) * 100:.1f}" if ratio else percent(abs(change)), ahead, today)
+        way = ("points_" if ratio else "") + ("up" if change >= 0 else "down")
+        values["change"] = t(f"forecasting.change_{way}", lang,
+                             size=t("forecasting.points", lang, n=size) if ratio else size)
         if abs(change) < 0.0005:        # written as 0.0
             values["change"] = t("forecasting.change_none", lang)
-        elif ratio:
-            values["change"] = t(f"forecasting.change_points_{'up' if change >= 0 else 'down'}", lang,
-                                 size=t("forecasting.points", lang, n=size))
-        else:
-            values["change"] = t(f"forecasting.change_{'up' if change >= 0 else 'down'}", lang, size=size)
         return t("forecasting.reading", lang, **values)
 
     def remarks(self, lang: str | None = None) -> list[str]:
@@ -144,7 +141,6 @@ class Forecast(Shown):
 
     def to_html(self, lang: str | None = None) -> str:
         """Return the headline's table as HTML, with the sentence and the remarks below it."""
-        lang = language(lang)
         shown = self.block().drop(columns=["unique_id", "model", "mean", "reason"])
         limits = [c for c in shown.columns if c[:3] in ("lo-", "hi-")]
         formats = {c: lambda v: self.said(v, lang) for c in ["y_hat", *limits]}
@@ -164,7 +160,7 @@ def reason_in_words(reason: str, lang: str | None = None) -> str:
     return t(f"forecasting.reason_{key}", lang)
 
 
-def heads_of(frame: pd.DataFrame, lang: str, **other: str) -> dict[str, str]:
+def heads_of(frame: pd.DataFrame, lang: str | None, **other: str) -> dict[str, str]:
     """Return how the columns of a table are headed, ``lo-80`` with its level; `other` are entries by other names."""
     other = {"month": "general.month", "actual": "forecasting.history", **other}
     named = {column: column.partition("-") for column in frame.columns}
@@ -190,9 +186,8 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | N
     level : numbers
         Coverage of the limits in per cent, within 0..100.
     models : names
-        ``combination``, ``median`` (of its members) and the names of
-        :data:`ebank_lib.forecasting.candidates.CANDIDATES`; orders of an ARIMA, ``(p, d, q)`` or, with a season of 12
-        months, ``((p, d, q), (P, D, Q))``, in a list. The first is read out.
+        ``combination`` and the names of :data:`ebank_lib.forecasting.candidates.CANDIDATES`; orders of an ARIMA,
+        ``(p, d, q)`` or, with a season of 12 months, ``((p, d, q), (P, D, Q))``, in a list. The first is read out.
     kind : {"stock", "flow", "ratio", "multiple"}, optional
         Chooses the modelling scale and the bounds.
     unit, label : str or callable of the language, optional
@@ -230,9 +225,8 @@ def forecast(y, horizon: int = 12, level=(80, 95), models=DEFAULT, kind: str | N
 def forecast_ready(ready: Prepared, horizon: int, level, models, shape: ErrorShape | None = None, **about) -> Forecast:
     """Forecast a prepared series; `shape` is the combination's shape of errors, if not the shipped one."""
     parts, reasons, notes = run_models(ready, horizon, models)
-    shapes = {model: shape if shape is not None and model == "combination" else shape_of(model) for model in parts}
-    return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
-                    notes=(*notes, *remarks_of(ready)), **about)
+    shapes = {} if shape is None else {"combination": shape}
+    return assemble(ready, horizon, level, models, parts, shapes, reasons, notes=notes, **about)
 
 
 def checked(horizon, level, models, kind: str | None = None, calendar: str = "none") \
@@ -242,7 +236,7 @@ def checked(horizon, level, models, kind: str | None = None, calendar: str = "no
     models = tuple(order_name(model) for model in each(models))
     for model in models or ("",):
         if not (isinstance(model, str) and order_of(model)):
-            checked_name(model, "forecast model", [*COMBINATIONS, *CANDIDATES])
+            checked_name(model, "forecast model", ["combination", *CANDIDATES])
     if kind is not None:
         checked_name(kind, "kind", KINDS)
     checked_calendar(calendar)
@@ -263,8 +257,10 @@ def remarks_of(ready: Prepared) -> list[tuple[str, dict]]:
     return notes
 
 
-def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reasons, paths=None, **about) -> Forecast:
+def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reasons, paths=None, notes=(),
+             **about) -> Forecast:
     """Put predictions back on the series' own scale and lay them out as one table."""
+    models, shapes = tuple(dict.fromkeys([*models, *parts])), {m: shapes.get(m) or shape_of(m) for m in parts}
     months = pd.period_range(ready.y.index[-1] + 1, periods=horizon, freq="M")
     labels = months.asi8 if ready.numbered else months
     columns = ["y_hat", *(f"{side}-{lv:g}" for lv in level for side in ("lo", "hi")), "mean"]
@@ -282,7 +278,7 @@ def assemble(ready: Prepared, horizon: int, level, models, parts, shapes, reason
     if ready.numbered:
         y = pd.Series(y.to_numpy(), index=[m.ordinal for m in y.index], name=y.name)
     return Forecast(table, y, models=models, level=level, transform=ready.transform,
-                    parts=parts, shapes=shapes, paths=paths, **about)
+                    parts=parts, shapes=shapes, paths=paths, notes=(*notes, *remarks_of(ready)), **about)
 
 
 def _scale_of(model: str, transform: Transform) -> Transform:

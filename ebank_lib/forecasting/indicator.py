@@ -21,7 +21,7 @@ from .backtest import Backtest, Backtests, backtest, cutoffs_of
 from .context import Context
 from .forecast import DEFAULT, LONGEST, PATHS, Forecast
 from .joint import JointPaths, draw_paths, plan_for
-from .revision import Revision, revise
+from .scoring import Revision, revise
 from .series import kind_of, observed
 
 PEERS = 12          # branches that a backtest learns from at each origin

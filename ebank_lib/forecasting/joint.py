@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -26,8 +27,8 @@ from ..catalog import Catalog
 from ..display import describe
 from ..errors import EbankError, SeriesError, UnknownNameError
 from ..monthly import checked_levels, each
-from .candidates import GAUSSIAN, Prediction, run_models, shape_of
-from .forecast import PATHS, Forecast, assemble, paths_from, remarks_of, said_of
+from .candidates import GAUSSIAN, Prediction, run_models
+from .forecast import PATHS, Forecast, assemble, paths_from, said_of
 
 if TYPE_CHECKING:
     from .context import Context
@@ -134,10 +135,8 @@ def plan_of(catalog: Catalog, available: Iterable[str] | None = None) -> Plan:
         within = ind.bounded and len(ind.denominators) == 1 and ind.numerator not in ind.denominators
         if not (within and add(ind.numerator, "part", ind.key, *ind.denominators)):
             add(ind.key, "ratio", ind.numerator, *ind.denominators)
-    order: dict[str, Rule] = {}
-    for key in keys:
-        _in_order(key, rules, order)
-    return Plan(tuple(k for k in keys if k not in rules), order)
+    order = TopologicalSorter({key: rules[key].parts for key in keys if key in rules}).static_order()
+    return Plan(tuple(k for k in keys if k not in rules), {key: rules[key] for key in order if key in rules})
 
 
 def _needs(key: str, rules: Mapping[str, Rule]) -> set[str]:
@@ -146,13 +145,6 @@ def _needs(key: str, rules: Mapping[str, Rule]) -> set[str]:
     for part in rules[key].parts if key in rules else ():
         found |= _needs(part, rules)
     return found
-
-
-def _in_order(key: str, rules: Mapping[str, Rule], order: dict[str, Rule]) -> None:
-    if key in rules and key not in order:
-        for part in rules[key].parts:
-            _in_order(part, rules, order)
-        order[key] = rules[key]
 
 
 def shrunk_correlation(x: np.ndarray, looks: int | None = None) -> np.ndarray:
@@ -406,7 +398,7 @@ def follow_forecast(context: Context, branch: str, key: str, horizon: int, level
     forecast.
     """
     whole = branch == context.catalog.total and branch not in context.branches
-    ready = context[key].unweighted[branch]
+    ready = context[key].unweighted(branch)
     if "combination" not in models or ready.y.index[-1] != context.last or not (whole or key in context.plan.derived):
         return None
     drawn = draw_paths(context, context.branches if whole else [branch], plan_for(context, [key]), horizon, PATHS, 0)
@@ -424,11 +416,10 @@ def follow_forecast(context: Context, branch: str, key: str, horizon: int, level
     if not set(others).intersection(parts):     # the stand-in for methods that failed is not needed
         parts, notes = {}, ()
     parts = {"combination": Prediction(paths.mean(axis=0), np.cov(paths.T)), **parts}
-    shapes = {model: GAUSSIAN if model == "combination" else shape_of(model) for model in parts}
     made_of = ("forecasting.follows_branches", {}) if whole else ("forecasting.follows", {
         "parts": [context.catalog.indicator(part).short_label for part in context.plan.derived[key].parts]})
-    return assemble(ready, horizon, level, tuple(dict.fromkeys([*models, *parts])), parts, shapes, reasons,
-                    {"combination": paths}, notes=(made_of, *notes, *remarks_of(ready)), **about)
+    return assemble(ready, horizon, level, models, parts, {"combination": GAUSSIAN}, reasons, {"combination": paths},
+                    notes=(made_of, *notes), **about)
 
 
 def plan_for(context: Context, indicators: Iterable[str] | None) -> Plan:

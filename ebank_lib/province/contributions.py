@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..display import Shown, describe, html_table
 from ..errors import SeriesError
 from ..forecasting import JointPaths
 from ..wording import cell, cite, join, language, listed, month_name, number, percent, t
-from .sums import TENTH, YEAR, add_up, additive, full_years, name_of, table_unit, total_of
+from .sums import TENTH, YEAR, add_up, additive, full_years, leaves, name_of, table_unit, total_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,11 +64,6 @@ class GrowthDecomposition(Shown):
         total = {"branch": total_of(self.catalog), "before": rows["before"].sum(), "after": rows["after"].sum(),
                  "change": rows["change"].sum(), "points": self.growth}
         return describe(pd.concat([rows, pd.DataFrame([total])], ignore_index=True), branch="branch", **_SOURCES)
-
-    def wide(self) -> pd.DataFrame:
-        """Return the contributions as they are, branches by parts, the largest change first."""
-        wide = self.known.pivot_table(index="branch", columns="indicator", values="points", aggfunc="sum")
-        return wide.loc[self.by().index, list(self.parts)]
 
     def reading(self, lang: str | None = None) -> str:
         """Say in a sentence who made the growth.
@@ -157,9 +151,7 @@ def growth_decomposition(cleaned, indicator: str = "") -> GrowthDecomposition:
     if (end - first).n + 1 < needed:
         raise SeriesError("too few months to compare", found=f"{first} to {end}", expected=f"{needed} months")
     branches = reporting(catalog, panel)
-    known = set(panel.columns[panel.notna().any()])
-    parts = _leaves({i.total: i.parts for i in catalog.identities if i.kind == "sum" and known >= {i.total, *i.parts}},
-                    ind.key)
+    parts = leaves(catalog, ind.key, panel.columns[panel.notna().any()])
     values, filled = full_years(panel, [(b, k) for b in branches for k in parts], ind)
     table = pd.DataFrame({
         "branch": [b for b in branches for _ in parts], "indicator": [k for _ in branches for k in parts],
@@ -321,12 +313,6 @@ def who_carries(paths: JointPaths, indicator: str = "") -> Carriers:
 
 def _names(catalog: Catalog, branches, lang: str) -> str:
     return listed((catalog.branch(b).label(lang) for b in branches), lang)
-
-
-def _leaves(sums: Mapping[str, Sequence[str]], key: str) -> tuple[str, ...]:
-    """Return what an indicator is in the end the sum of, itself where it is no sum."""
-    rest = {total: parts for total, parts in sums.items() if total != key}
-    return tuple(dict.fromkeys(leaf for part in sums.get(key, ()) for leaf in _leaves(rest, part))) or (key,)
 
 
 def points_text(value: float) -> str:

@@ -7,7 +7,7 @@ figure and every margin to one of its two neighbours, so that all sums hold, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,16 @@ def full_years(panel: pd.DataFrame, nodes: Iterable[tuple[str, str]], ind: Indic
     if ind.kind != "flow":
         return full, filled
     return full.rolling(months).sum(), filled.rolling(months, min_periods=1).sum().astype(int)
+
+
+def leaves(catalog: Catalog, key: str, known: Container[str] | None = None, above: tuple[str, ...] = ()) \
+        -> tuple[str, ...]:
+    """Return what an indicator is in the end the sum of, as far as all of it is `known`; itself where it is no sum, or
+    where a sum of it is asked for (`above`)."""
+    parts = next((i.parts for i in catalog.identities if i.kind == "sum" and i.total == key and key not in above and (
+        known is None or all(name in known for name in (key, *i.parts)))), ())
+    below = (leaf for part in parts for leaf in leaves(catalog, part, known, (*above, key)))
+    return tuple(dict.fromkeys(below)) or (key,)
 
 
 def additive(catalog: Catalog, indicator: str) -> Indicator:

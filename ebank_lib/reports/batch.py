@@ -177,8 +177,7 @@ class _Run:
     # ---------------------------------------------------------------- what there is to do
 
     def _is_fresh(self, report: _Report) -> bool:
-        """Whether a report is what would come out again: made from what is there today, every file as it was written.
-        """
+        """Whether a report was made from what is there today, every file of it as it was written."""
         folder = self._order.out / report.name
         kept = tasks.read_json(self._state / f"{report.name}.json")
         return (not self._order.again and report.failure is None and not (folder / "failed").exists()

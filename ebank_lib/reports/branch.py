@@ -38,11 +38,11 @@ from ..store import kept_frames
 from ..versions import library_versions, package_sha256
 from ..wording import t, use_language
 from .content import Content, read_content
+from .export import docx_bytes, export_files
 from .page import About, build_page, make_brief
 from .seal import run_json_bytes, source_links, text_sha256
 from .summary import labels_of, summarise, summary_bytes
-from .word import docx_bytes
-from .workbook import export_files, sheets_of, workbook_bytes
+from .workbook import sheets_of, workbook_bytes
 
 PROVINCE = "province"       # the folder of all branches together, where the source prints no total of them
 

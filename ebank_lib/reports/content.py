@@ -25,7 +25,6 @@ from ..errors import ConfigError
 from ..wording import LANGUAGES, t
 from .cells import Origin, Reader, Row, Sentence, linked, rows_of, told
 from .parameters import INJECTED, TAG, one_line, read_notebook, stopped_by_data, tags
-from .seal import text_sha256
 
 _TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "div", "dl", "dt", "em",
          "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub",
@@ -79,12 +78,11 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Executed:
-    """What an executed notebook itself tells: its parameters, the hash of its code, what it wrote to stderr, and, where
-    the data do not allow its stage, the cell where it stopped and the message."""
+    """What an executed notebook itself tells: its parameters, what it wrote to stderr, and, where the data do not allow
+    its stage, the cell where it stopped and the message."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    code: str = ""
     stderr: tuple[str, ...] = ()
     not_done: Mapping[str, Any] | None = None
 
@@ -152,13 +150,10 @@ def read_content(paths: Iterable[Path], lang: str, fills: Mapping[str, str] | No
 
 
 def executed_from(name: str, book: Mapping[str, Any]) -> Executed:
-    """Return what an executed notebook tells, whenever it was executed; its code is without the injected parameters,
-    which are this run's."""
-    code = [cell for cell in book["cells"] if cell.cell_type == "code"]
-    written = "\n".join(cell.source for cell in code if INJECTED not in tags(cell))
-    outputs = [(cell.get("execution_count"), output) for cell in code for output in cell.get("outputs", ())]
+    """Return what an executed notebook tells, whenever it was executed."""
+    outputs = [(cell.get("execution_count"), output) for cell in book["cells"] for output in cell.get("outputs", ())]
     return Executed(
-        name, book["metadata"].get("papermill", {}).get("parameters", {}), text_sha256(written),
+        name, book["metadata"].get("papermill", {}).get("parameters", {}),
         tuple(f"[{prompt}] {output.text.strip().splitlines()[0]}" for prompt, output in outputs
               if output.output_type == "stream" and output.name == "stderr" and output.text.strip()),
         next(({"cell": prompt, "message": one_line(output["evalue"])} for prompt, output in outputs

@@ -4,21 +4,21 @@ The index ranks the branches: what will be short of the targets, the odds of the
 says what is wrong with a report or its data. It is one file that loads nothing, for a file share without a server.
 Without script everything is shown and can be read; the one script, named by its hash, sorts and searches what is there.
 
-The page of changes says which forecasts moved against the previous run, grades and odds too, and what differs behind
-them. A branch is compared with the last summary of it that said something else (``previous.json``). Only forecasts of
-the same indicator and the same month are compared.
+The page of changes says which forecasts moved against the previous run, grades and odds too. A branch is compared with
+the last summary of it that said something else (``previous.json``). Only forecasts of the same indicator and the same
+month are compared.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from statistics import mean, median
 from typing import Any
 from urllib.parse import quote
 
 from ..scenarios.odds import hardest_of
-from ..wording import has, listed, percent, t
+from ..wording import has, percent, t
 from .page import set_page
 from .record import plain
 from .summary import OPEN, STILL, change_text, month_text, range_text, value_text
@@ -26,7 +26,6 @@ from .summary import OPEN, STILL, change_text, month_text, range_text, value_tex
 # In the order of a reader's worry; see reports/summary.py for the rules.
 CODES = ("failed", "not_done", "no_latest", "grade", "outside", "suspicious")
 _FILES = {"page": "report.html", "brief": "brief.docx", "workbook": "tables.xlsx"}
-_NAMED = 6
 
 
 def _set(template: str, lang: str, about: Mapping[str, Any], **values: Any) -> str:
@@ -205,8 +204,6 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
     rows = [changes(*pair, lang) for pair in pairs]
     moved = sorted((row for row in rows if row["differs"]), key=lambda row: -row["size"])
     compared = [row for row in rows if not row["first"]]
-    # What is behind every move is said once.
-    common = [line for line in (moved[0]["why"] if len(moved) > 1 else []) if all(line in row["why"] for row in moved)]
     about = pairs[0][1]["source"] if pairs else run
     title = about.get("title")
 
@@ -214,7 +211,7 @@ def build_changes(pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, A
         plain = move["share"] is None and row["indicator"]["kind"] != "ratio"       # from nothing to something
         return (value_text if plain else change_text)(row["indicator"], move["size"], lang)
 
-    return _set("changes.html.j2", lang, about, by=by, moved=moved, common=common, compared=len(compared),
+    return _set("changes.html.j2", lang, about, by=by, moved=moved, compared=len(compared),
                 title=t("index.changes_title", lang, source=title[lang] if title else ""),
                 n_moved=sum(row["size"] > STILL for row in moved), least=STILL,
                 mixed=len({row["indicator"]["label"][lang] for row in rows}) > 1,
@@ -228,8 +225,9 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any], lang: st
     months that both speak of, ``change`` in the indicator's unit, ``share`` of the old value (None of a ratio or of
     nothing), ``size`` the one of both that is shown; ``came``: ``[{month, actual, old, where}]``, months that were
     forecast then and are known now, within the 80% limits, the 95% limits or ``outside``; ``grade``: ``[old, new]``
-    where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``why``: ``[{code, text}]``,
-    what else differs; ``size``: the largest move of a forecast; ``differs``: there is something to say.
+    where it changed, else None; ``odds``: ``[{label, said [old, new]}]`` that changed; ``before``: the label of the
+    indicator that was forecast, if it was another; ``size``: the largest move of a forecast; ``differs``: there is
+    something to say.
     """
     first, previous = previous is None, previous or now     # nothing differs from itself
     same = previous["indicator"] == now["indicator"]
@@ -242,8 +240,7 @@ def changes(previous: Mapping[str, Any] | None, now: Mapping[str, Any], lang: st
     size = max((abs(row["size"]) for row in forecasts), default=0.0)
     return {"page": _href(now["branch"], "report.html"), "label": now["label"][lang], "indicator": now["indicator"],
             "first": first, "forecasts": forecasts, "came": came, "grade": grade, "odds": odds, "size": size,
-            "why": [{"code": code, "text": t(f"index.because_{code}", lang, **values)}
-                    for code, values in _why(previous, now, lang)],
+            "before": None if same else previous["indicator"]["label"][lang],
             "differs": bool(not same or grade or odds or came or size > STILL)}
 
 
@@ -269,38 +266,3 @@ def _came(previous, now) -> list[dict[str, Any]]:
                          "outside")
             rows.append({"month": row["month"], "actual": actual, "old": row["y_hat"], "where": where})
     return rows
-
-
-def _why(previous, now, lang: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Yield what else differs: a cause of the wording and its values."""
-    def pair(text: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
-        return {"old": text(previous), "new": text(now)}
-
-    for code, at in (("months", 1), ("start", 0)):
-        if previous["months"][at] != now["months"][at]:
-            yield code, pair(lambda one, at=at: month_text(one["months"][at], lang))
-    if previous["indicator"] != now["indicator"]:
-        yield "indicator", pair(lambda one: one["indicator"]["label"][lang])
-    was, files = ({file["file"]: file["sha256"] for file in one["files"]} for one in (previous, now))
-    if names := [name for name in files | was if was.get(name) != files.get(name)]:
-        yield "files", {"n": len(names), "files": _first(names, lang)}
-    if previous["hashes"]["panel"] == now["hashes"]["panel"]:
-        if names:
-            yield "others", {}
-    elif not names and previous["months"] == now["months"]:
-        yield "panel", {}
-    for name in sorted({*previous["parameters"], *now["parameters"]} - {"lang", "indicator", "branch", "start", "end"}):
-        before, after = (one["parameters"].get(name, "–") for one in (previous, now))
-        if before != after:
-            yield "parameter", {"name": name, "old": before, "new": after}
-    before, books = (one["hashes"]["notebooks"] for one in (previous, now))
-    if other := sorted(name for name in books if before.get(name, books[name]) != books[name]):
-        yield "notebooks", {"n": len(other), "names": _first(other, lang)}
-    if previous["hashes"]["code"] != now["hashes"]["code"]:
-        yield "code", {}
-
-
-def _first(names: list[str], lang: str) -> str:
-    """Return the first of many names, and how many more there are."""
-    more = [t("index.more", lang, n=len(names) - _NAMED)] if len(names) > _NAMED else []
-    return listed([*names[:_NAMED], *more], lang)

@@ -323,7 +323,6 @@ def _together(facts: Facts, rows: Sequence[Mapping[str, Any]], told: Sequence[Ma
 
 
 def _slowest(facts: Facts) -> Iterable[Text]:
-    """The branches where growth is lowest."""
     last = [row for row in facts.standing if row["n"] > 1 and row["kind"] != "ratio"]
     if last:
         yield facts.say("laggards", list=facts.listed(facts.say(
@@ -351,7 +350,6 @@ def sure(facts: Facts) -> Iterable[Text]:
 
 
 def _doubt(facts: Facts) -> Iterable[Text]:
-    """Which numbers are in doubt."""
     doubt, named = facts["doubtful"], []
     for row in doubt[-NAMED:]:
         said = facts.say("doubtful", month=facts.month(row["month"]), indicator=facts.label(row["indicator"]),

@@ -18,10 +18,6 @@
     state        [{name, text, cells}]: the lines of the first screen, in the page's language
     attention    [{code, level: act | watch, text {zh, en}, cells}] of a branch; [] when all is well
     not_done     {notebook: {cell, message}}: stages that the data do not allow
-    parameters   {name: value} that the notebooks were run with
-    hashes       {panel: of this branch's rows, code: of this package and of its libraries' versions,
-                 notebooks {name: of its code}}
-    files        [{file, sha256}] of the source
 
 A branch needs attention (``act`` before ``watch``) for what ``rule_*`` in the wording's ``index.yaml`` say.
 
@@ -34,7 +30,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -42,11 +37,9 @@ import pandas as pd
 from ..forecasting import Grade
 from ..scenarios import load_strategy, said_odds
 from ..scenarios.odds import said_value
-from ..versions import library_versions, package_sha256
 from ..wording import LANGUAGES, goal_text, listed, month_name, number, percent, t
 from .cells import Row
 from .record import plain
-from .seal import frame_sha256, text_sha256
 
 SCHEMA = 1
 OPEN = ("at_risk", "on_course", "slowing", "behind", "far", "away")     # verdicts of targets that may still be missed
@@ -62,10 +55,8 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
     ``growth`` and ``targets`` are used where they were recorded.
     """
     catalog, source = cleaned.catalog, cleaned.source
-    parameters = _parameters(content.executed)
-    key = catalog.indicator(parameters.get("indicator") or "").key
-    indicator, one = catalog.indicator(key), catalog.branches.get(about.branch)
-    mine = cleaned.panel[cleaned.panel.index.get_level_values("branch") == about.branch]
+    indicator, one = catalog.indicator(about.indicator), catalog.branches.get(about.branch)
+    key = indicator.key
     y = _figures(cleaned, about.branch, key).loc[about.first:about.last]
     tables = content.rows
     made = {
@@ -84,11 +75,6 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
         "targets": _targets(tables.get("targets", []), catalog, source),
         "state": [{name: getattr(line, name) for name in ("name", "text", "cells")} for line in content.state],
         "not_done": {book.name: book.not_done for book in content.executed if book.not_done},
-        "parameters": parameters,
-        "hashes": {"panel": frame_sha256(mine if len(mine) else cleaned.panel),
-                   "code": text_sha256(f"{package_sha256()} {sorted(library_versions().items())}"),
-                   "notebooks": {book.name: book.code for book in content.executed}},
-        "files": [{"file": file["file"], "sha256": file["sha256"]} for file in about.files],
     }
     return made | {"attention": [*attention(made, tables, cleaned)] if made["role"] == "branch" else []}
 
@@ -96,14 +82,6 @@ def summarise(about, content, cleaned) -> dict[str, Any]:
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
     """Return a summary as ``summary.json`` holds it."""
     return (json.dumps(summary, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("utf-8")
-
-
-def _parameters(executed) -> dict[str, Any]:
-    """Return what the notebooks were given; of a source outside the project its name only."""
-    given = {name: value for book in executed for name, value in book.parameters.items()}
-    if Path(str(given.get("source", ""))).is_absolute():
-        given["source"] = Path(given["source"]).name
-    return dict(sorted(given.items()))
 
 
 def _figures(cleaned, branch: str, key: str) -> pd.Series:

@@ -308,10 +308,7 @@ def _notebook(out: str, name: str, path: str, parameters: Mapping[str, Any], key
 
 def _page(source: str, out: str, branch: str | None, request: Mapping[str, Any], notebooks: Sequence[str],
           key: str, read: str, indexed: bool) -> dict[str, Any]:
-    """Set a report from its executed notebooks, unless the source has changed since it was read.
-
-    `indexed`: its page leads to the index of all.
-    """
+    """Set a report from its executed notebooks, unless the source has changed; `indexed`: with a way to the index."""
     from .branch import open_province, scope_of, write_report
 
     province = open_province(source)

@@ -1,14 +1,12 @@
-"""A report's tables as files: ``tables.xlsx`` for people, tidy CSV and Parquet for programs.
+"""``tables.xlsx``: a report's tables for people.
 
-The workbook says what a person reads, in the reader's language: a row a month, a branch, an indicator or a target;
-headings with their units; figures that add up where they are added. Texts are written as texts and never as formulas or
-links, whatever they begin with. CSV and Parquet have every column, under the names that code uses; months are texts
-``YYYY-MM``, per cent are fractions. No file carries a time, so that the same tables give the same bytes.
+It says what a person reads, in the reader's language: a row a month, a branch, an indicator or a target; headings with
+their units; figures that add up where they are added. Texts are written as texts and never as formulas or links,
+whatever they begin with. It carries no time, so that the same tables give the same bytes.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import re
@@ -21,14 +19,13 @@ import pandas as pd
 import xlsxwriter
 
 from ..cleaning import reporting
-from ..cleaning.ledger import inert
 from ..config import read_yaml
 from ..display import missing
 from ..province.sums import TENTH, add_up, name_of, total_of
 from ..scenarios.strategy import is_share
 from ..wording import columns_of, language, t
+from .export import EPOCH
 from .page import About
-from .word import EPOCH
 
 _SPEC = Path(__file__).with_name("sheets.yaml")
 _ORDER = ("months", "years", "branches", "league", "contributions", "carriers", "forecast", "targets", "measures",
@@ -348,39 +345,3 @@ def _safe(text: object) -> str:
     """Return a text that fits a cell: not too long, without what XML cannot hold."""
     plain = re.sub("[\ud800-\udfff\ufffe\uffff]", "\ufffd", str(text))
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
-
-
-# ---------------------------------------------------------------- CSV and Parquet
-
-def export_files(tables: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return ``tables/NAME.csv`` and ``tables/NAME.parquet`` of every record."""
-    return {f"tables/{table['name']}.{kind}": made(table) for table in tables
-            for kind, made in (("csv", csv_bytes), ("parquet", parquet_bytes))}
-
-
-def csv_bytes(table: Mapping[str, Any]) -> bytes:
-    """Return a record as CSV, in UTF-8 with a mark that spreadsheets know; no text can be taken for a formula."""
-    buffer = io.StringIO()
-    # The heading is a text like any other.
-    csv.writer(buffer, lineterminator="\n").writerows(
-        [inert(value) if isinstance(value, str) else value for value in row]
-        for row in ([column["name"] for column in table["columns"]], *table["rows"]))
-    return buffer.getvalue().encode("utf-8-sig", "replace")
-
-
-def parquet_bytes(table: Mapping[str, Any]) -> bytes:
-    """Return a record as Parquet: integers, floats, booleans and texts as what they are, what is missing as null."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    kinds = {"integer": pa.int64(), "number": pa.float64(), "percent": pa.float64(), "flag": pa.bool_()}
-    arrays = []
-    for at, column in enumerate(table["columns"]):
-        values = [row[at] for row in table["rows"]]
-        if column["kind"] not in kinds:
-            values = [None if v is None else str(v).encode("utf-8", "replace").decode() for v in values]
-        arrays.append(pa.array(values, kinds.get(column["kind"], pa.string())))
-    buffer = io.BytesIO()
-    parquet.write_table(pa.table(arrays, [column["name"] for column in table["columns"]]), buffer, compression="zstd",
-                        store_schema=False)
-    return buffer.getvalue()

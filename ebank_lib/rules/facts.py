@@ -147,7 +147,7 @@ class Facts(Shown):
 
     def plot(self, lang: str | None = None):
         """Draw each check's interval beside its threshold; returns the Figure."""
-        from ..charts.rules import plot_facts
+        from ..charts.growth import plot_facts
 
         return plot_facts(self, lang)
 

@@ -21,7 +21,7 @@ from scipy.stats import hypergeom
 from ..cleaning import reporting, trusted_panel
 from ..events import calendar_regressors
 from ..growth import as_month, as_months, log_growth, robust_sd, trend
-from ..peers.position import MIN_OF_YEAR, YEAR, by_branch, compare_peers, place
+from ..peers import MIN_OF_YEAR, YEAR, by_branch, compare_peers, place
 from ..wording import percent, t
 
 MIN_MONTHS = 10

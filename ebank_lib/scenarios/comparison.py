@@ -17,8 +17,7 @@ from ..errors import SeriesError, UnknownNameError
 from ..forecasting.joint import JointPaths
 from ..monthly import checked_seed
 from ..wording import Text, cell, cite, goal_text, join, language, listed, month_name, t
-from .evidence import Evidenced, learn_evidence
-from .levers import Z90, Drawn, apply_lever, draw, needed_for, said_range
+from .levers import Z90, Drawn, Evidenced, apply_lever, draw, learn_evidence, needed_for, said_size
 from .odds import REASONS, Odds, Pace, View, hardest_of, judged, odds_of, pace_of, said_odds, said_pace, said_value
 from .strategy import Lever, Strategy, Target, check_strategy, yearly
 from .targets import dates_of
@@ -82,21 +81,19 @@ class Scenarios(Shown):
 
     def name(self, scenario: str, lang: str | None = None) -> str:
         """Return a scenario in words with a mark that says whether its effect is assumed or estimated."""
+        name = self.label(scenario, lang)
         if scenario == "baseline":
-            return self.label(scenario, lang)
-        learnt = [effect.pooled is not None for member in self._members(scenario) if member in self.drawn
+            return name
+        learnt = [effect.pooled is not None for member in self.strategy.cases[scenario][1] if member in self.drawn
                   for effect in self.drawn[member].effects]
         mark = "assumed" if not any(learnt) else "estimated" if all(learnt) else "partly"
-        return t("scenarios.marked", lang, name=self.label(scenario, lang), mark=t(f"scenarios.{mark}", lang))
-
-    def _members(self, scenario: str) -> list[str]:
-        return next(parts for _, key, parts in self.strategy.cases if key == scenario)
+        return t("scenarios.marked", lang, name=name, mark=t(f"scenarios.{mark}", lang))
 
     def view(self, scenario: str) -> View:
         """Return the branch's paths under a scenario, every indicator that it moves."""
         self.label(scenario)
         view = self.base
-        for member in self._members(scenario):
+        for member in self.strategy.cases[scenario][1]:
             view = apply_lever(view, self.drawn[member])
         return view
 
@@ -173,7 +170,7 @@ class Scenarios(Shown):
         """Show every effect as a table: its 80% range, when it comes, and whether it is assumed or estimated."""
         lang = language(lang)
         rows = [(self.label(row["scenario"], lang), self.catalog.indicator(row["indicator"]).short_label(lang),
-                 said_range(self.catalog, row["indicator"], row["how"], row["low"], row["high"], lang),
+                 said_size(self.catalog, row["indicator"], row["how"], [row["low"], row["high"]], lang),
                  said_timing(row, lang), t(f"scenarios.from_{row['source']}", lang, k=row["k"]))
                 for row in self.levers_table().to_dict("records")]
         columns = ["scenario", "indicator", "range_80", "timing", "source"]
@@ -184,7 +181,7 @@ class Scenarios(Shown):
 
     def sentences(self, lang: str | None = None) -> list[str]:
         """Return what a manager reads first: reached, hardest, pace, the best lever, the worst stress."""
-        return [said for part in self._lines(language(lang)).values() for said in part if said]
+        return [said for part in self._lines(language(lang)).values() for said in part]
 
     def stated(self, lang: str | None = None) -> dict[str, Text]:
         """Return the same sentences as three lines of a first screen: ``targets, hardest, measures``.
@@ -192,18 +189,15 @@ class Scenarios(Shown):
         Their numbers know their cells in the tables recorded as ``scenarios``, ``targets`` and ``effects``.
         """
         lang = language(lang)
-        return {name: join([said for said in part if said], "" if lang == "zh" else " ")
-                for name, part in self._lines(lang).items()}
+        return {name: join(part, "" if lang == "zh" else " ") for name, part in self._lines(lang).items()}
 
-    def _lines(self, lang: str) -> dict[str, tuple[str, ...]]:
+    def _lines(self, lang: str) -> dict[str, list[str]]:
         base = self.rows("baseline").set_index("target")
         if base.empty:
             nothing = t("scenarios.no_odds" if self.strategy.targets else "scenarios.no_targets", lang)
-            return {"targets": (nothing,), "hardest": (), "measures": ()}
-        hardest = self.target(self.hardest)
-        return {"targets": (self._reached(base, lang),),
-                "hardest": (self._hardest(hardest, base.loc[hardest.key], lang), self._pace(hardest, lang)),
-                "measures": (self._extreme("lever", base, lang), self._extreme("stress", base, lang))}
+            return {"targets": [nothing], "hardest": [], "measures": []}
+        return {"targets": [self._reached(base, lang)], "hardest": self._hardest(base, lang),
+                "measures": [said for kind in ("lever", "stress") for said in self._extreme(kind, base, lang)]}
 
     def _odds(self, scenario: str, target: str, p: float, lang: str, column: str = "p_at") -> Text:
         return cite(said_odds(p, self.n, lang), cell("scenarios", column, scenario=scenario, target=target))
@@ -219,23 +213,20 @@ class Scenarios(Shown):
                  k=cite(len(likely), cell("scenarios", kind="baseline", p_at=">=0.5")),
                  list=join(items, "；" if lang == "zh" else "; "))
 
-    def _hardest(self, target: Target, row: pd.Series, lang: str) -> str:
-        def value(v: float) -> str:
-            return said_value(self.catalog, target.indicator, v, lang, target.kind)
-
-        column = "reached_from" if target.goal is None else "goal"
-        goal = self.base.threshold(target) if target.goal is None else target.goal
-        return t("scenarios.first_hardest", lang, target=target.label(lang), deadline=month_name(row["deadline"], lang),
+    def _hardest(self, base: pd.DataFrame, lang: str) -> list[str]:
+        """The odds of the hardest target, and where one can be told its pace."""
+        target = self.target(self.hardest)
+        row, pace = base.loc[target.key], self.paces[target.key]
+        goal, column = (self.base.threshold(target), "reached_from") if target.goal is None else (target.goal, "goal")
+        expected, goal = (said_value(self.catalog, target.indicator, v, lang, target.kind)
+                          for v in (row["expected"], goal))
+        said = t("scenarios.first_hardest", lang, target=target.label(lang), deadline=month_name(row["deadline"], lang),
                  p_at=self._odds("baseline", target.key, row["p_at"], lang),
                  p_by=self._odds("baseline", target.key, row["p_by"], lang, "p_by"),
-                 expected=cite(value(row["expected"]),
-                               cell("scenarios", "expected", scenario="baseline", target=target.key)),
-                 goal=cite(goal_text(value(goal)), cell("targets", column, target=target.key)))
-
-    def _pace(self, target: Target, lang: str) -> str:
-        pace = self.paces[target.key]
+                 expected=cite(expected, cell("scenarios", "expected", scenario="baseline", target=target.key)),
+                 goal=cite(goal_text(goal), cell("targets", column, target=target.key)))
         if not np.isfinite([pace.needed_per_month, pace.momentum_per_month]).all():
-            return ""
+            return [said]
         total = yearly(target, self.catalog)
         say = said_value if total else said_pace
         kind = ("total" if total else "away" if pace.achieved_per_month_12m <= 0 else "enough" if pace.ratio <= 1
@@ -243,22 +234,23 @@ class Scenarios(Shown):
         needed, momentum = (cite(say(self.catalog, target.indicator, getattr(pace, name), lang),
                                  cell("targets", name, target=target.key))
                             for name in ("needed_per_month", "momentum_per_month"))
-        return t(f"scenarios.first_pace_{kind}", lang, needed=needed, momentum=momentum, target=target.label(lang),
-                 times=cite(f"{pace.ratio:.1f}", cell("targets", "ratio", target=target.key)))
+        return [said, t(f"scenarios.first_pace_{kind}", lang, needed=needed, momentum=momentum,
+                        target=target.label(lang),
+                        times=cite(f"{pace.ratio:.1f}", cell("targets", "ratio", target=target.key)))]
 
-    def _extreme(self, kind: str, base: pd.DataFrame, lang: str) -> str:
+    def _extreme(self, kind: str, base: pd.DataFrame, lang: str) -> list[str]:
         """The lever that adds most to the odds of any target, or the stress that takes most."""
         rows, sign = self.rows(kind), 1 if kind == "lever" else -1
         if rows.empty:
-            return ""
+            return []
         row = rows.loc[(sign * rows["change_vs_baseline"]).idxmax()]
         best, target = row["scenario"], row["target"]
         said = [self._odds(*one, lang) for one in (("baseline", target, base.loc[target, "p_at"]),
                                                    (best, target, row["p_at"]))]
         if sign * row["change_vs_baseline"] <= 2 * row["change_se"] or said[0] == said[1]:
-            return t(f"scenarios.first_{kind}_nothing", lang)
-        return t(f"scenarios.first_{kind}", lang, name=self.label(best, lang), target=self.target(target).label(lang),
-                 before=said[0], after=said[1], mark=self._because(best, row["indicator"], lang))
+            return [t(f"scenarios.first_{kind}_nothing", lang)]
+        return [t(f"scenarios.first_{kind}", lang, name=self.label(best, lang), target=self.target(target).label(lang),
+                  before=said[0], after=said[1], mark=self._because(best, row["indicator"], lang))]
 
     def _because(self, key: str, indicator: str, lang: str) -> str:
         """The range, and whence it is, of a lever's effect on an indicator or on what that follows from."""
@@ -269,8 +261,8 @@ class Scenarios(Shown):
         def refer(column: str):
             return cell("effects", column, scenario=key, indicator=move.indicator)
 
-        about = {"range": said_range(self.catalog, move.indicator, move.how, *effect.range_80, lang,
-                                     [refer("low"), refer("high")]),
+        about = {"range": said_size(self.catalog, move.indicator, move.how, effect.range_80, lang,
+                                    [refer("low"), refer("high")]),
                  "indicator": self.catalog.indicator(move.indicator).short_label(lang)}
         if pooled is None:
             return t("scenarios.because_assumed", lang, **about)
@@ -400,7 +392,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     check_strategy(strategy, paths.catalog)
     view, targets = View.of(paths, branch), strategy.targets
     seed = paths.seed if seed is None else checked_seed(seed)
-    dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline)[1], strict=True))
+    dates = dict(zip((target.key for target in targets), dates_of(targets, paths.origin, deadline), strict=True))
     evidence = learn_evidence(paths, strategy.pulled, events) if evidence is None else evidence
     drawn: dict[str, Drawn] = {}
     failed: dict[str, str] = {}
@@ -412,7 +404,7 @@ def run_scenarios(paths: JointPaths, branch: str, strategy: Strategy, deadline: 
     wanted = needed_for(targets, strategy.pulled, paths)
     base = {target.key: judged(view, target, dates[target.key]) for target in targets}
     rows = []
-    for kind, key, parts in strategy.cases:
+    for key, (kind, parts) in strategy.cases.items():
         moved, reason = view, next((failed[part] for part in parts if part in failed), "")
         try:
             for part in parts if not reason else ():

@@ -1,26 +1,139 @@
-"""What a lever does to the paths of a branch: how large it is on each, how it comes in, what it takes from others."""
+"""What a lever does to the paths of a branch: what the past says of its size, how large it is on each path, how it
+comes in, what it takes from others."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm
+from scipy.stats import t as student
+from statsmodels.stats.meta_analysis import combine_effects
 
 from ..catalog import Catalog
 from ..errors import SeriesError
+from ..events import find_interventions
 from ..forecasting.joint import JointPaths
+from ..peers import by_branch
+from ..store import kept_frames
 from ..wording import Ref, cite, percent, t
-from .evidence import Evidenced, Pooled
 from .odds import View
 from .strategy import Lever, Move, is_share
 
 Z90 = float(norm.ppf(0.9))
 _TOP = 0.999            # a share's shift is reckoned up to here: the logit of 1 is infinite
+LEAST = 5               # of three the next one's t has one degree of freedom, whose mean does not exist
+_TAIL = float(norm.ppf(0.99))
+_COLUMNS = ["branch", "indicator", "month", "size", "t", "zh", "en", "lagged"]
 
+
+# ---------------------------------------------------------------- what the past says
+
+@dataclass(frozen=True)
+class Pooled:
+    """What the next measure of the kind may bring, from what past ones brought; see :func:`pool`.
+
+    ``table`` has the interventions pooled: ``branch, indicator, month, size, t, zh, en, lagged``, the last where the
+    month before the branch was in the lowest third of all; ``mu, tau, se`` are the mean of log(1 + size), the spread
+    between interventions and the standard error of the mean. Those that the source does not name were found by their
+    size, and are likely too high on the whole.
+    """
+
+    table: pd.DataFrame = field(repr=False)
+    mu: float
+    tau: float
+    se: float
+    named: bool
+
+    @property
+    def k(self) -> int:
+        """Number of interventions."""
+        return len(self.table)
+
+    @property
+    def lagged(self) -> int:
+        """Number of them in branches that lagged: what these brought is in part catching up, and no others' to have."""
+        return int(self.table["lagged"].sum())
+
+    def size_at(self, z):
+        """Return the size at a point of the prediction distribution, given as a standard normal's; never below 0.
+
+        The tails are cut at 1% and 99%: so few interventions say nothing about what lies there.
+        """
+        spread = np.sqrt(self.tau**2 + self.se**2)
+        q = student.ppf(norm.cdf(np.clip(z, -_TAIL, _TAIL)), self.k - 2)
+        return np.maximum(np.expm1(self.mu + spread * q), 0.0)
+
+
+Evidenced = Mapping[tuple[str, ...], Pooled | str]     # by the indicators named: what was learnt, or why nothing was
+
+
+def pool(effects: np.ndarray, variances: np.ndarray) -> tuple[float, float, float]:
+    """Pool effects that differ by more than their errors: mean, spread between them, standard error of the mean.
+
+    Random effects by Paule and Mandel (1982), the error after Hartung and Knapp (2001), never below the plain one;
+    computed by ``statsmodels.stats.meta_analysis``. The next effect is then t-distributed with k - 2 degrees of freedom
+    and variance tau^2 + se^2 (Higgins, Thompson and Spiegelhalter 2009, JRSS A 172).
+    """
+    got = combine_effects(np.asarray(effects, float), np.asarray(variances, float), method_re="iterated")
+    return (float(got.mean_effect_re), float(np.sqrt(max(got.tau2, 0.0))),
+            float(max(got.sd_eff_w_re_hksj, got.sd_eff_w_re)))
+
+
+def learn_evidence(paths: JointPaths, levers: Iterable[Lever], events: pd.DataFrame | None = None) -> Evidenced:
+    """Pool the past pushes that levers name as evidence, once for every branch; for each list of indicators that is
+    named, what was learnt, or why nothing was. Nothing after the origin is looked at.
+
+    `events` are the source's known ones (:func:`ebank_lib.events.known_events`). Those that name an indicator count
+    whatever they brought, so that nothing is chosen by its size; only when there are fewer than five are level shifts
+    upward taken that the search found. With fewer than five of either a lever's effect is assumed.
+    """
+    named = (tuple(move.evidence.interventions) for lever in levers for move in lever.moves if move.evidence)
+    return {key: _pooled(paths, list(key), events) for key in dict.fromkeys(named)}
+
+
+def _pooled(paths: JointPaths, indicators: list[str], events: pd.DataFrame | None) -> Pooled | str:
+    made_from = paths.history[indicators], paths.catalog.reporting, paths.origin, events
+    pushes = kept_frames("evidence", made_from, lambda: _pushes(*made_from))
+    named = len(pushes["named"]) >= LEAST
+    table = pushes["named" if named else "found"]
+    if len(table) < LEAST:
+        return str(SeriesError("too few comparable interventions to learn from", found=len(table),
+                               expected=f"at least {LEAST} of {', '.join(indicators)}"))
+    log = np.log1p(table["size"].to_numpy())
+    return Pooled(table, *pool(log, (log / table["t"].to_numpy()) ** 2), named)
+
+
+def _pushes(history: pd.DataFrame, reporting: list[str], origin: pd.Period, events) -> dict[str, pd.DataFrame]:
+    """Return what is known of the pushes that the source names, and of the upward shifts that the search found."""
+    named, found = [], []
+    there = dict(iter(history.groupby(level="branch", sort=False)))
+    for key in history.columns:
+        place = by_branch(history, key).reindex(columns=reporting).rank(axis=1, pct=True).shift()
+        for branch in (b for b in reporting if b in there):
+            y = there[branch][key].droplevel("branch")
+            # Events that name this indicator, in this branch: a merger that touches everything is no push.
+            aimed = None if events is None else events[np.array([
+                key in indicators.split(";") and (branch in branches.split(";") or not branches)
+                for indicators, branches in zip(events["indicators"], events["branches"], strict=True)], dtype=bool)]
+            try:
+                got = find_interventions(y[y.index <= origin], aimed)
+            except SeriesError:     # too short or constant: a branch without evidence, not without a history
+                continue
+            for row in got.table[got.table["t"] != 0].to_dict("records") if got.log else []:
+                about = [branch, key, *(row[c] for c in _COLUMNS[2:-1]), bool(place.loc[row["month"], branch] <= 1 / 3)]
+                if row["en"]:
+                    named.append(about)
+                elif row["found"] and row["kind"] == "level_shift" and row["size"] > 0:
+                    found.append(about)
+    return {"named": pd.DataFrame(named, columns=_COLUMNS), "found": pd.DataFrame(found, columns=_COLUMNS)}
+
+
+# ---------------------------------------------------------------- what a lever does
 
 @dataclass(frozen=True)
 class Effect:
@@ -37,8 +150,26 @@ class Effect:
     reason: str = ""
 
     def at(self, z):
-        """Return the size at a point of its distribution, z standard deviations out."""
-        return size_at(self.move, z, self.pooled)
+        """Return the size at a point of its distribution: z = -1.28 and +1.28 are the ends of the 80% range.
+
+        Evidence stands instead of the stated range. A range above 0 is lognormal; of one below 0 the fall,
+        -log(1 + size), is; one from 0 or across it is normal in log(1 + size), and cut at 0 when it begins there; a
+        part of a gap is normal on the logit scale. So what helps never harms and what harms never helps. All effects of
+        a lever rise and fall together.
+        """
+        if self.pooled is not None:
+            return self.pooled.size_at(z)
+        low, high = self.move.low, self.move.high
+        if low == high:
+            return np.zeros_like(np.asarray(z, float))
+        if self.move.how == "ceiling":
+            return expit(_between(logit(low), logit(high), z))
+        if low > 0:
+            return np.exp(_between(np.log(low), np.log(high), z))
+        if high < 0:
+            return np.expm1(-np.exp(_between(np.log(-np.log1p(low)), np.log(-np.log1p(high)), z)))
+        size = np.expm1(_between(np.log1p(low), np.log1p(high), z))
+        return np.maximum(size, 0.0) if low == 0 else size
 
     @property
     def range_80(self) -> tuple[float, float]:
@@ -59,17 +190,16 @@ class Drawn:
         """Whether any effect is a stated range."""
         return any(effect.pooled is None for effect in self.effects)
 
-    def at(self, z: float) -> Drawn:
-        """Return the same lever with every size at one point of its distribution, z standard deviations out."""
+    def at(self, z) -> Drawn:
+        """Return the same lever with every size at a point of its distribution, z standard deviations out."""
         return replace(self, effects=tuple(replace(effect, size=effect.at(z)) for effect in self.effects))
 
     def times(self, factor) -> Drawn:
         """Return the same lever with every size drawn so many times as large, one factor or one a path; no more than
         a whole gap is closed, and no more lost than there is."""
-        def grown(effect: Effect) -> np.ndarray:
-            return np.clip(effect.size * factor, 1e-9 - 1, 1.0 if effect.move.how == "ceiling" else np.inf)
-
-        return replace(self, effects=tuple(replace(effect, size=grown(effect)) for effect in self.effects))
+        most = {"ceiling": 1.0}
+        return replace(self, effects=tuple(replace(one, size=np.clip(
+            one.size * factor, 1e-9 - 1, most.get(one.move.how, np.inf))) for one in self.effects))
 
 
 def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
@@ -77,29 +207,6 @@ def standard_draws(key: str, n: int, seed: int) -> np.ndarray:
     same when n grows."""
     name = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     return np.random.default_rng(np.random.SeedSequence([seed, name])).standard_normal(n)
-
-
-def size_at(move: Move, z, pooled: Pooled | None = None):
-    """Return the size of an effect at a point of its distribution: z = -1.28 and +1.28 are the ends of the 80% range.
-
-    Evidence stands instead of the stated range. A range above 0 is lognormal; of one below 0 the fall, -log(1 + size),
-    is; one from 0 or across it is normal in log(1 + size), and cut at 0 when it begins there; a part of a gap is normal
-    on the logit scale. So what helps never harms and what harms never helps. All effects of a lever rise and fall
-    together.
-    """
-    if pooled is not None:
-        return pooled.size_at(z)
-    low, high = move.low, move.high
-    if low == high:
-        return np.zeros_like(np.asarray(z, float))
-    if move.how == "ceiling":
-        return expit(_between(logit(low), logit(high), z))
-    if low > 0:
-        return np.exp(_between(np.log(low), np.log(high), z))
-    if high < 0:
-        return np.expm1(-np.exp(_between(np.log(-np.log1p(low)), np.log(-np.log1p(high)), z)))
-    size = np.expm1(_between(np.log1p(low), np.log1p(high), z))
-    return np.maximum(size, 0.0) if low == 0 else size
 
 
 def _between(low: float, high: float, z):
@@ -111,7 +218,6 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
 
     A SeriesError says that there is not enough of the evidence asked for and no range stated to fall back on.
     """
-    z = standard_draws(lever.key, view.paths.n, seed)
     effects = []
     for move in lever.moves:
         learnt = evidence[tuple(move.evidence.interventions)] if move.evidence else None
@@ -119,9 +225,8 @@ def draw(lever: Lever, view: View, seed: int, evidence: Evidenced) -> Drawn:
         if reason and move.low is None:
             raise SeriesError(reason, key=lever.key, expected="a range stated as low and high beside the evidence")
         plain = 1.0 if is_share(view.paths.catalog, move.indicator) else np.inf
-        effects.append(Effect(move, size_at(move, z, pooled), plain if move.ceiling is None else move.ceiling, pooled,
-                              reason))
-    return Drawn(lever, tuple(effects))
+        effects.append(Effect(move, np.array(np.nan), plain if move.ceiling is None else move.ceiling, pooled, reason))
+    return Drawn(lever, tuple(effects)).at(standard_draws(lever.key, view.paths.n, seed))
 
 
 def apply_lever(view: View, drawn: Drawn, wanted: frozenset[str] | None = None) -> View:
@@ -179,28 +284,19 @@ def _moved(y: np.ndarray, effect: Effect, lever: Lever, view: View) -> np.ndarra
 
 # ---------------------------------------------------------------- in words
 
-def said_size(catalog: Catalog, indicator: str, how: str, value: float, lang: str | None = None) -> str:
-    """Return the size of an effect: per cent of a count, points of a share, the part of a gap that is closed."""
-    if not np.isfinite(value):
-        return "–"
-    if how == "ceiling":
-        return t("scenarios.of_gap", lang, n=percent(value, 0))
-    said = t("scenarios.points", lang, n=f"{value * 100:+.1f}") if is_share(catalog, indicator) else percent(
-        value, sign=True)
-    return t("scenarios.a_year", lang, size=said) if how == "growth" else said
-
-
-def said_range(catalog: Catalog, indicator: str, how: str, low: float, high: float, lang: str | None = None,
-               cells: Sequence[Ref] = ()) -> str:
-    """Return a range of sizes, its unit said once; its ends know the two `cells` that they state."""
-    if not np.isfinite([low, high]).all():
-        return t("scenarios.range", lang, low=said_size(catalog, indicator, how, low, lang),
-                 high=said_size(catalog, indicator, how, high, lang))
-    points = is_share(catalog, indicator) and how != "ceiling"
-    digits = 1 if min(abs(low), abs(high)) < 0.02 and how != "ceiling" else 0
-    low, high = (f"{value * 100:+.1f}" if points else percent(value, digits, how != "ceiling") for value in (low, high))
-    said = t("scenarios.range", lang, low=cite(low, *cells[:1]), high=cite(high, *cells[1:]))
-    if how == "ceiling":
+def said_size(catalog: Catalog, indicator: str, how: str, sizes: Sequence[float], lang: str | None = None,
+              cells: Sequence[Ref] = ()) -> str:
+    """Return one size of an effect or the two ends of a range, the unit said once: per cent of a count, points of a
+    share, the part of a gap that is closed; the ends know the two `cells` that they state."""
+    gap = how == "ceiling"
+    if not np.isfinite(sizes).all():
+        return "–" if len(sizes) == 1 else t("scenarios.range", lang, **{
+            name: said_size(catalog, indicator, how, [size], lang) for name, size in zip(("low", "high"), sizes)})
+    points, fine = is_share(catalog, indicator) and not gap, len(sizes) == 1 or np.abs(sizes).min() < 0.02
+    ends = [f"{size * 100:+.1f}" if points else percent(size, int(fine and not gap), not gap) for size in sizes]
+    said = ends[0] if len(ends) == 1 else t("scenarios.range", lang, low=cite(ends[0], *cells[:1]),
+                                            high=cite(ends[1], *cells[1:]))
+    if gap:
         return t("scenarios.of_gap", lang, n=said)
     said = t("scenarios.points", lang, n=said) if points else said
     return t("scenarios.a_year", lang, size=said) if how == "growth" else said

@@ -14,7 +14,7 @@ from ..catalog import Catalog
 from ..errors import ConfigError, UnknownNameError
 from ..forecasting.joint import JointPaths, follow
 from ..forecasting.series import choose_transform
-from ..peers.position import by_branch
+from ..peers import by_branch
 from ..wording import language, number, percent, t
 from .strategy import Target, is_share, yearly
 

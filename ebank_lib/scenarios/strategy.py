@@ -15,6 +15,7 @@ from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, UnknownNameError
 from ..files import named_file
 from ..forecasting import kind_of
+from ..province.sums import leaves
 from ..wording import language
 
 
@@ -158,11 +159,11 @@ class Strategy(Strict):
         return (*self.levers, *self.stress)
 
     @property
-    def cases(self) -> tuple[tuple[str, str, list[str]], ...]:
-        """Every scenario: its kind, its key and the levers pulled in it."""
-        return (("baseline", "baseline", []), *(("lever", one.key, [one.key]) for one in self.levers),
-                *(("bundle", one.key, one.levers) for one in self.bundles),
-                *(("stress", one.key, [one.key]) for one in self.stress))
+    def cases(self) -> dict[str, tuple[str, list[str]]]:
+        """Every scenario by its key: its kind and the levers pulled in it."""
+        return {"baseline": ("baseline", [])} | {one.key: ("lever", [one.key]) for one in self.levers} | {
+            one.key: ("bundle", one.levers) for one in self.bundles} | {
+            one.key: ("stress", [one.key]) for one in self.stress}
 
     @property
     def by_yardsticks(self) -> Strategy:
@@ -276,7 +277,7 @@ def check_target(target: Target, catalog: Catalog | None, file=None, at: str = "
     _known("indicator", (target.indicator, *target.of), catalog.indicators, file, f"{at}.indicator")
     ind, most = catalog.indicator(target.indicator), len(catalog.reporting)
     share = kind == "share" or (kind == "level" and is_share(catalog, ind.key))
-    whole = frozenset().union(*(leaves(key, catalog) for key in target.of))
+    whole = {leaf for key in target.of for leaf in leaves(catalog, key)}
     _refuse(file, at, (
         share and goal is not None and goal > 1, "is above the ceiling of a share", "goal", goal,
         "at most 1.0 (which is 100%)"),
@@ -286,16 +287,8 @@ def check_target(target: Target, catalog: Catalog | None, file=None, at: str = "
          f"{ind.key}, {ind.kind}", "a flow, or growth over: month"),
         (kind == "rank" and (goal % 1 or goal > most or reached), "is no place among the branches", "goal", goal,
          f"a whole number from 1 to {most}"),
-        (kind == "share" and not leaves(ind.key, catalog) <= whole, "is no part of the whole it is to be a share of",
-         "of", ind.key, f"a part of {', '.join(target.of)}"))
-
-
-def leaves(key: str, catalog: Catalog) -> frozenset[str]:
-    """Return the indicators that an indicator is the sum of; itself when it is no sum."""
-    for identity in catalog.identities:
-        if identity.kind == "sum" and identity.total == key:
-            return frozenset().union(*(leaves(part, catalog) for part in identity.parts))
-    return frozenset([key])
+        (kind == "share" and not whole.issuperset(leaves(catalog, ind.key)),
+         "is no part of the whole it is to be a share of", "of", ind.key, f"a part of {', '.join(target.of)}"))
 
 
 def _check_move(move: Move, catalog: Catalog, file, at: str) -> None:

@@ -28,8 +28,8 @@ _COLUMNS = ["target", "line", "indicator", "kind", "goal", "reached_from", "mont
 _MONTHS = ("month", "deadline", "month_50", "month_80")
 
 
-def dates_of(targets: Iterable[Target], last: pd.Period, deadline=None) -> tuple[pd.Period, list[pd.Period]]:
-    """Return the usual deadline (the end of the first whole year after the last month), and that of each target."""
+def dates_of(targets: Iterable[Target], last: pd.Period, deadline=None) -> list[pd.Period]:
+    """Return the deadline of each target: its own, or the usual (the end of the first whole year after `last`)."""
     usual = pd.Period(f"{last.year + 1}-12", "M") if deadline is None else as_month(deadline, key="deadline")
     dates = []
     for target in targets:
@@ -38,7 +38,7 @@ def dates_of(targets: Iterable[Target], last: pd.Period, deadline=None) -> tuple
             raise ConfigError("is more than ten years ahead", key=f"{target.key}.deadline", found=str(by),
                               expected=f"at most {last + LONGEST}")
         dates.append(by)
-    return usual, dates
+    return dates
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,9 +67,7 @@ class Targets(Shown):
     def sentences(self, lang: str | None = None) -> list[str]:
         """Return a sentence for each target, in their order; or the one that there are none."""
         lang = language(lang)
-        if self.table.empty:
-            return [self.reading(lang)]
-        return [self._sentence(target, row, lang) for target, row in self._rows()]
+        return [self._sentence(target, row, lang) for target, row in self._rows()] or [self.reading(lang)]
 
     def reading(self, lang: str | None = None) -> str:
         """Return the whole in a sentence: how many targets are reached, on course, behind."""
@@ -216,9 +214,9 @@ def evaluate_targets(cleaned, branch: str, targets: Iterable[Target] | None = No
         if not isinstance(target, Target):
             raise ConfigError("is no target", found=target, expected="a Target, as load_strategy(...).targets holds")
         check_target(target, catalog, at=target.key)
-    usual, dates = dates_of(targets, cleaned.panel.index.get_level_values("month").max(), deadline)
+    dates = dates_of(targets, cleaned.panel.index.get_level_values("month").max(), deadline)
     if paths is None and targets:
-        paths = simulate_for(cleaned, branch, Strategy(targets=targets), usual, n=n, seed=seed)
+        paths = simulate_for(cleaned, branch, Strategy(targets=targets), deadline, n=n, seed=seed)
     view = View.of(paths, branch) if targets else None
     table = pd.DataFrame([_evaluate(target, cleaned.series(branch, target.indicator), by, view)
                           for target, by in zip(targets, dates, strict=True)], columns=_COLUMNS)
@@ -257,9 +255,8 @@ def simulate_for(cleaned, branch: str, strategy: Strategy | None = None, deadlin
              *(key for lever in strategy.pulled for move in lever.moves for key in (move.indicator, *move.takes_from))]
     data = set(cleaned.panel.columns[cleaned.panel.notna().any()])
     known = [key for key in dict.fromkeys([*named, *cleaned.catalog.headline]) if key in data] or None
-    usual, dates = dates_of(aims, last, deadline)
-    return simulate_joint(cleaned, horizon=min(max(24, *((by - last).n for by in (usual, *dates))), LONGEST), n=n,
-                          seed=seed, indicators=known,
+    ahead = max([24, *((by - last).n for by in dates_of(aims, last, deadline))])
+    return simulate_joint(cleaned, horizon=ahead, n=n, seed=seed, indicators=known,
                           branches=None if any(target.kind == "rank" for target in aims) else [branch])
 
 

@@ -12,9 +12,8 @@ from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .grids import Grid
 from .months import Month, Years
-from .numbers import COUNT, counted, is_number
 from .spec import Heading, SheetSpec
-from .units import Naming, is_line, is_unit_heading, longest_in, plain
+from .units import COUNT, Naming, counted, is_line, is_number, is_unit_heading, longest_in, plain
 
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"

@@ -26,11 +26,10 @@ from ..errors import ConfigError, SourceError, nearest, quote
 from .grids import csv_rows
 from .headings import ADD, Layout, not_mapped
 from .months import Month, month_in_text
-from .numbers import as_text
 from .rows import month_of, name_of_branch, year_of
 from .sheets import Block, cells_frame
 from .spec import BranchAt, DatabaseSpec, Heading, IndicatorAt, Limits, LongColumn, LongSpec, UnitAt
-from .units import Naming
+from .units import Naming, as_text
 
 _NOBODYS = LongColumn(indicator="")      # a column that is kept
 # Names of columns that are no indicator, in the order in which they are looked for; case and blanks do not matter.

@@ -13,9 +13,8 @@ from ..errors import SourceError
 from .grids import Grid
 from .headings import Layout, Line, Table, not_mapped, read_columns
 from .months import Month, Year, Years, search
-from .numbers import is_number
 from .spec import BranchAt, Heading
-from .units import Naming, longest_in
+from .units import Naming, is_number, longest_in
 
 
 class Body:

@@ -78,7 +78,7 @@ def test_selection_speaks_and_counts(y):
 def test_passing_over_is_said():
     rng = np.random.default_rng(3)
     chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0, seasonal=False)
-    assert chosen.raw_order == (0, 0, 1) and chosen.order != chosen.raw_order
+    assert chosen.raw == (0, 1, 0, 0) and chosen.chosen != chosen.raw
     row = chosen.table.query("p == 0 and q == 1").iloc[0]
     assert row["near_unit"] and not row["regular"] and row["rank"] == 1
     assert "passed over" in chosen.why("en")

@@ -32,5 +32,5 @@ def test_thorough_finds_a_narrow_hill(shared_data):
     with gzip.open(shared_data / "optimum" / "best_loglik.json.gz", "rt") as file:
         case = next(c for c in json.load(file) if c["id"] == "sim44_014")
     chosen = select_order(case["y"], d=0, mode="thorough", seasonal=False)
-    assert chosen.raw_order == (4, 0, 5)
+    assert chosen.raw == (4, 5, 0, 0)
     assert chosen.fit(4, 5).loglik > case["best_loglik"][4][5] - 1e-3

@@ -58,7 +58,7 @@ def test_the_choice_knows_the_cells_it_states(seed, passed_over, rivals):
     rng = np.random.default_rng(seed)
     chosen = select_order(np.diff(rng.standard_normal(61)), 2, 2, d=0, seasonal=False) if passed_over else select_order(
         rng.standard_normal(44), 2, 2, d=0)
-    assert (chosen.raw_order != chosen.order) == passed_over
+    assert (chosen.raw != chosen.chosen) == passed_over
     for lang in ("zh", "en"):
         stated = cells_of(chosen.why(lang))
         if not passed_over:         # the months, of which there are too few for a season

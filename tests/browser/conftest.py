@@ -195,7 +195,6 @@ def pages(tmp_path_factory, root, summaries, failures, cleaned):
         now = summaries(20, total=True)
         before = copy.deepcopy(now)
         for at, one in enumerate(before):
-            one["months"][1], one["hashes"]["code"] = "2011-07", str(at)
             one["trust"]["grade"] = "C"
             for row in one["forecast"]:
                 row["y_hat"] *= 1 + at / 100

@@ -14,13 +14,14 @@ from ebank_lib.charts.province import plot_multiples, plot_total_fan
 from ebank_lib.errors import SeriesError
 from ebank_lib.forecasting import JointPaths
 from ebank_lib.forecasting.joint import plan_of
+from ebank_lib.peers import compare_peers
 from ebank_lib.province import growth_decomposition, league_table, who_carries
 from ebank_lib.province.contributions import Carriers
 
 _spec = importlib.util.spec_from_file_location("readable", Path(__file__).with_name("test_style.py"))
 _style = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_style)
-assert_readable = _style.assert_readable
+assert_readable, texts_of = _style.assert_readable, _style.texts_of
 
 LANGS = pytest.mark.parametrize("lang", ["zh", "en"])
 
@@ -135,16 +136,14 @@ def many(cleaned):
     return replace(cleaned, catalog=catalog, panel=pd.DataFrame(np.concatenate(blocks), index, cleaned.panel.columns))
 
 
-@LANGS
-def test_of_many_branches_the_largest_have_a_panel_and_the_picture_says_so(many, lang):
-    for indicator in ("mobile", "coverage"):
-        fig = plot_multiples(many, indicator, lang=lang)
-        assert_readable(fig)
-        drawn = [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()]
-        size = many.panel[indicator if indicator == "mobile" else "affluent"].groupby(level="branch").last()
-        largest = {many.catalog.branch(b).label(lang) for b in size.nlargest(24).index}
-        assert set(drawn) == largest and len(drawn) == 24
-        assert any("24" in text and "40" in text for text in words(fig))
+@pytest.mark.parametrize(("indicator", "size", "lang"), [("mobile", "mobile", "zh"), ("coverage", "affluent", "en")])
+def test_of_many_branches_the_largest_have_a_panel_and_the_picture_says_so(many, indicator, size, lang):
+    fig = plot_multiples(many, indicator, lang=lang)
+    assert_readable(fig)
+    drawn = [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()]
+    largest = many.panel[size].groupby(level="branch").last().nlargest(24).index
+    assert set(drawn) == {many.catalog.branch(b).label(lang) for b in largest} and len(drawn) == 24
+    assert any("24" in text and "40" in text for text in words(fig))
 
 
 @LANGS
@@ -160,3 +159,29 @@ def test_of_many_branches_the_largest_have_a_bar_and_the_picture_says_so(many, l
         assert_readable(ax.figure)
         assert len(ax.get_yticklabels()) == len(ax.patches) == 24
         assert "24" in ax.get_xlabel() and "40" in ax.get_xlabel()
+
+
+# --- a branch among its peers
+
+@LANGS
+def test_a_branch_among_its_peers_is_readable_in_both_languages(cleaned, lang):
+    assert_readable(compare_peers(cleaned, "rizhao").plot(lang))
+
+
+def test_a_row_of_dots_is_every_branch_and_the_large_one_is_the_branch(cleaned):
+    peers = compare_peers(cleaned, "rizhao", ["personal_online_activity"])
+    fig = peers.plot("en")
+    ax = fig.axes[0]
+    small = next(line for line in ax.get_lines() if line.get_markersize() == 4 and line.get_marker() == "o")
+    large = next(line for line in ax.get_lines() if line.get_markersize() == 7)
+    y = peers.everyone.loc[("personal_online_activity", "level")]
+    scaled = (y - y.min()) / (y.max() - y.min())
+    assert large.get_xdata()[0] == pytest.approx(scaled["rizhao"])
+    assert sorted(small.get_xdata()) == pytest.approx(sorted(scaled.drop("rizhao")))
+    row = peers.latest.query("indicator == 'personal_online_activity'").iloc[0]
+    assert f"{row['leader_months']:.0f} months behind" in [text for text, _ in texts_of(fig)]
+
+
+def test_where_there_is_nothing_to_draw_a_sentence_stands(cleaned):
+    empty = compare_peers(cleaned, "rizhao", []).plot("en")
+    assert any("Too little data" in text for text, _ in texts_of(empty))

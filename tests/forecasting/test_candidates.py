@@ -173,7 +173,7 @@ def test_a_month_too_few_is_said(name):
 
 def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late_errors():
     ready = prepare(growth(5), "flow")
-    parts = run_models(ready, 12, ("combination", "median", *MEMBERS))[0]
+    parts = run_models(ready, 12, ("combination", *MEMBERS))[0]
     error = []
     for m in MEMBERS:
         said = [np.abs(predict(m, ready.work.until(back), back).mean - ready.work.plain[-back:]).mean()
@@ -191,8 +191,6 @@ def test_the_combination_is_a_quarter_equal_and_the_rest_by_inverse_squared_late
     sd = np.sqrt(np.diag(cov))
     assert np.allclose(parts["combination"].cov / np.outer(spread, spread), cov / np.outer(sd, sd))
     assert parts["combination"].weights == {m: round(w, 2) for m, w in zip(MEMBERS, weights, strict=True)}
-    assert np.allclose(parts["median"].mean, np.median([p.mean for p in members], axis=0))
-    assert np.allclose(parts["median"].cov, np.mean([p.cov for p in members], axis=0))
 
 
 def test_a_panels_weights_are_those_that_would_have_missed_least_in_all_branches_together():
@@ -216,7 +214,7 @@ def test_a_panels_weights_are_used_and_said():
     assert np.allclose(candidates._weights(work, MEMBERS)[0], [0.4, 0.3, 0.2, 0.1])
     assert np.allclose(candidates._weights(work, ("ets", "damped"))[0], [2 / 3, 1 / 3])
     for models, panel, said in ((("combination",), work, True), (("combination",), ready.work, False),
-                                (("median",), work, False)):        # the median weighs nothing
+                                (("theta",), work, False)):        # a single method weighs nothing
         notes = run_models(replace(ready, work=panel), 6, models)[2]
         assert (("forecasting.weights_panel", {}) in notes) == said
 

@@ -15,8 +15,8 @@ from ebank_lib.catalog import ID
 from ebank_lib.cleaning.ledger import safe_for_spreadsheets
 from ebank_lib.errors import ConfigError
 from ebank_lib.files import own_folder
+from ebank_lib.reports.export import csv_bytes
 from ebank_lib.reports.parameters import plan
-from ebank_lib.reports.workbook import csv_bytes
 
 TEXT = st.text(max_size=40) | st.sampled_from(
     [

@@ -263,3 +263,26 @@ def contents(folder: Path, history: bool = True) -> dict[str, bytes]:
 def files_of():
     """The function above."""
     return contents
+
+
+def executed_cells(book, pictures=True):
+    """What an executed notebook shows, cell by cell, but for its numbering; of a picture, if asked, only that it is."""
+    cells = []
+    for cell in book.cells:
+        outputs, streams = [], {}       # a kernel sends a stream in pieces, as it comes
+        for one in cell.get("outputs", ()):
+            if one.output_type == "stream":
+                streams[one.name] = streams.get(one.name, "") + one.text
+            else:
+                data = {kind: content if pictures or kind != "image/png" else "" for kind, content
+                        in one.get("data", {}).items()}
+                outputs.append({**one, "data": data, "execution_count": None})
+        if "injected-parameters" not in cell.metadata.get("tags", []):
+            cells.append((cell.source, outputs, streams))
+    return cells
+
+
+@pytest.fixture(scope="session")
+def cells_of():
+    """The function above."""
+    return executed_cells

@@ -14,6 +14,7 @@ import pytest
 from ebank_lib.cli.trace import open_report
 from ebank_lib.forecasting import simulate_joint
 from ebank_lib.reports.content import words_of
+from ebank_lib.reports.parameters import read_notebook
 from ebank_lib.reports.summary import range_text, value_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebook]
@@ -59,6 +60,14 @@ def test_a_forecast_is_the_same_in_the_index_the_page_the_workbook_and_the_paths
         with closing(openpyxl.load_workbook(made / branch / "tables.xlsx", read_only=True)) as book:
             written = [cell.value for row in book["预测"].iter_rows() for cell in row if isinstance(cell.value, float)]
         assert np.isclose(written, last["y_hat"], rtol=1e-9).any()
+
+
+def test_each_notebook_is_the_same_as_it_is_stored_from_a_kernel(made, root, cells_of):
+    """In the batch's processes; of the notebooks before these: test_notebook.py."""
+    for branch, number in (("rizhao", "04"), ("rizhao", "05"), ("shandong", "06")):
+        path = next((root / "notebooks").glob(f"{number}_*.ipynb"))
+        ours, stored = read_notebook(made / branch / "notebooks" / path.name), read_notebook(path)
+        assert cells_of(ours, pictures=False) == cells_of(stored, pictures=False), number
 
 
 def test_the_province_is_the_sum_of_its_branches_pages(made, cleaned):

@@ -7,6 +7,7 @@ same months are compared, reasons come from what differs, nothing is said withou
 import base64
 import copy
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 
@@ -260,13 +261,10 @@ def pair(summaries):
     return copy.deepcopy(now), now
 
 
-def codes(made):
-    return [one["code"] for one in made["why"]]
-
-
 def test_nothing_differs_from_itself(pair):
     made = changes(*pair, "en")
-    assert not made["first"] and codes(made) == [] and made["grade"] is None and made["odds"] == [] == made["came"]
+    assert not made["first"] and not made["differs"] and made["before"] is None
+    assert made["grade"] is None and made["odds"] == [] == made["came"]
     assert all(row["change"] == 0 and row["share"] == 0 for row in made["forecasts"])
 
 
@@ -286,31 +284,9 @@ def test_of_a_shifted_forecast_only_shared_months_count_and_what_came_is_held_ag
     old, now = pair
     for row, month in zip(old["forecast"], ["2011-08", *(row["month"] for row in now["forecast"])], strict=False):
         row["month"] = month
-    old["months"][1], old["files"] = "2011-07", old["files"][:-1]
     made = changes(old, now, "en")
     assert len(made["forecasts"]) == 11 and [row["month"] for row in made["came"]] == ["2011-08"]
     assert made["came"][0]["actual"] == now["latest"]["y"]
-    assert codes(made)[:2] == ["months", "files"]
-    assert old["files"][-1]["file"] != now["files"][-1]["file"] in made["why"][1]["text"]
-
-
-@pytest.mark.parametrize(("change", "code"), [
-    (lambda old: old["files"][3].update(sha256="1"), "files"),
-    (lambda old: old["files"].append({"file": "x.xlsx", "sha256": "1"}), "files"),
-    (lambda old: old["files"][3].update(sha256="1") or old["hashes"].update(panel="1"), "files"),
-    (lambda old: old["hashes"].update(panel="1"), "panel"),
-    (lambda old: old["hashes"].update(code="1"), "code"),
-    (lambda old: old["hashes"]["notebooks"].update({"04_forecasting": "1"}), "notebooks"),
-    (lambda old: old["parameters"].update(horizon=18), "parameter"),
-    (lambda old: old["months"].__setitem__(0, "2007-01"), "start"),
-])
-def test_each_cause_is_named(pair, change, code):
-    old, now = pair
-    change(old)
-    made = changes(old, now, "en")
-    assert code in codes(made) and codes(changes(old, now, "zh")) == codes(made)
-    # Other files, the same data: it is other branches that differ.
-    assert ("others" in codes(made)) == (code == "files" and old["hashes"] == now["hashes"])
 
 
 def test_another_indicator_is_not_compared(pair):
@@ -318,7 +294,10 @@ def test_another_indicator_is_not_compared(pair):
     old["indicator"] = old["indicator"] | {"key": "phone"}
     old["trust"]["grade"] = "?"
     made = changes(old, now, "en")
-    assert made["forecasts"] == [] and made["grade"] is None and "indicator" in codes(made)
+    assert made["forecasts"] == [] and made["grade"] is None and made["differs"]
+    old["indicator"]["label"] = {"zh": "旧", "en": "<old>"}
+    page = build_changes([(old, now)], {}, "en")
+    assert html.escape(t("index.indicator_moved", "en", old="<old>", new=now["indicator"]["label"]["en"])) in page
 
 
 def test_grade_and_odds_that_changed_are_listed(pair):
@@ -337,8 +316,6 @@ def test_the_page_says_the_largest_move_first_and_what_stayed(summaries, lang):
         row["y_hat"] *= 1.02
     for row in pairs[1][0]["forecast"]:
         row["y_hat"] *= 1.3
-    for old, _ in pairs[:3]:
-        old["hashes"]["code"] = "1"
     pairs[3] = (None, now[3])
     page = build_changes(pairs, {}, lang)
     order = re.findall(r'href="(\w+)/report\.html"', page)
@@ -412,25 +389,3 @@ def test_a_ratio_moves_in_points_and_from_nothing_there_is_no_share(pair):
     old["forecast"][1]["y_hat"] = None
     rows = changes(old, now, "en")["forecasts"]
     assert rows[0]["share"] is None and rows[0]["change"] == 5.0 and rows[1]["month"] == now["forecast"][2]["month"]
-
-
-def test_other_months_are_named_and_long_lists_end(pair):
-    old, now = pair
-    old["months"][1] = "2099-01"
-    old["files"] = [{"file": f"f{n}", "sha256": "0"} for n in range(9)]
-    why = {one["code"]: one["text"] for one in changes(old, now, "en")["why"]}
-    assert why["months"] == t("index.because_months", "en", old=month_text("2099-01", "en"),
-                              new=month_text(now["months"][1], "en"))
-    assert "2009-02" in why["files"] and "2009-03" not in why["files"] and t("index.more", "en", n=39) in why["files"]
-
-
-@pytest.mark.parametrize("n", [2, 3])
-def test_what_is_behind_every_move_is_said_once(summaries, n):
-    pairs = [(copy.deepcopy(one), one) for one in summaries(n)]
-    for old, _ in pairs:
-        old["hashes"]["code"] = "1"
-        for row in old["forecast"]:
-            row["y_hat"] *= 1.1
-    pairs[0][0]["parameters"]["horizon"] = 99
-    page = build_changes(pairs, {}, "en")
-    assert page.count(t("index.because_code", "en")) == 1 and page.count("horizon") == 1

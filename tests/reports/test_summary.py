@@ -2,23 +2,20 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
 from ebank_lib.cleaning import clean
 from ebank_lib.reports.cells import row_ids
-from ebank_lib.reports.content import Content, Executed, executed_from
+from ebank_lib.reports.content import Content, Executed
 from ebank_lib.reports.page import About
 from ebank_lib.reports.record import table_of
 from ebank_lib.reports.summary import summarise, summary_bytes
 from ebank_lib.sources import open_source
 from ebank_lib.wording import number
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "04_forecasting.ipynb"
 FIRST, LAST = pd.Period("2009-01", "M"), pd.Period("2010-12", "M")
 
 
@@ -53,12 +50,9 @@ def check(inside):
                                             "hi-95": 9900.0, "inside-95": inside}]))
 
 
-def made(cleaned, *tables, branch="0351", not_done=None, first=FIRST, last=LAST, source="data/small",
-         **state):
-    books = [Executed("04_forecasting", {"source": source, "branch": branch, "lang": "en", "indicator": "online"},
-                      not_done=not_done)]
-    about = About(branch, "East", "Online", "Trial", True, first, last, "en",
-                  files=({"file": "cells.csv", "bytes": 3, "sha256": "cd" * 32},))
+def made(cleaned, *tables, branch="0351", not_done=None, first=FIRST, last=LAST, **state):
+    books = [Executed("04_forecasting", {"branch": branch, "lang": "en", "indicator": "online"}, not_done=not_done)]
+    about = About(branch, "East", "Online", "Trial", True, first, last, "en", indicator="online")
     return summarise(about, Content(books, tables=list(tables), **state), cleaned)
 
 
@@ -89,20 +83,6 @@ def test_what_will_be_short_is_a_part_of_the_goal(cleaned, kind, goal, then, sho
 def test_it_is_plain_json_that_repeats(cleaned):
     first, second = (summary_bytes(made(cleaned, forecast(), grade(), targets(0.1))) for _ in range(2))
     assert first == second and json.loads(first)["schema"] == 1
-
-
-def test_a_notebook_is_known_by_its_code_whatever_it_was_run_with():
-    book = nbformat.read(NOTEBOOK, as_version=4)
-    hashes = [executed_from("04", book).code]
-    for tags in (["injected-parameters"], []):
-        told = nbformat.v4.new_code_cell("horizon = 99", metadata={"tags": tags})
-        hashes.append(executed_from("04", book | {"cells": [told, *book["cells"]]}).code)
-    assert hashes[0] == hashes[1] != hashes[2]
-
-
-def test_a_source_outside_the_project_is_named_without_its_folder(cleaned):
-    said = made(cleaned, source="/somewhere/else/small")
-    assert said["parameters"]["source"] == "small" and "somewhere" not in summary_bytes(said).decode()
 
 
 @pytest.mark.parametrize("inside", [True, False])

@@ -9,8 +9,8 @@ from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Mm
 
+from ebank_lib.reports.export import docx_bytes
 from ebank_lib.reports.page import Brief, Paragraph, Picture, Tile
-from ebank_lib.reports.word import docx_bytes
 from ebank_lib.wording import Text, t
 
 HOSTILE = "<w:p/>&amp;\x00\x1f\ud800\ufffe=1+1"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ebank_lib.display import describe
 from ebank_lib.reports.branch import open_province, scope_of
 from ebank_lib.reports.content import read_content
+from ebank_lib.reports.export import csv_bytes, export_files, parquet_bytes
 from ebank_lib.reports.record import table_of
-from ebank_lib.reports.workbook import Column, Sheet, csv_bytes, export_files, parquet_bytes, sheets_of, workbook_bytes
+from ebank_lib.reports.workbook import Column, Sheet, sheets_of, workbook_bytes
 from ebank_lib.scenarios import said_odds
 from ebank_lib.wording import t, words
 

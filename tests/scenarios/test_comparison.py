@@ -25,7 +25,7 @@ from ebank_lib.scenarios import (
 )
 from ebank_lib.scenarios.levers import draw
 from ebank_lib.scenarios.odds import View, said_odds, said_pace, said_value
-from ebank_lib.scenarios.required import required_effect
+from ebank_lib.scenarios.what_if import required_effect
 
 H, N = 16, 1000
 PAST = {"sms": np.linspace(90.0, 100.0, 44), "coverage": np.linspace(0.4, 0.55, 44), "affluent": np.full(44, 1e4)}

@@ -10,13 +10,16 @@ from scipy.stats import kstest, norm
 
 from ebank_lib.errors import ConfigError, SeriesError
 from ebank_lib.scenarios import Evidence, Lever, Move, Stress, learn_evidence
-from ebank_lib.scenarios.evidence import Pooled
-from ebank_lib.scenarios.levers import Z90, apply_lever, draw, size_at, standard_draws
+from ebank_lib.scenarios.levers import Z90, Effect, Pooled, apply_lever, draw, standard_draws
 from ebank_lib.scenarios.odds import View
 
 H, N = 24, 200
 PAST = {"mobile": np.full(44, 1000.0), "sms": np.full(44, 500.0), "mobile_activity": np.full(44, 0.4),
         "coverage": np.full(44, 0.55), "affluent": np.full(44, 1e4)}
+
+
+def size_at(move, z):
+    return Effect(move, 0.0, np.inf).at(z)
 
 
 def lever(*moves, kind=Lever, **about):
@@ -196,7 +199,7 @@ def test_evidence_recovers_pushes_of_known_size(make_paths, catalog):
 
 def test_pooling_is_that_of_published_software():
     """Paule and Mandel with Hartung and Knapp, 10 trials of BCG-like size: against the weighted moments themselves."""
-    from ebank_lib.scenarios.evidence import pool
+    from ebank_lib.scenarios.levers import pool
 
     effects = np.array([0.10, 0.35, 0.22, 0.48, 0.05, 0.30])
     variances = np.array([0.004, 0.010, 0.006, 0.012, 0.003, 0.008])

@@ -146,18 +146,18 @@ def test_a_deadline_is_said_in_months_or_as_a_date(judge, make_paths, catalog):
         evaluate_targets(data, "rizhao", deadline="2021-09", **ask)
 
 
-def test_what_a_strategy_needs_is_simulated(cleaned, catalog):
+def test_what_a_strategy_needs_is_simulated(cleaned, catalog, monkeypatch):
     from ebank_lib.scenarios import Lever, Move, Strategy, simulate_for
 
+    monkeypatch.setattr("ebank_lib.scenarios.targets.simulate_joint", lambda data, **asked: asked)
     lever = Lever(key="l", zh="甲", en="a", moves=[Move(indicator="sms", low=0.1, high=0.2, takes_from={"phone": 0.1})])
     far = target(key="far", deadline="2014-08")
-    paths = simulate_for(cleaned, "rizhao", Strategy(targets=(target(),), levers=(lever,), yardsticks=(far,)), n=10)
-    assert {"coverage", "sms", "phone"} <= set(paths.values) and paths.branches == ("rizhao",)
-    assert (paths.horizon, paths.n) == (36, 10)
-    ranked = simulate_for(cleaned, "rizhao", Strategy(targets=(target(indicator="phone", kind="rank", goal=1),)), n=10)
-    assert len(ranked.branches) == 16 and ranked.horizon == 24 and "coverage" not in ranked.values
-    nothing = simulate_for(cleaned, "rizhao", Strategy(), n=10)
-    assert set(catalog.headline) <= set(nothing.values)
+    asked = simulate_for(cleaned, "rizhao", Strategy(targets=(target(),), levers=(lever,), yardsticks=(far,)), n=10)
+    assert {"coverage", "sms", "phone"} <= set(asked["indicators"]) and asked["branches"] == ["rizhao"]
+    assert (asked["horizon"], asked["n"]) == (36, 10)
+    ranked = simulate_for(cleaned, "rizhao", Strategy(targets=(target(indicator="phone", kind="rank", goal=1),)))
+    assert ranked["branches"] is None and ranked["horizon"] == 24 and "coverage" not in ranked["indicators"]
+    assert simulate_for(cleaned, "rizhao", Strategy())["indicators"] == list(catalog.headline)
 
 
 def test_wrong_questions_are_errors(catalog):

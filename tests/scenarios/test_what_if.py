@@ -25,7 +25,7 @@ from ebank_lib.scenarios import (
     run_scenarios,
     simulate_for,
 )
-from ebank_lib.scenarios.widget import moved
+from ebank_lib.scenarios.what_if import moved
 from ebank_lib.wording import use_language
 
 H, N = 16, 400
@@ -205,79 +205,77 @@ def test_unknown_names_are_refused(scenarios):
 
 # --- with widgets, which need no browser
 
-def parts(box):
-    """The board's widgets by name; a lever's sliders are laid out anew when it is chosen, so theirs are looked up."""
-    return dict(zip(("lever", "target", "sliders", "reset", "table", "picture"), box.children, strict=True))
-
-
-def sliders(board):
-    *sizes, delay, ramp = board["sliders"].children
+def sliders(box):
+    """A lever's sliders; they are laid out anew when it is chosen, so they are looked up."""
+    *sizes, delay, ramp, _ = box.children[-1].children
     return sizes, delay, ramp
+
+
+def answer(box):
+    """What stands below the sliders."""
+    return box.children[-1].result
 
 
 @pytest.fixture
 def board(scenarios):
-    return parts(lever_board(scenarios, "push", "more", interactive=True, lang="en"))
+    return lever_board(scenarios, "push", "more", interactive=True, lang="en")
 
 
 def test_untouched_sliders_show_what_the_batch_shows(scenarios, board):
-    assert board["table"].value == lever_board(scenarios, "push", "more", lang="en").to_html()
-    assert bytes(board["picture"].value).startswith(b"\x89PNG")
+    assert answer(board).to_html() == lever_board(scenarios, "push", "more", lang="en").to_html()
     sizes, delay, ramp = sliders(board)
     assert [one.value for one in sizes] == [(0.02, 0.08), (0.1, 0.3)]
     assert (delay.value, ramp.value) == (2, 6)
 
 
 def test_a_slider_asks_what_moved_answers(scenarios, board):
-    before = board["picture"].value
     sizes, delay, _ = sliders(board)
     sizes[0].value = (0.1, 0.2)
     delay.value = 5
     wanted = moved(scenarios, "push", {"sms": (0.1, 0.2)}, ramp=6, delay=5)
-    odds = rows(wanted, "push").set_index("target").loc["more", "p_at"]
-    assert f"<td>{odds * 100:.0f}% / " in board["table"].value and "+10% to +20% (assumed)" in board["table"].value
-    assert "delay 5, " in board["table"].value and board["picture"].value != before
+    odds, page = rows(wanted, "push").set_index("target").loc["more", "p_at"], answer(board).to_html()
+    assert f"<td>{odds * 100:.0f}% / " in page and "+10% to +20% (assumed)" in page and "delay 5, " in page
+    assert_frame_equal(answer(board).scenarios.table, wanted.table, check_exact=True)
 
 
 def test_reset_brings_back_what_is_stated(board):
-    table, picture = board["table"].value, board["picture"].value
+    page = answer(board).to_html()
     sizes, _, ramp = sliders(board)
     sizes[1].value, ramp.value = (0.5, 0.9), 30
-    assert board["table"].value != table
-    board["reset"].click()
-    assert (board["table"].value, board["picture"].value) == (table, picture)
+    assert answer(board).to_html() != page
+    board.children[2].click()
+    assert answer(board).to_html() == page
 
 
 def test_no_effect_on_the_sliders_changes_nothing(board):
     for one in sliders(board)[0]:
         one.value = (0.0, 0.0)
-    body = board["table"].value.split("<tbody>")[1].split("</tbody>")[0]
+    body = answer(board).to_html().split("<tbody>")[1].split("</tbody>")[0]
     assert body.count("<td>same</td>") == 6
 
 
 def test_another_lever_brings_its_own_sliders_and_another_target_its_fan(scenarios, board):
-    picture, old = board["picture"].value, board["sliders"].children
-    board["target"].value = "call"
-    assert board["picture"].value != picture
-    board["lever"].value = "fall"
+    lever, target, _, old = board.children
+    target.value = "call"
+    assert answer(board).target == "call" and answer(board).plot() is not None
+    lever.value = "fall"
     ((one,), _, _) = sliders(board)
-    assert one.value == (-0.2, -0.05) and one.max == 0 and all(each.comm is None for each in old)
-    assert board["table"].value == lever_board(scenarios, "fall", "call", lang="en").to_html()
+    assert one.value == (-0.2, -0.05) and one.max == 0 and all(each.comm is None for each in (old, *old.children))
+    assert answer(board).to_html() == lever_board(scenarios, "fall", "call", lang="en").to_html()
 
 
 def test_what_cannot_be_is_said_in_place_of_an_answer(board):
     (size, _), _, _ = sliders(board)
     size.value = (0.1, 0.1)
-    assert "bare point" in board["table"].value and "<table" not in board["table"].value
-    assert board["picture"].value == b""
+    assert "bare point" in answer(board).to_html() and "<table" not in answer(board).to_html()
     size.value = (0.1, 0.2)
-    assert "<table" in board["table"].value and board["picture"].value
+    assert "<table" in answer(board).to_html()
 
 
 def test_it_keeps_the_language_it_was_made_in(board):
     use_language("zh")          # what a kernel falls back to where a slider's message arrives
     sliders(board)[1].value = 7
-    assert not re.search("[\u4e00-\u9fff]", board["table"].value)
+    assert not re.search("[\u4e00-\u9fff]", answer(board).to_html())
 
 
 @pytest.mark.slow
@@ -285,13 +283,14 @@ def test_the_sample_answers_a_slider_in_under_a_second(cleaned):
     stated = load_strategy(cleaned.source)
     result = run_scenarios(simulate_for(cleaned, "rizhao", stated), "rizhao", stated,
                            events=known_events(cleaned.source))
-    board = parts(lever_board(result, "mobile_editions", interactive=True, lang="en"))
+    board = lever_board(result, "mobile_editions", interactive=True, lang="en")
     stating = sliders(board)[0][0].value
-    assert "(estimated from the past)" in board["table"].value and 0 < stating[0] < stating[1]
+    assert "(estimated from the past)" in answer(board).to_html() and 0 < stating[0] < stating[1]
     took = []
     for delay in (5, 8, 11):
         begun = time.perf_counter()
         sliders(board)[1].value = delay
+        answer(board).plot().figure.canvas.draw()
         took.append(time.perf_counter() - begun)
     assert min(took) < 1.0
     levers = (*stated.levers, *stated.stress)
