@@ -13,7 +13,7 @@ from ..errors import SourceError, nearest, quote
 from .grids import Grid
 from .months import Month, Years
 from .spec import Heading, SheetSpec
-from .units import COUNT, Naming, counted, is_line, is_number, is_unit_heading, longest_in, plain
+from .units import COUNT, Naming, counted, is_line, is_number, is_unit_heading, plain
 
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
@@ -44,10 +44,6 @@ class Layout:
     def leaves_out(self, *texts: str) -> bool:
         """Whether one of the texts is a name that the source leaves out."""
         return any(text and (plain(text) in self.ignored or fold(text) in self.ignored) for text in texts)
-
-    def inside(self, text: str) -> str | None:
-        """Return the one wanted name that a longer text, such as a title, holds."""
-        return longest_in(self.naming.path([text])[0], self.wanted)
 
     @cached_property
     def places(self) -> dict[str, object]:

@@ -66,10 +66,8 @@ class Table:
 
 def read_columns(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
     """Read a CSV or Parquet file as it is, a list of values and one of texts a column."""
-    return _parquet(data, name, limits) if name.lower().endswith(".parquet") else _csv(data, name, encoding, limits)
-
-
-def _csv(data: bytes, name: str, encoding: str | None, limits: Limits) -> Table:
+    if name.lower().endswith(".parquet"):
+        return _parquet(data, name, limits)
     rows = csv_rows(data, name, encoding, limits)
     if not rows:
         raise SourceError("is empty", file=name, expected="a line of headings")
@@ -128,7 +126,10 @@ def read_lines(table: Table, spec: LongSpec | DatabaseSpec, revision: int, namin
         column.unit for column in spec.columns.values()))
     keys = {*(place.column for place in places if place is not None), spec.address.file, spec.address.sheet,
             spec.address.row} - {None}
-    table.names = _spelt(table.names, {*keys, *figures, *spec.ignore})
+    # Names are spelt as the source spells them, which is free in width, blanks and capitals.
+    spelt = {fold(name): name for name in sorted({*keys, *figures, *spec.ignore})}
+    known = [spelt.get(fold(name), name) for name in table.names]
+    table.names = [name if own in table.names else own for name, own in zip(table.names, known)]
     kept = _kept(table, spec, keys, figures)
     by_name = dict(zip(table.names, table.columns))
     left_out = cache(Layout(spec, spec.month, naming).leaves_out)
@@ -181,13 +182,6 @@ def _column(texts: list[str], kept: Sequence[str] = ("",)) -> np.ndarray:
     found = np.full((len(texts), len(kept)), "", object)
     found[:, 0] = texts
     return found
-
-
-def _spelt(names: list[str], said: set[str]) -> list[str]:
-    """Return the names of columns as the source spells them, which is free in width, blanks and capitals."""
-    spelt = {fold(name): name for name in said}
-    known = {name: spelt.get(fold(name), name) for name in names}
-    return [name if known[name] in names else known[name] for name in names]
 
 
 def _kept(table: Table, spec: LongSpec | DatabaseSpec, keys: set[str], figures: list[str]) -> list[str]:

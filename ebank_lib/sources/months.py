@@ -11,10 +11,10 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from ..config import Strict
 
@@ -291,6 +291,10 @@ def check_pattern(pattern: str, groups: tuple[str, ...]) -> str:
     return pattern
 
 
+def pattern_with(*groups: str) -> AfterValidator:
+    return AfterValidator(partial(check_pattern, groups=groups))
+
+
 def search(pattern: str, text: str) -> re.Match | None:
     """Return the match of a pattern in a short text, as written or with full-width signs folded."""
     if len(text) > LONGEST:
@@ -303,13 +307,8 @@ class Year(Strict):
 
     source: Place = Field(alias="from")
     column: Text | None = None
-    pattern: str | None = None
+    pattern: Annotated[str, pattern_with("year")] | None = None
     value: Annotated[int, Field(ge=1900, le=2199)] | None = None
-
-    @field_validator("pattern")
-    @classmethod
-    def _groups(cls, pattern: str) -> str:
-        return check_pattern(pattern, ("year",))
 
     def in_text(self, text: str) -> int | None:
         """Return the year that a text or a cell's text says, None if it says none or several."""

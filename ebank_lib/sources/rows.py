@@ -191,7 +191,8 @@ def one_indicator(grid: Grid, layout: Layout, above: list[list[str]]) -> Heading
     texts = _texts(place.source, grid.file, grid.sheet, above)
     if place.pattern is not None:
         texts = [m["indicator"] for text in texts if (m := search(place.pattern, text)) and m["indicator"]]
-    path = _one("indicator", map(layout.inside, texts), texts, grid.file, grid.sheet,
+    held = [longest_in(layout.naming.path([text])[0], layout.wanted) for text in texts]
+    path = _one("indicator", held, texts, grid.file, grid.sheet,
                 "one of the names under `headings`",
                 f"A sheet without one is left out by `ignore: [{grid.sheet}]`" if grid.sheet else None)
     return layout.wanted[path]
