@@ -23,7 +23,7 @@ import pandas as pd
 
 from ..errors import SourceError
 from ..files import CORRECTIONS
-from ..sources.numbers import decimal
+from ..sources.units import decimal
 
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))

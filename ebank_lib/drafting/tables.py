@@ -14,8 +14,7 @@ from ..catalog import fold
 from ..sources.grids import Grid, letters
 from ..sources.headings import origins
 from ..sources.months import month_in_text, year_in_text
-from ..sources.numbers import COUNT, counted, is_number
-from ..sources.units import Naming, is_line, is_unit_heading, plain
+from ..sources.units import COUNT, Naming, counted, is_line, is_number, is_unit_heading, plain
 from .units import unit_behind, words
 
 _MAX_LEVELS = 8

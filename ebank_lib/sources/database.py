@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
-from .blocks import Block
 from .long import Table, read_lines
+from .sheets import Block
 from .spec import DatabaseSpec, Limits
 from .units import Naming
 

@@ -20,10 +20,9 @@ from ..files import CONFIG, CORRECTIONS, is_table, write_atomically
 from ..guessing import ALONE, branch_id, draft_indicator, draft_tables, printed_unit, split_unit, unit_named
 from ..store import digest
 from ..wording import join, t
-from .blocks import Block, accounting_frame, files_frame
 from .grids import read_bytes
-from .long import read_columns
-from .shapes import TO_MONTHS, frame_table, read_panel
+from .long import TO_MONTHS, frame_table, read_columns, read_panel
+from .sheets import Block, accounting_frame, files_frame
 from .source import Source, open_source
 from .spec import Limits, SourceSpec, check_events
 from .units import SUBTOTAL, Naming, is_total

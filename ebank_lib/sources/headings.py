@@ -12,9 +12,8 @@ from ..catalog import fold
 from ..errors import SourceError, nearest, quote
 from .grids import Grid
 from .months import Month, Years
-from .numbers import COUNT, counted, is_number
 from .spec import Heading, SheetSpec
-from .units import Naming, is_line, is_unit_heading, longest_in, plain
+from .units import COUNT, Naming, counted, is_line, is_number, is_unit_heading, plain
 
 _MAX_LEVELS = 9        # of headings, with a row of units and one of numbers
 ADD = "Add it under `units` of the catalogue with its base and factor, or say the heading's `unit` in the YAML"
@@ -45,10 +44,6 @@ class Layout:
     def leaves_out(self, *texts: str) -> bool:
         """Whether one of the texts is a name that the source leaves out."""
         return any(text and (plain(text) in self.ignored or fold(text) in self.ignored) for text in texts)
-
-    def inside(self, text: str) -> str | None:
-        """Return the one wanted name that a longer text, such as a title, holds."""
-        return longest_in(self.naming.path([text])[0], self.wanted)
 
     @cached_property
     def places(self) -> dict[str, object]:
@@ -122,7 +117,7 @@ class Column(Line):
     texts: Sequence[str] = ()
     names: Sequence[str] = ()
     path: str = ""
-    at: dict[str, tuple[int, int]] = field(default_factory=dict)
+    marked: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -316,10 +311,10 @@ def read_columns(grid: Grid, table: Table, layout: Layout) -> tuple[list[Column]
             column.indicator = "" if layout.spec.unmapped == "keep" else None
             others.append(column)
     years = Years()
-    for column in (c for c in found if c.indicator is not None and "year" in c.at):
-        row, c = column.at["year"]
+    for column in (c for c in found if c.indicator is not None and "year" in c.marked):
+        row, c = column.marked["year"]
         column.year = layout.month.year.in_text(grid.texts[row][c])
-        if column.at["year"] == column.at.get("month"):
+        if column.marked["year"] == column.marked.get("month"):
             column.year = years.along(column.year, layout.month_in(*column.month))
     _refuse_repeated(grid, table, layout, [c for c in found if c.indicator is not None and c not in others])
     _refuse_others(grid, table, layout, others, {column.indicator for column in found})
@@ -337,7 +332,7 @@ def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[Column]:
         if not cells:
             continue
         at = {key: cells_of[row][c] for key, row in levels.items() if row is not None and cells_of[row][c] is not None}
-        column = Column(c, indicator=None, texts=[grid.texts[r][k] for r, k in cells], at=at,
+        column = Column(c, indicator=None, texts=[grid.texts[r][k] for r, k in cells], marked=at,
                         names=[grid.texts[r][k] for r, k in cells if (r, k) not in at.values()])
         said = {key: (grid.values[r][k], grid.texts[r][k]) for key, (r, k) in at.items()}
         column.branch, column.month = said.get("branch", ("", ""))[1], said.get("month")
@@ -346,18 +341,18 @@ def _headings_of(grid: Grid, table: Table, layout: Layout) -> list[Column]:
 
 
 def _marks(grid: Grid, column: Column) -> list[str]:
-    return [grid.texts[row][c] for row, c in column.at.values()]
+    return [grid.texts[row][c] for row, c in column.marked.values()]
 
 
 def _lacks_key(grid: Grid, table: Table, layout: Layout, column: Column) -> bool:
     """Whether a heading says no month, year or branch where headings do; an error unless the source allows it."""
     def says(key: str) -> bool:
-        row, c = column.at[key]
-        if key == "year" and column.at[key] == column.at.get("month"):
+        row, c = column.marked[key]
+        if key == "year" and column.marked[key] == column.marked.get("month"):
             return True         # the year of the months before, maybe
         return key == "branch" or layout.reads(key, grid.values[row][c], grid.texts[row][c])   # cleaning knows branches
 
-    lacking = next((key for key in layout.heading_levels if key not in column.at or not says(key)), None)
+    lacking = next((key for key in layout.heading_levels if key not in column.marked or not says(key)), None)
     if lacking is not None and layout.spec.unmapped == "error":
         why = layout.month.why_not(column.texts[-1]) if lacking == "month" else ""
         leave = f"What is none is left out by `ignore: [{column.texts[-1]}]`"

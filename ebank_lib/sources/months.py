@@ -11,14 +11,14 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from ..config import Strict
-from .patterns import LONGEST, check_pattern, search
 
+LONGEST = 255           # characters of a text that is searched: as long as a file name may be
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Place = Literal["file", "sheet", "title", "column", "heading", "row", "constant"]
 
@@ -280,18 +280,35 @@ def _date(text: str, form: str, year: int | None) -> dt.datetime:
 
 # --- records of the YAML ----------------------------------------------------------------------------------------------
 
+def check_pattern(pattern: str, groups: tuple[str, ...]) -> str:
+    """Return `pattern` if it is a regular expression with these named groups."""
+    try:
+        named = re.compile(pattern).groupindex
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    if missing := [g for g in groups if g not in named]:
+        raise ValueError("named groups " + ", ".join(f"(?P<{g}>...)" for g in missing))
+    return pattern
+
+
+def pattern_with(*groups: str) -> AfterValidator:
+    return AfterValidator(partial(check_pattern, groups=groups))
+
+
+def search(pattern: str, text: str) -> re.Match | None:
+    """Return the match of a pattern in a short text, as written or with full-width signs folded."""
+    if len(text) > LONGEST:
+        return None
+    return re.search(pattern, text) or re.search(pattern, unicodedata.normalize("NFKC", text))
+
+
 class Year(Strict):
     """Where the year is written, for months that are written without one."""
 
     source: Place = Field(alias="from")
     column: Text | None = None
-    pattern: str | None = None
+    pattern: Annotated[str, pattern_with("year")] | None = None
     value: Annotated[int, Field(ge=1900, le=2199)] | None = None
-
-    @field_validator("pattern")
-    @classmethod
-    def _groups(cls, pattern: str) -> str:
-        return check_pattern(pattern, ("year",))
 
     def in_text(self, text: str) -> int | None:
         """Return the year that a text or a cell's text says, None if it says none or several."""

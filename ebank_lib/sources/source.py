@@ -16,10 +16,9 @@ from ..catalog import Catalog, Texts, fold
 from ..errors import ConfigError, SourceError
 from ..files import CORRECTIONS, find_source, is_table
 from ..store import digest, kept_frames, store
-from .blocks import Block, accounting_frame, cells_frame, files_frame
 from .grids import csv_grid, files_under, read_bytes, workbook_grids
-from .patterns import search
-from .sheets import read_sheet
+from .months import search
+from .sheets import Block, accounting_frame, cells_frame, files_frame, read_sheet
 from .spec import DatabaseSpec, Limits, LongSpec, Part, Revision, SheetSpec, SourceSpec, WideSpec, load_spec
 from .units import Naming
 

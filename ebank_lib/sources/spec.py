@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_
 from ..catalog import Catalog, Labels, as_period, fold, load_catalog
 from ..config import Strict, read_yaml, validate
 from ..errors import ConfigError, SourceError, UnknownNameError
-from .months import Month, Place, Text
-from .patterns import check_pattern
+from .months import Month, Place, Text, pattern_with
 from .units import Naming
 
 
@@ -36,10 +35,6 @@ class Limits(Strict):
                               expected=f"at most {most} (limits.{key})", **where)
 
 
-def _pattern(*groups: str) -> AfterValidator:
-    return AfterValidator(partial(check_pattern, groups=groups))
-
-
 def _short(key: str, **more: str) -> BeforeValidator:
     """A text in place of a record is the record with this key alone."""
     return BeforeValidator(lambda value: {key: value, **more} if isinstance(value, str) else value)
@@ -58,7 +53,7 @@ class Revision(Strict):
     """Where the number of a revision is written; a name that does not match is revision 0."""
 
     source: Literal["file", "sheet"] = Field(alias="from")
-    pattern: Annotated[str, _pattern("revision")]
+    pattern: Annotated[str, pattern_with("revision")]
 
 
 class _At(Strict):
@@ -71,13 +66,13 @@ class BranchAt(_At):
     """Where the branch is written: in a column under this heading, in a level of the headings, in a row of its own
     above its rows, above the table, in the sheet's or the file's name, or only here."""
 
-    pattern: Annotated[str, _pattern("branch")] | None = None
+    pattern: Annotated[str, pattern_with("branch")] | None = None
 
 
 class IndicatorAt(_At):
     """Where the indicator is written; `value` is the catalogue's key of the only one."""
 
-    pattern: Annotated[str, _pattern("indicator")] | None = None
+    pattern: Annotated[str, pattern_with("indicator")] | None = None
 
 
 class Heading(Strict):
@@ -102,7 +97,7 @@ class SheetSpec(Strict):
     unmapped: Literal["error", "keep", "ignore"] = "error"
     missing: Literal["error", "allow"] = "error"   # of headings that a sheet does not have
     optional: bool = False                          # a workbook without such a sheet is no error
-    skip: Annotated[str, _pattern()] | None = None  # rows whose first text matches are notes
+    skip: Annotated[str, pattern_with()] | None = None  # rows whose first text matches are notes
     fill: Literal["down"] | None = None             # a blank key means the one above
 
 
@@ -137,12 +132,10 @@ class UnitAt(Strict):
     column: Text | None = None
 
 
-class LongColumn(Strict):
+class LongColumn(Heading):
     """The indicator in a column of a long table, and its unit: a text, or ``{column: name}``."""
 
-    indicator: str
     unit: Annotated[UnitAt, _short("text")] = UnitAt()
-    cumulative: Literal["", "year"] = ""
 
 
 class Address(Strict):

@@ -8,7 +8,7 @@ import pytest
 
 from ebank_lib.cleaning import clean
 from ebank_lib.cli.trace import Inputs, printed_cells
-from ebank_lib.sources.numbers import as_text
+from ebank_lib.sources.units import as_text
 
 
 def print_sums(province, key):

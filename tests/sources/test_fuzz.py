@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.catalog import load_catalog
 from ebank_lib.errors import EbankError
-from ebank_lib.sources.numbers import decimal
+from ebank_lib.sources.units import decimal
 
 SCALE = int(os.environ.get("EBANK_FUZZ_SCALE", "1"))  # 330 examples in all, times this; above 1 other ones each time
 LEAVES = {"客户数(户)": "online", "净新增(万户)": "online_new", "活动率(%)": "activity", "收入": "income"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ebank_lib.errors import ConfigError, EbankError, SourceError
-from ebank_lib.sources.patterns import check_pattern
+from ebank_lib.sources.months import check_pattern
 
 SHEET = "xl/worksheets/sheet1.xml"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ebank_lib.cleaning import clean
 from ebank_lib.errors import SourceError
-from ebank_lib.sources.numbers import as_text, decimal, shown
+from ebank_lib.sources.units import as_text, decimal, shown
 
 from .test_same import write_ods
 from .test_units import write

@@ -3,7 +3,7 @@
 import pytest
 
 from ebank_lib.errors import SourceError
-from ebank_lib.sources.formats import Extras, _xlsx
+from ebank_lib.sources.grids import Extras, _xlsx
 from ebank_lib.sources.spec import Limits
 
 CELLS = {
