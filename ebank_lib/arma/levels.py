@@ -38,6 +38,13 @@ def as_series(y) -> pd.Series:
     return y.iloc[np.flatnonzero(y.notna())[0]:]
 
 
+def future_index(index: pd.Index, horizon: int) -> pd.Index:
+    """Return the `horizon` labels that follow `index`."""
+    if isinstance(index, pd.PeriodIndex):
+        return pd.period_range(index[-1] + 1, periods=horizon, freq=index.freq, name=index.name)
+    return pd.RangeIndex(index[-1] + 1, index[-1] + 1 + horizon, name=index.name)
+
+
 def check_order(order, seasonal) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
     """Return both orders as tuples of int, the season among them, or say what is wrong with them."""
     order, seasonal = (np.atleast_1d(np.asarray(given, dtype=object)).tolist()

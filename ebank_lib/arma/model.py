@@ -18,7 +18,7 @@ from ..display import describe
 from ..errors import SeriesError
 from ..monthly import checked_count, checked_levels
 from ..wording import t as words
-from .levels import Design, check_order, designs, filter_columns, name_of, state_space
+from .levels import Design, check_order, designs, filter_columns, future_index, name_of, state_space
 from .likelihood import expanded, natural, objective
 from .search import Optimum, climb_grid
 
@@ -262,8 +262,7 @@ class ARMA:
         for lv in checked_levels(level):
             z = ndtri(0.5 + lv / 200)
             out[f"lo-{lv:g}"], out[f"hi-{lv:g}"] = mean - z * se, mean + z * se
-        known = self.y.index
-        return pd.DataFrame(out, index=pd.Index([known[-1] + 1 + h for h in range(int(horizon))], name=known.name))
+        return pd.DataFrame(out, index=future_index(self.y.index, horizon))
 
     def tidy(self, lang: str | None = None) -> pd.DataFrame:
         """One row a parameter: ``term, estimate, std_error, statistic, p_value``; ``note`` where errors are absent."""
