@@ -1,7 +1,7 @@
 """The pages around the reports: one file each that loads nothing and escapes everything.
 
 The index ranks all branches and says what is wrong with a report or its data. Of what moved against the run before the
-same months are compared, reasons come from what differs, nothing is said without cause.
+same months are compared, and nothing is said without cause.
 """
 
 import base64
