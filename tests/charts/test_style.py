@@ -203,7 +203,7 @@ KINDS = ("mom", "base", "yoy", "ratio", "volatility")
 def test_pictures_of_growth_are_readable(cleaned, kind, branch, lang, caplog):
     analysis = analyse_growth(cleaned.panel, branch, cleaned.catalog, events=cleaned.source.config.events)
     groups = [None] if kind == "ratio" else [None, *analysis.groups()]
-    for group in groups:
+    for group in groups if branch == "rizhao" else groups[:2]:
         fig = analysis.plot(kind, group, lang)
         assert_readable(fig)
         assert fig.axes and all(ax.has_data() or not ax.axison for ax in fig.axes)
