@@ -43,9 +43,10 @@ _MAX_COLUMNS = 16_384
 # In a sheet's XML: blank cells, but for one before a cell without an address, which is counted from it; cells that are
 # not blank, their styles; signs of what the reader leaves out, or of another spelling.
 _BLANK = re.compile(rb'<c r="\w+"(?: s="\d+")?/>(?=<c r=|</row>)')
-_CELL, _STYLE = re.compile(rb'<c r="([A-Za-z]+)(\d+)"[^/>]*>'), re.compile(rb'<c r="[^/>]* s="(\d+)"[^/>]*>')
-_MORE = (b"hidden", b'ht="0"', b'width="0"', b't="e"', b"<c>", b"<c s", b"<c t", b"<v/>", b"<v></v>", b":row", b"='",
-         b' ="', b'= "', b"\0")
+_CELL, _STYLE = re.compile(rb'<c r="([A-Za-z]+)(\d+)"[^/>]*>'), re.compile(rb'<c r="[^/>]*\ss="(\d+)"[^/>]*>')
+_MORE = (b"hidden", b'ht="0"', b'width="0"', b't="e"', b"<v/>", b"<v></v>", b":row", b"='", b' ="', b'= "', b"&#",
+         b"\0")
+_UNUSUAL = re.compile(rb'<c(?! r="[A-Za-z]+\d+"[ >])[\s/>]')
 
 
 def files_under(root: Path, pattern: str) -> list[Path]:
@@ -299,7 +300,7 @@ def _local(tag: str) -> str:
 def _xlsx(content: bytes, styles: Mapping[str, str], name: str, sheet: str, limits: Limits) -> Extras:
     # Most sheets hold nothing more, and the walk through them takes longer than reading does.
     content = _BLANK.sub(b"", content)
-    if not any(sign in content for sign in _MORE) and content.count(b"<f") == (
+    if not (any(sign in content for sign in _MORE) or _UNUSUAL.search(content)) and content.count(b"<f") == (
             content.count(b"</f><v>") + content.count(b"/><v>")):
         cells = _CELL.findall(content)
         width = max((xl_cell_to_rowcol(f"{column.decode().upper()}1")[1] + 1 for column in {c for c, _ in cells}),

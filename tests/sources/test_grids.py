@@ -19,6 +19,9 @@ CELLS = {
     "one of a blank cell": ('<c r="C1" s="7"/>', Extras()),
     "no address": ('<c><v>1</v></c><c s="7"><v>0.5</v></c>', Extras(formats={(0, 1): "0%"})),
     "none after a blank one": ('<c r="A1"/><c r="B1" s="7"/><c s="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
+    "attributes on lines of their own": ('<c\nr="C1"\ns="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
+    "another address": ('<c r="$C$1" s="7"><v>0.5</v></c>', Extras(formats={(0, 2): "0%"})),
+    "a number in place of a letter": ('<c r="B1" t="&#101;"><v>#REF!</v></c>', Extras({(0, 1): "#REF!"})),
     "other spellings": ("<c r='A1' t = 'e'><v>#N/A</v></c>", Extras({(0, 0): "#N/A"})),
 }
 
