@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import re
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -276,9 +277,9 @@ def _value(options: argparse.Namespace) -> int:
     shown = t("cli.missing") if missing else f"{value:,.10g} {cleaned.catalog.unit_label(key.key)}".strip()
     print(f"{branch.label()} · {key.label()} · {options.month} = {shown}")
     if absent:
-        near = [[m for m in printed if m < month][-1:], [m for m in printed if m > month][:1]]
+        at = bisect(printed, month)
         print(t("cli.no_file", month=month_name(month), n=len(printed), first=month_name(printed[0]),
-                last=month_name(printed[-1]), near=listed(month_name(m) for one in near for m in one)))
+                last=month_name(printed[-1]), near=listed(map(month_name, printed[max(0, at - 1):at + 1]))))
     elif rows.empty:
         print(t("cli.no_cell"))
     if not rows.empty:
