@@ -266,8 +266,7 @@ def files_of():
 
 
 def executed_cells(book, pictures=True):
-    """What an executed notebook shows, cell by cell, but for its numbering. Without `pictures` of each only that it is,
-    and not what the report is told besides: its ten digits are more than two versions of the code agree on."""
+    """What an executed notebook shows, cell by cell, but for its numbering; of a picture, if asked, only that it is."""
     cells = []
     for cell in book.cells:
         outputs, streams = [], {}       # a kernel sends a stream in pieces, as it comes
@@ -277,8 +276,7 @@ def executed_cells(book, pictures=True):
             else:
                 data = {kind: content if pictures or kind != "image/png" else "" for kind, content
                         in one.get("data", {}).items()}
-                metadata = one.get("metadata", {}) if pictures else {}
-                outputs.append({**one, "data": data, "metadata": metadata, "execution_count": None})
+                outputs.append({**one, "data": data, "execution_count": None})
         if "injected-parameters" not in cell.metadata.get("tags", []):
             cells.append((cell.source, outputs, streams))
     return cells
