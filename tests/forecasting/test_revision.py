@@ -44,7 +44,7 @@ def test_the_months_that_both_speak_of_stand_side_by_side(back):
 def test_nothing_new_is_an_empty_revision_that_says_so():
     f = forecast(growth(), models=FAST, kind="flow")
     r = revise(f, f)
-    assert "nothing new" in r.reading("en") and r.check.empty and (r.table["change"] == 0).all()
+    assert r.check.empty and (r.table["change"] == 0).all()
     assert "nothing new" in r.reading("en") and "没有新数据" in r.reading("zh") and "<table" in r.to_html("en")
 
 
@@ -61,7 +61,7 @@ def test_outside_the_limits_is_said_with_what_was_expected():
     y = growth()
     y.iloc[-1] *= 3
     r = revised(y, kind="flow", unit="transactions", label="Mobile")
-    assert "outside the 95% limits" in r.reading("en") and r.check["pit"].iloc[0] > 0.99
+    assert r.check["pit"].iloc[0] > 0.99
     assert "outside the 95% limits" in r.reading("en") and "Mobile" in r.reading("en") and "区间" in r.reading("zh")
     assert r.table["change"].iloc[-1] > 0
 

@@ -203,7 +203,7 @@ def test_instability_is_looked_for_after_system_events_only(judge):
     assert (many["verdict"], many["missing"]) == ("unknown", "too_few")     # six of 43 hold the furthest too often
 
 
-@pytest.mark.parametrize(("month", "degrees"), [("2009-01", 3), ("2010-12", 1000)])
+@pytest.mark.parametrize(("month", "degrees"), [("2009-01", 3), ("2009-06", 1000), ("2010-12", 3)])
 def test_without_an_event_one_branch_in_ten_is_called_unstable_at_most(judge, month, degrees):
     """Seasons, a festival that moves (felt 20 days before, not the 10 that are taken out) and shocks with tails, in
     four indicators; 15.2% are three standard errors above 10% of 300."""
